@@ -1,0 +1,1 @@
+"""Loads the billing exports of the clouds into your own warehouse."""

@@ -1,0 +1,157 @@
+"""The command line: reads the words, prints what happened, and ends with the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cloudbill.errors import CloudbillError
+    from cloudbill.pipeline import Event, Outcome
+    from cloudbill.planning import Selection
+    from cloudbill.settings import SourceSettings
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="cloudbill",
+    help="Loads the billing exports of the clouds into your own warehouse: once, complete, to the "
+    "last digit.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_print_lock = threading.Lock()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and ends the process with its exit code."""
+    app(args=None if arguments is None else list(arguments))
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"cloudbill {installed('cloudbill')}")
+        raise typer.Exit
+
+
+@app.command()
+def load(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="all, a provider (azure), or a source (azure_billing.<name>).", metavar="[SOURCE]"
+        ),
+    ] = "all",
+    *,
+    month: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this month; may be given several times.", metavar="YYYY-MM"),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be loaded; change nothing.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Load the newest run again, even if it is loaded.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document; all else goes to stderr.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but failures.")
+    ] = False,
+) -> None:
+    """Load every month that has a newer run than the table holds."""
+    from cloudbill.errors import CloudbillError
+    from cloudbill.output import document, error_line, planned_line
+    from cloudbill.pipeline import load_source
+
+    listen = _listener(to_stderr=as_json, quiet=quiet)
+    outcomes: list[Outcome] = []
+    failed: CloudbillError | None = None
+    try:
+        selection = _selection(month or [], force=force)
+        for settings in _sources(source):
+            outcome = load_source(settings, selection, listen, dry_run=dry_run)
+            outcomes.append(outcome)
+            for planned in outcome.planned:
+                if not quiet:
+                    _print(planned_line(planned), to_stderr=as_json)
+            if outcome.error is not None:
+                _print(error_line(settings.source, outcome.error), to_stderr=True)
+    except CloudbillError as error:
+        failed = error
+        _print(error_line(None, error), to_stderr=True)
+    if as_json:
+        _print(document(outcomes, failed))
+    codes = [outcome.exit_code for outcome in outcomes]
+    raise typer.Exit(max([*codes, failed.exit_code if failed else 0], default=0))
+
+
+@app.command()
+def sample(
+    directory: Annotated[Path, typer.Argument(help="The folder to write to.")],
+    *,
+    months: Annotated[int, typer.Option(min=1, max=120, help="How many months.")] = 3,
+    rows: Annotated[int, typer.Option(min=1, help="Rows of a month's last run.")] = 200,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 1,
+) -> None:
+    """Write realistic sample exports, to try cloudbill without a cloud account."""
+    from cloudbill.sample import write_azure
+
+    runs = write_azure(directory / "azure", months=months, rows=rows, seed=seed)
+    print(f"Wrote {len(runs)} runs of {months} months to {directory}")
+
+
+def _selection(months: Sequence[str], *, force: bool) -> Selection:
+    from cloudbill.errors import ConfigError
+    from cloudbill.models import BillingPeriod
+    from cloudbill.planning import Selection
+
+    try:
+        periods = frozenset(BillingPeriod.parse(month) for month in months)
+    except ValueError as error:
+        raise ConfigError(f"--month: {error}") from error
+    return Selection(periods=periods, force=force)
+
+
+def _sources(name: str) -> tuple[SourceSettings, ...]:
+    from cloudbill.settings import dlt_providers, read_sources, select_sources
+
+    return select_sources(read_sources(dlt_providers(), os.environ), name)
+
+
+def _listener(*, to_stderr: bool, quiet: bool) -> Callable[[Event], None]:
+    from cloudbill.models import LoadFailure, ManifestFailure
+    from cloudbill.output import lines
+
+    def listen(event: Event) -> None:
+        is_failure = isinstance(event, LoadFailure | ManifestFailure)
+        if quiet and not is_failure:
+            return
+        # Several months load at once; the lines of one event stay together.
+        _print("\n".join(lines(event)), to_stderr=to_stderr or is_failure)
+
+    return listen
+
+
+def _print(text: str, *, to_stderr: bool = False) -> None:
+    with _print_lock:
+        print(text, file=sys.stderr if to_stderr else sys.stdout, flush=True)

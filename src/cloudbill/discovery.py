@@ -1,0 +1,90 @@
+"""Finds the runs of an export in a store, and which of their parts are there; changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from cloudbill.documents import MAX_DOCUMENT_BYTES
+from cloudbill.errors import CloudbillError, ManifestError
+from cloudbill.models import DiscoveredRun, Manifest, ManifestFailure, Part, StoredObject
+from cloudbill.providers import Listing, Provider
+from cloudbill.store import Store
+
+__all__ = ["Discovery", "discover"]
+
+_READERS: Final = 16
+"""Manifests are small: what they cost is the time to the first byte."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """What was found: the runs, and the manifests that cannot be read."""
+
+    runs: tuple[DiscoveredRun, ...]
+    failures: tuple[ManifestFailure, ...]
+
+
+def discover(store: Store, provider: Provider, *, prefix: str, export_name: str) -> Discovery:
+    """Lists an export once and reads its manifests, many at a time.
+
+    A manifest that cannot be read is a failure of that manifest alone.
+
+    Raises:
+        StoreError: If the store cannot be listed.
+    """
+    root = provider.export_root(prefix, export_name)
+    listing = {stored.path: stored for stored in store.list(root)}
+    manifests = [
+        stored
+        for stored in listing.values()
+        if provider.is_manifest(stored.path.removeprefix(root))
+    ]
+
+    def read(stored: StoredObject) -> DiscoveredRun | ManifestFailure:
+        try:
+            manifest = provider.read_manifest(
+                _read_content(store, stored),
+                stored=stored,
+                root=root,
+                export=export_name,
+                listing=listing,
+            )
+        except CloudbillError as error:
+            return ManifestFailure(path=stored.path, error=error)
+        return DiscoveredRun(manifest=manifest, missing=tuple(_missing(manifest, listing)))
+
+    with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="manifest") as readers:
+        found = list(readers.map(read, manifests))
+    return _sorted(found)
+
+
+def _read_content(store: Store, stored: StoredObject) -> bytes:
+    if stored.size > MAX_DOCUMENT_BYTES:
+        problem = f"{stored.size} bytes are more than a manifest has:"
+        raise ManifestError(problem, path=stored.path)
+    return store.read(stored.path)
+
+
+def _missing(manifest: Manifest, listing: Listing) -> Iterator[Part]:
+    """The parts that are absent, or shorter than stated, as while a copy tool is at work."""
+    for part in manifest.parts:
+        stored = listing.get(part.path)
+        if stored is None or (part.size is not None and stored.size < part.size):
+            yield part
+
+
+def _sorted(found: Iterable[DiscoveredRun | ManifestFailure]) -> Discovery:
+    runs: list[DiscoveredRun] = []
+    failures: list[ManifestFailure] = []
+    for item in found:
+        if isinstance(item, DiscoveredRun):
+            runs.append(item)
+        else:
+            failures.append(item)
+    return Discovery(
+        runs=tuple(sorted(runs, key=lambda run: run.manifest.path)),
+        failures=tuple(sorted(failures, key=lambda failure: failure.path)),
+    )

@@ -1,0 +1,83 @@
+"""Every error that cloudbill raises on purpose, each with the exit code that a scheduler sees.
+
+    CloudbillError                  1   something else went wrong
+    ├── ConfigError                 2   the configuration is missing or contradicts itself
+    ├── ManifestError               3   a manifest cannot be read
+    ├── StoreError                  4   the store did not give what it should
+    │   └── PartMissingError        4   a part that was listed is gone
+    └── LoadError                   5   a month was not replaced; the old month stands
+        ├── ReconciliationError     5   the counts or totals of a month differ
+        ├── SchemaError             5   a column does not fit the table
+        └── TransientLoadError      5   the same load may succeed if it is tried again
+
+A message says what happened, where, and what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "CloudbillError",
+    "ConfigError",
+    "LoadError",
+    "ManifestError",
+    "PartMissingError",
+    "ReconciliationError",
+    "SchemaError",
+    "StoreError",
+    "TransientLoadError",
+]
+
+
+class CloudbillError(Exception):
+    """Base of every error that cloudbill raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(CloudbillError):
+    """The configuration lacks a value, has an unknown key, or contradicts itself."""
+
+    exit_code = 2
+
+
+class ManifestError(CloudbillError):
+    """A manifest cannot be read; `path` is its key in the store, `key` the place inside it."""
+
+    exit_code = 3
+
+    def __init__(self, problem: str, *, path: str, key: str | None = None) -> None:
+        self.problem = problem
+        self.path = path
+        self.key = key
+        where = f"'{key}' of {path}" if key else path
+        super().__init__(f"{problem} {where}")
+
+
+class StoreError(CloudbillError):
+    """The store could not be listed or read."""
+
+    exit_code = 4
+
+
+class PartMissingError(StoreError):
+    """A part that the listing showed is gone, as happens when an export overwrites its runs."""
+
+
+class LoadError(CloudbillError):
+    """A month was not replaced; what the table held before is still there."""
+
+    exit_code = 5
+
+
+class ReconciliationError(LoadError):
+    """Manifest, files and table do not agree on the rows or totals of a month."""
+
+
+class SchemaError(LoadError):
+    """A column of the run does not fit the table."""
+
+
+class TransientLoadError(LoadError):
+    """The warehouse failed in a way that may pass; the same load may be tried again."""

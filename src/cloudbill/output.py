@@ -1,0 +1,140 @@
+"""Turns what happened into lines and into one JSON document; prints nothing itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from cloudbill.models import (
+    LoadFailure,
+    ManifestFailure,
+    PlannedLoad,
+    Skip,
+    Totals,
+)
+from cloudbill.pipeline import Discovered, Event, LoadFinished, LoadStarted, Outcome
+
+if TYPE_CHECKING:
+    from cloudbill.errors import CloudbillError
+
+__all__ = ["document", "error_line", "lines"]
+
+_FORMATS = {"parquet": "Parquet", "csv": "CSV"}
+
+
+def lines(event: Event) -> Iterator[str]:
+    """The plain lines of an event, for people and for logs."""
+    match event:
+        case Discovered():
+            yield f"Discovered {event.manifests} {event.settings.provider.TITLE} manifests"
+            if not event.manifests:
+                yield f"  Nothing lies in {event.address}; check 'prefix' and 'export_name'"
+        case Skip():
+            yield f"Skipping {_run(event)} - {event.detail}"
+        case LoadStarted():
+            planned = event.planned
+            yield f"Processing {_run(planned)}"
+            kind = _FORMATS[planned.manifest.file_format]
+            yield f"  Loading {len(planned.uris)} {kind} files from {event.store_title}..."
+            yield from (f"    {uri}" for uri in planned.uris)
+        case LoadFinished():
+            planned = event.result.planned
+            yield f"  Loaded {event.result.rows} rows to {planned.table}"
+            yield f"Completed loading {_run(planned)}"
+        case LoadFailure():
+            yield f"Failed {_run(event.planned)} - {event.error}"
+        case ManifestFailure():
+            yield f"Failed manifest - {event.error}"
+
+
+def planned_line(planned: PlannedLoad) -> str:
+    """What a dry run says of a month that it would load."""
+    rows = planned.manifest.rows
+    count = "an unknown number of rows" if rows is None else f"{rows} rows"
+    return f"Would load {_run(planned)} - {len(planned.uris)} parts, {count}"
+
+
+def error_line(source: str | None, error: CloudbillError) -> str:
+    """What ended a whole source, or the command."""
+    return f"Failed {source} - {error}" if source else f"Failed - {error}"
+
+
+def document(outcomes: Sequence[Outcome], error: CloudbillError | None = None) -> str:
+    """The JSON document of a run; amounts are exact decimal text."""
+    loads: list[object] = []
+    planned: list[object] = []
+    skips: list[object] = []
+    failures: list[object] = [] if error is None else [_failure(None, None, None, error)]
+    for outcome in outcomes:
+        source = outcome.settings.source
+        loads += [
+            {
+                "source": source,
+                "period": str(result.planned.period),
+                "run_id": result.planned.manifest.run_id,
+                "rows": result.rows,
+                "parts": len(result.planned.manifest.parts),
+                "totals": _totals(result.totals),
+                "job_id": result.job_id,
+                "seconds": round(result.seconds, 3),
+            }
+            for result in outcome.results
+        ]
+        planned += [
+            {
+                "source": source,
+                "period": str(load.period),
+                "run_id": load.manifest.run_id,
+                "rows": load.manifest.rows,
+                "parts": len(load.manifest.parts),
+            }
+            for load in outcome.planned
+        ]
+        skips += [
+            {
+                "source": source,
+                "period": str(skip.manifest.period),
+                "run_id": skip.manifest.run_id,
+                "reason": str(skip.reason),
+                "detail": skip.detail,
+            }
+            for skip in outcome.skips
+        ]
+        failures += _failures(outcome)
+    result = {"loads": loads, "skips": skips, "failures": failures}
+    return json.dumps(result | ({"planned": planned} if planned else {}), indent=2)
+
+
+def _failures(outcome: Outcome) -> Iterator[object]:
+    source = outcome.settings.source
+    for failure in outcome.failures:
+        manifest = failure.planned.manifest
+        yield _failure(source, str(manifest.period), manifest.run_id, failure.error)
+    for unread in outcome.manifest_failures:
+        yield _failure(source, None, None, unread.error)
+    if outcome.error is not None:
+        yield _failure(source, None, None, outcome.error)
+
+
+def _failure(
+    source: str | None, period: str | None, run_id: str | None, error: CloudbillError
+) -> dict[str, str | None]:
+    return {
+        "source": source,
+        "period": period,
+        "run_id": run_id,
+        "error": type(error).__name__,
+        "message": str(error),
+    }
+
+
+def _totals(totals: Totals) -> dict[str, dict[str, str]]:
+    return {
+        currency: {column: f"{value:f}" for column, value in columns.items()}
+        for currency, columns in sorted(totals.items())
+    }
+
+
+def _run(item: Skip | PlannedLoad) -> str:
+    return f"{item.manifest.period} (run_id: {item.manifest.run_id})"

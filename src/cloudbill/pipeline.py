@@ -1,0 +1,261 @@
+"""The way of the data: discovered, planned, loaded, recorded; all else is called from here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+from cloudbill.discovery import discover
+from cloudbill.errors import CloudbillError
+from cloudbill.ledger import Ledger
+from cloudbill.models import (
+    BillingPeriod,
+    LoadFailure,
+    LoadRecord,
+    LoadResult,
+    Manifest,
+    ManifestFailure,
+    Plan,
+    PlannedLoad,
+    Skip,
+)
+from cloudbill.planning import Selection, plan_loads
+from cloudbill.store import Store, open_store
+from cloudbill.warehouses import Warehouse, open_warehouse
+
+if TYPE_CHECKING:
+    from cloudbill.settings import SourceSettings
+
+__all__ = [
+    "Discovered",
+    "Event",
+    "LoadFinished",
+    "LoadStarted",
+    "Outcome",
+    "Prepared",
+    "load_planned",
+    "load_source",
+    "prepare",
+]
+
+_RECORD_EVERY_S: Final = 30.0
+"""A process that is killed repeats at most the loads that finished within this time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovered:
+    """The export of a source was listed; `address` is the folder that was searched."""
+
+    settings: SourceSettings
+    manifests: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadStarted:
+    """A month is being replaced; `store_title` is what people call the store."""
+
+    planned: PlannedLoad
+    store_title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadFinished:
+    """A month was replaced."""
+
+    result: LoadResult
+
+
+Event = Discovered | Skip | LoadStarted | LoadFinished | LoadFailure | ManifestFailure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a source; `error` is what ended it, if anything did."""
+
+    settings: SourceSettings
+    results: tuple[LoadResult, ...] = ()
+    skips: tuple[Skip, ...] = ()
+    failures: tuple[LoadFailure, ...] = ()
+    manifest_failures: tuple[ManifestFailure, ...] = ()
+    planned: tuple[PlannedLoad, ...] = ()
+    error: CloudbillError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The highest of its failures' exit codes, 0 if there is none."""
+        errors: list[CloudbillError] = [failure.error for failure in self.failures]
+        errors += [failure.error for failure in self.manifest_failures]
+        errors += [self.error] if self.error else []
+        return max((error.exit_code for error in errors), default=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A source that was discovered and planned, before anything is changed."""
+
+    store: Store
+    plan: Plan
+    manifest_failures: tuple[ManifestFailure, ...]
+
+
+def load_source(
+    settings: SourceSettings,
+    selection: Selection,
+    listen: Callable[[Event], None],
+    *,
+    dry_run: bool = False,
+) -> Outcome:
+    """Loads every month of a source that has a newer run; with `dry_run`, only plans it.
+
+    A month that fails does not stop the others, and what ends a source is in its outcome.
+    """
+    try:
+        with ExitStack() as stack:
+            warehouse = stack.enter_context(closing(open_warehouse(settings, read_only=dry_run)))
+            ledger = Ledger(settings, warehouse)
+            prepared = prepare(settings, ledger.loaded(), selection, listen)
+            if dry_run:
+                return Outcome(
+                    settings=settings,
+                    skips=prepared.plan.skips,
+                    manifest_failures=prepared.manifest_failures,
+                    planned=prepared.plan.loads,
+                )
+            return _load_and_record(settings, warehouse, ledger, prepared, listen)
+    except CloudbillError as error:
+        return Outcome(settings=settings, error=error)
+
+
+def prepare(
+    settings: SourceSettings,
+    loaded: Mapping[BillingPeriod, LoadRecord],
+    selection: Selection,
+    listen: Callable[[Event], None],
+) -> Prepared:
+    """Discovers the runs of a source and plans its months; changes nothing.
+
+    Raises:
+        CloudbillError: If the store cannot be listed.
+    """
+    provider = settings.provider
+    store = open_store(settings.bucket, sections=settings.sections)
+    discovery = discover(store, provider, prefix=settings.prefix, export_name=settings.export_name)
+    root = provider.export_root(settings.prefix, settings.export_name)
+    listen(
+        Discovered(
+            settings=settings,
+            manifests=len(discovery.runs) + len(discovery.failures),
+            address=store.uri(root),
+        )
+    )
+    for failure in discovery.failures:
+        listen(failure)
+
+    def to_load(manifest: Manifest, replaces: LoadRecord | None) -> PlannedLoad:
+        return PlannedLoad(
+            manifest=manifest,
+            table=settings.table_name,
+            period_column=provider.PERIOD_COLUMN,
+            uris=tuple(store.uri(part.path) for part in manifest.parts),
+            replaces=replaces,
+            is_forced=selection.force,
+        )
+
+    plan = plan_loads(discovery.runs, loaded, selection=selection, to_load=to_load)
+    for skip in plan.skips:
+        listen(skip)
+    return Prepared(store=store, plan=plan, manifest_failures=discovery.failures)
+
+
+def _load_and_record(
+    settings: SourceSettings,
+    warehouse: Warehouse,
+    ledger: Ledger,
+    prepared: Prepared,
+    listen: Callable[[Event], None],
+) -> Outcome:
+    results: list[LoadResult] = []
+    failures: list[LoadFailure] = []
+    with _Recorder(ledger) as recorder:
+        for outcome in load_planned(warehouse, prepared.store, prepared.plan.loads, listen):
+            if isinstance(outcome, LoadFailure):
+                failures.append(outcome)
+            else:
+                results.append(outcome)
+                recorder.add(outcome)
+    return Outcome(
+        settings=settings,
+        results=tuple(results),
+        skips=prepared.plan.skips,
+        failures=tuple(failures),
+        manifest_failures=prepared.manifest_failures,
+        error=recorder.error,
+    )
+
+
+class _Recorder:
+    """Writes finished loads into the ledger every now and then, and at the end whatever ends it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._unrecorded: list[LoadResult] = []
+        self._recorded_at = time.monotonic()
+        self.error: CloudbillError | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._record()
+
+    def add(self, result: LoadResult) -> None:
+        self._unrecorded.append(result)
+        if time.monotonic() - self._recorded_at >= _RECORD_EVERY_S:
+            self._record()
+
+    def _record(self) -> None:
+        if not self._unrecorded:
+            return
+        try:
+            self._ledger.record(self._unrecorded)
+        except CloudbillError as error:
+            # Kept until the end: the months that are still to be loaded do not suffer from it.
+            self.error = error
+        else:
+            self._unrecorded.clear()
+        self._recorded_at = time.monotonic()
+
+
+def load_planned(
+    warehouse: Warehouse,
+    store: Store,
+    loads: Sequence[PlannedLoad],
+    listen: Callable[[Event], None],
+) -> Iterator[LoadResult | LoadFailure]:
+    """Replaces months, as many at once as the warehouse takes; yields them as they end."""
+
+    def replace(planned: PlannedLoad) -> LoadResult | LoadFailure:
+        listen(LoadStarted(planned=planned, store_title=store.title))
+        try:
+            return warehouse.replace_period(planned, store)
+        except CloudbillError as error:
+            return LoadFailure(planned=planned, error=error)
+
+    waiting = list(reversed(loads))
+    with ThreadPoolExecutor(warehouse.parallel_loads, thread_name_prefix="load") as workers:
+        running: set[Future[LoadResult | LoadFailure]] = set()
+        while waiting or running:
+            while waiting and len(running) < warehouse.parallel_loads:
+                running.add(workers.submit(replace, waiting.pop()))
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                outcome = future.result()
+                listen(
+                    outcome if isinstance(outcome, LoadFailure) else LoadFinished(result=outcome)
+                )
+                yield outcome

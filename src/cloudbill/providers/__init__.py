@@ -1,0 +1,79 @@
+"""What differs between the clouds that bill: one module each, and one line in `PROVIDERS`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from cloudbill.models import Manifest, StoredObject
+from cloudbill.providers import azure_focus
+
+__all__ = ["PROVIDERS", "Listing", "Provider", "provider_of"]
+
+Listing = Mapping[str, StoredObject]
+"""Every object of an export, by its path in the store."""
+
+
+class Provider(Protocol):
+    """What a module of this package offers; all of it is pure."""
+
+    @property
+    def NAME(self) -> str:  # noqa: N802
+        """The provider's short name, as users type it: `azure`."""
+
+    @property
+    def TITLE(self) -> str:  # noqa: N802
+        """What the provider's manifests are called in messages: `Azure billing`."""
+
+    @property
+    def SECTION(self) -> str:  # noqa: N802
+        """The section below `sources` that holds its configuration: `azure_billing`."""
+
+    @property
+    def DEFAULT_TABLE(self) -> str:  # noqa: N802
+        """The table that is loaded where `table_name` is not configured."""
+
+    @property
+    def PERIOD_COLUMN(self) -> str:  # noqa: N802
+        """The column of the table whose month is the billing period of a row."""
+
+    @property
+    def CLUSTER_COLUMN(self) -> str:  # noqa: N802
+        """The column by which a table is clustered in a warehouse that clusters."""
+
+    @property
+    def CURRENCY_COLUMN(self) -> str:  # noqa: N802
+        """The column that holds the currency of the cost columns."""
+
+    @property
+    def COST_COLUMNS(self) -> tuple[str, ...]:  # noqa: N802
+        """The columns of the table that are totalled when a month is reconciled."""
+
+    def export_root(self, prefix: str, export_name: str) -> str:
+        """The folder of the store, ending in `/`, under which all of an export lies."""
+
+    def is_manifest(self, path: str) -> bool:
+        """Whether a path below the root of an export is that of a manifest of this provider."""
+
+    def read_manifest(
+        self, content: bytes, *, stored: StoredObject, root: str, export: str, listing: Listing
+    ) -> Manifest:
+        """Parses a manifest; the paths of its parts are resolved against the listing.
+
+        Raises:
+            ManifestError: If a required value is missing or cannot be read.
+        """
+
+
+PROVIDERS: Final[Mapping[str, Provider]] = {
+    azure_focus.NAME: azure_focus,
+}
+
+
+def provider_of(name: str) -> Provider:
+    """The provider of that name.
+
+    Raises:
+        KeyError: If there is none.
+    """
+    return PROVIDERS[name]

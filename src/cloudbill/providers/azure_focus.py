@@ -1,0 +1,206 @@
+"""FOCUS cost exports of Azure Cost Management: where their manifests lie and what they say.
+
+Sources: Microsoft Learn, "Create and manage Cost Management exports" (folder layout, manifest);
+FinOps toolkit, "Data processing" (a null row count, the run id); exports as delivered.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from cloudbill.documents import JsonObject, parse_time
+from cloudbill.errors import ManifestError
+from cloudbill.models import BillingPeriod, FileFormat, Manifest, Part, StoredObject
+
+__all__ = [
+    "CLUSTER_COLUMN",
+    "COST_COLUMNS",
+    "CURRENCY_COLUMN",
+    "DEFAULT_TABLE",
+    "NAME",
+    "PERIOD_COLUMN",
+    "SECTION",
+    "TITLE",
+    "export_root",
+    "is_manifest",
+    "read_manifest",
+]
+
+NAME: Final = "azure"
+TITLE: Final = "Azure billing"
+SECTION: Final = "azure_billing"
+DEFAULT_TABLE: Final = "azure_focus_billing_data"
+PERIOD_COLUMN: Final = "BillingPeriodStart"
+CLUSTER_COLUMN: Final = "ChargePeriodStart"
+CURRENCY_COLUMN: Final = "BillingCurrency"
+COST_COLUMNS: Final = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
+
+# <YYYYMMDD-YYYYMMDD>/[<YYYYMMDDHHmm>/]<run>/manifest.json: only exports that keep their old runs
+# have the folder of twelve digits, and older ones put an underscore before the name.
+_MANIFEST_PATH: Final = re.compile(
+    r"(?P<from>\d{8})-(?P<to>\d{8})/(?:(?P<at>\d{12})/)?(?P<run>[^/]+)/_?manifest\.json",
+    re.ASCII,
+)
+_FORMATS: Final[Mapping[str, FileFormat]] = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+}
+
+
+def export_root(prefix: str, export_name: str) -> str:
+    """`<prefix>/<export_name>/`; the prefix may be empty."""
+    folders = [*prefix.strip("/").split("/"), export_name.strip("/")]
+    return "".join(f"{folder}/" for folder in folders if folder)
+
+
+def is_manifest(path: str) -> bool:
+    """Whether a path below the root of an export is that of a run's manifest."""
+    return _MANIFEST_PATH.fullmatch(path) is not None
+
+
+def read_manifest(
+    content: bytes,
+    *,
+    stored: StoredObject,
+    root: str,
+    export: str,
+    listing: Mapping[str, StoredObject],
+) -> Manifest:
+    """Parses a manifest of any version from 2021-01-01 on.
+
+    Raises:
+        ManifestError: If a value is missing or cannot be read, or if the export is not FOCUS.
+    """
+    document = JsonObject.parse(content, path=stored.path)
+    run = _read_run(document, stored=stored, root=root)
+    parts = _read_parts(document, stored.path, listing)
+    config = document.child("exportConfig")
+    _require_focus(config)
+    return Manifest(
+        provider=NAME,
+        export=export,
+        path=stored.path,
+        run_id=run.run_id,
+        period=BillingPeriod.of(run.covers_from),
+        covers_from=run.covers_from,
+        covers_to=run.covers_to,
+        submitted_at=run.submitted_at,
+        file_format=_file_format(document, parts),
+        parts=parts,
+        rows=_read_rows(document, parts),
+        data_version=config.text("dataVersion") if config else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    run_id: str
+    covers_from: date
+    covers_to: date
+    submitted_at: datetime
+
+
+def _read_run(document: JsonObject, *, stored: StoredObject, root: str) -> _Run:
+    """The `runInfo`, or what the folders say where a manifest of 2021-01-01 has none."""
+    info = document.child("runInfo")
+    if info is not None:
+        run = _Run(
+            run_id=info.required("runId", info.text),
+            covers_from=info.required("startDate", info.time).date(),
+            covers_to=info.required("endDate", info.time).date(),
+            submitted_at=info.time("submittedTime") or stored.modified_at,
+        )
+        where = "runInfo.endDate"
+    else:
+        run = _run_of_folders(stored, root)
+        where = "runInfo"
+    if run.covers_to < run.covers_from:
+        raise ManifestError("The run ends before it starts in", path=stored.path, key=where)
+    return run
+
+
+def _run_of_folders(stored: StoredObject, root: str) -> _Run:
+    match = _MANIFEST_PATH.fullmatch(stored.path.removeprefix(root))
+    if match is None:
+        raise ManifestError("Missing required value in", path=stored.path, key="runInfo")
+    try:
+        return _Run(
+            run_id=match["run"],
+            covers_from=parse_time(match["from"]).date(),
+            covers_to=parse_time(match["to"]).date(),
+            submitted_at=(
+                parse_time(f"{match['at'][:8]}T{match['at'][8:]}")
+                if match["at"]
+                else stored.modified_at
+            ),
+        )
+    except ValueError as error:
+        problem = "No runInfo, and no dates in the folders of"
+        raise ManifestError(problem, path=stored.path) from error
+
+
+def _read_parts(
+    document: JsonObject, manifest_path: str, listing: Mapping[str, StoredObject]
+) -> tuple[Part, ...]:
+    parts: dict[str, Part] = {}
+    for blob in document.children("blobs"):
+        path = _resolve(blob, manifest_path, listing)
+        if path in parts:
+            raise blob.error(f"The part {posixpath.basename(path)} is listed twice in", "blobName")
+        parts[path] = Part(path=path, size=blob.count("byteCount"), rows=blob.count("dataRowCount"))
+    stated = document.count("blobCount")
+    if stated is not None and stated != len(parts):
+        raise document.error(f"{len(parts)} parts are listed, not the {stated} of", "blobCount")
+    return tuple(parts.values())
+
+
+def _resolve(blob: JsonObject, manifest_path: str, listing: Mapping[str, StoredObject]) -> str:
+    """The part beside its manifest, else at its full name.
+
+    `blobName` is relative to the container that Azure wrote to, and lacks whatever a copy tool put
+    before it; so what it names is looked for beside the manifest first.
+    """
+    name = blob.required("blobName", blob.text)
+    base = posixpath.basename(name)
+    if base in {"", ".", ".."} or any(ord(character) < ord(" ") for character in name):
+        raise blob.error(f"{name[:80]!r} names no part in", "blobName")
+    beside = posixpath.join(posixpath.dirname(manifest_path), base)
+    # The listing holds nothing but this export, so no name leads out of it.
+    return name if beside not in listing and name in listing else beside
+
+
+def _read_rows(document: JsonObject, parts: tuple[Part, ...]) -> int | None:
+    stated = document.count("dataRowCount")
+    if stated is not None:
+        return stated
+    counts = [part.rows for part in parts if part.rows is not None]
+    return sum(counts) if parts and len(counts) == len(parts) else None
+
+
+def _file_format(document: JsonObject, parts: tuple[Part, ...]) -> FileFormat:
+    # The names tell, more reliably than deliveryConfig: the manifest of 2021-01-01 has none.
+    formats: set[FileFormat] = set()
+    for index, part in enumerate(parts):
+        ending = re.search(r"(\.parquet|\.csv|\.csv\.gz)$", part.path.lower())
+        if ending is None:
+            problem = "Neither .parquet, .csv nor .csv.gz is the part of"
+            raise document.error(problem, f"blobs[{index}].blobName")
+        formats.add(_FORMATS[ending[1]])
+    if len(formats) > 1:
+        raise document.error("Parquet and CSV stand side by side in", "blobs")
+    return formats.pop() if formats else "parquet"
+
+
+def _require_focus(config: JsonObject | None) -> None:
+    kind = config.text("type") if config else None
+    if config is not None and kind is not None and kind.lower() != "focuscost":
+        problem = (
+            f"This is a '{kind[:40]}' export; choose the dataset 'Cost and usage details (FOCUS)'"
+        )
+        raise config.error(f"{problem} in", "type")

@@ -1,0 +1,76 @@
+"""Holds the counts and totals of a month against each other; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from cloudbill.errors import ReconciliationError
+from cloudbill.models import Manifest, Part, PlannedLoad, Totals
+
+__all__ = ["check_footers", "check_held", "check_totals"]
+
+
+def check_footers(manifest: Manifest, footer_rows: Sequence[int]) -> int:
+    """Compares the rows in the footers of the parts with what the manifest states of them.
+
+    Returns the rows of the run. `footer_rows` is in the order of the manifest's parts.
+
+    Raises:
+        ReconciliationError: If a part or the run has more or fewer rows than stated.
+    """
+    for part, rows in zip(manifest.parts, footer_rows, strict=True):
+        _check_part(manifest, part, rows)
+    total = sum(footer_rows)
+    if manifest.rows is not None and manifest.rows != total:
+        raise ReconciliationError(
+            f"The manifest {manifest.path} states {manifest.rows} rows, its parts have {total}. "
+            "The old month stands; the run is delivered incomplete or was changed since"
+        )
+    return total
+
+
+def _check_part(manifest: Manifest, part: Part, rows: int) -> None:
+    if part.rows is not None and part.rows != rows:
+        raise ReconciliationError(
+            f"The manifest {manifest.path} states {part.rows} rows for {part.path}, which has "
+            f"{rows}. The old month stands; the part was replaced or is damaged"
+        )
+
+
+def check_held(planned: PlannedLoad, *, expected: int, held: int) -> None:
+    """Compares the rows that a table holds for a month with those of the run.
+
+    Raises:
+        ReconciliationError: If they differ.
+    """
+    if held != expected:
+        raise ReconciliationError(
+            f"Run {planned.manifest.run_id} has {expected} rows, but {planned.table} holds {held} "
+            f"for {planned.period}"
+        )
+
+
+def check_totals(planned: PlannedLoad, *, files: Totals, table: Totals) -> None:
+    """Compares the totals of the files with those of the table, to the last digit.
+
+    Raises:
+        ReconciliationError: If any of them differs.
+    """
+    for currency in sorted({*files, *table}):
+        _check_currency(planned, currency, files.get(currency, {}), table.get(currency, {}))
+
+
+def _check_currency(
+    planned: PlannedLoad,
+    currency: str,
+    files: Mapping[str, Decimal],
+    table: Mapping[str, Decimal],
+) -> None:
+    for column in sorted({*files, *table}):
+        stated, held = files.get(column), table.get(column)
+        if stated != held:
+            raise ReconciliationError(
+                f"{column} of {planned.period} in {currency or 'no currency'} is {stated} in the "
+                f"parts of run {planned.manifest.run_id} and {held} in {planned.table}"
+            )

@@ -1,0 +1,64 @@
+"""Puts SQL together: identifiers are quoted here and nowhere else, values are always parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["BIGQUERY", "DUCKDB", "Dialect", "Fragment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A piece of SQL that is already safe."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Piece = str | tuple[str, ...] | Fragment | Sequence[Fragment]
+"""An identifier, a dotted identifier, a piece of SQL, or pieces that commas go between."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How a warehouse quotes identifiers: the quote, and what stands for it inside."""
+
+    quote: str
+    replacements: tuple[tuple[str, str], ...]
+
+    def quote_identifier(self, name: str) -> str:
+        """An identifier that means `name` to the letter, whatever `name` holds.
+
+        Raises:
+            ValueError: If it is empty or holds a NUL, which no warehouse allows.
+        """
+        if not name or "\0" in name:
+            raise ValueError(f"{name!r} cannot be an identifier")
+        for found, replacement in self.replacements:
+            name = name.replace(found, replacement)
+        return f"{self.quote}{name}{self.quote}"
+
+    def compose(self, template: str, **pieces: Piece) -> Fragment:
+        """Fills a template: `{name}` takes the piece of that name, quoted where it is a name."""
+        return Fragment(
+            template.format(**{name: self._render(piece) for name, piece in pieces.items()})
+        )
+
+    def _render(self, piece: Piece) -> str:
+        if isinstance(piece, Fragment):
+            return piece.text
+        if isinstance(piece, str):
+            return self.quote_identifier(piece)
+        if isinstance(piece, tuple) and piece and all(isinstance(part, str) for part in piece):
+            return ".".join(self.quote_identifier(str(part)) for part in piece)
+        return ", ".join(str(part) for part in piece)
+
+
+# DuckDB, "Keywords and identifiers": a quote inside a quoted identifier is doubled.
+DUCKDB: Final = Dialect(quote='"', replacements=(('"', '""'),))
+# GoogleSQL, "Lexical structure": quoted identifiers have the escapes of string literals.
+BIGQUERY: Final = Dialect(quote="`", replacements=(("\\", "\\\\"), ("`", "\\`")))

@@ -1,0 +1,146 @@
+"""How DuckDB reads the parts of a run: their columns, their rows, and the relation over them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cloudbill.columns import merge_parts
+from cloudbill.errors import SchemaError
+from cloudbill.models import Column, ColumnType
+from cloudbill.sql import DUCKDB, Fragment
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["TABLE_TYPES", "PartsRelation", "column_type_of", "read_parquet_parts"]
+
+TABLE_TYPES: Final[Mapping[ColumnType, str]] = {
+    ColumnType.STRING: "VARCHAR",
+    ColumnType.DECIMAL: "DECIMAL(38,18)",
+    ColumnType.TIMESTAMP: "TIMESTAMP",
+    ColumnType.DATE: "DATE",
+    ColumnType.TIME: "TIME",
+    ColumnType.BOOLEAN: "BOOLEAN",
+    ColumnType.INTEGER: "BIGINT",
+    ColumnType.FLOAT: "DOUBLE",
+    ColumnType.BYTES: "BLOB",
+}
+_SCALE: Final = 18
+_TYPE_NAMES: Final[Mapping[str, ColumnType]] = {
+    "VARCHAR": ColumnType.STRING,
+    "TIMESTAMP": ColumnType.TIMESTAMP,
+    "TIMESTAMP_S": ColumnType.TIMESTAMP,
+    "TIMESTAMP_MS": ColumnType.TIMESTAMP,
+    "TIMESTAMP_NS": ColumnType.TIMESTAMP,
+    "TIMESTAMP WITH TIME ZONE": ColumnType.TIMESTAMP,
+    "DATE": ColumnType.DATE,
+    "TIME": ColumnType.TIME,
+    "BOOLEAN": ColumnType.BOOLEAN,
+    "FLOAT": ColumnType.FLOAT,
+    "DOUBLE": ColumnType.FLOAT,
+    "BLOB": ColumnType.BYTES,
+    "TINYINT": ColumnType.INTEGER,
+    "SMALLINT": ColumnType.INTEGER,
+    "INTEGER": ColumnType.INTEGER,
+    "BIGINT": ColumnType.INTEGER,
+    "UTINYINT": ColumnType.INTEGER,
+    "USMALLINT": ColumnType.INTEGER,
+    "UINTEGER": ColumnType.INTEGER,
+    "UBIGINT": ColumnType.INTEGER,
+}
+_DECIMAL: Final = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartsRelation:
+    """The parts of a run as one relation.
+
+    `relation` reads them and takes `parameters`; `inexact` are the columns whose numbers may have
+    more digits than the table keeps; `part_rows` is in the order of the parts.
+    """
+
+    relation: Fragment
+    parameters: Mapping[str, object]
+    columns: tuple[Column, ...]
+    inexact: tuple[Column, ...]
+    part_rows: tuple[int, ...]
+
+    def projection(self) -> list[Fragment]:
+        """Each column, in the type of the table and under its name there."""
+        return [
+            DUCKDB.compose(
+                "CAST({name} AS {type}) AS {target}",
+                name=column.name,
+                type=Fragment(TABLE_TYPES[column.type]),
+                target=column.target,
+            )
+            for column in self.columns
+        ]
+
+
+def read_parquet_parts(connection: DuckDBPyConnection, files: Sequence[Path]) -> PartsRelation:
+    """Looks at the footers of Parquet parts; there is at least one.
+
+    Raises:
+        SchemaError: If parts contradict each other or hold a type that is not loaded.
+    """
+    names = [_literal_path(file) for file in files]
+    described: list[tuple[str, list[Column]]] = []
+    inexact: dict[str, Column] = {}
+    for file, name in zip(files, names, strict=True):
+        columns: list[Column] = []
+        for column_name, type_name in _describe(connection, name):
+            kind = column_type_of(type_name)
+            if not isinstance(kind, ColumnType):
+                raise SchemaError(
+                    f"Column '{column_name}' of {file.name} is a {type_name}, which is not loaded"
+                )
+            column = Column(name=column_name, target=column_name, type=kind)
+            columns.append(column)
+            if _may_lose_digits(type_name):
+                inexact[column_name] = column
+        described.append((file.name, columns))
+    return PartsRelation(
+        # Folders such as `year=2025` are no columns of a bill.
+        relation=Fragment("read_parquet($files, union_by_name = true, hive_partitioning = false)"),
+        parameters={"files": names},
+        columns=merge_parts(described),
+        inexact=tuple(inexact.values()),
+        part_rows=tuple(_footer_rows(connection, name) for name in names),
+    )
+
+
+def column_type_of(type_name: str) -> ColumnType | str:
+    """What a DuckDB type holds, or the type's own name where cloudbill does not make it."""
+    if _DECIMAL.fullmatch(type_name):
+        return ColumnType.DECIMAL
+    return _TYPE_NAMES.get(type_name, type_name)
+
+
+def _may_lose_digits(type_name: str) -> bool:
+    """Whether a decimal type has more digits behind the point than the table keeps."""
+    match = _DECIMAL.fullmatch(type_name)
+    return match is not None and int(match[2]) > _SCALE
+
+
+def _literal_path(file: Path) -> str:
+    """A path in which no character is a pattern to DuckDB."""
+    return re.sub(r"([*?\[])", r"[\1]", str(file))
+
+
+def _describe(connection: DuckDBPyConnection, name: str) -> list[tuple[str, str]]:
+    rows = connection.execute(
+        "DESCRIBE SELECT * FROM read_parquet($file, hive_partitioning = false)", {"file": name}
+    ).fetchall()
+    return [(str(row[0]), str(row[1])) for row in rows]
+
+
+def _footer_rows(connection: DuckDBPyConnection, name: str) -> int:
+    row = connection.execute(
+        "SELECT num_rows FROM parquet_file_metadata($file)", {"file": name}
+    ).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,336 @@
+"""DuckDB: a month is replaced in one transaction, which deletes, inserts and compares it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import duckdb
+
+from cloudbill.columns import added_columns
+from cloudbill.errors import LoadError, ReconciliationError, SchemaError
+from cloudbill.models import (
+    BillingPeriod,
+    Column,
+    ColumnType,
+    LoadResult,
+    PlannedLoad,
+    Totals,
+    utc_now,
+)
+from cloudbill.parts import local_parts
+from cloudbill.reconciliation import check_footers, check_held, check_totals
+from cloudbill.sql import DUCKDB, Fragment
+from cloudbill.warehouses._duckdb_parts import (
+    TABLE_TYPES,
+    PartsRelation,
+    column_type_of,
+    read_parquet_parts,
+)
+
+if TYPE_CHECKING:
+    from cloudbill.settings import SourceSettings
+    from cloudbill.store import Store
+
+__all__ = ["DuckDBWarehouse"]
+
+_LISTED_MONTHS: Final = 5
+
+
+class DuckDBWarehouse:
+    """Tables in a schema of one DuckDB file, which this process holds until `close`."""
+
+    parallel_loads = 1
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: SourceSettings) -> None:
+        self._connection = connection
+        self._settings = settings
+
+    @classmethod
+    def open(cls, settings: SourceSettings, *, read_only: bool) -> DuckDBWarehouse:
+        """Opens the file, or an empty warehouse in memory where it is only to be read and missing.
+
+        Raises:
+            LoadError: If another process holds the file, or it is no DuckDB file.
+        """
+        database = settings.database
+        name = ":memory:" if read_only and not database.exists() else str(database)
+        try:
+            if not read_only:
+                database.absolute().parent.mkdir(parents=True, exist_ok=True)
+            # Set after opening: one process opens a file only with equal configurations, and
+            # others in it, such as dlt, bring none.
+            connection = duckdb.connect(name, read_only=read_only and name != ":memory:")
+            connection.execute("SET memory_limit = $limit", {"limit": settings.memory_limit})
+            connection.execute("SET preserve_insertion_order = false")
+            connection.execute("SET TimeZone = 'UTC'")
+        except (duckdb.Error, OSError) as error:
+            raise LoadError(f"The DuckDB file {database} cannot be opened: {error}") from error
+        return cls(connection, settings)
+
+    def replace_period(self, planned: PlannedLoad, store: Store) -> LoadResult:
+        """Replaces one month in one transaction; see `Warehouse.replace_period`."""
+        started_at = utc_now()
+        with local_parts(store, planned.manifest) as files, _mapped(planned):
+            source = read_parquet_parts(self._connection, files) if files else None
+            expected = check_footers(planned.manifest, source.part_rows if source else ())
+            if source is not None:
+                self._check_digits(source)
+            with self._transaction():
+                totals = self._replace(planned, source, expected)
+        return LoadResult(
+            planned=planned,
+            rows=expected,
+            totals=totals,
+            job_id=None,
+            started_at=started_at,
+            finished_at=utc_now(),
+        )
+
+    def _replace(self, planned: PlannedLoad, source: PartsRelation | None, expected: int) -> Totals:
+        table = self._table(planned.table)
+        existing = self._columns_of(planned.table)
+        if source is None:
+            # A run without parts is a month without rows.
+            if existing:
+                self._delete(planned)
+            return {}
+        self._require_period_column(planned, source)
+        if existing:
+            for column in added_columns(source.columns, existing, table=planned.table):
+                statement = "ALTER TABLE {table} ADD COLUMN {column}"
+                self._execute(statement, table=table, column=_definition(column))
+        else:
+            self._execute("CREATE SCHEMA IF NOT EXISTS {schema}", schema=self._settings.dataset)
+            definitions = [_definition(column) for column in source.columns]
+            self._execute("CREATE TABLE {table} ({columns})", table=table, columns=definitions)
+        self._delete(planned)
+        self._execute(
+            "INSERT INTO {table} BY NAME SELECT {columns} FROM {relation}",
+            source.parameters,
+            table=table,
+            columns=source.projection(),
+            relation=source.relation,
+        )
+        held = self._count(planned)
+        if held != expected:
+            self._refuse_other_months(planned, source)
+        check_held(planned, expected=expected, held=held)
+        return self._reconciled_totals(planned, source)
+
+    def _reconciled_totals(self, planned: PlannedLoad, source: PartsRelation) -> Totals:
+        provider = self._settings.provider
+        names = {column.target.lower(): column for column in source.columns}
+        costs = [names[cost.lower()] for cost in provider.COST_COLUMNS if cost.lower() in names]
+        if not self._settings.totals or not costs:
+            return {}
+        currency = names.get(provider.CURRENCY_COLUMN.lower())
+        in_files = self._totals(
+            source.relation,
+            [(column.name, column.target) for column in costs],
+            currency.name if currency else None,
+            source.parameters,
+        )
+        month = DUCKDB.compose(
+            "{table} WHERE {in_month}",
+            table=self._table(planned.table),
+            in_month=_in_month(planned),
+        )
+        in_table = self._totals(
+            month,
+            [(column.target, column.target) for column in costs],
+            currency.target if currency else None,
+            _month(planned.period),
+        )
+        check_totals(planned, files=in_files, table=in_table)
+        return in_table
+
+    def _totals(
+        self,
+        relation: Fragment,
+        columns: list[tuple[str, str]],
+        currency: str | None,
+        parameters: Mapping[str, object],
+    ) -> Totals:
+        sums = [
+            DUCKDB.compose(
+                "coalesce(sum(CAST({name} AS {type})), 0)",
+                name=name,
+                type=Fragment(TABLE_TYPES[ColumnType.DECIMAL]),
+            )
+            for name, _ in columns
+        ]
+        key = DUCKDB.compose("coalesce({name}, '')", name=currency) if currency else Fragment("''")
+        rows = self._execute(
+            "SELECT {key}, {sums} FROM {relation} GROUP BY ALL",
+            parameters,
+            key=key,
+            sums=sums,
+            relation=relation,
+        ).fetchall()
+        targets = [target for _, target in columns]
+        return {
+            str(row[0]): {
+                target: Decimal(value) for target, value in zip(targets, row[1:], strict=True)
+            }
+            for row in rows
+        }
+
+    def _check_digits(self, source: PartsRelation) -> None:
+        for column in source.inexact:
+            row = self._execute(
+                "SELECT {name} FROM {relation} WHERE CAST({name} AS {type}) <> {name} LIMIT 1",
+                source.parameters,
+                name=column.name,
+                relation=source.relation,
+                type=Fragment(TABLE_TYPES[ColumnType.DECIMAL]),
+            ).fetchone()
+            if row is not None:
+                raise SchemaError(
+                    f"{row[0]} in column '{column.name}' has more digits than "
+                    f"{TABLE_TYPES[ColumnType.DECIMAL]} holds, and nothing is rounded"
+                )
+
+    def _require_period_column(self, planned: PlannedLoad, source: PartsRelation) -> None:
+        for column in source.columns:
+            if column.target.lower() == planned.period_column.lower():
+                if column.type in {ColumnType.TIMESTAMP, ColumnType.DATE}:
+                    return
+                raise SchemaError(
+                    f"Column '{column.name}' is a {column.type}, but the month of a row is read "
+                    "from it, so it must be a timestamp or a date"
+                )
+        raise SchemaError(
+            f"Run {planned.manifest.run_id} has no column '{planned.period_column}', which says "
+            "what month a row belongs to"
+        )
+
+    def _refuse_other_months(self, planned: PlannedLoad, source: PartsRelation) -> None:
+        """Says which months the rows belong to, if that is why the count is off."""
+        rows = self._execute(
+            "SELECT strftime({period_column}, '%Y-%m') AS month, count(*) FROM {relation} "
+            "GROUP BY month ORDER BY month NULLS FIRST LIMIT {limit}",
+            source.parameters,
+            period_column=planned.period_column,
+            relation=source.relation,
+            limit=Fragment(str(_LISTED_MONTHS)),
+        ).fetchall()
+        if [row[0] for row in rows] != [str(planned.period)]:
+            months = ", ".join(f"{row[0] or 'no month'} ({row[1]} rows)" for row in rows)
+            raise ReconciliationError(
+                f"Run {planned.manifest.run_id} is one of {planned.period}, but by "
+                f"{planned.period_column} its rows belong to {months}. The old month stands; "
+                "export one month at a time"
+            )
+
+    def _delete(self, planned: PlannedLoad) -> None:
+        self._execute(
+            "DELETE FROM {table} WHERE {in_month}",
+            _month(planned.period),
+            table=self._table(planned.table),
+            in_month=_in_month(planned),
+        )
+
+    def _count(self, planned: PlannedLoad) -> int:
+        row = self._execute(
+            "SELECT count(*) FROM {table} WHERE {in_month}",
+            _month(planned.period),
+            table=self._table(planned.table),
+            in_month=_in_month(planned),
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def _columns_of(self, table: str) -> dict[str, ColumnType | str]:
+        """The columns of a table; none where there is no such table."""
+        rows = self._connection.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = current_database() AND lower(schema_name) = lower($schema) "
+            "AND lower(table_name) = lower($table)",
+            {"schema": self._settings.dataset, "table": table},
+        ).fetchall()
+        return {str(name): column_type_of(str(type_name)) for name, type_name in rows}
+
+    def read_state(self, pipeline_name: str) -> str | None:
+        """The newest state of a pipeline whose load package was completed."""
+        try:
+            row = self._execute(
+                "SELECT s.state FROM {states} AS s JOIN {loads} AS l ON l.load_id = s._dlt_load_id "
+                "WHERE s.pipeline_name = $pipeline AND l.status = 0 "
+                "ORDER BY l.load_id DESC LIMIT 1",
+                {"pipeline": pipeline_name},
+                states=self._table("_dlt_pipeline_state"),
+                loads=self._table("_dlt_loads"),
+            ).fetchone()
+        except duckdb.CatalogException:  # dlt has written nothing here yet
+            return None
+        except duckdb.Error as error:
+            raise LoadError(
+                f"The ledger in {self._settings.database} cannot be read: {error}"
+            ) from error
+        return str(row[0]) if row else None
+
+    def destination(self) -> Any:
+        """DuckDB through the connection that is open already."""
+        import dlt
+
+        return dlt.destinations.duckdb(self._connection, enable_dataset_name_normalization=False)
+
+    def close(self) -> None:
+        """Gives the file back to other processes."""
+        self._connection.close()
+
+    def _table(self, name: str) -> tuple[str, ...]:
+        return self._settings.dataset, name
+
+    def _execute(
+        self,
+        template: str,
+        parameters: Mapping[str, object] | None = None,
+        **pieces: str | tuple[str, ...] | Fragment | list[Fragment],
+    ) -> duckdb.DuckDBPyConnection:
+        return self._connection.execute(DUCKDB.compose(template, **pieces).text, parameters or {})
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing, whatever ends the block."""
+        self._connection.execute("BEGIN")
+        is_committed = False
+        try:
+            yield
+            self._connection.execute("COMMIT")
+            is_committed = True
+        finally:
+            if not is_committed:
+                self._connection.execute("ROLLBACK")
+
+
+def _definition(column: Column) -> Fragment:
+    return DUCKDB.compose(
+        "{name} {type}", name=column.target, type=Fragment(TABLE_TYPES[column.type])
+    )
+
+
+def _in_month(planned: PlannedLoad) -> Fragment:
+    return DUCKDB.compose(
+        "{column} >= $month_start AND {column} < $month_end", column=planned.period_column
+    )
+
+
+def _month(period: BillingPeriod) -> dict[str, object]:
+    return {"month_start": period.first_day, "month_end": period.next.first_day}
+
+
+@contextmanager
+def _mapped(planned: PlannedLoad) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        hint = ""
+        if isinstance(error, duckdb.OutOfMemoryException):
+            hint = ". Raise 'memory_limit', or free disk space beside the database"
+        raise LoadError(
+            f"DuckDB could not load {planned.period} (run {planned.manifest.run_id}), the old "
+            f"month stands: {error}{hint}"
+        ) from error
