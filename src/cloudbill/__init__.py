@@ -1,1 +1,42 @@
-"""Loads the billing exports of the clouds into your own warehouse."""
+"""Loads the billing exports of the clouds into your own warehouse: once, complete, exact.
+
+The public names are imported when they are first used, for dlt alone takes a second.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cloudbill.errors import (
+        CloudbillError,
+        ConfigError,
+        LoadError,
+        ManifestError,
+        StoreError,
+        TransientLoadError,
+    )
+    from cloudbill.sources import azure_billing_source
+
+__all__ = [
+    "CloudbillError",
+    "ConfigError",
+    "LoadError",
+    "ManifestError",
+    "StoreError",
+    "TransientLoadError",
+    "azure_billing_source",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name.startswith("_") or name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    home = "sources" if name.endswith("_source") else "errors"
+    return getattr(import_module(f"cloudbill.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -173,13 +173,16 @@ def read_source(
     provider: Provider,
     providers: Sequence[ValueProvider],
     given: Mapping[str, object] | None = None,
+    fallback: Mapping[str, object] | None = None,
 ) -> SourceSettings:
-    """The settings of one source; `given` holds values that go before all configuration.
+    """The settings of one source.
+
+    `given` holds values that go before all configuration, `fallback` those that come after it.
 
     Raises:
         ConfigError: If a value is missing or cannot be read.
     """
-    read = _Reader(source=source, providers=providers, given=given or {})
+    read = _Reader(source=source, providers=providers, given=given or {}, fallback=fallback or {})
     return SourceSettings(
         source=source,
         provider=provider,
@@ -229,6 +232,7 @@ class _Reader:
     source: str
     providers: Sequence[ValueProvider]
     given: Mapping[str, object]
+    fallback: Mapping[str, object]
 
     def value(self, name: str) -> object:
         if self.given.get(name) is not None:
@@ -238,7 +242,7 @@ class _Reader:
                 value, _ = provider.get_value(name, str, None, *sections)
                 if value is not None:
                     return value
-        return None
+        return self.fallback.get(name)
 
     def text(self, name: str) -> str | None:
         value = self.value(name)

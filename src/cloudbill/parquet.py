@@ -1,0 +1,146 @@
+"""Reads the footers of Parquet parts where they lie: some kilobytes at the end of each file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cloudbill.errors import SchemaError, StoreError
+from cloudbill.models import Column, ColumnType, Part
+
+if TYPE_CHECKING:
+    from cloudbill.store import Store
+
+__all__ = ["Footer", "read_footers"]
+
+_FIRST_READ_BYTES: Final = 64 * 1024
+_MAX_FOOTER_BYTES: Final = 64 * 1024 * 1024
+# Apache Parquet, "File format": a file ends in the footer, its length in four bytes, and `PAR1`.
+_MAGIC: Final = b"PAR1"
+_TRAILER_BYTES: Final = 8
+_READERS: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footer:
+    """What the footer of a part says.
+
+    `first_day` and `last_day` are the least and greatest day of the period column, or None where
+    the file keeps no statistics of it, or has no rows.
+    """
+
+    address: str
+    rows: int
+    columns: tuple[Column, ...]
+    first_day: date | None
+    last_day: date | None
+
+
+def read_footers(store: Store, parts: Sequence[Part], *, period_column: str) -> tuple[Footer, ...]:
+    """The footers of the parts, in their order, read many at a time.
+
+    Raises:
+        StoreError: If a part cannot be read or is not a Parquet file.
+        SchemaError: If a part has a column of a type that is not loaded.
+    """
+
+    def read(part: Part) -> Footer:
+        return _read_footer(store, part.path, period_column)
+
+    with ThreadPoolExecutor(_READERS, thread_name_prefix="footer") as readers:
+        return tuple(readers.map(read, parts))
+
+
+def _read_footer(store: Store, path: str, period_column: str) -> Footer:
+    address = store.uri(path)
+    tail = store.read_tail(path, _FIRST_READ_BYTES)
+    if len(tail) < _TRAILER_BYTES or not tail.endswith(_MAGIC):
+        raise StoreError(f"{address} is not a Parquet file, or was cut off; deliver it again")
+    needed = int.from_bytes(tail[-_TRAILER_BYTES : -len(_MAGIC)], "little") + _TRAILER_BYTES
+    if needed > _MAX_FOOTER_BYTES:
+        raise StoreError(f"{address} states a footer of {needed} bytes; the file is damaged")
+    if needed > len(tail):
+        tail = store.read_tail(path, needed)
+    try:
+        metadata = pq.read_metadata(io.BytesIO(_MAGIC + tail))
+        schema = metadata.schema.to_arrow_schema()
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(f"{address} is a damaged Parquet file: {error}") from error
+    leaves = [metadata.schema.column(index) for index in range(metadata.num_columns)]
+    physical = {leaf.path: leaf.physical_type for leaf in leaves}
+    columns = tuple(
+        Column(
+            name=field.name,
+            target=field.name,
+            type=_column_type(field, physical.get(field.name), address),
+        )
+        for field in schema
+    )
+    first_day, last_day = _days(metadata, period_column)
+    return Footer(
+        address=address,
+        rows=metadata.num_rows,
+        columns=columns,
+        first_day=first_day,
+        last_day=last_day,
+    )
+
+
+def _column_type(field: Any, physical_type: str | None, address: str) -> ColumnType:
+    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    # BigQuery, "Loading Parquet data", type conversions: of 64-bit timestamps only milli- and
+    # microseconds are read. INT96 comes out of pyarrow as nanoseconds too, and is read.
+    is_nanoseconds = pa.types.is_timestamp(kind) and kind.unit == "ns" and physical_type != "INT96"
+    for is_kind, column_type in _TYPES:
+        if is_kind(kind) and not is_nanoseconds:
+            return column_type
+    raise SchemaError(f"Column '{field.name}' of {address} is a {kind}, which is not loaded")
+
+
+_TYPES: Final = (
+    (pa.types.is_string, ColumnType.STRING),
+    (pa.types.is_large_string, ColumnType.STRING),
+    (pa.types.is_decimal, ColumnType.DECIMAL),
+    (pa.types.is_timestamp, ColumnType.TIMESTAMP),
+    (pa.types.is_date, ColumnType.DATE),
+    (pa.types.is_time, ColumnType.TIME),
+    (pa.types.is_boolean, ColumnType.BOOLEAN),
+    (pa.types.is_integer, ColumnType.INTEGER),
+    (pa.types.is_floating, ColumnType.FLOAT),
+    (pa.types.is_binary, ColumnType.BYTES),
+    (pa.types.is_large_binary, ColumnType.BYTES),
+    (pa.types.is_fixed_size_binary, ColumnType.BYTES),
+)
+
+
+def _days(metadata: Any, period_column: str) -> tuple[date | None, date | None]:
+    """The least and greatest day of a column, if every row group has statistics of it."""
+    names = [metadata.schema.column(index).name.lower() for index in range(metadata.num_columns)]
+    if period_column.lower() not in names:
+        return None, None
+    index = names.index(period_column.lower())
+    days: list[date] = []
+    for group in range(metadata.num_row_groups):
+        if metadata.row_group(group).num_rows == 0:
+            continue
+        statistics = metadata.row_group(group).column(index).statistics
+        if statistics is None or not statistics.has_min_max:
+            return None, None
+        for moment in (statistics.min, statistics.max):
+            if not isinstance(moment, date):
+                return None, None
+            days.append(_day(moment))
+    return (min(days), max(days)) if days else (None, None)
+
+
+def _day(moment: date) -> date:
+    if not isinstance(moment, datetime):
+        return moment
+    return (moment if moment.tzinfo is None else moment.astimezone(UTC)).date()

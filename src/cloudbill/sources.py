@@ -1,0 +1,118 @@
+"""dlt's view: sources that load months inside a pipeline of the user's own.
+
+    pipeline = dlt.pipeline("bills", destination="duckdb", dataset_name="billing")
+    pipeline.run(azure_billing_source(bucket="./exports", export_name="focus-daily"))
+
+The months go to the warehouse of the configuration, by native loads; what runs through dlt is the
+tracking table and the state, which say what is loaded. Where nothing names a warehouse, a DuckDB
+pipeline's own file and dataset are used.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dlt
+
+from cloudbill.errors import ConfigError, LoadError
+from cloudbill.ledger import read_records, tracking_row, tracking_source, write_record
+from cloudbill.models import LoadFailure
+from cloudbill.output import lines
+from cloudbill.pipeline import Event, load_planned, prepare
+from cloudbill.planning import Selection
+from cloudbill.providers import PROVIDERS, Provider
+from cloudbill.settings import SourceSettings, dlt_providers, read_source
+from cloudbill.warehouses import open_warehouse
+
+if TYPE_CHECKING:
+    from dlt.extract import DltSource
+
+__all__ = ["azure_billing_source"]
+
+_log = logging.getLogger(__name__)
+
+
+def azure_billing_source(
+    *,
+    bucket: str | None = None,
+    prefix: str | None = None,
+    export_name: str | None = None,
+    table_name: str | None = None,
+    project_id: str | None = None,
+    dataset: str | None = None,
+    database: str | Path | None = None,
+    name: str | None = None,
+) -> DltSource:
+    """Azure FOCUS exports as a dlt source, which loads every month that has a newer run.
+
+    Arguments go before `[sources.azure_billing]`, or `[sources.azure_billing.<name>]` with `name`.
+    A month that fails does not stop the others, but the source raises after the last of them; the
+    months that were loaded are then not recorded, and loading them again changes nothing.
+
+    Raises:
+        ConfigError: If a value is missing. Errors of the load come out of `pipeline.run`, wrapped
+            by dlt.
+    """
+    given: dict[str, object] = {
+        "bucket": bucket,
+        "prefix": prefix,
+        "export_name": export_name,
+        "table_name": table_name,
+        "project_id": project_id,
+        "dataset": dataset,
+        "database": database,
+    }
+    return _source(PROVIDERS["azure"], name, given)
+
+
+def _source(provider: Provider, name: str | None, given: dict[str, object]) -> DltSource:
+    section = provider.SECTION if name is None else f"{provider.SECTION}.{name}"
+    named = read_source(section, provider, dlt_providers(), given)
+
+    def rows() -> Iterator[dict[str, object]]:
+        fallback = _warehouse_of_pipeline()
+        settings = read_source(section, provider, dlt_providers(), given, fallback)
+        yield from _load(settings, dlt.current.resource_state())
+
+    source: DltSource = tracking_source(named, rows)
+    return source
+
+
+def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str, object]]:
+    failures: list[LoadFailure] = []
+    with closing(open_warehouse(settings)) as warehouse:
+        prepared = prepare(settings, read_records(state), Selection(), _log_event)
+        for outcome in load_planned(warehouse, prepared.store, prepared.plan.loads, _log_event):
+            if isinstance(outcome, LoadFailure):
+                failures.append(outcome)
+                continue
+            write_record(state, outcome.to_record())
+            yield tracking_row(outcome)
+    errors = [str(failure.error) for failure in failures]
+    errors += [str(failure.error) for failure in prepared.manifest_failures]
+    if errors:
+        raise LoadError("\n".join(errors))
+
+
+def _warehouse_of_pipeline() -> dict[str, object]:
+    """The DuckDB file and the dataset of the pipeline that runs, if it has them."""
+    pipeline = dlt.current.pipeline()
+    fallback: dict[str, object] = {"dataset": pipeline.dataset_name}
+    if pipeline.destination.destination_name == "duckdb":
+        with pipeline.sql_client() as client:
+            database = getattr(client.credentials, "database", None)
+        if not isinstance(database, str) or database.startswith(":"):
+            raise ConfigError(
+                "The pipeline's DuckDB database is no file; give 'database' to the source"
+            )
+        fallback["database"] = database
+    return fallback
+
+
+def _log_event(event: Event) -> None:
+    for line in lines(event):
+        _log.info("%s", line)

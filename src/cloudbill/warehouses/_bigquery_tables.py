@@ -1,0 +1,171 @@
+"""The tables of BigQuery as this loader makes and takes them; pure but for the client's values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Final
+
+from google.cloud import bigquery
+
+from cloudbill.errors import LoadError, ReconciliationError, SchemaError
+from cloudbill.models import BillingPeriod, Column, ColumnType, PlannedLoad
+from cloudbill.parquet import Footer
+from cloudbill.sql import BIGQUERY, Fragment
+
+__all__ = [
+    "column_types",
+    "fields_of",
+    "new_table",
+    "partition_granularity",
+    "partition_of",
+    "require_month",
+]
+
+_FIELD_TYPES: Final[Mapping[ColumnType, str]] = {
+    ColumnType.STRING: "STRING",
+    ColumnType.DECIMAL: "BIGNUMERIC",
+    ColumnType.TIMESTAMP: "TIMESTAMP",
+    ColumnType.DATE: "DATE",
+    ColumnType.TIME: "TIME",
+    ColumnType.BOOLEAN: "BOOLEAN",
+    ColumnType.INTEGER: "INTEGER",
+    ColumnType.FLOAT: "FLOAT",
+    ColumnType.BYTES: "BYTES",
+}
+# The API has two names for some types (BigQuery REST, TableFieldSchema.type).
+_SYNONYMS: Final[Mapping[str, str]] = {
+    "BIGDECIMAL": "BIGNUMERIC",
+    "BOOL": "BOOLEAN",
+    "FLOAT64": "FLOAT",
+    "INT64": "INTEGER",
+}
+_COLUMN_TYPES: Final = {name: kind for kind, name in _FIELD_TYPES.items()}
+_MONTH: Final = bigquery.TimePartitioningType.MONTH
+_DAY: Final = bigquery.TimePartitioningType.DAY
+
+
+def fields_of(columns: Iterable[Column]) -> list[bigquery.SchemaField]:
+    """Fields for columns; what the file calls otherwise is kept in the description."""
+    return [_field(column) for column in columns]
+
+
+def _field(column: Column) -> bigquery.SchemaField:
+    if column.name == column.target:
+        return bigquery.SchemaField(column.target, _FIELD_TYPES[column.type])
+    return bigquery.SchemaField(column.target, _FIELD_TYPES[column.type], description=column.name)
+
+
+def column_types(schema: Sequence[bigquery.SchemaField]) -> dict[str, ColumnType | str]:
+    """What each column of a table holds, or BigQuery's word where cloudbill does not make it."""
+    types: dict[str, ColumnType | str] = {}
+    for field in schema:
+        name = str(field.field_type)
+        name = _SYNONYMS.get(name, name)
+        if field.mode == "REPEATED":
+            name = f"repeated {name}"
+        types[str(field.name)] = _COLUMN_TYPES.get(name, name)
+    return types
+
+
+def new_table(
+    reference: str, columns: Sequence[Column], *, period_column: str, cluster_column: str
+) -> bigquery.Table:
+    """An empty table, partitioned by month of the period column and clustered."""
+    targets = {column.target.lower(): column for column in columns}
+    period = targets.get(period_column.lower())
+    if period is None or period.type not in {ColumnType.TIMESTAMP, ColumnType.DATE}:
+        raise SchemaError(
+            f"The run has no column '{period_column}' that is a timestamp or a date, which says "
+            "what month a row belongs to"
+        )
+    table = bigquery.Table(reference, schema=fields_of(columns))
+    table.time_partitioning = bigquery.TimePartitioning(type_=_MONTH, field=period.target)
+    cluster = targets.get(cluster_column.lower())
+    if cluster is not None:
+        table.clustering_fields = [cluster.target]
+    return table
+
+
+def partition_granularity(table: bigquery.Table, *, period_column: str, cluster_column: str) -> str:
+    """`MONTH` or `DAY`, by which the table is partitioned on the period column.
+
+    Raises:
+        LoadError: If it is partitioned otherwise, or not at all; the message has the statements
+            that convert it.
+    """
+    partitioning = table.time_partitioning
+    on_period = partitioning is not None and (
+        str(partitioning.field or "").lower() == period_column.lower()
+    )
+    if partitioning is not None and on_period and partitioning.type_ in {_MONTH, _DAY}:
+        return str(partitioning.type_)
+    name = f"{table.dataset_id}.{table.table_id}"
+    found = f"partitioned by {partitioning.type_}" if partitioning else "not partitioned"
+    raise LoadError(
+        f"Table {name} is {found}; a month can be replaced in one step only where the table is "
+        f"partitioned by month of {period_column}. Convert it:\n"
+        f"{_conversion(table, period_column, cluster_column)}"
+    )
+
+
+def _conversion(table: bigquery.Table, period_column: str, cluster_column: str) -> str:
+    dataset, name = str(table.dataset_id), str(table.table_id)
+    project = str(table.project)
+    return BIGQUERY.compose(
+        "  CREATE TABLE {new} PARTITION BY TIMESTAMP_TRUNC({period}, MONTH)\n"
+        "    CLUSTER BY {cluster} AS SELECT * FROM {old};\n"
+        "  ALTER TABLE {old} RENAME TO {backup};\n"
+        "  ALTER TABLE {new} RENAME TO {name};",
+        new=(project, dataset, f"{name}_by_month"),
+        old=(project, dataset, name),
+        backup=f"{name}_unpartitioned",
+        name=name,
+        period=period_column,
+        cluster=cluster_column,
+    ).text
+
+
+def require_month(planned: PlannedLoad, footers: Sequence[Footer]) -> None:
+    """Compares the statistics of the period column with the month that is to be replaced.
+
+    Raises:
+        ReconciliationError: If rows of another month are in the run.
+    """
+    for footer in footers:
+        for day in (footer.first_day, footer.last_day):
+            if day is not None and BillingPeriod.of(day) != planned.period:
+                raise ReconciliationError(
+                    f"Run {planned.manifest.run_id} is one of {planned.period}, but "
+                    f"{footer.address} has rows whose {planned.period_column} is {day}. The old "
+                    "month stands; export one month at a time"
+                )
+
+
+def partition_of(planned: PlannedLoad, granularity: str, footers: Sequence[Footer]) -> str:
+    """The id of the partition that the run fills: `YYYYMM`, or `YYYYMMDD` in a table by DAY.
+
+    Raises:
+        LoadError: If the table is by DAY and the rows of the run lie on several days.
+    """
+    if granularity == _MONTH:
+        return planned.period.partition_id
+    days: set[date] = set()
+    for footer in footers:
+        days |= {day for day in (footer.first_day, footer.last_day) if day is not None}
+    if len(days) > 1:
+        listed = ", ".join(str(day) for day in sorted(days))
+        raise LoadError(
+            f"Table {planned.table} is partitioned by DAY, and the {planned.period_column} of run "
+            f"{planned.manifest.run_id} lies on several days ({listed}), which no single job can "
+            "replace. Partition the table by MONTH"
+        )
+    day = next(iter(days), planned.period.first_day)
+    return f"{day:%Y%m%d}"
+
+
+def in_month(planned: PlannedLoad) -> Fragment:
+    """The condition on the period column; takes `@month_start` and `@month_end`."""
+    return BIGQUERY.compose(
+        "{column} >= @month_start AND {column} < @month_end", column=planned.period_column
+    )
