@@ -118,7 +118,7 @@ class Ledger:
 
 
 def source_name(settings: SourceSettings) -> str:
-    """Dlt's name of the source, under which the state stands."""
+    """dlt's name of the source, under which the state stands."""
     return f"{settings.provider.SECTION}_source"
 
 

@@ -161,7 +161,7 @@ def read_sources(
 
 
 def dlt_providers() -> tuple[ValueProvider, ...]:
-    """Dlt's own places of configuration: the environment, secrets.toml, config.toml."""
+    """dlt's own places of configuration: the environment, secrets.toml, config.toml."""
     from dlt.common.configuration.container import Container
     from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 

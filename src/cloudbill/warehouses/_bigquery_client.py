@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import requests
 from google.api_core import exceptions as api
@@ -18,7 +18,7 @@ from cloudbill.errors import ConfigError, LoadError, TransientLoadError
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
-__all__ = ["EMULATOR_VARIABLE", "dlt_destination", "mapped", "open_client"]
+__all__ = ["EMULATOR_VARIABLE", "mapped", "open_client"]
 
 EMULATOR_VARIABLE: Final = "BIGQUERY_EMULATOR_HOST"
 
@@ -65,33 +65,6 @@ def open_client(settings: SourceSettings) -> bigquery.Client:
     return bigquery.Client(
         project=settings.project_id, credentials=credentials, location=settings.location
     )
-
-
-def dlt_destination(settings: SourceSettings, location: str | None) -> Any:
-    """Dlt's BigQuery destination, with the same credentials."""
-    import dlt
-    from dlt.common.configuration import configspec
-    from dlt.common.configuration.specs import GcpServiceAccountCredentials
-
-    options: dict[str, Any] = {
-        "project_id": settings.project_id,
-        "enable_dataset_name_normalization": False,
-    }
-    if location is not None:
-        options["location"] = location
-    if os.environ.get(EMULATOR_VARIABLE):
-
-        @configspec
-        class EmulatorCredentials(GcpServiceAccountCredentials):
-            def to_native_credentials(self) -> Any:
-                return AnonymousCredentials()
-
-        options["credentials"] = EmulatorCredentials(
-            project_id=str(settings.project_id),
-            private_key="none",  # asked for, never used
-            client_email="emulator@localhost",
-        )
-    return dlt.destinations.bigquery(**options)
 
 
 @contextmanager

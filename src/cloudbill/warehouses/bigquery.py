@@ -23,7 +23,7 @@ from cloudbill.models import BillingPeriod, Column, LoadResult, PlannedLoad, Tot
 from cloudbill.parquet import Footer, read_footers
 from cloudbill.reconciliation import check_footers, check_held
 from cloudbill.sql import BIGQUERY, Fragment
-from cloudbill.warehouses._bigquery_client import dlt_destination, mapped, open_client
+from cloudbill.warehouses._bigquery_client import mapped, open_client
 from cloudbill.warehouses._bigquery_jobs import job_identity, run_job
 from cloudbill.warehouses._bigquery_tables import (
     column_types,
@@ -223,12 +223,12 @@ class BigQueryWarehouse:
     def _is_current(self, table: str, partition: str, job: Any) -> bool:
         """Whether a partition was not written after a job that had succeeded earlier."""
         rows = self._query(
-            "SELECT last_modified_time FROM {partitions} "
+            "SELECT last_modified_time FROM {dataset}.INFORMATION_SCHEMA.PARTITIONS "
             "WHERE table_name = @table AND partition_id = @partition",
             bigquery.ScalarQueryParameter("table", "STRING", table),
             bigquery.ScalarQueryParameter("partition", "STRING", partition),
             what=f"Reading the partitions of {table}",
-            partitions=self._path("INFORMATION_SCHEMA", "PARTITIONS"),
+            dataset=self._path(),
         )
         if not rows:
             return bool(job.output_rows == 0)
@@ -289,7 +289,9 @@ class BigQueryWarehouse:
         return str(rows[0][0]) if rows else None
 
     def destination(self) -> Any:
-        """Dlt's BigQuery destination beside the tables."""
+        """dlt's BigQuery destination beside the tables."""
+        from cloudbill.warehouses._bigquery_dlt import dlt_destination
+
         return dlt_destination(self._settings, self._location)
 
     def close(self) -> None:

@@ -1,0 +1,46 @@
+"""dlt's BigQuery destination, with the credentials of the client or an emulator's."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import dlt
+from dlt.common.configuration import configspec
+from dlt.common.configuration.specs import GcpServiceAccountCredentials
+from google.auth.credentials import AnonymousCredentials
+
+from cloudbill.warehouses._bigquery_client import EMULATOR_VARIABLE
+
+if TYPE_CHECKING:
+    from cloudbill.settings import SourceSettings
+
+__all__ = ["dlt_destination"]
+
+
+@configspec
+class EmulatorCredentials(GcpServiceAccountCredentials):
+    """Credentials of nobody: an emulator asks for none."""
+
+    def to_native_credentials(self) -> Any:
+        """What the client signs its requests with: nothing."""
+        return AnonymousCredentials()
+
+
+def dlt_destination(settings: SourceSettings, location: str | None) -> Any:
+    """The destination that writes the ledger into the project of the tables."""
+    options: dict[str, Any] = {
+        "project_id": settings.project_id,
+        "enable_dataset_name_normalization": False,
+    }
+    if location is not None:
+        options["location"] = location
+    if os.environ.get(EMULATOR_VARIABLE):
+        credentials = EmulatorCredentials()
+        # dlt asks for these before it asks for the credentials themselves.
+        credentials.project_id = str(settings.project_id)
+        credentials.private_key = "none"
+        credentials.client_email = "emulator@localhost"
+        credentials.resolve()  # or dlt makes the base class of them
+        options["credentials"] = credentials
+    return dlt.destinations.bigquery(**options)
