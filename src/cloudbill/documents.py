@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from typing import Final, TypeVar
 
 from cloudbill.errors import ManifestError
@@ -16,6 +17,9 @@ MAX_DOCUMENT_BYTES: Final = 64 * 1024 * 1024
 """A manifest of 10,000 parts takes about 3 MB; what is larger than this is no manifest."""
 
 _SHOWN_CHARACTERS: Final = 80
+_MAX_COUNT: Final = 2**63 - 1
+# Control characters would write into logs what is not there; lone surrogates cannot be printed.
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _T = TypeVar("_T")
 
@@ -71,9 +75,7 @@ class JsonObject:
         """The texts of a list under a name; none where it is absent or null."""
         texts: list[str] = []
         for index, value in enumerate(self._list(name)):
-            if not isinstance(value, str):
-                raise self.error("A text is expected in", f"{name}[{index}]")
-            texts.append(value.strip())
+            texts.append(self._text(value, f"{name}[{index}]"))
         return tuple(texts)
 
     def _list(self, name: str) -> list[object]:
@@ -89,16 +91,21 @@ class JsonObject:
         value = self.values.get(name)
         if value is None:
             return None
+        return self._text(value, name) or None
+
+    def _text(self, value: object, name: str) -> str:
         if not isinstance(value, str):
             raise self.error("A text is expected in", name)
-        return value.strip() or None
+        if _UNPRINTABLE.search(value):
+            raise self.error(f"A text is expected, not {_shown(value)}, in", name)
+        return value.strip()
 
     def count(self, name: str) -> int | None:
         """A count of at least zero, or None where it is absent or null: unknown, not zero."""
         value = self.values.get(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_COUNT:
             raise self.error(f"A count is expected, not {_shown(value)}, in", name)
         return value
 
@@ -109,7 +116,7 @@ class JsonObject:
             return None
         try:
             return parse_time(text)
-        except (ValueError, OverflowError) as error:
+        except ValueError as error:
             raise self.error(f"A time is expected, not {_shown(text)}, in", name) from error
 
     def required(self, name: str, read: Callable[[str], _T | None]) -> _T:
@@ -124,10 +131,16 @@ def parse_time(text: str) -> datetime:
     """Reads an ISO 8601 time; what lies below the microsecond is cut off, no zone means UTC.
 
     Raises:
-        ValueError: If the text is not a time.
+        ValueError: If the text is not a time, or is one whose month has no end in `datetime`.
     """
     moment = datetime.fromisoformat(text.strip())
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text} is out of range") from error
+    if moment.year == MAXYEAR:
+        raise ValueError(f"{text} is out of range")
+    return moment
 
 
 def _refuse_constant(name: str) -> object:

@@ -168,7 +168,7 @@ def _resolve(blob: JsonObject, manifest_path: str, listing: Mapping[str, StoredO
     """
     name = blob.required("blobName", blob.text)
     base = posixpath.basename(name)
-    if base in {"", ".", ".."} or any(ord(character) < ord(" ") for character in name):
+    if base in {"", ".", ".."}:
         raise blob.error(f"{name[:80]!r} names no part in", "blobName")
     beside = posixpath.join(posixpath.dirname(manifest_path), base)
     # The listing holds nothing but this export, so no name leads out of it.

@@ -1,0 +1,216 @@
+"""AWS Cost and Usage Reports (legacy CUR) as AWS delivers them, gzipped CSV."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal, localcontext
+from pathlib import Path
+
+import duckdb
+
+from cloudbill.sample._aws_catalogue import SERVICES
+from cloudbill.sample._aws_columns import COST_COLUMNS, aws_columns
+from cloudbill.sample._aws_manifest import aws_manifest
+from cloudbill.sample._aws_queries import COVERED, SPECIAL_TYPES, TOTALS, define_macros, rows_query
+from cloudbill.sample._aws_specials import (
+    SPECIALS,
+    CoveredUse,
+    SpecialLine,
+    special_lines,
+    special_services,
+)
+from cloudbill.sample._aws_tables import create_resources, create_services
+from cloudbill.sample._schedule import DIGITS, Month, ScheduledRun, WrittenRun, draw, schedule
+from cloudbill.sample._sql import connect, copy, create_table, fetch, set_time
+
+__all__ = ["write_aws"]
+
+_PARTS = 2
+_HOURLY_FROM_ROWS = 20_000
+
+
+def write_aws(
+    directory: Path,
+    *,
+    months: int,
+    rows: int,
+    seed: int,
+    last: tuple[int, int] = (2025, 10),
+    report_name: str = "cur-hourly",
+    prefix: str = "cur",
+    open_month: bool = True,
+    runs_per_month: int = 3,
+    overwrite: bool = False,
+) -> tuple[WrittenRun, ...]:
+    """Write an hourly AWS Cost and Usage Report into a directory, as a copy of its bucket.
+
+    The same arguments give the same bytes. A month gets up to three cumulative assemblies: on
+    its 15th, its last day, and the next month's 5th with late usage and an invoice. Lines cover
+    an hour, or a day below 20,000 rows. Manifests tell no time, so modification times do.
+
+    Args:
+        directory: The bucket's copy; its own name appears in no manifest.
+        months: How many billing months; the second and third add a tag column each.
+        rows: Rows of the last assembly of each month, 40 or more.
+        seed: What everything random follows from.
+        last: Year and month of the newest month.
+        report_name: Name of the report, a folder below `prefix`.
+        prefix: Folder of the reports in the bucket; may be empty.
+        open_month: Whether the newest month is still open, thus without its final assembly.
+        runs_per_month: Keep so many of the last assemblies of each month, 1 to 3.
+        overwrite: Only each month's last assembly, right in the month's folder.
+
+    Returns:
+        The runs, oldest submission first.
+
+    Raises:
+        ValueError: If a number is outside what the sample can show.
+    """
+    first = Month(*last).plus(1 - months)
+    runs = schedule(
+        identity=("aws", report_name, seed, rows, first),
+        months=months,
+        rows=rows,
+        last=last,
+        open_month=open_month,
+        runs_per_month=1 if overwrite else runs_per_month,
+        closing_day=5,
+    )
+    with connect() as connection, localcontext(prec=DIGITS):
+        define_macros(connection)
+        writer = _Writer(
+            connection=connection,
+            directory=directory,
+            prefix=prefix.strip("/"),
+            report_name=report_name,
+            first=first,
+            rows=rows,
+            seed=seed,
+            overwrite=overwrite,
+        )
+        return tuple(writer.write(run) for run in runs)
+
+
+@dataclass(kw_only=True)
+class _Writer:
+    """Writes the assemblies of one report, one after the other."""
+
+    connection: duckdb.DuckDBPyConnection
+    directory: Path
+    prefix: str
+    report_name: str
+    first: Month
+    rows: int
+    seed: int
+    overwrite: bool
+    month_use: dict[Month, dict[str, CoveredUse]] = field(default_factory=dict)
+
+    def write(self, run: ScheduledRun) -> WrittenRun:
+        """Write the parts of a run, then its manifests, and add up what it holds."""
+        parameters = self._prepare(run)
+        end = self._rows_until(run)
+        columns = aws_columns(run.month.index - self.first.index)
+        month = f"{run.month.start:%Y%m%d}-{run.month.end:%Y%m%d}"
+        above = "/".join(part for part in (self.prefix, self.report_name, month) if part)
+        folder = above if self.overwrite else f"{above}/{run.run_id}"
+        keys = [f"{folder}/{self.report_name}-{part + 1:05d}.csv.gz" for part in range(_PARTS)]
+        query = rows_query(columns)
+        rows = 0
+        for part, key in enumerate(keys):
+            bounds = {"from_row": end * part // _PARTS, "to_row": end * (part + 1) // _PARTS}
+            path = self.directory / key
+            rows += copy(self.connection, query, path, "csv.gz, own header", parameters | bounds)
+            rows -= 1  # the header
+            set_time(path, run.submitted_at - timedelta(minutes=1))
+        manifest = aws_manifest(run, keys, columns, seed=self.seed, report_name=self.report_name)
+        for place in {folder, above}:
+            path = self.directory / place / f"{self.report_name}-Manifest.json"
+            path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+            set_time(path, run.submitted_at)
+        sums = fetch(self.connection, TOTALS, parameters | {"from_row": 0, "to_row": end})
+        return WrittenRun(
+            provider="aws",
+            export=self.report_name,
+            period=str(run.month),
+            run_id=run.run_id,
+            submitted_at=run.submitted_at,
+            manifest_path=self.directory / folder / f"{self.report_name}-Manifest.json",
+            part_paths=tuple(self.directory / key for key in keys),
+            rows=rows,
+            totals={"USD": dict(zip(COST_COLUMNS, sums[0], strict=True))},
+        )
+
+    def _rows_until(self, run: ScheduledRun) -> int:
+        """The first row number that lies after the run's days; hours have equally many rows."""
+        return SPECIALS + -(-run.elapsed_days * (self.rows - SPECIALS) // run.month.days)
+
+    def _prepare(self, run: ScheduledRun) -> dict[str, object]:
+        """Make the run's tables, and the values that its queries name."""
+        resources = max(len(SERVICES) * 4, self.rows // 720)
+        create_services(
+            self.connection,
+            seed=self.seed,
+            month=run.month,
+            run_columns=_run_columns(run, self.seed),
+            specials=special_services(self.seed),
+        )
+        if not self.month_use:
+            create_resources(self.connection, seed=self.seed, count=resources)
+        parameters: dict[str, object] = {
+            "seed": str(self.seed),
+            "month": str(run.month),
+            "month_start": run.month.start,
+            "days": run.month.days,
+            "elapsed_days": run.elapsed_days,
+            "complete": run.complete,
+            "rows": self.rows,
+            "run_id": run.run_id,
+            "specials": SPECIALS,
+            "slots": len(SERVICES),
+            "resources": resources,
+            # Few lines of an hour each would make a bill that its fixed fees drown.
+            "hours": 1 if self.rows >= _HOURLY_FROM_ROWS else 24,
+            "from_row": 0,
+            "to_row": self.rows,
+        }
+        whole = {"complete": True, "elapsed_days": run.month.days}
+        if run.month not in self.month_use:
+            self.month_use[run.month] = self._covered(parameters | whole)
+        month_use = self.month_use[run.month]
+        run_use = month_use if run.complete else self._covered(parameters)
+        lines = special_lines(run, seed=self.seed, month_use=month_use, run_use=run_use)
+        create_table(self.connection, "special", SPECIAL_TYPES, _special_rows(lines))
+        return parameters
+
+    def _covered(self, parameters: dict[str, object]) -> dict[str, CoveredUse]:
+        return {
+            line_type: CoveredUse(unblended=unblended, effective=effective)
+            for line_type, unblended, effective in fetch(self.connection, COVERED, parameters)
+        }
+
+
+def _run_columns(run: ScheduledRun, seed: int) -> dict[str, str]:
+    """What is the same on every line of a run; the invoice's number once there is one."""
+    columns = {
+        "bill/BillingPeriodStartDate": f"{run.month.start:%Y-%m-%dT%H:%M:%S}.000Z",
+        "bill/BillingPeriodEndDate": f"{run.month.end:%Y-%m-%dT%H:%M:%S}.000Z",
+    }
+    if run.kind == "closing":
+        columns["bill/InvoiceId"] = f"{draw(seed, run.month, 'aws invoice') % 10**10:010d}"
+    return columns
+
+
+def _special_rows(lines: list[SpecialLine]) -> list[dict[str, object]]:
+    return [
+        {
+            "i": i,
+            "r": -1,
+            "slot": line.slot,
+            "starts_at": line.starts_at,
+            "ends_at": line.ends_at,
+            "lineItem/UsageAmount": Decimal(1),
+            "lineItem/UnblendedCost": line.cost,
+            "lineItem/BlendedCost": line.cost,
+        }
+        for i, line in enumerate(lines)
+    ]

@@ -1,0 +1,186 @@
+"""The SQL that makes AWS sample rows: every cell is text, and no number passes through a float."""
+
+from collections.abc import Iterable
+
+import duckdb
+
+from cloudbill.sample._aws_columns import COST_COLUMNS, column_id
+from cloudbill.sample._aws_tables import CHARGE_COLUMNS, RESOURCE_COLUMNS
+from cloudbill.sample._sql import quote_identifier
+
+__all__ = ["COVERED", "SPECIAL_TYPES", "TOTALS", "define_macros", "rows_query"]
+
+_NUMBER = "DECIMAL(28,10)"  # ten fraction digits, as AWS rounds them
+
+_MACROS = (
+    """
+CREATE OR REPLACE TEMP MACRO tail_text(digits) AS
+    if(rtrim(digits, '0') = '', '0', rtrim(digits, '0'))
+""",
+    # 0.0, 12.5, 1.81E-8: as Java prints a double, though it never was one.
+    """
+CREATE OR REPLACE TEMP MACRO number_text(value) AS CASE
+    WHEN value IS NULL THEN NULL
+    WHEN value = 0 THEN '0.0'
+    WHEN abs(value) < 0.001 THEN concat(
+        if(value < 0, '-', ''),
+        ((abs(value)::DECIMAL(18,10) * 10000000000)::BIGINT::VARCHAR)[1],
+        '.',
+        tail_text(((abs(value)::DECIMAL(18,10) * 10000000000)::BIGINT::VARCHAR)[2:]),
+        'E-',
+        11 - length((abs(value)::DECIMAL(18,10) * 10000000000)::BIGINT::VARCHAR)
+    )
+    ELSE concat(
+        split_part(value::VARCHAR, '.', 1), '.', tail_text(split_part(value::VARCHAR, '.', 2))
+    )
+END
+""",
+)
+
+_USAGE = """
+SELECT
+    * EXCLUDE (units, whole),
+    (if(whole, (units // 100000000 + 1) * 100000000, units)::DECIMAL(18,0) * 0.00000001)
+        ::DECIMAL(18,8) AS quantity
+FROM (
+    SELECT
+        drawn.i,
+        drawn.r,
+        drawn.hour,
+        service.slot,
+        service.line_type,
+        service.public_usd,
+        service.unblended_usd,
+        service.effective_usd,
+        service.whole,
+        service.units
+        * if(service.spread = 0, 10000, resource.size) // 10000
+        * (10000 - service.spread + (drawn.draw % 20001)::BIGINT * service.spread // 10000)
+        // 10000
+        -- What is not yet complete may still be metered too low.
+        * if(NOT $complete AND (drawn.draw >> 20) % 23 = 1, 9, 10) // 10 * $hours AS units
+    FROM (
+        SELECT
+            i,
+            ((i - $specials) % $resources)::INTEGER AS r,
+            ((i - $specials) * ($days * 24 // $hours) // ($rows - $specials) * $hours)::INTEGER
+                AS hour,
+            md5_number_lower(concat_ws('|', $seed, $month, i)) AS draw
+        FROM range(greatest($from_row, $specials), $to_row) AS numbers (i)
+    ) AS drawn
+    LEFT JOIN service ON service.slot = drawn.r % $slots
+    LEFT JOIN resource ON resource.r = drawn.r
+    WHERE
+        drawn.hour < $elapsed_days * 24
+        -- Some usage is reported late.
+        AND ($complete OR (drawn.draw >> 32) % 31 <> 0)
+) AS metered
+"""
+
+_AMOUNTS = f"""
+SELECT
+    i,
+    r,
+    slot,
+    line_type,
+    $month_start + to_hours(hour) AS starts_at,
+    $month_start + to_hours(hour + $hours) AS ends_at,
+    quantity::{_NUMBER} AS "lineItem/UsageAmount",
+    if(line_type = 'DiscountedUsage', quantity * 4, NULL)::{_NUMBER}
+        AS "lineItem/NormalizedUsageAmount",
+    (unblended_usd * quantity)::{_NUMBER} AS "lineItem/UnblendedCost",
+    (unblended_usd * quantity)::{_NUMBER} AS "lineItem/BlendedCost",
+    (public_usd * quantity)::{_NUMBER} AS "pricing/publicOnDemandCost",
+    if(line_type = 'DiscountedUsage', effective_usd * quantity, NULL)::{_NUMBER}
+        AS "reservation/EffectiveCost",
+    if(line_type = 'SavingsPlanCoveredUsage', effective_usd * quantity, NULL)::{_NUMBER}
+        AS "savingsPlan/SavingsPlanEffectiveCost"
+FROM ({_USAGE}) AS usage
+"""  # noqa: S608 - the package's own text
+
+SPECIAL_TYPES = {
+    "i": "BIGINT",
+    "r": "INTEGER",
+    "slot": "INTEGER",
+    "line_type": "VARCHAR",
+    "starts_at": "TIMESTAMPTZ",
+    "ends_at": "TIMESTAMPTZ",
+    "lineItem/UsageAmount": _NUMBER,
+    "lineItem/NormalizedUsageAmount": _NUMBER,
+    **dict.fromkeys(COST_COLUMNS, _NUMBER),
+}
+"""Columns of table `special`, which joins the usage."""
+
+_CHARGES = f"""
+FROM (
+    {_AMOUNTS}
+    UNION ALL BY NAME
+    FROM special
+    WHERE i >= $from_row AND i < $to_row
+) AS charge
+"""
+
+_SECONDS = "'%Y-%m-%dT%H:%M:%SZ'"
+_MILLISECONDS = "'%Y-%m-%dT%H:%M:%S.000Z'"
+_CHARGE_TEXTS = {
+    # A line has another id in every version of the report.
+    "identity/LineItemId": "lower(md5(concat_ws('|', $run_id, charge.i)))",
+    "identity/TimeInterval": f"concat(strftime(charge.starts_at, {_SECONDS}), '/', "
+    f"strftime(charge.ends_at, {_SECONDS}))",
+    "lineItem/UsageStartDate": f"strftime(charge.starts_at, {_SECONDS})",
+    "lineItem/UsageEndDate": f"strftime(charge.ends_at, {_MILLISECONDS})",
+    "savingsPlan/UsedCommitment": 'number_text(charge."savingsPlan/SavingsPlanEffectiveCost")',
+}
+
+
+def define_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    """Teach a connection what `rows_query` calls."""
+    for macro in _MACROS:
+        connection.execute(macro)
+
+
+def _text(name: str) -> str:
+    if name in _CHARGE_TEXTS:
+        return _CHARGE_TEXTS[name]
+    quoted = quote_identifier(column_id(name))
+    if name in CHARGE_COLUMNS:
+        return f"number_text(charge.{quoted})"
+    return f"resource.{quoted}" if name in RESOURCE_COLUMNS else f"service.{quoted}"
+
+
+def rows_query(columns: Iterable[str]) -> str:
+    """The header and the rows from number `from_row` up to `to_row`, all of it text.
+
+    The header is a row here, since a header of DuckDB's own would rename `ECU` beside `ecu`.
+
+    Args:
+        columns: Names, `category/name`, in the order of the file.
+    """
+    names = list(columns)
+    header = ", ".join(f"'{name}'" for name in names)
+    return f"""
+SELECT {header}
+UNION ALL
+SELECT {", ".join(_text(name) for name in names)}
+{_CHARGES}
+LEFT JOIN service ON service.slot = charge.slot
+LEFT JOIN resource ON resource.r = charge.r
+"""
+
+
+TOTALS = f"""
+SELECT {", ".join(f"sum({quote_identifier(name)})" for name in COST_COLUMNS)}
+{_CHARGES}
+"""
+"""The sums of the cost columns."""
+
+COVERED = f"""
+SELECT
+    line_type,
+    sum("lineItem/UnblendedCost"),
+    sum(coalesce("reservation/EffectiveCost", "savingsPlan/SavingsPlanEffectiveCost"))
+FROM ({_AMOUNTS}) AS usage
+WHERE line_type <> 'Usage'
+GROUP BY line_type
+"""  # noqa: S608 - the package's own text
+"""Unblended and effective cost of covered use, by line item type."""

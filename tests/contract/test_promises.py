@@ -1,0 +1,352 @@
+"""What holds on every warehouse, for every provider."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cloudbill.errors import ManifestError, ReconciliationError, SchemaError
+from contract.deliveries import Charge, Delivery, at, charges
+
+if TYPE_CHECKING:
+    from contract.places import Case
+
+EARLY = at("2025-10-15 04:00")
+LATE = at("2025-10-31 22:00")
+LATEST = at("2025-11-03 04:00")
+
+
+def october(*costs: str, note: str = "", **options: object) -> Delivery:
+    """A run of October with one charge a day."""
+    values: dict[str, object] = {"submitted_at": LATE} | options
+    return Delivery(period="2025-10", charges=charges("2025-10", *costs, note=note), **values)  # type: ignore[arg-type]
+
+
+class TestNewestCompleteRunWins:
+    """Per export and period, whatever the order of listing, arrival or processing."""
+
+    def test_a_cold_start_with_two_month_to_date_runs_loads_the_newer_one_only(
+        self, case: Case
+    ) -> None:
+        old = october("1", "2", note="old", submitted_at=EARLY, run_id="b-old")
+        new = october("1", "2", "3", note="new", submitted_at=LATE, run_id="a-new")
+        case.deliver(old, new)
+        outcome = case.load()
+        assert outcome.exit_code == 0
+        assert case.held() == list(new.charges)
+        assert [(skip.manifest.run_id, skip.reason) for skip in outcome.skips] == [
+            ("b-old", "superseded")
+        ]
+
+    def test_a_newer_run_replaces_the_month_and_leaves_the_others(self, case: Case) -> None:
+        september = Delivery(
+            period="2025-09", charges=charges("2025-09", "9.99"), submitted_at=EARLY
+        )
+        case.deliver(september, october("1", "2", submitted_at=EARLY))
+        case.load()
+        newer = october("10", "20", "30", note="newer")
+        case.deliver(newer)
+        case.load()
+        assert case.held("2025-10") == list(newer.charges)
+        assert case.held("2025-09") == list(september.charges)
+
+    def test_an_older_run_that_arrives_late_changes_nothing(self, case: Case) -> None:
+        loaded = october("1", "2", note="newer", submitted_at=LATE)
+        case.deliver(loaded)
+        case.load()
+        case.deliver(october("7", note="older", submitted_at=EARLY, run_id="late"))
+        outcome = case.load()
+        assert case.held() == list(loaded.charges)
+        reasons = {skip.manifest.run_id: str(skip.reason) for skip in outcome.skips}
+        assert reasons == {loaded.run_id: "already_loaded", "late": "older_than_loaded"}
+
+
+class TestAtomic:
+    """A load that fails, at whatever point, leaves the old month."""
+
+    def test_a_part_that_is_damaged_inside_leaves_the_old_month(self, case: Case) -> None:
+        old = october("1", "2", "3", "4", note="old", submitted_at=EARLY)
+        case.deliver(old)
+        case.load()
+        new = case.write(october("5", "6", "7", "8", note="new", run_id="damaged"))
+        content = bytearray(new.parts[1].read_bytes())
+        middle = len(content) // 4
+        content[4:middle] = b"\xff" * (middle - 4)
+        new.parts[1].write_bytes(content)
+        case.place.put(new.folder)
+        outcome = case.load()
+        assert outcome.exit_code == 5
+        assert [failure.planned.manifest.run_id for failure in outcome.failures] == ["damaged"]
+        assert case.held() == list(old.charges)
+
+    def test_what_failed_is_loaded_once_it_is_mended(self, case: Case) -> None:
+        new = october("5", "6", note="new")
+        written = case.write(new)
+        whole = written.parts[1].read_bytes()
+        damaged = bytearray(whole)
+        damaged[4 : len(whole) // 4] = b"\xff" * (len(whole) // 4 - 4)
+        written.parts[1].write_bytes(damaged)
+        case.place.put(written.folder)
+        assert case.load().exit_code == 5
+        written.parts[1].write_bytes(whole)
+        case.place.put(written.folder)
+        assert case.load().exit_code == 0
+        assert case.held() == list(new.charges)
+
+
+class TestReconciled:
+    """Rows loaded equal the manifest's count, the footers, and what the table then holds."""
+
+    def test_a_manifest_that_states_more_rows_leaves_the_old_month(self, case: Case) -> None:
+        old = october("1", "2", note="old", submitted_at=EARLY)
+        case.deliver(old)
+        case.load()
+        case.deliver(october("3", "4", note="new", stated_rows=3))
+        outcome = case.load()
+        (failure,) = outcome.failures
+        assert isinstance(failure.error, ReconciliationError)
+        assert "states 3 rows" in str(failure.error)
+        assert case.held() == list(old.charges)
+
+    def test_a_count_that_the_manifest_does_not_state_is_unknown_and_not_zero(
+        self, case: Case
+    ) -> None:
+        case.deliver(october("3", "4", stated_rows=None))
+        outcome = case.load()
+        assert [result.rows for result in outcome.results] == [2]
+
+    def test_rows_of_another_month_leave_the_old_month(self, case: Case) -> None:
+        old = october("1", "2", note="old", submitted_at=EARLY)
+        case.deliver(old)
+        case.load()
+        stray = october("3", note="stray", period_start=at("2025-09-01 00:00").date())
+        case.deliver(stray)
+        outcome = case.load()
+        (failure,) = outcome.failures
+        assert isinstance(failure.error, ReconciliationError)
+        assert "2025-09" in str(failure.error)
+        assert case.held() == list(old.charges)
+
+
+class TestExact:
+    """Money is decimal from file to table; no float on the way."""
+
+    def test_eighteen_digits_behind_the_point_arrive(self, case: Case) -> None:
+        costs = ("0.000000000000000001", "-12345678901234567890.123456789012345678", "0.1", "0.2")
+        case.deliver(october(*costs))
+        outcome = case.load()
+        total = Decimal("-12345678901234567889.823456789012345677")
+        assert [charge.cost for charge in case.held()] == [Decimal(cost) for cost in costs]
+        (result,) = outcome.results
+        assert set(result.totals) == {"EUR"}
+        assert result.totals["EUR"][case.writer.cost_column] == total
+
+    def test_currencies_are_never_added_up(self, case: Case) -> None:
+        rows = [*charges("2025-10", "1.5", "2.5")]
+        rows.append(Charge(day=rows[0].day, cost=Decimal(100), currency="USD"))
+        case.deliver(Delivery(period="2025-10", charges=rows, submitted_at=LATE))
+        (result,) = case.load().results
+        costs = {
+            currency: totals[case.writer.cost_column] for currency, totals in result.totals.items()
+        }
+        assert costs == {"EUR": Decimal(4), "USD": Decimal(100)}
+
+    def test_absent_text_is_what_the_file_has(self, case: Case) -> None:
+        case.deliver(october("1"))
+        case.load()
+        assert case.values(case.writer.note_column) == [""]
+
+
+class TestWaits:
+    """A part that is missing, or shorter than stated, makes a run wait; it is no error."""
+
+    def test_a_run_waits_for_its_part_while_an_older_complete_one_goes_first(
+        self, case: Case
+    ) -> None:
+        older = october("1", "2", note="older", submitted_at=EARLY)
+        newer = october("3", "4", note="newer", submitted_at=LATE, run_id="partial")
+        case.deliver(older)
+        written = case.write(newer)
+        kept = written.parts[1].read_bytes()
+        written.parts[1].unlink()
+        case.place.put(written.folder)
+        outcome = case.load()
+        assert outcome.exit_code == 0
+        assert [(skip.manifest.run_id, skip.reason) for skip in outcome.skips] == [
+            ("partial", "waiting")
+        ]
+        assert "1/2 parts" in outcome.skips[0].detail
+        assert case.held() == list(older.charges)
+
+        written.parts[1].write_bytes(kept)
+        case.place.put(written.folder)
+        case.load()
+        assert case.held() == list(newer.charges)
+
+
+class TestRepeatable:
+    """Loading a run twice changes nothing."""
+
+    def test_the_second_run_of_the_loader_loads_nothing(self, case: Case) -> None:
+        delivery = october("1", "2")
+        case.deliver(delivery)
+        case.load()
+        outcome = case.load()
+        assert not outcome.results
+        assert [str(skip.reason) for skip in outcome.skips] == ["already_loaded"]
+        assert case.held() == list(delivery.charges)
+        assert case.tracked() == [("2025-10", delivery.run_id, 2, 2)]
+
+    def test_a_forced_load_gives_the_same_month(self, case: Case) -> None:
+        delivery = october("1", "2")
+        case.deliver(delivery)
+        case.load()
+        outcome = case.load(force=True)
+        assert [result.rows for result in outcome.results] == [2]
+        assert case.held() == list(delivery.charges)
+        assert len(case.tracked()) == 2
+
+    def test_going_back_and_forth_between_runs_never_keeps_a_stale_month(self, case: Case) -> None:
+        first, second = october("1", submitted_at=EARLY), october("2", submitted_at=LATE)
+        case.deliver(first)
+        case.load()
+        case.deliver(second)
+        case.load()
+        case.load(force=True)
+        assert case.held() == list(second.charges)
+
+
+class TestRemembers:
+    """The ledger is restored from the warehouse on a fresh machine."""
+
+    def test_a_fresh_machine_loads_nothing_twice(
+        self, case: Case, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        case.deliver(october("1", "2"))
+        case.load()
+        monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path_factory.mktemp("elsewhere")))
+        assert not case.load().results
+
+    def test_what_dlt_left_on_this_machine_does_not_hide_a_new_warehouse(self, case: Case) -> None:
+        delivery = october("1", "2")
+        case.deliver(delivery)
+        case.load()
+        for table in (case.table, f"{case.table}_load_tracking", "_dlt_pipeline_state"):
+            case.place.query("DROP TABLE {table}", table=table)
+        assert [result.rows for result in case.load().results] == [2]
+        assert case.held() == list(delivery.charges)
+
+
+class TestIsolated:
+    """A failure in one month or export does not stop the others."""
+
+    def test_a_manifest_that_cannot_be_read_fails_alone(self, case: Case) -> None:
+        case.deliver(october("1"))
+        written = case.write(october("2", submitted_at=LATEST, run_id="unreadable"))
+        written.manifest.write_text('{"runInfo": {"runId": 7}')
+        case.place.put(written.folder)
+        outcome = case.load()
+        assert outcome.exit_code == ManifestError.exit_code
+        assert len(outcome.results) == 1
+        (failure,) = outcome.manifest_failures
+        assert "unreadable" in failure.path
+
+    def test_a_month_that_fails_does_not_stop_the_others(self, case: Case) -> None:
+        september = Delivery(period="2025-09", charges=charges("2025-09", "9"), submitted_at=EARLY)
+        case.deliver(september, october("1", stated_rows=99))
+        outcome = case.load()
+        assert outcome.exit_code == 5
+        assert [str(result.planned.period) for result in outcome.results] == ["2025-09"]
+        assert case.held() == list(september.charges)
+
+    def test_only_the_selected_month_is_loaded(self, case: Case) -> None:
+        september = Delivery(period="2025-09", charges=charges("2025-09", "9"), submitted_at=EARLY)
+        case.deliver(september, october("1"))
+        outcome = case.load("2025-09")
+        assert case.held() == list(september.charges)
+        assert [str(skip.reason) for skip in outcome.skips] == ["not_selected"]
+
+    def test_a_dry_run_changes_nothing(self, case: Case) -> None:
+        case.deliver(october("1", submitted_at=EARLY))
+        case.load()
+        before = case.tracked()
+        case.deliver(october("2"))
+        outcome = case.load(dry_run=True)
+        assert [str(planned.period) for planned in outcome.planned] == ["2025-10"]
+        assert [charge.cost for charge in case.held()] == [Decimal(1)]
+        assert case.tracked() == before
+
+
+class TestColumns:
+    """Columns that appear are added, columns that vanish stay, and types never change."""
+
+    def test_a_new_column_is_added_and_is_empty_in_older_months(self, case: Case) -> None:
+        september = Delivery(period="2025-09", charges=charges("2025-09", "9"), submitted_at=EARLY)
+        case.deliver(september)
+        case.load()
+        case.deliver(october("1", "2", added={"x_Project": "apollo"}))
+        assert case.load().exit_code == 0
+        values = case.values("x_Project")
+        assert sorted(values, key=str) == [None, "apollo", "apollo"]
+
+    def test_a_column_that_only_the_newest_month_lacks_stays_and_is_null(self, case: Case) -> None:
+        case.deliver(
+            Delivery(period="2025-09", charges=charges("2025-09", "9"), submitted_at=EARLY)
+        )
+        case.load()
+        case.deliver(october("1", dropped=frozenset({case.writer.spare_column})))
+        assert case.load().exit_code == 0
+        assert sorted(case.values(case.writer.spare_column), key=str) == ["", None]
+
+    def test_a_column_that_changed_its_type_is_named_and_the_old_month_stays(
+        self, case: Case
+    ) -> None:
+        old = october("1", submitted_at=EARLY)
+        case.deliver(old)
+        case.load()
+        case.deliver(october("2", cost_as_text=True))
+        (failure,) = case.load().failures
+        assert isinstance(failure.error, SchemaError)
+        assert case.writer.cost_column in str(failure.error)
+        assert "from decimal" in str(failure.error)
+        assert "to string" in str(failure.error)
+        assert case.held() == list(old.charges)
+
+
+class TestPeriods:
+    """The period of a row is the month of its period column, which need not be day 1."""
+
+    def test_a_billing_period_that_starts_on_the_fifteenth_is_replaced_as_a_month(
+        self, case: Case
+    ) -> None:
+        day = at("2025-10-15 00:00").date()
+        case.deliver(october("1", "2", submitted_at=EARLY, period_start=day))
+        case.load()
+        newer = october("3", "4", "5", period_start=day)
+        case.deliver(newer)
+        case.load()
+        assert case.held() == list(newer.charges)
+
+    @pytest.mark.parametrize("parts", [0, 1], ids=["no part", "a part without rows"])
+    def test_a_newer_run_without_rows_makes_an_empty_month(self, case: Case, parts: int) -> None:
+        case.deliver(october("1", submitted_at=EARLY))
+        case.load()
+        case.deliver(october(parts=parts))
+        outcome = case.load()
+        assert outcome.exit_code == 0
+        assert case.held() == []
+        assert not case.load().results
+
+    def test_a_second_export_has_a_table_of_its_own(self, case: Case) -> None:
+        mine = october("1", "2", note="mine")
+        case.deliver(mine)
+        case.load()
+        other = type(case)(place=case.place, writer=case.writer, scratch=case.scratch, export="two")
+        assert [result.planned.table for result in other.load().results] == ["bill_two"]
+        newer = october("3", note="newer", submitted_at=LATEST)
+        case.deliver(newer)
+        case.load()
+        assert case.held() == list(newer.charges)
+        assert other.held() == list(mine.charges)

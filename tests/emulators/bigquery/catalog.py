@@ -1,0 +1,69 @@
+"""The catalog of the emulator, which also knows when each partition was last written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bqemulator.catalog.memory_repository import MemoryCatalogRepository
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from bqemulator.catalog.models import JobMeta, PartitionMeta, TableMeta
+    from bqemulator.storage.engine import DuckDBEngine
+
+TableKey = tuple[str, str, str]
+
+
+class Catalog(MemoryCatalogRepository):
+    """Adds true ``last_modified_time`` values to INFORMATION_SCHEMA.PARTITIONS.
+
+    https://cloud.google.com/bigquery/docs/information-schema-partitions
+    """
+
+    def __init__(self, engine: DuckDBEngine) -> None:
+        super().__init__(engine)
+        self._written: dict[TableKey, dict[str, datetime]] = {}
+
+    def create_table(self, table: TableMeta) -> TableMeta:
+        """Create the table, and forget what a dropped one of this name had."""
+        created = super().create_table(table)
+        self._written.pop((table.project_id, table.dataset_id, table.table_id), None)
+        return created
+
+    def stamp(self, table: TableKey, partitions: Iterable[str], at: datetime) -> None:
+        """Remember that these partitions of the table were written."""
+        self._written.setdefault(table, {}).update(dict.fromkeys(partitions, at))
+
+    def list_partitions(
+        self, project_id: str, dataset_id: str, table_id: str
+    ) -> tuple[PartitionMeta, ...]:
+        """Partitions that hold rows, each with the time it was last written."""
+        written = self._written.get((project_id, dataset_id, table_id), {})
+        return tuple(
+            part.model_copy(
+                update={
+                    "last_modified_time": written.get(part.partition_id, part.last_modified_time)
+                }
+            )
+            for part in super().list_partitions(project_id, dataset_id, table_id)
+        )
+
+    def partitioned_tables(self) -> tuple[TableMeta, ...]:
+        """Every table that is partitioned by a column of time."""
+        return tuple(
+            table
+            for table in self._tables.values()
+            if table.time_partitioning and table.time_partitioning.field
+        )
+
+    def all_jobs(self) -> tuple[JobMeta, ...]:
+        """Every job of every project, in the order in which they came."""
+        return tuple(self._jobs.values())
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for held in vars(self).values():
+            if isinstance(held, dict):
+                held.clear()

@@ -1,0 +1,48 @@
+"""Which partitions a statement of SQL has changed."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from emulators.bigquery.tables import TableRef, partition_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from emulators.bigquery.jobs import JobRunner
+
+_WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|TRUNCATE)\b", re.IGNORECASE)
+
+Fingerprints = dict[tuple[tuple[str, str, str], str], tuple[int, int]]
+
+
+@contextmanager
+def stamping_changes(runner: JobRunner, sql: str) -> Iterator[None]:
+    """Stamp the partitions whose rows differ after the block."""
+    if not _WRITES.search(sql):
+        yield
+        return
+    before = _fingerprints(runner)
+    yield
+    after = _fingerprints(runner)
+    now = runner.context.clock.now()
+    for key, partition in before.keys() | after.keys():
+        if before.get((key, partition)) != after.get((key, partition)):
+            runner.catalog.stamp(key, [partition], now)
+
+
+def _fingerprints(runner: JobRunner) -> Fingerprints:
+    """The count and a hash of the rows of every partition."""
+    prints: Fingerprints = {}
+    for table in runner.catalog.partitioned_tables():
+        if table.time_partitioning is None:
+            continue
+        ref = TableRef(project=table.project_id, dataset=table.dataset_id, table=table.table_id)
+        rows = runner.context.engine.execute(
+            f"SELECT {partition_id(table.time_partitioning)}, count(*), "
+            f"sum(hash(part)::HUGEINT) FROM {ref.sql} AS part GROUP BY 1"
+        ).fetchall()
+        prints |= {(ref.key, str(name)): (count, total) for name, count, total in rows}
+    return prints

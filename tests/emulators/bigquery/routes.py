@@ -1,0 +1,100 @@
+"""Routes that answer before the emulator's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from bqemulator.api.dependencies import AppContext, get_caller, get_context
+from bqemulator.api.routes import jobs as stock_jobs
+from bqemulator.row_access.identity import CallerIdentity
+from fastapi import APIRouter, Depends, Request
+
+from emulators.bigquery.copying import run_copy
+from emulators.bigquery.load import LoadSpec, run_load
+from emulators.bigquery.partitions import stamping_changes
+
+if TYPE_CHECKING:
+    from emulators.bigquery.jobs import JobRunner
+
+Caller = Annotated[CallerIdentity, Depends(get_caller)]
+Context = Annotated[AppContext, Depends(get_context)]
+
+
+def job_routes(runner: JobRunner) -> APIRouter:
+    """jobs.insert and jobs.query."""
+    router = APIRouter(prefix="/bigquery/v2/projects/{project_id}")
+
+    @router.post("/jobs")
+    async def insert(
+        project_id: str, request: Request, context: Context, caller: Caller
+    ) -> dict[str, Any]:
+        body = await request.json()
+        config = body.get("configuration") or {}
+        job_id = (body.get("jobReference") or {}).get("jobId")
+        if "load" in config:
+            LoadSpec.of(config["load"])
+            job = await runner.run(
+                "LOAD",
+                project_id,
+                runner.claim(project_id, job_id),
+                config,
+                lambda run: run_load(run, config["load"]),
+            )
+        elif "copy" in config:
+            job = await runner.run(
+                "COPY",
+                project_id,
+                runner.claim(project_id, job_id),
+                config,
+                lambda run: run_copy(run, config["copy"]),
+            )
+        else:
+            return await _insert_stock(runner, project_id, request, context, caller)
+        return stock_jobs._build_job_response(project_id, job.job_id, job, config)  # noqa: SLF001
+
+    @router.post("/queries")
+    async def query(
+        project_id: str, request: Request, context: Context, caller: Caller
+    ) -> dict[str, Any]:
+        with stamping_changes(runner, (await request.json()).get("query") or ""):
+            return await stock_jobs.query(project_id, request, context, caller)
+
+    @router.get("/queries/{job_id}")
+    async def results(  # noqa: PLR0917
+        project_id: str,
+        job_id: str,
+        context: Context,
+        maxResults: int = 10_000,  # noqa: N803
+        startIndex: int = 0,  # noqa: N803
+        pageToken: str | None = None,  # noqa: N803
+    ) -> dict[str, Any]:
+        answer = stock_jobs.get_query_results(
+            project_id, job_id, context, maxResults, startIndex, pageToken
+        )
+        if not maxResults:  # asks only whether the job is done; an empty page would end the rows
+            answer = {key: answer[key] for key in answer.keys() - {"rows", "pageToken"}}
+        return answer
+
+    return router
+
+
+async def _insert_stock(
+    runner: JobRunner,
+    project: str,
+    request: Request,
+    context: AppContext,
+    caller: CallerIdentity,
+) -> dict[str, Any]:
+    """Run a query or an extract as the emulator does, once per id and with its labels kept."""
+    body = await request.json()
+    config = body.get("configuration") or {}
+    reference = body.setdefault("jobReference", {})
+    if config.get("dryRun"):
+        return await stock_jobs.insert_job(project, request, context, caller)
+    reference["jobId"] = runner.claim(project, reference.get("jobId"))
+    with stamping_changes(runner, (config.get("query") or {}).get("query") or ""):
+        answer = await stock_jobs.insert_job(project, request, context, caller)
+    job = runner.catalog.get_job(project, reference["jobId"])
+    if job is not None:
+        runner.catalog.upsert_job(job.model_copy(update={"configuration": config}))
+    return answer

@@ -1,0 +1,155 @@
+"""The server, and what tests ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+from unittest import mock
+
+from bqemulator.config import Settings
+from bqemulator.jobs.executor import JOB_RESULTS, JOB_SCHEMAS
+from bqemulator.server import EmulatorServer
+from bqemulator.storage.engine import CATALOG_SCHEMA, SNAPSHOTS_SCHEMA
+from google.api_core.client_options import ClientOptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from emulators.bigquery.catalog import Catalog
+from emulators.bigquery.engine import Engine
+from emulators.bigquery.jobs import Fault, JobRunner, describe
+from emulators.bigquery.routes import job_routes
+from emulators.bigquery.schema import store_bignumeric
+from emulators.bigquery.table_routes import table_routes
+from emulators.bigquery.tables import quoted
+from emulators.bigquery.upload_routes import upload_routes
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from pathlib import Path
+
+T = TypeVar("T")
+
+_DEADLINE_S = 30.0
+_BUILT_IN_SCHEMAS = ("main", "information_schema", "pg_catalog", CATALOG_SCHEMA, SNAPSHOTS_SCHEMA)
+
+
+class _Server(EmulatorServer):
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.engine = self._engine = Engine(settings)
+        self.catalog = self._catalog = Catalog(self.engine)
+
+    def install(self, gcs_root: Path) -> JobRunner:
+        """Put our routes before the emulator's."""
+        server, context = self._fastapi_server, self._context
+        if server is None or context is None:
+            raise RuntimeError("The server has not started")
+        runner = JobRunner(
+            context=context, engine=self.engine, catalog=self.catalog, gcs_root=gcs_root
+        )
+        app: Any = server.config.app
+        stock = len(app.router.routes)
+        for router in (job_routes(runner), table_routes(runner), upload_routes(runner)):
+            app.include_router(router)
+        routes = app.router.routes
+        routes[:] = routes[stock:] + routes[:stock]
+        return runner
+
+
+class BigQueryEmulator:
+    """BigQuery's REST API on 127.0.0.1, with the semantics of load and copy jobs."""
+
+    def __init__(self, gcs_root: Path) -> None:
+        settings = Settings(
+            rest_port=0, grpc_port=0, gcs_local_root=gcs_root, enable_format_extensions=False
+        )
+        self._clients: list[bigquery.Client] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="bigquery", daemon=True)
+        self._thread.start()
+        self._server = self._await(_new_server(settings))
+        self._runner = self._server.install(gcs_root)
+        self.url = self._server.rest_url
+
+    @classmethod
+    def start(cls, gcs_root: Path) -> BigQueryEmulator:
+        """Start the server; ``gs://bucket/name`` is the file ``gcs_root/bucket/name``."""
+        store_bignumeric()
+        return cls(gcs_root)
+
+    @property
+    def faults(self) -> list[Fault]:
+        """Hooks called with a stage and the job, which may raise JobError.
+
+        Stages of a job: "start", "read:0", "read:1", ..., "commit".
+        """
+        return self._runner.faults
+
+    @property
+    def answer_after_s(self) -> float:
+        """How long an insert waits for its job; after that it answers that the job runs."""
+        return self._runner.answer_after_s
+
+    @answer_after_s.setter
+    def answer_after_s(self, seconds: float) -> None:
+        self._runner.answer_after_s = seconds
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Every job since the last reset, in the order in which they came."""
+        return [describe(job) for job in self._server.catalog.all_jobs()]
+
+    def client(self, project: str) -> bigquery.Client:
+        """A client of the project that needs no credentials; the next reset closes it."""
+        client = bigquery.Client(
+            project=project,
+            credentials=AnonymousCredentials(),
+            client_options=ClientOptions(api_endpoint=self.url),
+            location="US",
+        )
+        self._clients.append(client)
+        return client
+
+    def reset(self) -> None:
+        """Drop every dataset, table, job and fault."""
+        self._close_clients()
+        self._runner.clear()
+        self._runner.answer_after_s = _DEADLINE_S
+        self._await(self._reset())
+
+    def stop(self) -> None:
+        """End the server."""
+        self._close_clients()
+        self._await(self._server.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_DEADLINE_S)
+        self._loop.close()
+
+    def _close_clients(self) -> None:
+        for client in self._clients:
+            client.close()
+        self._clients.clear()
+
+    async def _reset(self) -> None:
+        engine = self._runner.context.engine
+        async with engine.write_lock():
+            found = engine.execute("SELECT schema_name FROM duckdb_schemas() WHERE NOT internal")
+            schemas = {row[0] for row in found.fetchall()}.difference(_BUILT_IN_SCHEMAS)
+            for schema in (*schemas, SNAPSHOTS_SCHEMA):
+                engine.execute(f"DROP SCHEMA {quoted(schema)} CASCADE")
+            engine.execute(f"CREATE SCHEMA {quoted(SNAPSHOTS_SCHEMA)}")
+            self._server.catalog.clear()
+            self._runner.clear()
+            JOB_RESULTS.clear()
+            JOB_SCHEMAS.clear()
+
+    def _await(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_DEADLINE_S)
+
+
+async def _new_server(settings: Settings) -> _Server:
+    """Start a server within the running loop; the process keeps its own logging."""
+    server = _Server(settings)
+    with mock.patch("bqemulator.server.configure_logging"):
+        await server.start()
+    return server

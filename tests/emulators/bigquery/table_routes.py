@@ -1,0 +1,223 @@
+"""tables.insert, get, patch, update and delete."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from bqemulator.api.dependencies import AppContext, get_context
+from bqemulator.api.routes import tables as stock
+from bqemulator.catalog.models import TableMeta, TableSchema
+from bqemulator.domain.errors import ResourceRef, ValidationError, resource_not_found
+from fastapi import APIRouter, Depends, Request, Response
+
+from emulators.bigquery.errors import JobError
+from emulators.bigquery.schema import (
+    Field,
+    check_names,
+    columns_sql,
+    fields_of,
+    merged,
+    normalised,
+)
+from emulators.bigquery.tables import TableRef, in_partition
+
+if TYPE_CHECKING:
+    from emulators.bigquery.jobs import JobRunner
+
+Context = Annotated[AppContext, Depends(get_context)]
+
+# https://cloud.google.com/bigquery/docs/creating-partitioned-tables#limitations
+_PARTITIONED_BY = {
+    "DAY": ("DATE", "TIMESTAMP", "DATETIME"),
+    "MONTH": ("DATE", "TIMESTAMP", "DATETIME"),
+    "YEAR": ("DATE", "TIMESTAMP", "DATETIME"),
+    "HOUR": ("TIMESTAMP", "DATETIME"),
+}
+_MAX_CLUSTERING_COLUMNS = 4
+_PLAIN_PROPERTIES = {"description": "description", "friendlyName": "friendly_name"}
+
+
+def table_routes(runner: JobRunner) -> APIRouter:
+    """The routes of one table, and the one that creates it."""
+    router = APIRouter(prefix="/bigquery/v2/projects/{project_id}/datasets/{dataset_id}/tables")
+
+    @router.post("")
+    async def insert(
+        project_id: str, dataset_id: str, request: Request, context: Context
+    ) -> dict[str, Any]:
+        body = await request.json()
+        fields = (body.get("schema") or {}).get("fields")
+        if fields:
+            body["schema"]["fields"] = [normalised(field) for field in fields]
+            _check_table(body)
+        await stock.insert_table(project_id, dataset_id, request, context)
+        table = _table(runner, TableRef.from_rest({**_names(project_id, dataset_id, body)}))
+        return _answer(runner.catalog.update_table(_with_expiration(table, body)))
+
+    @router.get("/{table_id}")
+    async def get(
+        project_id: str, dataset_id: str, table_id: str, context: Context
+    ) -> dict[str, Any]:
+        ref = TableRef.of(project_id, dataset_id, table_id)
+        table = runner.catalog.get_table(*ref.key)
+        if table is None:
+            return stock.get_table(project_id, dataset_id, table_id, context)
+        return _answer(_counted(ref, table, context))
+
+    @router.patch("/{table_id}")
+    @router.put("/{table_id}")
+    async def change(
+        project_id: str, dataset_id: str, table_id: str, request: Request, context: Context
+    ) -> dict[str, Any]:
+        ref = TableRef.of(project_id, dataset_id, table_id)
+        body = await request.json()
+        async with context.engine.write_lock():
+            changed = _changed(ref, _table(runner, ref), body, context)
+        return _answer(runner.catalog.update_table(changed))
+
+    @router.delete("/{table_id}", status_code=204)
+    async def delete(project_id: str, dataset_id: str, table_id: str, context: Context) -> Response:
+        ref = TableRef.of(project_id, dataset_id, table_id)
+        if ref.partition is None:
+            return await stock.delete_table(project_id, dataset_id, table_id, context)
+        table = _table(runner, ref)
+        try:
+            inside = in_partition(ref, table.time_partitioning)
+        except JobError as error:
+            raise ValidationError(error.message) from error
+        async with context.engine.write_lock():
+            context.engine.execute(f"DELETE FROM {ref.sql} WHERE {inside}").fetchall()
+            now = context.clock.now()
+            changed = _table(runner, ref).model_copy(update={"last_modified_time": now})
+            runner.catalog.update_table(changed)
+            runner.catalog.stamp(ref.key, [ref.partition], now)
+        return Response(status_code=204)
+
+    return router
+
+
+def _names(project: str, dataset: str, body: dict[str, Any]) -> dict[str, str]:
+    table = body.get("tableReference", {}).get("tableId") or body.get("tableId", "")
+    return {"projectId": project, "datasetId": dataset, "tableId": table}
+
+
+def _table(runner: JobRunner, ref: TableRef) -> TableMeta:
+    table = runner.catalog.get_table(*ref.key)
+    if table is None:
+        raise resource_not_found(ResourceRef("table", *ref.key))
+    return table
+
+
+def _counted(ref: TableRef, table: TableMeta, context: AppContext) -> TableMeta:
+    """The table with its rows counted, also after SQL has changed them."""
+    if table.table_type != "TABLE":
+        return table
+    (rows,) = context.engine.execute(f"SELECT count(*) FROM {ref.sql}").fetchall()[0]
+    return table.model_copy(update={"num_rows": rows})
+
+
+def _check_table(body: dict[str, Any]) -> None:
+    """Refuse a layout that the columns cannot bear."""
+    fields: list[Field] = body["schema"]["fields"]
+    try:
+        check_names(fields)
+    except JobError as error:
+        raise ValidationError(error.message) from error
+    types = {field["name"].lower(): field["type"] for field in fields}
+    by = body.get("timePartitioning") or {}
+    column = by.get("field")
+    if column and types.get(column.lower()) not in _PARTITIONED_BY[by.get("type", "DAY")]:
+        raise ValidationError(
+            "The field specified for time partitioning must be a top-level DATE, TIMESTAMP or "
+            f"DATETIME of the schema: {column}"
+        )
+    clustered = (body.get("clustering") or {}).get("fields") or []
+    unknown = [name for name in clustered if name.lower() not in types]
+    if unknown:
+        raise ValidationError(f"The field specified for clustering cannot be found: {unknown[0]}")
+    if len(clustered) > _MAX_CLUSTERING_COLUMNS:
+        raise ValidationError("At most 4 columns can be specified for clustering")
+
+
+def _with_expiration(table: TableMeta, body: dict[str, Any]) -> TableMeta:
+    """The table with the time of its end, if the body states it."""
+    if "expirationTime" not in body:
+        return table
+    stated = body["expirationTime"]
+    at = datetime.fromtimestamp(int(stated) / 1000, tz=UTC) if stated else None
+    return table.model_copy(update={"expiration_time": at})
+
+
+def _answer(table: TableMeta) -> dict[str, Any]:
+    """The table as a resource, with what the emulator keeps but does not tell."""
+    body = stock._table_to_rest(table)  # noqa: SLF001
+    if table.expiration_time:
+        body["expirationTime"] = str(int(table.expiration_time.timestamp() * 1000))
+    return {**body, "location": "US"}
+
+
+def _changed(
+    ref: TableRef, table: TableMeta, body: dict[str, Any], context: AppContext
+) -> TableMeta:
+    """The table after a patch, whose physical columns are changed already.
+
+    https://cloud.google.com/bigquery/docs/managing-table-schemas
+    """
+    update: dict[str, Any] = {"last_modified_time": context.clock.now()}
+    for name, attribute in _PLAIN_PROPERTIES.items():
+        if name in body:
+            update[attribute] = body[name]
+    if "labels" in body:
+        labels = {**table.labels, **(body["labels"] or {})}
+        update["labels"] = {key: value for key, value in labels.items() if value is not None}
+    fields = (body.get("schema") or {}).get("fields")
+    if fields:
+        update["schema_"] = _patched_schema(ref, table, fields, context)
+    update |= _patched_partitioning(table, body)
+    return _with_expiration(table.model_copy(update=update), body)
+
+
+def _patched_schema(
+    ref: TableRef, table: TableMeta, given: list[Field], context: AppContext
+) -> TableSchema:
+    """Add the new columns; existing ones may change their description, or be relaxed."""
+    fields = [normalised(field) for field in given]
+    existing = fields_of(table)
+    named = {field["name"].lower(): field for field in fields}
+    gone = [field["name"] for field in existing if field["name"].lower() not in named]
+    known = {field["name"].lower() for field in existing}
+    added = [field for field in fields if field["name"].lower() not in known]
+    if gone:
+        raise ValidationError(
+            f"Provided Schema does not match Table {ref}. Field {gone[0]} is missing in new schema"
+        )
+    required = [field["name"] for field in added if field["mode"] == "REQUIRED"]
+    if required:
+        raise ValidationError(
+            f"Provided Schema does not match Table {ref}. Cannot add required fields to an "
+            f"existing schema. (field: {required[0]})"
+        )
+    try:
+        check_names(fields)
+        after = merged(ref, existing, fields, ["ALLOW_FIELD_ADDITION", "ALLOW_FIELD_RELAXATION"])
+    except JobError as error:
+        raise ValidationError(error.message) from error
+    for field in added:
+        context.engine.execute(f"ALTER TABLE {ref.sql} ADD COLUMN {columns_sql([field])}")
+    described = [
+        {**field, "description": named[field["name"].lower()].get("description")} for field in after
+    ]
+    return TableSchema(fields=stock._parse_schema_fields(described))  # noqa: SLF001
+
+
+def _patched_partitioning(table: TableMeta, body: dict[str, Any]) -> dict[str, Any]:
+    """A table keeps its partitioning; only its expiration and filter rule may change."""
+    stated = body.get("timePartitioning")
+    if not stated:
+        return {}
+    new = stock._rest_to_time_partitioning(stated, None)  # noqa: SLF001
+    old = table.time_partitioning
+    if new is None or old is None or (new.type, new.field) != (old.type, old.field):
+        raise ValidationError("Cannot change the partitioning specification of a table")
+    return {"time_partitioning": new}

@@ -1,0 +1,94 @@
+"""Fixtures of the emulated clouds: one server per session, emptied before each test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from emulators.bigquery import BigQueryEmulator
+    from emulators.gcs import GcsEmulator
+    from emulators.s3 import S3Emulator
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pass what the emulators' own libraries warn of."""
+    for warning in (
+        # bqemulator takes Arrow tables from DuckDB in the way that DuckDB 2 calls slow.
+        "ignore:Arrow output on a DB-API result:UserWarning:bqemulator",
+    ):
+        config.addinivalue_line("filterwarnings", warning)
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Google's storage and warehouse, where ``gs://`` means the same to both."""
+
+    gcs: GcsEmulator
+    bigquery: BigQueryEmulator
+
+
+@pytest.fixture(scope="session")
+def gcs_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory that holds the buckets of both servers."""
+    return tmp_path_factory.mktemp("gcs")
+
+
+# The modules are imported once a test asks for a server: that takes seconds.
+
+
+@pytest.fixture(scope="session")
+def gcs_server(gcs_root: Path) -> Iterator[GcsEmulator]:
+    """The running server, as the last test left it."""
+    server: GcsEmulator = import_module("emulators.gcs").GcsEmulator.start(gcs_root)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Emulator]:
+    """The running server, as the last test left it."""
+    server: S3Emulator = import_module("emulators.s3").S3Emulator.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def bigquery_server(gcs_root: Path) -> Iterator[BigQueryEmulator]:
+    """The running server, as the last test left it."""
+    server: BigQueryEmulator = import_module("emulators.bigquery").BigQueryEmulator.start(gcs_root)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def gcs(gcs_server: GcsEmulator) -> GcsEmulator:
+    """Google Cloud Storage without a bucket."""
+    gcs_server.reset()
+    return gcs_server
+
+
+@pytest.fixture
+def s3(s3_server: S3Emulator) -> S3Emulator:
+    """S3 without a bucket."""
+    s3_server.reset()
+    return s3_server
+
+
+@pytest.fixture
+def bigquery(bigquery_server: BigQueryEmulator) -> BigQueryEmulator:
+    """BigQuery without a dataset or a job."""
+    bigquery_server.reset()
+    return bigquery_server
+
+
+@pytest.fixture
+def cloud(gcs: GcsEmulator, bigquery: BigQueryEmulator) -> Cloud:
+    """Both, over one set of buckets."""
+    return Cloud(gcs, bigquery)

@@ -1,0 +1,373 @@
+"""The manifests of Azure's FOCUS exports, as they were seen and as they may go wrong."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from cloudbill.errors import ManifestError
+from cloudbill.models import BillingPeriod, Manifest, Part
+from cloudbill.providers import PROVIDERS, azure_focus, provider_of
+from unit.builders import (
+    FOLDER,
+    MANIFEST_PATH,
+    MODIFIED_AT,
+    OCTOBER,
+    ROOT,
+    RUN_ID,
+    blob,
+    document,
+    encoded,
+    listing,
+    stored,
+)
+
+NO_RUN = {"runInfo": None, "exportConfig": None, "deliveryConfig": None}
+"""What a manifest of 2021-01-01 lacks."""
+
+
+def read(content: dict[str, Any] | bytes, *paths: str, path: str = MANIFEST_PATH) -> Manifest:
+    """The manifest of a document that lies at `path`, with other objects beside it."""
+    return azure_focus.read_manifest(
+        content if isinstance(content, bytes) else encoded(content),
+        stored=stored(path),
+        root=ROOT,
+        export="focus-daily",
+        listing=listing(*paths),
+    )
+
+
+def run_info(**changes: Any) -> dict[str, Any]:
+    """The `runInfo` of a good manifest with changes."""
+    info: dict[str, Any] = document()["runInfo"]
+    return info | changes
+
+
+class TestWhereManifestsLie:
+    @pytest.mark.parametrize(
+        "path",
+        [
+            f"20251001-20251031/202510220104/{RUN_ID}/manifest.json",
+            f"20251001-20251031/{RUN_ID}/manifest.json",
+            f"20240101-20240131/202401130307/{RUN_ID}/_manifest.json",
+            "20250201-20250201/run/manifest.json",
+        ],
+        ids=["twelve digits", "no twelve digits", "underscore", "a single day"],
+    )
+    def test_manifest_is_known_by_its_path(self, path: str) -> None:
+        assert azure_focus.is_manifest(path)
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "manifest.json",
+            f"20251001-20251031/{RUN_ID}/part_0_0001.snappy.parquet",
+            f"20251001-20251031/{RUN_ID}/old-manifest.json",
+            f"20251001-20251031/{RUN_ID}/manifest.json.bak",
+            f"20251001-20251031/{RUN_ID}/manifest.json\n",
+            f"20251001-20251031/{RUN_ID}/deep/er/manifest.json",
+            f"2025-10/{RUN_ID}/manifest.json",
+            "20251001-20251031//manifest.json",
+            "20251001-20251031/manifest.json",
+            "٢٠٢٥١٠٠١-20251031/run/manifest.json",
+            f"other/20251001-20251031/{RUN_ID}/manifest.json",
+        ],
+    )
+    def test_other_paths_are_no_manifests(self, path: str) -> None:
+        assert not azure_focus.is_manifest(path)
+
+    @pytest.mark.parametrize(
+        ("prefix", "export", "root"),
+        [
+            ("billing", "focus", "billing/focus/"),
+            ("", "focus", "focus/"),
+            ("/", "focus", "focus/"),
+            ("/a//b/", "/focus/", "a/b/focus/"),
+            ("providers/Microsoft.Billing/1:2_3", "my focus", None),
+        ],
+        ids=["prefix", "no prefix", "slash", "too many slashes", "colons and spaces"],
+    )
+    def test_root_of_an_export(self, prefix: str, export: str, root: str | None) -> None:
+        assert azure_focus.export_root(prefix, export) == (root or f"{prefix}/{export}/")
+
+    def test_provider_is_known_by_its_name(self) -> None:
+        assert provider_of("azure") is azure_focus
+        assert list(PROVIDERS) == [module.NAME for module in PROVIDERS.values()]
+
+
+class TestGoodManifest:
+    def test_all_values_are_read(self) -> None:
+        assert read(document()) == Manifest(
+            provider="azure",
+            export="focus-daily",
+            path=MANIFEST_PATH,
+            run_id=RUN_ID,
+            period=OCTOBER,
+            covers_from=date(2025, 10, 1),
+            covers_to=date(2025, 10, 21),
+            submitted_at=datetime(2025, 10, 22, 1, 4, 6, 523444, tzinfo=UTC),
+            file_format="parquet",
+            parts=(
+                Part(path=f"{FOLDER}part_0_0001.snappy.parquet", size=100, rows=2),
+                Part(path=f"{FOLDER}part_1_0001.snappy.parquet", size=200, rows=3),
+            ),
+            rows=5,
+            data_version="1.0r2",
+        )
+
+    def test_byte_order_mark_and_unknown_keys_are_passed_over(self) -> None:
+        content = document(
+            sanitised={"by": ["a tool"]},
+            blobs=[blob("a.parquet", headerRowCount=1), blob("b.parquet", md5=None)],
+        )
+
+        assert len(read(b"\xef\xbb\xbf" + encoded(content)).parts) == 2
+
+    @pytest.mark.parametrize(
+        ("start", "end"),
+        [
+            ("2025-10-01T00:00:00", "2025-10-31T00:00:00Z"),
+            ("2025-10-01T00:00:00Z", "2025-10-31T00:00:00+00:00"),
+            ("2025-10-01", "2025-10-31T23:59:59.9999999"),
+            (" 2025-10-01T00:00Z ", "2025-10-31T00:00:00.000Z"),
+        ],
+    )
+    def test_every_way_to_write_a_date_is_read(self, start: str, end: str) -> None:
+        found = read(document(runInfo=run_info(startDate=start, endDate=end)))
+
+        assert (found.covers_from, found.covers_to) == (date(2025, 10, 1), date(2025, 10, 31))
+
+    def test_period_comes_from_the_run_not_from_the_folder(self) -> None:
+        path = f"{ROOT}20251101-20251130/{RUN_ID}/manifest.json"
+
+        assert read(document(), path=path).period == OCTOBER
+
+    def test_run_id_comes_from_the_run_not_from_the_folder(self) -> None:
+        assert read(document(runInfo=run_info(runId=" other "))).run_id == "other"
+
+    def test_time_of_the_object_stands_in_for_a_missing_time(self) -> None:
+        assert read(document(runInfo=run_info(submittedTime=None))).submitted_at == MODIFIED_AT
+
+    @pytest.mark.parametrize("kind", ["FocusCost", "focuscost", " FocusCost ", None])
+    def test_focus_is_known_however_it_is_written(self, kind: str | None) -> None:
+        assert read(document(exportConfig={"type": kind})).run_id == RUN_ID
+
+
+class TestRowCounts:
+    """Null means unknown, not 0."""
+
+    @pytest.mark.parametrize(
+        ("stated", "of_parts", "rows"),
+        [
+            (5, (2, 3), 5),
+            (None, (2, 3), 5),
+            (5, (None, None), 5),
+            (None, (2, None), None),
+            (None, (None, None), None),
+            (0, (0, 0), 0),
+            (None, (0, 0), 0),
+        ],
+        ids=[
+            "all stated",
+            "run is null",
+            "parts are null",
+            "run and one part are null",
+            "all null",
+            "zero",
+            "run is null, parts are empty",
+        ],
+    )
+    def test_rows(
+        self, stated: int | None, of_parts: tuple[int | None, ...], rows: int | None
+    ) -> None:
+        blobs = [
+            blob(f"part_{index}.parquet", dataRowCount=count)
+            for index, count in enumerate(of_parts)
+        ]
+        content = document(blobs=blobs) | {"dataRowCount": stated}
+
+        found = read(content)
+
+        assert found.rows == rows
+        assert tuple(part.rows for part in found.parts) == of_parts
+
+    @pytest.mark.parametrize("blobs", [[], None], ids=["empty list", "null"])
+    @pytest.mark.parametrize("count", [0, None], ids=["zero", "null"])
+    def test_run_without_parts(self, blobs: list[object] | None, count: int | None) -> None:
+        found = read(document() | {"blobs": blobs, "blobCount": count, "dataRowCount": 0})
+
+        assert (found.parts, found.rows) == ((), 0)
+
+    def test_run_without_parts_that_states_no_rows_has_an_unknown_number(self) -> None:
+        assert read(document() | {"blobs": [], "blobCount": 0, "dataRowCount": None}).rows is None
+
+    def test_empty_export_has_a_part_of_no_rows(self) -> None:
+        content = document(
+            blobCount=1, dataRowCount=0, blobs=[blob("part_0_0001.csv", dataRowCount=0)]
+        )
+
+        found = read(content)
+
+        assert (found.file_format, found.rows, len(found.parts)) == ("csv", 0, 1)
+
+    @pytest.mark.parametrize("count", [1, 3, 0])
+    def test_part_that_is_not_listed_is_noticed(self, count: int) -> None:
+        with pytest.raises(ManifestError, match=f"2 parts are listed, not the {count} of") as error:
+            read(document(blobCount=count))
+
+        assert error.value.key == "blobCount"
+
+
+class TestManifestOf2021:
+    """It states the blobs alone; the folders say the rest."""
+
+    def test_folders_say_what_the_manifest_does_not(self) -> None:
+        found = read(document(**NO_RUN, blobs=[blob("000001.csv"), blob("000002.csv")]))
+
+        assert (found.run_id, found.period, found.file_format) == (RUN_ID, OCTOBER, "csv")
+        assert (found.covers_from, found.covers_to) == (date(2025, 10, 1), date(2025, 10, 31))
+        assert found.submitted_at == datetime(2025, 10, 22, 1, 4, tzinfo=UTC)
+        assert found.data_version is None
+
+    def test_time_of_the_object_stands_in_for_the_folder_of_twelve_digits(self) -> None:
+        path = f"{ROOT}20251001-20251031/{RUN_ID}/_manifest.json"
+
+        assert read(document(**NO_RUN), path=path).submitted_at == MODIFIED_AT
+
+    @pytest.mark.parametrize(
+        "folder",
+        ["20251301-20251331", "20251001-20251032", "20251031-20251001"],
+        ids=["no such month", "no such day", "ends before it starts"],
+    )
+    def test_folders_that_are_no_dates_are_refused(self, folder: str) -> None:
+        path = f"{ROOT}{folder}/{RUN_ID}/manifest.json"
+
+        with pytest.raises(ManifestError) as error:
+            read(document(**NO_RUN), path=path)
+
+        assert error.value.path == path
+        assert "runInfo" in str(error.value)
+
+    def test_other_path_misses_its_run_info(self) -> None:
+        with pytest.raises(ManifestError, match="Missing required value in 'runInfo' of elsewhere"):
+            read(document(**NO_RUN), path="elsewhere/manifest.json")
+
+
+class TestPartsAreFound:
+    """`blobName` lacks whatever a copy tool put before it."""
+
+    BESIDE = f"{FOLDER}part.parquet"
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "part.parquet",
+            "exports/focus/20251001-20251031/run/part.parquet",
+            " folder/sample/ part.parquet",
+            "/part.parquet",
+            "../../../part.parquet",
+            "a/./b//part.parquet",
+        ],
+        ids=["bare", "foreign prefix", "stray spaces", "absolute", "upwards", "odd slashes"],
+    )
+    def test_part_lies_beside_its_manifest(self, name: str) -> None:
+        content = document(blobCount=1, blobs=[{"blobName": name}])
+        expected = f"{FOLDER}{name.rpartition('/')[2]}"
+
+        assert read(content, expected).parts[0].path == expected
+        assert read(content).parts[0].path == expected
+
+    @pytest.mark.parametrize(
+        ("there", "expected"),
+        [
+            ([], BESIDE),
+            ([f"{ROOT}data/part.parquet"], f"{ROOT}data/part.parquet"),
+            ([BESIDE, f"{ROOT}data/part.parquet"], BESIDE),
+        ],
+        ids=["neither is there", "only the full path", "both"],
+    )
+    def test_full_path_is_looked_at_second(self, there: list[str], expected: str) -> None:
+        content = document(blobCount=1, blobs=[{"blobName": f"{ROOT}data/part.parquet"}])
+
+        assert read(content, *there).parts[0].path == expected
+
+    @pytest.mark.parametrize(
+        ("name", "file_format"),
+        [("a.parquet", "parquet"), ("a.csv", "csv"), ("a.csv.gz", "csv"), ("A.CSV.GZ", "csv")],
+    )
+    def test_format_is_told_by_the_name(self, name: str, file_format: str) -> None:
+        assert read(document(blobCount=1, blobs=[blob(name)])).file_format == file_format
+
+
+class TestErrorsNamePathAndKey:
+    @pytest.mark.parametrize(
+        ("changes", "key"),
+        [
+            ({"runInfo": run_info(runId=None)}, "runInfo.runId"),
+            ({"runInfo": run_info(runId=7)}, "runInfo.runId"),
+            ({"runInfo": run_info(runId=" ")}, "runInfo.runId"),
+            ({"runInfo": run_info(runId="a\nCompleted")}, "runInfo.runId"),
+            ({"runInfo": run_info(startDate=None)}, "runInfo.startDate"),
+            ({"runInfo": run_info(startDate="10/01/2025")}, "runInfo.startDate"),
+            ({"runInfo": run_info(endDate=None)}, "runInfo.endDate"),
+            ({"runInfo": run_info(endDate="2025-09-30")}, "runInfo.endDate"),
+            ({"runInfo": run_info(submittedTime="soon")}, "runInfo.submittedTime"),
+            ({"runInfo": []}, "runInfo"),
+            ({"exportConfig": "FocusCost"}, "exportConfig"),
+            ({"exportConfig": {"type": "ActualCost"}}, "exportConfig.type"),
+            ({"exportConfig": {"dataVersion": 1.0}}, "exportConfig.dataVersion"),
+            ({"blobs": {}}, "blobs"),
+            ({"blobs": [blob("a.parquet"), None]}, "blobs[1]"),
+            ({"blobs": [blob("a.parquet"), {}]}, "blobs[1].blobName"),
+            ({"blobs": [blob("a.parquet"), blob("a.parquet")]}, "blobs[1].blobName"),
+            ({"blobs": [blob("a.parquet"), blob("x/a.parquet")]}, "blobs[1].blobName"),
+            ({"blobs": [blob("a.parquet"), blob("b.csv")]}, "blobs"),
+            ({"blobs": [blob("a.parquet"), blob("b.orc")]}, "blobs[1].blobName"),
+            ({"blobs": [blob("a.parquet", byteCount=True)]}, "blobs[0].byteCount"),
+            ({"blobs": [blob("a.parquet", byteCount=-1)]}, "blobs[0].byteCount"),
+            ({"blobs": [blob("a.parquet", dataRowCount="7")]}, "blobs[0].dataRowCount"),
+            ({"blobs": [blob("a.parquet", dataRowCount=1.5)]}, "blobs[0].dataRowCount"),
+            ({"blobCount": False}, "blobCount"),
+            ({"blobCount": 10**40}, "blobCount"),
+            ({"dataRowCount": True}, "dataRowCount"),
+            ({"dataRowCount": 10**4000}, "dataRowCount"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    def test_value_that_is_wrong(self, changes: dict[str, Any], key: str) -> None:
+        with pytest.raises(ManifestError) as error:
+            read(document() | changes)
+
+        assert (error.value.path, error.value.key) == (MANIFEST_PATH, key)
+        assert str(error.value).endswith(f"'{key}' of {MANIFEST_PATH}")
+
+    @pytest.mark.parametrize(
+        "name",
+        ["..", ".", "a/..", "folder/", "/", "a\0.parquet", "a\n.parquet", "a\ud800.parquet", " "],
+        ids=ascii,
+    )
+    def test_name_that_can_be_no_part(self, name: str) -> None:
+        with pytest.raises(ManifestError) as error:
+            read(document(blobCount=1, blobs=[{"blobName": name}]))
+
+        assert (error.value.path, error.value.key) == (MANIFEST_PATH, "blobs[0].blobName")
+
+    def test_other_dataset_says_which_one_to_choose(self) -> None:
+        with pytest.raises(ManifestError, match=r"'AmortizedCost' export; choose the dataset"):
+            read(document(exportConfig={"type": "AmortizedCost"}))
+
+    def test_run_in_the_last_month_of_time_is_refused(self) -> None:
+        info = run_info(startDate="9999-12-01", endDate="9999-12-31")
+
+        with pytest.raises(ManifestError) as error:
+            read(document(runInfo=info))
+
+        assert error.value.key == "runInfo.startDate"
+
+
+def test_period_of_a_run_is_the_month_that_it_starts_in() -> None:
+    info = run_info(startDate="2025-09-15", endDate="2025-10-21")
+
+    assert read(document(runInfo=info)).period == BillingPeriod(year=2025, month=9)
