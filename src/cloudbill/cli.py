@@ -110,7 +110,7 @@ def sample(
     directory: Annotated[Path, typer.Argument(help="The folder to write to.")],
     *,
     months: Annotated[int, typer.Option(min=1, max=120, help="How many months.")] = 3,
-    rows: Annotated[int, typer.Option(min=1, help="Rows of a month's last run.")] = 200,
+    rows: Annotated[int, typer.Option(min=40, help="Rows of a month's last run.")] = 200,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 1,
 ) -> None:
     """Write realistic sample exports, to try cloudbill without a cloud account."""

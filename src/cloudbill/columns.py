@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import count
+from typing import Final
 
 from cloudbill.errors import SchemaError
 from cloudbill.models import Column, ColumnType
 
-__all__ = ["added_columns", "merge_parts"]
+__all__ = ["added_columns", "assign_columns", "merge_parts"]
+
+# What BigQuery allows in the name of a column, the strictest of the warehouses ("Specify a schema":
+# flexible column names): 300 characters, and no prefix of its own.
+_LONGEST_NAME: Final = 280
+"""Leaves room below BigQuery's 300 characters for the number of a name that collides."""
+_HASH_DIGITS: Final = 8
+_ILLEGAL: Final = re.compile(r"[^\w &%=+:'<>#|-]")
+_RESERVED: Final = (
+    "_table_",
+    "_file_",
+    "_partition",
+    "_row_timestamp",
+    "__root__",
+    "_colidentifier",
+    "_change_sequence_number",
+    "_change_type",
+    "_change_timestamp",
+)
 
 
 def merge_parts(parts: Sequence[tuple[str, Sequence[Column]]]) -> tuple[Column, ...]:
@@ -62,3 +84,62 @@ def added_columns(
                 "'table_name', or convert the column of the table, and run again"
             )
     return tuple(added)
+
+
+def assign_columns(
+    headers: Iterable[str], existing: Mapping[str, str], name: Callable[[str], str]
+) -> dict[str, str]:
+    """The column of each header of a run, in the order of the headers.
+
+    `name` says which name a header asks for. `existing` gives, for every column of the table, the
+    header that it came from, as its comment or description says. A header keeps the column that
+    it has. A column whose text is not such a header, empty or written by its user, belongs to the
+    first header that asks for its name; write that header down, or it may change hands.
+
+    Any header gets a column, no two the same when case is ignored; headers that ask for one name
+    get `_2`, `_3` and so on. The order of the headers makes no difference.
+    """
+    wanted = {header: _own_name(header, name) for header in headers}
+    owned: dict[str, str] = {}
+    free: dict[str, str] = {}
+    for column in sorted(existing, key=lambda column: (len(column), column)):
+        if _belongs_to(column, existing[column], name):
+            owned.setdefault(existing[column], column)
+        else:
+            free[column.lower()] = column
+    assigned = {header: owned[header] for header in wanted if header in owned}
+    used = {column.lower() for column in existing}
+    reserved = {own.lower() for own in wanted.values()}
+    for header in sorted(wanted.keys() - assigned.keys()):
+        own = wanted[header]
+        if own.lower() in free:
+            column = free.pop(own.lower())
+        else:
+            column = own if own.lower() not in used else _numbered(own, used | reserved)
+        assigned[header] = column
+        used.add(column.lower())
+    return {header: assigned[header] for header in wanted}
+
+
+def _own_name(header: str, name: Callable[[str], str]) -> str:
+    """The name that a header asks for, made legal."""
+    own = _ILLEGAL.sub("_", name(header)) or "column"
+    if own.lower().startswith(_RESERVED):
+        own = f"column{own}"
+    if len(own) <= _LONGEST_NAME:
+        return own
+    digits = hashlib.sha256(header.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_DIGITS]
+    return f"{own[: _LONGEST_NAME - _HASH_DIGITS - 1]}_{digits}"
+
+
+def _belongs_to(column: str, header: str, name: Callable[[str], str]) -> bool:
+    """Whether a column may have come from a header: it has its name, or that with a number."""
+    if not header:
+        return False
+    own = re.escape(_own_name(header, name).lower())
+    return re.fullmatch(rf"{own}(_\d+)?", column.lower()) is not None
+
+
+def _numbered(own: str, taken: Collection[str]) -> str:
+    names = (f"{own}_{number}" for number in count(2))
+    return next(column for column in names if column.lower() not in taken)

@@ -28,20 +28,15 @@ class Discovery:
 
 
 def discover(store: Store, provider: Provider, *, prefix: str, export_name: str) -> Discovery:
-    """Lists an export once and reads its manifests, many at a time.
+    """Lists an export and reads its manifests, many at a time.
 
-    A manifest that cannot be read is a failure of that manifest alone.
+    A manifest that cannot be read is a failure of that manifest alone. The folders that an export
+    may lie in are listed one after the other, until one has a manifest.
 
     Raises:
         StoreError: If the store cannot be listed.
     """
-    root = provider.export_root(prefix, export_name)
-    listing = {stored.path: stored for stored in store.list(root)}
-    manifests = [
-        stored
-        for stored in listing.values()
-        if provider.is_manifest(stored.path.removeprefix(root))
-    ]
+    root, listing, manifests = _find_manifests(store, provider, prefix, export_name)
 
     def read(stored: StoredObject) -> DiscoveredRun | ManifestFailure:
         try:
@@ -59,6 +54,26 @@ def discover(store: Store, provider: Provider, *, prefix: str, export_name: str)
     with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="manifest") as readers:
         found = list(readers.map(read, manifests))
     return _sorted(found)
+
+
+def _find_manifests(
+    store: Store, provider: Provider, prefix: str, export_name: str
+) -> tuple[str, Listing, list[StoredObject]]:
+    """The first root that has manifests, what lies below it, and those of them that are manifests.
+
+    A later root may hold much more than the export, so it is not listed without need.
+    """
+    roots = provider.export_roots(prefix, export_name)
+    for root in roots:
+        listing = {stored.path: stored for stored in store.list(root)}
+        manifests = [
+            stored
+            for stored in listing.values()
+            if provider.is_manifest(stored.path.removeprefix(root), export_name)
+        ]
+        if manifests:
+            return root, listing, manifests
+    return roots[0], {}, []
 
 
 def _read_content(store: Store, stored: StoredObject) -> bytes:

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
     from cloudbill.warehouses import Warehouse
 
-__all__ = ["Ledger", "read_records", "tracking_row", "tracking_table", "write_record"]
+__all__ = [
+    "Ledger",
+    "read_records",
+    "tracking_row",
+    "tracking_source",
+    "tracking_table",
+    "write_record",
+]
 
 _VERSION: Final = 1
 _OURS: Final = "cloudbill"

@@ -31,6 +31,7 @@ __all__ = [
     "SkipReason",
     "StoredObject",
     "Totals",
+    "utc_now",
 ]
 
 FileFormat = Literal["parquet", "csv"]
@@ -159,6 +160,8 @@ class Manifest:
     rows: int | None = None
     data_version: str | None = None
     """The provider's own name for the layout of the data, such as `1.0r2`."""
+    is_current: bool = False
+    """Whether the provider says that this run is the newest of its period, whatever the times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from cloudbill.pipeline import Discovered, Event, LoadFinished, LoadStarted, Out
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
 
-__all__ = ["document", "error_line", "lines"]
+__all__ = ["document", "error_line", "lines", "planned_line"]
 
 _FORMATS = {"parquet": "Parquet", "csv": "CSV"}
 

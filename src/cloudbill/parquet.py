@@ -71,17 +71,16 @@ def _read_footer(store: Store, path: str, period_column: str) -> Footer:
     try:
         metadata = pq.read_metadata(io.BytesIO(_MAGIC + tail))
         schema = metadata.schema.to_arrow_schema()
-    except (pa.ArrowException, OSError) as error:
+        leaves = [metadata.schema.column(index) for index in range(metadata.num_columns)]
+        physical = {leaf.path: leaf.physical_type for leaf in leaves}
+        fields = [(field.name, field) for field in schema]
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{address} is a damaged Parquet file: {error}") from error
-    leaves = [metadata.schema.column(index) for index in range(metadata.num_columns)]
-    physical = {leaf.path: leaf.physical_type for leaf in leaves}
+    if metadata.num_rows < 0:
+        raise StoreError(f"{address} is a damaged Parquet file: it states {metadata.num_rows} rows")
     columns = tuple(
-        Column(
-            name=field.name,
-            target=field.name,
-            type=_column_type(field, physical.get(field.name), address),
-        )
-        for field in schema
+        Column(name=name, target=name, type=_column_type(field, physical.get(name), address))
+        for name, field in fields
     )
     first_day, last_day = _days(metadata, period_column)
     return Footer(
@@ -133,10 +132,13 @@ def _days(metadata: Any, period_column: str) -> tuple[date | None, date | None]:
         statistics = metadata.row_group(group).column(index).statistics
         if statistics is None or not statistics.has_min_max:
             return None, None
-        for moment in (statistics.min, statistics.max):
-            if not isinstance(moment, date):
+        try:
+            moments = statistics.min, statistics.max
+            if not all(isinstance(moment, date) for moment in moments):
                 return None, None
-            days.append(_day(moment))
+            days += map(_day, moments)
+        except (OverflowError, ValueError):  # beyond the years that `datetime` knows
+            return None, None
     return (min(days), max(days)) if days else (None, None)
 
 

@@ -48,7 +48,7 @@ _RECORD_EVERY_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovered:
-    """The export of a source was listed; `address` is the folder that was searched."""
+    """The export of a source was listed; `address` is the folder that it belongs in."""
 
     settings: SourceSettings
     manifests: int
@@ -145,7 +145,7 @@ def prepare(
     provider = settings.provider
     store = open_store(settings.bucket, sections=settings.sections)
     discovery = discover(store, provider, prefix=settings.prefix, export_name=settings.export_name)
-    root = provider.export_root(settings.prefix, settings.export_name)
+    root, *_ = provider.export_roots(settings.prefix, settings.export_name)
     listen(
         Discovered(
             settings=settings,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cloudbill.models import (
@@ -19,6 +19,9 @@ from cloudbill.models import (
 )
 
 __all__ = ["Selection", "plan_loads"]
+
+_Age = tuple[datetime, bool, str]
+"""What runs of a period are compared by: their time, whether they are current, their id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +46,9 @@ def plan_loads(
     """Picks the newest complete run of each month, and says of every other run why it is not it.
 
     An older run never replaces a newer one, whatever the order of listing or arrival: runs are
-    compared by `submitted_at`, and by run id where that is equal. `to_load` makes the planned load
-    of a manifest, given the record that it replaces.
+    compared by `submitted_at`, and by run id where that is equal; but a run that the provider calls
+    current is newer than the others of its period. `to_load` makes the planned load of a manifest,
+    given the record that it replaces.
     """
     by_period: dict[BillingPeriod, list[DiscoveredRun]] = defaultdict(list)
     for run in runs:
@@ -52,70 +56,97 @@ def plan_loads(
     loads: list[PlannedLoad] = []
     skips: list[Skip] = []
     for period in sorted(by_period, reverse=True):
-        newest_first = _without_copies(by_period[period])
+        newest_first = _newest_first(by_period[period])
         if not selection.includes(period):
             skips += [_skip(run, SkipReason.NOT_SELECTED, "not selected") for run in newest_first]
             continue
-        record = _with_submitted_at(loaded.get(period), newest_first)
-        chosen = _choose(newest_first, record, force=selection.force)
+        record = loaded.get(period)
+        loaded_age = _loaded_age(record, newest_first)
+        chosen = _choose(newest_first, record, loaded_age, force=selection.force)
         if chosen is not None:
-            loads.append(to_load(chosen.manifest, loaded.get(period)))
-        skips += [_explain(run, chosen, record) for run in newest_first if run is not chosen]
+            loads.append(to_load(chosen.manifest, record))
+        skips += [
+            _explain(run, chosen, record, loaded_age) for run in newest_first if run is not chosen
+        ]
     return Plan(loads=tuple(loads), skips=tuple(skips))
 
 
-def _age(manifest: Manifest) -> tuple[datetime, str]:
-    return manifest.submitted_at, manifest.run_id
+def _age(manifest: Manifest) -> _Age:
+    return manifest.submitted_at, manifest.is_current, manifest.run_id
 
 
-def _without_copies(runs: Iterable[DiscoveredRun]) -> list[DiscoveredRun]:
-    """Each run once, newest first: a copy tool may leave a run, or its manifest, in two places."""
-    best: dict[str, DiscoveredRun] = {}
-    for run in sorted(runs, key=lambda run: (len(run.missing), run.manifest.path)):
-        best.setdefault(run.manifest.run_id, run)
-    return sorted(best.values(), key=lambda run: _age(run.manifest), reverse=True)
-
-
-def _with_submitted_at(
-    record: LoadRecord | None, runs: Iterable[DiscoveredRun]
-) -> LoadRecord | None:
-    """The record with its time, taken from the run's own manifest where the state lacks it."""
-    if record is None or record.submitted_at is not None:
-        return record
+def _newest_first(runs: Sequence[DiscoveredRun]) -> list[DiscoveredRun]:
+    """Each run of a period once: a copy tool, or the provider, may leave one in two places."""
+    copies: dict[str, list[DiscoveredRun]] = defaultdict(list)
     for run in runs:
-        if run.manifest.run_id == record.run_id:
-            return LoadRecord(
-                period=record.period,
-                run_id=record.run_id,
-                submitted_at=run.manifest.submitted_at,
-            )
-    return record
+        copies[run.manifest.run_id].append(run)
+    latest = max(run.manifest.submitted_at for run in runs)
+    merged = [_merge(same, latest) for same in copies.values()]
+    return sorted(merged, key=lambda run: _age(run.manifest), reverse=True)
 
 
-def _is_newer(manifest: Manifest, record: LoadRecord) -> bool:
+def _merge(copies: Iterable[DiscoveredRun], latest: datetime) -> DiscoveredRun:
+    """The best of the copies of a run; where one of them is current, it is as new as the latest.
+
+    The times of objects tell little after a checkout or a copy: a run that arrived later may be an
+    older one.
+    """
+    best, *others = sorted(
+        copies,
+        key=lambda run: (len(run.missing), not run.manifest.is_current, run.manifest.path),
+    )
+    if not any(run.manifest.is_current for run in (best, *others)):
+        return best
+    return replace(best, manifest=replace(best.manifest, submitted_at=latest, is_current=True))
+
+
+def _loaded_age(record: LoadRecord | None, runs: Iterable[DiscoveredRun]) -> _Age | None:
+    """How new the loaded run is: as it was recorded, or as its own manifest says if that is newer.
+
+    None where nothing is loaded, or where an older shape of the state did not keep the time and
+    the run is gone from the store.
+    """
+    if record is None:
+        return None
+    ages = [_age(run.manifest) for run in runs if run.manifest.run_id == record.run_id]
+    if record.submitted_at is not None:
+        ages.append((record.submitted_at, False, record.run_id))
+    return max(ages, default=None)
+
+
+def _is_newer(manifest: Manifest, loaded_age: _Age | None) -> bool:
     # A loaded run whose time nobody knows any more is gone from the store as well, so what the
     # store holds is what the provider delivered since.
-    return record.submitted_at is None or _age(manifest) > (record.submitted_at, record.run_id)
+    return loaded_age is None or _age(manifest) > loaded_age
 
 
 def _choose(
-    newest_first: Iterable[DiscoveredRun], record: LoadRecord | None, *, force: bool
+    newest_first: Iterable[DiscoveredRun],
+    record: LoadRecord | None,
+    loaded_age: _Age | None,
+    *,
+    force: bool,
 ) -> DiscoveredRun | None:
     newest = next((run for run in newest_first if run.is_complete), None)
     if newest is None or record is None:
         return newest
     if newest.manifest.run_id == record.run_id:
         return newest if force else None
-    return newest if _is_newer(newest.manifest, record) else None
+    return newest if _is_newer(newest.manifest, loaded_age) else None
 
 
-def _explain(run: DiscoveredRun, chosen: DiscoveredRun | None, record: LoadRecord | None) -> Skip:
+def _explain(
+    run: DiscoveredRun,
+    chosen: DiscoveredRun | None,
+    record: LoadRecord | None,
+    loaded_age: _Age | None,
+) -> Skip:
     manifest = run.manifest
     if record is not None and manifest.run_id == record.run_id:
         return _skip(run, SkipReason.ALREADY_LOADED, "already loaded")
     if chosen is not None and _age(manifest) < _age(chosen.manifest):
         return _superseded_by(run, chosen.manifest.run_id)
-    if record is not None and not _is_newer(manifest, record):
+    if record is not None and not _is_newer(manifest, loaded_age):
         detail = f"older than the loaded run {record.run_id}"
         return _skip(run, SkipReason.OLDER_THAN_LOADED, detail)
     there = len(manifest.parts) - len(run.missing)

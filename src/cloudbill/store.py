@@ -183,8 +183,12 @@ class RemoteStore:
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Every object below a folder, by as many requests as there are pages."""
-        with _mapped(f"{self.address}/{prefix}", *self._errors):
-            found = self._filesystem.find(self._key(prefix), detail=True)
+        try:
+            with _mapped(f"{self.address}/{prefix}", *self._errors):
+                found = self._filesystem.find(self._key(prefix), detail=True)
+        except PartMissingError as error:
+            # A folder that is not there is an empty listing, so this is the bucket.
+            raise StoreError(f"There is no bucket {self.address}; check 'bucket'") from error
         cut = len(self._bucket_of_keys) + 1
         for key, info in found.items():
             if info.get("type", "file") == "file" and not key.endswith("/"):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cloudbill.amounts import to_amount
 
-MODERATE = settings(deadline=None, max_examples=300)
+MODERATE = settings(deadline=None, max_examples=150)
 
 # As many digits as a BIGNUMERIC has, and as far behind the point.
 AMOUNTS = st.builds(

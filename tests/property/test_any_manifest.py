@@ -19,7 +19,7 @@ from cloudbill.providers import azure_focus
 from property.strategies import JSON_VALUES
 from unit.builders import MANIFEST_PATH, ROOT, document, encoded, listing, stored, to_load
 
-MODERATE = settings(deadline=None, max_examples=300)
+MODERATE = settings(deadline=None, max_examples=150)
 _GONE = object()
 
 

@@ -18,7 +18,7 @@ from cloudbill.models import (
 from property.strategies import PERIODS, listings
 from unit.builders import plan, result
 
-MODERATE = settings(deadline=None, max_examples=150)
+MODERATE = settings(deadline=None, max_examples=100)
 
 
 def age(manifest: Manifest) -> tuple[object, str]:

@@ -57,7 +57,7 @@ class TestWhereManifestsLie:
         ids=["twelve digits", "no twelve digits", "underscore", "a single day"],
     )
     def test_manifest_is_known_by_its_path(self, path: str) -> None:
-        assert azure_focus.is_manifest(path)
+        assert azure_focus.is_manifest(path, "focus-daily")
 
     @pytest.mark.parametrize(
         "path",
@@ -76,7 +76,7 @@ class TestWhereManifestsLie:
         ],
     )
     def test_other_paths_are_no_manifests(self, path: str) -> None:
-        assert not azure_focus.is_manifest(path)
+        assert not azure_focus.is_manifest(path, "focus-daily")
 
     @pytest.mark.parametrize(
         ("prefix", "export", "root"),
@@ -90,7 +90,7 @@ class TestWhereManifestsLie:
         ids=["prefix", "no prefix", "slash", "too many slashes", "colons and spaces"],
     )
     def test_root_of_an_export(self, prefix: str, export: str, root: str | None) -> None:
-        assert azure_focus.export_root(prefix, export) == (root or f"{prefix}/{export}/")
+        assert azure_focus.export_roots(prefix, export) == (root or f"{prefix}/{export}/",)
 
     def test_provider_is_known_by_its_name(self) -> None:
         assert provider_of("azure") is azure_focus

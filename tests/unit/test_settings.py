@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dlt.common.configuration.container import Container
@@ -52,7 +53,13 @@ def providers(tmp_path: Path) -> Callable[[str], tuple[ValueProvider, ...]]:
     def open_providers(config: str) -> tuple[ValueProvider, ...]:
         (tmp_path / "config.toml").write_text(config)
         folder = str(tmp_path)
-        return EnvironProvider(), SecretsTomlProvider(folder), ConfigTomlProvider(folder)
+        # Their own annotations do not say that the name of a pipeline may be None.
+        opened: tuple[Any, ...] = (
+            EnvironProvider(),
+            SecretsTomlProvider(folder),
+            ConfigTomlProvider(folder),
+        )
+        return opened
 
     return open_providers
 
@@ -297,7 +304,9 @@ class TestMistakes:
             assert key in str(error.value)
 
     def test_further_export_is_missing_its_name(self, read: Read) -> None:
-        with pytest.raises(ConfigError, match="^'export_name' of source azure_billing.sub is miss"):
+        with pytest.raises(
+            ConfigError, match=r"^'export_name' of source azure_billing\.sub is miss"
+        ):
             read('[sources.azure_billing]\nbucket = "b"\n[sources.azure_billing.sub]\nprefix = "p"')
 
 
@@ -315,7 +324,9 @@ class TestSelection:
         assert [settings.source for settings in select_sources(read(TWO), name)] == chosen
 
     def test_unknown_name_suggests_the_nearest(self, read: Read) -> None:
-        with pytest.raises(ConfigError, match=r"^There is no source 'azur'. Did you mean 'azure'?"):
+        with pytest.raises(
+            ConfigError, match=r"^There is no source 'azur'\. Did you mean 'azure'\?"
+        ):
             select_sources(read(TWO), "azur")
 
     @pytest.mark.parametrize("name", ["azure", "all"])
@@ -351,11 +362,12 @@ def test_dlt_reads_the_folder_that_the_process_is_in(
     (tmp_path / ".dlt" / "config.toml").write_text(MINIMAL)
     monkeypatch.chdir(tmp_path)
     context = Container()[PluggableRunContext]
+    before = context.context.run_dir
     try:
         context.reload(str(tmp_path))
         (settings,) = read_sources(dlt_providers(), os.environ)
     finally:
         monkeypatch.undo()
-        context.reload(".")
+        context.reload(before)
 
     assert settings.export_name == "focus-daily"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from cloudbill.models import Manifest, StoredObject
-from cloudbill.providers import azure_focus
+from cloudbill.models import ColumnType, Manifest, StoredObject
+from cloudbill.providers import aws_cur, azure_focus
 
-__all__ = ["PROVIDERS", "Listing", "Provider", "provider_of"]
+__all__ = ["Listing", "PROVIDERS", "Provider", "provider_of"]
 
 Listing = Mapping[str, StoredObject]
 """Every object of an export, by its path in the store."""
@@ -49,11 +49,20 @@ class Provider(Protocol):
     def COST_COLUMNS(self) -> tuple[str, ...]:  # noqa: N802
         """The columns of the table that are totalled when a month is reconciled."""
 
-    def export_root(self, prefix: str, export_name: str) -> str:
-        """The folder of the store, ending in `/`, under which all of an export lies."""
+    def export_roots(self, prefix: str, export_name: str) -> tuple[str, ...]:
+        """The folders of the store under which all of an export may lie, the likeliest first.
 
-    def is_manifest(self, path: str) -> bool:
-        """Whether a path below the root of an export is that of a manifest of this provider."""
+        Each ends in `/` or is empty. A later one is looked at where no earlier one has a manifest.
+        """
+
+    def is_manifest(self, path: str, export_name: str) -> bool:
+        """Whether a path below a root of an export is that of a manifest of the export."""
+
+    def column_name(self, header: str) -> str:
+        """The name that a CSV header asks for in a table; other headers may ask for the same."""
+
+    def column_type(self, header: str, manifest: Manifest) -> ColumnType:
+        """What the column of a CSV header holds; text where nothing else is known."""
 
     def read_manifest(
         self, content: bytes, *, stored: StoredObject, root: str, export: str, listing: Listing
@@ -67,6 +76,7 @@ class Provider(Protocol):
 
 PROVIDERS: Final[Mapping[str, Provider]] = {
     azure_focus.NAME: azure_focus,
+    aws_cur.NAME: aws_cur,
 }
 
 

@@ -15,7 +15,8 @@ from typing import Final
 
 from cloudbill.documents import JsonObject, parse_time
 from cloudbill.errors import ManifestError
-from cloudbill.models import BillingPeriod, FileFormat, Manifest, Part, StoredObject
+from cloudbill.models import BillingPeriod, ColumnType, FileFormat, Manifest, Part, StoredObject
+from cloudbill.providers.focus_columns import focus_type
 
 __all__ = [
     "CLUSTER_COLUMN",
@@ -26,7 +27,9 @@ __all__ = [
     "PERIOD_COLUMN",
     "SECTION",
     "TITLE",
-    "export_root",
+    "column_name",
+    "column_type",
+    "export_roots",
     "is_manifest",
     "read_manifest",
 ]
@@ -53,15 +56,25 @@ _FORMATS: Final[Mapping[str, FileFormat]] = {
 }
 
 
-def export_root(prefix: str, export_name: str) -> str:
-    """`<prefix>/<export_name>/`; the prefix may be empty."""
+def export_roots(prefix: str, export_name: str) -> tuple[str, ...]:
+    """`<prefix>/<export_name>/` alone; the prefix may be empty."""
     folders = [*prefix.strip("/").split("/"), export_name.strip("/")]
-    return "".join(f"{folder}/" for folder in folders if folder)
+    return ("".join(f"{folder}/" for folder in folders if folder),)
 
 
-def is_manifest(path: str) -> bool:
+def is_manifest(path: str, export_name: str) -> bool:  # noqa: ARG001
     """Whether a path below the root of an export is that of a run's manifest."""
     return _MANIFEST_PATH.fullmatch(path) is not None
+
+
+def column_name(header: str) -> str:
+    """The header as it is: FOCUS names are good names."""
+    return header
+
+
+def column_type(header: str, manifest: Manifest) -> ColumnType:
+    """The type in the version of the dataset that the manifest names."""
+    return focus_type(header, manifest.data_version)
 
 
 def read_manifest(

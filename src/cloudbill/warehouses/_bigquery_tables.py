@@ -16,6 +16,7 @@ from cloudbill.sql import BIGQUERY, Fragment
 __all__ = [
     "column_types",
     "fields_of",
+    "in_month",
     "new_table",
     "partition_granularity",
     "partition_of",

@@ -16,7 +16,7 @@ from cloudbill.sql import DUCKDB, Fragment
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["TABLE_TYPES", "PartsRelation", "column_type_of", "read_parquet_parts"]
+__all__ = ["PartsRelation", "TABLE_TYPES", "column_type_of", "read_parquet_parts"]
 
 TABLE_TYPES: Final[Mapping[ColumnType, str]] = {
     ColumnType.STRING: "VARCHAR",

@@ -1,0 +1,26 @@
+# Everything that is checked before a change lands.
+default: lint test
+
+# Style, formatting and types.
+lint:
+    uv run ruff check
+    uv run ruff format --check
+    uv run mypy
+
+# The tests, or those that are named: `just test tests/unit -k planning`.
+test *arguments:
+    uv run pytest {{arguments}}
+
+# Put code into the project's format.
+format:
+    uv run ruff check --fix
+    uv run ruff format
+
+# Write the newest versions of everything into pyproject.toml.
+pin:
+    uv run --no-sync python scripts/pin.py
+
+# Write the bundled sample exports anew.
+sample:
+    rm -rf sample_exports
+    uv run cloudbill sample sample_exports --months 3 --rows 150 --seed 1

@@ -1,0 +1,206 @@
+"""AWS Cost and Usage Reports (legacy CUR): where their manifests lie and what they say.
+
+Sources: AWS, "Cost and Usage Reports User Guide" (folder layout, versions of a report, the
+manifest, Athena names); reports as delivered and as copied.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from cloudbill.documents import JsonObject
+from cloudbill.models import BillingPeriod, Column, ColumnType, Manifest, Part, StoredObject
+from cloudbill.providers.cur_columns import DOCUMENTED_TYPES, athena_name
+
+__all__ = [
+    "CLUSTER_COLUMN",
+    "COST_COLUMNS",
+    "CURRENCY_COLUMN",
+    "DEFAULT_TABLE",
+    "NAME",
+    "PERIOD_COLUMN",
+    "SECTION",
+    "TITLE",
+    "column_name",
+    "column_type",
+    "export_roots",
+    "is_manifest",
+    "read_manifest",
+]
+
+NAME: Final = "aws"
+TITLE: Final = "AWS billing"
+SECTION: Final = "aws_billing"
+DEFAULT_TABLE: Final = "aws_cur_billing_data"
+PERIOD_COLUMN: Final = "bill_billing_period_start_date"
+CLUSTER_COLUMN: Final = "line_item_usage_start_date"
+CURRENCY_COLUMN: Final = "line_item_currency_code"
+COST_COLUMNS: Final = (
+    "line_item_unblended_cost",
+    "line_item_blended_cost",
+    "pricing_public_on_demand_cost",
+    "reservation_effective_cost",
+    "savings_plan_savings_plan_effective_cost",
+)
+
+_RANGE: Final = re.compile(r"\d{8}-\d{8}", re.ASCII)
+# <YYYYMMDD-YYYYMMDD>/ holds the manifest of the current run, and below it each run its own, unless
+# the report overwrites its versions.
+_MANIFEST_FOLDER: Final = re.compile(rf"(?:{_RANGE.pattern})(?:/[^/]+)?", re.ASCII)
+_ADVICE: Final = "choose the compression type GZIP for the report in AWS. It stands in"
+_STATED_TYPES: Final[Mapping[str, ColumnType]] = {
+    "bigdecimal": ColumnType.DECIMAL,
+    "datetime": ColumnType.TIMESTAMP,
+}
+
+
+def export_roots(prefix: str, export_name: str) -> tuple[str, ...]:
+    """`<prefix>/<export_name>/`, or `<prefix>/` where a copy lost the folder of the report."""
+    above = "".join(f"{folder}/" for folder in prefix.split("/") if folder)
+    return f"{above}{export_name.strip('/')}/", above
+
+
+def is_manifest(path: str, export_name: str) -> bool:
+    """Whether a path below a root is that of a run's manifest, `<export_name>-Manifest.json`.
+
+    The name leaves out the manifests for Redshift and QuickSight, and those of other reports in
+    the same folder.
+    """
+    folder, _, name = path.rpartition("/")
+    report = export_name.strip("/").rpartition("/")[2]
+    return name == f"{report}-Manifest.json" and _MANIFEST_FOLDER.fullmatch(folder) is not None
+
+
+def column_name(header: str) -> str:
+    """The name that AWS gives the column in Athena."""
+    return athena_name(header)
+
+
+def column_type(header: str, manifest: Manifest) -> ColumnType:
+    """The type that the manifest states, else the one that AWS documents, else text.
+
+    A manifest may list fewer columns than its files have.
+    """
+    for column in manifest.columns or ():
+        if column.name == header:
+            return column.type
+    return _documented_type(header)
+
+
+def read_manifest(
+    content: bytes,
+    *,
+    stored: StoredObject,
+    root: str,
+    export: str,
+    listing: Mapping[str, StoredObject],
+) -> Manifest:
+    """Parses a manifest; it counts no rows and tells no time, so the object's own time is taken.
+
+    Raises:
+        ManifestError: If a value is missing or cannot be read, or the report is not gzipped CSV.
+    """
+    document = JsonObject.parse(content, path=stored.path)
+    _require_gzipped_csv(document)
+    run_id = document.required("assemblyId", document.text)
+    starts_at, ends_at = _read_period(document)
+    return Manifest(
+        provider=NAME,
+        export=export,
+        path=stored.path,
+        run_id=run_id,
+        period=BillingPeriod.of(starts_at),
+        covers_from=starts_at.date(),
+        # The end is exclusive, and need not be midnight.
+        covers_to=(ends_at - timedelta(microseconds=1)).date(),
+        submitted_at=stored.modified_at,
+        file_format="csv",
+        parts=_read_parts(document, stored.path, root, listing),
+        columns=_read_columns(document),
+        is_current=_RANGE.fullmatch(posixpath.dirname(stored.path.removeprefix(root))) is not None,
+    )
+
+
+def _require_gzipped_csv(document: JsonObject) -> None:
+    # Parquet holds the costs as floating point numbers, and no warehouse reads ZIP.
+    content_type = document.text("contentType")
+    if content_type is not None and not content_type.lower().startswith("text/csv"):
+        problem = f"This report is not CSV but '{content_type[:40]}'; {_ADVICE}"
+        raise document.error(problem, "contentType")
+    compression = document.text("compression")
+    if compression is not None and compression.upper() != "GZIP":
+        problem = f"This report is compressed as '{compression[:40]}'; {_ADVICE}"
+        raise document.error(problem, "compression")
+
+
+def _read_period(document: JsonObject) -> tuple[datetime, datetime]:
+    period = document.required("billingPeriod", document.child)
+    starts_at = period.required("start", period.time)
+    ends_at = period.required("end", period.time)
+    if ends_at <= starts_at:
+        raise period.error("The billing period ends before it starts in", "end")
+    return starts_at, ends_at
+
+
+def _read_parts(
+    document: JsonObject, manifest_path: str, root: str, listing: Mapping[str, StoredObject]
+) -> tuple[Part, ...]:
+    if document.values.get("reportKeys") is None:
+        raise document.error("Missing required value in", "reportKeys")
+    parts: dict[str, Part] = {}
+    for index, key in enumerate(document.texts("reportKeys")):
+        where = f"reportKeys[{index}]"
+        folders = key.split("/")
+        if "://" in key or not folders[0] or not folders[-1] or {".", ".."} & {*folders}:
+            raise document.error(f"{key[:80]!r} names no part of the report's bucket in", where)
+        if not key.lower().endswith(".csv.gz"):
+            raise document.error(f"This part is not gzipped CSV; {_ADVICE}", where)
+        path = _resolve([folder for folder in folders if folder], manifest_path, root, listing)
+        if path in parts:
+            raise document.error(f"The part {path} is listed twice in", where)
+        parts[path] = Part(path=path)
+    return tuple(parts.values())
+
+
+def _resolve(
+    folders: list[str], manifest_path: str, root: str, listing: Mapping[str, StoredObject]
+) -> str:
+    """The longest end of a key that lies below the root, else where the part would be expected.
+
+    What a copy tool dropped or put before a key is not known. But the folder of the range, and the
+    run's own below it, are needed: every run and every month uses the same file names.
+    """
+    ranges = [index for index, folder in enumerate(folders[:-1]) if _RANGE.fullmatch(folder)]
+    if not ranges:
+        return posixpath.join(posixpath.dirname(manifest_path), folders[-1])
+    paths = [root + "/".join(folders[start:]) for start in range(ranges[-1] + 1)]
+    return next((path for path in paths if path in listing), paths[-1])
+
+
+def _read_columns(document: JsonObject) -> tuple[Column, ...] | None:
+    columns: dict[str, Column] = {}
+    for entry in document.children("columns"):
+        category, name = entry.text("category"), entry.required("name", entry.text)
+        header = f"{category}/{name}" if category else name
+        stated = entry.text("type")
+        column = Column(
+            name=header,
+            target=column_name(header),
+            type=_stated_type(stated) if stated else _documented_type(header),
+        )
+        if columns.setdefault(header, column) != column:
+            raise entry.error(f"The column {header[:80]!r} has a second, other type in", "type")
+    return tuple(columns.values()) or None
+
+
+def _stated_type(stated: str) -> ColumnType:
+    # Interval, String, and whatever AWS may think of next, are text.
+    return _STATED_TYPES.get(stated.lower().removeprefix("optional"), ColumnType.STRING)
+
+
+def _documented_type(header: str) -> ColumnType:
+    return DOCUMENTED_TYPES.get(athena_name(header), ColumnType.STRING)

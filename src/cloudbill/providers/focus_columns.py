@@ -1,0 +1,78 @@
+"""The types of the columns of Azure's FOCUS exports, by the version of the dataset.
+
+Source: FinOps toolkit, the schemas of FinOps hubs for `FocusCost` in the versions 1.0-preview(v1),
+1.0, 1.0r2, 1.2-preview and 1.2. They differ in which columns there are, but in the type of two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from cloudbill.models import ColumnType
+
+__all__ = ["focus_type"]
+
+_DECIMALS: Final = (
+    "BilledCost",
+    "CommitmentDiscountQuantity",
+    "ConsumedQuantity",
+    "ContractedCost",
+    "ContractedUnitPrice",
+    "EffectiveCost",
+    "ListCost",
+    "ListUnitPrice",
+    "PricingQuantity",
+    "UsageQuantity",
+    "x_BilledCostInUsd",
+    "x_BilledUnitPrice",
+    "x_BillingExchangeRate",
+    "x_ContractedCostInUsd",
+    "x_EffectiveCostInUsd",
+    "x_EffectiveUnitPrice",
+    "x_ListCostInUsd",
+    "x_OnDemandCost",
+    "x_OnDemandCostInUsd",
+    "x_OnDemandUnitPrice",
+    "x_PricingBlockSize",
+)
+_TIMESTAMPS: Final = (
+    "BillingPeriodEnd",
+    "BillingPeriodStart",
+    "ChargePeriodEnd",
+    "ChargePeriodStart",
+    "x_BillingExchangeRateDate",
+    "x_ServicePeriodEnd",
+    "x_ServicePeriodStart",
+)
+_BOOLEANS: Final = ("x_SkuIsCreditEligible",)
+
+
+def _by_name(names: tuple[str, ...], column_type: ColumnType) -> dict[str, ColumnType]:
+    return dict.fromkeys((name.lower() for name in names), column_type)
+
+
+_TYPES: Final[Mapping[str, ColumnType]] = {
+    **_by_name(_DECIMALS, ColumnType.DECIMAL),
+    **_by_name(_TIMESTAMPS, ColumnType.TIMESTAMP),
+    **_by_name(_BOOLEANS, ColumnType.BOOLEAN),
+}
+"""The columns that are not text in the newest version that has them."""
+
+_OLDER_TYPES: Final[Mapping[str, Mapping[str, ColumnType]]] = {
+    "1.0-preview(v1)": {
+        **_by_name(("x_PartnerCreditRate",), ColumnType.DECIMAL),
+        **_by_name(("x_PartnerCreditApplied",), ColumnType.BOOLEAN),
+    },
+}
+"""By version, the columns that have another type there than in the newest version."""
+
+
+def focus_type(column: str, data_version: str | None) -> ColumnType:
+    """What a column holds, its name in any case; a column that no version knows is text.
+
+    A version that is unknown, or None, has the types of the newest version that has the column.
+    """
+    older = _OLDER_TYPES.get(data_version or "", {})
+    name = column.lower()
+    return older.get(name) or _TYPES.get(name, ColumnType.STRING)

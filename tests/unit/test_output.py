@@ -1,0 +1,219 @@
+"""What people and programs are told: plain lines, and one JSON document."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudbill.errors import CloudbillError, ConfigError, LoadError, ManifestError, StoreError
+from cloudbill.models import LoadFailure, ManifestFailure, Part, Skip, SkipReason
+from cloudbill.output import document, error_line, lines, planned_line
+from cloudbill.pipeline import Discovered, Event, LoadFinished, LoadStarted, Outcome
+from cloudbill.providers import azure_focus
+from cloudbill.settings import SourceSettings
+from unit.builders import manifest, result, to_load
+
+SETTINGS = SourceSettings(
+    source="azure_billing",
+    provider=azure_focus,
+    bucket="exports",
+    prefix="",
+    export_name="focus-daily",
+    table_name="bill",
+    project_id=None,
+    dataset="billing",
+    location=None,
+    database=Path("bills.duckdb"),
+    totals=True,
+    memory_limit="1GB",
+    parallel_loads=1,
+)
+RUN = manifest("run", parts=[Part(path="a.parquet"), Part(path="b.parquet")], rows=7)
+PLANNED = to_load(RUN)
+SKIP = Skip(manifest=RUN, reason=SkipReason.WAITING, detail="waiting, 1/2 parts there")
+UNREAD = ManifestFailure(path="m.json", error=ManifestError("No", path="m.json", key="k"))
+
+
+def discovered(manifests: int) -> Discovered:
+    """A listing that found so many manifests."""
+    return Discovered(settings=SETTINGS, manifests=manifests, address="gs://exports/focus-daily/")
+
+
+def parsed(*outcomes: Outcome, error: CloudbillError | None = None) -> dict[str, Any]:
+    """The document as a program reads it."""
+    read: dict[str, Any] = json.loads(document(outcomes, error))
+    return read
+
+
+class TestLines:
+    @pytest.mark.parametrize(
+        ("event", "expected"),
+        [
+            (discovered(6), ["Discovered 6 Azure billing manifests"]),
+            (
+                discovered(0),
+                [
+                    "Discovered 0 Azure billing manifests",
+                    "  Nothing lies in gs://exports/focus-daily/; check 'prefix' and 'export_name'",
+                ],
+            ),
+            (SKIP, ["Skipping 2025-10 (run_id: run) - waiting, 1/2 parts there"]),
+            (
+                LoadStarted(planned=PLANNED, store_title="GCS"),
+                [
+                    "Processing 2025-10 (run_id: run)",
+                    "  Loading 2 Parquet files from GCS...",
+                    "    gs://exports/a.parquet",
+                    "    gs://exports/b.parquet",
+                ],
+            ),
+            (
+                LoadFinished(result=result(RUN, rows=7)),
+                ["  Loaded 7 rows to bill", "Completed loading 2025-10 (run_id: run)"],
+            ),
+            (
+                LoadFailure(planned=PLANNED, error=LoadError("it broke")),
+                ["Failed 2025-10 (run_id: run) - it broke"],
+            ),
+            (UNREAD, ["Failed manifest - No 'k' of m.json"]),
+        ],
+        ids=["found", "nothing found", "skip", "started", "finished", "failed", "unread manifest"],
+    )
+    def test_lines_of_an_event(self, event: Event, expected: list[str]) -> None:
+        assert list(lines(event)) == expected
+
+    def test_dry_run_says_what_would_be_loaded(self) -> None:
+        unknown = to_load(manifest("run", parts=1))
+
+        assert planned_line(PLANNED) == "Would load 2025-10 (run_id: run) - 2 parts, 7 rows"
+        assert planned_line(unknown).endswith("- 1 parts, an unknown number of rows")
+
+    def test_error_names_its_source(self) -> None:
+        assert error_line("azure_billing", StoreError("gone")) == "Failed azure_billing - gone"
+        assert error_line(None, ConfigError("no source")) == "Failed - no source"
+
+
+class TestDocument:
+    def test_shape_of_everything(self) -> None:
+        totals = {"USD": {"BilledCost": Decimal("2E-18")}, "EUR": {"BilledCost": Decimal("1.50")}}
+        outcome = Outcome(
+            settings=SETTINGS,
+            results=(result(RUN, rows=7, totals=totals),),
+            skips=(SKIP,),
+            failures=(LoadFailure(planned=PLANNED, error=LoadError("it broke")),),
+            manifest_failures=(UNREAD,),
+            error=StoreError("gone"),
+        )
+
+        assert parsed(outcome) == {
+            "loads": [
+                {
+                    "source": "azure_billing",
+                    "period": "2025-10",
+                    "run_id": "run",
+                    "rows": 7,
+                    "parts": 2,
+                    "totals": {
+                        "EUR": {"BilledCost": "1.50"},
+                        "USD": {"BilledCost": "0.000000000000000002"},
+                    },
+                    "job_id": None,
+                    "seconds": 3600.0,
+                }
+            ],
+            "skips": [
+                {
+                    "source": "azure_billing",
+                    "period": "2025-10",
+                    "run_id": "run",
+                    "reason": "waiting",
+                    "detail": "waiting, 1/2 parts there",
+                }
+            ],
+            "failures": [
+                {
+                    "source": "azure_billing",
+                    "period": "2025-10",
+                    "run_id": "run",
+                    "error": "LoadError",
+                    "message": "it broke",
+                },
+                {
+                    "source": "azure_billing",
+                    "period": None,
+                    "run_id": None,
+                    "error": "ManifestError",
+                    "message": "No 'k' of m.json",
+                },
+                {
+                    "source": "azure_billing",
+                    "period": None,
+                    "run_id": None,
+                    "error": "StoreError",
+                    "message": "gone",
+                },
+            ],
+        }
+
+    def test_currencies_are_sorted(self) -> None:
+        totals = {currency: {"BilledCost": Decimal(1)} for currency in ("USD", "", "EUR")}
+
+        (load,) = parsed(Outcome(settings=SETTINGS, results=(result(totals=totals),)))["loads"]
+
+        assert list(load["totals"]) == ["", "EUR", "USD"]
+
+    def test_dry_run_has_the_loads_that_are_planned(self) -> None:
+        assert parsed(Outcome(settings=SETTINGS, planned=(PLANNED,)))["planned"] == [
+            {
+                "source": "azure_billing",
+                "period": "2025-10",
+                "run_id": "run",
+                "rows": 7,
+                "parts": 2,
+            }
+        ]
+
+    def test_error_before_any_source(self) -> None:
+        assert parsed(error=ConfigError("no source")) == {
+            "loads": [],
+            "skips": [],
+            "failures": [
+                {
+                    "source": None,
+                    "period": None,
+                    "run_id": None,
+                    "error": "ConfigError",
+                    "message": "no source",
+                }
+            ],
+        }
+
+
+class TestExitCode:
+    """A failure in one month or export does not stop the others; the exit code tells."""
+
+    @pytest.mark.parametrize(
+        ("outcome", "code"),
+        [
+            (Outcome(settings=SETTINGS), 0),
+            (Outcome(settings=SETTINGS, skips=(SKIP,)), 0),
+            (Outcome(settings=SETTINGS, manifest_failures=(UNREAD,)), 3),
+            (Outcome(settings=SETTINGS, error=CloudbillError("x")), 1),
+            (
+                Outcome(
+                    settings=SETTINGS,
+                    error=CloudbillError("x"),
+                    manifest_failures=(UNREAD,),
+                    failures=(LoadFailure(planned=PLANNED, error=StoreError("x")),),
+                ),
+                4,
+            ),
+        ],
+        ids=["nothing", "skips", "manifest", "unnamed error", "the highest"],
+    )
+    def test_exit_code_is_the_highest(self, outcome: Outcome, code: int) -> None:
+        assert outcome.exit_code == code

@@ -1,0 +1,283 @@
+"""Stores: a folder, GCS and S3 give the same answers to the same questions."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cloudbill.errors import ConfigError, PartMissingError, StoreError
+from cloudbill.store import LocalStore, RemoteStore, Store, open_store
+
+if TYPE_CHECKING:
+    from emulators.gcs import GcsEmulator
+    from emulators.s3 import S3Emulator
+
+SECTIONS = ("sources", "azure_billing")
+OBJECTS = {
+    "a b/x:y/digits.txt": b"0123456789",
+    "a b/x:y/empty": b"",
+    "a b/deep/er/one": b"1",
+    "a b2/beside": b"2",
+    "ü/é+%41.csv": b"3",
+    "top": b"4",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A store that holds `OBJECTS`, its address, and a way to open it under another name."""
+
+    store: Store
+    address: str
+    reopen: Callable[[str], Store]
+
+
+def fill_folder(folder: Path) -> Filled:
+    """A folder on disk."""
+    for path, content in OBJECTS.items():
+        (folder / "exports" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "exports" / path).write_bytes(content)
+
+    def reopen(name: str) -> Store:
+        return open_store(str(folder / name), sections=SECTIONS)
+
+    return Filled(reopen("exports"), str(folder / "exports"), reopen)
+
+
+def fill_bucket(server: GcsEmulator | S3Emulator, scheme: str) -> Filled:
+    """A bucket of an emulated cloud."""
+    server.create_bucket("exports")
+    for path, content in OBJECTS.items():
+        server.put("exports", path, content)
+
+    def reopen(name: str) -> Store:
+        return open_store(f"{scheme}://{name}", sections=SECTIONS)
+
+    return Filled(reopen("exports"), f"{scheme}://exports", reopen)
+
+
+@pytest.fixture(params=["folder", "gs", "s3"])
+def filled(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Filled:
+    """Each kind of store."""
+    if request.param == "folder":
+        return fill_folder(tmp_path)
+    if request.param == "gs":
+        gcs: GcsEmulator = request.getfixturevalue("gcs")
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs.url)
+        monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+        return fill_bucket(gcs, "gs")
+    s3: S3Emulator = request.getfixturevalue("s3")
+    credentials = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "REGION_NAME": "us-east-1",
+        "ENDPOINT_URL": s3.url,
+    }
+    for name, value in credentials.items():
+        monkeypatch.setenv(f"SOURCES__AZURE_BILLING__CREDENTIALS__{name}", value)
+    return fill_bucket(s3, "s3")
+
+
+class TestAnyStore:
+    @pytest.mark.parametrize(
+        ("prefix", "paths"),
+        [
+            ("", set(OBJECTS)),
+            ("a b/", {"a b/x:y/digits.txt", "a b/x:y/empty", "a b/deep/er/one"}),
+            ("a b/x:y/", {"a b/x:y/digits.txt", "a b/x:y/empty"}),
+            ("ü/", {"ü/é+%41.csv"}),
+            ("nothing/", set()),
+        ],
+        ids=["all", "space", "colon", "umlaut", "missing folder"],
+    )
+    def test_listing_shows_what_lies_below_a_folder(
+        self, filled: Filled, prefix: str, paths: set[str]
+    ) -> None:
+        found = list(filled.store.list(prefix))
+
+        assert len(found) == len(paths)
+        assert {stored.path: stored.size for stored in found} == {
+            path: len(OBJECTS[path]) for path in paths
+        }
+        for stored in found:
+            assert stored.modified_at.tzinfo is UTC
+            assert abs(datetime.now(UTC) - stored.modified_at) < timedelta(minutes=5)
+
+    def test_objects_are_read_whole(self, filled: Filled) -> None:
+        assert {path: filled.store.read(path) for path in OBJECTS} == OBJECTS
+
+    @pytest.mark.parametrize(
+        ("path", "length", "tail"),
+        [
+            ("a b/x:y/digits.txt", 4, b"6789"),
+            ("a b/x:y/digits.txt", 10, b"0123456789"),
+            ("a b/x:y/digits.txt", 100, b"0123456789"),
+            ("a b/x:y/empty", 4, b""),
+        ],
+        ids=["shorter", "as long", "longer", "empty"],
+    )
+    def test_end_of_an_object(self, filled: Filled, path: str, length: int, tail: bytes) -> None:
+        assert filled.store.read_tail(path, length) == tail
+
+    def test_objects_are_downloaded(self, filled: Filled, tmp_path: Path) -> None:
+        for index, (path, content) in enumerate(OBJECTS.items()):
+            target = tmp_path / f"{index}"
+            filled.store.download(path, target)
+            assert target.read_bytes() == content
+
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            lambda store, _: store.read("a b/gone"),
+            lambda store, _: store.read_tail("a b/gone", 4),
+            lambda store, folder: store.download("a b/gone", folder / "target"),
+        ],
+        ids=["read", "read the end", "download"],
+    )
+    def test_object_that_is_gone_is_a_missing_part(
+        self, filled: Filled, tmp_path: Path, ask: Callable[[Store, Path], object]
+    ) -> None:
+        with pytest.raises(PartMissingError, match=r"a b/gone; was it replaced meanwhile\?$"):
+            ask(filled.store, tmp_path)
+
+    def test_bucket_that_is_not_there_is_named(self, filled: Filled) -> None:
+        missing = filled.reopen("missing")
+
+        with pytest.raises(StoreError, match=r"^There is no .*missing; check 'bucket'$") as error:
+            list(missing.list("a/"))
+
+        assert not isinstance(error.value, PartMissingError)
+
+    def test_addresses(self, filled: Filled) -> None:
+        assert filled.store.address == filled.address
+        assert filled.store.uri("a b/x:y/empty") == f"{filled.address}/a b/x:y/empty"
+        assert (filled.store.local_path("top") is None) == isinstance(filled.store, RemoteStore)
+
+
+class TestFolder:
+    def test_file_is_found_where_it_lies(self, tmp_path: Path) -> None:
+        filled = fill_folder(tmp_path)
+
+        assert filled.store.local_path("top") == tmp_path / "exports" / "top"
+        assert filled.store.title == "disk"
+
+    def test_relative_folder_gives_absolute_addresses(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fill_folder(tmp_path)
+        monkeypatch.chdir(tmp_path)
+
+        store = open_store("./exports", sections=SECTIONS)
+
+        assert store.uri("top") == str(tmp_path / "exports" / "top")
+
+    def test_file_that_is_no_folder_is_refused(self, tmp_path: Path) -> None:
+        fill_folder(tmp_path)
+
+        with pytest.raises(StoreError, match=r"^There is no folder .*top; check 'bucket'$"):
+            list(LocalStore(tmp_path / "exports" / "top").list(""))
+
+    def test_folder_is_no_object(self, tmp_path: Path) -> None:
+        with pytest.raises(StoreError, match="cannot be read"):
+            fill_folder(tmp_path).store.read("a b")
+
+    def test_link_to_a_folder_is_not_followed(self, tmp_path: Path) -> None:
+        filled = fill_folder(tmp_path)
+        (tmp_path / "exports" / "a b" / "loop").symlink_to(tmp_path / "exports")
+
+        assert len(list(filled.store.list(""))) == len(OBJECTS)
+
+
+class TestOpening:
+    @pytest.mark.parametrize(
+        "bucket", ["{tmp}", "file://{tmp}", "FILE://{tmp}"], ids=["path", "URL", "capitals"]
+    )
+    def test_folder_is_opened(self, tmp_path: Path, bucket: str) -> None:
+        store = open_store(bucket.format(tmp=tmp_path), sections=SECTIONS)
+
+        assert isinstance(store, LocalStore)
+        assert store.uri("a") == str(tmp_path / "a")
+
+    def test_tilde_is_the_home_of_the_user(self) -> None:
+        assert open_store("~/bills", sections=SECTIONS).uri("a") == str(Path.home() / "bills/a")
+
+    @pytest.mark.parametrize(
+        ("bucket", "address"),
+        [
+            ("exports", "gs://exports"),
+            ("gs://exports", "gs://exports"),
+            ("gcs://exports/", "gs://exports"),
+            ("GS://exports", "gs://exports"),
+        ],
+    )
+    def test_name_is_a_bucket_of_google(
+        self, monkeypatch: pytest.MonkeyPatch, bucket: str, address: str
+    ) -> None:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:1")
+        monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+
+        store = open_store(bucket, sections=SECTIONS)
+
+        assert (store.address, store.scheme, store.title) == (address, "gs", "GCS")
+
+    @pytest.mark.parametrize(
+        ("bucket", "message"),
+        [
+            ("ftp://exports", "'ftp://exports' is in no known store; 'bucket' starts with one of"),
+            ("gs://", "'gs://' names no bucket"),
+            ("s3:///", "'s3:///' names no bucket"),
+            ("", "'' names no bucket"),
+        ],
+        ids=["unknown scheme", "no bucket", "slash alone", "empty"],
+    )
+    def test_what_cannot_be_opened(self, bucket: str, message: str) -> None:
+        with pytest.raises(ConfigError) as error:
+            open_store(bucket, sections=SECTIONS)
+
+        assert message in str(error.value)
+
+    @pytest.mark.parametrize(
+        ("scheme", "client"), [("gs", "gcsfs"), ("s3", "s3fs"), ("az", "adlfs")]
+    )
+    def test_client_that_is_not_installed_is_named(self, scheme: str, client: str) -> None:
+        program = f"""
+import sys
+sys.modules["{client}"] = None
+from cloudbill.store import open_store
+from cloudbill.errors import ConfigError
+try:
+    open_store("{scheme}://exports", sections=("sources", "azure_billing"))
+except ConfigError as error:
+    print(error)
+"""
+        credentials = {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AZURE_STORAGE_ACCOUNT_NAME": "test",
+            "AZURE_STORAGE_ACCOUNT_KEY": "dGVzdA==",
+        }
+        named = {
+            f"SOURCES__AZURE_BILLING__CREDENTIALS__{name}": value
+            for name, value in credentials.items()
+        }
+
+        # In a process of its own: fsspec keeps the clients that it has seen.
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | named | {"STORAGE_EMULATOR_HOST": "http://127.0.0.1:1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
+        assert f"pip install 'cloudbill[{scheme}]'" in done.stdout
