@@ -24,3 +24,7 @@ pin:
 sample:
     rm -rf sample_exports
     uv run cloudbill sample sample_exports --months 3 --rows 150 --seed 1
+
+# Write those parts of README.md that come from the code.
+docs:
+    uv run python scripts/readme_keys.py

@@ -57,7 +57,7 @@ def load(
     source: Annotated[
         str,
         typer.Argument(
-            help="all, a provider (azure), or a source (azure_billing.<name>).", metavar="[SOURCE]"
+            help="all, a provider (azure), or a source (azure_billing.<name>).", metavar="SOURCE"
         ),
     ] = "all",
     *,

@@ -134,10 +134,8 @@ def _own_name(header: str, name: Callable[[str], str]) -> str:
 
 def _belongs_to(column: str, header: str, name: Callable[[str], str]) -> bool:
     """Whether a column may have come from a header: it has its name, or that with a number."""
-    if not header:
-        return False
     own = re.escape(_own_name(header, name).lower())
-    return re.fullmatch(rf"{own}(_\d+)?", column.lower()) is not None
+    return re.fullmatch(rf"{own}(_[0-9]+)?", column.lower()) is not None
 
 
 def _numbered(own: str, taken: Collection[str]) -> str:

@@ -150,6 +150,7 @@ def read_sources(
     Raises:
         ConfigError: If a value is missing or unknown, or if two sources share a table.
     """
+    _refuse_misspelt_sections(providers)
     sources: list[SourceSettings] = []
     for provider in PROVIDERS.values():
         sources.extend(
@@ -287,11 +288,16 @@ def _configured(
     section: str, providers: Sequence[ValueProvider], env: Mapping[str, str]
 ) -> Iterator[str]:
     """The section itself where it names an export, and every table inside it that is one."""
-    keys = set(_env_keys(section, env))
+    keys: set[str] = set()
     for provider in providers:
         node, _ = provider.get_value(section, dict, None, "sources")
         if isinstance(node, dict):
             keys |= set(_node_keys(node))
+    spelt = {key.partition(".")[0].lower(): key.partition(".")[0] for key in keys if "." in key}
+    for key in _env_keys(section, env):
+        # The names of variables have no case, so an export keeps the one that a file gives it.
+        name, dot, inner = key.partition(".")
+        keys.add(f"{spelt.get(name, name)}.{inner}" if dot else key)
     names = sorted({key.partition(".")[0] for key in keys if "." in key} - _DLT_TABLES)
     own = {key for key in keys if "." not in key}
     _refuse_unknown(section, own - _DLT_TABLES)
@@ -327,6 +333,17 @@ def _refuse_unknown(section: str, keys: Iterable[str]) -> None:
     known = [key.name for key in KEYS]
     for key in sorted(set(keys) - set(known)):
         raise ConfigError(f"Unknown key '{key}' in [sources.{section}].{_suggestion(key, known)}")
+
+
+def _refuse_misspelt_sections(providers: Sequence[ValueProvider]) -> None:
+    """Other sections below `sources` belong to other dlt sources, unless they look like ours."""
+    known = [provider.SECTION for provider in PROVIDERS.values()]
+    for provider in providers:
+        node, _ = provider.get_value("sources", dict, None)
+        for name, value in node.items() if isinstance(node, dict) else ():
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+            if isinstance(value, Mapping) and name not in known and near:
+                raise ConfigError(f"Unknown section [sources.{name}]. Did you mean '{near[0]}'?")
 
 
 def _refuse_shared_tables(sources: Iterable[SourceSettings]) -> None:

@@ -246,9 +246,7 @@ class TestJobs:
     def test_several_months_load_at_once(self, case: Case, cloud: Cloud) -> None:
         for month in range(1, 9):
             period = f"2025-{month:02d}"
-            case.deliver(
-                Delivery(period=period, charges=charges(period, "1"), submitted_at=EARLY)
-            )
+            case.deliver(Delivery(period=period, charges=charges(period, "1"), submitted_at=EARLY))
         in_flight: list[int] = []
 
         def wait_for_the_others(stage: str, job: dict[str, object]) -> None:

@@ -254,5 +254,10 @@ class TestRepository:
     def test_the_readme_has_the_two_commands(self, command: str) -> None:
         assert command in (ROOT / "README.md").read_text()
 
+    def test_the_table_of_keys_in_the_readme_is_that_of_the_code(self) -> None:
+        command = [sys.executable, str(ROOT / "scripts/readme_keys.py"), "--check"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (result.returncode, result.stderr) == (0, "")
+
     def test_ci_runs_the_readmes_test_command(self) -> None:
         assert "\npip install uv && uv run pytest\n" in (ROOT / ".ci/run").read_text()

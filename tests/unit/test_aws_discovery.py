@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cloudbill.discovery import Discovery, discover
-from cloudbill.models import DiscoveredRun, LoadRecord, Plan, SkipReason, StoredObject
+from cloudbill.models import DiscoveredRun, LoadRecord, Manifest, Plan, SkipReason, StoredObject
 from cloudbill.providers import aws_cur
 from cloudbill.sample import WrittenRun, write_aws
 from cloudbill.store import LocalStore
@@ -50,6 +50,17 @@ def newest(runs: tuple[WrittenRun, ...]) -> list[str]:
     return [last[period] for period in sorted(last, reverse=True)]
 
 
+def loaded(described: Manifest) -> LoadRecord:
+    """What the ledger remembers of a run that was loaded."""
+    return result(described).to_record()
+
+
+def current(run_id: str = "a", *, day: int = 20, missing: int = 0) -> DiscoveredRun:
+    """A run that the provider calls the newest, as its manifest in the folder of the month."""
+    found = run(run_id, day=day, missing=missing, path="month/manifest.json")
+    return replace(found, manifest=replace(found.manifest, is_current=True))
+
+
 def flatten_times(root: Path) -> None:
     """Gives every file one time, as a checkout does."""
     for path in root.rglob("*"):
@@ -83,9 +94,9 @@ class TestLayouts:
     def test_parts_are_those_of_the_run(self, tmp_path: Path, runs: tuple[WrittenRun, ...]) -> None:
         parts = {run.run_id: set(run.part_paths) for run in runs}
 
-        for run in found(tmp_path).runs:
-            paths = {tmp_path / part.path for part in run.manifest.parts}
-            assert paths == parts[run.manifest.run_id]
+        for discovered in found(tmp_path).runs:
+            paths = {tmp_path / part.path for part in discovered.manifest.parts}
+            assert paths == parts[discovered.manifest.run_id]
 
     def test_report_that_overwrites_its_versions(self, tmp_path: Path) -> None:
         runs = write_aws(tmp_path, months=2, rows=40, seed=1, overwrite=True)
@@ -189,17 +200,6 @@ class TestTimesThatTellNothing:
         flatten_times(tmp_path)
 
         assert plan(found(tmp_path).runs, *records).loads == ()
-
-
-def loaded(described: object) -> LoadRecord:
-    """What the ledger remembers of a run that was loaded."""
-    return result(described).to_record()  # type: ignore[arg-type]
-
-
-def current(run_id: str = "a", *, day: int = 20, missing: int = 0) -> DiscoveredRun:
-    """A run that the provider calls the newest, as its manifest in the folder of the month."""
-    found = run(run_id, day=day, missing=missing, path="month/manifest.json")
-    return replace(found, manifest=replace(found.manifest, is_current=True))
 
 
 class TestCurrentRun:

@@ -168,6 +168,9 @@ def _read_parts(
             raise blob.error(f"The part {posixpath.basename(path)} is listed twice in", "blobName")
         parts[path] = Part(path=path, size=blob.count("byteCount"), rows=blob.count("dataRowCount"))
     stated = document.count("blobCount")
+    if "blobs" not in document.values and stated != 0:
+        # A run without parts empties its month, so nothing but the manifest's own word makes one.
+        raise document.error("Missing required value in", "blobs")
     if stated is not None and stated != len(parts):
         raise document.error(f"{len(parts)} parts are listed, not the {stated} of", "blobCount")
     return tuple(parts.values())
