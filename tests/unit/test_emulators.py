@@ -132,7 +132,7 @@ class Bench:
         """Rows of each partition."""
         return dict(
             self.rows(
-                "SELECT partition_id, total_rows FROM d.INFORMATION_SCHEMA.PARTITIONS "
+                "SELECT partition_id, total_rows FROM d.INFORMATION_SCHEMA.PARTITIONS "  # noqa: S608
                 f"WHERE table_name = '{name}'"
             )
         )
