@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         StoreError,
         TransientLoadError,
     )
-    from cloudbill.sources import azure_billing_source
+    from cloudbill.sources import aws_billing_source, azure_billing_source
 
 __all__ = [
     "CloudbillError",
@@ -25,6 +25,7 @@ __all__ = [
     "ManifestError",
     "StoreError",
     "TransientLoadError",
+    "aws_billing_source",
     "azure_billing_source",
 ]
 

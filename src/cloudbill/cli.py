@@ -57,7 +57,8 @@ def load(
     source: Annotated[
         str,
         typer.Argument(
-            help="all, a provider (azure), or a source (azure_billing.<name>).", metavar="SOURCE"
+            help="all, a provider (azure, aws), or a source (azure_billing.<name>).",
+            metavar="SOURCE",
         ),
     ] = "all",
     *,
@@ -114,9 +115,10 @@ def sample(
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 1,
 ) -> None:
     """Write realistic sample exports, to try cloudbill without a cloud account."""
-    from cloudbill.sample import write_azure
+    from cloudbill.sample import write_aws, write_azure
 
     runs = write_azure(directory / "azure", months=months, rows=rows, seed=seed)
+    runs += write_aws(directory / "aws", months=months, rows=rows, seed=seed)
     print(f"Wrote {len(runs)} runs of {months} months to {directory}")
 
 

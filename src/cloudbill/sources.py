@@ -14,7 +14,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import dlt
 
@@ -31,9 +31,19 @@ from cloudbill.warehouses import open_warehouse
 if TYPE_CHECKING:
     from dlt.extract import DltSource
 
-__all__ = ["azure_billing_source"]
+__all__ = ["aws_billing_source", "azure_billing_source"]
 
 _log = logging.getLogger(__name__)
+
+_ARGUMENTS: Final = (
+    "bucket",
+    "prefix",
+    "export_name",
+    "table_name",
+    "project_id",
+    "dataset",
+    "database",
+)
 
 
 def azure_billing_source(
@@ -57,16 +67,35 @@ def azure_billing_source(
         ConfigError: If a value is missing. Errors of the load come out of `pipeline.run`, wrapped
             by dlt.
     """
-    given: dict[str, object] = {
-        "bucket": bucket,
-        "prefix": prefix,
-        "export_name": export_name,
-        "table_name": table_name,
-        "project_id": project_id,
-        "dataset": dataset,
-        "database": database,
-    }
+    given = _given(bucket, prefix, export_name, table_name, project_id, dataset, database)
     return _source(PROVIDERS["azure"], name, given)
+
+
+def aws_billing_source(
+    *,
+    bucket: str | None = None,
+    prefix: str | None = None,
+    export_name: str | None = None,
+    table_name: str | None = None,
+    project_id: str | None = None,
+    dataset: str | None = None,
+    database: str | Path | None = None,
+    name: str | None = None,
+) -> DltSource:
+    """AWS Cost and Usage Reports as a dlt source; `export_name` is the name of the report.
+
+    All else is as in `azure_billing_source`, in the section `[sources.aws_billing]`.
+
+    Raises:
+        ConfigError: If a value is missing. Errors of the load come out of `pipeline.run`, wrapped
+            by dlt.
+    """
+    given = _given(bucket, prefix, export_name, table_name, project_id, dataset, database)
+    return _source(PROVIDERS["aws"], name, given)
+
+
+def _given(*values: str | Path | None) -> dict[str, object]:
+    return dict(zip(_ARGUMENTS, values, strict=True))
 
 
 def _source(provider: Provider, name: str | None, given: dict[str, object]) -> DltSource:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from contract.deliveries import AzureWriter, Writer
+from contract.deliveries import AwsWriter, AzureCsvWriter, AzureWriter, Writer
 from contract.places import Case, DiskAndDuckDB, GcsAndBigQuery, Place
 
 if TYPE_CHECKING:
     from emulators.fixtures import Cloud
 
-WRITERS: dict[str, Writer] = {"azure": AzureWriter()}
+WRITERS: dict[str, Callable[[], Writer]] = {
+    "azure parquet": AzureWriter,
+    "azure csv": AzureCsvWriter,
+    "aws": AwsWriter,
+}
 
 
 @pytest.fixture(params=["duckdb", "bigquery"])
@@ -33,4 +38,4 @@ def case(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Case:
     """A place and a provider."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    return Case(place=place, writer=WRITERS[request.param], scratch=scratch)
+    return Case(place=place, writer=WRITERS[request.param](), scratch=scratch)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import json
+import os
+import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +54,8 @@ class Delivery:
     """Columns that are usual, but not delivered."""
     cost_as_text: bool = False
     """Whether the amounts come in another type than before."""
+    damaged: bool = False
+    """Whether the data of the last part is broken, while all that describes it is whole."""
 
     @property
     def first_day(self) -> date:
@@ -79,6 +86,15 @@ class Writer(Protocol):
     period_column: str
     spare_column: str
     """A column that a run may leave out."""
+    absent_text: str | None
+    """What a table holds where a file has no text."""
+    states_rows: bool
+    """Whether manifests count rows."""
+    changes_type: bool
+    """Whether a column may come in another type than before."""
+
+    def added_column(self, name: str) -> str:
+        """The column of the table that holds what a delivery adds under a name."""
 
     def write(self, folder: Path, delivery: Delivery) -> Written:
         """Writes a run below a folder that stands for a bucket."""
@@ -105,6 +121,14 @@ class AzureWriter:
     currency_column = "BillingCurrency"
     period_column = "BillingPeriodStart"
     spare_column = "ResourceId"
+    absent_text: str | None = ""
+    states_rows = True
+    changes_type = True
+    ending = "snappy.parquet"
+
+    def added_column(self, name: str) -> str:
+        """FOCUS calls what is not its own `x_`."""
+        return f"x_{name}"
 
     def write(self, folder: Path, delivery: Delivery) -> Written:
         """Writes `<prefix>/<export>/<range>/<time>/<run>/` with its manifest and parts."""
@@ -115,8 +139,10 @@ class AzureWriter:
         parts: list[Path] = []
         blobs: list[dict[str, Any]] = []
         for index, charges in enumerate(delivery.slices()):
-            path = home / f"part_{index}_0001.snappy.parquet"
-            pq.write_table(self._table(delivery, charges), path, compression="snappy")
+            path = home / f"part_{index}_0001.{self.ending}"
+            self._write_part(delivery, charges, path)
+            if delivery.damaged and index == delivery.parts - 1:
+                self._damage(path)
             parts.append(path)
             blobs.append(
                 {
@@ -147,6 +173,16 @@ class AzureWriter:
         )
         return Written(folder=folder, manifest=manifest, parts=tuple(parts))
 
+    def _write_part(self, delivery: Delivery, charges: Sequence[Charge], path: Path) -> None:
+        pq.write_table(self._table(delivery, charges), path, compression="snappy")
+
+    def _damage(self, path: Path) -> None:
+        """Breaks pages of data; the footer, which is at the end, stays whole."""
+        content = bytearray(path.read_bytes())
+        middle = len(content) // 4
+        content[4:middle] = b"\xff" * (middle - 4)
+        path.write_bytes(content)
+
     def _table(self, delivery: Delivery, charges: Sequence[Charge]) -> Any:
         start = midnight(delivery.period_start or delivery.first_day)
         costs = [charge.cost for charge in charges]
@@ -167,10 +203,141 @@ class AzureWriter:
             "ResourceId": pa.array([""] * len(charges), pa.string()),
         }
         for name, text in delivery.added.items():
-            columns[name] = pa.array([text] * len(charges), pa.string())
+            columns[f"x_{name}"] = pa.array([text] * len(charges), pa.string())
         return pa.table(
             {name: values for name, values in columns.items() if name not in delivery.dropped}
         )
+
+
+class AzureCsvWriter(AzureWriter):
+    """FOCUS as gzipped CSV, where an absent text is an empty cell."""
+
+    prefix = "transfer/csv"
+    absent_text = None
+    changes_type = False  # its types go by the names of the columns
+    ending = "csv.gz"
+
+    def _write_part(self, delivery: Delivery, charges: Sequence[Charge], path: Path) -> None:
+        table = self._table(delivery, charges)
+        rows = [list(row.values()) for row in table.to_pylist()]
+        # Dates as FOCUS 1.0r2 writes them, and a byte order mark, which some exports have.
+        texts = [[_cell(value) for value in row] for row in rows]
+        _write_csv(path, table.column_names, texts, start="\ufeff")
+
+    def _damage(self, path: Path) -> None:
+        path.write_bytes(path.read_bytes()[:-12])
+
+
+class AwsWriter:
+    """Legacy CUR as gzipped CSV, every run in a folder of its own."""
+
+    section = "aws_billing"
+    prefix = "transfer/cur"
+    export_name = "cur-hourly"
+    note_column = "line_item_line_item_description"
+    day_column = "line_item_usage_start_date"
+    cost_column = "line_item_unblended_cost"
+    currency_column = "line_item_currency_code"
+    period_column = "bill_billing_period_start_date"
+    spare_column = "product_region"
+    absent_text: str | None = None
+    states_rows = False
+    changes_type = True
+
+    def __init__(self) -> None:
+        self._current: dict[str, datetime] = {}
+
+    def added_column(self, name: str) -> str:
+        """Tags of users are what is added in reality."""
+        return f"resource_tags_user_{name.lower()}"
+
+    def write(self, folder: Path, delivery: Delivery) -> Written:
+        """Writes `<range>/<assembly>/`, and `<range>/<report>-Manifest.json` if it is current."""
+        period = BillingPeriod.parse(delivery.period)
+        span = f"{period.first_day:%Y%m%d}-{period.next.first_day:%Y%m%d}"
+        below = f"{self.export_name}/{span}/{delivery.run_id}"
+        home = folder / self.prefix / below
+        home.mkdir(parents=True)
+        parts: list[Path] = []
+        for index, charges in enumerate(delivery.slices()):
+            path = home / f"{self.export_name}-{index + 1:05d}.csv.gz"
+            rows = [self._row(delivery, charge) for charge in charges]
+            header = list(self._row(delivery, Charge(delivery.first_day, Decimal(0))))
+            _write_csv(path, header, [list(row.values()) for row in rows])
+            if delivery.damaged and index == delivery.parts - 1:
+                path.write_bytes(path.read_bytes()[:-12])
+            parts.append(path)
+        manifest = home / f"{self.export_name}-Manifest.json"
+        manifest.write_text(json.dumps(self._manifest(delivery, period, below, parts)))
+        times = [delivery.submitted_at.timestamp()] * 2
+        os.utime(manifest, (times[0], times[1]))
+        # AWS keeps the manifest of the newest run one folder up as well.
+        if delivery.submitted_at >= self._current.get(delivery.period, delivery.submitted_at):
+            self._current[delivery.period] = delivery.submitted_at
+            shutil.copy2(manifest, home.parent / manifest.name)
+        return Written(folder=folder, manifest=manifest, parts=tuple(parts))
+
+    def _manifest(
+        self, delivery: Delivery, period: BillingPeriod, below: str, parts: Sequence[Path]
+    ) -> dict[str, Any]:
+        types = {
+            "bill/BillingPeriodStartDate": "DateTime",
+            "lineItem/UsageStartDate": "DateTime",
+            "lineItem/UnblendedCost": "OptionalString"
+            if delivery.cost_as_text
+            else "OptionalBigDecimal",
+        }
+        header = self._row(delivery, Charge(delivery.first_day, Decimal(0)))
+        return {
+            "assemblyId": delivery.run_id,
+            "reportName": self.export_name,
+            "compression": "GZIP",
+            "contentType": "text/csv",
+            "billingPeriod": {
+                "start": f"{period.first_day:%Y%m%dT000000.000Z}",
+                "end": f"{period.next.first_day:%Y%m%dT000000.000Z}",
+            },
+            "columns": [
+                {
+                    "category": name.partition("/")[0],
+                    "name": name.partition("/")[2],
+                    "type": types.get(name, "String"),
+                }
+                for name in header
+            ],
+            "reportKeys": [f"cur/{below}/{part.name}" for part in parts],
+        }
+
+    def _row(self, delivery: Delivery, charge: Charge) -> dict[str, str]:
+        start = delivery.period_start or delivery.first_day
+        row = {
+            "bill/BillingPeriodStartDate": f"{start}T00:00:00.000Z",
+            "lineItem/UsageStartDate": f"{charge.day}T00:00:00Z",
+            "lineItem/UnblendedCost": f"{charge.cost}",  # with an exponent where it is small
+            "lineItem/CurrencyCode": charge.currency,
+            "lineItem/LineItemDescription": charge.note,
+            "product/region": "",
+        }
+        row |= {f"resourceTags/user:{name}": text for name, text in delivery.added.items()}
+        dropped = {"product/region"} if self.spare_column in delivery.dropped else set()
+        return {name: text for name, text in row.items() if name not in dropped}
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%dT%H:%M:%SZ}"
+    return str(value)
+
+
+def _write_csv(
+    path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], *, start: str = ""
+) -> None:
+    text = io.StringIO(newline="")
+    text.write(start)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
 
 
 def midnight(day: date) -> datetime:

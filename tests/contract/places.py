@@ -178,7 +178,7 @@ class Case:
             table=self.table,
         )
         found = [
-            Charge(day=row[0].date(), cost=row[1], note=row[2], currency=row[3])
+            Charge(day=row[0].date(), cost=row[1], note=row[2] or "", currency=row[3])
             for row in rows
             if period in {None, f"{row[4]:%Y-%m}"}
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -70,28 +71,18 @@ class TestAtomic:
         old = october("1", "2", "3", "4", note="old", submitted_at=EARLY)
         case.deliver(old)
         case.load()
-        new = case.write(october("5", "6", "7", "8", note="new", run_id="damaged"))
-        content = bytearray(new.parts[1].read_bytes())
-        middle = len(content) // 4
-        content[4:middle] = b"\xff" * (middle - 4)
-        new.parts[1].write_bytes(content)
-        case.place.put(new.folder)
+        case.deliver(october("5", "6", "7", "8", note="new", run_id="damaged", damaged=True))
         outcome = case.load()
         assert outcome.exit_code == 5
         assert [failure.planned.manifest.run_id for failure in outcome.failures] == ["damaged"]
         assert case.held() == list(old.charges)
 
     def test_what_failed_is_loaded_once_it_is_mended(self, case: Case) -> None:
-        new = october("5", "6", note="new")
-        written = case.write(new)
-        whole = written.parts[1].read_bytes()
-        damaged = bytearray(whole)
-        damaged[4 : len(whole) // 4] = b"\xff" * (len(whole) // 4 - 4)
-        written.parts[1].write_bytes(damaged)
-        case.place.put(written.folder)
+        broken = october("5", "6", note="new", run_id="new", damaged=True)
+        case.deliver(broken)
         assert case.load().exit_code == 5
-        written.parts[1].write_bytes(whole)
-        case.place.put(written.folder)
+        new = dataclasses.replace(broken, damaged=False)
+        case.deliver(new)
         assert case.load().exit_code == 0
         assert case.held() == list(new.charges)
 
@@ -100,6 +91,8 @@ class TestReconciled:
     """Rows loaded equal the manifest's count, the footers, and what the table then holds."""
 
     def test_a_manifest_that_states_more_rows_leaves_the_old_month(self, case: Case) -> None:
+        if not case.writer.states_rows:
+            pytest.skip("manifests of this provider count no rows")
         old = october("1", "2", note="old", submitted_at=EARLY)
         case.deliver(old)
         case.load()
@@ -126,7 +119,7 @@ class TestReconciled:
         outcome = case.load()
         (failure,) = outcome.failures
         assert isinstance(failure.error, ReconciliationError)
-        assert "2025-09" in str(failure.error)
+        assert "2025-10" in str(failure.error)
         assert case.held() == list(old.charges)
 
 
@@ -156,7 +149,7 @@ class TestExact:
     def test_absent_text_is_what_the_file_has(self, case: Case) -> None:
         case.deliver(october("1"))
         case.load()
-        assert case.values(case.writer.note_column) == [""]
+        assert case.values(case.writer.note_column) == [case.writer.absent_text]
 
 
 class TestWaits:
@@ -255,7 +248,7 @@ class TestIsolated:
 
     def test_a_month_that_fails_does_not_stop_the_others(self, case: Case) -> None:
         september = Delivery(period="2025-09", charges=charges("2025-09", "9"), submitted_at=EARLY)
-        case.deliver(september, october("1", stated_rows=99))
+        case.deliver(september, october("1", period_start=september.first_day))
         outcome = case.load()
         assert outcome.exit_code == 5
         assert [str(result.planned.period) for result in outcome.results] == ["2025-09"]
@@ -286,9 +279,9 @@ class TestColumns:
         september = Delivery(period="2025-09", charges=charges("2025-09", "9"), submitted_at=EARLY)
         case.deliver(september)
         case.load()
-        case.deliver(october("1", "2", added={"x_Project": "apollo"}))
+        case.deliver(october("1", "2", added={"Project": "apollo"}))
         assert case.load().exit_code == 0
-        values = case.values("x_Project")
+        values = case.values(case.writer.added_column("Project"))
         assert sorted(values, key=str) == [None, "apollo", "apollo"]
 
     def test_a_column_that_only_the_newest_month_lacks_stays_and_is_null(self, case: Case) -> None:
@@ -298,11 +291,14 @@ class TestColumns:
         case.load()
         case.deliver(october("1", dropped=frozenset({case.writer.spare_column})))
         assert case.load().exit_code == 0
-        assert sorted(case.values(case.writer.spare_column), key=str) == ["", None]
+        values = case.values(case.writer.spare_column)
+        assert sorted(values, key=str) == sorted([case.writer.absent_text, None], key=str)
 
     def test_a_column_that_changed_its_type_is_named_and_the_old_month_stays(
         self, case: Case
     ) -> None:
+        if not case.writer.changes_type:
+            pytest.skip("types go by the names of the columns in this format")
         old = october("1", submitted_at=EARLY)
         case.deliver(old)
         case.load()

@@ -18,11 +18,17 @@ from typing import Any, Final
 
 from google.api_core import exceptions as api
 
-from cloudbill.errors import LoadError, PartMissingError, SchemaError, TransientLoadError
+from cloudbill.errors import (
+    LoadError,
+    PartMissingError,
+    ReconciliationError,
+    SchemaError,
+    TransientLoadError,
+)
 from cloudbill.models import PlannedLoad
 from cloudbill.warehouses._bigquery_client import mapped
 
-__all__ = ["FinishedJob", "job_identity", "run_job"]
+__all__ = ["FinishedJob", "job_identity", "run_job", "wait_for"]
 
 _log = logging.getLogger(__name__)
 
@@ -96,7 +102,7 @@ def run_job(
         job_id = f"{identity}_{attempt}"
         job, is_resumed = _submit(job_id, submit, find, what)
         was_done = is_resumed and job.state == "DONE"
-        _wait(job, what)
+        wait_for(job, what)
         if job.error_result is None:
             if was_done and not is_current(job):
                 _log.info("job %s succeeded once, but the month was written since", job_id)
@@ -125,7 +131,7 @@ def _submit(
             return find(job_id), True
 
 
-def _wait(job: Any, what: str) -> None:
+def wait_for(job: Any, what: str) -> None:
     """Waits until a job is done, whether it succeeded or not."""
     with mapped(what):
         try:
@@ -146,4 +152,8 @@ def _error_of(job: Any, what: str) -> LoadError | PartMissingError:
         return PartMissingError(f"{text}. Was the part replaced meanwhile? Run again")
     if "Provided Schema does not match" in message:
         return SchemaError(text)
+    if "belong to different partitions" in message:
+        return ReconciliationError(
+            f"{text}. The run has rows of another month; export one at a time"
+        )
     return LoadError(text)

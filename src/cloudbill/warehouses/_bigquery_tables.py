@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from google.cloud import bigquery
 
@@ -15,7 +15,11 @@ from cloudbill.sql import BIGQUERY, Fragment
 
 __all__ = [
     "column_types",
+    "csv_options",
+    "extended",
+    "fields_in_order",
     "fields_of",
+    "headers_of",
     "in_month",
     "new_table",
     "partition_granularity",
@@ -67,6 +71,56 @@ def column_types(schema: Sequence[bigquery.SchemaField]) -> dict[str, ColumnType
             name = f"repeated {name}"
         types[str(field.name)] = _COLUMN_TYPES.get(name, name)
     return types
+
+
+def headers_of(schema: Iterable[bigquery.SchemaField]) -> dict[str, str]:
+    """What each column of a table was called in the files, as far as its description says."""
+    return {str(field.name): str(field.description or "") for field in schema}
+
+
+def fields_in_order(
+    columns: Sequence[Column], schema: Sequence[bigquery.SchemaField]
+) -> list[bigquery.SchemaField]:
+    """The fields of columns in their own order: as the table has them, or new."""
+    existing = {str(field.name).lower(): field for field in schema}
+    return [existing.get(column.target.lower()) or _field(column) for column in columns]
+
+
+def extended(
+    schema: Sequence[bigquery.SchemaField], columns: Sequence[Column], added: Iterable[Column]
+) -> list[bigquery.SchemaField]:
+    """A table's schema with further columns, and with the header of each column written down.
+
+    A column whose header is not written down may go to another header one day.
+    """
+    headers = {
+        column.target.lower(): column.name for column in columns if column.name != column.target
+    }
+    described = []
+    for field in schema:
+        header = headers.get(str(field.name).lower())
+        if header is not None and not field.description:
+            resource = field.to_api_repr() | {"description": header}
+            field = bigquery.SchemaField.from_api_repr(resource)  # noqa: PLW2901
+        described.append(field)
+    return [*described, *fields_of(added)]
+
+
+def csv_options(fields: Sequence[bigquery.SchemaField]) -> dict[str, Any]:
+    """Options of a load job for CSV; `fields` are in the order of its header.
+
+    The header itself is skipped, so its text and a byte order mark before it make no difference.
+    """
+    return {
+        "source_format": bigquery.SourceFormat.CSV,
+        "schema": list(fields),
+        "skip_leading_rows": 1,
+        "allow_quoted_newlines": True,
+        "allow_jagged_rows": False,
+        "ignore_unknown_values": False,
+        "max_bad_records": 0,
+        "encoding": bigquery.Encoding.UTF_8,
+    }
 
 
 def new_table(

@@ -8,43 +8,44 @@ The partition is never deleted first; that would leave a hole, and lose the mont
 from __future__ import annotations
 
 import re
-import threading
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from google.api_core import exceptions as api
 from google.cloud import bigquery
 
-from cloudbill.amounts import to_amount
-from cloudbill.columns import added_columns, merge_parts
+from cloudbill.columns import added_columns
 from cloudbill.errors import ConfigError, LoadError
-from cloudbill.models import BillingPeriod, Column, LoadResult, PlannedLoad, Totals, utc_now
-from cloudbill.parquet import Footer, read_footers
+from cloudbill.models import LoadResult, PlannedLoad, utc_now
 from cloudbill.reconciliation import check_footers, check_held
-from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses._bigquery_client import mapped, open_client
-from cloudbill.warehouses._bigquery_jobs import job_identity, run_job
+from cloudbill.warehouses._bigquery_dataset import Dataset
+from cloudbill.warehouses._bigquery_incoming import Incoming, look_at
+from cloudbill.warehouses._bigquery_jobs import job_identity, run_job, wait_for
+from cloudbill.warehouses._bigquery_staging import Staging
 from cloudbill.warehouses._bigquery_tables import (
     column_types,
+    csv_options,
+    fields_in_order,
     fields_of,
-    in_month,
-    new_table,
+    headers_of,
     partition_granularity,
     partition_of,
-    require_month,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from cloudbill.parquet import Footer
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store
 
 __all__ = ["BigQueryWarehouse"]
 
 _DATASET_NAME: Final = re.compile(r"\w{1,1024}", re.ASCII)
-_LABEL_CHARACTERS: Final = re.compile(r"[^a-z0-9_-]")
+
+
+class _NoRows(Exception):  # noqa: N818
+    """The parts of a run have no rows, so its month is emptied instead of copied."""
 
 
 class BigQueryWarehouse:
@@ -53,9 +54,7 @@ class BigQueryWarehouse:
     def __init__(self, client: bigquery.Client, settings: SourceSettings) -> None:
         self._client = client
         self._settings = settings
-        self._location = settings.location
-        self._preparing = threading.Lock()
-        self._has_dataset = False
+        self._dataset = Dataset(client, settings)
 
     @classmethod
     def open(cls, settings: SourceSettings) -> BigQueryWarehouse:
@@ -76,97 +75,136 @@ class BigQueryWarehouse:
         return self._settings.parallel_loads
 
     def replace_period(self, planned: PlannedLoad, store: Store) -> LoadResult:
-        """Replaces one month by one load job; see `Warehouse.replace_period`."""
+        """Replaces one month; see `Warehouse.replace_period`."""
         started_at = utc_now()
-        parts = planned.manifest.parts
-        footers = read_footers(store, parts, period_column=planned.period_column)
-        expected = check_footers(planned.manifest, [footer.rows for footer in footers])
-        require_month(planned, footers)
-        if footers:
-            job_id: str | None = self._load(planned, footers, expected)
+        if planned.manifest.parts:
+            rows, job_id = self._load(planned, store)
         else:
             self._empty(planned)
-            job_id = None
-        held, totals = self._held(planned)
-        check_held(planned, expected=expected, held=held)
+            rows, job_id = check_footers(planned.manifest, []), None
+        held, totals = self._dataset.held(planned)
+        check_held(planned, expected=held if rows is None else rows, held=held)
         return LoadResult(
             planned=planned,
-            rows=expected,
+            rows=held,
             totals=totals,
             job_id=job_id,
             started_at=started_at,
             finished_at=utc_now(),
         )
 
-    def _load(self, planned: PlannedLoad, footers: Sequence[Footer], expected: int) -> str:
-        columns = merge_parts([(footer.address, footer.columns) for footer in footers])
-        table = self._prepare_table(planned, columns)
-        added = added_columns(columns, column_types(table.schema), table=planned.table)
-        partition = self._partition(planned, table, footers)
-        destination = f"{self._reference(planned.table)}${partition}"
+    def _load(self, planned: PlannedLoad, store: Store) -> tuple[int | None, str | None]:
+        """Loads a run that has parts; returns its rows, as far as they are known, and the job."""
+        provider = self._settings.provider
+        table = self._dataset.find_table(planned.table)
+        existing = headers_of(table.schema) if table else {}
+        incoming = look_at(store, planned, provider, existing)
+        table = self._dataset.prepare_table(planned, incoming.columns)
+        partition = self._partition(planned, table, incoming.footers)
+        if incoming.is_one_job:
+            return self._load_native(planned, incoming, table, partition)
+        return self._load_staged(planned, store, incoming, partition)
+
+    def _load_native(
+        self, planned: PlannedLoad, incoming: Incoming, table: bigquery.Table, partition: str
+    ) -> tuple[int, str]:
+        """One load job that reads the store itself and truncates the partition."""
+        added = added_columns(incoming.columns, column_types(table.schema), table=planned.table)
+        destination = f"{self._dataset.reference(planned.table)}${partition}"
+        if incoming.footers:
+            options: dict[str, Any] = {
+                "source_format": bigquery.SourceFormat.PARQUET,
+                # The schema is stated, or the alphabetically last file would decide it.
+                "schema": [*table.schema, *fields_of(added)],
+                "decimal_target_types": [bigquery.DecimalTargetType.BIGNUMERIC],
+            }
+        else:
+            options = csv_options(fields_in_order(incoming.part_columns[0], table.schema))
         config = bigquery.LoadJobConfig(
-            source_format=bigquery.SourceFormat.PARQUET,
-            # The schema is stated, or the alphabetically last file would decide it.
-            schema=[*table.schema, *fields_of(added)],
             write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
             create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
             schema_update_options=[bigquery.SchemaUpdateOption.ALLOW_FIELD_ADDITION],
-            decimal_target_types=[bigquery.DecimalTargetType.BIGNUMERIC],
-            labels={"source": _label(self._settings.source), "period": str(planned.period)},
+            labels=self._dataset.labels(planned),
+            **options,
         )
-        finished = run_job(
-            job_identity(planned, destination),
-            submit=lambda job_id: self._client.load_table_from_uri(
+
+        def submit(job_id: str) -> bigquery.LoadJob:
+            return self._client.load_table_from_uri(
                 list(planned.uris),
                 destination,
                 job_id=job_id,
-                location=self._location,
+                location=self._dataset.location,
                 job_config=config,
-            ),
-            find=lambda job_id: self._client.get_job(job_id, location=self._location),
-            is_current=lambda job: self._is_current(planned.table, partition, job),
-            what=f"Loading {planned.period} into {planned.table}",
-        )
-        job = finished.job
-        if job.output_rows != expected:
+            )
+
+        job = self._run(planned, partition, submit)
+        if incoming.rows is not None and job.output_rows != incoming.rows:
             raise LoadError(
                 f"Job {job.job_id} loaded {job.output_rows} rows of {planned.period}, but the "
-                f"footers of its parts have {expected}: a part was replaced while it was read. "
-                "Run again"
+                f"footers of its parts have {incoming.rows}: a part was replaced while it was "
+                "read. Run again"
             )
-        return str(job.job_id)
+        return int(job.output_rows), str(job.job_id)
 
-    def _prepare_table(self, planned: PlannedLoad, columns: Sequence[Column]) -> bigquery.Table:
-        """The table, created if it is missing; one thread at a time."""
-        provider = self._settings.provider
-        reference = self._reference(planned.table)
-        with self._preparing, mapped(f"Preparing {planned.table}"):
-            self._prepare_dataset()
-            try:
-                return self._client.get_table(reference)
-            except api.NotFound:
-                table = new_table(
-                    reference,
-                    columns,
-                    period_column=planned.period_column,
-                    cluster_column=provider.CLUSTER_COLUMN,
+    def _load_staged(
+        self, planned: PlannedLoad, store: Store, incoming: Incoming, partition: str
+    ) -> tuple[int | None, str | None]:
+        """The month is put together in a table beside, and one copy job replaces it."""
+        table = self._dataset.extend_table(planned, incoming)
+        destination = f"{self._dataset.reference(planned.table)}${partition}"
+        config = bigquery.CopyJobConfig(
+            write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
+            create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
+            labels=self._dataset.labels(planned),
+        )
+        staged_rows: list[int] = []
+
+        def submit(job_id: str) -> bigquery.CopyJob:
+            self._refuse_known(job_id)
+            staging = Staging(self._client, self._settings, self._dataset.location)
+            with staging.filled(planned, store, incoming, table, partition) as (source, rows):
+                if rows == 0:
+                    raise _NoRows
+                staged_rows[:] = [rows]
+                job = self._client.copy_table(
+                    source,
+                    destination,
+                    job_id=job_id,
+                    location=self._dataset.location,
+                    job_config=config,
                 )
-                return self._client.create_table(table, exists_ok=True)
+                # The staging table goes when this block ends, so the copy must be over.
+                wait_for(job, f"Copying {planned.period} into {planned.table}")
+                return job
 
-    def _prepare_dataset(self) -> None:
-        """Jobs run where the dataset is, so its location is learnt before the first of them."""
-        if self._has_dataset:
-            return
-        reference = f"{self._settings.project_id}.{self._settings.dataset}"
         try:
-            dataset = self._client.get_dataset(reference)
+            job = self._run(planned, partition, submit)
+        except _NoRows:
+            # A partition without rows is none, so there is nothing to copy.
+            self._empty(planned)
+            return 0, None
+        return (staged_rows[0] if staged_rows else incoming.rows), str(job.job_id)
+
+    def _run(self, planned: PlannedLoad, partition: str, submit: Callable[[str], Any]) -> Any:
+        destination = f"{self._dataset.reference(planned.table)}${partition}"
+        return run_job(
+            job_identity(planned, destination),
+            submit=submit,
+            find=self._find_job,
+            is_current=lambda job: self._dataset.is_current(planned.table, partition, job),
+            what=f"Loading {planned.period} into {planned.table}",
+        ).job
+
+    def _find_job(self, job_id: str) -> Any:
+        return self._client.get_job(job_id, location=self._dataset.location)
+
+    def _refuse_known(self, job_id: str) -> None:
+        """Ends like an insert of a known id would, before anything was staged for it."""
+        try:
+            self._find_job(job_id)
         except api.NotFound:
-            wanted = bigquery.Dataset(reference)
-            if self._settings.location is not None:
-                wanted.location = self._settings.location
-            dataset = self._client.create_dataset(wanted, exists_ok=True)
-        self._location = dataset.location or self._location
-        self._has_dataset = True
+            return
+        raise api.Conflict(f"Already Exists: Job {job_id}")
 
     def _partition(
         self, planned: PlannedLoad, table: bigquery.Table, footers: Sequence[Footer]
@@ -179,7 +217,7 @@ class BigQueryWarehouse:
         )
         partition = partition_of(planned, granularity, footers)
         if granularity == bigquery.TimePartitioningType.DAY:
-            others = sorted(set(self._days_held(planned)) - {partition})
+            others = sorted(set(self._dataset.days_held(planned)) - {partition})
             if others:
                 raise LoadError(
                     f"Table {planned.table} is partitioned by DAY and holds {planned.period} in "
@@ -188,26 +226,14 @@ class BigQueryWarehouse:
                 )
         return partition
 
-    def _days_held(self, planned: PlannedLoad) -> list[str]:
-        rows = self._query(
-            "SELECT DISTINCT FORMAT_TIMESTAMP('%Y%m%d', TIMESTAMP({period_column})) AS day "
-            "FROM {table} WHERE {in_month}",
-            *self._month(planned.period),
-            what=f"Reading {planned.table}",
-            table=self._path(planned.table),
-            period_column=planned.period_column,
-            in_month=in_month(planned),
-        )
-        return [str(row[0]) for row in rows]
-
     def _empty(self, planned: PlannedLoad) -> None:
         """Makes a month without rows: a run without parts is one."""
         with mapped(f"Emptying {planned.period} of {planned.table}"):
             try:
-                table = self._client.get_table(self._reference(planned.table))
+                table = self._client.get_table(self._dataset.reference(planned.table))
             except api.NotFound:
                 return
-            self._prepare_dataset()
+            self._dataset.prepare_dataset()
             granularity = partition_granularity(
                 table,
                 period_column=planned.period_column,
@@ -215,123 +241,21 @@ class BigQueryWarehouse:
             )
             partitions = [planned.period.partition_id]
             if granularity == bigquery.TimePartitioningType.DAY:
-                partitions = self._days_held(planned)
+                partitions = self._dataset.days_held(planned)
             for partition in partitions:
-                reference = f"{self._reference(planned.table)}${partition}"
+                reference = f"{self._dataset.reference(planned.table)}${partition}"
                 self._client.delete_table(reference, not_found_ok=True)
 
-    def _is_current(self, table: str, partition: str, job: Any) -> bool:
-        """Whether a partition was not written after a job that had succeeded earlier."""
-        rows = self._query(
-            "SELECT last_modified_time FROM {dataset}.INFORMATION_SCHEMA.PARTITIONS "
-            "WHERE table_name = @table AND partition_id = @partition",
-            bigquery.ScalarQueryParameter("table", "STRING", table),
-            bigquery.ScalarQueryParameter("partition", "STRING", partition),
-            what=f"Reading the partitions of {table}",
-            dataset=self._path(),
-        )
-        if not rows:
-            return bool(job.output_rows == 0)
-        modified_at: datetime = rows[0][0]
-        return job.ended is not None and modified_at.astimezone(UTC) <= job.ended
-
-    def _held(self, planned: PlannedLoad) -> tuple[int, Totals]:
-        """The rows and totals that the table holds for a month."""
-        provider, schema = self._settings.provider, {}
-        with mapped(f"Reading {planned.table}"):
-            try:
-                table = self._client.get_table(self._reference(planned.table))
-            except api.NotFound:
-                return 0, {}
-            schema = {str(field.name).lower(): str(field.name) for field in table.schema}
-        costs = [schema[cost.lower()] for cost in provider.COST_COLUMNS if cost.lower() in schema]
-        costs = costs if self._settings.totals else []
-        currency = schema.get(provider.CURRENCY_COLUMN.lower()) if costs else None
-        key = BIGQUERY.compose("IFNULL({name}, '')", name=currency) if currency else Fragment("''")
-        sums = [BIGQUERY.compose("IFNULL(SUM({name}), 0)", name=cost) for cost in costs]
-        rows = self._query(
-            "SELECT {columns} FROM {table} WHERE {in_month} GROUP BY 1",
-            *self._month(planned.period),
-            what=f"Counting {planned.period} of {planned.table}",
-            columns=[BIGQUERY.compose("{key} AS currency", key=key), Fragment("COUNT(*)"), *sums],
-            table=self._path(planned.table),
-            in_month=in_month(planned),
-        )
-        held = sum(int(row[1]) for row in rows)
-        if not costs:
-            return held, {}
-        return held, {
-            str(row[0]): {
-                cost: to_amount(Decimal(value))
-                for cost, value in zip(costs, row.values()[2:], strict=True)
-            }
-            for row in rows
-        }
-
     def read_state(self, pipeline_name: str) -> str | None:
-        """The newest state of a pipeline whose load package was completed."""
-        with mapped("Reading the ledger"):
-            reference = f"{self._settings.project_id}.{self._settings.dataset}"
-            try:
-                self._location = self._client.get_dataset(reference).location or self._location
-                self._has_dataset = True
-                self._client.get_table(f"{reference}._dlt_pipeline_state")
-            except api.NotFound:  # dlt has written nothing here yet
-                return None
-        rows = self._query(
-            "SELECT s.state FROM {states} AS s JOIN {loads} AS l ON l.load_id = s._dlt_load_id "
-            "WHERE s.pipeline_name = @pipeline AND l.status = 0 ORDER BY l.load_id DESC LIMIT 1",
-            bigquery.ScalarQueryParameter("pipeline", "STRING", pipeline_name),
-            what="Reading the ledger",
-            states=self._path("_dlt_pipeline_state"),
-            loads=self._path("_dlt_loads"),
-        )
-        return str(rows[0][0]) if rows else None
+        """The newest state that dlt stored for a pipeline."""
+        return self._dataset.read_state(pipeline_name)
 
     def destination(self) -> Any:
         """dlt's BigQuery destination beside the tables."""
         from cloudbill.warehouses._bigquery_dlt import dlt_destination
 
-        return dlt_destination(self._settings, self._location)
+        return dlt_destination(self._settings, self._dataset.location)
 
     def close(self) -> None:
         """Gives the connections back."""
         self._client.close()
-
-    def _query(
-        self,
-        template: str,
-        *parameters: bigquery.ScalarQueryParameter,
-        what: str,
-        **pieces: str | tuple[str, ...] | Fragment | list[Fragment],
-    ) -> list[bigquery.Row]:
-        config = bigquery.QueryJobConfig(
-            query_parameters=list(parameters),
-            labels={"source": _label(self._settings.source)},
-        )
-        with mapped(what):
-            job = self._client.query(
-                BIGQUERY.compose(template, **pieces).text,
-                job_config=config,
-                location=self._location,
-            )
-            return list(job.result())
-
-    def _month(self, period: BillingPeriod) -> tuple[bigquery.ScalarQueryParameter, ...]:
-        ends = (period.first_day, period.next.first_day)
-        start, end = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in ends)
-        return (
-            bigquery.ScalarQueryParameter("month_start", "TIMESTAMP", start),
-            bigquery.ScalarQueryParameter("month_end", "TIMESTAMP", end),
-        )
-
-    def _reference(self, table: str) -> str:
-        return f"{self._settings.project_id}.{self._settings.dataset}.{table}"
-
-    def _path(self, *names: str) -> tuple[str, ...]:
-        return (str(self._settings.project_id), self._settings.dataset, *names)
-
-
-def _label(text: str) -> str:
-    # "Requirements for labels": lower case, digits, _ and -, at most 63 characters.
-    return _LABEL_CHARACTERS.sub("-", text.lower())[:63]

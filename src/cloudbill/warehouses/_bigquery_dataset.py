@@ -1,0 +1,219 @@
+"""One BigQuery dataset: its tables, and what they hold."""
+
+from __future__ import annotations
+
+import re
+import threading
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from google.api_core import exceptions as api
+from google.cloud import bigquery
+
+from cloudbill.amounts import to_amount
+from cloudbill.columns import added_columns
+from cloudbill.models import BillingPeriod, Column, PlannedLoad, Totals
+from cloudbill.sql import BIGQUERY, Fragment
+from cloudbill.warehouses._bigquery_client import mapped
+from cloudbill.warehouses._bigquery_tables import column_types, extended, in_month, new_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cloudbill.settings import SourceSettings
+    from cloudbill.warehouses._bigquery_incoming import Incoming
+
+__all__ = ["Dataset"]
+
+_LABEL_CHARACTERS: Final = re.compile(r"[^a-z0-9_-]")
+
+
+class Dataset:
+    """Makes and reads tables; `location` is where jobs run, once it is known."""
+
+    def __init__(self, client: bigquery.Client, settings: SourceSettings) -> None:
+        self._client = client
+        self._settings = settings
+        self.location = settings.location
+        self._preparing = threading.Lock()
+        self._has_dataset = False
+
+    def find_table(self, name: str) -> bigquery.Table | None:
+        """A table as it is now, or None where there is none."""
+        with mapped(f"Reading {name}"):
+            try:
+                return self._client.get_table(self.reference(name))
+            except api.NotFound:
+                return None
+
+    def prepare_table(self, planned: PlannedLoad, columns: Sequence[Column]) -> bigquery.Table:
+        """The table, created if it is missing; one thread at a time."""
+        provider = self._settings.provider
+        reference = self.reference(planned.table)
+        with self._preparing, mapped(f"Preparing {planned.table}"):
+            self.prepare_dataset()
+            try:
+                return self._client.get_table(reference)
+            except api.NotFound:
+                table = new_table(
+                    reference,
+                    columns,
+                    period_column=planned.period_column,
+                    cluster_column=provider.CLUSTER_COLUMN,
+                )
+                return self._client.create_table(table, exists_ok=True)
+
+    def extend_table(self, planned: PlannedLoad, incoming: Incoming) -> bigquery.Table:
+        """The table with all columns of the run; one thread at a time, for all change one schema.
+
+        New columns are empty, so a load that fails after this leaves the month as it was.
+        """
+        with self._preparing, mapped(f"Adding columns to {planned.table}"):
+            table = self._client.get_table(self.reference(planned.table))
+            added = added_columns(incoming.columns, column_types(table.schema), table=planned.table)
+            schema = extended(table.schema, incoming.columns, added)
+            if schema != list(table.schema):
+                table.schema = schema
+                table = self._client.update_table(table, ["schema"])
+            return table
+
+    def prepare_dataset(self) -> None:
+        """Jobs run where the dataset is, so its location is learnt before the first of them."""
+        if self._has_dataset:
+            return
+        reference = f"{self._settings.project_id}.{self._settings.dataset}"
+        try:
+            dataset = self._client.get_dataset(reference)
+        except api.NotFound:
+            wanted = bigquery.Dataset(reference)
+            if self._settings.location is not None:
+                wanted.location = self._settings.location
+            dataset = self._client.create_dataset(wanted, exists_ok=True)
+        self.location = dataset.location or self.location
+        self._has_dataset = True
+
+    def held(self, planned: PlannedLoad) -> tuple[int, Totals]:
+        """The rows and totals that the table holds for a month."""
+        provider, schema = self._settings.provider, {}
+        with mapped(f"Reading {planned.table}"):
+            try:
+                table = self._client.get_table(self.reference(planned.table))
+            except api.NotFound:
+                return 0, {}
+            schema = {str(field.name).lower(): str(field.name) for field in table.schema}
+        costs = [schema[cost.lower()] for cost in provider.COST_COLUMNS if cost.lower() in schema]
+        costs = costs if self._settings.totals else []
+        currency = schema.get(provider.CURRENCY_COLUMN.lower()) if costs else None
+        key = BIGQUERY.compose("IFNULL({name}, '')", name=currency) if currency else Fragment("''")
+        sums = [BIGQUERY.compose("IFNULL(SUM({name}), 0)", name=cost) for cost in costs]
+        rows = self._query(
+            "SELECT {columns} FROM {table} WHERE {in_month} GROUP BY 1",
+            *self._month(planned.period),
+            what=f"Counting {planned.period} of {planned.table}",
+            columns=[BIGQUERY.compose("{key} AS currency", key=key), Fragment("COUNT(*)"), *sums],
+            table=self._path(planned.table),
+            in_month=in_month(planned),
+        )
+        held = sum(int(row[1]) for row in rows)
+        if not costs:
+            return held, {}
+        return held, {
+            str(row[0]): {
+                cost: to_amount(Decimal(value))
+                for cost, value in zip(costs, row.values()[2:], strict=True)
+            }
+            for row in rows
+        }
+
+    def days_held(self, planned: PlannedLoad) -> list[str]:
+        """The ids of the DAY partitions that hold rows of the month."""
+        rows = self._query(
+            "SELECT DISTINCT FORMAT_TIMESTAMP('%Y%m%d', TIMESTAMP({period_column})) AS day "
+            "FROM {table} WHERE {in_month}",
+            *self._month(planned.period),
+            what=f"Reading {planned.table}",
+            table=self._path(planned.table),
+            period_column=planned.period_column,
+            in_month=in_month(planned),
+        )
+        return [str(row[0]) for row in rows]
+
+    def is_current(self, table: str, partition: str, job: Any) -> bool:
+        """Whether a partition was not written after a job that had succeeded earlier."""
+        rows = self._query(
+            "SELECT last_modified_time FROM {dataset}.INFORMATION_SCHEMA.PARTITIONS "
+            "WHERE table_name = @table AND partition_id = @partition",
+            bigquery.ScalarQueryParameter("table", "STRING", table),
+            bigquery.ScalarQueryParameter("partition", "STRING", partition),
+            what=f"Reading the partitions of {table}",
+            dataset=self._path(),
+        )
+        if not rows:
+            return getattr(job, "output_rows", None) == 0
+        modified_at: datetime = rows[0][0]
+        return job.ended is not None and modified_at.astimezone(UTC) <= job.ended
+
+    def read_state(self, pipeline_name: str) -> str | None:
+        """The newest state of a pipeline whose load package was completed."""
+        with mapped("Reading the ledger"):
+            reference = f"{self._settings.project_id}.{self._settings.dataset}"
+            try:
+                self.location = self._client.get_dataset(reference).location or self.location
+                self._has_dataset = True
+                self._client.get_table(f"{reference}._dlt_pipeline_state")
+            except api.NotFound:  # dlt has written nothing here yet
+                return None
+        rows = self._query(
+            "SELECT s.state FROM {states} AS s JOIN {loads} AS l ON l.load_id = s._dlt_load_id "
+            "WHERE s.pipeline_name = @pipeline AND l.status = 0 ORDER BY l.load_id DESC LIMIT 1",
+            bigquery.ScalarQueryParameter("pipeline", "STRING", pipeline_name),
+            what="Reading the ledger",
+            states=self._path("_dlt_pipeline_state"),
+            loads=self._path("_dlt_loads"),
+        )
+        return str(rows[0][0]) if rows else None
+
+    def labels(self, planned: PlannedLoad) -> dict[str, str]:
+        """What a job says of itself in the job lists and on the bill."""
+        return {"source": _label(self._settings.source), "period": str(planned.period)}
+
+    def reference(self, table: str) -> str:
+        """A table of the dataset, as the API names it."""
+        return f"{self._settings.project_id}.{self._settings.dataset}.{table}"
+
+    def _query(
+        self,
+        template: str,
+        *parameters: bigquery.ScalarQueryParameter,
+        what: str,
+        **pieces: str | tuple[str, ...] | Fragment | list[Fragment],
+    ) -> list[bigquery.Row]:
+        config = bigquery.QueryJobConfig(
+            query_parameters=list(parameters),
+            labels={"source": _label(self._settings.source)},
+        )
+        with mapped(what):
+            job = self._client.query(
+                BIGQUERY.compose(template, **pieces).text,
+                job_config=config,
+                location=self.location,
+            )
+            return list(job.result())
+
+    def _path(self, *names: str) -> tuple[str, ...]:
+        return (str(self._settings.project_id), self._settings.dataset, *names)
+
+    @staticmethod
+    def _month(period: BillingPeriod) -> tuple[bigquery.ScalarQueryParameter, ...]:
+        ends = (period.first_day, period.next.first_day)
+        start, end = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in ends)
+        return (
+            bigquery.ScalarQueryParameter("month_start", "TIMESTAMP", start),
+            bigquery.ScalarQueryParameter("month_end", "TIMESTAMP", end),
+        )
+
+
+def _label(text: str) -> str:
+    # "Requirements for labels": lower case, digits, _ and -, at most 63 characters.
+    return _LABEL_CHARACTERS.sub("-", text.lower())[:63]

@@ -1,0 +1,96 @@
+"""What is known of a run before BigQuery reads it: its columns, its rows, how it can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cloudbill.columns import assign_columns, merge_parts
+from cloudbill.csv_parts import read_headers
+from cloudbill.models import Column, PlannedLoad
+from cloudbill.parquet import Footer, read_footers
+from cloudbill.reconciliation import check_footers
+from cloudbill.warehouses._bigquery_tables import require_month
+
+if TYPE_CHECKING:
+    from cloudbill.providers import Provider
+    from cloudbill.store import Store
+
+__all__ = ["Incoming", "look_at"]
+
+# FinOps toolkit, changelog: FOCUS 1.0r2 changed nothing but the text of dates, which had no seconds
+# before. BigQuery's timestamps have seconds ("Data types", timestamp canonical format).
+_WITHOUT_SECONDS: Final = frozenset({"1.0", "1.0-preview(v1)"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A run as BigQuery is about to read it.
+
+    `part_columns` has the columns of each part in the order of the part; `footers` is empty where
+    the parts are CSV. `rows` is None where nothing states a count before the parts are read.
+    """
+
+    columns: tuple[Column, ...]
+    part_columns: tuple[tuple[Column, ...], ...]
+    footers: tuple[Footer, ...]
+    rows: int | None
+    is_native: bool
+    """Whether a load job can read the parts where they lie, without this process."""
+
+    @property
+    def is_one_job(self) -> bool:
+        """Whether one job that replaces the month is enough.
+
+        It is not where the rows of CSV must be compared with a stated count before the month is
+        replaced, nor where the parts of one run have different headers.
+        """
+        if not self.is_native:
+            return False
+        return bool(self.footers) or (self.rows is None and len(set(self.part_columns)) == 1)
+
+
+def look_at(
+    store: Store, planned: PlannedLoad, provider: Provider, existing: Mapping[str, str]
+) -> Incoming:
+    """Reads footers or headers; `existing` gives the original header of each column of the table.
+
+    Raises:
+        LoadError: If the parts contradict the manifest, the month or each other.
+        StoreError: If a part cannot be read.
+    """
+    manifest = planned.manifest
+    is_native = store.scheme == "gs"
+    if manifest.file_format == "parquet":
+        footers = read_footers(store, manifest.parts, period_column=planned.period_column)
+        rows = check_footers(manifest, [footer.rows for footer in footers])
+        require_month(planned, footers)
+        return Incoming(
+            columns=merge_parts([(footer.address, footer.columns) for footer in footers]),
+            part_columns=tuple(footer.columns for footer in footers),
+            footers=footers,
+            rows=rows,
+            is_native=is_native,
+        )
+    headers = read_headers(store, manifest.parts)
+    named = assign_columns(
+        dict.fromkeys(header for part in headers for header in part),
+        existing,
+        provider.column_name,
+    )
+    part_columns = tuple(
+        tuple(
+            Column(name=name, target=named[name], type=provider.column_type(name, manifest))
+            for name in part
+        )
+        for part in headers
+    )
+    paths = [part.path for part in manifest.parts]
+    return Incoming(
+        columns=merge_parts(list(zip(paths, part_columns, strict=True))),
+        part_columns=part_columns,
+        footers=(),
+        rows=manifest.rows,
+        is_native=is_native and manifest.data_version not in _WITHOUT_SECONDS,
+    )

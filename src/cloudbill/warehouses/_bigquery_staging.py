@@ -1,0 +1,182 @@
+"""A month that cannot be replaced by one load job: it is put together beside the table first.
+
+The parts go into the partition of a table of its own, their rows are compared, and one copy job
+replaces the month: copies are free and atomic too (BigQuery REST, JobConfigurationTableCopy).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from google.cloud import bigquery
+
+from cloudbill.errors import ReconciliationError
+from cloudbill.models import PlannedLoad, utc_now
+from cloudbill.parts import local_parts
+from cloudbill.warehouses._bigquery_client import mapped
+from cloudbill.warehouses._bigquery_tables import csv_options, fields_in_order
+
+if TYPE_CHECKING:
+    from cloudbill.settings import SourceSettings
+    from cloudbill.store import Store
+    from cloudbill.warehouses._bigquery_incoming import Incoming
+
+__all__ = ["Staging"]
+
+_EXPIRES_AFTER: Final = timedelta(days=1)
+"""What a killed process leaves behind, BigQuery removes."""
+_UPLOAD_TIMEOUT_S: Final = 3600.0
+_CHUNK_BYTES: Final = 16 * 1024 * 1024
+
+
+class Staging:
+    """Fills a partition of a table beside the one that is loaded."""
+
+    def __init__(
+        self, client: bigquery.Client, settings: SourceSettings, location: str | None
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._location = location
+
+    @contextmanager
+    def filled(
+        self,
+        planned: PlannedLoad,
+        store: Store,
+        incoming: Incoming,
+        table: bigquery.Table,
+        partition: str,
+    ) -> Iterator[tuple[str, int]]:
+        """The reference of a partition that holds the run, and its rows; removed at the end.
+
+        Raises:
+            ReconciliationError: If it has other rows than the manifest states.
+            LoadError: If a part cannot be loaded.
+        """
+        what = _what(planned)
+        staging = bigquery.Table(
+            f"{table.project}.{table.dataset_id}.{table.table_id}_staging_"
+            f"{planned.period.partition_id}_{uuid4().hex[:8]}",
+            schema=table.schema,
+        )
+        # A copy between partitions asks for the same partitioning and clustering.
+        staging.time_partitioning = table.time_partitioning
+        staging.clustering_fields = table.clustering_fields
+        staging.expires = utc_now() + _EXPIRES_AFTER
+        with mapped(what):
+            self._client.create_table(staging)
+        try:
+            reference = f"{staging.reference}${partition}"
+            if incoming.is_native:
+                rows = self._from_store(planned, incoming, table, reference)
+            else:
+                rows = self._through_client(
+                    planned, store, incoming, table=table, reference=reference
+                )
+            _check_staged(planned, incoming.rows, rows)
+            yield reference, rows
+        finally:
+            with mapped(what):
+                self._client.delete_table(staging, not_found_ok=True)
+
+    def _from_store(
+        self,
+        planned: PlannedLoad,
+        incoming: Incoming,
+        table: bigquery.Table,
+        reference: str,
+    ) -> int:
+        """One load job for the parts of each header, which BigQuery reads where they lie."""
+        rows = 0
+        parts = sorted(
+            zip(incoming.part_columns, planned.uris, strict=True),
+            key=lambda part: [column.name for column in part[0]],
+        )
+        for columns, group in groupby(parts, key=lambda part: part[0]):
+            config = self._config(csv_options(fields_in_order(columns, table.schema)))
+            uris = [uri for _, uri in group]
+            with mapped(_what(planned)):
+                job = self._client.load_table_from_uri(
+                    uris, reference, location=self._location, job_config=config
+                )
+                job.result()
+            rows += int(job.output_rows)
+        return rows
+
+    def _through_client(
+        self,
+        planned: PlannedLoad,
+        store: Store,
+        incoming: Incoming,
+        *,
+        table: bigquery.Table,
+        reference: str,
+    ) -> int:
+        """Uploads the parts: Parquet as it is, CSV as the Parquet that DuckDB makes of it."""
+        options = {
+            "source_format": bigquery.SourceFormat.PARQUET,
+            "schema": list(table.schema),
+            "decimal_target_types": [bigquery.DecimalTargetType.BIGNUMERIC],
+        }
+        config = self._config(options)
+        rows = 0
+        with (
+            local_parts(store, planned.manifest) as files,
+            _as_parquet(files, planned, incoming, self._settings) as uploads,
+        ):
+            for upload in uploads:
+                with upload.open("rb") as content, mapped(_what(planned)):
+                    job = self._client.load_table_from_file(
+                        content,
+                        reference,
+                        size=upload.stat().st_size,
+                        num_retries=6,
+                        location=self._location,
+                        job_config=config,
+                        timeout=_UPLOAD_TIMEOUT_S,
+                    )
+                    job.result()
+                rows += int(job.output_rows)
+        return rows
+
+    def _config(self, options: dict[str, Any]) -> bigquery.LoadJobConfig:
+        return bigquery.LoadJobConfig(
+            write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
+            create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
+            **options,
+        )
+
+
+def _what(planned: PlannedLoad) -> str:
+    return f"Staging {planned.period} of {planned.table}"
+
+
+def _check_staged(planned: PlannedLoad, expected: int | None, rows: int) -> None:
+    if expected is not None and rows != expected:
+        raise ReconciliationError(
+            f"The manifest {planned.manifest.path} states {expected} rows, its parts have {rows}. "
+            "The old month stands; the run is delivered incomplete or was changed since"
+        )
+
+
+@contextmanager
+def _as_parquet(
+    files: Sequence[Path], planned: PlannedLoad, incoming: Incoming, settings: SourceSettings
+) -> Iterator[Iterator[Path]]:
+    """The files themselves where they are Parquet, else one file made of each, one at a time."""
+    if planned.manifest.file_format == "parquet":
+        yield iter(files)
+        return
+    # DuckDB reads CSV here by the same rules as where it is the warehouse.
+    from cloudbill.warehouses.duckdb import csv_as_parquet
+
+    with tempfile.TemporaryDirectory(prefix="cloudbill-") as folder:
+        yield csv_as_parquet(files, incoming.part_columns, Path(folder), settings)
