@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from cloudbill.settings import KEYS
+from cloudbill.keys import KEYS
 
 README = Path(__file__).parent.parent / "README.md"
 

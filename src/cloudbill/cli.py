@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -81,7 +81,7 @@ def load(
 ) -> None:
     """Load every month that has a newer run than the table holds."""
     from cloudbill.errors import CloudbillError
-    from cloudbill.output import document, error_line, planned_line
+    from cloudbill.output import planned_line
     from cloudbill.pipeline import load_source
 
     listen = _listener(to_stderr=as_json, quiet=quiet)
@@ -90,20 +90,41 @@ def load(
     try:
         selection = _selection(month or [], force=force)
         for settings in _sources(source):
-            outcome = load_source(settings, selection, listen, dry_run=dry_run)
-            outcomes.append(outcome)
-            for planned in outcome.planned:
-                if not quiet:
-                    _print(planned_line(planned), to_stderr=as_json)
-            if outcome.error is not None:
-                _print(error_line(settings.source, outcome.error), to_stderr=True)
+            outcomes.append(load_source(settings, selection, listen, dry_run=dry_run))
+            for planned in () if quiet else outcomes[-1].planned:
+                _print(planned_line(planned), to_stderr=as_json)
     except CloudbillError as error:
         failed = error
-        _print(error_line(None, error), to_stderr=True)
-    if as_json:
-        _print(document(outcomes, failed))
-    codes = [outcome.exit_code for outcome in outcomes]
-    raise typer.Exit(max([*codes, failed.exit_code if failed else 0], default=0))
+    _finish(outcomes, failed, as_json=as_json)
+
+
+@app.command()
+def accept(
+    month: Annotated[str, typer.Argument(help="The month.", metavar="YYYY-MM")],
+    run_id: Annotated[
+        str | None, typer.Argument(help="The run; by default the newest that is held.")
+    ] = None,
+    *,
+    source: Annotated[
+        str, typer.Option(help="Where the run is held, if more than one source holds one.")
+    ] = "all",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document; all else goes to stderr.")
+    ] = False,
+) -> None:
+    """Load a held run after all, and remember that it is right."""
+    from cloudbill.acceptance import accept_run
+    from cloudbill.errors import CloudbillError
+
+    outcomes: list[Outcome] = []
+    failed: CloudbillError | None = None
+    try:
+        (period,) = _selection([month], force=False).periods
+        listen = _listener(to_stderr=as_json, quiet=False)
+        outcomes.append(accept_run(_sources(source), period, run_id, listen))
+    except CloudbillError as error:
+        failed = error
+    _finish(outcomes, failed, as_json=as_json)
 
 
 @app.command()
@@ -120,6 +141,26 @@ def sample(
     runs = write_azure(directory / "azure", months=months, rows=rows, seed=seed)
     runs += write_aws(directory / "aws", months=months, rows=rows, seed=seed)
     print(f"Wrote {len(runs)} runs of {months} months to {directory}")
+
+
+def _finish(
+    outcomes: Sequence[Outcome], failed: CloudbillError | None, *, as_json: bool
+) -> NoReturn:
+    """Prints what ended sources or the command, and the document, and ends with the exit code."""
+    from cloudbill.errors import HeldError
+    from cloudbill.output import document, error_line
+
+    for outcome in outcomes:
+        if outcome.error is not None:
+            _print(error_line(outcome.settings.source, outcome.error), to_stderr=True)
+    if failed is not None:
+        _print(error_line(None, failed), to_stderr=True)
+    if as_json:
+        _print(document(outcomes, failed))
+    codes = {outcome.exit_code for outcome in outcomes} | {failed.exit_code if failed else 0}
+    # A failure is more than a run that waits for somebody.
+    failures = codes - {HeldError.exit_code}
+    raise typer.Exit(max(failures) or max(codes))
 
 
 def _selection(months: Sequence[str], *, force: bool) -> Selection:

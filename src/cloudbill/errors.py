@@ -3,6 +3,7 @@
     CloudbillError                  1   something else went wrong
     ├── ConfigError                 2   the configuration is missing or contradicts itself
     ├── ManifestError               3   a manifest cannot be read
+    ├── HeldError                   6   a guard held a run; `cloudbill accept` loads it after all
     ├── StoreError                  4   the store did not give what it should
     │   └── PartMissingError        4   a part that was listed is gone
     └── LoadError                   5   a month was not replaced; the old month stands
@@ -20,6 +21,7 @@ from typing import ClassVar
 __all__ = [
     "CloudbillError",
     "ConfigError",
+    "HeldError",
     "LoadError",
     "ManifestError",
     "PartMissingError",
@@ -69,6 +71,12 @@ class LoadError(CloudbillError):
     """A month was not replaced; what the table held before is still there."""
 
     exit_code = 5
+
+
+class HeldError(CloudbillError):
+    """A run is held because of what it would replace; nothing was changed."""
+
+    exit_code = 6
 
 
 class ReconciliationError(LoadError):

@@ -3,7 +3,8 @@
 The shape of the state, below the resource `<table_name>_load_tracking`:
 
     loaded_executions   {"2025-10": ["<run_id>", ...]}   every run that was ever loaded, newest last
-    cloudbill           {"version": 1, "periods": {"2025-10": {"run_id": ..., ...}}}
+    cloudbill           {"version": 1, "periods": {"2025-10": {"run_id": ..., ...}},
+                         "accepted": {"2025-10": ["<run_id>", ...]}}  held runs, loaded after all
 
 `loaded_executions` is also read in its later form, {"2025-10": {"run_id", "submitted_time"}}.
 """
@@ -14,6 +15,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Ledger",
+    "Remembered",
     "read_records",
+    "read_remembered",
     "tracking_row",
     "tracking_source",
     "tracking_table",
@@ -57,6 +61,14 @@ TRACKING_COLUMNS: Final[Mapping[str, str]] = {
 """The columns of the tracking table and their dlt types, in order."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What the ledger holds: the run of each month, and the held runs that were accepted."""
+
+    loaded: Mapping[BillingPeriod, LoadRecord] = field(default_factory=dict)
+    accepted: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
+
+
 class Ledger:
     """The ledger of one source, kept by a dlt pipeline in the warehouse itself.
 
@@ -68,19 +80,23 @@ class Ledger:
         self._settings = settings
         self._warehouse = warehouse
 
-    def loaded(self) -> Mapping[BillingPeriod, LoadRecord]:
-        """What each month holds.
+    def read(self) -> Remembered:
+        """What each month holds, and which runs were accepted.
 
         Raises:
             CloudbillError: If the state cannot be read, or a newer cloudbill wrote it.
         """
         encoded = self._warehouse.read_state(self._settings.pipeline_name)
         if encoded is None:
-            return {}
+            return Remembered()
         from dlt.common.versioned_state import decompress_state
 
         state: dict[str, Any] = dict(decompress_state(encoded))
-        return read_records(self._resource_state(state))
+        return read_remembered(self._resource_state(state))
+
+    def loaded(self) -> Mapping[BillingPeriod, LoadRecord]:
+        """What each month holds; raises as `read` does."""
+        return self.read().loaded
 
     def _resource_state(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
         source = state.get("sources", {}).get(source_name(self._settings), {})
@@ -96,16 +112,64 @@ class Ledger:
             CloudbillError: If dlt could not write; the months are loaded, and loading them again
                 changes nothing.
         """
+        months = ", ".join(str(result.planned.period) for result in results)
+
+        def rows(state: MutableMapping[str, Any]) -> Iterator[dict[str, object]]:
+            for result in results:
+                write_record(state, result.to_record())
+                yield tracking_row(result)
+
+        self._run(
+            rows,
+            f"{months} of {self._settings.source} are loaded, but the ledger could not be written",
+            "The next run loads them again, which changes nothing",
+        )
+
+    def accept(self, period: BillingPeriod, run_id: str) -> None:
+        """Remembers that a person wants a held run.
+
+        Raises:
+            CloudbillError: If dlt could not write.
+        """
+
+        def rows(state: MutableMapping[str, Any]) -> Iterator[dict[str, object]]:
+            accepted = _ours(state).setdefault("accepted", {}).setdefault(str(period), [])
+            if run_id not in accepted:
+                accepted.append(run_id)
+            yield from ()
+
+        self._run(rows, f"That {run_id} is accepted could not be written", "Run it again")
+
+    def restore(self, records: Sequence[LoadRecord]) -> None:
+        """Puts records in the place of whatever the state says of loaded months.
+
+        Raises:
+            CloudbillError: If dlt could not write.
+        """
+
+        def rows(state: MutableMapping[str, Any]) -> Iterator[dict[str, object]]:
+            state[_EXECUTIONS] = {}
+            _ours(state)["periods"] = {}
+            for record in records:
+                write_record(state, record)
+            yield from ()
+
+        self._run(rows, "The ledger could not be rebuilt", "Run it again")
+
+    def _run(
+        self,
+        rows: Callable[[MutableMapping[str, Any]], Iterator[dict[str, object]]],
+        problem: str,
+        remedy: str,
+    ) -> None:
+        """Runs the pipeline once, in an empty folder; state and rows are written, or neither."""
         import dlt
         from dlt.pipeline.exceptions import PipelineStepFailed
 
         _keep_telemetry_off()
 
-        def rows() -> Iterator[dict[str, object]]:
-            state = dlt.current.resource_state()
-            for result in results:
-                write_record(state, result.to_record())
-                yield tracking_row(result)
+        def tracked() -> Iterator[dict[str, object]]:
+            yield from rows(dlt.current.resource_state())
 
         with tempfile.TemporaryDirectory(prefix="cloudbill-dlt-") as folder:
             pipeline = dlt.pipeline(
@@ -115,13 +179,9 @@ class Ledger:
                 dataset_name=self._settings.dataset,
             )
             try:
-                pipeline.run(tracking_source(self._settings, rows))
+                pipeline.run(tracking_source(self._settings, tracked))
             except PipelineStepFailed as error:
-                months = ", ".join(str(result.planned.period) for result in results)
-                raise CloudbillError(
-                    f"{months} of {self._settings.source} are loaded, but the ledger could not be "
-                    f"written: {error}. The next run loads them again, which changes nothing"
-                ) from error
+                raise CloudbillError(f"{problem}: {error}. {remedy}") from error
 
 
 def source_name(settings: SourceSettings) -> str:
@@ -174,8 +234,7 @@ def write_record(state: MutableMapping[str, Any], record: LoadRecord) -> None:
     executions = state.setdefault(_EXECUTIONS, {})
     earlier = [run_id for run_id in _run_ids(executions.get(month)) if run_id != record.run_id]
     executions[month] = [*earlier, record.run_id]
-    ours = state.setdefault(_OURS, {"version": _VERSION, "periods": {}})
-    ours["periods"][month] = {
+    _ours(state)["periods"][month] = {
         "run_id": record.run_id,
         "submitted_at": _iso(record.submitted_at),
         "covers_from": _iso(record.covers_from),
@@ -186,6 +245,28 @@ def write_record(state: MutableMapping[str, Any], record: LoadRecord) -> None:
         "totals": _totals_to_json(record.totals),
         "job_id": record.job_id,
     }
+
+
+def _ours(state: MutableMapping[str, Any]) -> dict[str, Any]:
+    ours: dict[str, Any] = state.setdefault(_OURS, {"version": _VERSION, "periods": {}})
+    return ours
+
+
+def read_remembered(state: Mapping[str, Any]) -> Remembered:
+    """All that a resource state holds.
+
+    Raises:
+        CloudbillError: If a newer cloudbill wrote the state, or it cannot be read.
+    """
+    loaded = read_records(state)
+    try:
+        accepted = {
+            BillingPeriod.parse(month): frozenset(map(str, run_ids))
+            for month, run_ids in (state.get(_OURS) or {}).get("accepted", {}).items()
+        }
+    except (AttributeError, TypeError, ValueError) as error:
+        raise CloudbillError(f"The ledger cannot be read: {error!r}") from error
+    return Remembered(loaded=loaded, accepted=accepted)
 
 
 def read_records(state: Mapping[str, Any]) -> dict[BillingPeriod, LoadRecord]:

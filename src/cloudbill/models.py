@@ -160,6 +160,8 @@ class Manifest:
     rows: int | None = None
     data_version: str | None = None
     """The provider's own name for the layout of the data, such as `1.0r2`."""
+    scope: str | None = None
+    """What the provider bills as one: a billing account, a subscription, a payer account."""
     is_current: bool = False
     """Whether the provider says that this run is the newest of its period, whatever the times."""
 
@@ -193,6 +195,8 @@ class SkipReason(StrEnum):
     WAITING = "waiting"
     OLDER_THAN_LOADED = "older_than_loaded"
     NOT_SELECTED = "not_selected"
+    HELD = "held"
+    """A guard found something that a person should look at first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +241,8 @@ class PlannedLoad:
     uris: tuple[str, ...]
     replaces: LoadRecord | None = None
     is_forced: bool = False
+    min_rows: int = 0
+    """Fewer rows than this are held; for runs whose manifest does not count its rows."""
 
     @property
     def period(self) -> BillingPeriod:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from cloudbill.discovery import discover
-from cloudbill.errors import CloudbillError
-from cloudbill.ledger import Ledger
+from cloudbill.errors import CloudbillError, HeldError
+from cloudbill.guards import Guards
+from cloudbill.ledger import Ledger, Remembered
 from cloudbill.models import (
-    BillingPeriod,
     LoadFailure,
     LoadRecord,
     LoadResult,
@@ -22,6 +22,7 @@ from cloudbill.models import (
     Plan,
     PlannedLoad,
     Skip,
+    SkipReason,
 )
 from cloudbill.planning import Selection, plan_loads
 from cloudbill.store import Store, open_store
@@ -87,11 +88,13 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """The highest of its failures' exit codes, 0 if there is none."""
+        """The highest of its failures' exit codes; where none failed, whether a run is held."""
         errors: list[CloudbillError] = [failure.error for failure in self.failures]
         errors += [failure.error for failure in self.manifest_failures]
         errors += [self.error] if self.error else []
-        return max((error.exit_code for error in errors), default=0)
+        is_held = any(skip.reason is SkipReason.HELD for skip in self.skips)
+        waiting = HeldError.exit_code if is_held else 0
+        return max((error.exit_code for error in errors), default=waiting)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +121,7 @@ def load_source(
         with ExitStack() as stack:
             warehouse = stack.enter_context(closing(open_warehouse(settings, read_only=dry_run)))
             ledger = Ledger(settings, warehouse)
-            prepared = prepare(settings, ledger.loaded(), selection, listen)
+            prepared = prepare(settings, ledger.read(), selection, listen)
             if dry_run:
                 return Outcome(
                     settings=settings,
@@ -133,7 +136,7 @@ def load_source(
 
 def prepare(
     settings: SourceSettings,
-    loaded: Mapping[BillingPeriod, LoadRecord],
+    remembered: Remembered,
     selection: Selection,
     listen: Callable[[Event], None],
 ) -> Prepared:
@@ -156,6 +159,8 @@ def prepare(
     for failure in discovery.failures:
         listen(failure)
 
+    guards = Guards(max_row_drop=settings.max_row_drop, accepted=remembered.accepted)
+
     def to_load(manifest: Manifest, replaces: LoadRecord | None) -> PlannedLoad:
         return PlannedLoad(
             manifest=manifest,
@@ -164,9 +169,16 @@ def prepare(
             uris=tuple(store.uri(part.path) for part in manifest.parts),
             replaces=replaces,
             is_forced=selection.force,
+            min_rows=guards.min_rows(manifest, replaces),
         )
 
-    plan = plan_loads(discovery.runs, loaded, selection=selection, to_load=to_load)
+    plan = plan_loads(
+        discovery.runs,
+        remembered.loaded,
+        selection=selection,
+        guards=guards,
+        to_load=to_load,
+    )
     for skip in plan.skips:
         listen(skip)
     return Prepared(store=store, plan=plan, manifest_failures=discovery.failures)
@@ -181,17 +193,21 @@ def _load_and_record(
 ) -> Outcome:
     results: list[LoadResult] = []
     failures: list[LoadFailure] = []
+    held: list[Skip] = []
     with _Recorder(ledger) as recorder:
         for outcome in load_planned(warehouse, prepared.store, prepared.plan.loads, listen):
-            if isinstance(outcome, LoadFailure):
-                failures.append(outcome)
-            else:
-                results.append(outcome)
-                recorder.add(outcome)
+            match outcome:
+                case LoadFailure():
+                    failures.append(outcome)
+                case Skip():
+                    held.append(outcome)
+                case LoadResult():
+                    results.append(outcome)
+                    recorder.add(outcome)
     return Outcome(
         settings=settings,
         results=tuple(results),
-        skips=prepared.plan.skips,
+        skips=(*prepared.plan.skips, *held),
         failures=tuple(failures),
         manifest_failures=prepared.manifest_failures,
         error=recorder.error,
@@ -236,26 +252,29 @@ def load_planned(
     store: Store,
     loads: Sequence[PlannedLoad],
     listen: Callable[[Event], None],
-) -> Iterator[LoadResult | LoadFailure]:
-    """Replaces months, as many at once as the warehouse takes; yields them as they end."""
+) -> Iterator[LoadResult | LoadFailure | Skip]:
+    """Replaces months, as many at once as the warehouse takes; yields them as they end.
 
-    def replace(planned: PlannedLoad) -> LoadResult | LoadFailure:
+    A run that turns out to have too few rows once it is read comes back as a skip.
+    """
+
+    def replace(planned: PlannedLoad) -> LoadResult | LoadFailure | Skip:
         listen(LoadStarted(planned=planned, store_title=store.title))
         try:
             return warehouse.replace_period(planned, store)
+        except HeldError as error:
+            return Skip(manifest=planned.manifest, reason=SkipReason.HELD, detail=str(error))
         except CloudbillError as error:
             return LoadFailure(planned=planned, error=error)
 
     waiting = list(reversed(loads))
     with ThreadPoolExecutor(warehouse.parallel_loads, thread_name_prefix="load") as workers:
-        running: set[Future[LoadResult | LoadFailure]] = set()
+        running: set[Future[LoadResult | LoadFailure | Skip]] = set()
         while waiting or running:
             while waiting and len(running) < warehouse.parallel_loads:
                 running.add(workers.submit(replace, waiting.pop()))
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 outcome = future.result()
-                listen(
-                    outcome if isinstance(outcome, LoadFailure) else LoadFinished(result=outcome)
-                )
+                listen(LoadFinished(result=outcome) if isinstance(outcome, LoadResult) else outcome)
                 yield outcome

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from cloudbill.guards import Guards
 from cloudbill.models import (
     BillingPeriod,
     DiscoveredRun,
@@ -41,14 +42,16 @@ def plan_loads(
     loaded: Mapping[BillingPeriod, LoadRecord],
     *,
     selection: Selection,
+    guards: Guards,
     to_load: Callable[[Manifest, LoadRecord | None], PlannedLoad],
 ) -> Plan:
     """Picks the newest complete run of each month, and says of every other run why it is not it.
 
     An older run never replaces a newer one, whatever the order of listing or arrival: runs are
     compared by `submitted_at`, and by run id where that is equal; but a run that the provider calls
-    current is newer than the others of its period. `to_load` makes the planned load of a manifest,
-    given the record that it replaces.
+    current is newer than the others of its period. A run that a guard holds is passed over for the
+    next one that is newer than the loaded. `to_load` makes the planned load of a manifest, given
+    the record that it replaces.
     """
     by_period: dict[BillingPeriod, list[DiscoveredRun]] = defaultdict(list)
     for run in runs:
@@ -62,11 +65,18 @@ def plan_loads(
             continue
         record = loaded.get(period)
         loaded_age = _loaded_age(record, newest_first)
-        chosen = _choose(newest_first, record, loaded_age, force=selection.force)
+        held = _held(newest_first, record, loaded_age, guards)
+        free = [run for run in newest_first if run.manifest.run_id not in held]
+        chosen = _choose(free, record, loaded_age, force=selection.force)
         if chosen is not None:
             loads.append(to_load(chosen.manifest, record))
         skips += [
-            _explain(run, chosen, record, loaded_age) for run in newest_first if run is not chosen
+            _skip(run, SkipReason.HELD, held[run.manifest.run_id])
+            if run.manifest.run_id in held
+            and (chosen is None or _age(run.manifest) > _age(chosen.manifest))
+            else _explain(run, chosen, record, loaded_age)
+            for run in newest_first
+            if run is not chosen
         ]
     return Plan(loads=tuple(loads), skips=tuple(skips))
 
@@ -118,6 +128,24 @@ def _is_newer(manifest: Manifest, loaded_age: _Age | None) -> bool:
     # A loaded run whose time nobody knows any more is gone from the store as well, so what the
     # store holds is what the provider delivered since.
     return loaded_age is None or _age(manifest) > loaded_age
+
+
+def _held(
+    runs: Iterable[DiscoveredRun],
+    record: LoadRecord | None,
+    loaded_age: _Age | None,
+    guards: Guards,
+) -> dict[str, str]:
+    """The runs that would be loaded but for a guard, and what it found, by run id."""
+    held: dict[str, str] = {}
+    for run in runs:
+        manifest = run.manifest
+        is_candidate = run.is_complete and record is not None and manifest.run_id != record.run_id
+        if is_candidate and record is not None and _is_newer(manifest, loaded_age):
+            why = guards.hold(manifest, record)
+            if why is not None:
+                held[manifest.run_id] = why
+    return held
 
 
 def _choose(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from cloudbill.errors import ReconciliationError
+from cloudbill.errors import HeldError, ReconciliationError
+from cloudbill.guards import held_for_rows
 from cloudbill.models import Manifest, Part, PlannedLoad, Totals
 
-__all__ = ["check_footers", "check_held", "check_totals"]
+__all__ = ["check_footers", "check_held", "check_not_held", "check_totals"]
 
 
 def check_footers(manifest: Manifest, footer_rows: Sequence[int]) -> int:
@@ -49,6 +50,16 @@ def check_held(planned: PlannedLoad, *, expected: int, held: int) -> None:
             f"Run {planned.manifest.run_id} has {expected} rows, but {planned.table} holds {held} "
             f"for {planned.period}"
         )
+
+
+def check_not_held(planned: PlannedLoad, rows: int) -> None:
+    """Stops a run that turns out to have fewer rows than its guard lets pass.
+
+    Raises:
+        HeldError: If it does; the loaded run stays.
+    """
+    if rows < planned.min_rows and planned.replaces is not None:
+        raise HeldError(held_for_rows(rows, planned.replaces))
 
 
 def check_totals(planned: PlannedLoad, *, files: Totals, table: Totals) -> None:

@@ -6,15 +6,15 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from cloudbill.errors import ConfigError
+from cloudbill.keys import KEYS
 from cloudbill.providers import PROVIDERS, Provider
 
 __all__ = [
-    "KEYS",
-    "Key",
     "SourceSettings",
     "ValueProvider",
     "dlt_providers",
@@ -23,64 +23,6 @@ __all__ = [
     "select_sources",
 ]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """One key of a section `[sources.<source>]`; `default` is in words where it depends."""
-
-    name: str
-    default: str | None
-    description: str
-
-
-KEYS: Final = (
-    Key(
-        name="bucket",
-        default=None,
-        description="Where the exports lie: a bucket name (then `gs://`), a URL (`gs://`, `s3://`, "
-        "`az://`, `file://`), or a path, which starts with `/` or `.`.",
-    ),
-    Key(name="prefix", default="", description="The folder that the export's own folder lies in."),
-    Key(name="export_name", default=None, description="The name of the export."),
-    Key(
-        name="table_name",
-        default="by provider",
-        description="The table that is loaded. Every export has one of its own.",
-    ),
-    Key(
-        name="project_id",
-        default="none",
-        description="The Google Cloud project. With it the warehouse is BigQuery, without it "
-        "DuckDB.",
-    ),
-    Key(
-        name="dataset",
-        default="billing",
-        description="The BigQuery dataset, or the DuckDB schema. Created when missing.",
-    ),
-    Key(
-        name="location",
-        default="the dataset's",
-        description="Where BigQuery creates a missing dataset and runs its jobs, such as `EU`.",
-    ),
-    Key(name="database", default="cloudbill.duckdb", description="The DuckDB file."),
-    Key(
-        name="totals",
-        default="true",
-        description="Whether the cost columns of a loaded month are summed and reconciled. On "
-        "BigQuery that scans those columns of the month.",
-    ),
-    Key(
-        name="memory_limit",
-        default="1GB",
-        description="The memory that DuckDB may use while it loads, such as `512MB` or `4GB`.",
-    ),
-    Key(
-        name="parallel_loads",
-        default="8",
-        description="How many BigQuery load jobs run at once. DuckDB loads one month at a time.",
-    ),
-)
 
 # Tables inside a section that belong to dlt, and so are not exports of their own.
 _DLT_TABLES: Final = frozenset({"client_kwargs", "config_kwargs", "credentials", "kwargs"})
@@ -123,6 +65,7 @@ class SourceSettings:
     database: Path
     totals: bool
     memory_limit: str
+    max_row_drop: Decimal
     parallel_loads: int
 
     @property
@@ -197,6 +140,7 @@ def read_source(
         database=Path(read.text("database") or _DUCKDB_NAME).expanduser(),
         totals=read.parsed("totals", _parse_bool, default=True),
         memory_limit=read.parsed("memory_limit", _parse_memory, default="1GB"),
+        max_row_drop=read.parsed("max_row_drop", _parse_share, default=Decimal("0.5")),
         parallel_loads=read.parsed("parallel_loads", _parse_parallel, default=8),
     )
 
@@ -376,6 +320,17 @@ def _parse_memory(value: object) -> str:
     if isinstance(value, str) and _MEMORY_LIMIT.fullmatch(value.strip()):
         return value.strip()
     raise ValueError("must be a size such as 512MB or 4GB")
+
+
+def _parse_share(value: object) -> Decimal:
+    problem = "must be a number from 0 to 1"
+    try:
+        share = Decimal(str(value))
+    except InvalidOperation as error:
+        raise ValueError(problem) from error
+    if isinstance(value, bool) or not share.is_finite() or not 0 <= share <= 1:
+        raise ValueError(problem)
+    return share
 
 
 def _parse_parallel(value: object) -> int:

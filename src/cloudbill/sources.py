@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 import dlt
 
 from cloudbill.errors import ConfigError, LoadError
-from cloudbill.ledger import read_records, tracking_row, tracking_source, write_record
-from cloudbill.models import LoadFailure
+from cloudbill.ledger import read_remembered, tracking_row, tracking_source, write_record
+from cloudbill.models import LoadFailure, LoadResult
 from cloudbill.output import lines
 from cloudbill.pipeline import Event, load_planned, prepare
 from cloudbill.planning import Selection
@@ -114,13 +114,13 @@ def _source(provider: Provider, name: str | None, given: dict[str, object]) -> D
 def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str, object]]:
     failures: list[LoadFailure] = []
     with closing(open_warehouse(settings)) as warehouse:
-        prepared = prepare(settings, read_records(state), Selection(), _log_event)
+        prepared = prepare(settings, read_remembered(state), Selection(), _log_event)
         for outcome in load_planned(warehouse, prepared.store, prepared.plan.loads, _log_event):
             if isinstance(outcome, LoadFailure):
                 failures.append(outcome)
-                continue
-            write_record(state, outcome.to_record())
-            yield tracking_row(outcome)
+            elif isinstance(outcome, LoadResult):
+                write_record(state, outcome.to_record())
+                yield tracking_row(outcome)
     errors = [str(failure.error) for failure in failures]
     errors += [str(failure.error) for failure in prepared.manifest_failures]
     if errors:

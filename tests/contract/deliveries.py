@@ -46,6 +46,8 @@ class Delivery:
     parts: int = 2
     period_start: date | None = None
     """What the rows say of their billing period; by default the first day of the month."""
+    covers: tuple[date, date] | None = None
+    """The days that the run says it covers; by default the whole month."""
     stated_rows: int | None = -1
     """What the manifest says of the rows: -1 the truth, None nothing."""
     added: Mapping[str, str] = field(default_factory=dict)
@@ -63,9 +65,9 @@ class Delivery:
         return BillingPeriod.parse(self.period).first_day
 
     @property
-    def last_day(self) -> date:
-        """The last day of the month."""
-        return BillingPeriod.parse(self.period).last_day
+    def covered(self) -> tuple[date, date]:
+        """The first and last day that the run says it covers."""
+        return self.covers or (self.first_day, BillingPeriod.parse(self.period).last_day)
 
     def slices(self) -> list[Sequence[Charge]]:
         """The charges of each part."""
@@ -132,7 +134,7 @@ class AzureWriter:
 
     def write(self, folder: Path, delivery: Delivery) -> Written:
         """Writes `<prefix>/<export>/<range>/<time>/<run>/` with its manifest and parts."""
-        span = f"{delivery.first_day:%Y%m%d}-{delivery.last_day:%Y%m%d}"
+        span = "{:%Y%m%d}-{:%Y%m%d}".format(*delivery.covered)
         below = f"{self.export_name}/{span}/{delivery.submitted_at:%Y%m%d%H%M}/{delivery.run_id}"
         home = folder / self.prefix / below
         home.mkdir(parents=True)
@@ -164,8 +166,8 @@ class AzureWriter:
                     "runInfo": {
                         "runId": delivery.run_id,
                         "submittedTime": f"{delivery.submitted_at:%Y-%m-%dT%H:%M:%S.%f}7Z",
-                        "startDate": f"{delivery.first_day}T00:00:00",
-                        "endDate": f"{delivery.last_day}T00:00:00+00:00",
+                        "startDate": f"{delivery.covered[0]}T00:00:00",
+                        "endDate": f"{delivery.covered[1]}T00:00:00+00:00",
                     },
                     "blobs": blobs,
                 }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
 
+from cloudbill.acceptance import accept_run
 from cloudbill.models import BillingPeriod
 from cloudbill.pipeline import Event, Outcome, load_source
 from cloudbill.planning import Selection
@@ -165,6 +166,11 @@ class Case:
             periods=frozenset(BillingPeriod.parse(month) for month in months), force=force
         )
         return load_source(self.settings, selection, self.events.append, dry_run=dry_run)
+
+    def accept(self, month: str, run_id: str | None = None) -> Outcome:
+        """Says that a held run is right."""
+        period = BillingPeriod.parse(month)
+        return accept_run([self.settings], period, run_id, self.events.append)
 
     def held(self, period: str | None = None) -> list[Charge]:
         """The charges that the table holds, of one month or of all, in order."""

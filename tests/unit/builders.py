@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from cloudbill.guards import Guards
 from cloudbill.models import (
     BillingPeriod,
     DiscoveredRun,
@@ -99,12 +100,14 @@ def plan(
     *records: LoadRecord,
     periods: Iterable[BillingPeriod] = (),
     force: bool = False,
+    guards: Guards | None = None,
 ) -> Plan:
     """The plan of some runs, given what is loaded."""
     return plan_loads(
         runs,
         {loaded.period: loaded for loaded in records},
         selection=Selection(periods=frozenset(periods), force=force),
+        guards=guards or Guards(),
         to_load=to_load,
     )
 

@@ -25,7 +25,18 @@ PURE = [
     for name in MODULES
     if name.startswith("cloudbill.providers")
     or name.removeprefix("cloudbill.")
-    in {"amounts", "columns", "documents", "errors", "models", "planning", "reconciliation", "sql"}
+    in {
+        "amounts",
+        "columns",
+        "documents",
+        "errors",
+        "guards",
+        "keys",
+        "models",
+        "planning",
+        "reconciliation",
+        "sql",
+    }
 ]
 LINES = 400
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from dlt.common.configuration.providers import (
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 from cloudbill.errors import ConfigError
+from cloudbill.keys import KEYS
 from cloudbill.providers import azure_focus
 from cloudbill.settings import (
-    KEYS,
     SourceSettings,
     ValueProvider,
     dlt_providers,
@@ -87,6 +88,7 @@ class TestOneSource:
             database=Path("cloudbill.duckdb"),
             totals=True,
             memory_limit="1GB",
+            max_row_drop=Decimal("0.5"),
             parallel_loads=8,
         )
         assert settings.pipeline_name == "azure_billing_pipeline"

@@ -10,7 +10,7 @@ from cloudbill.columns import assign_columns, merge_parts
 from cloudbill.csv_parts import read_headers
 from cloudbill.models import Column, PlannedLoad
 from cloudbill.parquet import Footer, read_footers
-from cloudbill.reconciliation import check_footers
+from cloudbill.reconciliation import check_footers, check_not_held
 from cloudbill.warehouses._bigquery_tables import require_month
 
 if TYPE_CHECKING:
@@ -38,17 +38,20 @@ class Incoming:
     rows: int | None
     is_native: bool
     """Whether a load job can read the parts where they lie, without this process."""
+    is_guarded: bool
+    """Whether too few rows would hold the run."""
 
     @property
     def is_one_job(self) -> bool:
         """Whether one job that replaces the month is enough.
 
-        It is not where the rows of CSV must be compared with a stated count before the month is
-        replaced, nor where the parts of one run have different headers.
+        It is not where the rows of CSV must be counted before the month is replaced, because a
+        manifest or a guard speaks of them, nor where the parts of one run have different headers.
         """
         if not self.is_native:
             return False
-        return bool(self.footers) or (self.rows is None and len(set(self.part_columns)) == 1)
+        must_count = self.rows is not None or self.is_guarded
+        return bool(self.footers) or (not must_count and len(set(self.part_columns)) == 1)
 
 
 def look_at(
@@ -65,6 +68,7 @@ def look_at(
     if manifest.file_format == "parquet":
         footers = read_footers(store, manifest.parts, period_column=planned.period_column)
         rows = check_footers(manifest, [footer.rows for footer in footers])
+        check_not_held(planned, rows)
         require_month(planned, footers)
         return Incoming(
             columns=merge_parts([(footer.address, footer.columns) for footer in footers]),
@@ -72,6 +76,7 @@ def look_at(
             footers=footers,
             rows=rows,
             is_native=is_native,
+            is_guarded=planned.min_rows > 0,
         )
     headers = read_headers(store, manifest.parts)
     named = assign_columns(
@@ -93,4 +98,5 @@ def look_at(
         footers=(),
         rows=manifest.rows,
         is_native=is_native and manifest.data_version not in _WITHOUT_SECONDS,
+        is_guarded=planned.min_rows > 0,
     )

@@ -20,6 +20,7 @@ from google.cloud import bigquery
 from cloudbill.errors import ReconciliationError
 from cloudbill.models import PlannedLoad, utc_now
 from cloudbill.parts import local_parts
+from cloudbill.reconciliation import check_not_held
 from cloudbill.warehouses._bigquery_client import mapped
 from cloudbill.warehouses._bigquery_tables import csv_options, fields_in_order
 
@@ -82,6 +83,7 @@ class Staging:
                     planned, store, incoming, table=table, reference=reference
                 )
             _check_staged(planned, incoming.rows, rows)
+            check_not_held(planned, rows)
             yield reference, rows
         finally:
             with mapped(what):

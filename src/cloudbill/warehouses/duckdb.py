@@ -21,7 +21,7 @@ from cloudbill.models import (
     utc_now,
 )
 from cloudbill.parts import local_parts
-from cloudbill.reconciliation import check_footers, check_held, check_totals
+from cloudbill.reconciliation import check_footers, check_held, check_not_held, check_totals
 from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses._duckdb_parts import (
     TABLE_TYPES,
@@ -118,6 +118,7 @@ class DuckDBWarehouse:
         if held != expected:
             self._refuse_other_months(planned, source)
         check_held(planned, expected=expected, held=held)
+        check_not_held(planned, held)
         return self._reconciled_totals(planned, source)
 
     def _reconciled_totals(self, planned: PlannedLoad, source: PartsRelation) -> Totals:

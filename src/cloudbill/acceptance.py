@@ -1,0 +1,64 @@
+"""Loads a held run after all, because a person said so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from cloudbill.errors import ConfigError
+from cloudbill.ledger import Ledger
+from cloudbill.models import BillingPeriod, Manifest, SkipReason
+from cloudbill.pipeline import Event, Outcome, load_source, prepare
+from cloudbill.planning import Selection
+from cloudbill.warehouses import open_warehouse
+
+if TYPE_CHECKING:
+    from cloudbill.settings import SourceSettings
+
+__all__ = ["accept_run"]
+
+
+def accept_run(
+    sources: Sequence[SourceSettings],
+    period: BillingPeriod,
+    run_id: str | None,
+    listen: Callable[[Event], None],
+) -> Outcome:
+    """Accepts a held run of a month, remembers that, and loads it.
+
+    Without `run_id` it is the newest held run, as long as one source alone holds one. The decision
+    is remembered before the load: should the load fail, the next one does not hold the run again.
+
+    Raises:
+        ConfigError: If nothing is held, or more than one source holds a run of the month.
+        CloudbillError: If a source cannot be planned, or the ledger not be written.
+    """
+    held = [
+        (settings, manifest)
+        for settings in sources
+        for manifest in _held(settings, period)
+        if run_id in {None, manifest.run_id}
+    ]
+    owners = list(dict.fromkeys(settings.source for settings, _ in held))
+    if not held:
+        what = f"run {run_id} of {period} is not held" if run_id else f"no run of {period} is held"
+        raise ConfigError(f"Nothing to accept: {what}; `cloudbill load --dry-run` says what is")
+    if len(owners) > 1:
+        raise ConfigError(
+            f"{' and '.join(owners)} both hold a run of {period}; say which with --source"
+        )
+    settings, manifest = held[0]
+    with closing(open_warehouse(settings)) as warehouse:
+        Ledger(settings, warehouse).accept(period, manifest.run_id)
+    return load_source(settings, Selection(periods=frozenset({period})), listen)
+
+
+def _held(settings: SourceSettings, period: BillingPeriod) -> list[Manifest]:
+    """What a load would hold now, newest first, or may hold once it has counted the rows."""
+    with closing(open_warehouse(settings, read_only=True)) as warehouse:
+        remembered = Ledger(settings, warehouse).read()
+        selection = Selection(periods=frozenset({period}))
+        plan = prepare(settings, remembered, selection, lambda _: None).plan
+    held = [skip.manifest for skip in plan.skips if skip.reason is SkipReason.HELD]
+    return held + [load.manifest for load in plan.loads if load.min_rows]

@@ -1,0 +1,73 @@
+"""Every key of a section `[sources.<source>]`, with its default and what it is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["KEYS", "Key"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One key of a section `[sources.<source>]`; `default` is in words where it depends."""
+
+    name: str
+    default: str | None
+    description: str
+
+
+KEYS: Final = (
+    Key(
+        name="bucket",
+        default=None,
+        description="Where the exports lie: a bucket name (then `gs://`), a URL (`gs://`, `s3://`, "
+        "`az://`, `file://`), or a path, which starts with `/` or `.`.",
+    ),
+    Key(name="prefix", default="", description="The folder that the export's own folder lies in."),
+    Key(name="export_name", default=None, description="The name of the export."),
+    Key(
+        name="table_name",
+        default="by provider",
+        description="The table that is loaded. Every export has one of its own.",
+    ),
+    Key(
+        name="project_id",
+        default="none",
+        description="The Google Cloud project. With it the warehouse is BigQuery, without it "
+        "DuckDB.",
+    ),
+    Key(
+        name="dataset",
+        default="billing",
+        description="The BigQuery dataset, or the DuckDB schema. Created when missing.",
+    ),
+    Key(
+        name="location",
+        default="the dataset's",
+        description="Where BigQuery creates a missing dataset and runs its jobs, such as `EU`.",
+    ),
+    Key(name="database", default="cloudbill.duckdb", description="The DuckDB file."),
+    Key(
+        name="totals",
+        default="true",
+        description="Whether the cost columns of a loaded month are summed and reconciled. On "
+        "BigQuery that scans those columns of the month.",
+    ),
+    Key(
+        name="memory_limit",
+        default="1GB",
+        description="The memory that DuckDB may use while it loads, such as `512MB` or `4GB`.",
+    ),
+    Key(
+        name="max_row_drop",
+        default="0.5",
+        description="The share of a month's rows that a newer run may lack, from 0 to 1; one that "
+        "lacks more is held until `cloudbill accept`.",
+    ),
+    Key(
+        name="parallel_loads",
+        default="8",
+        description="How many BigQuery load jobs run at once. DuckDB loads one month at a time.",
+    ),
+)
