@@ -59,6 +59,6 @@ def _held(settings: SourceSettings, period: BillingPeriod) -> list[Manifest]:
     with closing(open_warehouse(settings, read_only=True)) as warehouse:
         remembered = Ledger(settings, warehouse).read()
         selection = Selection(periods=frozenset({period}))
-        plan = prepare(settings, remembered, selection, lambda _: None).plan
+        plan = prepare(settings, remembered, selection, lambda _: None, versions={}).plan
     held = [skip.manifest for skip in plan.skips if skip.reason is SkipReason.HELD]
     return held + [load.manifest for load in plan.loads if load.min_rows]

@@ -13,6 +13,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from cloudbill.comparison import MonthReport
     from cloudbill.errors import CloudbillError
     from cloudbill.pipeline import Event, Outcome
     from cloudbill.planning import Selection
@@ -29,6 +30,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+state = typer.Typer(no_args_is_help=True, help="Look after the memory of what is loaded.")
+app.add_typer(state, name="state")
 
 _print_lock = threading.Lock()
 
@@ -125,6 +129,84 @@ def accept(
     except CloudbillError as error:
         failed = error
     _finish(outcomes, failed, as_json=as_json)
+
+
+@app.command()
+def doctor() -> None:
+    """Look at the sources, their stores and warehouses; change nothing."""
+    from cloudbill.errors import CloudbillError
+    from cloudbill.inspection import examine
+    from cloudbill.output import check_line
+
+    try:
+        checks = examine(_sources("all"))
+    except CloudbillError as error:
+        _finish((), error, as_json=False)
+    for check in checks:
+        _print(check_line(check))
+    raise typer.Exit(0 if all(check.is_well for check in checks) else 1)
+
+
+@state.command()
+def rebuild(
+    source: Annotated[
+        str, typer.Argument(help="all, a provider, or a source.", metavar="SOURCE")
+    ] = "all",
+) -> None:
+    """Write the ledger anew, from the tracking table and what the table holds."""
+    from cloudbill.errors import CloudbillError
+    from cloudbill.inspection import rebuild_ledger
+    from cloudbill.output import rebuilt_lines
+
+    try:
+        for settings in _sources(source):
+            for line in rebuilt_lines(rebuild_ledger(settings)):
+                _print(line)
+    except CloudbillError as error:
+        _finish((), error, as_json=False)
+
+
+@app.command()
+def verify(
+    source: Annotated[
+        str, typer.Argument(help="all, a provider, or a source.", metavar="SOURCE")
+    ] = "all",
+    *,
+    month: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this month; may be given several times.", metavar="YYYY-MM"),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="What cannot be checked counts as different.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document; all else goes to stderr.")
+    ] = False,
+) -> None:
+    """Read files and table of the loaded months again, and compare every cost; change nothing."""
+    from cloudbill.errors import CloudbillError
+    from cloudbill.output import error_line
+    from cloudbill.verification import Verified, verify_source
+    from cloudbill.verification_report import closing_lines, month_lines, verification_document
+
+    def listen(report: MonthReport) -> None:
+        _print("\n".join(month_lines(report)), to_stderr=as_json)
+
+    found: list[Verified] = []
+    failed: CloudbillError | None = None
+    try:
+        periods = _selection(month or [], force=False).periods
+        for settings in _sources(source):
+            found.append(verify_source(settings, periods, listen))
+            for line in closing_lines(found[-1]):
+                _print(line, to_stderr=True)
+    except CloudbillError as error:
+        failed = error
+        _print(error_line(None, error), to_stderr=True)
+    if as_json:
+        _print(verification_document(found, failed))
+    codes = [verified.exit_code(strict=strict) for verified in found]
+    raise typer.Exit(max([*codes, failed.exit_code if failed else 0]))
 
 
 @app.command()

@@ -4,9 +4,11 @@
     ├── ConfigError                 2   the configuration is missing or contradicts itself
     ├── ManifestError               3   a manifest cannot be read
     ├── HeldError                   6   a guard held a run; `cloudbill accept` loads it after all
+    ├── VerificationError           7   the files of a month and its table differ
     ├── StoreError                  4   the store did not give what it should
     │   └── PartMissingError        4   a part that was listed is gone
     └── LoadError                   5   a month was not replaced; the old month stands
+        ├── OvertakenError          5   another process wrote the month first; its run stands
         ├── ReconciliationError     5   the counts or totals of a month differ
         ├── SchemaError             5   a column does not fit the table
         └── TransientLoadError      5   the same load may succeed if it is tried again
@@ -18,24 +20,34 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from cloudbill.redaction import redacted
+
 __all__ = [
     "CloudbillError",
     "ConfigError",
     "HeldError",
     "LoadError",
     "ManifestError",
+    "OvertakenError",
     "PartMissingError",
     "ReconciliationError",
     "SchemaError",
     "StoreError",
     "TransientLoadError",
+    "VerificationError",
 ]
 
 
 class CloudbillError(Exception):
-    """Base of every error that cloudbill raises on purpose."""
+    """Base of every error that cloudbill raises on purpose.
+
+    Messages quote what clouds and their clients say, so secrets are taken out of all of them here.
+    """
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redacted(message))
 
 
 class ConfigError(CloudbillError):
@@ -79,6 +91,10 @@ class HeldError(CloudbillError):
     exit_code = 6
 
 
+class OvertakenError(LoadError):
+    """Another process wrote the month after it was planned; what it wrote stands."""
+
+
 class ReconciliationError(LoadError):
     """Manifest, files and table do not agree on the rows or totals of a month."""
 
@@ -89,3 +105,9 @@ class SchemaError(LoadError):
 
 class TransientLoadError(LoadError):
     """The warehouse failed in a way that may pass; the same load may be tried again."""
+
+
+class VerificationError(CloudbillError):
+    """A month that was read again differs between its files, its table and what was recorded."""
+
+    exit_code = 7

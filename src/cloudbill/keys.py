@@ -70,4 +70,15 @@ KEYS: Final = (
         default="8",
         description="How many BigQuery load jobs run at once. DuckDB loads one month at a time.",
     ),
+    Key(
+        name="retry_for_s",
+        default="240",
+        description="How many seconds a call to a cloud is tried again that fails for now. One "
+        "attempt may take a quarter of it; large files get more time, by their size.",
+    ),
+    Key(
+        name="lock_timeout_s",
+        default="60",
+        description="How many seconds to wait for a DuckDB file that another process holds.",
+    ),
 )

@@ -241,6 +241,8 @@ class PlannedLoad:
     uris: tuple[str, ...]
     replaces: LoadRecord | None = None
     is_forced: bool = False
+    version: str | None = None
+    """The warehouse's own mark of what it held for the month before the plan was made, if any."""
     min_rows: int = 0
     """Fewer rows than this are held; for runs whose manifest does not count its rows."""
 

@@ -17,8 +17,16 @@ from cloudbill.pipeline import Discovered, Event, LoadFinished, LoadStarted, Out
 
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
+    from cloudbill.inspection import Check, Rebuilt
 
-__all__ = ["document", "error_line", "lines", "planned_line"]
+__all__ = [
+    "check_line",
+    "document",
+    "error_line",
+    "lines",
+    "planned_line",
+    "rebuilt_lines",
+]
 
 _FORMATS = {"parquet": "Parquet", "csv": "CSV"}
 
@@ -53,6 +61,24 @@ def planned_line(planned: PlannedLoad) -> str:
     rows = planned.manifest.rows
     count = "an unknown number of rows" if rows is None else f"{rows} rows"
     return f"Would load {_run(planned)} - {len(planned.uris)} parts, {count}"
+
+
+def check_line(check: Check) -> str:
+    """One line of an examination."""
+    if check.is_well:
+        return f"ok    {check.subject} - {check.found}"
+    return f"LOOK  {check.subject} - {check.found}; {check.remedy}"
+
+
+def rebuilt_lines(rebuilt: Rebuilt) -> Iterator[str]:
+    """What a ledger holds after it was written anew."""
+    source = rebuilt.settings.source
+    yield f"Rebuilt the ledger of {source}: {len(rebuilt.records)} months"
+    for period in rebuilt.unknown:
+        yield (
+            f"  {period} is left out: its rows are not those of its last tracked load. "
+            "The next load puts its newest run in"
+        )
 
 
 def error_line(source: str | None, error: CloudbillError) -> str:

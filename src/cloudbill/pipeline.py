@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from cloudbill.discovery import discover
-from cloudbill.errors import CloudbillError, HeldError
+from cloudbill.errors import CloudbillError, HeldError, OvertakenError
 from cloudbill.guards import Guards
-from cloudbill.ledger import Ledger, Remembered
+from cloudbill.ledger import Ledger
+from cloudbill.ledger_state import Remembered
 from cloudbill.models import (
+    BillingPeriod,
     LoadFailure,
     LoadRecord,
     LoadResult,
@@ -121,7 +123,9 @@ def load_source(
         with ExitStack() as stack:
             warehouse = stack.enter_context(closing(open_warehouse(settings, read_only=dry_run)))
             ledger = Ledger(settings, warehouse)
-            prepared = prepare(settings, ledger.read(), selection, listen)
+            # Before the ledger, so that whatever is written from here on is noticed.
+            versions = warehouse.month_versions(settings.table_name)
+            prepared = prepare(settings, ledger.read(), selection, listen, versions=versions)
             if dry_run:
                 return Outcome(
                     settings=settings,
@@ -139,14 +143,20 @@ def prepare(
     remembered: Remembered,
     selection: Selection,
     listen: Callable[[Event], None],
+    *,
+    versions: Mapping[BillingPeriod, str],
 ) -> Prepared:
     """Discovers the runs of a source and plans its months; changes nothing.
+
+    `versions` marks what the months held before `remembered` was read.
 
     Raises:
         CloudbillError: If the store cannot be listed.
     """
     provider = settings.provider
-    store = open_store(settings.bucket, sections=settings.sections)
+    store = open_store(
+        settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
+    )
     discovery = discover(store, provider, prefix=settings.prefix, export_name=settings.export_name)
     root, *_ = provider.export_roots(settings.prefix, settings.export_name)
     listen(
@@ -169,6 +179,7 @@ def prepare(
             uris=tuple(store.uri(part.path) for part in manifest.parts),
             replaces=replaces,
             is_forced=selection.force,
+            version=versions.get(manifest.period),
             min_rows=guards.min_rows(manifest, replaces),
         )
 
@@ -255,7 +266,8 @@ def load_planned(
 ) -> Iterator[LoadResult | LoadFailure | Skip]:
     """Replaces months, as many at once as the warehouse takes; yields them as they end.
 
-    A run that turns out to have too few rows once it is read comes back as a skip.
+    A run that turns out to have too few rows once it is read, or whose month another process wrote
+    meanwhile, comes back as a skip.
     """
 
     def replace(planned: PlannedLoad) -> LoadResult | LoadFailure | Skip:
@@ -264,6 +276,8 @@ def load_planned(
             return warehouse.replace_period(planned, store)
         except HeldError as error:
             return Skip(manifest=planned.manifest, reason=SkipReason.HELD, detail=str(error))
+        except OvertakenError as error:
+            return Skip(manifest=planned.manifest, reason=SkipReason.SUPERSEDED, detail=str(error))
         except CloudbillError as error:
             return LoadFailure(planned=planned, error=error)
 

@@ -27,6 +27,7 @@ __all__ = [
 # Tables inside a section that belong to dlt, and so are not exports of their own.
 _DLT_TABLES: Final = frozenset({"client_kwargs", "config_kwargs", "credentials", "kwargs"})
 _MEMORY_LIMIT: Final = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?)?B", re.IGNORECASE | re.ASCII)
+_LONGEST_S: Final = 24 * 3600
 _DUCKDB_NAME: Final = "cloudbill.duckdb"
 
 _T = TypeVar("_T")
@@ -67,6 +68,8 @@ class SourceSettings:
     memory_limit: str
     max_row_drop: Decimal
     parallel_loads: int
+    lock_timeout_s: float = 60.0
+    retry_for_s: float = 240.0
 
     @property
     def sections(self) -> tuple[str, ...]:
@@ -142,6 +145,8 @@ def read_source(
         memory_limit=read.parsed("memory_limit", _parse_memory, default="1GB"),
         max_row_drop=read.parsed("max_row_drop", _parse_share, default=Decimal("0.5")),
         parallel_loads=read.parsed("parallel_loads", _parse_parallel, default=8),
+        lock_timeout_s=read.parsed("lock_timeout_s", _parse_seconds, default=60.0),
+        retry_for_s=read.parsed("retry_for_s", _parse_seconds, default=240.0),
     )
 
 
@@ -341,3 +346,13 @@ def _parse_parallel(value: object) -> int:
     if isinstance(value, bool) or number < 1:
         raise ValueError("must be a whole number of at least 1")
     return number
+
+
+def _parse_seconds(value: object) -> float:
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        seconds = -1.0
+    if isinstance(value, bool) or not 0 <= seconds <= _LONGEST_S:
+        raise ValueError(f"must be a number of seconds from 0 to {_LONGEST_S}")
+    return seconds

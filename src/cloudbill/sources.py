@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 import dlt
 
 from cloudbill.errors import ConfigError, LoadError
-from cloudbill.ledger import read_remembered, tracking_row, tracking_source, write_record
+from cloudbill.ledger import tracking_source
+from cloudbill.ledger_state import read_remembered, tracking_row, write_record
 from cloudbill.models import LoadFailure, LoadResult
 from cloudbill.output import lines
 from cloudbill.pipeline import Event, load_planned, prepare
@@ -114,7 +115,9 @@ def _source(provider: Provider, name: str | None, given: dict[str, object]) -> D
 def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str, object]]:
     failures: list[LoadFailure] = []
     with closing(open_warehouse(settings)) as warehouse:
-        prepared = prepare(settings, read_remembered(state), Selection(), _log_event)
+        versions = warehouse.month_versions(settings.table_name)
+        remembered = read_remembered(state)
+        prepared = prepare(settings, remembered, Selection(), _log_event, versions=versions)
         for outcome in load_planned(warehouse, prepared.store, prepared.plan.loads, _log_event):
             if isinstance(outcome, LoadFailure):
                 failures.append(outcome)

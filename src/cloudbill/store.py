@@ -6,20 +6,21 @@ mapped here, once.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cloudbill.errors import ConfigError, PartMissingError, StoreError
 from cloudbill.models import StoredObject
+from cloudbill.retrying import Patience
+from cloudbill.store_client import StoreClient, TruncatedError, mapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from fsspec import AbstractFileSystem
 
 __all__ = ["LocalStore", "RemoteStore", "Store", "open_store"]
 
@@ -31,6 +32,10 @@ _TITLES: Final[Mapping[str, str]] = {
 }
 # Other spellings that users of these stores know.
 _SCHEMES: Final[Mapping[str, str]] = {"gcs": "gs", "s3a": "s3", "abfs": "az", "abfss": "az"}
+# A password or a token before an @, or a query string such as a shared access signature.
+_CREDENTIALS: Final = re.compile(r":[^/]*@|[?&]")
+_LISTING_STRETCH: Final = 15.0
+"""A listing has as many requests as pages, so it may take so many times longer than a read."""
 # What fsspec's implementations call the time of an object.
 _MODIFIED_KEYS: Final = ("mtime", "updated", "LastModified", "last_modified")
 
@@ -52,6 +57,14 @@ class Store(Protocol):
 
     def read(self, path: str) -> bytes:
         """A whole object.
+
+        Raises:
+            PartMissingError: If it is not there.
+            StoreError: If it cannot be read.
+        """
+
+    def read_head(self, path: str, length: int) -> bytes:
+        """The first `length` bytes of an object, or all of it where it is shorter.
 
         Raises:
             PartMissingError: If it is not there.
@@ -81,10 +94,11 @@ class Store(Protocol):
         """The address of an object as a warehouse reads it."""
 
 
-def open_store(bucket: str, *, sections: tuple[str, ...]) -> Store:
+def open_store(bucket: str, *, sections: tuple[str, ...], retry_for_s: float = 240.0) -> Store:
     """Opens a bucket name (then `gs://`), a URL, or a path, which starts with `/` or `.`.
 
-    `sections` says where dlt looks for credentials, such as `("sources", "azure_billing")`.
+    `sections` says where dlt looks for credentials, such as `("sources", "azure_billing")`;
+    `retry_for_s` how long a request is tried again that fails for now.
 
     Raises:
         ConfigError: If the scheme is unknown or its client is not installed.
@@ -101,8 +115,13 @@ def open_store(bucket: str, *, sections: tuple[str, ...]) -> Store:
         raise ConfigError(f"'{bucket}' is in no known store; 'bucket' starts with one of {known}")
     if not rest.strip("/"):
         raise ConfigError(f"'{bucket}' names no bucket")
-    filesystem = _open_filesystem(scheme, rest, sections)
-    return RemoteStore(filesystem, scheme=scheme, bucket=rest, errors=_client_errors(scheme))
+    if _CREDENTIALS.search(rest):
+        raise ConfigError(
+            "'bucket' holds credentials, which would stand in logs and errors; put them into "
+            f".dlt/secrets.toml, [{'.'.join(sections)}.credentials]"
+        )
+    client = StoreClient.open(scheme, rest, sections=sections, patience=Patience(retry_for_s))
+    return RemoteStore(client, scheme=scheme, bucket=rest)
 
 
 class LocalStore:
@@ -119,10 +138,11 @@ class LocalStore:
         """Every file below a folder; links to folders are not followed."""
         if not self._folder.is_dir():
             raise StoreError(f"There is no folder {self._folder}; check 'bucket'")
+        _require_inside(prefix)
         for folder, _, names in os.walk(self._folder / prefix, onerror=_raise_store_error):
             for name in names:
                 file = Path(folder, name)
-                with _mapped(str(file)):
+                with mapped(str(file)):
                     status = file.stat()
                 yield StoredObject(
                     path=file.relative_to(self._folder).as_posix(),
@@ -132,19 +152,24 @@ class LocalStore:
 
     def read(self, path: str) -> bytes:
         """A whole file."""
-        with _mapped(path):
+        with mapped(path):
             return self._file(path).read_bytes()
+
+    def read_head(self, path: str, length: int) -> bytes:
+        """The beginning of a file."""
+        with mapped(path), self._file(path).open("rb") as file:
+            return file.read(length)
 
     def read_tail(self, path: str, length: int) -> bytes:
         """The end of a file."""
-        with _mapped(path), self._file(path).open("rb") as file:
+        with mapped(path), self._file(path).open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - length))
             return file.read(length)
 
     def download(self, path: str, target: Path) -> None:
         """Copies a file."""
-        with _mapped(path):
+        with mapped(path):
             target.write_bytes(self._file(path).read_bytes())
 
     def local_path(self, path: str) -> Path | None:
@@ -156,22 +181,16 @@ class LocalStore:
         return str(self._file(path))
 
     def _file(self, path: str) -> Path:
+        _require_inside(path)
         return self._folder / path
 
 
 class RemoteStore:
     """A bucket, read through fsspec."""
 
-    def __init__(
-        self,
-        filesystem: AbstractFileSystem,
-        *,
-        scheme: str,
-        bucket: str,
-        errors: tuple[type[Exception], ...],
-    ) -> None:
-        self._filesystem = filesystem
-        self._errors = errors
+    def __init__(self, client: StoreClient, *, scheme: str, bucket: str) -> None:
+        self._client = client
+        self._sizes: dict[str, int] = {}
         self.scheme = scheme
         self._bucket = bucket.strip("/")
         self.address = f"{scheme}://{self._bucket}"
@@ -183,33 +202,83 @@ class RemoteStore:
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Every object below a folder, by as many requests as there are pages."""
+        key = self._key(prefix)
+
+        async def find() -> Mapping[str, Mapping[str, Any]]:
+            found: Mapping[str, Mapping[str, Any]]
+            found = await self._client.filesystem._find(key, detail=True)  # noqa: SLF001
+            return found
+
         try:
-            with _mapped(f"{self.address}/{prefix}", *self._errors):
-                found = self._filesystem.find(self._key(prefix), detail=True)
+            found = self._client.call(f"{self.address}/{prefix}", find, stretch=_LISTING_STRETCH)
         except PartMissingError as error:
             # A folder that is not there is an empty listing, so this is the bucket.
             raise StoreError(f"There is no bucket {self.address}; check 'bucket'") from error
         cut = len(self._bucket_of_keys) + 1
-        for key, info in found.items():
-            if info.get("type", "file") == "file" and not key.endswith("/"):
-                yield StoredObject(
-                    path=key[cut:], size=int(info["size"]), modified_at=_modified_at(info)
-                )
+        for name, info in found.items():
+            if info.get("type", "file") == "file" and not name.endswith("/"):
+                path, size = name[cut:], int(info["size"])
+                self._sizes[path] = size
+                yield StoredObject(path=path, size=size, modified_at=_modified_at(info))
 
     def read(self, path: str) -> bytes:
         """A whole object, by one request."""
-        with _mapped(self.uri(path), *self._errors):
-            return bytes(self._filesystem.cat_file(self._key(path)))
+        return self._read(path, self._size(path))
+
+    def read_head(self, path: str, length: int) -> bytes:
+        """The beginning of an object, by one request."""
+        return self._read(path, length, start=0, end=length)
 
     def read_tail(self, path: str, length: int) -> bytes:
         """The end of an object, by one request."""
-        with _mapped(self.uri(path), *self._errors):
-            return bytes(self._filesystem.cat_file(self._key(path), start=-length))
+        if self.scheme == "az":
+            # Azure knows no ranges that count from the end.
+            return self._read(path, length, start=max(0, self._size(path) - length))
+        return self._read(path, length, start=-length)
+
+    def _read(self, path: str, length: int, **span: int) -> bytes:
+        key = self._key(path)
+
+        async def cat() -> bytes:
+            content = bytes(await self._client.filesystem._cat_file(key, **span))  # noqa: SLF001
+            await self._check_length(path, len(content), length)
+            return content
+
+        return self._client.call(self.uri(path), cat, stretch=self._client.stretch(length))
 
     def download(self, path: str, target: Path) -> None:
         """Copies an object to a local file."""
-        with _mapped(self.uri(path), *self._errors):
-            self._filesystem.get_file(self._key(path), str(target))
+        key, size = self._key(path), self._size(path)
+
+        async def get() -> None:
+            await self._client.filesystem._get_file(key, str(target))  # noqa: SLF001
+            length = await asyncio.to_thread(target.stat)
+            await self._check_length(path, length.st_size, size)
+
+        self._client.call(self.uri(path), get, stretch=self._client.stretch(size))
+
+    async def _check_length(self, path: str, got: int, wanted: int) -> None:
+        """Compares the bytes that came with those that were listed, or are there by now."""
+        if got >= min(wanted, self._sizes.get(path, 0)):
+            return
+        size = await self._ask_size(path)
+        if got < min(wanted, size):
+            raise TruncatedError(f"{got} of {min(wanted, size)} bytes came")
+
+    def _size(self, path: str) -> int:
+        """The bytes of an object as it was listed, or as it is."""
+        if path not in self._sizes:
+
+            async def ask() -> int:
+                return await self._ask_size(path)
+
+            return self._client.call(self.uri(path), ask)
+        return self._sizes[path]
+
+    async def _ask_size(self, path: str) -> int:
+        info = await self._client.filesystem._info(self._key(path))  # noqa: SLF001
+        self._sizes[path] = int(info["size"])
+        return self._sizes[path]
 
     def local_path(self, path: str) -> Path | None:  # noqa: ARG002
         """None: the store is remote."""
@@ -225,68 +294,14 @@ class RemoteStore:
         return self._bucket.partition("@")[0]
 
     def _key(self, path: str) -> str:
+        _require_inside(path)
         return f"{self._bucket_of_keys}/{path}"
 
 
-def _open_filesystem(scheme: str, bucket: str, sections: tuple[str, ...]) -> AbstractFileSystem:
-    # gcsfs asks for the layout of each bucket over gRPC, which no emulator answers: 60 s a bucket.
-    emulator = os.environ.get("STORAGE_EMULATOR_HOST") if scheme == "gs" else None
-    if emulator:
-        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
-    # Imported late: dlt and the clients take a second each.
-    from dlt.common.configuration import resolve_configuration
-    from dlt.common.configuration.exceptions import ConfigurationException
-    from dlt.common.exceptions import MissingDependencyException
-    from dlt.common.storages.configuration import FilesystemConfiguration
-    from dlt.common.storages.fsspec_filesystem import fsspec_from_config
-
-    try:
-        if emulator:
-            from gcsfs import GCSFileSystem
-
-            options = {"token": "anon", "endpoint_url": emulator, "use_listings_cache": False}
-            return GCSFileSystem(**options)
-        config = resolve_configuration(
-            FilesystemConfiguration(bucket_url=f"{scheme}://{bucket}"), sections=sections
-        )
-        return fsspec_from_config(config)[0]
-    except (ImportError, MissingDependencyException) as error:
-        hint = f"pip install 'cloudbill[{scheme}]'"
-        raise ConfigError(f"Reading {scheme}:// needs a client; install it: {hint}") from error
-    except ConfigurationException as error:
-        raise ConfigError(f"No credentials for {scheme}://{bucket}: {error}") from error
-
-
-def _client_errors(scheme: str) -> tuple[type[Exception], ...]:
-    """What the client of a store raises beside OSError; they share no base class."""
-    if scheme == "gs":
-        from aiohttp import ClientError
-        from gcsfs.retry import HttpError
-        from google.auth.exceptions import GoogleAuthError
-
-        return ClientError, HttpError, GoogleAuthError
-    if scheme == "s3":
-        from botocore import exceptions
-
-        return exceptions.BotoCoreError, exceptions.ClientError
-    from azure.core.exceptions import AzureError
-
-    return (AzureError,)
-
-
-@contextmanager
-def _mapped(address: str, *client_errors: type[Exception]) -> Iterator[None]:
-    """Maps what the clients raise to `StoreError`, with the address and what to do."""
-    mapped: tuple[type[Exception], ...] = (OSError, *client_errors)
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise PartMissingError(f"There is no {address}; was it replaced meanwhile?") from error
-    except PermissionError as error:
-        hint = "the credentials need the right to list and read objects there"
-        raise StoreError(f"No permission to read {address}: {hint}") from error
-    except mapped as error:
-        raise StoreError(f"{address} cannot be read: {error}") from error
+def _require_inside(path: str) -> None:
+    """Refuses a path that may lead out of the bucket or folder, whoever made it up."""
+    if path.startswith("/") or "\0" in path or {".", ".."} & {*path.split("/")}:
+        raise StoreError(f"{path[:80]!r} is no path inside the store")
 
 
 def _raise_store_error(error: OSError) -> None:

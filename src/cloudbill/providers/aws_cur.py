@@ -121,6 +121,7 @@ def read_manifest(
         file_format="csv",
         parts=_read_parts(document, stored.path, root, listing),
         columns=_read_columns(document),
+        scope=document.text("account"),
         is_current=_RANGE.fullmatch(posixpath.dirname(stored.path.removeprefix(root))) is not None,
     )
 

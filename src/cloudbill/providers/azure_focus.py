@@ -108,6 +108,7 @@ def read_manifest(
         parts=parts,
         rows=_read_rows(document, parts),
         data_version=config.text("dataVersion") if config else None,
+        scope=_scope(config),
     )
 
 
@@ -211,6 +212,14 @@ def _file_format(document: JsonObject, parts: tuple[Part, ...]) -> FileFormat:
     if len(formats) > 1:
         raise document.error("Parquet and CSV stand side by side in", "blobs")
     return formats.pop() if formats else "parquet"
+
+
+def _scope(config: JsonObject | None) -> str | None:
+    """The billing account or subscription that is exported (FinOps toolkit, "Data processing")."""
+    resource = config.text("resourceId") if config else None
+    if resource is None:
+        return None
+    return resource.lower().partition("/providers/microsoft.costmanagement/exports/")[0] or None
 
 
 def _require_focus(config: JsonObject | None) -> None:

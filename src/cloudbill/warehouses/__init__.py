@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from cloudbill.models import LoadResult, PlannedLoad
+from cloudbill.daily_totals import DailyTotals
+from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad
 from cloudbill.settings import SourceSettings
 from cloudbill.store import Store
 
@@ -28,6 +30,30 @@ class Warehouse(Protocol):
             LoadError: If the month was not replaced.
             StoreError: If a part cannot be read.
         """
+
+    def month_versions(self, table: str) -> Mapping[BillingPeriod, str]:
+        """A mark of each month that changes whenever anybody writes it; none where nobody else can.
+
+        A plan carries it, so that a load notices when another process was faster.
+        """
+
+    def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
+        """The rows and exact cost totals that a table holds for a month; changes nothing.
+
+        A table that is not there holds nothing.
+
+        Raises:
+            LoadError: If the table cannot be read.
+        """
+
+    def headers(self, table: str) -> Mapping[str, str]:
+        """The header of a CSV that each column of a table came from, empty where none is known."""
+
+    def held_rows(self, table: str, period_column: str) -> Mapping[BillingPeriod, int]:
+        """How many rows a table holds of each month; none where there is no such table."""
+
+    def tracking_rows(self, table: str) -> Sequence[Mapping[str, object]]:
+        """Every row of a tracking table, oldest load first; none where there is no such table."""
 
     def read_state(self, pipeline_name: str) -> str | None:
         """The newest state that dlt stored for a pipeline, still encoded, or None."""

@@ -13,9 +13,11 @@ from google.cloud import bigquery
 
 from cloudbill.amounts import to_amount
 from cloudbill.columns import added_columns
+from cloudbill.daily_totals import DailyTotals
 from cloudbill.models import BillingPeriod, Column, PlannedLoad, Totals
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses._bigquery_client import mapped
+from cloudbill.warehouses._bigquery_daily import DailyQuery
 from cloudbill.warehouses._bigquery_tables import column_types, extended, in_month, new_table
 
 if TYPE_CHECKING:
@@ -126,6 +128,23 @@ class Dataset:
             for row in rows
         }
 
+    def daily_totals(self, name: str, period: BillingPeriod) -> DailyTotals:
+        """The rows and exact cost totals of a month, by one query over its cost columns."""
+        table = self.find_table(name)
+        if table is None:
+            return DailyTotals()
+        query = DailyQuery.of(table.schema, self._settings.provider)
+        rows = self._query(
+            "SELECT {columns} FROM {table} "
+            "WHERE {period_column} >= @month_start AND {period_column} < @month_end GROUP BY 1, 2",
+            *self._month(period),
+            what=f"Summing {period} of {name}",
+            columns=query.columns,
+            table=self._path(name),
+            period_column=self._settings.provider.PERIOD_COLUMN,
+        )
+        return query.read([row.values() for row in rows])
+
     def days_held(self, planned: PlannedLoad) -> list[str]:
         """The ids of the DAY partitions that hold rows of the month."""
         rows = self._query(
@@ -139,20 +158,56 @@ class Dataset:
         )
         return [str(row[0]) for row in rows]
 
-    def is_current(self, table: str, partition: str, job: Any) -> bool:
-        """Whether a partition was not written after a job that had succeeded earlier."""
+    def held_rows(self, table: str, period_column: str) -> dict[BillingPeriod, int]:
+        """The rows of each month; rows of no month are left out."""
+        if self.find_table(table) is None:
+            return {}
         rows = self._query(
-            "SELECT last_modified_time FROM {dataset}.INFORMATION_SCHEMA.PARTITIONS "
-            "WHERE table_name = @table AND partition_id = @partition",
+            "SELECT FORMAT_TIMESTAMP('%Y-%m', TIMESTAMP({period})) AS month, COUNT(*) FROM {table} "
+            "WHERE {period} IS NOT NULL GROUP BY 1",
+            what=f"Counting {table}",
+            table=self._path(table),
+            period=period_column,
+        )
+        return {BillingPeriod.parse(str(row[0])): int(row[1]) for row in rows}
+
+    def tracking_rows(self, table: str) -> list[dict[str, object]]:
+        """Every row of a tracking table, by the names of its columns."""
+        if self.find_table(table) is None:
+            return []
+        rows = self._query(
+            "SELECT * FROM {table} ORDER BY loaded_at",
+            what=f"Reading {table}",
+            table=self._path(table),
+        )
+        return [dict(row.items()) for row in rows]
+
+    def month_versions(self, table: str) -> dict[BillingPeriod, str]:
+        """When each month of a table was written last, by BigQuery's own clock."""
+        if self.find_table(table) is None:
+            return {}
+        rows = self._query(
+            "SELECT partition_id, last_modified_time FROM {dataset}.INFORMATION_SCHEMA.PARTITIONS "
+            "WHERE table_name = @table",
             bigquery.ScalarQueryParameter("table", "STRING", table),
-            bigquery.ScalarQueryParameter("partition", "STRING", partition),
             what=f"Reading the partitions of {table}",
             dataset=self._path(),
         )
-        if not rows:
+        versions: dict[BillingPeriod, str] = {}
+        for partition, modified_at in sorted((str(row[0]), row[1]) for row in rows):
+            # In a table by DAY a month has several; `__NULL__` and the like belong to none.
+            if partition.isdecimal() and modified_at is not None:
+                period = BillingPeriod(year=int(partition[:4]), month=int(partition[4:6]))
+                written = modified_at.astimezone(UTC).isoformat()
+                versions[period] = max(versions.get(period, written), written)
+        return versions
+
+    def is_current(self, planned: PlannedLoad, job: Any) -> bool:
+        """Whether a month was not written after a job that had succeeded."""
+        version = self.month_versions(planned.table).get(planned.period)
+        if version is None:
             return getattr(job, "output_rows", None) == 0
-        modified_at: datetime = rows[0][0]
-        return job.ended is not None and modified_at.astimezone(UTC) <= job.ended
+        return job.ended is not None and datetime.fromisoformat(version) <= job.ended
 
     def read_state(self, pipeline_name: str) -> str | None:
         """The newest state of a pipeline whose load package was completed."""

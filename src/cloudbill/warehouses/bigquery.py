@@ -14,8 +14,8 @@ from google.api_core import exceptions as api
 from google.cloud import bigquery
 
 from cloudbill.columns import added_columns
-from cloudbill.errors import ConfigError, LoadError
-from cloudbill.models import LoadResult, PlannedLoad, utc_now
+from cloudbill.errors import ConfigError, LoadError, OvertakenError, TransientLoadError
+from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, utc_now
 from cloudbill.reconciliation import check_footers, check_held
 from cloudbill.warehouses._bigquery_client import mapped, open_client
 from cloudbill.warehouses._bigquery_dataset import Dataset
@@ -33,8 +33,9 @@ from cloudbill.warehouses._bigquery_tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from cloudbill.daily_totals import DailyTotals
     from cloudbill.parquet import Footer
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store
@@ -186,14 +187,34 @@ class BigQueryWarehouse:
         return (staged_rows[0] if staged_rows else incoming.rows), str(job.job_id)
 
     def _run(self, planned: PlannedLoad, partition: str, submit: Callable[[str], Any]) -> Any:
+        """Runs the job that replaces the month, unless another process wrote it meanwhile."""
         destination = f"{self._dataset.reference(planned.table)}${partition}"
-        return run_job(
+        what = f"Loading {planned.period} into {planned.table}"
+
+        def submit_if_unchanged(job_id: str) -> Any:
+            version = self._dataset.month_versions(planned.table).get(planned.period)
+            if version != planned.version:
+                # Unless it was this very load, in a process that was killed.
+                self._refuse_known(job_id)
+                raise OvertakenError(
+                    f"another process wrote {planned.period} since it was planned; the next run "
+                    "looks at it again"
+                )
+            return submit(job_id)
+
+        job = run_job(
             job_identity(planned, destination),
-            submit=submit,
+            submit=submit_if_unchanged,
             find=self._find_job,
-            is_current=lambda job: self._dataset.is_current(planned.table, partition, job),
-            what=f"Loading {planned.period} into {planned.table}",
+            is_current=lambda job: self._dataset.is_current(planned, job),
+            what=what,
         ).job
+        if not self._dataset.is_current(planned, job):
+            raise TransientLoadError(
+                f"{what}: another process wrote the month at the same time, so this load is not "
+                "recorded. Run again; the newest run wins"
+            )
+        return job
 
     def _find_job(self, job_id: str) -> Any:
         return self._client.get_job(job_id, location=self._dataset.location)
@@ -245,6 +266,27 @@ class BigQueryWarehouse:
             for partition in partitions:
                 reference = f"{self._dataset.reference(planned.table)}${partition}"
                 self._client.delete_table(reference, not_found_ok=True)
+
+    def month_versions(self, table: str) -> dict[BillingPeriod, str]:
+        """When each month was written last."""
+        return self._dataset.month_versions(table)
+
+    def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
+        """What a month holds by currency and day; see `Warehouse.daily_totals`."""
+        return self._dataset.daily_totals(table, period)
+
+    def headers(self, table: str) -> Mapping[str, str]:
+        """The header of a CSV that each column of a table came from."""
+        found = self._dataset.find_table(table)
+        return headers_of(found.schema) if found else {}
+
+    def held_rows(self, table: str, period_column: str) -> dict[BillingPeriod, int]:
+        """The rows of each month."""
+        return self._dataset.held_rows(table, period_column)
+
+    def tracking_rows(self, table: str) -> list[dict[str, object]]:
+        """Every row of a tracking table."""
+        return self._dataset.tracking_rows(table)
 
     def read_state(self, pipeline_name: str) -> str | None:
         """The newest state that dlt stored for a pipeline."""

@@ -23,6 +23,7 @@ from cloudbill.models import (
 from cloudbill.parts import local_parts
 from cloudbill.reconciliation import check_footers, check_held, check_not_held, check_totals
 from cloudbill.sql import DUCKDB, Fragment
+from cloudbill.warehouses._duckdb_daily import sum_by_day
 from cloudbill.warehouses._duckdb_parts import (
     TABLE_TYPES,
     PartsRelation,
@@ -31,6 +32,7 @@ from cloudbill.warehouses._duckdb_parts import (
 )
 
 if TYPE_CHECKING:
+    from cloudbill.daily_totals import DailyTotals
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store
 
@@ -252,6 +254,60 @@ class DuckDBWarehouse:
             {"schema": self._settings.dataset, "table": table},
         ).fetchall()
         return {str(name): column_type_of(str(type_name)) for name, type_name in rows}
+
+    def month_versions(self, table: str) -> dict[BillingPeriod, str]:  # noqa: ARG002
+        """None: this process alone holds the file."""
+        return {}
+
+    def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
+        """What a month holds by currency and day; see `Warehouse.daily_totals`."""
+        provider = self._settings.provider
+        try:
+            columns = self._columns_of(table)
+            month = DUCKDB.compose(
+                "{table} WHERE {column} >= $month_start AND {column} < $month_end",
+                table=self._table(table),
+                column=provider.PERIOD_COLUMN,
+            )
+            return sum_by_day(
+                self._connection,
+                month if columns else Fragment("(SELECT 1 WHERE false)"),
+                _month(period) if columns else {},
+                columns=[(name, name, kind) for name, kind in columns.items()],
+                provider=provider,
+            )
+        except duckdb.Error as error:
+            raise LoadError(f"{period} of {table} cannot be read: {error}") from error
+
+    def headers(self, table: str) -> dict[str, str]:
+        """The header of a CSV that each column of a table came from, as its comment says."""
+        rows = self._connection.execute(
+            "SELECT column_name, comment FROM duckdb_columns() "
+            "WHERE database_name = current_database() AND lower(schema_name) = lower($schema) "
+            "AND lower(table_name) = lower($table)",
+            {"schema": self._settings.dataset, "table": table},
+        ).fetchall()
+        return {str(name): str(comment or "") for name, comment in rows}
+
+    def held_rows(self, table: str, period_column: str) -> dict[BillingPeriod, int]:
+        """The rows of each month; rows of no month are left out."""
+        if not self._columns_of(table):
+            return {}
+        rows = self._execute(
+            "SELECT strftime({period}, '%Y-%m') AS month, count(*) FROM {table} "
+            "WHERE {period} IS NOT NULL GROUP BY month",
+            table=self._table(table),
+            period=period_column,
+        ).fetchall()
+        return {BillingPeriod.parse(str(month)): int(count) for month, count in rows}
+
+    def tracking_rows(self, table: str) -> list[dict[str, object]]:
+        """Every row of a tracking table, by the names of its columns."""
+        if not self._columns_of(table):
+            return []
+        cursor = self._execute("SELECT * FROM {table} ORDER BY loaded_at", table=self._table(table))
+        names = [str(column[0]) for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def read_state(self, pipeline_name: str) -> str | None:
         """The newest state of a pipeline whose load package was completed."""

@@ -1,0 +1,134 @@
+"""Makes local CSV parts fit to be parsed: unpacked, whole, and without what no text may hold."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final, NoReturn, cast
+
+from cloudbill.csv_parts import MAX_HEADER_BYTES, is_gzip, parse_header
+from cloudbill.errors import LoadError, SchemaError, StoreError
+from cloudbill.models import Column
+
+__all__ = ["CsvFile", "CsvPart", "plain_files"]
+
+_BLOCK_BYTES: Final = 256 * 1024
+_UNPACKERS: Final = 4
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvPart:
+    """A part on this disk, plain or gzipped.
+
+    `address` names it in messages; `columns` are in the order of its header, whose names they have.
+    """
+
+    file: Path
+    address: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvFile:
+    """A part that can be parsed: `path` is a plain file, and begins with the header."""
+
+    path: Path
+    part: CsvPart
+
+
+@contextmanager
+def plain_files(parts: Sequence[CsvPart]) -> Iterator[tuple[CsvFile, ...]]:
+    """The parts as plain files; those that were unpacked are removed at the end.
+
+    Warehouses unpack gzip too, but DuckDB does not compare the checksum of what it unpacked, so
+    that a flipped bit may become another amount; and it reads a plain file with every core, a
+    gzipped one with a single core, and would unpack it again for each time that it is read.
+
+    Raises:
+        StoreError: If a part cannot be read, is damaged, was cut off, or holds a NUL byte.
+        SchemaError: If the header of a part is not that of its columns.
+        LoadError: If there is no room to unpack.
+    """
+    with tempfile.TemporaryDirectory(prefix="cloudbill-") as folder:
+
+        def open_part(item: tuple[int, CsvPart]) -> CsvFile:
+            index, part = item
+            return _open(part, Path(folder, f"{index:05d}.csv"))
+
+        workers = min(_UNPACKERS, os.cpu_count() or 1)
+        with ThreadPoolExecutor(workers, thread_name_prefix="unpack") as unpackers:
+            files = tuple(unpackers.map(open_part, enumerate(parts)))
+        yield files
+
+
+def _open(part: CsvPart, target: Path) -> CsvFile:
+    try:
+        with part.file.open("rb") as file:
+            is_packed = is_gzip(file.read(2))
+        path = target if is_packed else part.file
+        _copy(part, target if is_packed else None)
+        with path.open("rb") as file:
+            head = file.read(MAX_HEADER_BYTES + 1)
+    except EOFError as error:
+        raise StoreError(
+            f"{part.address} is a gzip file that was cut off. The old month stands; deliver it "
+            "again"
+        ) from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise StoreError(
+            f"{part.address} is a damaged gzip file: {error}. The old month stands; deliver it "
+            "again"
+        ) from error
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise LoadError(
+                f"There is no room to unpack {part.address} in {target.parent}. The old month "
+                "stands; free some, or name another folder in TMPDIR"
+            ) from error
+        raise StoreError(f"{part.address} cannot be read: {error}") from error
+    _check_header(head, part)
+    return CsvFile(path=path, part=part)
+
+
+def _copy(part: CsvPart, target: Path | None) -> None:
+    """Looks through a part, and writes it to `target`, unpacked, if there is one."""
+    with _reader(part.file) as file, target.open("wb") if target else nullcontext() as plain:
+        for block in iter(lambda: file.read(_BLOCK_BYTES), b""):
+            if b"\0" in block:
+                _refuse_nul(part)
+            if plain is not None:
+                plain.write(block)
+
+
+def _reader(file: Path) -> BinaryIO:
+    with file.open("rb") as start:
+        is_packed = is_gzip(start.read(2))
+    return cast("BinaryIO", gzip.open(file, "rb")) if is_packed else file.open("rb")
+
+
+def _refuse_nul(part: CsvPart) -> NoReturn:
+    with _reader(part.file) as file:
+        line = next((number for number, text in enumerate(file, start=1) if b"\0" in text), 1)
+    raise StoreError(
+        f"{part.address} holds a NUL byte in line {line}, which no text may. The old month "
+        "stands; export it again"
+    )
+
+
+def _check_header(head: bytes, part: CsvPart) -> None:
+    is_whole = len(head) <= MAX_HEADER_BYTES
+    header = parse_header(head[:MAX_HEADER_BYTES], part.address, is_whole=is_whole)
+    if header is None or header.names != tuple(column.name for column in part.columns):
+        raise SchemaError(
+            f"The header of {part.address} is not the one that was read before; it is being "
+            "replaced. The old month stands; run again when the delivery is whole"
+        )

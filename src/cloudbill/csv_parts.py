@@ -1,0 +1,148 @@
+"""Reads the headers of CSV parts where they lie: some kilobytes at the beginning of each file."""
+
+from __future__ import annotations
+
+import csv
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cloudbill.errors import SchemaError, StoreError
+
+if TYPE_CHECKING:
+    from cloudbill.models import Part
+    from cloudbill.store import Store
+
+__all__ = ["MAX_HEADER_BYTES", "Header", "is_gzip", "parse_header", "read_headers"]
+
+# A header of 1,000 columns has about 30,000 bytes, and gzip makes 5,000 of them.
+_FIRST_READ_BYTES: Final = 64 * 1024
+MAX_HEADER_BYTES: Final = 1024 * 1024
+"""Longer headers are taken for files that are no CSV."""
+# RFC 1952, "Member header and trailer": every gzip file begins with these two bytes.
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_ANY_GZIP: Final = 16 + zlib.MAX_WBITS
+_BOM: Final = b"\xef\xbb\xbf"
+_READERS: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The header of a CSV file: its names, and the bytes that it takes, BOM and line end too."""
+
+    names: tuple[str, ...]
+    size: int
+
+
+def read_headers(store: Store, parts: Sequence[Part]) -> tuple[tuple[str, ...], ...]:
+    """The header of each part, in their order; plain or gzipped, read many at a time.
+
+    Raises:
+        StoreError: If a part cannot be read, or does not begin with a header in UTF-8.
+        SchemaError: If a header names a column twice, or leaves a name empty.
+    """
+
+    def read(part: Part) -> tuple[str, ...]:
+        return _read_header(store, part.path)
+
+    with ThreadPoolExecutor(_READERS, thread_name_prefix="header") as readers:
+        return tuple(readers.map(read, parts))
+
+
+def is_gzip(head: bytes) -> bool:
+    """Whether a file that begins so is gzipped, whatever it is called."""
+    return head.startswith(_GZIP_MAGIC)
+
+
+def parse_header(head: bytes, address: str, *, is_whole: bool) -> Header | None:
+    """The header in the first bytes of an unpacked file, or None where they do not hold all of it.
+
+    `is_whole` says that nothing comes after `head`.
+
+    Raises:
+        StoreError: If there is no header, or none in UTF-8.
+        SchemaError: If it names a column twice, or leaves a name empty.
+    """
+    end = _end_of_record(head)
+    if end is None:
+        if not is_whole:
+            return None
+        end = len(head)
+    names = _names(head[:end].removeprefix(_BOM), address)
+    _check_names(names, address)
+    return Header(names=names, size=end)
+
+
+def _read_header(store: Store, path: str) -> tuple[str, ...]:
+    address = store.uri(path)
+    for length in (_FIRST_READ_BYTES, MAX_HEADER_BYTES):
+        head = store.read_head(path, length)
+        is_whole = len(head) < length
+        if is_gzip(head):
+            head, is_whole = _unpack(head, address, is_whole=is_whole)
+        header = parse_header(head, address, is_whole=is_whole)
+        if header is not None:
+            return header.names
+    raise StoreError(
+        f"{address} has no header in its first {MAX_HEADER_BYTES} bytes; it is no CSV file, or a "
+        "quote in its header is never closed"
+    )
+
+
+def _unpack(head: bytes, address: str, *, is_whole: bool) -> tuple[bytes, bool]:
+    """The first unpacked bytes of a gzipped file, and whether they are all that it has."""
+    unpacker = zlib.decompressobj(_ANY_GZIP)
+    try:
+        unpacked = unpacker.decompress(head, MAX_HEADER_BYTES + 1)
+    except zlib.error as error:
+        raise StoreError(f"{address} is a damaged gzip file: {error}; deliver it again") from error
+    if is_whole and not unpacker.eof and len(unpacked) <= MAX_HEADER_BYTES:
+        raise StoreError(f"{address} is a gzip file that was cut off; deliver it again")
+    # A gzip file may have several members; only the last ends the text.
+    is_whole = is_whole and unpacker.eof and not unpacker.unused_data
+    return unpacked[:MAX_HEADER_BYTES], is_whole and len(unpacked) <= MAX_HEADER_BYTES
+
+
+def _end_of_record(head: bytes) -> int | None:
+    """Where the first record ends: behind the first line end that is in no quotes."""
+    end = head.find(b"\n") + 1
+    quotes = head.count(b'"', 0, end)
+    while end and quotes % 2:
+        start, end = end, head.find(b"\n", end) + 1
+        quotes += head.count(b'"', start, end)
+    return end or None
+
+
+def _names(record: bytes, address: str) -> tuple[str, ...]:
+    try:
+        text = record.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise StoreError(
+            f"The header of {address} is not in UTF-8, from its byte {error.start} on; export it "
+            "again in UTF-8"
+        ) from error
+    if not text.strip():
+        raise StoreError(
+            f"{address} is empty, without even a header; it is being written or was cut off"
+        )
+    try:
+        return tuple(next(csv.reader([text.rstrip("\r\n")], strict=True)))
+    except csv.Error as error:
+        raise StoreError(f"The header of {address} is no CSV: {error}") from error
+
+
+def _check_names(names: tuple[str, ...], address: str) -> None:
+    name, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise SchemaError(
+            f"{address} has {times} columns named '{name}', so a cell may belong to either. "
+            "The old month stands; export it again"
+        )
+    if "" in names:
+        raise SchemaError(
+            f"Column {names.index('') + 1} of {address} has no name. The old month stands; "
+            "export it again"
+        )

@@ -1,0 +1,103 @@
+"""What a month holds by currency and day, be it summed from files or in a table; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from cloudbill.amounts import add_amounts
+from cloudbill.models import ColumnType, Totals
+
+__all__ = ["CostColumns", "DailyTotals", "DayTotals", "choose_costs", "merge_totals"]
+
+_EXACT: Final = frozenset({ColumnType.DECIMAL, ColumnType.INTEGER})
+
+DayKey = tuple[str, str | None]
+"""A currency, empty where a row has none, and a day as `YYYY-MM-DD`, None where it has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostColumns:
+    """The columns that are summed, and those that should be, but hold no exact amounts."""
+
+    exact: tuple[str, ...]
+    inexact: Mapping[str, str] = field(default_factory=dict)
+    """What such a column holds instead, by its name in lower case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayTotals:
+    """The rows of a day in one currency, and the sum of each column by its name in lower case."""
+
+    rows: int
+    amounts: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailyTotals:
+    """A whole month; `columns` gives the spelling of each column that was summed.
+
+    A day is the UTC day of the charge, kept as text: a warehouse knows years that `date` does not.
+    """
+
+    days: Mapping[DayKey, DayTotals] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    inexact: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """The rows of the month."""
+        return sum(day.rows for day in self.days.values())
+
+    def by_currency(self) -> Totals:
+        """The sums of the month, each column by its name in lower case."""
+        months: dict[str, DayTotals] = {}
+        for (currency, _), day in self.days.items():
+            months[currency] = _plus(months.get(currency), day)
+        return {currency: month.amounts for currency, month in months.items()}
+
+
+def choose_costs(
+    columns: Mapping[str, ColumnType | str], cost_columns: Collection[str]
+) -> CostColumns:
+    """The columns to sum: the provider's, and every other decimal that is called a cost.
+
+    The others are costs in a second currency (`x_BilledCostInUsd`) or before discounts
+    (`x_OnDemandCost`). Prices, quantities and rates are not totalled: their sums mean nothing.
+    """
+    required = {column.lower() for column in cost_columns}
+    exact: list[str] = []
+    inexact: dict[str, str] = {}
+    for name, kind in columns.items():
+        key = name.lower()
+        if key not in required and (kind is not ColumnType.DECIMAL or "cost" not in key):
+            continue
+        if kind in _EXACT:
+            exact.append(name)
+        else:
+            inexact[key] = str(kind)
+    return CostColumns(exact=tuple(exact), inexact=inexact)
+
+
+def merge_totals(parts: Iterable[DailyTotals]) -> DailyTotals:
+    """The totals of all parts of a run together."""
+    days: dict[DayKey, DayTotals] = {}
+    columns: dict[str, str] = {}
+    inexact: dict[str, str] = {}
+    for part in parts:
+        for key, day in part.days.items():
+            days[key] = _plus(days.get(key), day)
+        columns = dict(part.columns) | columns
+        inexact = dict(part.inexact) | inexact
+    return DailyTotals(days=days, columns=columns, inexact=inexact)
+
+
+def _plus(one: DayTotals | None, other: DayTotals) -> DayTotals:
+    if one is None:
+        return other
+    amounts = dict(one.amounts)
+    for column, amount in other.amounts.items():
+        amounts[column] = add_amounts(amounts.get(column, Decimal(0)), amount)
+    return DayTotals(rows=one.rows + other.rows, amounts=amounts)

@@ -1,0 +1,103 @@
+"""Reads the parts of a run again, for their rows and costs alone, and changes nothing.
+
+The parts are read by a DuckDB of their own in memory, whatever the warehouse is. Remote parts are
+downloaded a few at a time, so that neither memory nor disk grows with the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+
+from cloudbill.daily_totals import DailyTotals, merge_totals
+from cloudbill.errors import CloudbillError, PartMissingError, StoreError
+from cloudbill.parts import local_parts
+from cloudbill.warehouses._duckdb_daily import sum_by_day
+from cloudbill.warehouses._duckdb_parts import PartsRelation, read_parquet_parts
+
+if TYPE_CHECKING:
+    from cloudbill.models import Manifest, Part
+    from cloudbill.settings import SourceSettings
+    from cloudbill.store import Store
+
+__all__ = ["sum_parts"]
+
+_AT_ONCE: Final = 4
+"""How many parts lie on this disk at once."""
+
+
+def sum_parts(
+    store: Store, manifest: Manifest, settings: SourceSettings, headers: Mapping[str, str]
+) -> DailyTotals:
+    """The rows and exact cost totals of a run's parts, by currency and day.
+
+    `headers` gives, for every column of the table, the header of a CSV that it came from.
+
+    Raises:
+        PartMissingError: If a part is gone.
+        StoreError: If a part cannot be read.
+        CloudbillError: If the memory that is allowed is not enough.
+    """
+    with closing(_connect(settings)) as connection:
+        return merge_totals(_each_part(connection, store, manifest, settings, headers))
+
+
+def _each_part(
+    connection: duckdb.DuckDBPyConnection,
+    store: Store,
+    manifest: Manifest,
+    settings: SourceSettings,
+    headers: Mapping[str, str],
+) -> Iterator[DailyTotals]:
+    for start in range(0, len(manifest.parts), _AT_ONCE):
+        batch = replace(manifest, parts=manifest.parts[start : start + _AT_ONCE])
+        with local_parts(store, batch) as files:
+            for part, file in zip(batch.parts, files, strict=True):
+                with _mapped(store, part, file, settings):
+                    source = read_parquet_parts(connection, [file])
+                    yield _sum(connection, source, settings)
+
+
+def _sum(
+    connection: duckdb.DuckDBPyConnection, source: PartsRelation, settings: SourceSettings
+) -> DailyTotals:
+    return sum_by_day(
+        connection,
+        source.relation,
+        source.parameters,
+        columns=[(column.name, column.target, column.type) for column in source.columns],
+        provider=settings.provider,
+    )
+
+
+def _connect(settings: SourceSettings) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(":memory:")
+    connection.execute("SET memory_limit = $limit", {"limit": settings.memory_limit})
+    # A sum needs no room on disk, and by default it would be made in the working folder.
+    connection.execute("SET temp_directory = ''")
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+@contextmanager
+def _mapped(store: Store, part: Part, file: Path, settings: SourceSettings) -> Iterator[None]:
+    address = store.uri(part.path)
+    if not file.is_file():
+        raise PartMissingError(f"There is no {address}; was it replaced meanwhile?")
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise CloudbillError(
+            f"{address} cannot be read with the memory that is allowed, {settings.memory_limit}: "
+            f"{error}. Raise 'memory_limit'"
+        ) from error
+    except duckdb.Error as error:
+        raise StoreError(
+            f"{address} cannot be read: {error}. It is damaged, or was changed after it was loaded"
+        ) from error

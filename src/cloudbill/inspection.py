@@ -1,0 +1,197 @@
+"""Compares ledger, tracking table and table, and writes the ledger anew from the other two."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cloudbill.discovery import discover
+from cloudbill.errors import CloudbillError
+from cloudbill.ledger import Ledger, tracking_table
+from cloudbill.ledger_state import record_of_row
+from cloudbill.models import BillingPeriod, LoadRecord, Manifest
+from cloudbill.store import open_store
+from cloudbill.warehouses import Warehouse, open_warehouse
+
+if TYPE_CHECKING:
+    from cloudbill.settings import SourceSettings
+
+__all__ = ["Check", "Rebuilt", "examine", "find_double_deliveries", "rebuild_ledger"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at: what was found, and what to do where it is not well."""
+
+    subject: str
+    found: str
+    remedy: str | None = None
+
+    @property
+    def is_well(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.remedy is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """A ledger that was written anew; `unknown` are months whose rows nothing accounts for."""
+
+    settings: SourceSettings
+    records: tuple[LoadRecord, ...]
+    unknown: tuple[BillingPeriod, ...]
+
+
+def examine(sources: Sequence[SourceSettings]) -> tuple[Check, ...]:
+    """Looks at every source, its store and its warehouse; changes nothing."""
+    checks = [Check(subject="configuration", found=f"{len(sources)} sources")]
+    delivered: dict[str, list[Manifest]] = {}
+    for settings in sources:
+        try:
+            store = open_store(
+                settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
+            )
+            found = discover(
+                store,
+                settings.provider,
+                prefix=settings.prefix,
+                export_name=settings.export_name,
+            )
+        except CloudbillError as error:
+            checks.append(_failed(f"{settings.source}: store", error))
+        else:
+            delivered[settings.source] = [run.manifest for run in found.runs]
+            checks.append(
+                _store_check(settings, len(found.runs), [str(f.error) for f in found.failures])
+            )
+        try:
+            with closing(open_warehouse(settings, read_only=True)) as warehouse:
+                checks += _ledger_checks(settings, warehouse)
+        except CloudbillError as error:
+            checks.append(_failed(f"{settings.source}: warehouse", error))
+    return (*checks, *find_double_deliveries(delivered))
+
+
+def _failed(subject: str, error: CloudbillError) -> Check:
+    return Check(subject=subject, found=str(error), remedy="see the message")
+
+
+def _store_check(settings: SourceSettings, runs: int, failures: Sequence[str]) -> Check:
+    subject = f"{settings.source}: store"
+    if failures:
+        return Check(
+            subject=subject,
+            found=f"{runs} runs, and {len(failures)} manifests that cannot be read: {failures[0]}",
+            remedy="have the provider or the copy tool deliver them again",
+        )
+    if not runs:
+        return Check(subject=subject, found="no runs", remedy="check 'prefix' and 'export_name'")
+    return Check(subject=subject, found=f"{runs} runs")
+
+
+def _ledger_checks(settings: SourceSettings, warehouse: Warehouse) -> list[Check]:
+    loaded = Ledger(settings, warehouse).loaded()
+    tracked = _tracked(settings, warehouse)
+    held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
+    subject = f"{settings.source}: {settings.table_name}"
+    checks = [
+        Check(subject=f"{subject} {period}", found=problem, remedy=remedy)
+        for period in sorted({*loaded, *tracked, *held}, reverse=True)
+        for problem, remedy in _differences(
+            loaded.get(period), tracked.get(period), held.get(period, 0)
+        )
+    ]
+    rows = sum(held.values())
+    return checks or [
+        Check(subject=subject, found=f"{len(loaded)} months, {rows} rows, as recorded")
+    ]
+
+
+def _differences(
+    loaded: LoadRecord | None, tracked: LoadRecord | None, rows: int
+) -> Iterable[tuple[str, str]]:
+    rebuild = "run `cloudbill state rebuild`"
+    if loaded is None:
+        if tracked is None:
+            yield f"{rows} rows that nothing accounts for", "load the month, or delete the rows"
+        else:
+            yield f"run {tracked.run_id} is tracked, but the ledger knows none", rebuild
+        return
+    if tracked is None:
+        yield f"the ledger knows run {loaded.run_id}, but it is not tracked", rebuild
+    elif tracked.run_id != loaded.run_id:
+        found = f"the ledger says run {loaded.run_id}, the tracking table {tracked.run_id}"
+        yield found, rebuild
+    if loaded.rows is not None and loaded.rows != rows:
+        found = f"the ledger says {loaded.rows} rows, the table holds {rows}"
+        yield found, f"load it again: `cloudbill load --force --month {loaded.period}`"
+
+
+def _tracked(settings: SourceSettings, warehouse: Warehouse) -> dict[BillingPeriod, LoadRecord]:
+    """The newest load of each month that the tracking table has."""
+    newest: dict[BillingPeriod, LoadRecord] = {}
+    for row in warehouse.tracking_rows(tracking_table(settings)):
+        record = record_of_row(row)
+        if record is not None:
+            newest[record.period] = record
+    return newest
+
+
+def rebuild_ledger(settings: SourceSettings) -> Rebuilt:
+    """Writes the ledger anew from the tracking table, as far as the table agrees with it.
+
+    A month whose rows are not those of its last tracked load is left out, so that the next load
+    puts its newest run in.
+
+    Raises:
+        CloudbillError: If the warehouse cannot be read or written.
+    """
+    with closing(open_warehouse(settings)) as warehouse:
+        held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
+        tracked = _tracked(settings, warehouse)
+        records = tuple(
+            record
+            for period, record in sorted(tracked.items())
+            if record.rows == held.get(period, 0)
+        )
+        Ledger(settings, warehouse).restore(records)
+    known = {record.period for record in records}
+    return Rebuilt(
+        settings=settings,
+        records=records,
+        unknown=tuple(sorted(period for period in {*held, *tracked} if period not in known)),
+    )
+
+
+def find_double_deliveries(delivered: Mapping[str, Iterable[Manifest]]) -> list[Check]:
+    """Pairs of sources that deliver the same charges: one scope of one provider, one month.
+
+    The sum over both would double the bill.
+    """
+    owners: dict[tuple[str, str], dict[str, set[BillingPeriod]]] = defaultdict(dict)
+    for source, manifests in delivered.items():
+        for manifest in manifests:
+            if manifest.scope is not None:
+                key = (manifest.provider, manifest.scope)
+                owners[key].setdefault(source, set()).add(manifest.period)
+    checks: list[Check] = []
+    for (_, scope), by_source in sorted(owners.items()):
+        names = sorted(by_source)
+        for index, first in enumerate(names):
+            for second in names[index + 1 :]:
+                both = sorted(by_source[first] & by_source[second])
+                if both:
+                    checks.append(_double_delivery(first, second, scope, both))
+    return checks
+
+
+def _double_delivery(first: str, second: str, scope: str, both: Sequence[BillingPeriod]) -> Check:
+    months = ", ".join(str(period) for period in both)
+    return Check(
+        subject=f"{first} and {second}",
+        found=f"both deliver the charges of {scope} for {months}; their sum doubles the bill",
+        remedy="count only one of them, or leave one out of the configuration",
+    )

@@ -1,0 +1,98 @@
+"""Tries again what failed for now: with growing pauses, within a bounded time, each one logged.
+
+Built on tenacity, which every installation has through dlt already. Stamina, the other library that
+was weighed, is a layer above it with fixed bounds per decorated function; here they are configured.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import tenacity
+
+from cloudbill.redaction import redacted
+
+__all__ = ["Patience", "persist"]
+
+_log = logging.getLogger(__name__)
+
+_TOTAL_S: Final = 240.0
+_SHOWN_CHARACTERS: Final = 300
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one call to a cloud is tried (`retry_for_s`); all other times follow from it.
+
+    With the default of 240 s, one attempt may take 60 s, the pauses grow from 1 s to 30 s, and the
+    call has failed for good after 300 s. With 2 s, everything is over in 2.5 s: so tests are fast.
+    """
+
+    total_s: float = _TOTAL_S
+
+    @property
+    def attempt_s(self) -> float:
+        """How long one attempt may take, or stay without an answer."""
+        return self.total_s / 4
+
+    @property
+    def first_pause_s(self) -> float:
+        """The pause after the first attempt, before jitter; it doubles with each further one."""
+        return min(1.0, self.total_s / 240)
+
+    @property
+    def longest_pause_s(self) -> float:
+        """The longest pause, before jitter."""
+        return self.total_s / 8
+
+
+def persist(
+    what: str,
+    attempt: Callable[[], _T],
+    *,
+    may_pass: Callable[[BaseException], bool],
+    patience: Patience,
+    stretch: float = 1.0,
+) -> _T:
+    """Calls `attempt` until it succeeds, or fails with an error that does not pass, or time is up.
+
+    `may_pass` says of an error whether the same call may succeed later. No attempt begins after
+    `stretch` times `patience.total_s`, for calls that take longer by nature. What the last attempt
+    raised is raised as it is.
+    """
+
+    def log(state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        pause_s = state.next_action.sleep if state.next_action else 0.0
+        _log.warning(
+            "%s: attempt %d failed (%s); trying again in %.1f s",
+            redacted(what),
+            state.attempt_number,
+            _in_short(error),
+            pause_s,
+        )
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(may_pass),
+        wait=tenacity.wait_exponential_jitter(
+            initial=patience.first_pause_s,
+            max=patience.longest_pause_s,
+            jitter=patience.first_pause_s,
+        ),
+        stop=tenacity.stop_before_delay(patience.total_s * stretch),
+        before_sleep=log,
+        reraise=True,
+    )
+    return retrying(attempt)
+
+
+def _in_short(error: BaseException | None) -> str:
+    text = " ".join(redacted(str(error)).split())
+    if len(text) > _SHOWN_CHARACTERS:
+        text = f"{text[:_SHOWN_CHARACTERS]}..."
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

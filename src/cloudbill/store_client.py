@@ -1,0 +1,301 @@
+"""The clients of remote stores: opened, held to deadlines, tried again, and their errors mapped.
+
+The retries of the clients themselves are switched off, for they are silent, multiply with ours, and
+have no common bound: those of gcsfs (6 attempts, fixed), s3fs and botocore (5 each), azure-core
+(4). What they would try again is tried again here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from cloudbill.errors import ConfigError, PartMissingError, StoreError
+from cloudbill.retrying import Patience, persist
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+__all__ = ["StoreClient", "TruncatedError", "mapped"]
+
+_T = TypeVar("_T")
+
+_SLOWEST_BYTES_PER_S: Final = 1024 * 1024
+"""A transfer that is slower than this is taken for one that hangs."""
+_PASSING_STATUSES: Final = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+_ROLES: Final[Mapping[str, str]] = {
+    "file": "the user that runs this needs the right to read it",
+    "gs": "the account needs roles/storage.objectViewer on the bucket",
+    "s3": "the credentials need s3:ListBucket on the bucket and s3:GetObject on its objects",
+    "az": "the account needs the role 'Storage Blob Data Reader' on the container, or a SAS with "
+    "the permissions to read and list",
+}
+# Each of them tries a request six times on its own, by a decorator that takes no other number.
+_GCSFS_RETRIED: Final = ("_request", "_get_file_request", "_get_file_concurrent")
+
+
+class TruncatedError(OSError):
+    """Fewer bytes came than the object has."""
+
+
+_CUT_OFF: Final = (ConnectionError, TimeoutError, TruncatedError)
+
+
+class StoreClient:
+    """A client of fsspec whose calls end in time, are tried again, and raise `StoreError` alone."""
+
+    def __init__(
+        self,
+        filesystem: AbstractFileSystem,
+        *,
+        scheme: str,
+        errors: tuple[type[Exception], ...],
+        patience: Patience,
+    ) -> None:
+        self.filesystem = filesystem
+        self._scheme = scheme
+        self._errors = errors
+        self._patience = patience
+
+    @classmethod
+    def open(
+        cls, scheme: str, bucket: str, *, sections: tuple[str, ...], patience: Patience
+    ) -> StoreClient:
+        """Opens `gs`, `s3` or `az` with the credentials that dlt would use.
+
+        Raises:
+            ConfigError: If the client is not installed, or there are no credentials.
+        """
+        filesystem = _open_filesystem(scheme, bucket, sections, patience)
+        _switch_retries_off(filesystem, scheme)
+        return cls(filesystem, scheme=scheme, errors=_client_errors(scheme), patience=patience)
+
+    def stretch(self, size: int) -> float:
+        """How many times longer than a small read it may take until so many bytes have come."""
+        return 1 + size / _SLOWEST_BYTES_PER_S / max(self._patience.attempt_s, 1.0)
+
+    def call(
+        self,
+        address: str,
+        attempt: Callable[[], Coroutine[Any, Any, _T]],
+        *,
+        stretch: float = 1.0,
+    ) -> _T:
+        """Awaits what `attempt` makes, again and again while it fails for now.
+
+        Raises:
+            PartMissingError: If there is no such object.
+            StoreError: If it cannot be read.
+        """
+        limit_s = self._patience.attempt_s * stretch
+
+        def run() -> _T:
+            return self._await(attempt, limit_s)
+
+        with mapped(address, *self._errors, scheme=self._scheme):
+            return persist(
+                f"Reading {address}",
+                run,
+                may_pass=self._may_pass,
+                patience=self._patience,
+                stretch=stretch,
+            )
+
+    def _await(self, attempt: Callable[[], Coroutine[Any, Any, _T]], limit_s: float) -> _T:
+        async def bounded() -> _T:
+            try:
+                return await asyncio.wait_for(attempt(), limit_s)
+            except TimeoutError as error:
+                raise TimeoutError(str(error) or f"no answer within {limit_s:g} s") from error
+
+        future = asyncio.run_coroutine_threadsafe(bounded(), self.filesystem.loop)
+        try:
+            return future.result()
+        finally:
+            # Interrupted by Ctrl-C, it must not go on writing.
+            future.cancel()
+
+    def _may_pass(self, error: BaseException) -> bool:
+        """Whether the same call may succeed later."""
+        status = _status(error)
+        if status is not None:
+            return status in _PASSING_STATUSES
+        return isinstance(error, (*_CUT_OFF, *_passing_errors(self._scheme)))
+
+
+@contextmanager
+def mapped(address: str, *client_errors: type[Exception], scheme: str = "file") -> Iterator[None]:
+    """Maps what the clients raise to `StoreError`, with the address and what to do.
+
+    Raises:
+        PartMissingError: If there is no such object.
+        StoreError: If it cannot be read.
+    """
+    foreign: tuple[type[Exception], ...] = (OSError, ValueError, *client_errors)
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise PartMissingError(f"There is no {address}; was it replaced meanwhile?") from error
+    except foreign as error:
+        if _is_refused(error):
+            raise StoreError(f"No permission to read {address}: {_ROLES[scheme]}") from error
+        hint = ""
+        if _status(error) in _PASSING_STATUSES or isinstance(
+            error, (ConnectionError, TimeoutError)
+        ):
+            hint = ". The store does not answer as it should; run again"
+        reason = str(error).strip() or type(error).__name__
+        raise StoreError(f"{address} cannot be read: {reason}{hint}") from error
+
+
+def _is_refused(error: Exception) -> bool:
+    # gcsfs raises an OSError for 403, whose text alone tells.
+    return (
+        isinstance(error, PermissionError)
+        or _status(error) in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+        or str(error).startswith("Forbidden: ")
+    )
+
+
+def _status(error: BaseException | None) -> int | None:
+    """The HTTP status that an error speaks of, wherever its client keeps it."""
+    while error is not None:
+        # s3fs makes an OSError of what botocore raises, and keeps that as the cause.
+        response = getattr(error, "response", None)
+        if isinstance(response, Mapping):
+            return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) or None
+        for name in ("status_code", "code", "status"):  # azure-core, gcsfs, aiohttp
+            value = str(getattr(error, name, ""))
+            if value.isdecimal():
+                return int(value)
+        error = error.__cause__
+    return None
+
+
+def _open_filesystem(
+    scheme: str, bucket: str, sections: tuple[str, ...], patience: Patience
+) -> AbstractFileSystem:
+    # gcsfs asks for the layout of each bucket over gRPC, which no emulator answers: 60 s a bucket.
+    emulator = os.environ.get("STORAGE_EMULATOR_HOST") if scheme == "gs" else None
+    if emulator:
+        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    # Imported late: dlt and the clients take a second each.
+    from dlt.common.configuration import resolve_configuration
+    from dlt.common.configuration.exceptions import ConfigurationException
+    from dlt.common.exceptions import MissingDependencyException
+    from dlt.common.storages.configuration import FilesystemConfiguration
+    from dlt.common.storages.fsspec_filesystem import fsspec_from_config
+
+    try:
+        timeouts = _timeouts(scheme, patience)
+        if emulator:
+            from gcsfs import GCSFileSystem
+
+            options = {"token": "anon", "endpoint_url": emulator, "use_listings_cache": False}
+            return GCSFileSystem(**options, **timeouts)
+        config = resolve_configuration(
+            FilesystemConfiguration(bucket_url=f"{scheme}://{bucket}"), sections=sections
+        )
+        config.kwargs = {**timeouts, **(config.kwargs or {})}
+        return fsspec_from_config(config)[0]
+    except (ImportError, MissingDependencyException) as error:
+        hint = f"pip install 'cloudbill[{scheme}]'"
+        raise ConfigError(f"Reading {scheme}:// needs a client; install it: {hint}") from error
+    except ConfigurationException as error:
+        raise ConfigError(f"No credentials for {scheme}://{bucket}: {error}") from error
+
+
+def _timeouts(scheme: str, patience: Patience) -> dict[str, Any]:
+    """Options by which a client gives up a connection that brings no bytes."""
+    idle_s = max(patience.attempt_s, 0.001)
+    if scheme == "gs":
+        from aiohttp import ClientTimeout
+
+        # Not the total time, or a large part could never be read.
+        return {
+            "requests_timeout": ClientTimeout(total=None, sock_connect=idle_s, sock_read=idle_s)
+        }
+    if scheme == "s3":
+        retries = {"total_max_attempts": 1, "mode": "standard"}
+        return {
+            "config_kwargs": {
+                "connect_timeout": idle_s,
+                "read_timeout": idle_s,
+                "retries": retries,
+            }
+        }
+    # azure-core counts whole seconds.
+    return {"connection_timeout": max(1, round(idle_s)), "read_timeout": max(1, round(idle_s))}
+
+
+def _switch_retries_off(filesystem: AbstractFileSystem, scheme: str) -> None:
+    if scheme == "gs":
+        for name in _GCSFS_RETRIED:
+            once = getattr(getattr(type(filesystem), name, None), "__wrapped__", None)
+            if once is not None:
+                setattr(filesystem, name, MethodType(once, filesystem))
+    elif scheme == "s3":
+        filesystem.retries = 1
+    else:
+        # azure-storage-blob takes it with the client alone, which adlfs makes without options.
+        filesystem.service_client._config.retry_policy.total_retries = 0  # noqa: SLF001
+
+
+def _client_errors(scheme: str) -> tuple[type[Exception], ...]:
+    """What the client of a store raises beside OSError; they share no base class."""
+    if scheme == "gs":
+        from aiohttp import ClientError
+        from gcsfs.retry import HttpError
+        from google.auth.exceptions import GoogleAuthError
+        from requests import RequestException
+
+        return ClientError, HttpError, GoogleAuthError, RequestException
+    if scheme == "s3":
+        from aiohttp import ClientError
+        from botocore import exceptions
+
+        return exceptions.BotoCoreError, exceptions.ClientError, ClientError
+    from azure.core.exceptions import AzureError
+
+    return (AzureError,)
+
+
+def _passing_errors(scheme: str) -> tuple[type[Exception], ...]:
+    """Errors without a status that may pass: connections that break, answers that end early."""
+    if scheme == "az":
+        from azure.core.exceptions import (
+            IncompleteReadError,
+            ServiceRequestError,
+            ServiceResponseError,
+        )
+
+        return IncompleteReadError, ServiceRequestError, ServiceResponseError
+    from aiohttp import ClientConnectionError, ClientPayloadError
+
+    if scheme == "s3":
+        from botocore import exceptions
+
+        return (
+            ClientPayloadError,
+            exceptions.HTTPClientError,
+            exceptions.IncompleteReadError,
+            exceptions.ResponseStreamingError,
+        )
+    from google.auth.exceptions import TransportError
+    from requests.exceptions import ProxyError  # what gcsfs makes of a 502
+
+    return ClientConnectionError, ClientPayloadError, TransportError, ProxyError

@@ -1,0 +1,209 @@
+"""Reads the files of the loaded months again, and the warehouse again, and compares the two.
+
+Nothing is taken over from the load: the ledger says which run a month holds, and no more. What it
+recorded of rows and totals is compared with the table as well. Everything is only read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cloudbill.comparison import MonthReport, Verdict, judge_month
+from cloudbill.discovery import Discovery, discover
+from cloudbill.errors import CloudbillError, PartMissingError, VerificationError
+from cloudbill.file_totals import sum_parts
+from cloudbill.ledger import Ledger
+from cloudbill.models import BillingPeriod, DiscoveredRun, LoadRecord
+from cloudbill.store import Store, open_store
+from cloudbill.warehouses import Warehouse, open_warehouse
+
+if TYPE_CHECKING:
+    from cloudbill.daily_totals import DailyTotals
+    from cloudbill.settings import SourceSettings
+
+__all__ = ["MonthFailure", "Verified", "verify_source"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthFailure:
+    """A month whose files or table could not be read, and why; the other months do not suffer."""
+
+    source: str
+    period: BillingPeriod
+    run_id: str
+    error: CloudbillError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What became of a source; `error` is what ended it, if anything did."""
+
+    settings: SourceSettings
+    months: tuple[MonthReport, ...] = ()
+    failures: tuple[MonthFailure, ...] = ()
+    error: CloudbillError | None = None
+
+    def exit_code(self, *, strict: bool) -> int:
+        """The highest of its errors' exit codes, or 7 where a month differs, or 0.
+
+        With `strict`, a month that cannot be checked counts as different, and so does a source
+        that has nothing to check.
+        """
+        errors = [failure.error for failure in self.failures]
+        errors += [self.error] if self.error else []
+        codes = [error.exit_code for error in errors]
+        verdicts = {month.verdict for month in self.months}
+        is_unsure = Verdict.NOT_CHECKABLE in verdicts or not (self.months or errors)
+        if Verdict.DIFFERENT in verdicts or (strict and is_unsure):
+            codes.append(VerificationError.exit_code)
+        return max(codes, default=0)
+
+
+def verify_source(
+    settings: SourceSettings,
+    periods: frozenset[BillingPeriod],
+    listen: Callable[[MonthReport], None],
+) -> Verified:
+    """Verifies every month that is loaded or in the table, or those that are asked for.
+
+    A month that cannot be read does not stop the others, and what ends a source is in the result.
+    """
+    months: list[MonthReport] = []
+    failures: list[MonthFailure] = []
+    error: CloudbillError | None = None
+    try:
+        with closing(open_warehouse(settings, read_only=True)) as warehouse:
+            for found in _verify_months(settings, warehouse, periods):
+                if isinstance(found, MonthFailure):
+                    failures.append(found)
+                else:
+                    months.append(found)
+                    listen(found)
+    except CloudbillError as caught:
+        error = caught
+    return Verified(settings=settings, months=tuple(months), failures=tuple(failures), error=error)
+
+
+def _verify_months(
+    settings: SourceSettings, warehouse: Warehouse, periods: frozenset[BillingPeriod]
+) -> Iterator[MonthReport | MonthFailure]:
+    """The months, newest first."""
+    ledger = Ledger(settings, warehouse)
+    loaded = ledger.loaded()
+    # A month that no load accounts for adds to the bill as well.
+    held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
+    month = _Verifier(settings, warehouse, ledger)
+    for period in sorted(periods or {*loaded, *held}, reverse=True):
+        record = loaded.get(period)
+        yield month.unrecorded(period) if record is None else month.verify(record)
+
+
+class _Verifier:
+    """Verifies one month after the other; the store is listed once, when it is first needed."""
+
+    def __init__(self, settings: SourceSettings, warehouse: Warehouse, ledger: Ledger) -> None:
+        self._settings = settings
+        self._warehouse = warehouse
+        self._ledger = ledger
+        self._found: tuple[Store, Discovery] | None = None
+        self._headers: Mapping[str, str] | None = None
+
+    def unrecorded(self, period: BillingPeriod) -> MonthReport:
+        """The report of a month that was asked for, and that the ledger does not know."""
+        held = self._warehouse.daily_totals(self._settings.table_name, period)
+        return MonthReport(
+            source=self._settings.source,
+            period=period,
+            run_id=None,
+            verdict=Verdict.NOT_CHECKABLE,
+            warehouse_rows=held.rows,
+            reason=f"no load of it is recorded; the table holds {held.rows} rows of it",
+        )
+
+    def verify(self, record: LoadRecord) -> MonthReport | MonthFailure:
+        """The report of a month that the ledger knows."""
+        store, discovery = self._discover()
+        try:
+            report = self._compare(record, store, discovery)
+            if report.verdict is Verdict.DIFFERENT and self._was_replaced(record):
+                return MonthReport(
+                    source=self._settings.source,
+                    period=record.period,
+                    run_id=record.run_id,
+                    verdict=Verdict.NOT_CHECKABLE,
+                    reason="the month was loaded anew while it was read; verify it again",
+                )
+        except CloudbillError as error:
+            return MonthFailure(
+                source=self._settings.source,
+                period=record.period,
+                run_id=record.run_id,
+                error=error,
+            )
+        return report
+
+    def _compare(self, record: LoadRecord, store: Store, discovery: Discovery) -> MonthReport:
+        held = self._warehouse.daily_totals(self._settings.table_name, record.period)
+        run = _find_run(discovery, record)
+        unread = _why_not_readable(run, record, discovery)
+        files: DailyTotals | None = None
+        if run is not None and not unread:
+            try:
+                files = self._sum_files(store, run)
+            except PartMissingError as error:
+                unread = str(error)
+        if files is not None and run is not None and not run.manifest.parts and held.rows == 0:
+            files, unread = None, "the run has no parts, and the table holds no rows of the month"
+        return judge_month(
+            self._settings.source, record, files=files, warehouse=held, unread=unread
+        )
+
+    def _sum_files(self, store: Store, run: DiscoveredRun) -> DailyTotals:
+        if self._headers is None:
+            self._headers = self._warehouse.headers(self._settings.table_name)
+        return sum_parts(store, run.manifest, self._settings, self._headers)
+
+    def _discover(self) -> tuple[Store, Discovery]:
+        if self._found is None:
+            settings = self._settings
+            store = open_store(
+                settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
+            )
+            discovery = discover(
+                store, settings.provider, prefix=settings.prefix, export_name=settings.export_name
+            )
+            self._found = store, discovery
+        return self._found
+
+    def _was_replaced(self, record: LoadRecord) -> bool:
+        """Whether another process recorded a load of the month since this one began."""
+        return self._ledger.loaded().get(record.period) != record
+
+
+def _find_run(discovery: Discovery, record: LoadRecord) -> DiscoveredRun | None:
+    """The loaded run, from the best of its manifests where a copy tool left it in two places."""
+    found = [
+        run
+        for run in discovery.runs
+        if run.manifest.run_id == record.run_id and run.manifest.period == record.period
+    ]
+    return min(found, key=lambda run: (len(run.missing), run.manifest.path), default=None)
+
+
+def _why_not_readable(run: DiscoveredRun | None, record: LoadRecord, discovery: Discovery) -> str:
+    """Why the files of a month cannot be read, or nothing if they can."""
+    if run is None:
+        why = f"the store has no manifest of run {record.run_id} any more"
+        if discovery.failures:
+            why += f", or it is one of the {len(discovery.failures)} that cannot be read"
+        return why
+    if run.missing:
+        first = run.missing[0].path
+        return (
+            f"{len(run.missing)} of its {len(run.manifest.parts)} parts are gone or cut short, "
+            f"such as {first}"
+        )
+    return ""

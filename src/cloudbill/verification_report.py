@@ -1,0 +1,137 @@
+"""Turns what verifying found into lines and into one JSON document; prints nothing itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from cloudbill.comparison import Difference, MonthReport, RecordDifference, Verdict
+from cloudbill.verification import Verified
+
+if TYPE_CHECKING:
+    from cloudbill.errors import CloudbillError
+
+__all__ = ["closing_lines", "month_lines", "verification_document"]
+
+_LISTED: Final = 20
+"""How many differences of a month are printed; JSON has all of them."""
+_RESULTS: Final = {
+    Verdict.EQUAL: "equal",
+    Verdict.DIFFERENT: "different",
+    Verdict.NOT_CHECKABLE: "not checkable",
+}
+
+
+def month_lines(month: MonthReport) -> Iterator[str]:
+    """One line for a month, and then what differs."""
+    title = f"{month.source} {month.period}"
+    if month.run_id is not None:
+        title += f" (run_id: {month.run_id})"
+    detail = month.reason or f"{month.files_rows} rows, and every cost by currency and day"
+    yield f"{title} {_RESULTS[month.verdict]} - {detail}"
+    details = [*map(_record_line, month.record_differences), *map(_line, month.differences)]
+    yield from details[:_LISTED]
+    if len(details) > _LISTED:
+        yield f"  and {len(details) - _LISTED} more"
+
+
+def closing_lines(verified: Verified) -> Iterator[str]:
+    """What could not be read of a source, what ended it, or that it has nothing to verify."""
+    source = verified.settings.source
+    for failure in verified.failures:
+        yield f"Failed {source} {failure.period} (run_id: {failure.run_id}) - {failure.error}"
+    if verified.error is not None:
+        yield f"Failed {source} - {verified.error}"
+    elif not verified.months and not verified.failures:
+        yield f"{source} has nothing to verify: no load is recorded, and its table holds no rows"
+
+
+def verification_document(sources: Sequence[Verified], error: CloudbillError | None = None) -> str:
+    """The JSON document; amounts are exact decimal text, `failures` is there if there are any."""
+    failures: list[object] = [] if error is None else [_failure(None, None, None, error)]
+    for verified in sources:
+        source = verified.settings.source
+        failures += [
+            _failure(source, str(failure.period), failure.run_id, failure.error)
+            for failure in verified.failures
+        ]
+        if verified.error is not None:
+            failures.append(_failure(source, None, None, verified.error))
+    months = [_month(month) for verified in sources for month in verified.months]
+    document: dict[str, object] = {"months": months}
+    return json.dumps(document | ({"failures": failures} if failures else {}), indent=2)
+
+
+def _month(month: MonthReport) -> dict[str, object]:
+    return {
+        "source": month.source,
+        "period": str(month.period),
+        "run_id": month.run_id,
+        "result": str(month.verdict),
+        "rows": {
+            "files": month.files_rows,
+            "warehouse": month.warehouse_rows,
+            "ledger": month.ledger_rows,
+        },
+        "differences": [
+            {
+                "currency": one.currency,
+                "day": one.day,
+                "column": one.column,
+                "files": _text(one.files),
+                "warehouse": _text(one.warehouse),
+                "difference": _text(one.difference),
+            }
+            for one in month.differences
+        ],
+        "ledger_differences": [
+            {
+                "currency": one.currency,
+                "column": one.column,
+                "ledger": _text(one.ledger),
+                "warehouse": _text(one.warehouse),
+                "difference": _text(one.difference),
+            }
+            for one in month.record_differences
+        ],
+        "reason": month.reason,
+    }
+
+
+def _failure(
+    source: str | None, period: str | None, run_id: str | None, error: CloudbillError
+) -> dict[str, str | None]:
+    return {
+        "source": source,
+        "period": period,
+        "run_id": run_id,
+        "error": type(error).__name__,
+        "message": str(error),
+    }
+
+
+def _line(one: Difference) -> str:
+    return (
+        f"  {_shown(one.currency)} {_shown(one.day or 'no day')} {_shown(one.column)}: "
+        f"{_text(one.files)} in the files, {_text(one.warehouse)} in the table, "
+        f"difference {_text(one.difference)}"
+    )
+
+
+def _record_line(one: RecordDifference) -> str:
+    where = "" if one.currency is None else f"{_shown(one.currency)} "
+    return (
+        f"  {where}{_shown(one.column)} of the month: {_text(one.ledger)} recorded, "
+        f"{_text(one.warehouse)} in the table, difference {_text(one.difference)}"
+    )
+
+
+def _shown(text: str) -> str:
+    """A text of the data as it may stand on a terminal, which obeys control characters."""
+    return text if text.isprintable() and text else repr(text) if text else "no currency"
+
+
+def _text(amount: Decimal) -> str:
+    return f"{amount:f}"
