@@ -59,6 +59,7 @@ def _held(settings: SourceSettings, period: BillingPeriod) -> list[Manifest]:
     with closing(open_warehouse(settings, read_only=True)) as warehouse:
         remembered = Ledger(settings, warehouse).read()
         selection = Selection(periods=frozenset({period}))
-        plan = prepare(settings, remembered, selection, lambda _: None, versions={}).plan
-    held = [skip.manifest for skip in plan.skips if skip.reason is SkipReason.HELD]
-    return held + [load.manifest for load in plan.loads if load.min_rows]
+        held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
+        plan = prepare(settings, remembered, selection, lambda _: None, versions={}, held=held).plan
+    waiting = [skip.manifest for skip in plan.skips if skip.reason is SkipReason.HELD]
+    return waiting + [load.manifest for load in plan.loads if load.min_rows]

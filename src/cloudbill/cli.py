@@ -42,18 +42,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     app(args=None if arguments is None else list(arguments))
 
 
+def _show_version(is_asked: bool) -> None:  # noqa: FBT001
+    if is_asked:
+        from importlib.metadata import version
+
+        print(f"cloudbill {version('cloudbill')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     *,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", is_eager=True, callback=_show_version
+        ),
     ] = False,
 ) -> None:
-    if version:
-        from importlib.metadata import version as installed
-
-        print(f"cloudbill {installed('cloudbill')}")
-        raise typer.Exit
+    """What stands before every command."""
 
 
 @app.command()
@@ -99,7 +106,7 @@ def load(
                 _print(planned_line(planned), to_stderr=as_json)
     except CloudbillError as error:
         failed = error
-    _finish(outcomes, failed, as_json=as_json)
+    _finish(outcomes, failed, as_json=as_json, dry_run=dry_run)
 
 
 @app.command()
@@ -226,7 +233,11 @@ def sample(
 
 
 def _finish(
-    outcomes: Sequence[Outcome], failed: CloudbillError | None, *, as_json: bool
+    outcomes: Sequence[Outcome],
+    failed: CloudbillError | None,
+    *,
+    as_json: bool,
+    dry_run: bool = False,
 ) -> NoReturn:
     """Prints what ended sources or the command, and the document, and ends with the exit code."""
     from cloudbill.errors import HeldError
@@ -238,7 +249,7 @@ def _finish(
     if failed is not None:
         _print(error_line(None, failed), to_stderr=True)
     if as_json:
-        _print(document(outcomes, failed))
+        _print(document(outcomes, failed, dry_run=dry_run))
     codes = {outcome.exit_code for outcome in outcomes} | {failed.exit_code if failed else 0}
     # A failure is more than a run that waits for somebody.
     failures = codes - {HeldError.exit_code}
@@ -266,9 +277,13 @@ def _sources(name: str) -> tuple[SourceSettings, ...]:
 def _listener(*, to_stderr: bool, quiet: bool) -> Callable[[Event], None]:
     from cloudbill.models import LoadFailure, ManifestFailure
     from cloudbill.output import lines
+    from cloudbill.pipeline import Discovered, Drifted
 
     def listen(event: Event) -> None:
-        is_failure = isinstance(event, LoadFailure | ManifestFailure)
+        is_failure = isinstance(event, LoadFailure | ManifestFailure | Drifted)
+        if isinstance(event, Discovered):
+            # Nothing at all is most likely a mistake in the configuration.
+            is_failure = not event.manifests
         if quiet and not is_failure:
             return
         # Several months load at once; the lines of one event stay together.

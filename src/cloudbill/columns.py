@@ -11,7 +11,7 @@ from typing import Final
 from cloudbill.errors import SchemaError
 from cloudbill.models import Column, ColumnType
 
-__all__ = ["added_columns", "assign_columns", "merge_parts"]
+__all__ = ["added_columns", "assign_columns", "merge_parts", "require_exact_costs"]
 
 # What BigQuery allows in the name of a column, the strictest of the warehouses ("Specify a schema":
 # flexible column names): 300 characters, and no prefix of its own.
@@ -58,6 +58,21 @@ def merge_parts(parts: Sequence[tuple[str, Sequence[Column]]]) -> tuple[Column, 
                     f"{address}; the run contradicts itself"
                 )
     return tuple(column for column, _ in merged.values())
+
+
+def require_exact_costs(columns: Iterable[Column], costs: Iterable[str]) -> None:
+    """Refuses amounts that are floating point numbers already in the file.
+
+    Raises:
+        SchemaError: If one of the cost columns is.
+    """
+    wanted = {cost.lower() for cost in costs}
+    for column in columns:
+        if column.target.lower() in wanted and column.type is ColumnType.FLOAT:
+            raise SchemaError(
+                f"'{column.name}' holds floating point numbers, which are not the amounts on the "
+                "bill to the last digit; export it as a decimal"
+            )
 
 
 def added_columns(

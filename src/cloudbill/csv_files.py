@@ -54,9 +54,10 @@ def plain_files(parts: Sequence[CsvPart]) -> Iterator[tuple[CsvFile, ...]]:
     gzipped one with a single core, and would unpack it again for each time that it is read.
 
     Raises:
-        StoreError: If a part cannot be read, is damaged, was cut off, or holds a NUL byte.
+        StoreError: If a part cannot be read.
+        LoadError: If a part is damaged, was cut off or holds a NUL byte, or there is no room to
+            unpack it.
         SchemaError: If the header of a part is not that of its columns.
-        LoadError: If there is no room to unpack.
     """
     with tempfile.TemporaryDirectory(prefix="cloudbill-") as folder:
 
@@ -79,20 +80,18 @@ def _open(part: CsvPart, target: Path) -> CsvFile:
         with path.open("rb") as file:
             head = file.read(MAX_HEADER_BYTES + 1)
     except EOFError as error:
-        raise StoreError(
-            f"{part.address} is a gzip file that was cut off. The old month stands; deliver it "
-            "again"
+        raise LoadError(
+            f"{part.address} is a gzip file that was cut off; deliver it again"
         ) from error
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise StoreError(
-            f"{part.address} is a damaged gzip file: {error}. The old month stands; deliver it "
-            "again"
+        raise LoadError(
+            f"{part.address} is a damaged gzip file: {error}; deliver it again"
         ) from error
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise LoadError(
-                f"There is no room to unpack {part.address} in {target.parent}. The old month "
-                "stands; free some, or name another folder in TMPDIR"
+                f"There is no room to unpack {part.address} in {target.parent}; free some, or "
+                "name another folder in TMPDIR"
             ) from error
         raise StoreError(f"{part.address} cannot be read: {error}") from error
     _check_header(head, part)
@@ -118,17 +117,16 @@ def _reader(file: Path) -> BinaryIO:
 def _refuse_nul(part: CsvPart) -> NoReturn:
     with _reader(part.file) as file:
         line = next((number for number, text in enumerate(file, start=1) if b"\0" in text), 1)
-    raise StoreError(
-        f"{part.address} holds a NUL byte in line {line}, which no text may. The old month "
-        "stands; export it again"
+    raise LoadError(
+        f"{part.address} holds a NUL byte in line {line}, which no text may; export it again"
     )
 
 
 def _check_header(head: bytes, part: CsvPart) -> None:
     is_whole = len(head) <= MAX_HEADER_BYTES
-    header = parse_header(head[:MAX_HEADER_BYTES], part.address, is_whole=is_whole)
-    if header is None or header.names != tuple(column.name for column in part.columns):
+    names = parse_header(head[:MAX_HEADER_BYTES], part.address, is_whole=is_whole)
+    if names != tuple(column.name for column in part.columns):
         raise SchemaError(
             f"The header of {part.address} is not the one that was read before; it is being "
-            "replaced. The old month stands; run again when the delivery is whole"
+            "replaced; run again when the delivery is whole"
         )

@@ -7,16 +7,15 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.errors import SchemaError, StoreError
+from cloudbill.errors import LoadError, SchemaError
 
 if TYPE_CHECKING:
     from cloudbill.models import Part
     from cloudbill.store import Store
 
-__all__ = ["MAX_HEADER_BYTES", "Header", "is_gzip", "parse_header", "read_headers"]
+__all__ = ["MAX_HEADER_BYTES", "is_gzip", "parse_header", "read_headers"]
 
 # A header of 1,000 columns has about 30,000 bytes, and gzip makes 5,000 of them.
 _FIRST_READ_BYTES: Final = 64 * 1024
@@ -29,19 +28,12 @@ _BOM: Final = b"\xef\xbb\xbf"
 _READERS: Final = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
-    """The header of a CSV file: its names, and the bytes that it takes, BOM and line end too."""
-
-    names: tuple[str, ...]
-    size: int
-
-
 def read_headers(store: Store, parts: Sequence[Part]) -> tuple[tuple[str, ...], ...]:
     """The header of each part, in their order; plain or gzipped, read many at a time.
 
     Raises:
-        StoreError: If a part cannot be read, or does not begin with a header in UTF-8.
+        StoreError: If a part cannot be read.
+        LoadError: If a part does not begin with a header in UTF-8.
         SchemaError: If a header names a column twice, or leaves a name empty.
     """
 
@@ -57,13 +49,13 @@ def is_gzip(head: bytes) -> bool:
     return head.startswith(_GZIP_MAGIC)
 
 
-def parse_header(head: bytes, address: str, *, is_whole: bool) -> Header | None:
+def parse_header(head: bytes, address: str, *, is_whole: bool) -> tuple[str, ...] | None:
     """The header in the first bytes of an unpacked file, or None where they do not hold all of it.
 
     `is_whole` says that nothing comes after `head`.
 
     Raises:
-        StoreError: If there is no header, or none in UTF-8.
+        LoadError: If there is no header, or none in UTF-8.
         SchemaError: If it names a column twice, or leaves a name empty.
     """
     end = _end_of_record(head)
@@ -73,7 +65,7 @@ def parse_header(head: bytes, address: str, *, is_whole: bool) -> Header | None:
         end = len(head)
     names = _names(head[:end].removeprefix(_BOM), address)
     _check_names(names, address)
-    return Header(names=names, size=end)
+    return names
 
 
 def _read_header(store: Store, path: str) -> tuple[str, ...]:
@@ -83,12 +75,12 @@ def _read_header(store: Store, path: str) -> tuple[str, ...]:
         is_whole = len(head) < length
         if is_gzip(head):
             head, is_whole = _unpack(head, address, is_whole=is_whole)
-        header = parse_header(head, address, is_whole=is_whole)
-        if header is not None:
-            return header.names
-    raise StoreError(
-        f"{address} has no header in its first {MAX_HEADER_BYTES} bytes; it is no CSV file, or a "
-        "quote in its header is never closed"
+        names = parse_header(head, address, is_whole=is_whole)
+        if names is not None:
+            return names
+    raise LoadError(
+        f"{address} has no whole header in its first {MAX_HEADER_BYTES} bytes: it was cut off, a "
+        "quote is never closed, or it is no CSV file; deliver it again"
     )
 
 
@@ -98,9 +90,7 @@ def _unpack(head: bytes, address: str, *, is_whole: bool) -> tuple[bytes, bool]:
     try:
         unpacked = unpacker.decompress(head, MAX_HEADER_BYTES + 1)
     except zlib.error as error:
-        raise StoreError(f"{address} is a damaged gzip file: {error}; deliver it again") from error
-    if is_whole and not unpacker.eof and len(unpacked) <= MAX_HEADER_BYTES:
-        raise StoreError(f"{address} is a gzip file that was cut off; deliver it again")
+        raise LoadError(f"{address} is a damaged gzip file: {error}; deliver it again") from error
     # A gzip file may have several members; only the last ends the text.
     is_whole = is_whole and unpacker.eof and not unpacker.unused_data
     return unpacked[:MAX_HEADER_BYTES], is_whole and len(unpacked) <= MAX_HEADER_BYTES
@@ -120,29 +110,27 @@ def _names(record: bytes, address: str) -> tuple[str, ...]:
     try:
         text = record.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise StoreError(
+        raise LoadError(
             f"The header of {address} is not in UTF-8, from its byte {error.start} on; export it "
-            "again in UTF-8"
+            "again"
         ) from error
     if not text.strip():
-        raise StoreError(
-            f"{address} is empty, without even a header; it is being written or was cut off"
+        raise LoadError(
+            f"{address} is empty, without even a header: it is being written, or was cut off; run "
+            "again when the delivery is whole"
         )
     try:
         return tuple(next(csv.reader([text.rstrip("\r\n")], strict=True)))
     except csv.Error as error:
-        raise StoreError(f"The header of {address} is no CSV: {error}") from error
+        raise LoadError(f"The header of {address} is no CSV: {error}; export it again") from error
 
 
 def _check_names(names: tuple[str, ...], address: str) -> None:
     name, times = Counter(names).most_common(1)[0]
     if times > 1:
         raise SchemaError(
-            f"{address} has {times} columns named '{name}', so a cell may belong to either. "
-            "The old month stands; export it again"
+            f"{address} has {times} columns named '{name}', and none says which is meant; export "
+            "it again"
         )
     if "" in names:
-        raise SchemaError(
-            f"Column {names.index('') + 1} of {address} has no name. The old month stands; "
-            "export it again"
-        )
+        raise SchemaError(f"Column {names.index('') + 1} of {address} has no name; export it again")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cloudbill.documents import MAX_DOCUMENT_BYTES
@@ -49,7 +49,8 @@ def discover(store: Store, provider: Provider, *, prefix: str, export_name: str)
             )
         except CloudbillError as error:
             return ManifestFailure(path=stored.path, error=error)
-        return DiscoveredRun(manifest=manifest, missing=tuple(_missing(manifest, listing)))
+        manifest = _with_stored_parts(manifest, listing)
+        return DiscoveredRun(manifest=manifest, missing=tuple(_missing(manifest)))
 
     with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="manifest") as readers:
         found = list(readers.map(read, manifests))
@@ -83,11 +84,15 @@ def _read_content(store: Store, stored: StoredObject) -> bytes:
     return store.read(stored.path)
 
 
-def _missing(manifest: Manifest, listing: Listing) -> Iterator[Part]:
+def _with_stored_parts(manifest: Manifest, listing: Listing) -> Manifest:
+    parts = (replace(part, stored=listing.get(part.path)) for part in manifest.parts)
+    return replace(manifest, parts=tuple(parts))
+
+
+def _missing(manifest: Manifest) -> Iterator[Part]:
     """The parts that are absent, or shorter than stated, as while a copy tool is at work."""
     for part in manifest.parts:
-        stored = listing.get(part.path)
-        if stored is None or (part.size is not None and stored.size < part.size):
+        if part.stored is None or (part.size is not None and part.stored.size < part.size):
             yield part
 
 

@@ -14,14 +14,20 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
+from cloudbill.columns import assign_columns
+from cloudbill.csv_files import CsvPart
+from cloudbill.csv_parts import read_headers
 from cloudbill.daily_totals import DailyTotals, merge_totals
-from cloudbill.errors import CloudbillError, PartMissingError, StoreError
+from cloudbill.errors import CloudbillError, LoadError, PartMissingError, StoreError
+from cloudbill.models import Column
 from cloudbill.parts import local_parts
+from cloudbill.warehouses._duckdb_csv import read_csv_parts
 from cloudbill.warehouses._duckdb_daily import sum_by_day
-from cloudbill.warehouses._duckdb_parts import PartsRelation, read_parquet_parts
+from cloudbill.warehouses._duckdb_parts import read_parquet_parts
 
 if TYPE_CHECKING:
     from cloudbill.models import Manifest, Part
+    from cloudbill.providers import Provider
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store
 
@@ -40,11 +46,31 @@ def sum_parts(
 
     Raises:
         PartMissingError: If a part is gone.
-        StoreError: If a part cannot be read.
+        StoreError: If a part cannot be read, or holds what no table could.
         CloudbillError: If the memory that is allowed is not enough.
     """
+    columns: Mapping[str, tuple[Column, ...]] = {}
+    if manifest.file_format == "csv":
+        columns = _columns_of_csv(store, manifest, settings.provider, headers)
     with closing(_connect(settings)) as connection:
-        return merge_totals(_each_part(connection, store, manifest, settings, headers))
+        return merge_totals(_each_part(connection, store, manifest, settings, columns))
+
+
+def _columns_of_csv(
+    store: Store, manifest: Manifest, provider: Provider, headers: Mapping[str, str]
+) -> dict[str, tuple[Column, ...]]:
+    """The columns of each part by its path, named as they are in the table."""
+    names = read_headers(store, manifest.parts)
+    named = assign_columns(
+        dict.fromkeys(header for part in names for header in part), headers, provider.column_name
+    )
+    return {
+        part.path: tuple(
+            Column(name=name, target=named[name], type=provider.column_type(name, manifest))
+            for name in header
+        )
+        for part, header in zip(manifest.parts, names, strict=True)
+    }
 
 
 def _each_part(
@@ -52,27 +78,49 @@ def _each_part(
     store: Store,
     manifest: Manifest,
     settings: SourceSettings,
-    headers: Mapping[str, str],
+    columns: Mapping[str, tuple[Column, ...]],
 ) -> Iterator[DailyTotals]:
     for start in range(0, len(manifest.parts), _AT_ONCE):
         batch = replace(manifest, parts=manifest.parts[start : start + _AT_ONCE])
         with local_parts(store, batch) as files:
             for part, file in zip(batch.parts, files, strict=True):
                 with _mapped(store, part, file, settings):
-                    source = read_parquet_parts(connection, [file])
-                    yield _sum(connection, source, settings)
+                    if manifest.file_format == "parquet":
+                        yield _sum_parquet(connection, file, settings.provider)
+                    else:
+                        described = CsvPart(
+                            file=file, address=store.uri(part.path), columns=columns[part.path]
+                        )
+                        yield _sum_csv(connection, described, settings.provider)
 
 
-def _sum(
-    connection: duckdb.DuckDBPyConnection, source: PartsRelation, settings: SourceSettings
+def _sum_parquet(
+    connection: duckdb.DuckDBPyConnection, file: Path, provider: Provider
 ) -> DailyTotals:
+    source = read_parquet_parts(connection, [file])
+    # Amounts are added in the type of the file, which may have more digits than that of the table.
     return sum_by_day(
         connection,
         source.relation,
         source.parameters,
         columns=[(column.name, column.target, column.type) for column in source.columns],
-        provider=settings.provider,
+        provider=provider,
     )
+
+
+def _sum_csv(
+    connection: duckdb.DuckDBPyConnection, part: CsvPart, provider: Provider
+) -> DailyTotals:
+    # Whether an empty text is NULL makes no difference to a currency, nor to a sum.
+    with read_csv_parts([part], empty_text_is_null=True) as source:
+        return sum_by_day(
+            connection,
+            source.relation,
+            source.parameters,
+            columns=[(column.name, column.target, column.type) for column in source.columns],
+            provider=provider,
+            value=source.value,
+        )
 
 
 def _connect(settings: SourceSettings) -> duckdb.DuckDBPyConnection:
@@ -97,7 +145,7 @@ def _mapped(store: Store, part: Part, file: Path, settings: SourceSettings) -> I
             f"{address} cannot be read with the memory that is allowed, {settings.memory_limit}: "
             f"{error}. Raise 'memory_limit'"
         ) from error
-    except duckdb.Error as error:
+    except (duckdb.Error, LoadError) as error:
         raise StoreError(
             f"{address} cannot be read: {error}. It is damaged, or was changed after it was loaded"
         ) from error

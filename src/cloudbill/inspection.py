@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from cloudbill.discovery import discover
 from cloudbill.errors import CloudbillError
-from cloudbill.ledger import Ledger, tracking_table
-from cloudbill.ledger_state import record_of_row
+from cloudbill.ledger import Ledger
 from cloudbill.models import BillingPeriod, LoadRecord, Manifest
 from cloudbill.store import open_store
 from cloudbill.warehouses import Warehouse, open_warehouse
@@ -93,8 +92,8 @@ def _store_check(settings: SourceSettings, runs: int, failures: Sequence[str]) -
 
 
 def _ledger_checks(settings: SourceSettings, warehouse: Warehouse) -> list[Check]:
-    loaded = Ledger(settings, warehouse).loaded()
-    tracked = _tracked(settings, warehouse)
+    ledger = Ledger(settings, warehouse)
+    loaded, tracked = ledger.loaded(), ledger.tracked()
     held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
     subject = f"{settings.source}: {settings.table_name}"
     checks = [
@@ -130,16 +129,6 @@ def _differences(
         yield found, f"load it again: `cloudbill load --force --month {loaded.period}`"
 
 
-def _tracked(settings: SourceSettings, warehouse: Warehouse) -> dict[BillingPeriod, LoadRecord]:
-    """The newest load of each month that the tracking table has."""
-    newest: dict[BillingPeriod, LoadRecord] = {}
-    for row in warehouse.tracking_rows(tracking_table(settings)):
-        record = record_of_row(row)
-        if record is not None:
-            newest[record.period] = record
-    return newest
-
-
 def rebuild_ledger(settings: SourceSettings) -> Rebuilt:
     """Writes the ledger anew from the tracking table, as far as the table agrees with it.
 
@@ -151,13 +140,14 @@ def rebuild_ledger(settings: SourceSettings) -> Rebuilt:
     """
     with closing(open_warehouse(settings)) as warehouse:
         held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
-        tracked = _tracked(settings, warehouse)
+        ledger = Ledger(settings, warehouse)
+        tracked = ledger.tracked()
         records = tuple(
             record
             for period, record in sorted(tracked.items())
             if record.rows == held.get(period, 0)
         )
-        Ledger(settings, warehouse).restore(records)
+        ledger.restore(records)
     known = {record.period for record in records}
     return Rebuilt(
         settings=settings,

@@ -12,6 +12,7 @@ from cloudbill.ledger_state import (
     accept_in,
     clear_loaded,
     read_remembered,
+    record_of_row,
     tracking_row,
     write_record,
 )
@@ -64,11 +65,23 @@ class Ledger:
         """
         encoded = self._warehouse.read_state(self._settings.pipeline_name)
         if encoded is None:
-            return Remembered()
+            return Remembered(loaded=self.tracked())
         from dlt.common.versioned_state import decompress_state
 
         state: dict[str, Any] = dict(decompress_state(encoded))
         return read_remembered(self._resource_state(state))
+
+    def tracked(self) -> dict[BillingPeriod, LoadRecord]:
+        """The newest load of each month that the tracking table has.
+
+        It is what is left to go by where the state is lost, or was kept under another name.
+        """
+        newest: dict[BillingPeriod, LoadRecord] = {}
+        for row in self._warehouse.tracking_rows(tracking_table(self._settings)):
+            record = record_of_row(row)
+            if record is not None:
+                newest[record.period] = record
+        return newest
 
     def loaded(self) -> Mapping[BillingPeriod, LoadRecord]:
         """What each month holds; raises as `read` does."""
@@ -151,6 +164,8 @@ class Ledger:
                 destination=self._warehouse.destination(),
                 dataset_name=self._settings.dataset,
             )
+            # Whatever the user set for pipelines of their own: this one knows nothing else.
+            pipeline.config.restore_from_destination = True
             try:
                 pipeline.run(tracking_source(self._settings, tracked))
             except PipelineStepFailed as error:

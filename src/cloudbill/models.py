@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from cloudbill.errors import CloudbillError
 
@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 FileFormat = Literal["parquet", "csv"]
+
+_NO_MONTH: Final = "'{}' is not a month; write it as YYYY-MM, for example 2025-10"
 
 Totals = Mapping[str, Mapping[str, Decimal]]
 """Exact sums by currency, then by cost column; currencies are never added up."""
@@ -63,8 +65,11 @@ class BillingPeriod:
         """
         match = re.fullmatch(r"(\d{4})-(\d{2})", text, re.ASCII)
         if match is None:
-            raise ValueError(f"'{text}' is not a month; write it as YYYY-MM, for example 2025-10")
-        return cls(year=int(match[1]), month=int(match[2]))
+            raise ValueError(_NO_MONTH.format(text))
+        try:
+            return cls(year=int(match[1]), month=int(match[2]))
+        except ValueError as error:
+            raise ValueError(_NO_MONTH.format(text)) from error
 
     @classmethod
     def of(cls, day: date) -> Self:
@@ -135,6 +140,8 @@ class Part:
     path: str
     size: int | None = None
     rows: int | None = None
+    stored: StoredObject | None = None
+    """What the listing showed of it, or None where it is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from cloudbill.models import (
     Skip,
     Totals,
 )
-from cloudbill.pipeline import Discovered, Event, LoadFinished, LoadStarted, Outcome
+from cloudbill.pipeline import Discovered, Drifted, Event, LoadFinished, LoadStarted, Outcome
 
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
@@ -32,12 +32,28 @@ _FORMATS = {"parquet": "Parquet", "csv": "CSV"}
 
 
 def lines(event: Event) -> Iterator[str]:
-    """The plain lines of an event, for people and for logs."""
+    """The plain lines of an event, for people and for logs; names cannot forge one."""
+    # Only what went wrong is told in more than one line, such as the statements that mend it.
+    kept = "\n" if isinstance(event, LoadFailure | ManifestFailure) else ""
+    for line in _lines(event):
+        yield "".join(
+            character if character.isprintable() or character in kept else repr(character)[1:-1]
+            for character in line
+        )
+
+
+def _lines(event: Event) -> Iterator[str]:
     match event:
         case Discovered():
             yield f"Discovered {event.manifests} {event.settings.provider.TITLE} manifests"
             if not event.manifests:
                 yield f"  Nothing lies in {event.address}; check 'prefix' and 'export_name'"
+        case Drifted():
+            record = event.record
+            yield (
+                f"Found {event.held} rows of {record.period} in the table, where {record.rows} "
+                "were loaded - loading the month again"
+            )
         case Skip():
             yield f"Skipping {_run(event)} - {event.detail}"
         case LoadStarted():
@@ -86,8 +102,13 @@ def error_line(source: str | None, error: CloudbillError) -> str:
     return f"Failed {source} - {error}" if source else f"Failed - {error}"
 
 
-def document(outcomes: Sequence[Outcome], error: CloudbillError | None = None) -> str:
-    """The JSON document of a run; amounts are exact decimal text."""
+def document(
+    outcomes: Sequence[Outcome], error: CloudbillError | None = None, *, dry_run: bool = False
+) -> str:
+    """The JSON document of a run; amounts are exact decimal text.
+
+    That of a dry run has what would be loaded under `planned`.
+    """
     loads: list[object] = []
     planned: list[object] = []
     skips: list[object] = []
@@ -129,7 +150,7 @@ def document(outcomes: Sequence[Outcome], error: CloudbillError | None = None) -
         ]
         failures += _failures(outcome)
     result = {"loads": loads, "skips": skips, "failures": failures}
-    return json.dumps(result | ({"planned": planned} if planned else {}), indent=2)
+    return json.dumps(result | ({"planned": planned} if dry_run else {}), indent=2)
 
 
 def _failures(outcome: Outcome) -> Iterator[object]:

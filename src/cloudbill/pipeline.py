@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
 from cloudbill.discovery import discover
-from cloudbill.errors import CloudbillError, HeldError, OvertakenError
+from cloudbill.errors import CloudbillError, HeldError, OvertakenError, PartMissingError
 from cloudbill.guards import Guards
 from cloudbill.ledger import Ledger
 from cloudbill.ledger_state import Remembered
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Discovered",
+    "Drifted",
     "Event",
     "LoadFinished",
     "LoadStarted",
@@ -45,8 +45,8 @@ __all__ = [
     "prepare",
 ]
 
-_RECORD_EVERY_S: Final = 30.0
-"""A process that is killed repeats at most the loads that finished within this time."""
+_RECORD_AFTER_S: Final = 20.0
+"""A process that is killed repeats at most finished loads that took this long together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,15 @@ class LoadFinished:
     result: LoadResult
 
 
-Event = Discovered | Skip | LoadStarted | LoadFinished | LoadFailure | ManifestFailure
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drifted:
+    """A month does not hold the rows that were loaded; somebody else changed the table."""
+
+    record: LoadRecord
+    held: int
+
+
+Event = Discovered | Drifted | Skip | LoadStarted | LoadFinished | LoadFailure | ManifestFailure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +131,7 @@ def load_source(
         with ExitStack() as stack:
             warehouse = stack.enter_context(closing(open_warehouse(settings, read_only=dry_run)))
             ledger = Ledger(settings, warehouse)
-            # Before the ledger, so that whatever is written from here on is noticed.
-            versions = warehouse.month_versions(settings.table_name)
-            prepared = prepare(settings, ledger.read(), selection, listen, versions=versions)
+            prepared = _prepare(settings, warehouse, ledger, selection, listen)
             if dry_run:
                 return Outcome(
                     settings=settings,
@@ -133,9 +139,89 @@ def load_source(
                     manifest_failures=prepared.manifest_failures,
                     planned=prepared.plan.loads,
                 )
-            return _load_and_record(settings, warehouse, ledger, prepared, listen)
+
+            def listen_but_to_vanished(event: Event) -> None:
+                if not _is_vanished(event):
+                    listen(event)
+
+            first = _load_and_record(settings, warehouse, ledger, prepared, listen_but_to_vanished)
+            return _load_vanished(
+                settings, warehouse, ledger, selection, first=first, listen=listen
+            )
     except CloudbillError as error:
         return Outcome(settings=settings, error=error)
+
+
+def _prepare(
+    settings: SourceSettings,
+    warehouse: Warehouse,
+    ledger: Ledger,
+    selection: Selection,
+    listen: Callable[[Event], None],
+) -> Prepared:
+    # Before the ledger, so that whatever is written from here on is noticed.
+    versions = warehouse.month_versions(settings.table_name)
+    return prepare(
+        settings,
+        ledger.read(),
+        selection,
+        listen,
+        versions=versions,
+        held=warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN),
+    )
+
+
+def _is_vanished(event: Event) -> bool:
+    return isinstance(event, LoadFailure) and isinstance(event.error, PartMissingError)
+
+
+def _load_vanished(
+    settings: SourceSettings,
+    warehouse: Warehouse,
+    ledger: Ledger,
+    selection: Selection,
+    *,
+    first: Outcome,
+    listen: Callable[[Event], None],
+) -> Outcome:
+    """Looks once more at months whose parts went away, as when an export overwrites its runs."""
+    vanished = {
+        failure.planned.period: failure for failure in first.failures if _is_vanished(failure)
+    }
+    if not vanished:
+        return first
+
+    def listen_to_these(event: Event) -> None:
+        match event:
+            case Skip(manifest=manifest) if manifest.period in vanished:
+                listen(event)
+            case LoadStarted() | LoadFinished() | LoadFailure():
+                listen(event)
+            case _:
+                pass
+
+    try:
+        chosen = replace(selection, periods=frozenset(vanished))
+        again = _prepare(settings, warehouse, ledger, chosen, listen_to_these)
+    except CloudbillError as error:
+        for failure in vanished.values():
+            listen(failure)
+        return replace(first, error=first.error or error)
+    second = _load_and_record(settings, warehouse, ledger, again, listen_to_these)
+    skips = tuple(skip for skip in second.skips if skip.manifest.period in vanished)
+    found = {skip.manifest.period for skip in skips} | {load.period for load in again.plan.loads}
+    lost = tuple(failure for period, failure in vanished.items() if period not in found)
+    for failure in lost:
+        listen(failure)
+    others = tuple(failure for failure in first.failures if failure.planned.period not in vanished)
+    earlier = tuple(skip for skip in first.skips if skip.manifest.period not in vanished)
+    return replace(
+        first,
+        results=(*first.results, *second.results),
+        skips=(*earlier, *skips),
+        failures=(*others, *second.failures, *lost),
+        error=first.error or second.error,
+    )
 
 
 def prepare(
@@ -145,10 +231,12 @@ def prepare(
     listen: Callable[[Event], None],
     *,
     versions: Mapping[BillingPeriod, str],
+    held: Mapping[BillingPeriod, int],
 ) -> Prepared:
     """Discovers the runs of a source and plans its months; changes nothing.
 
-    `versions` marks what the months held before `remembered` was read.
+    `versions` marks what the months held before `remembered` was read, `held` counts the rows that
+    they hold: a month that does not hold what was recorded is loaded again.
 
     Raises:
         CloudbillError: If the store cannot be listed.
@@ -183,9 +271,22 @@ def prepare(
             min_rows=guards.min_rows(manifest, replaces),
         )
 
+    drifted = [
+        record.period
+        for record in remembered.loaded.values()
+        if record.rows is not None and record.rows != held.get(record.period, 0)
+    ]
+    for period in drifted:
+        listen(Drifted(record=remembered.loaded[period], held=held.get(period, 0)))
     plan = plan_loads(
         discovery.runs,
-        remembered.loaded,
+        # A month that is empty protects nothing from an older run.
+        {
+            period: record
+            for period, record in remembered.loaded.items()
+            if period not in drifted or held.get(period)
+        },
+        drifted=drifted,
         selection=selection,
         guards=guards,
         to_load=to_load,
@@ -231,7 +332,6 @@ class _Recorder:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._unrecorded: list[LoadResult] = []
-        self._recorded_at = time.monotonic()
         self.error: CloudbillError | None = None
 
     def __enter__(self) -> Self:
@@ -242,7 +342,7 @@ class _Recorder:
 
     def add(self, result: LoadResult) -> None:
         self._unrecorded.append(result)
-        if time.monotonic() - self._recorded_at >= _RECORD_EVERY_S:
+        if sum(result.seconds for result in self._unrecorded) >= _RECORD_AFTER_S:
             self._record()
 
     def _record(self) -> None:
@@ -255,7 +355,7 @@ class _Recorder:
             self.error = error
         else:
             self._unrecorded.clear()
-        self._recorded_at = time.monotonic()
+            self.error = None
 
 
 def load_planned(
@@ -270,7 +370,7 @@ def load_planned(
     meanwhile, comes back as a skip.
     """
 
-    def replace(planned: PlannedLoad) -> LoadResult | LoadFailure | Skip:
+    def load(planned: PlannedLoad) -> LoadResult | LoadFailure | Skip:
         listen(LoadStarted(planned=planned, store_title=store.title))
         try:
             return warehouse.replace_period(planned, store)
@@ -286,7 +386,7 @@ def load_planned(
         running: set[Future[LoadResult | LoadFailure | Skip]] = set()
         while waiting or running:
             while waiting and len(running) < warehouse.parallel_loads:
-                running.add(workers.submit(replace, waiting.pop()))
+                running.add(workers.submit(load, waiting.pop()))
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 outcome = future.result()

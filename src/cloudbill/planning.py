@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -43,6 +43,7 @@ def plan_loads(
     *,
     selection: Selection,
     guards: Guards,
+    drifted: Collection[BillingPeriod] = (),
     to_load: Callable[[Manifest, LoadRecord | None], PlannedLoad],
 ) -> Plan:
     """Picks the newest complete run of each month, and says of every other run why it is not it.
@@ -50,8 +51,9 @@ def plan_loads(
     An older run never replaces a newer one, whatever the order of listing or arrival: runs are
     compared by `submitted_at`, and by run id where that is equal; but a run that the provider calls
     current is newer than the others of its period. A run that a guard holds is passed over for the
-    next one that is newer than the loaded. `to_load` makes the planned load of a manifest, given
-    the record that it replaces.
+    next one that is newer than the loaded. The months in `drifted` do not hold what was loaded any
+    more, so the loaded run is loaded again if nothing newer is there. `to_load` makes the planned
+    load of a manifest, given the record that it replaces.
     """
     by_period: dict[BillingPeriod, list[DiscoveredRun]] = defaultdict(list)
     for run in runs:
@@ -64,10 +66,11 @@ def plan_loads(
             skips += [_skip(run, SkipReason.NOT_SELECTED, "not selected") for run in newest_first]
             continue
         record = loaded.get(period)
+        is_drifted = period in drifted
         loaded_age = _loaded_age(record, newest_first)
         held = _held(newest_first, record, loaded_age, guards)
         free = [run for run in newest_first if run.manifest.run_id not in held]
-        chosen = _choose(free, record, loaded_age, force=selection.force)
+        chosen = _choose(free, record, loaded_age, again=selection.force or is_drifted)
         if chosen is not None:
             loads.append(to_load(chosen.manifest, record))
         skips += [
@@ -153,13 +156,13 @@ def _choose(
     record: LoadRecord | None,
     loaded_age: _Age | None,
     *,
-    force: bool,
+    again: bool,
 ) -> DiscoveredRun | None:
     newest = next((run for run in newest_first if run.is_complete), None)
     if newest is None or record is None:
         return newest
     if newest.manifest.run_id == record.run_id:
-        return newest if force else None
+        return newest if again else None
     return newest if _is_newer(newest.manifest, loaded_age) else None
 
 

@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 
 _TOTAL_S: Final = 240.0
 _SHOWN_CHARACTERS: Final = 300
+_SLOWEST_BYTES_PER_S: Final = 1024 * 1024
+"""A transfer that is slower than this is taken for one that hangs."""
 
 _T = TypeVar("_T")
 
@@ -39,6 +41,10 @@ class Patience:
     def attempt_s(self) -> float:
         """How long one attempt may take, or stay without an answer."""
         return self.total_s / 4
+
+    def stretch(self, size: int) -> float:
+        """How many times longer than a small one a call may take that moves so many bytes."""
+        return 1 + size / _SLOWEST_BYTES_PER_S / max(self.attempt_s, 1.0)
 
     @property
     def first_pause_s(self) -> float:
@@ -79,11 +85,11 @@ def persist(
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(may_pass),
-        wait=tenacity.wait_exponential_jitter(
-            initial=patience.first_pause_s,
-            max=patience.longest_pause_s,
-            jitter=patience.first_pause_s,
-        ),
+        # Jitter, so that many readers that failed at once do not come back at once.
+        wait=tenacity.wait_exponential(
+            multiplier=patience.first_pause_s, max=patience.longest_pause_s
+        )
+        + tenacity.wait_random(0, patience.first_pause_s),
         stop=tenacity.stop_before_delay(patience.total_s * stretch),
         before_sleep=log,
         reraise=True,

@@ -26,6 +26,7 @@ __all__ = [
 
 # Tables inside a section that belong to dlt, and so are not exports of their own.
 _DLT_TABLES: Final = frozenset({"client_kwargs", "config_kwargs", "credentials", "kwargs"})
+_SOURCE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 _MEMORY_LIMIT: Final = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?)?B", re.IGNORECASE | re.ASCII)
 _LONGEST_S: Final = 24 * 3600
 _DUCKDB_NAME: Final = "cloudbill.duckdb"
@@ -64,6 +65,8 @@ class SourceSettings:
     dataset: str
     location: str | None
     database: Path
+    is_database_given: bool
+    """Whether anything but the default names the DuckDB file."""
     totals: bool
     memory_limit: str
     max_row_drop: Decimal
@@ -136,11 +139,12 @@ def read_source(
         bucket=read.required("bucket"),
         prefix=read.text("prefix") or "",
         export_name=read.required("export_name"),
-        table_name=read.text("table_name") or provider.DEFAULT_TABLE,
+        table_name=_table_name(read.text("table_name") or provider.DEFAULT_TABLE),
         project_id=read.text("project_id"),
         dataset=read.text("dataset") or "billing",
         location=read.text("location"),
         database=Path(read.text("database") or _DUCKDB_NAME).expanduser(),
+        is_database_given=read.text("database") is not None,
         totals=read.parsed("totals", _parse_bool, default=True),
         memory_limit=read.parsed("memory_limit", _parse_memory, default="1GB"),
         max_row_drop=read.parsed("max_row_drop", _parse_share, default=Decimal("0.5")),
@@ -247,6 +251,11 @@ def _configured(
         # The names of variables have no case, so an export keeps the one that a file gives it.
         name, dot, inner = key.partition(".")
         keys.add(f"{spelt.get(name, name)}.{inner}" if dot else key)
+    for name in sorted({key.partition(".")[0] for key in keys if "." in key} - _DLT_TABLES):
+        if not _SOURCE_NAME.fullmatch(name):
+            raise ConfigError(
+                f"[sources.{section}.{name}] is no name for a source; use letters, digits and _"
+            )
     names = sorted({key.partition(".")[0] for key in keys if "." in key} - _DLT_TABLES)
     own = {key for key in keys if "." not in key}
     _refuse_unknown(section, own - _DLT_TABLES)
@@ -293,6 +302,10 @@ def _refuse_misspelt_sections(providers: Sequence[ValueProvider]) -> None:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
             if isinstance(value, Mapping) and name not in known and near:
                 raise ConfigError(f"Unknown section [sources.{name}]. Did you mean '{near[0]}'?")
+            keys = [key.name for key in KEYS]
+            near = difflib.get_close_matches(name, keys, n=1, cutoff=0.85)
+            if not isinstance(value, Mapping) and name not in keys and near:
+                raise ConfigError(f"Unknown key '{name}' in [sources]. Did you mean '{near[0]}'?")
 
 
 def _refuse_shared_tables(sources: Iterable[SourceSettings]) -> None:
@@ -311,6 +324,12 @@ def _suggestion(word: str, known: Iterable[str]) -> str:
     known = list(dict.fromkeys(known))
     near = difflib.get_close_matches(word, known, n=1)
     return f" Did you mean '{near[0]}'?" if near else f" Known are {', '.join(known)}"
+
+
+def _table_name(name: str) -> str:
+    if name.lower().startswith("_dlt"):
+        raise ConfigError(f"'table_name' must not be '{name}': dlt keeps its own tables so")
+    return name
 
 
 def _parse_bool(value: object) -> bool:

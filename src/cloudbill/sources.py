@@ -106,6 +106,11 @@ def _source(provider: Provider, name: str | None, given: dict[str, object]) -> D
     def rows() -> Iterator[dict[str, object]]:
         fallback = _warehouse_of_pipeline()
         settings = read_source(section, provider, dlt_providers(), given, fallback)
+        if settings.project_id is None and not settings.is_database_given:
+            raise ConfigError(
+                f"The source {section} does not know where the months go: the pipeline's "
+                "destination is not DuckDB, and neither 'project_id' nor 'database' is given"
+            )
         yield from _load(settings, dlt.current.resource_state())
 
     source: DltSource = tracking_source(named, rows)
@@ -114,20 +119,29 @@ def _source(provider: Provider, name: str | None, given: dict[str, object]) -> D
 
 def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str, object]]:
     failures: list[LoadFailure] = []
+    is_recording = False
     with closing(open_warehouse(settings)) as warehouse:
         versions = warehouse.month_versions(settings.table_name)
         remembered = read_remembered(state)
-        prepared = prepare(settings, remembered, Selection(), _log_event, versions=versions)
+        held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
+        prepared = prepare(
+            settings, remembered, Selection(), _log_event, versions=versions, held=held
+        )
         for outcome in load_planned(warehouse, prepared.store, prepared.plan.loads, _log_event):
             if isinstance(outcome, LoadFailure):
                 failures.append(outcome)
             elif isinstance(outcome, LoadResult):
+                is_recording = True
                 write_record(state, outcome.to_record())
                 yield tracking_row(outcome)
-    errors = [str(failure.error) for failure in failures]
-    errors += [str(failure.error) for failure in prepared.manifest_failures]
-    if errors:
-        raise LoadError("\n".join(errors))
+    for failure in failures:
+        _log.error("%s", failure.error)
+    for unread in prepared.manifest_failures:
+        _log.error("%s", unread.error)
+    # dlt forgets what a resource wrote if it raises. So months that were loaded are recorded first,
+    # and what fails is raised by the run that finds nothing else to load.
+    if failures and not is_recording:
+        raise LoadError("\n".join(str(failure.error) for failure in failures))
 
 
 def _warehouse_of_pipeline() -> dict[str, object]:

@@ -1,4 +1,7 @@
-"""Puts SQL together: identifiers are quoted here and nowhere else, values are always parameters."""
+"""Puts SQL together: identifiers are quoted here and nowhere else, values are parameters.
+
+A text stands in SQL only where DuckDB's grammar allows no parameter.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["BIGQUERY", "DUCKDB", "Dialect", "Fragment"]
+__all__ = ["BIGQUERY", "DUCKDB", "Dialect", "Fragment", "duckdb_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +65,16 @@ class Dialect:
 DUCKDB: Final = Dialect(quote='"', replacements=(('"', '""'),))
 # GoogleSQL, "Lexical structure": quoted identifiers have the escapes of string literals.
 BIGQUERY: Final = Dialect(quote="`", replacements=(("\\", "\\\\"), ("`", "\\`")))
+
+
+def duckdb_text(text: str) -> Fragment:
+    """A text as a literal of DuckDB, for the places where its grammar allows no parameter.
+
+    DuckDB, "Literal types", string literals: nothing but the quote is special, and it is doubled.
+
+    Raises:
+        ValueError: If it holds a NUL, where DuckDB would end the statement.
+    """
+    if "\0" in text:
+        raise ValueError(f"{text!r} cannot stand in SQL")
+    return Fragment("'" + text.replace("'", "''") + "'")

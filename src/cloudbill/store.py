@@ -142,6 +142,8 @@ class LocalStore:
         for folder, _, names in os.walk(self._folder / prefix, onerror=_raise_store_error):
             for name in names:
                 file = Path(folder, name)
+                if not file.exists():
+                    continue  # it went since the folder was read, or is a link to nothing
                 with mapped(str(file)):
                     status = file.stat()
                 yield StoredObject(

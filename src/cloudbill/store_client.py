@@ -25,8 +25,6 @@ __all__ = ["StoreClient", "TruncatedError", "mapped"]
 
 _T = TypeVar("_T")
 
-_SLOWEST_BYTES_PER_S: Final = 1024 * 1024
-"""A transfer that is slower than this is taken for one that hangs."""
 _PASSING_STATUSES: Final = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
@@ -86,7 +84,7 @@ class StoreClient:
 
     def stretch(self, size: int) -> float:
         """How many times longer than a small read it may take until so many bytes have come."""
-        return 1 + size / _SLOWEST_BYTES_PER_S / max(self._patience.attempt_s, 1.0)
+        return self._patience.stretch(size)
 
     def call(
         self,
@@ -173,15 +171,15 @@ def _is_refused(error: Exception) -> bool:
 
 def _status(error: BaseException | None) -> int | None:
     """The HTTP status that an error speaks of, wherever its client keeps it."""
+    for name in ("status_code", "code", "status"):  # azure-core, gcsfs, aiohttp
+        value = str(getattr(error, name, ""))
+        if value.isdecimal():
+            return int(value)
     while error is not None:
         # s3fs makes an OSError of what botocore raises, and keeps that as the cause.
         response = getattr(error, "response", None)
         if isinstance(response, Mapping):
             return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) or None
-        for name in ("status_code", "code", "status"):  # azure-core, gcsfs, aiohttp
-            value = str(getattr(error, name, ""))
-            if value.isdecimal():
-                return int(value)
         error = error.__cause__
     return None
 

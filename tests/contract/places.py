@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import duckdb
 
 from cloudbill.acceptance import accept_run
-from cloudbill.models import BillingPeriod
-from cloudbill.pipeline import Event, Outcome, load_source
+from cloudbill.ledger import Ledger
+from cloudbill.models import BillingPeriod, LoadFailure, LoadResult, Skip
+from cloudbill.pipeline import Event, Outcome, load_planned, load_source, prepare
 from cloudbill.planning import Selection
 from cloudbill.settings import SourceSettings, read_source
 from cloudbill.sql import BIGQUERY, DUCKDB
+from cloudbill.warehouses import open_warehouse
 from contract.deliveries import Charge, Delivery, Writer, Written
 
 if TYPE_CHECKING:
@@ -166,6 +168,21 @@ class Case:
             periods=frozenset(BillingPeriod.parse(month) for month in months), force=force
         )
         return load_source(self.settings, selection, self.events.append, dry_run=dry_run)
+
+    def load_unrecorded(self) -> list[LoadResult | LoadFailure | Skip]:
+        """Loads what is planned, and ends before the ledger is written, as a killed process does."""
+        settings = self.settings
+        with contextlib.closing(open_warehouse(settings)) as warehouse:
+            prepared = prepare(
+                settings,
+                Ledger(settings, warehouse).read(),
+                Selection(),
+                self.events.append,
+                versions=warehouse.month_versions(self.table),
+                held=warehouse.held_rows(self.table, self.writer.period_column),
+            )
+            loads = prepared.plan.loads
+            return list(load_planned(warehouse, prepared.store, loads, self.events.append))
 
     def accept(self, month: str, run_id: str | None = None) -> Outcome:
         """Says that a held run is right."""

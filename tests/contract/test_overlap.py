@@ -50,7 +50,12 @@ def test_a_plan_that_was_overtaken_by_a_newer_run_is_not_carried_out(case: Case)
         versions = warehouse.month_versions(case.table)
         remembered = Ledger(case.settings, warehouse).read()
         prepared = prepare(
-            case.settings, remembered, Selection(), case.events.append, versions=versions
+            case.settings,
+            remembered,
+            Selection(),
+            case.events.append,
+            versions=versions,
+            held={},
         )
         # Before this process gets to load it, another one finds and loads a newer run.
         newer = october("1", "2", day=20, run_id="newer")

@@ -6,10 +6,15 @@ import hashlib
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from cloudbill import verification
 from cloudbill.comparison import Difference, MonthReport, RecordDifference, Verdict
+from cloudbill.daily_totals import DailyTotals
 from cloudbill.errors import StoreError
+from cloudbill.file_totals import sum_parts
 from cloudbill.models import BillingPeriod
 from cloudbill.verification import Verified, verify_source
 from contract.deliveries import Charge, Delivery, Written, at, charges
@@ -101,8 +106,7 @@ class TestEqual:
             for month in verified.months
         ] == [("2025-10", "equal", None, ()), ("2025-09", "equal", None, ())]
         assert [
-            (month.files_rows, month.warehouse_rows, month.ledger_rows)
-            for month in verified.months
+            (month.files_rows, month.warehouse_rows, month.ledger_rows) for month in verified.months
         ] == [(4, 4, 4), (3, 3, 3)]
 
     def test_the_loaded_run_is_read_and_not_a_newer_one_that_waits(self, case: Case) -> None:
@@ -165,16 +169,14 @@ class TestDifferent:
             ),
         )
 
-    def test_amounts_that_changed_but_cancel_out_over_the_month_are_found(
-        self, case: Case
-    ) -> None:
+    def test_amounts_that_changed_but_cancel_out_over_the_month_are_found(self, case: Case) -> None:
         load(case, october("1", "2", "3"))
         change(case, "UPDATE {table} SET {cost} = {cost} + 1 WHERE {cost} = 1")
         change(case, "UPDATE {table} SET {cost} = {cost} - 1 WHERE {cost} = 3")
         month = verify_one(case)
         assert [(one.day, one.difference) for one in month.differences] == [
-            ("2025-10-01", 1),
-            ("2025-10-03", -1),
+            ("2025-10-01", Decimal(1)),
+            ("2025-10-03", Decimal(-1)),
         ]
         assert month.record_differences == ()
 
@@ -187,8 +189,8 @@ class TestDifferent:
             (one.day, one.column, one.files, one.warehouse, one.difference)
             for one in of_costs(case, month)
         ] == [
-            ("2025-10-02", "rows", 1, 0, -1),
-            ("2025-10-02", case.writer.cost_column, Decimal("-2.25"), 0, Decimal("2.25")),
+            ("2025-10-02", "rows", Decimal(1), Decimal(0), Decimal(-1)),
+            ("2025-10-02", case.writer.cost_column, Decimal("-2.25"), Decimal(0), Decimal("2.25")),
         ]
 
     def test_a_row_that_costs_nothing_and_was_lost_is_found(self, case: Case) -> None:
@@ -209,19 +211,20 @@ class TestDifferent:
         assert [
             (one.day, one.column, one.files, one.warehouse)
             for one in of_costs(case, verify_one(case))
-        ] == [("2025-10-02", "rows", 2, 4), ("2025-10-02", case.writer.cost_column, 3, 6)]
+        ] == [
+            ("2025-10-02", "rows", Decimal(2), Decimal(4)),
+            ("2025-10-02", case.writer.cost_column, Decimal(3), Decimal(6)),
+        ]
 
     def test_an_amount_in_another_currency_is_found_in_both(self, case: Case) -> None:
         load(case, october("1", "2"))
         change(case, "UPDATE {table} SET {currency} = 'USD' WHERE {cost} = 2")
         month = verify_one(case)
-        assert [
-            (one.currency, one.column, one.difference) for one in of_costs(case, month)
-        ] == [
-            ("EUR", "rows", -1),
-            ("EUR", case.writer.cost_column, -2),
-            ("USD", "rows", 1),
-            ("USD", case.writer.cost_column, 2),
+        assert [(one.currency, one.column, one.difference) for one in of_costs(case, month)] == [
+            ("EUR", "rows", Decimal(-1)),
+            ("EUR", case.writer.cost_column, Decimal(-2)),
+            ("USD", "rows", Decimal(1)),
+            ("USD", case.writer.cost_column, Decimal(2)),
         ]
 
     def test_a_month_that_was_emptied_differs_and_the_others_do_not(self, case: Case) -> None:
@@ -246,7 +249,7 @@ class TestDifferent:
         change(
             case,
             "UPDATE {table} SET {period} = "
-            "CAST(CAST('2025-10-01 00:00:00+00' AS TIMESTAMP) AS TIMESTAMP) WHERE {cost} = 9",
+            "CAST('2025-10-01 00:00:00+00' AS TIMESTAMP) WHERE {cost} = 9",
             period=case.writer.period_column,
         )
         (month,) = verify(case, "2025-10").months
@@ -301,7 +304,8 @@ class TestNotCheckable:
 
     def test_a_month_of_the_table_that_no_load_accounts_for(self, case: Case) -> None:
         load(case, october("1", "2"))
-        case.place.query("DROP TABLE {table}", table="_dlt_pipeline_state")
+        for table in ("_dlt_pipeline_state", f"{case.table}_load_tracking"):
+            case.place.query("DROP TABLE {table}", table=table)
         month = verify_one(case)
         assert (str(month.period), month.verdict) == ("2025-10", "not_checkable")
         assert "the table holds 2 rows" in str(month.reason)
@@ -310,6 +314,25 @@ class TestNotCheckable:
         verified = verify(case)
         assert (verified.months, verified.error) == ((), None)
         assert (verified.exit_code(strict=False), verified.exit_code(strict=True)) == (0, 7)
+
+    def test_a_month_that_is_loaded_anew_while_it_is_read(
+        self, case: Case, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if case.place.name == "duckdb":
+            pytest.skip("nobody else can write while this process reads")
+        load(case, october("1", "2"))
+
+        def read_late(*arguments: Any) -> DailyTotals:
+            totals = sum_parts(*arguments)
+            case.deliver(october("3", submitted_at=LATE))
+            assert case.load(force=True).exit_code == 0
+            return totals
+
+        change(case, "DELETE FROM {table} WHERE {cost} = 2")
+        monkeypatch.setattr(verification, "sum_parts", read_late)
+        month = verify_one(case)
+        assert month.verdict is Verdict.NOT_CHECKABLE
+        assert "loaded anew while it was read" in str(month.reason)
 
 
 class TestErrors:
@@ -366,5 +389,3 @@ def _files(folder: Path) -> dict[str, str]:
         for file in sorted(folder.rglob("*"))
         if file.is_file() and file.relative_to(folder).parts[0] != "dlt"
     }
-
-

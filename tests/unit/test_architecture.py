@@ -28,6 +28,8 @@ PURE = [
     in {
         "amounts",
         "columns",
+        "comparison",
+        "daily_totals",
         "documents",
         "errors",
         "guards",

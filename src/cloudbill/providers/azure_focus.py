@@ -128,7 +128,7 @@ def _read_run(document: JsonObject, *, stored: StoredObject, root: str) -> _Run:
             run_id=info.required("runId", info.text),
             covers_from=info.required("startDate", info.time).date(),
             covers_to=info.required("endDate", info.time).date(),
-            submitted_at=info.time("submittedTime") or stored.modified_at,
+            submitted_at=info.time("submittedTime") or _time_of_folders(stored, root),
         )
         where = "runInfo.endDate"
     else:
@@ -148,15 +148,19 @@ def _run_of_folders(stored: StoredObject, root: str) -> _Run:
             run_id=match["run"],
             covers_from=parse_time(match["from"]).date(),
             covers_to=parse_time(match["to"]).date(),
-            submitted_at=(
-                parse_time(f"{match['at'][:8]}T{match['at'][8:]}")
-                if match["at"]
-                else stored.modified_at
-            ),
+            submitted_at=_time_of_folders(stored, root),
         )
     except ValueError as error:
         problem = "No runInfo, and no dates in the folders of"
         raise ManifestError(problem, path=stored.path) from error
+
+
+def _time_of_folders(stored: StoredObject, root: str) -> datetime:
+    """The folder of twelve digits, else when the manifest was written, or copied."""
+    match = _MANIFEST_PATH.fullmatch(stored.path.removeprefix(root))
+    if match is None or match["at"] is None:
+        return stored.modified_at
+    return parse_time(f"{match['at'][:8]}T{match['at'][8:]}")
 
 
 def _read_parts(

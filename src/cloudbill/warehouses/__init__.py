@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from cloudbill.daily_totals import DailyTotals
+from cloudbill.errors import ConfigError
 from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad
 from cloudbill.settings import SourceSettings
 from cloudbill.store import Store
@@ -73,8 +74,13 @@ def open_warehouse(settings: SourceSettings, *, read_only: bool = False) -> Ware
         LoadError: If the warehouse cannot be opened.
     """
     if settings.project_id is not None:
-        from cloudbill.warehouses.bigquery import BigQueryWarehouse
-
+        try:
+            from cloudbill.warehouses.bigquery import BigQueryWarehouse
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"BigQuery needs its client ({error.name} is missing); install it: "
+                "pip install 'cloudbill[bigquery]'"
+            ) from error
         return BigQueryWarehouse.open(settings)
     from cloudbill.warehouses.duckdb import DuckDBWarehouse
 

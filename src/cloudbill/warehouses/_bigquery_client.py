@@ -1,46 +1,192 @@
-"""Opens BigQuery, and maps what its client raises, once."""
+"""Opens BigQuery by a client whose calls end in time and are tried again."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
-import requests
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
-from cloudbill.errors import ConfigError, LoadError, TransientLoadError
+from cloudbill.errors import ConfigError
+from cloudbill.retrying import Patience, persist
+from cloudbill.warehouses._bigquery_errors import PASSING_JOB_REASONS, mapped, may_pass
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
-__all__ = ["EMULATOR_VARIABLE", "mapped", "open_client"]
+__all__ = ["EMULATOR_VARIABLE", "JOB_PREFIX", "PersistentClient", "mapped", "open_client"]
 
 EMULATOR_VARIABLE: Final = "BIGQUERY_EMULATOR_HOST"
 
-_TRANSIENT: Final = (
-    api.ServerError,
-    api.TooManyRequests,
-    api.RetryError,
-    auth.TransportError,
-    requests.ConnectionError,
-    requests.Timeout,
-)
+JOB_PREFIX: Final = "cloudbill_"
+"""What derived job ids begin with. Who inserts such a job expects that the id may be taken."""
+
+# What `insert` makes of a request, by the member of its body that names it.
+_REFERENCES: Final[Mapping[str, str]] = {
+    "jobReference": "jobId",
+    "tableReference": "tableId",
+    "datasetReference": "datasetId",
+}
 
 
-def open_client(settings: SourceSettings) -> bigquery.Client:
+class _FailedForNowError(Exception):
+    """A query job ended in an error after which the same query may succeed."""
+
+
+class PersistentClient(bigquery.Client):
+    """A client that tries again, in one place, what the client of Google does in three.
+
+    The client retries calls for 10 minutes, query jobs for 40, and uploads by their own rules;
+    the three multiply, none of them says so, and most calls have no deadline. All calls go through
+    `_call_api`, so here they get one, and the patience that is configured.
+    """
+
+    def __init__(self, *, patience: Patience, **options: Any) -> None:
+        super().__init__(**options)
+        self.patience = patience
+
+    def rows(
+        self, query: str, *, job_config: bigquery.QueryJobConfig, location: str | None
+    ) -> list[bigquery.Row]:
+        """The rows of a query that changes nothing; the job is run again where that may help."""
+
+        def attempt() -> list[bigquery.Row]:
+            job = self.query(query, job_config=job_config, location=location)
+            try:
+                return list(job.result())
+            except api.GoogleAPICallError as error:
+                if (job.error_result or {}).get("reason") in PASSING_JOB_REASONS:
+                    raise _FailedForNowError(str(error)) from error
+                raise
+
+        try:
+            return persist(
+                "BigQuery query",
+                attempt,
+                may_pass=lambda error: isinstance(error, _FailedForNowError),
+                patience=self.patience,
+            )
+        except _FailedForNowError as error:
+            raise error.__cause__ or error from None
+
+    def query(self, *arguments: Any, **options: Any) -> bigquery.QueryJob:
+        """Starts a query; `rows` is what runs one again that failed."""
+        return super().query(*arguments, **{**options, "job_retry": None})
+
+    def upload(
+        self,
+        file: Path,
+        destination: str,
+        *,
+        location: str | None,
+        job_config: bigquery.LoadJobConfig,
+    ) -> Any:
+        """Starts a load job over the content of a file, which is sent again if that fails."""
+        job_id, size = uuid.uuid4().hex, file.stat().st_size
+        stretch = self.patience.stretch(size)
+        is_first = True
+
+        def attempt() -> Any:
+            nonlocal is_first
+            was_first, is_first = is_first, False
+            try:
+                with file.open("rb") as content:
+                    return self.load_table_from_file(
+                        content,
+                        destination,
+                        size=size,
+                        num_retries=0,
+                        job_id=job_id,
+                        location=location,
+                        job_config=job_config,
+                        timeout=self.patience.attempt_s * stretch,
+                    )
+            except api.Conflict:
+                if was_first:
+                    raise
+                # The answer was lost, not the job.
+                return self.get_job(job_id, location=location)
+
+        return persist(
+            f"BigQuery upload of {file.name}",
+            attempt,
+            may_pass=may_pass,
+            patience=self.patience,
+            stretch=stretch,
+        )
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        bigquery.Client.close(self)
+
+    def _call_api(
+        self,
+        retry: object,  # noqa: ARG002
+        span_name: str | None = None,
+        span_attributes: Mapping[str, str] | None = None,
+        job_ref: Any = None,
+        headers: dict[str, str] | None = None,
+        **request: Any,
+    ) -> Any:
+        """Sends one request of any kind, with a deadline, until it is answered."""
+        longest_s = self.patience.attempt_s
+        request["timeout"] = min(request.get("timeout") or longest_s, longest_s)
+        send = super()._call_api
+        is_first = True
+
+        def attempt() -> Any:
+            nonlocal is_first
+            was_first, is_first = is_first, False
+            try:
+                return send(None, span_name, span_attributes, job_ref, headers, **request)
+            except (api.Conflict, api.PreconditionFailed):
+                made = None if was_first else _made_by(request)
+                if made is None:
+                    raise
+                # An earlier attempt was carried out, and only its answer was lost.
+                return send(None, **made, timeout=longest_s)
+
+        what = f"BigQuery {request.get('method')} {request.get('path')}"
+        return persist(what, attempt, may_pass=may_pass, patience=self.patience)
+
+
+def _made_by(request: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The request that shows what another request makes, or changes."""
+    body, path = request.get("data") or {}, str(request.get("path"))
+    if request.get("method") == "PATCH":
+        return {"method": "GET", "path": path}
+    for member, name in _REFERENCES.items():
+        reference = body.get(member)
+        if request.get("method") == "POST" and isinstance(reference, Mapping):
+            made, location = str(reference.get(name)), reference.get("location")
+            if made.startswith(JOB_PREFIX) and member == "jobReference":
+                return None
+            return {
+                "method": "GET",
+                "path": f"{path}/{quote(made, safe='')}",
+                "query_params": {"location": location} if location else {},
+            }
+    return None
+
+
+def open_client(settings: SourceSettings) -> PersistentClient:
     """A client with the credentials that dlt would use, or an emulator's.
 
     Raises:
         ConfigError: If there are no credentials.
     """
+    patience = Patience(settings.retry_for_s)
     emulator = os.environ.get(EMULATOR_VARIABLE)
     if emulator:
-        return bigquery.Client(
+        return PersistentClient(
+            patience=patience,
             project=settings.project_id,
             credentials=AnonymousCredentials(),
             client_options={"api_endpoint": emulator},
@@ -62,34 +208,9 @@ def open_client(settings: SourceSettings) -> bigquery.Client:
             "set GOOGLE_APPLICATION_CREDENTIALS, or put [destination.bigquery.credentials] into "
             ".dlt/secrets.toml"
         ) from error
-    return bigquery.Client(
-        project=settings.project_id, credentials=credentials, location=settings.location
+    return PersistentClient(
+        patience=patience,
+        project=settings.project_id,
+        credentials=credentials,
+        location=settings.location,
     )
-
-
-@contextmanager
-def mapped(what: str) -> Iterator[None]:
-    """Maps what the client raises to `LoadError`; `what` says what was being done.
-
-    Raises:
-        TransientLoadError: If the same call may succeed later.
-        LoadError: If it will not.
-    """
-    try:
-        yield
-    except api.Forbidden as error:
-        raise LoadError(f"{what} is not allowed: {error.message}. {_ROLES}") from error
-    except api.NotFound as error:
-        raise LoadError(
-            f"{what}: {error.message}. Check 'project_id', 'dataset' and 'location'"
-        ) from error
-    except _TRANSIENT as error:
-        raise TransientLoadError(f"{what} failed for now: {error}. Run again") from error
-    except (api.GoogleAPICallError, auth.GoogleAuthError, requests.RequestException) as error:
-        raise LoadError(f"{what} failed: {error}") from error
-
-
-_ROLES: Final = (
-    "The account needs roles/bigquery.jobUser on the project, roles/bigquery.dataEditor on the "
-    "dataset, and roles/storage.objectViewer on the bucket"
-)

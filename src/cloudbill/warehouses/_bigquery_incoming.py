@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.columns import assign_columns, merge_parts
+from cloudbill.columns import assign_columns, merge_parts, require_exact_costs
 from cloudbill.csv_parts import read_headers
 from cloudbill.models import Column, PlannedLoad
 from cloudbill.parquet import Footer, read_footers
@@ -70,8 +70,10 @@ def look_at(
         rows = check_footers(manifest, [footer.rows for footer in footers])
         check_not_held(planned, rows)
         require_month(planned, footers)
+        columns = merge_parts([(footer.address, footer.columns) for footer in footers])
+        require_exact_costs(columns, provider.COST_COLUMNS)
         return Incoming(
-            columns=merge_parts([(footer.address, footer.columns) for footer in footers]),
+            columns=columns,
             part_columns=tuple(footer.columns for footer in footers),
             footers=footers,
             rows=rows,

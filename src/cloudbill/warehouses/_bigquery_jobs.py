@@ -18,17 +18,21 @@ from typing import Any, Final
 
 from google.api_core import exceptions as api
 
-from cloudbill.errors import (
-    LoadError,
-    PartMissingError,
-    ReconciliationError,
-    SchemaError,
-    TransientLoadError,
-)
+from cloudbill.errors import LoadError, PartMissingError, TransientLoadError
 from cloudbill.models import PlannedLoad
-from cloudbill.warehouses._bigquery_client import mapped
+from cloudbill.redaction import redacted
+from cloudbill.retrying import Patience
+from cloudbill.warehouses._bigquery_client import JOB_PREFIX, mapped
+from cloudbill.warehouses._bigquery_errors import job_error
 
-__all__ = ["FinishedJob", "job_identity", "run_job", "wait_for"]
+__all__ = [
+    "FinishedJob",
+    "JOB_TIMEOUT_S",
+    "job_identity",
+    "run_job",
+    "succeeded",
+    "wait_for",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -36,19 +40,8 @@ _MAX_FRESH_FAILURES: Final = 4
 _MAX_ATTEMPTS: Final = 1_000
 _FIRST_PAUSE_S: Final = 2.0
 _LONGEST_PAUSE_S: Final = 60.0
-_JOB_TIMEOUT_S: Final = 6 * 3600.0  # "Quotas and limits": a load job runs at most six hours
-# Reasons of a failed job after which the same load, under a new id, may succeed.
-_RETRYABLE: Final = frozenset(
-    {
-        "backendError",
-        "internalError",
-        "jobBackendError",
-        "jobInternalError",
-        "jobRateLimitExceeded",
-        "rateLimitExceeded",
-        "tableUnavailable",
-    }
-)
+JOB_TIMEOUT_S: Final = 6 * 3600.0
+""""Quotas and limits": a load job runs at most six hours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +66,17 @@ def job_identity(planned: PlannedLoad, destination: str) -> str:
         manifest.run_id,
         manifest.submitted_at.isoformat(),
         *planned.uris,
+        # A part that was delivered again under its old name is another part.
+        *(
+            f"{part.stored.size} {part.stored.modified_at}"
+            for part in manifest.parts
+            if part.stored
+        ),
         *([replaces.run_id, str(replaces.loaded_at)] if replaces else []),
         *([uuid.uuid4().hex] if planned.is_forced else []),
     ]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    return f"cloudbill_{planned.period.partition_id}_{digest[:32]}"
+    return f"{JOB_PREFIX}{planned.period.partition_id}_{digest[:32]}"
 
 
 def run_job(
@@ -87,16 +86,19 @@ def run_job(
     find: Callable[[str], Any],
     is_current: Callable[[Any], bool],
     what: str,
+    patience: Patience | None = None,
 ) -> FinishedJob:
     """Submits a job under the first id that is free, or takes up the one that holds it.
 
     `submit` starts a job under an id, `find` gets the job of an id, `is_current` says of a job
-    that had succeeded before whether the table still holds what it wrote.
+    that had succeeded before whether the table still holds what it wrote. The pauses between
+    failures are 2 to 60 s, with less patience than usual in proportion.
 
     Raises:
         TransientLoadError: If it kept failing for reasons that may pass.
         LoadError: If the job failed.
     """
+    pace = min(1.0, (patience or Patience()).first_pause_s)
     fresh_failures = 0
     for attempt in range(_MAX_ATTEMPTS):
         job_id = f"{identity}_{attempt}"
@@ -114,8 +116,11 @@ def run_job(
         fresh_failures += 1
         if not isinstance(error, TransientLoadError) or fresh_failures >= _MAX_FRESH_FAILURES:
             raise error
-        pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**fresh_failures) * random.uniform(0.5, 1)  # noqa: S311
-        _log.warning("%s; trying again in %.1f s", error, pause_s)
+        longest_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**fresh_failures) * pace
+        pause_s = longest_s * random.uniform(0.5, 1)  # noqa: S311
+        _log.warning(
+            "attempt %d: %s; trying again in %.1f s", fresh_failures, redacted(str(error)), pause_s
+        )
         time.sleep(pause_s)
     raise LoadError(f"{what} failed {_MAX_ATTEMPTS} times; see the jobs {identity}_* in BigQuery")
 
@@ -135,25 +140,27 @@ def wait_for(job: Any, what: str) -> None:
     """Waits until a job is done, whether it succeeded or not."""
     with mapped(what):
         try:
-            job.result(timeout=_JOB_TIMEOUT_S)
+            job.result(timeout=JOB_TIMEOUT_S)
         except api.GoogleAPICallError:
             # Either the job ended in an error, which it holds, or asking for it failed.
             if job.state != "DONE" or job.error_result is None:
                 raise
 
 
+def succeeded(job: Any, what: str) -> Any:
+    """The job itself, once it is done.
+
+    Raises:
+        LoadError: If it failed.
+    """
+    wait_for(job, what)
+    if job.error_result is not None:
+        raise _error_of(job, what)
+    return job
+
+
 def _error_of(job: Any, what: str) -> LoadError | PartMissingError:
     reason = str(job.error_result.get("reason", ""))
     message = str(job.error_result.get("message", ""))
-    text = f"{what} failed, the old month stands (job {job.job_id}, {reason}): {message}"
-    if reason in _RETRYABLE:
-        return TransientLoadError(f"{text}. Run again")
-    if reason == "notFound" and "gs://" in message:
-        return PartMissingError(f"{text}. Was the part replaced meanwhile? Run again")
-    if "Provided Schema does not match" in message:
-        return SchemaError(text)
-    if "belong to different partitions" in message:
-        return ReconciliationError(
-            f"{text}. The run has rows of another month; export one at a time"
-        )
-    return LoadError(text)
+    text = f"{what} failed, the old month stands (job {job.job_id}, {reason})"
+    return job_error(text, reason, message)

@@ -17,11 +17,13 @@ from uuid import uuid4
 
 from google.cloud import bigquery
 
+from cloudbill.csv_files import CsvPart
 from cloudbill.errors import ReconciliationError
 from cloudbill.models import PlannedLoad, utc_now
 from cloudbill.parts import local_parts
 from cloudbill.reconciliation import check_not_held
-from cloudbill.warehouses._bigquery_client import mapped
+from cloudbill.warehouses._bigquery_client import PersistentClient, mapped
+from cloudbill.warehouses._bigquery_jobs import succeeded
 from cloudbill.warehouses._bigquery_tables import csv_options, fields_in_order
 
 if TYPE_CHECKING:
@@ -33,15 +35,13 @@ __all__ = ["Staging"]
 
 _EXPIRES_AFTER: Final = timedelta(days=1)
 """What a killed process leaves behind, BigQuery removes."""
-_UPLOAD_TIMEOUT_S: Final = 3600.0
-_CHUNK_BYTES: Final = 16 * 1024 * 1024
 
 
 class Staging:
     """Fills a partition of a table beside the one that is loaded."""
 
     def __init__(
-        self, client: bigquery.Client, settings: SourceSettings, location: str | None
+        self, client: PersistentClient, settings: SourceSettings, location: str | None
     ) -> None:
         self._client = client
         self._settings = settings
@@ -109,8 +109,7 @@ class Staging:
                 job = self._client.load_table_from_uri(
                     uris, reference, location=self._location, job_config=config
                 )
-                job.result()
-            rows += int(job.output_rows)
+            rows += int(succeeded(job, _what(planned)).output_rows)
         return rows
 
     def _through_client(
@@ -135,18 +134,11 @@ class Staging:
             _as_parquet(files, planned, incoming, self._settings) as uploads,
         ):
             for upload in uploads:
-                with upload.open("rb") as content, mapped(_what(planned)):
-                    job = self._client.load_table_from_file(
-                        content,
-                        reference,
-                        size=upload.stat().st_size,
-                        num_retries=6,
-                        location=self._location,
-                        job_config=config,
-                        timeout=_UPLOAD_TIMEOUT_S,
+                with mapped(_what(planned)):
+                    job = self._client.upload(
+                        upload, reference, location=self._location, job_config=config
                     )
-                    job.result()
-                rows += int(job.output_rows)
+                rows += int(succeeded(job, _what(planned)).output_rows)
         return rows
 
     def _config(self, options: dict[str, Any]) -> bigquery.LoadJobConfig:
@@ -177,8 +169,20 @@ def _as_parquet(
     if planned.manifest.file_format == "parquet":
         yield iter(files)
         return
-    # DuckDB reads CSV here by the same rules as where it is the warehouse.
-    from cloudbill.warehouses.duckdb import csv_as_parquet
+    from cloudbill.csv_conversion import convert_csv_part
 
     with tempfile.TemporaryDirectory(prefix="cloudbill-") as folder:
-        yield csv_as_parquet(files, incoming.part_columns, Path(folder), settings)
+
+        def convert() -> Iterator[Path]:
+            parts = zip(files, planned.manifest.parts, incoming.part_columns, strict=True)
+            for index, (file, part, columns) in enumerate(parts):
+                target = Path(folder, f"{index:05d}.parquet")
+                convert_csv_part(
+                    CsvPart(file=file, address=part.path, columns=columns),
+                    target,
+                    memory_limit=settings.memory_limit,
+                )
+                yield target
+                target.unlink()
+
+        yield convert()

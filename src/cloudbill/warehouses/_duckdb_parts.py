@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +16,13 @@ from cloudbill.sql import DUCKDB, Fragment
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["PartsRelation", "TABLE_TYPES", "column_type_of", "read_parquet_parts"]
+__all__ = [
+    "PartsRelation",
+    "TABLE_TYPES",
+    "column_type_of",
+    "literal_path",
+    "read_parquet_parts",
+]
 
 TABLE_TYPES: Final[Mapping[ColumnType, str]] = {
     ColumnType.STRING: "VARCHAR",
@@ -59,24 +65,34 @@ _DECIMAL: Final = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 class PartsRelation:
     """The parts of a run as one relation.
 
-    `relation` reads them and takes `parameters`; `inexact` are the columns whose numbers may have
-    more digits than the table keeps; `part_rows` is in the order of the parts.
+    `relation` reads them and takes `parameters`. `columns` are named as the relation names them,
+    and `values` gives for each of these names its value in the type of the table. `inexact` are
+    the columns whose numbers may have more digits than the table keeps.
+
+    `part_rows` is in the order of the parts, or None where the parts do not state it; the relation
+    then tells in `file_column` which of `files` a row is from, which are in the order of the parts.
     """
 
     relation: Fragment
     parameters: Mapping[str, object]
     columns: tuple[Column, ...]
-    inexact: tuple[Column, ...]
-    part_rows: tuple[int, ...]
+    values: Mapping[str, Fragment]
+    inexact: tuple[Column, ...] = ()
+    part_rows: tuple[int, ...] | None = None
+    file_column: str | None = None
+    files: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What a column of the table is called in the parts, where that is another name."""
+
+    def value(self, name: str) -> Fragment:
+        """What the table gets from a column of the relation."""
+        return self.values[name]
 
     def projection(self) -> list[Fragment]:
         """Each column, in the type of the table and under its name there."""
         return [
             DUCKDB.compose(
-                "CAST({name} AS {type}) AS {target}",
-                name=column.name,
-                type=Fragment(TABLE_TYPES[column.type]),
-                target=column.target,
+                "{value} AS {target}", value=self.values[column.name], target=column.target
             )
             for column in self.columns
         ]
@@ -88,7 +104,7 @@ def read_parquet_parts(connection: DuckDBPyConnection, files: Sequence[Path]) ->
     Raises:
         SchemaError: If parts contradict each other or hold a type that is not loaded.
     """
-    names = [_literal_path(file) for file in files]
+    names = [literal_path(file) for file in files]
     described: list[tuple[str, list[Column]]] = []
     inexact: dict[str, Column] = {}
     for file, name in zip(files, names, strict=True):
@@ -104,11 +120,18 @@ def read_parquet_parts(connection: DuckDBPyConnection, files: Sequence[Path]) ->
             if _may_lose_digits(type_name):
                 inexact[column_name] = column
         described.append((file.name, columns))
+    merged = merge_parts(described)
     return PartsRelation(
         # Folders such as `year=2025` are no columns of a bill.
         relation=Fragment("read_parquet($files, union_by_name = true, hive_partitioning = false)"),
         parameters={"files": names},
-        columns=merge_parts(described),
+        columns=merged,
+        values={
+            column.name: DUCKDB.compose(
+                "CAST({name} AS {type})", name=column.name, type=Fragment(TABLE_TYPES[column.type])
+            )
+            for column in merged
+        },
         inexact=tuple(inexact.values()),
         part_rows=tuple(_footer_rows(connection, name) for name in names),
     )
@@ -127,7 +150,7 @@ def _may_lose_digits(type_name: str) -> bool:
     return match is not None and int(match[2]) > _SCALE
 
 
-def _literal_path(file: Path) -> str:
+def literal_path(file: Path) -> str:
     """A path in which no character is a pattern to DuckDB."""
     return re.sub(r"([*?\[])", r"[\1]", str(file))
 

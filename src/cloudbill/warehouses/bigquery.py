@@ -17,7 +17,7 @@ from cloudbill.columns import added_columns
 from cloudbill.errors import ConfigError, LoadError, OvertakenError, TransientLoadError
 from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, utc_now
 from cloudbill.reconciliation import check_footers, check_held
-from cloudbill.warehouses._bigquery_client import mapped, open_client
+from cloudbill.warehouses._bigquery_client import PersistentClient, mapped, open_client
 from cloudbill.warehouses._bigquery_dataset import Dataset
 from cloudbill.warehouses._bigquery_incoming import Incoming, look_at
 from cloudbill.warehouses._bigquery_jobs import job_identity, run_job, wait_for
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BigQueryWarehouse"]
 
+# "Table naming"; spaces are legal too, but not in the name of the tracking table.
+_TABLE_NAME: Final = re.compile(r"[\w-]{1,1000}")
 _DATASET_NAME: Final = re.compile(r"\w{1,1024}", re.ASCII)
 
 
@@ -52,7 +54,7 @@ class _NoRows(Exception):  # noqa: N818
 class BigQueryWarehouse:
     """Tables in one dataset of a Google Cloud project."""
 
-    def __init__(self, client: bigquery.Client, settings: SourceSettings) -> None:
+    def __init__(self, client: PersistentClient, settings: SourceSettings) -> None:
         self._client = client
         self._settings = settings
         self._dataset = Dataset(client, settings)
@@ -67,6 +69,10 @@ class BigQueryWarehouse:
         if not _DATASET_NAME.fullmatch(settings.dataset):
             raise ConfigError(
                 f"'{settings.dataset}' cannot be a BigQuery dataset; use letters, digits and _"
+            )
+        if not _TABLE_NAME.fullmatch(settings.table_name):
+            raise ConfigError(
+                f"'{settings.table_name}' cannot be a BigQuery table; use letters, digits, _ and -"
             )
         return cls(open_client(settings), settings)
 
@@ -97,10 +103,14 @@ class BigQueryWarehouse:
     def _load(self, planned: PlannedLoad, store: Store) -> tuple[int | None, str | None]:
         """Loads a run that has parts; returns its rows, as far as they are known, and the job."""
         provider = self._settings.provider
+        _refuse_wildcards(planned)
         table = self._dataset.find_table(planned.table)
         existing = headers_of(table.schema) if table else {}
         incoming = look_at(store, planned, provider, existing)
         table = self._dataset.prepare_table(planned, incoming.columns)
+        if incoming.footers and incoming.rows == 0:
+            self._empty(planned)
+            return 0, None
         partition = self._partition(planned, table, incoming.footers)
         if incoming.is_one_job:
             return self._load_native(planned, incoming, table, partition)
@@ -142,8 +152,8 @@ class BigQueryWarehouse:
         if incoming.rows is not None and job.output_rows != incoming.rows:
             raise LoadError(
                 f"Job {job.job_id} loaded {job.output_rows} rows of {planned.period}, but the "
-                f"footers of its parts have {incoming.rows}: a part was replaced while it was "
-                "read. Run again"
+                f"footers of its parts had {incoming.rows}: a part was replaced between the two. "
+                "The month is not recorded, and the next run replaces it"
             )
         return int(job.output_rows), str(job.job_id)
 
@@ -167,13 +177,17 @@ class BigQueryWarehouse:
                 if rows == 0:
                     raise _NoRows
                 staged_rows[:] = [rows]
-                job = self._client.copy_table(
-                    source,
-                    destination,
-                    job_id=job_id,
-                    location=self._dataset.location,
-                    job_config=config,
-                )
+                try:
+                    job = self._client.copy_table(
+                        source,
+                        destination,
+                        job_id=job_id,
+                        location=self._dataset.location,
+                        job_config=config,
+                    )
+                except api.Conflict:
+                    # The id was free before the staging, so the answer was lost, not the job.
+                    job = self._find_job(job_id)
                 # The staging table goes when this block ends, so the copy must be over.
                 wait_for(job, f"Copying {planned.period} into {planned.table}")
                 return job
@@ -208,6 +222,7 @@ class BigQueryWarehouse:
             find=self._find_job,
             is_current=lambda job: self._dataset.is_current(planned, job),
             what=what,
+            patience=self._client.patience,
         ).job
         if not self._dataset.is_current(planned, job):
             raise TransientLoadError(
@@ -301,3 +316,9 @@ class BigQueryWarehouse:
     def close(self) -> None:
         """Gives the connections back."""
         self._client.close()
+
+
+def _refuse_wildcards(planned: PlannedLoad) -> None:
+    for uri in planned.uris:
+        if "*" in uri:
+            raise LoadError(f"BigQuery would take the * in {uri} for any text; rename that object")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from decimal import Decimal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
@@ -22,14 +22,12 @@ from cloudbill.models import (
 )
 from cloudbill.parts import local_parts
 from cloudbill.reconciliation import check_footers, check_held, check_not_held, check_totals
-from cloudbill.sql import DUCKDB, Fragment
+from cloudbill.sql import DUCKDB, Fragment, duckdb_text
 from cloudbill.warehouses._duckdb_daily import sum_by_day
-from cloudbill.warehouses._duckdb_parts import (
-    TABLE_TYPES,
-    PartsRelation,
-    column_type_of,
-    read_parquet_parts,
-)
+from cloudbill.warehouses._duckdb_lock import connect
+from cloudbill.warehouses._duckdb_parts import TABLE_TYPES, PartsRelation, column_type_of
+from cloudbill.warehouses._duckdb_source import open_parts
+from cloudbill.warehouses._duckdb_totals import Counted, Summed, count_parts, sum_month
 
 if TYPE_CHECKING:
     from cloudbill.daily_totals import DailyTotals
@@ -55,16 +53,15 @@ class DuckDBWarehouse:
         """Opens the file, or an empty warehouse in memory where it is only to be read and missing.
 
         Raises:
-            LoadError: If another process holds the file, or it is no DuckDB file.
+            LoadError: If another process holds the file for long, or it is no DuckDB file.
         """
         database = settings.database
-        name = ":memory:" if read_only and not database.exists() else str(database)
         try:
             if not read_only:
                 database.absolute().parent.mkdir(parents=True, exist_ok=True)
             # Set after opening: one process opens a file only with equal configurations, and
             # others in it, such as dlt, bring none.
-            connection = duckdb.connect(name, read_only=read_only and name != ":memory:")
+            connection = connect(database, read_only=read_only, timeout_s=settings.lock_timeout_s)
             connection.execute("SET memory_limit = $limit", {"limit": settings.memory_limit})
             connection.execute("SET preserve_insertion_order = false")
             connection.execute("SET TimeZone = 'UTC'")
@@ -75,13 +72,17 @@ class DuckDBWarehouse:
     def replace_period(self, planned: PlannedLoad, store: Store) -> LoadResult:
         """Replaces one month in one transaction; see `Warehouse.replace_period`."""
         started_at = utc_now()
-        with local_parts(store, planned.manifest) as files, _mapped(planned):
-            source = read_parquet_parts(self._connection, files) if files else None
-            expected = check_footers(planned.manifest, source.part_rows if source else ())
+        with (
+            local_parts(store, planned.manifest) as files,
+            _mapped(planned),
+            self._open_parts(planned, store, files) as source,
+        ):
+            in_files = self._count_parts(source)
+            expected = check_footers(planned.manifest, in_files.part_rows)
             if source is not None:
                 self._check_digits(source)
             with self._transaction():
-                totals = self._replace(planned, source, expected)
+                totals = self._replace(planned, source, expected, in_files.totals)
         return LoadResult(
             planned=planned,
             rows=expected,
@@ -91,7 +92,31 @@ class DuckDBWarehouse:
             finished_at=utc_now(),
         )
 
-    def _replace(self, planned: PlannedLoad, source: PartsRelation | None, expected: int) -> Totals:
+    def _open_parts(
+        self, planned: PlannedLoad, store: Store, files: Sequence[Path]
+    ) -> AbstractContextManager[PartsRelation | None]:
+        return open_parts(
+            self._connection,
+            store,
+            planned.manifest,
+            files,
+            provider=self._settings.provider,
+            existing_headers=self.headers(planned.table),
+        )
+
+    def _count_parts(self, source: PartsRelation | None) -> Counted:
+        if source is None:
+            return Counted(totals={})
+        return count_parts(self._connection, source, self._summed(source))
+
+    def _summed(self, source: PartsRelation) -> Summed:
+        if not self._settings.totals:
+            return Summed()
+        return Summed.of(source.columns, self._settings.provider)
+
+    def _replace(
+        self, planned: PlannedLoad, source: PartsRelation | None, expected: int, in_files: Totals
+    ) -> Totals:
         table = self._table(planned.table)
         existing = self._columns_of(planned.table)
         if source is None:
@@ -108,6 +133,7 @@ class DuckDBWarehouse:
             self._execute("CREATE SCHEMA IF NOT EXISTS {schema}", schema=self._settings.dataset)
             definitions = [_definition(column) for column in source.columns]
             self._execute("CREATE TABLE {table} ({columns})", table=table, columns=definitions)
+        self._write_headers(planned, source)
         self._delete(planned)
         self._execute(
             "INSERT INTO {table} BY NAME SELECT {columns} FROM {relation}",
@@ -121,65 +147,35 @@ class DuckDBWarehouse:
             self._refuse_other_months(planned, source)
         check_held(planned, expected=expected, held=held)
         check_not_held(planned, held)
-        return self._reconciled_totals(planned, source)
+        return self._reconciled_totals(planned, source, in_files)
 
-    def _reconciled_totals(self, planned: PlannedLoad, source: PartsRelation) -> Totals:
-        provider = self._settings.provider
-        names = {column.target.lower(): column for column in source.columns}
-        costs = [names[cost.lower()] for cost in provider.COST_COLUMNS if cost.lower() in names]
-        if not self._settings.totals or not costs:
+    def _write_headers(self, planned: PlannedLoad, source: PartsRelation) -> None:
+        """Notes the original header of each column that has no comment yet; see `headers`."""
+        if not source.headers:
+            return
+        noted = {name.lower(): header for name, header in self.headers(planned.table).items()}
+        for column, header in source.headers.items():
+            if not noted[column.lower()]:
+                self._execute(
+                    "COMMENT ON COLUMN {column} IS {header}",
+                    column=(*self._table(planned.table), column),
+                    header=duckdb_text(header),
+                )
+
+    def _reconciled_totals(
+        self, planned: PlannedLoad, source: PartsRelation, in_files: Totals
+    ) -> Totals:
+        summed = self._summed(source)
+        if not summed.costs:
             return {}
-        currency = names.get(provider.CURRENCY_COLUMN.lower())
-        in_files = self._totals(
-            source.relation,
-            [(column.name, column.target) for column in costs],
-            currency.name if currency else None,
-            source.parameters,
-        )
         month = DUCKDB.compose(
             "{table} WHERE {in_month}",
             table=self._table(planned.table),
             in_month=_in_month(planned),
         )
-        in_table = self._totals(
-            month,
-            [(column.target, column.target) for column in costs],
-            currency.target if currency else None,
-            _month(planned.period),
-        )
+        in_table = sum_month(self._connection, month, _month(planned.period), summed)
         check_totals(planned, files=in_files, table=in_table)
         return in_table
-
-    def _totals(
-        self,
-        relation: Fragment,
-        columns: list[tuple[str, str]],
-        currency: str | None,
-        parameters: Mapping[str, object],
-    ) -> Totals:
-        sums = [
-            DUCKDB.compose(
-                "coalesce(sum(CAST({name} AS {type})), 0)",
-                name=name,
-                type=Fragment(TABLE_TYPES[ColumnType.DECIMAL]),
-            )
-            for name, _ in columns
-        ]
-        key = DUCKDB.compose("coalesce({name}, '')", name=currency) if currency else Fragment("''")
-        rows = self._execute(
-            "SELECT {key}, {sums} FROM {relation} GROUP BY ALL",
-            parameters,
-            key=key,
-            sums=sums,
-            relation=relation,
-        ).fetchall()
-        targets = [target for _, target in columns]
-        return {
-            str(row[0]): {
-                target: Decimal(value) for target, value in zip(targets, row[1:], strict=True)
-            }
-            for row in rows
-        }
 
     def _check_digits(self, source: PartsRelation) -> None:
         for column in source.inexact:
@@ -213,10 +209,14 @@ class DuckDBWarehouse:
     def _refuse_other_months(self, planned: PlannedLoad, source: PartsRelation) -> None:
         """Says which months the rows belong to, if that is why the count is off."""
         rows = self._execute(
-            "SELECT strftime({period_column}, '%Y-%m') AS month, count(*) FROM {relation} "
+            "SELECT strftime({period}, '%Y-%m') AS month, count(*) FROM {relation} "
             "GROUP BY month ORDER BY month NULLS FIRST LIMIT {limit}",
             source.parameters,
-            period_column=planned.period_column,
+            period=next(
+                source.value(column.name)
+                for column in source.columns
+                if column.target.lower() == planned.period_column.lower()
+            ),
             relation=source.relation,
             limit=Fragment(str(_LISTED_MONTHS)),
         ).fetchall()

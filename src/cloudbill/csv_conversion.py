@@ -1,0 +1,55 @@
+"""Makes Parquet of CSV parts, for a warehouse that is given its files by this process.
+
+DuckDB reads the CSV by the same rules as where it is the warehouse itself, so that a part means
+the same in both.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from cloudbill.csv_files import CsvPart
+from cloudbill.errors import LoadError
+from cloudbill.models import ColumnType
+from cloudbill.sql import DUCKDB, Fragment
+from cloudbill.warehouses._duckdb_csv import read_csv_parts
+
+__all__ = ["convert_csv_part"]
+
+_COPY: Final = "COPY (SELECT {columns} FROM {relation}) TO $target (FORMAT parquet)"
+
+
+def convert_csv_part(part: CsvPart, target: Path, *, memory_limit: str) -> None:
+    """Writes a CSV part as Parquet, with the columns and exact types of the table.
+
+    Raises:
+        LoadError: If a row or a cell does not fit; it says which.
+        StoreError: If the part is damaged or was cut off.
+    """
+    with (
+        closing(duckdb.connect()) as connection,
+        read_csv_parts([part], empty_text_is_null=True) as source,
+    ):
+        connection.execute("SET memory_limit = $limit", {"limit": memory_limit})
+        connection.execute("SET preserve_insertion_order = false")
+        connection.execute("SET TimeZone = 'UTC'")
+        columns = [
+            DUCKDB.compose(
+                # A time in Parquet is one in UTC only if its type says so.
+                "CAST({value} AS TIMESTAMPTZ) AS {target}"
+                if column.type is ColumnType.TIMESTAMP
+                else "{value} AS {target}",
+                value=source.value(column.name),
+                target=column.target,
+            )
+            for column in source.columns
+        ]
+        statement = DUCKDB.compose(_COPY, columns=columns, relation=Fragment(source.relation.text))
+        try:
+            connection.execute(statement.text, {**source.parameters, "target": str(target)})
+        except duckdb.IOException as error:
+            raise LoadError(f"{part.address} could not be converted: {error}") from error

@@ -1,0 +1,172 @@
+"""Finds what is wrong in a CSV file that a warehouse refused: the line, the column and the cell.
+
+Slow, one cell after the other in Python, and therefore only asked after a load has failed.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from cloudbill.models import Column, ColumnType
+
+__all__ = ["MAX_ROW_BYTES", "find_fault"]
+
+MAX_ROW_BYTES: Final = 32 * 1024 * 1024
+"""A row that is longer, with everything in it, is refused."""
+_SHOWN_CHARACTERS: Final = 60
+_SHOWN_BYTES: Final = 10
+_DIGITS_BEFORE: Final = 20
+_DIGITS_BEHIND: Final = 18
+_BOM: Final = "\ufeff"
+_NUMBER: Final = re.compile(r"[+-]?([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]{1,18}))?")
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIMESTAMP: Final = re.compile(
+    rf"({_DATE.pattern})"
+    r"(?:[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6}0*)?)?)"
+    r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+)
+_BOOLEANS: Final = frozenset({"true", "false"})
+
+
+def find_fault(path: Path, columns: Sequence[Column]) -> str | None:
+    """What is wrong with a plain CSV file and in which line, or None if it is not seen from here.
+
+    `columns` are those of the file, in its order.
+    """
+    lines = _Lines()
+    with path.open("rb") as file, _fields_of_any_size():
+        records = csv.reader(lines.of(file), strict=True)
+        line = 1
+        try:
+            next(records, None)
+            while True:
+                # A record may go over several lines; it is looked for where it begins.
+                line, lines.size = lines.number + 1, 0
+                record = next(records, None)
+                if record is None:
+                    return None
+                fault = _fault_of(record, columns, lines.size)
+                if fault is not None:
+                    return f"line {line}: {fault}"
+        except csv.Error as error:
+            return f"line {line}: it is no CSV, {error}"
+        except UnicodeDecodeError as error:
+            shown = error.object[max(0, error.start - _SHOWN_BYTES) : error.end + _SHOWN_BYTES]
+            return f"line {lines.number}: {shown!r} is not in UTF-8"
+
+
+class _Lines:
+    """The lines of a file as text, and how far they were read."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.size = 0
+
+    def of(self, file: Iterator[bytes]) -> Iterator[str]:
+        for line in file:
+            self.number += 1
+            self.size += len(line)
+            text = line.decode("utf-8")
+            yield text.removeprefix(_BOM) if self.number == 1 else text
+
+
+@contextmanager
+def _fields_of_any_size() -> Iterator[None]:
+    # The limit of the csv module is one for the whole process.
+    limit = csv.field_size_limit(MAX_ROW_BYTES)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _fault_of(record: Sequence[str], columns: Sequence[Column], size: int) -> str | None:
+    if size > MAX_ROW_BYTES:
+        return f"the row has {size} bytes, more than the {MAX_ROW_BYTES} that are read"
+    # DuckDB skips an empty line, and lets a row end in one comma too many.
+    if not record or (len(record) == len(columns) + 1 and not record[-1]):
+        return None
+    if len(record) != len(columns):
+        return f"the row has {len(record)} cells, the header {len(columns)}"
+    for cell, column in zip(record, columns, strict=True):
+        check = _CHECKS.get(column.type)
+        problem = check(cell) if cell and check else None
+        if problem is not None:
+            return f"'{_shortened(cell)}' in column '{column.name}' {problem}"
+    return None
+
+
+def _check_decimal(cell: str) -> str | None:
+    match = _NUMBER.fullmatch(cell)
+    if match is None or not (match[1] or match[2]):
+        return "is no number"
+    digits = (match[1] + match[2]).lstrip("0")
+    kept = digits.rstrip("0")
+    if not kept:
+        return None
+    behind = len(match[2]) - int(match[3] or 0) - (len(digits) - len(kept))
+    if behind > _DIGITS_BEHIND:
+        return f"has {behind} digits behind the point; {_DIGITS_BEHIND} fit, and nothing is rounded"
+    if len(kept) - behind > _DIGITS_BEFORE:
+        return f"has {len(kept) - behind} digits before the point; {_DIGITS_BEFORE} fit"
+    return None
+
+
+def _check_timestamp(cell: str) -> str | None:
+    match = _TIMESTAMP.fullmatch(cell)
+    if match is None:
+        return "is no time; it is written as 2025-10-31T23:59:59Z"
+    return _check_day(match[1]) or _check_time(match[2])
+
+
+def _check_date(cell: str) -> str | None:
+    if _DATE.fullmatch(cell) is None:
+        return "is no day; it is written as 2025-10-31"
+    return _check_day(cell)
+
+
+def _check_day(text: str) -> str | None:
+    try:
+        datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007
+    except ValueError:
+        return "is no day of the calendar"
+    return None
+
+
+def _check_time(text: str | None) -> str | None:
+    if text is None or text in {"24:00", "24:00:00"}:
+        return None
+    hour, minute, *second = (int(number) for number in text.partition(".")[0].split(":"))
+    is_time = hour < 24 and minute < 60 and (not second or second[0] < 60)  # noqa: PLR2004
+    return None if is_time else "is no time of the day"
+
+
+def _check_boolean(cell: str) -> str | None:
+    return None if cell.lower() in _BOOLEANS else "is neither true nor false"
+
+
+def _check_integer(cell: str) -> str | None:
+    is_integer = _INTEGER.fullmatch(cell) and -(2**63) <= int(cell) < 2**63
+    return None if is_integer else "is no whole number of 64 bits"
+
+
+_CHECKS: Final[Mapping[ColumnType, Callable[[str], str | None]]] = {
+    ColumnType.DECIMAL: _check_decimal,
+    ColumnType.TIMESTAMP: _check_timestamp,
+    ColumnType.DATE: _check_date,
+    ColumnType.BOOLEAN: _check_boolean,
+    ColumnType.INTEGER: _check_integer,
+}
+
+
+def _shortened(cell: str) -> str:
+    if len(cell) <= _SHOWN_CHARACTERS:
+        return cell
+    return f"{cell[:_SHOWN_CHARACTERS]}... ({len(cell)} characters)"

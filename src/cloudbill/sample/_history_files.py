@@ -1,0 +1,173 @@
+"""The files of a simulated Azure export: where they lie, and what is in them."""
+
+from __future__ import annotations
+
+import functools
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from cloudbill.sample._azure_columns import AZURE_COLUMNS
+from cloudbill.sample._history_events import Event, HistoryRun, PutManifest, PutPart, Remove
+from cloudbill.sample._schedule import guid
+from cloudbill.sample._sql import connect, copy, create_table
+
+__all__ = ["ADDED_COLUMNS", "FEW_COLUMNS", "Layout"]
+
+FEW_COLUMNS: Final = (
+    "BilledCost",
+    "BillingCurrency",
+    "BillingPeriodStart",
+    "ChargeDescription",
+    "ChargePeriodStart",
+    "ContractedCost",
+    "EffectiveCost",
+    "ListCost",
+    "ResourceId",
+    "x_SkuDetails",
+)
+"""The columns that loading and reconciling need, and one that may vanish."""
+
+ADDED_COLUMNS: Final = ("x_SkuPlanName", "x_ServiceModel", "x_AmortizationClass")
+"""What dataVersion 1.2-preview brought; `x_SkuDetails` went with 1.2."""
+
+_COSTS: Final = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost")
+_CUT_JSON: Final = 0.6
+"""How much there is of a manifest that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Where an export lies and which columns it has.
+
+    Attributes:
+        root_folder: Folder of the exports in the container; may be empty.
+        export_name: Name of the export, a folder below it.
+        columns: Those of a run that drops none; the 96 of dataVersion 1.0r2, or few.
+        put_before: What a copy tool put before the paths, which no manifest knows.
+    """
+
+    root_folder: str = "billing"
+    export_name: str = "focus-daily"
+    columns: tuple[str, ...] = tuple(AZURE_COLUMNS)
+    put_before: str = ""
+
+    def changes(self, event: Event) -> Iterator[tuple[str, bytes | None]]:
+        """The paths that an event writes, with their content, or removes, with None."""
+        folder = self.put_before + self._folder(event.run, event.copy)
+        match event:
+            case PutPart():
+                content = _part(event.run, event.part, self.columns)
+                if event.state == "cut":
+                    content = content[: len(content) // 2]
+                elif event.state == "damaged":
+                    content = _damaged(content)
+                yield f"{folder}/{_part_name(event.part)}", content
+            case PutManifest():
+                content = self._manifest(event.run)
+                whole = len(content) if event.is_readable else int(len(content) * _CUT_JSON)
+                yield f"{folder}/manifest.json", content[:whole]
+            case Remove():
+                # The manifest first: a run without one is none.
+                yield f"{folder}/manifest.json", None
+                for part in range(event.run.parts):
+                    yield f"{folder}/{_part_name(part)}", None
+
+    def apply(self, event: Event, folder: Path) -> None:
+        """Does an event to a folder that stands for the container."""
+        for path, content in self.changes(event):
+            target = folder / path
+            if content is None:
+                target.unlink(missing_ok=True)
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+
+    def _folder(self, run: HistoryRun, copy_number: int) -> str:
+        last = run.month.end - timedelta(days=1)
+        names = [self.root_folder, self.export_name, f"{run.month.start:%Y%m%d}-{last:%Y%m%d}"]
+        if run.keeps_runs or copy_number:
+            names.append(f"{run.submitted_at + timedelta(minutes=copy_number):%Y%m%d%H%M}")
+        return "/".join(name for name in (*names, run.run_id) if name)
+
+    def _manifest(self, run: HistoryRun) -> bytes:
+        folder = self._folder(run, 0)
+        blobs = [
+            {
+                "blobName": f"{folder}/{_part_name(part)}",
+                "byteCount": len(_part(run, part, self.columns)),
+                "dataRowCount": len(run.rows_of(part)) if run.states_rows else None,
+            }
+            for part in range(run.parts)
+        ]
+        first, last = run.covers
+        behaviour = "CreateNewReport" if run.keeps_runs else "OverwritePreviousReport"
+        subscription = guid("history", self.export_name)
+        document = {
+            "manifestVersion": "2024-04-01",
+            "blobCount": len(blobs),
+            "dataRowCount": run.rows if run.states_rows else None,
+            "exportConfig": {
+                "exportName": self.export_name,
+                "resourceId": f"/subscriptions/{subscription}"
+                f"/providers/Microsoft.CostManagement/exports/{self.export_name}",
+                "dataVersion": "1.0r2",
+                "type": "FocusCost",
+            },
+            "deliveryConfig": {"dataOverwriteBehavior": behaviour, "fileFormat": "Parquet"},
+            "runInfo": {
+                "executionType": "Scheduled",
+                "submittedTime": f"{run.submitted_at:%Y-%m-%dT%H:%M:%S.%f}0Z",
+                "runId": run.run_id,
+                "startDate": f"{first}T00:00:00",
+                "endDate": f"{last}T00:00:00+00:00",
+            },
+            "blobs": blobs,
+        }
+        return json.dumps(document, indent=2).encode()
+
+
+def _part_name(part: int) -> str:
+    return f"part_{part}_0001.snappy.parquet"
+
+
+@functools.lru_cache(maxsize=512)
+def _part(run: HistoryRun, part: int, columns: tuple[str, ...]) -> bytes:
+    """A part as it is when it is whole; the same in every process."""
+    names = [*(name for name in columns if name not in run.dropped), *run.added]
+    types = {name: AZURE_COLUMNS.get(name, "VARCHAR") for name in names}
+    rows = [_row(run, number, types) for number in run.rows_of(part)]
+    with tempfile.TemporaryDirectory(prefix="cloudbill-history-") as folder, connect() as database:
+        path = Path(folder, _part_name(part))
+        create_table(database, "part", types, rows)
+        copy(database, "SELECT * FROM part", path, "parquet", {})
+        return path.read_bytes()
+
+
+def _row(run: HistoryRun, number: int, types: dict[str, str]) -> dict[str, object]:
+    # Azure writes absent text as '', and leaves other values out.
+    row: dict[str, object] = {name: "" for name, kind in types.items() if kind == "VARCHAR"}
+    days = run.last_day - run.first_day + 1
+    day = run.month.start + timedelta(days=run.first_day - 1 + number % days)
+    values: dict[str, object] = {
+        "BillingCurrency": "EUR",
+        "BillingPeriodEnd": run.month.end,
+        "BillingPeriodStart": run.month.start,
+        "ChargeDescription": run.run_id,
+        "ChargePeriodEnd": day + timedelta(days=1),
+        "ChargePeriodStart": day,
+        "ResourceId": f"/subscriptions/{guid('resource', number)}",
+        **dict.fromkeys(_COSTS, run.cost(number)),
+        **dict.fromkeys(run.added, "drift"),
+    }
+    return row | {name: value for name, value in values.items() if name in types}
+
+
+def _damaged(content: bytes) -> bytes:
+    """Pages of data are broken; the footer, which is at the end, stays whole."""
+    middle = len(content) // 4
+    return content[:4] + b"\xff" * (middle - 4) + content[middle:]

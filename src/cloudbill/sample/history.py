@@ -1,0 +1,257 @@
+"""An export over many days, with all that goes wrong in reality, and what each month must hold.
+
+    history = simulate(seed=1)
+    for event in history.events:
+        history.layout.apply(event, folder)   # and run the loader whenever you like
+    history.months()                          # what a loader that ran every day must have loaded
+
+Events are plain values in the order of their time; a test may also make its own from `HistoryRun`
+and `deliver`, in any order, and follow with a `Shelf` what the store holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+from math import ceil
+from pathlib import Path
+from typing import Final
+
+from cloudbill.sample._history_events import (
+    Event,
+    HistoryRun,
+    PartState,
+    PutManifest,
+    PutPart,
+    Remove,
+    Shelf,
+    deliver,
+)
+from cloudbill.sample._history_files import ADDED_COLUMNS, FEW_COLUMNS, Layout
+from cloudbill.sample._schedule import Month, draw, guid
+
+__all__ = [
+    "ADDED_COLUMNS",
+    "FEW_COLUMNS",
+    "Event",
+    "History",
+    "HistoryRun",
+    "Layout",
+    "Month",
+    "PartState",
+    "PutManifest",
+    "PutPart",
+    "Remove",
+    "Shelf",
+    "deliver",
+    "is_less",
+    "simulate",
+    "write_history",
+]
+
+_REOPENED_DAYS: Final = 5
+"""Azure exports the month before once more on each of the first five days of a month."""
+_MINUTES_BETWEEN_STEPS: Final = 7
+_MAX_ROW_DROP: Final = Decimal("0.5")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What happened to an export, in the order of time."""
+
+    events: tuple[Event, ...]
+    layout: Layout
+
+    def runs(self) -> tuple[HistoryRun, ...]:
+        """Every run that any event speaks of, in the order of submission."""
+        return tuple(sorted({event.run for event in self.events}, key=lambda run: run.age))
+
+    def until(self, day: int) -> History:
+        """The history up to the end of a day, counted from 1."""
+        first = self.events[0].at.date()
+        kept = [event for event in self.events if (event.at.date() - first).days < day]
+        return History(events=tuple(kept), layout=self.layout)
+
+    def months(self, accepted: Collection[str] = ()) -> Mapping[Month, HistoryRun]:
+        """The run that each month holds for a loader that ran at the end of every day.
+
+        Args:
+            accepted: Ids of runs that somebody accepts, whenever they are held.
+        """
+        shelf = Shelf()
+        held: dict[Month, HistoryRun] = {}
+        for _, events in groupby(self.events, key=lambda event: event.at.date()):
+            touched: set[Month] = set()
+            for event in events:
+                shelf.apply(event)
+                touched.add(event.run.month)
+            for month in touched:
+                newest = _newest(shelf.complete(month), held.get(month), accepted)
+                if newest is not None:
+                    held[month] = newest
+        return held
+
+
+def _newest(
+    runs: Iterable[HistoryRun], loaded: HistoryRun | None, accepted: Collection[str]
+) -> HistoryRun | None:
+    if loaded is None:
+        return max(runs, key=lambda run: run.age, default=None)
+    newer = [
+        run
+        for run in runs
+        if run.age > loaded.age and (run.run_id in accepted or not is_less(run, loaded))
+    ]
+    return max(newer, key=lambda run: run.age, default=None)
+
+
+def is_less(run: HistoryRun, loaded: HistoryRun, max_row_drop: Decimal = _MAX_ROW_DROP) -> bool:
+    """Whether a run delivers so much less than the loaded one that a person should look at it."""
+    (first, last), (loaded_first, loaded_last) = run.covers, loaded.covers
+    if first > loaded_first or last < loaded_last:
+        return True
+    return loaded.rows > 0 and run.rows < max(1, ceil(loaded.rows * (1 - max_row_drop)))
+
+
+def simulate(
+    *,
+    seed: int,
+    months: int = 2,
+    first: tuple[int, int] = (2025, 9),
+    rows_per_day: int = 2,
+    overwrite: bool = False,
+    layout: Layout | None = None,
+) -> History:
+    """A daily export over some months and the days on which the last of them is open again.
+
+    Most runs arrive as they should. Of the others some arrive late, part by part or manifest
+    first, are narrower or empty, lie in two places, have a manifest that cannot be read at first,
+    or one that counts no rows; columns appear and vanish on the way.
+
+    Args:
+        seed: What everything random follows from.
+        months: How many billing months.
+        first: Year and month of the oldest of them.
+        rows_per_day: Rows that each covered day has.
+        overwrite: Whether each run takes the one before it away.
+        layout: Where the export lies, and its columns.
+    """
+    maker = _Maker(seed=seed, rows_per_day=rows_per_day, overwrite=overwrite)
+    oldest = Month(*first)
+    end = oldest.plus(months).start + timedelta(days=_REOPENED_DAYS)
+    day = oldest.start
+    while day < end:
+        current = Month(day.year, day.month)
+        if current != oldest.plus(months):
+            maker.add_daily(current, day)
+        if day.day <= _REOPENED_DAYS and current != oldest:
+            maker.add_reopened(current.plus(-1), day)
+        day += timedelta(days=1)
+    # Sorting keeps the order of what happens at one time.
+    events = sorted(maker.events, key=lambda event: event.at)
+    return History(events=tuple(events), layout=layout or Layout())
+
+
+def write_history(
+    directory: Path, *, months: int = 2, seed: int = 1, days: int | None = None
+) -> History:
+    """Writes a simulated export as it lies there after some days, and says what happened.
+
+    Calling it again with more days is time that passes: what is there already stays the same.
+
+    Args:
+        directory: The container's copy.
+        months: How many billing months.
+        seed: What everything random follows from.
+        days: How many days have passed since the first; all of them if None.
+    """
+    history = simulate(seed=seed, months=months)
+    passed = history if days is None else history.until(days)
+    for event in passed.events:
+        passed.layout.apply(event, directory)
+    return passed
+
+
+@dataclass(kw_only=True)
+class _Maker:
+    """Makes the runs of an export one by one, and decides how each of them arrives."""
+
+    seed: int
+    rows_per_day: int
+    overwrite: bool
+    events: list[Event] = field(default_factory=list)
+    _last: dict[Month, HistoryRun] = field(default_factory=dict)
+
+    def add_daily(self, month: Month, day: datetime) -> None:
+        """The daily run of the month to date, and now and then one that somebody started."""
+        if self._draw("skipped", day) % 11 == 0:
+            return
+        self._arrive(self._run(month, day, "daily", last_day=day.day))
+        if day.day > _REOPENED_DAYS and self._draw("narrow", day) % 12 == 0:
+            # Somebody exports the first days once more.
+            self._arrive(self._run(month, day, "narrow", last_day=_REOPENED_DAYS))
+        if day.day > 1 and self._draw("empty", day) % 20 == 0:
+            self._arrive(self._run(month, day, "empty", last_day=day.day))
+
+    def add_reopened(self, month: Month, day: datetime) -> None:
+        """A run of the month before, which is open for some days more."""
+        self._arrive(self._run(month, day, "reopened", last_day=month.days))
+
+    def _run(self, month: Month, day: datetime, kind: str, *, last_day: int) -> HistoryRun:
+        drawn = self._draw("run", kind, month, day)
+        hour = {"daily": 4, "reopened": 5, "narrow": 11, "empty": 15}[kind]
+        is_drifted = self._draw("drift") % 40 < (day - datetime(2025, 9, 1, tzinfo=day.tzinfo)).days
+        # Usage is revised while the month is open, so a run may have a few rows less.
+        rows = last_day * self.rows_per_day + drawn % 3
+        return HistoryRun(
+            run_id=guid("history", self.seed, kind, month, day),
+            month=month,
+            submitted_at=day + timedelta(hours=hour, seconds=drawn % 3600),
+            last_day=last_day,
+            rows=0 if kind == "empty" else rows,
+            parts=drawn % 2 if kind == "empty" else 1 + drawn % 3,
+            states_rows=drawn % 9 != 0 or kind == "empty",
+            added=ADDED_COLUMNS[:1] if is_drifted else (),
+            dropped=("x_SkuDetails",) if is_drifted and drawn % 2 else (),
+            keeps_runs=not self.overwrite,
+        )
+
+    def _arrive(self, run: HistoryRun) -> None:
+        """Decides how a run arrives; what it overwrites is gone before."""
+        drawn = self._draw("arrival", run.run_id)
+        at = run.submitted_at + timedelta(minutes=30)
+        if drawn % 10 == 0:
+            at += timedelta(days=1 + drawn % 3)  # late, and after newer ones
+        before = self._last.get(run.month)
+        if self.overwrite and before is not None:
+            self.events.append(Remove(at=at, run=before))
+        self._last[run.month] = run
+        way = drawn // 10 % 12
+        if way in {0, 1} and run.parts:
+            self.events += _bit_by_bit(run, at, days=drawn // 120 % 2)
+        elif way == 2:  # noqa: PLR2004
+            self.events.append(PutManifest(at=at, run=run, is_readable=False))
+            self.events += deliver(run, at + timedelta(days=1))
+        else:
+            self.events += deliver(run, at)
+        if way == 3 and not self.overwrite:  # noqa: PLR2004
+            self.events += deliver(run, at + timedelta(hours=1), copy=1)
+
+    def _draw(self, *what: object) -> int:
+        return draw("history", self.seed, *what)
+
+
+def _bit_by_bit(run: HistoryRun, at: datetime, *, days: int) -> Iterator[Event]:
+    """The manifest comes first, then the parts from the last to the first, each cut off at first.
+
+    The last step takes so many days more.
+    """
+    step = timedelta(minutes=_MINUTES_BETWEEN_STEPS)
+    yield PutManifest(at=at, run=run)
+    for part in reversed(range(run.parts)):
+        at += step
+        yield PutPart(at=at, run=run, part=part, state="cut")
+        yield PutPart(at=at + (step if part else timedelta(days=days)), run=run, part=part)

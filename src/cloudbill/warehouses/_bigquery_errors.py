@@ -1,0 +1,162 @@
+"""What BigQuery's errors mean: which may pass, and what a person can do about the others.
+
+Sources: BigQuery, "Error messages" (reasons), "Troubleshoot quota and limit errors", "BigQuery IAM
+roles and permissions", "Location considerations" (batch loading); texts as recorded in public
+reports.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import requests
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
+
+from cloudbill.errors import (
+    LoadError,
+    PartMissingError,
+    ReconciliationError,
+    SchemaError,
+    TransientLoadError,
+)
+
+__all__ = ["PASSING_JOB_REASONS", "job_error", "mapped", "may_pass"]
+
+PASSING_JOB_REASONS: Final = frozenset(
+    {
+        "backendError",
+        "internalError",
+        "jobBackendError",
+        "jobInternalError",
+        "jobRateLimitExceeded",
+        "rateLimitExceeded",
+        "tableUnavailable",
+    }
+)
+"""Reasons of a failed job after which the same job, under a new id, may succeed."""
+
+_PASSING_REASONS: Final = frozenset({*PASSING_JOB_REASONS, "badGateway"})
+_LASTING_REASONS: Final = frozenset({"quotaExceeded", "billingNotEnabled", "notImplemented"})
+_BROKEN_CONNECTIONS: Final = (
+    api.RetryError,
+    auth.TransportError,
+    ConnectionError,
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+)
+_PASSING_CALLS: Final = (api.ServerError, api.TooManyRequests)
+
+_PERMISSION: Final = re.compile(r"\b(?:bigquery|storage)\.[a-zA-Z]+\.[a-zA-Z]+\b")
+_ROLES: Final = (
+    ("storage.", "roles/storage.objectViewer on the bucket"),
+    ("bigquery.jobs.", "roles/bigquery.jobUser on the project"),
+    ("bigquery.datasets.create", "roles/bigquery.user on the project, or a dataset that exists"),
+    ("bigquery.", "roles/bigquery.dataEditor on the dataset"),
+)
+_ALL_ROLES: Final = (
+    "roles/bigquery.jobUser on the project, roles/bigquery.dataEditor on the dataset, and "
+    "roles/storage.objectViewer on the bucket"
+)
+_LOCATIONS: Final = re.compile(
+    r"different locations: source: (?P<source>[\w-]+), destination: (?P<destination>[\w-]+)"
+)
+_CHANGED_TYPE: Final = "Provided Schema does not match"
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same call may succeed later."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return False  # a connection error to requests, but one of the configuration
+    reason = _reason_of(error)
+    if reason in _PASSING_REASONS or isinstance(error, _BROKEN_CONNECTIONS):
+        return True
+    return isinstance(error, _PASSING_CALLS) and reason not in _LASTING_REASONS
+
+
+@contextmanager
+def mapped(what: str) -> Iterator[None]:
+    """Maps what the client raises to `LoadError`; `what` says what was being done.
+
+    Raises:
+        TransientLoadError: If the same call may succeed later.
+        LoadError: If it will not.
+    """
+    try:
+        yield
+    except api.GoogleAPICallError as error:
+        message = str(error.message or error)
+        known = _known(f"{what} failed", _reason_of(error), message)
+        if known is not None:
+            raise known from error
+        if isinstance(error, api.Forbidden):
+            raise LoadError(
+                f"{what} is not allowed: {message}. {_missing_role(message)}"
+            ) from error
+        if isinstance(error, api.NotFound):
+            hint = "Check 'project_id', 'dataset' and 'location'"
+            raise LoadError(f"{what}: {message}. {hint}") from error
+        if may_pass(error):
+            raise TransientLoadError(f"{what} failed for now: {error}. Run again") from error
+        raise LoadError(f"{what} failed: {error}") from error
+    except _BROKEN_CONNECTIONS as error:
+        raise TransientLoadError(f"{what} failed for now: {error}. Run again") from error
+    except (auth.GoogleAuthError, requests.RequestException) as error:
+        raise LoadError(f"{what} failed: {error}") from error
+
+
+def job_error(what: str, reason: str, message: str) -> LoadError | PartMissingError:
+    """The error of a job that failed, by the reason and the message that it holds."""
+    text = f"{what}: {message}"
+    if reason in PASSING_JOB_REASONS:
+        return TransientLoadError(f"{text}. Run again")
+    if reason == "notFound" and "gs://" in message:
+        return PartMissingError(f"{text}. Was the part replaced meanwhile? Run again")
+    if _CHANGED_TYPE in message:
+        return SchemaError(
+            f"{text}. Load this export into a new 'table_name', or convert the column of the "
+            "table, and run again"
+        )
+    if "belong to different partitions" in message:
+        return ReconciliationError(
+            f"{text}. The run has rows of another month; export one at a time"
+        )
+    if reason == "accessDenied":
+        return LoadError(f"{text}. {_missing_role(message)}")
+    return _known(what, reason, message) or LoadError(text)
+
+
+def _known(what: str, reason: str, message: str) -> LoadError | None:
+    """An error that calls and jobs have in common, if it is one of these."""
+    located = _LOCATIONS.search(message)
+    if located is not None:
+        return LoadError(
+            f"{what}: {message}. The bucket is in {located['source']}, the dataset in "
+            f"{located['destination']}, and BigQuery loads within one location: set 'dataset' to "
+            f"one in {located['source']}, or 'bucket' to one in {located['destination']}"
+        )
+    if reason == "quotaExceeded" or "Quota exceeded" in message:
+        return LoadError(
+            f"{what}: {message}. Daily quotas come back over 24 hours: run again later today or "
+            "tomorrow, what is loaded stays loaded; or ask for more under 'IAM & Admin', 'Quotas'"
+        )
+    return None
+
+
+def _missing_role(message: str) -> str:
+    permission = _PERMISSION.search(message)
+    if permission is None:
+        hint = _ROLES[0][1] if "gs://" in message else _ALL_ROLES
+        return f"The account needs {hint}"
+    role = next(role for start, role in _ROLES if permission[0].startswith(start))
+    return f"{permission[0]} is part of {role}"
+
+
+def _reason_of(error: BaseException) -> str:
+    errors = getattr(error, "errors", None) or ()
+    first = errors[0] if isinstance(errors, list | tuple) and errors else {}
+    return str(first.get("reason", "")) if isinstance(first, dict) else ""

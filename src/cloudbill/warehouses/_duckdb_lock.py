@@ -1,0 +1,59 @@
+"""Opens a DuckDB file, and waits for it a while where another process holds it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from cloudbill.errors import LoadError
+from cloudbill.retrying import Patience, persist
+
+__all__ = ["connect"]
+
+# DuckDB, "Concurrency": one process may write a file; the message says which. Windows says less.
+_HELD: Final = re.compile(r"Could not set lock|used by another process")
+_HOLDER: Final = re.compile(r"lock is held in (?P<holder>.+?\(PID \d+\)(?: by user \S+?)?)[.\s]")
+
+
+class _HeldError(Exception):
+    """Another process holds the file."""
+
+
+def connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.DuckDBPyConnection:
+    """A connection to a file; `:memory:` where it is only to be read and missing.
+
+    Raises:
+        LoadError: If another process held the file all the time.
+        duckdb.Error: If it cannot be opened for another reason.
+    """
+    if read_only and not database.exists():
+        return duckdb.connect(":memory:")
+
+    def attempt() -> duckdb.DuckDBPyConnection:
+        try:
+            return duckdb.connect(str(database), read_only=read_only)
+        except duckdb.IOException as error:
+            if _HELD.search(str(error)):
+                raise _HeldError(f"it is held by {_holder(str(error))}") from error
+            raise
+
+    try:
+        return persist(
+            f"Opening {database}",
+            attempt,
+            may_pass=lambda error: isinstance(error, _HeldError),
+            patience=Patience(timeout_s),
+        )
+    except _HeldError as error:
+        raise LoadError(
+            f"The DuckDB file {database} was not free within {timeout_s:g} s: {error}. Run again "
+            "when that process has ended, or raise 'lock_timeout_s'"
+        ) from error.__cause__
+
+
+def _holder(message: str) -> str:
+    match = _HOLDER.search(f"{message} ")
+    return match["holder"] if match else "another process"

@@ -1,0 +1,169 @@
+"""Whatever happens in whatever order, every month ends as the truth."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from cloudbill.sample.history import FEW_COLUMNS, Layout, Month, Shelf, simulate
+from figures import examples, record_figure
+from simulation.books import Books
+from simulation.killing import KillPoint
+from simulation.simulated import MONTHS, STAGES, Arrival, Simulated
+from simulation.worlds import BigQueryWorld, DuckDBWorld, Loader, World
+
+if TYPE_CHECKING:
+    from emulators.fixtures import Cloud
+
+SEEDS = st.integers(1, 3)  # few, because making their files takes longer than loading them
+
+ARRIVALS = st.builds(
+    Arrival,
+    month=st.sampled_from(MONTHS),
+    days=st.sampled_from([(1, 30), (1, 30), (1, 20), (1, 3), (5, 30)]),
+    rows=st.sampled_from([0, 1, 2, 4, 5, 8, 9]),
+    parts=st.integers(1, 3),
+    submitted_day=st.integers(1, 50),
+    states_rows=st.booleans(),
+    is_drifted=st.booleans(),
+    keeps_runs=st.booleans(),
+    way=st.sampled_from(["whole", "whole", "manifest first", "cut", "unreadable"]),
+)
+
+KILLS = st.one_of(
+    st.builds(KillPoint, calls=st.integers(1, 1500), in_package=st.just(True)),
+    st.builds(KillPoint, calls=st.integers(1, 300_000), in_package=st.just(False)),
+)
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """Deliveries, partial arrivals, loader runs, crashes, faults, accepts and fresh machines."""
+
+    make_world: ClassVar[Callable[[Path], World]]
+
+    @initialize(seed=SEEDS)
+    def begin(self, seed: int) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="history-"))
+        world = type(self).make_world(self.folder)
+        loader = Loader(world, Path(os.environ["DLT_DATA_DIR"]))
+        self.simulated = Simulated(world=world, loader=loader, seed=seed)
+
+    @rule(events=st.integers(3, 40))
+    def time_passes(self, events: int) -> None:
+        self.simulated.pass_time(events)
+
+    @rule(arrival=ARRIVALS)
+    def run_arrives(self, arrival: Arrival) -> None:
+        self.simulated.arrive(arrival)
+
+    @precondition(lambda self: self.simulated.unfinished())
+    @rule(data=st.data())
+    def missing_piece_arrives(self, data: st.DataObject) -> None:
+        place = data.draw(st.sampled_from(self.simulated.unfinished()))
+        self.simulated.continue_arrival(place)
+
+    @precondition(lambda self: self.simulated.books.shelf.places())
+    @rule(data=st.data())
+    def run_vanishes(self, data: st.DataObject) -> None:
+        self.simulated.vanish(data.draw(st.sampled_from(self.simulated.books.shelf.places())))
+
+    @precondition(lambda self: self.simulated.alone())
+    @rule(data=st.data())
+    def run_is_copied(self, data: st.DataObject) -> None:
+        self.simulated.copy(data.draw(st.sampled_from(self.simulated.alone())))
+
+    @precondition(lambda self: any(run.rows for run in self.simulated.alone()))
+    @rule(data=st.data())
+    def part_is_damaged(self, data: st.DataObject) -> None:
+        runs = [run for run in self.simulated.alone() if run.rows]
+        # Mostly the newest, for the others are not loaded anyway.
+        newest = max(runs, key=lambda run: run.age)
+        self.simulated.damage(data.draw(st.sampled_from([newest, *runs])))
+
+    @rule()
+    def everything_is_mended(self) -> None:
+        self.simulated.mend()
+
+    @rule(months=st.sets(st.sampled_from(MONTHS)), force=st.booleans(), is_fresh=st.booleans())
+    def loader_runs(self, *, months: set[Month], force: bool, is_fresh: bool) -> None:
+        if is_fresh:
+            self.simulated.loader.on_a_fresh_machine()
+        self.simulated.load(sorted(months), force=force)
+
+    @rule(point=KILLS)
+    def loader_is_killed(self, point: KillPoint) -> None:
+        self.simulated.load_and_kill(point)
+
+    @rule(stage=st.sampled_from(sorted(STAGES)), nth=st.integers(1, 2))
+    def loader_is_interrupted(self, stage: str, nth: int) -> None:
+        self.simulated.load_and_interrupt(stage, nth)
+
+    @precondition(lambda self: self.simulated.held())
+    @rule(data=st.data())
+    def held_run_is_accepted(self, data: st.DataObject) -> None:
+        self.simulated.accept(data.draw(st.sampled_from(self.simulated.held())))
+
+    def teardown(self) -> None:
+        if not hasattr(self, "simulated"):
+            return
+        self.simulated.finish()
+        record_figure("interleavings tried")
+        shutil.rmtree(self.folder)
+
+
+class AnyHistoryOnBigQuery(AnyHistory):
+    """What only a warehouse that others share can go through."""
+
+    @rule()
+    def two_loaders_run_at_once(self) -> None:
+        self.simulated.load_twice_at_once()
+
+
+def run(
+    machine: type[AnyHistory], make: Callable[[Path], World], *, histories: int, steps: int
+) -> None:
+    """Tries a machine in worlds that are made for it."""
+    kind = type(machine.__name__, (machine,), {"make_world": staticmethod(make)})
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        kind,
+        settings=settings(
+            max_examples=examples(histories),
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )
+
+
+@pytest.mark.timeout(0)
+def test_every_month_ends_as_the_truth_on_duckdb() -> None:
+    run(AnyHistory, DuckDBWorld, histories=12, steps=8)
+
+
+@pytest.mark.timeout(0)
+def test_every_month_ends_as_the_truth_on_bigquery(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", cloud.gcs.url)
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", cloud.bigquery.url)
+
+    def make(folder: Path) -> World:
+        return BigQueryWorld(folder, cloud)
+
+    run(AnyHistoryOnBigQuery, make, histories=4, steps=8)

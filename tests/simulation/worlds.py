@@ -1,0 +1,137 @@
+"""A store that events happen to, a warehouse, and the loader between them."""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from cloudbill.ledger import Ledger
+from cloudbill import pipeline
+from cloudbill.pipeline import Outcome, load_source
+from cloudbill.planning import Selection
+from cloudbill.sample.history import FEW_COLUMNS, Event, HistoryRun, Layout, Month
+from cloudbill.warehouses import open_warehouse
+from contract.deliveries import AzureWriter
+from contract.places import Case, DiskAndDuckDB, GcsAndBigQuery, Place
+
+if TYPE_CHECKING:
+    from emulators.fixtures import Cloud
+
+__all__ = ["BigQueryWorld", "DuckDBWorld", "Loader", "World", "costs_of"]
+
+LAYOUT = Layout(columns=FEW_COLUMNS, put_before="transfer/")
+
+
+class World(Protocol):
+    """What one history happens in."""
+
+    case: Case
+
+    def apply(self, event: Event) -> None:
+        """Does an event to the store."""
+
+
+class DuckDBWorld:
+    """A folder, and a DuckDB file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.case = _case(DiskAndDuckDB(folder), folder)
+
+    def apply(self, event: Event) -> None:
+        """Writes or removes files."""
+        LAYOUT.apply(event, Path(self.case.place.bucket))
+
+
+class BigQueryWorld:
+    """Both emulated, and emptied first."""
+
+    def __init__(self, folder: Path, cloud: Cloud) -> None:
+        cloud.bigquery.reset()
+        cloud.gcs.reset()
+        self.cloud = cloud
+        self.case = _case(GcsAndBigQuery(cloud), folder)
+        self._objects: set[str] = set()
+
+    def apply(self, event: Event) -> None:
+        """Puts or deletes objects."""
+        for path, content in LAYOUT.changes(event):
+            if content is not None:
+                self.cloud.gcs.put(self.case.place.bucket, path, content)
+                self._objects.add(path)
+            elif path in self._objects:
+                self.cloud.gcs.delete(self.case.place.bucket, path)
+                self._objects.remove(path)
+
+
+def _case(place: Place, folder: Path) -> Case:
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    return Case(place=place, writer=AzureWriter(), scratch=scratch)
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """The loader, as a person or a schedule runs it."""
+
+    world: World
+    dlt_folder: Path
+
+    def on_a_fresh_machine(self) -> None:
+        """Takes away what dlt may have left on this one."""
+        shutil.rmtree(self.dlt_folder, ignore_errors=True)
+
+    def load(self, months: Iterable[Month] = (), *, force: bool = False) -> Outcome:
+        """Runs it once, and lets nothing end it but its outcome."""
+        return self.world.case.load(*map(str, months), force=force)
+
+    def load_listening(self, listen: Callable[[pipeline.Event], None]) -> Outcome:
+        """Runs it once, with somebody who hears of its progress and may end it."""
+        return load_source(self.world.case.settings, Selection(), listen)
+
+    def remembered(self) -> dict[str, str]:
+        """The run of each month in the ledger."""
+        with closing(open_warehouse(self.world.case.settings)) as warehouse:
+            loaded = Ledger(self.world.case.settings, warehouse).loaded()
+        return {str(period): record.run_id for period, record in loaded.items()}
+
+    def held(self) -> dict[str, dict[str, list[Decimal]]]:
+        """The costs of each month in the table, by the run that they name, in order."""
+        case = self.world.case
+        found: dict[str, dict[str, list[Decimal]]] = defaultdict(lambda: defaultdict(list))
+        if not self._has_table():
+            return found
+        for month, run_id, cost in case.place.query(
+            "SELECT {month}, {run}, {cost} FROM {table}",
+            month="BillingPeriodStart",
+            run="ChargeDescription",
+            cost="BilledCost",
+            table=case.table,
+        ):
+            found[f"{month:%Y-%m}"][run_id].append(cost)
+        for runs in found.values():
+            for costs in runs.values():
+                costs.sort()
+        return found
+
+    def _has_table(self) -> bool:
+        from google.api_core.exceptions import NotFound
+
+        case = self.world.case
+        try:
+            return bool(case.place.columns(case.table))
+        except NotFound:
+            return False
+
+
+def costs_of(run: HistoryRun | None) -> dict[str, list[Decimal]]:
+    """What a month holds after a run, in the form of `Loader.held`."""
+    if run is None or not run.rows:
+        return {}
+    return {run.run_id: sorted(run.cost(row) for row in range(run.rows))}
+
