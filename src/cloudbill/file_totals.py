@@ -60,7 +60,10 @@ def _columns_of_csv(
     store: Store, manifest: Manifest, provider: Provider, headers: Mapping[str, str]
 ) -> dict[str, tuple[Column, ...]]:
     """The columns of each part by its path, named as they are in the table."""
-    names = read_headers(store, manifest.parts)
+    try:
+        names = read_headers(store, manifest.parts)
+    except LoadError as error:
+        raise StoreError(f"Run {manifest.run_id} cannot be read again: {error}") from error
     named = assign_columns(
         dict.fromkeys(header for part in names for header in part), headers, provider.column_name
     )
@@ -145,7 +148,10 @@ def _mapped(store: Store, part: Part, file: Path, settings: SourceSettings) -> I
             f"{address} cannot be read with the memory that is allowed, {settings.memory_limit}: "
             f"{error}. Raise 'memory_limit'"
         ) from error
-    except (duckdb.Error, LoadError) as error:
+    except LoadError as error:
+        raise StoreError(f"{address} cannot be read again: {error}") from error
+    except duckdb.Error as error:
         raise StoreError(
-            f"{address} cannot be read: {error}. It is damaged, or was changed after it was loaded"
+            f"{address} cannot be read again: {error}. It is damaged, or was changed after it was "
+            "loaded"
         ) from error

@@ -252,6 +252,8 @@ class PlannedLoad:
     """The warehouse's own mark of what it held for the month before the plan was made, if any."""
     min_rows: int = 0
     """Fewer rows than this are held; for runs whose manifest does not count its rows."""
+    otherwise: PlannedLoad | None = None
+    """What to load should this run turn out to be held, once its rows are counted."""
 
     @property
     def period(self) -> BillingPeriod:

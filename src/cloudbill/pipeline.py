@@ -102,7 +102,7 @@ class Outcome:
         errors: list[CloudbillError] = [failure.error for failure in self.failures]
         errors += [failure.error for failure in self.manifest_failures]
         errors += [self.error] if self.error else []
-        is_held = any(skip.reason is SkipReason.HELD for skip in self.skips)
+        is_held = any(map(_is_held, self.skips))
         waiting = HeldError.exit_code if is_held else 0
         return max((error.exit_code for error in errors), default=waiting)
 
@@ -169,6 +169,10 @@ def _prepare(
         versions=versions,
         held=warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN),
     )
+
+
+def _is_held(event: object) -> bool:
+    return isinstance(event, Skip) and event.reason is SkipReason.HELD
 
 
 def _is_vanished(event: Event) -> bool:
@@ -316,10 +320,12 @@ def _load_and_record(
                 case LoadResult():
                     results.append(outcome)
                     recorder.add(outcome)
+    loaded = {result.planned.manifest for result in results}
+    passed = (skip for skip in prepared.plan.skips if skip.manifest not in loaded)
     return Outcome(
         settings=settings,
         results=tuple(results),
-        skips=(*prepared.plan.skips, *held),
+        skips=(*passed, *held),
         failures=tuple(failures),
         manifest_failures=prepared.manifest_failures,
         error=recorder.error,
@@ -366,8 +372,8 @@ def load_planned(
 ) -> Iterator[LoadResult | LoadFailure | Skip]:
     """Replaces months, as many at once as the warehouse takes; yields them as they end.
 
-    A run that turns out to have too few rows once it is read, or whose month another process wrote
-    meanwhile, comes back as a skip.
+    A run that turns out to have too few rows once it is read comes back as a skip, and the next one
+    is loaded instead; one whose month another process wrote meanwhile comes back as a skip too.
     """
 
     def load(planned: PlannedLoad) -> LoadResult | LoadFailure | Skip:
@@ -383,12 +389,14 @@ def load_planned(
 
     waiting = list(reversed(loads))
     with ThreadPoolExecutor(warehouse.parallel_loads, thread_name_prefix="load") as workers:
-        running: set[Future[LoadResult | LoadFailure | Skip]] = set()
+        running: dict[Future[LoadResult | LoadFailure | Skip], PlannedLoad] = {}
         while waiting or running:
             while waiting and len(running) < warehouse.parallel_loads:
-                running.add(workers.submit(load, waiting.pop()))
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                outcome = future.result()
+                planned = waiting.pop()
+                running[workers.submit(load, planned)] = planned
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                planned, outcome = running.pop(future), future.result()
+                if planned.otherwise and _is_held(outcome):
+                    waiting.append(planned.otherwise)
                 listen(LoadFinished(result=outcome) if isinstance(outcome, LoadResult) else outcome)
                 yield outcome

@@ -72,7 +72,15 @@ def plan_loads(
         free = [run for run in newest_first if run.manifest.run_id not in held]
         chosen = _choose(free, record, loaded_age, again=selection.force or is_drifted)
         if chosen is not None:
-            loads.append(to_load(chosen.manifest, record))
+            older = [
+                run
+                for run in free
+                if run.is_complete
+                and _age(run.manifest) < _age(chosen.manifest)
+                and record is not None
+                and _is_newer(run.manifest, loaded_age)
+            ]
+            loads.append(_load_of([chosen, *older], record, to_load))
         skips += [
             _skip(run, SkipReason.HELD, held[run.manifest.run_id])
             if run.manifest.run_id in held
@@ -164,6 +172,19 @@ def _choose(
     if newest.manifest.run_id == record.run_id:
         return newest if again else None
     return newest if _is_newer(newest.manifest, loaded_age) else None
+
+
+def _load_of(
+    newest_first: Sequence[DiscoveredRun],
+    record: LoadRecord | None,
+    to_load: Callable[[Manifest, LoadRecord | None], PlannedLoad],
+) -> PlannedLoad:
+    """The load of the first run, with those that follow should it have too few rows after all."""
+    newest, *older = newest_first
+    planned = to_load(newest.manifest, record)
+    if not older or not planned.min_rows or newest.manifest.rows is not None:
+        return planned
+    return replace(planned, otherwise=_load_of(older, record, to_load))
 
 
 def _explain(

@@ -63,13 +63,12 @@ def persist(
     *,
     may_pass: Callable[[BaseException], bool],
     patience: Patience,
-    stretch: float = 1.0,
 ) -> _T:
     """Calls `attempt` until it succeeds, or fails with an error that does not pass, or time is up.
 
     `may_pass` says of an error whether the same call may succeed later. No attempt begins after
-    `stretch` times `patience.total_s`, for calls that take longer by nature. What the last attempt
-    raised is raised as it is.
+    `patience.total_s`, but a call that took longer than that gets a second one. What the last
+    attempt raised is raised as it is.
     """
 
     def log(state: tenacity.RetryCallState) -> None:
@@ -90,7 +89,7 @@ def persist(
             multiplier=patience.first_pause_s, max=patience.longest_pause_s
         )
         + tenacity.wait_random(0, patience.first_pause_s),
-        stop=tenacity.stop_before_delay(patience.total_s * stretch),
+        stop=tenacity.stop_before_delay(patience.total_s) & tenacity.stop_after_attempt(2),
         before_sleep=log,
         reraise=True,
     )

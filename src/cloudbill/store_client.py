@@ -110,7 +110,6 @@ class StoreClient:
                 run,
                 may_pass=self._may_pass,
                 patience=self._patience,
-                stretch=stretch,
             )
 
     def _await(self, attempt: Callable[[], Coroutine[Any, Any, _T]], limit_s: float) -> _T:

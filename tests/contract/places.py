@@ -97,6 +97,10 @@ class GcsAndBigQuery:
     def options(self) -> dict[str, str]:
         return {"project_id": PROJECT, "dataset": DATASET}
 
+    def client(self) -> Any:
+        """BigQuery, past the code under test."""
+        return self._cloud.bigquery.client(PROJECT)
+
     def put(self, folder: Path) -> None:
         self._cloud.gcs.upload_tree(folder, self.bucket, "")
 
@@ -170,7 +174,7 @@ class Case:
         return load_source(self.settings, selection, self.events.append, dry_run=dry_run)
 
     def load_unrecorded(self) -> list[LoadResult | LoadFailure | Skip]:
-        """Loads what is planned, and ends before the ledger is written, as a killed process does."""
+        """Loads what is planned, and ends before it is recorded, as a killed process does."""
         settings = self.settings
         with contextlib.closing(open_warehouse(settings)) as warehouse:
             prepared = prepare(

@@ -37,7 +37,7 @@ class Books:
 
     def held(self, month: Month) -> list[HistoryRun]:
         """The runs that a load would hold now."""
-        loaded = self.ledger.get(month)
+        loaded = self._protected(month)
         return [
             run
             for run in self.shelf.complete(month)
@@ -47,6 +47,14 @@ class Books:
             and is_less(run, loaded)
         ]
 
+    def _rows(self, month: Month) -> int:
+        return self.table[month].rows if month in self.table else 0
+
+    def _protected(self, month: Month) -> HistoryRun | None:
+        """The run that a newer one is compared with; an empty month protects none that had rows."""
+        loaded = self.ledger.get(month)
+        return None if loaded and loaded.rows and not self._rows(month) else loaded
+
     def expect(
         self, months: Collection[Month], *, force: bool = False
     ) -> Mapping[Month, Expected]:
@@ -54,16 +62,17 @@ class Books:
         return {month: self._expect(month, force=force) for month in months}
 
     def _expect(self, month: Month, *, force: bool) -> Expected:
-        held, loaded = self.held(month), self.ledger.get(month)
+        held, loaded = self.held(month), self._protected(month)
         free = [run for run in self.shelf.complete(month) if run not in held]
         chosen = max(free, key=lambda run: run.age, default=None)
         if chosen is not None and loaded is not None:
-            is_new = chosen.age > loaded.age or (force and chosen == loaded)
+            again = force or loaded.rows != self._rows(month)
+            is_new = chosen.age > loaded.age or (again and chosen == loaded)
             chosen = chosen if is_new else None
         is_damaged = chosen is not None and bool(self.shelf.damaged(chosen))
         return Expected(
             before=self.table.get(month),
-            remembered=loaded,
+            remembered=self.ledger.get(month),
             chosen=chosen,
             is_loaded=chosen is not None and not is_damaged,
             is_failed=is_damaged,

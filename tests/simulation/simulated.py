@@ -83,7 +83,7 @@ class Simulated:
             submitted_at=_START + timedelta(days=arrival.submitted_day),
             first_day=arrival.days[0],
             last_day=arrival.days[1],
-            rows=arrival.rows,
+            rows=arrival.rows if arrival.parts else 0,
             parts=arrival.parts,
             states_rows=arrival.states_rows,
             added=ADDED_COLUMNS[1:2] if arrival.is_drifted else (),

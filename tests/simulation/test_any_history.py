@@ -37,7 +37,7 @@ ARRIVALS = st.builds(
     month=st.sampled_from(MONTHS),
     days=st.sampled_from([(1, 30), (1, 30), (1, 20), (1, 3), (5, 30)]),
     rows=st.sampled_from([0, 1, 2, 4, 5, 8, 9]),
-    parts=st.integers(1, 3),
+    parts=st.integers(0, 3),
     submitted_day=st.integers(1, 50),
     states_rows=st.booleans(),
     is_drifted=st.booleans(),
@@ -56,12 +56,15 @@ class AnyHistory(RuleBasedStateMachine):
 
     make_world: ClassVar[Callable[[Path], World]]
 
-    @initialize(seed=SEEDS)
-    def begin(self, seed: int) -> None:
+    @initialize(seed=SEEDS, events=st.integers(0, 90), is_loaded=st.booleans())
+    def begin(self, *, seed: int, events: int, is_loaded: bool) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="history-"))
         world = type(self).make_world(self.folder)
         loader = Loader(world, Path(os.environ["DLT_DATA_DIR"]))
         self.simulated = Simulated(world=world, loader=loader, seed=seed)
+        self.simulated.pass_time(events)
+        if is_loaded:
+            self.simulated.load()
 
     @rule(events=st.integers(3, 40))
     def time_passes(self, events: int) -> None:
@@ -69,6 +72,23 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(arrival=ARRIVALS)
     def run_arrives(self, arrival: Arrival) -> None:
+        self.simulated.arrive(arrival)
+
+    @precondition(lambda self: self.simulated.books.ledger)
+    @rule(data=st.data(), states_rows=st.booleans(), is_narrow=st.booleans())
+    def run_arrives_that_may_be_less_than_the_loaded_one(
+        self, *, data: st.DataObject, states_rows: bool, is_narrow: bool
+    ) -> None:
+        month, loaded = data.draw(st.sampled_from(sorted(self.simulated.books.ledger.items())))
+        less = [loaded.rows // 2, loaded.rows // 3, 0]
+        arrival = Arrival(
+            month=month,
+            days=(1, max(1, loaded.last_day - 1) if is_narrow else loaded.last_day),
+            rows=data.draw(st.sampled_from([loaded.rows, *less])),
+            parts=data.draw(st.integers(1, 2)),
+            submitted_day=data.draw(st.integers(51, 60)),
+            states_rows=states_rows,
+        )
         self.simulated.arrive(arrival)
 
     @precondition(lambda self: self.simulated.unfinished())

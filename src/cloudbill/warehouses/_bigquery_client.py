@@ -119,7 +119,6 @@ class PersistentClient(bigquery.Client):
             attempt,
             may_pass=may_pass,
             patience=self.patience,
-            stretch=stretch,
         )
 
     def close(self) -> None:
