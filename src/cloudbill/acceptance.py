@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 from cloudbill.errors import ConfigError
+from cloudbill.events import Event
 from cloudbill.ledger import Ledger
-from cloudbill.models import BillingPeriod, Manifest, SkipReason
-from cloudbill.pipeline import Event, Outcome, load_source, prepare
+from cloudbill.models import BillingPeriod, Manifest, PlannedLoad
+from cloudbill.pipeline import Outcome, load_source, prepare
 from cloudbill.planning import Selection
 from cloudbill.warehouses import open_warehouse
 
@@ -61,5 +62,12 @@ def _held(settings: SourceSettings, period: BillingPeriod) -> list[Manifest]:
         selection = Selection(periods=frozenset({period}))
         held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
         plan = prepare(settings, remembered, selection, lambda _: None, versions={}, held=held).plan
-    waiting = [skip.manifest for skip in plan.skips if skip.reason is SkipReason.HELD]
-    return waiting + [load.manifest for load in plan.loads if load.min_rows]
+    waiting = [skip.manifest for skip in plan.skips if skip.is_held]
+    return waiting + [manifest for load in plan.loads for manifest in _uncounted(load)]
+
+
+def _uncounted(load: PlannedLoad | None) -> Iterator[Manifest]:
+    """The runs of a planned load that may turn out to have too few rows, newest first."""
+    while load is not None and load.min_rows:
+        yield load.manifest
+        load = load.otherwise

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from cloudbill.comparison import MonthReport
     from cloudbill.errors import CloudbillError
-    from cloudbill.pipeline import Event, Outcome
+    from cloudbill.events import Event
+    from cloudbill.pipeline import Outcome
     from cloudbill.planning import Selection
     from cloudbill.settings import SourceSettings
 
@@ -275,9 +276,9 @@ def _sources(name: str) -> tuple[SourceSettings, ...]:
 
 
 def _listener(*, to_stderr: bool, quiet: bool) -> Callable[[Event], None]:
+    from cloudbill.events import Discovered, Drifted
     from cloudbill.models import LoadFailure, ManifestFailure
     from cloudbill.output import lines
-    from cloudbill.pipeline import Discovered, Drifted
 
     def listen(event: Event) -> None:
         is_failure = isinstance(event, LoadFailure | ManifestFailure | Drifted)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import gzip
 import os
-import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from typing import BinaryIO, Final, NoReturn, cast
 from cloudbill.csv_parts import MAX_HEADER_BYTES, is_gzip, parse_header
 from cloudbill.errors import LoadError, SchemaError, StoreError
 from cloudbill.models import Column
+from cloudbill.spool import spool_folder
 
 __all__ = ["CsvFile", "CsvPart", "plain_files"]
 
@@ -59,7 +59,7 @@ def plain_files(parts: Sequence[CsvPart]) -> Iterator[tuple[CsvFile, ...]]:
             unpack it.
         SchemaError: If the header of a part is not that of its columns.
     """
-    with tempfile.TemporaryDirectory(prefix="cloudbill-") as folder:
+    with spool_folder() as folder:
 
         def open_part(item: tuple[int, CsvPart]) -> CsvFile:
             index, part = item

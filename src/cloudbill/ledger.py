@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,14 +16,15 @@ from cloudbill.ledger_state import (
     write_record,
 )
 from cloudbill.models import BillingPeriod, LoadRecord, LoadResult
+from cloudbill.spool import spool_folder
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
     from cloudbill.warehouses import Warehouse
 
 __all__ = [
-    "TRACKING_COLUMNS",
     "Ledger",
+    "TRACKING_COLUMNS",
     "source_name",
     "tracking_source",
     "tracking_table",
@@ -157,10 +157,10 @@ class Ledger:
         def tracked() -> Iterator[dict[str, object]]:
             yield from rows(dlt.current.resource_state())
 
-        with tempfile.TemporaryDirectory(prefix="cloudbill-dlt-") as folder:
+        with spool_folder() as folder:
             pipeline = dlt.pipeline(
                 pipeline_name=self._settings.pipeline_name,
-                pipelines_dir=folder,
+                pipelines_dir=str(folder),
                 destination=self._warehouse.destination(),
                 dataset_name=self._settings.dataset,
             )

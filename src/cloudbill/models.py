@@ -214,6 +214,11 @@ class Skip:
     reason: SkipReason
     detail: str
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it waits for a person."""
+        return self.reason is SkipReason.HELD
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRecord:

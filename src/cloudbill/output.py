@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from cloudbill.events import Discovered, Drifted, Event, LoadFinished, LoadStarted
 from cloudbill.models import (
     LoadFailure,
     ManifestFailure,
@@ -13,7 +14,7 @@ from cloudbill.models import (
     Skip,
     Totals,
 )
-from cloudbill.pipeline import Discovered, Drifted, Event, LoadFinished, LoadStarted, Outcome
+from cloudbill.pipeline import Outcome
 
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError

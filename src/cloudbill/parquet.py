@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -26,6 +29,12 @@ _MAX_FOOTER_BYTES: Final = 64 * 1024 * 1024
 _MAGIC: Final = b"PAR1"
 _TRAILER_BYTES: Final = 8
 _READERS: Final = 16
+# Times have no zone here, or that of UTC, whatever the zone of this machine is.
+_STATISTICS: Final = """
+    SELECT TRY_CAST(TRY_CAST(stats_min_value AS TIMESTAMP) AS DATE),
+        TRY_CAST(TRY_CAST(stats_max_value AS TIMESTAMP) AS DATE)
+    FROM parquet_metadata($file) WHERE path_in_schema = $column AND row_group_num_rows <> 0
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +91,7 @@ def _read_footer(store: Store, path: str, period_column: str) -> Footer:
         Column(name=name, target=name, type=_column_type(field, physical.get(name), address))
         for name, field in fields
     )
-    first_day, last_day = _days(metadata, period_column)
+    first_day, last_day = _days(tail, columns, period_column)
     return Footer(
         address=address,
         rows=metadata.num_rows,
@@ -119,30 +128,27 @@ _TYPES: Final = (
 )
 
 
-def _days(metadata: Any, period_column: str) -> tuple[date | None, date | None]:
-    """The least and greatest day of a column, if every row group has statistics of it."""
-    names = [metadata.schema.column(index).name.lower() for index in range(metadata.num_columns)]
-    if period_column.lower() not in names:
+def _days(
+    tail: bytes, columns: Sequence[Column], period_column: str
+) -> tuple[date | None, date | None]:
+    """The least and greatest day of a column, if every row group has statistics of it.
+
+    DuckDB reads them: Arrow ends the whole process where a row group's metadata are damaged, with
+    `terminate called after throwing an instance of 'parquet::ParquetException'`.
+    """
+    names = {column.name.lower(): column for column in columns}
+    column = names.get(period_column.lower())
+    if column is None or column.type not in {ColumnType.TIMESTAMP, ColumnType.DATE}:
         return None, None
-    index = names.index(period_column.lower())
-    days: list[date] = []
-    for group in range(metadata.num_row_groups):
-        if metadata.row_group(group).num_rows == 0:
-            continue
-        statistics = metadata.row_group(group).column(index).statistics
-        if statistics is None or not statistics.has_min_max:
-            return None, None
+    with tempfile.TemporaryDirectory(prefix="cloudbill-") as folder, duckdb.connect() as connection:
+        file = Path(folder, "footer.parquet")
+        file.write_bytes(_MAGIC + tail)
         try:
-            moments = statistics.min, statistics.max
-            if not all(isinstance(moment, date) for moment in moments):
-                return None, None
-            days += map(_day, moments)
-        except (OverflowError, ValueError):  # beyond the years that `datetime` knows
+            ends = connection.execute(_STATISTICS, {"file": str(file), "column": column.name})
+            days = ends.fetchall()
+        except (duckdb.Error, OverflowError, ValueError):
+            # Damaged, or days beyond the years of `datetime`: no statistics that can be used.
             return None, None
-    return (min(days), max(days)) if days else (None, None)
-
-
-def _day(moment: date) -> date:
-    if not isinstance(moment, datetime):
-        return moment
-    return (moment if moment.tzinfo is None else moment.astimezone(UTC)).date()
+    found = [day for ends in days for day in ends]
+    known = [day for day in found if isinstance(day, date)]
+    return (min(known), max(known)) if known and len(known) == len(found) else (None, None)

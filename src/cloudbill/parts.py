@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import StoreError
+from cloudbill.spool import spool_folder
 
 if TYPE_CHECKING:
     from cloudbill.models import Manifest, Part
@@ -30,7 +30,7 @@ def local_parts(store: Store, manifest: Manifest) -> Iterator[tuple[Path, ...]]:
     if not manifest.parts or store.local_path(manifest.parts[0].path) is not None:
         yield tuple(_local(store, part) for part in manifest.parts)
         return
-    with tempfile.TemporaryDirectory(prefix="cloudbill-") as folder:
+    with spool_folder() as folder:
 
         def fetch(item: tuple[int, Part]) -> Path:
             index, part = item

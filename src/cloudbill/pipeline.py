@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from cloudbill.discovery import discover
 from cloudbill.errors import CloudbillError, HeldError, OvertakenError, PartMissingError
+from cloudbill.events import Discovered, Drifted, Event, LoadFinished, LoadStarted
 from cloudbill.guards import Guards
 from cloudbill.ledger import Ledger
 from cloudbill.ledger_state import Remembered
@@ -33,11 +34,6 @@ if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
 __all__ = [
-    "Discovered",
-    "Drifted",
-    "Event",
-    "LoadFinished",
-    "LoadStarted",
     "Outcome",
     "Prepared",
     "load_planned",
@@ -47,41 +43,6 @@ __all__ = [
 
 _RECORD_AFTER_S: Final = 20.0
 """A process that is killed repeats at most finished loads that took this long together."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Discovered:
-    """The export of a source was listed; `address` is the folder that it belongs in."""
-
-    settings: SourceSettings
-    manifests: int
-    address: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadStarted:
-    """A month is being replaced; `store_title` is what people call the store."""
-
-    planned: PlannedLoad
-    store_title: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadFinished:
-    """A month was replaced."""
-
-    result: LoadResult
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drifted:
-    """A month does not hold the rows that were loaded; somebody else changed the table."""
-
-    record: LoadRecord
-    held: int
-
-
-Event = Discovered | Drifted | Skip | LoadStarted | LoadFinished | LoadFailure | ManifestFailure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +63,7 @@ class Outcome:
         errors: list[CloudbillError] = [failure.error for failure in self.failures]
         errors += [failure.error for failure in self.manifest_failures]
         errors += [self.error] if self.error else []
-        is_held = any(map(_is_held, self.skips))
+        is_held = any(skip.is_held for skip in self.skips)
         waiting = HeldError.exit_code if is_held else 0
         return max((error.exit_code for error in errors), default=waiting)
 
@@ -169,10 +130,6 @@ def _prepare(
         versions=versions,
         held=warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN),
     )
-
-
-def _is_held(event: object) -> bool:
-    return isinstance(event, Skip) and event.reason is SkipReason.HELD
 
 
 def _is_vanished(event: Event) -> bool:
@@ -396,7 +353,7 @@ def load_planned(
                 running[workers.submit(load, planned)] = planned
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 planned, outcome = running.pop(future), future.result()
-                if planned.otherwise and _is_held(outcome):
+                if planned.otherwise and isinstance(outcome, Skip) and outcome.is_held:
                     waiting.append(planned.otherwise)
                 listen(LoadFinished(result=outcome) if isinstance(outcome, LoadResult) else outcome)
                 yield outcome

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any, Final
 import dlt
 
 from cloudbill.errors import ConfigError, LoadError
+from cloudbill.events import Event
 from cloudbill.ledger import tracking_source
 from cloudbill.ledger_state import read_remembered, tracking_row, write_record
 from cloudbill.models import LoadFailure, LoadResult
 from cloudbill.output import lines
-from cloudbill.pipeline import Event, load_planned, prepare
+from cloudbill.pipeline import load_planned, prepare
 from cloudbill.planning import Selection
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings import SourceSettings, dlt_providers, read_source

@@ -215,7 +215,7 @@ class AzureCsvWriter(AzureWriter):
     """FOCUS as gzipped CSV, where an absent text is an empty cell."""
 
     prefix = "transfer/csv"
-    absent_text = None
+    absent_text: str | None = None
     changes_type = False  # its types go by the names of the columns
     ending = "csv.gz"
 

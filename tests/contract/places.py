@@ -14,7 +14,8 @@ import duckdb
 from cloudbill.acceptance import accept_run
 from cloudbill.ledger import Ledger
 from cloudbill.models import BillingPeriod, LoadFailure, LoadResult, Skip
-from cloudbill.pipeline import Event, Outcome, load_planned, load_source, prepare
+from cloudbill.events import Event
+from cloudbill.pipeline import Outcome, load_planned, load_source, prepare
 from cloudbill.planning import Selection
 from cloudbill.settings import SourceSettings, read_source
 from cloudbill.sql import BIGQUERY, DUCKDB

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloudbill.guards import Guards
 from cloudbill.models import (
     BillingPeriod,
     DiscoveredRun,
@@ -19,6 +21,16 @@ from property.strategies import PERIODS, listings
 from unit.builders import plan, result
 
 MODERATE = settings(deadline=None, max_examples=100)
+
+
+def accepting(runs: Iterable[DiscoveredRun]) -> Guards:
+    """Guards that hold nothing, for every run was accepted."""
+    accepted: dict[BillingPeriod, frozenset[str]] = {}
+    for run in runs:
+        manifest = run.manifest
+        others = accepted.get(manifest.period, frozenset())
+        accepted[manifest.period] = others | {manifest.run_id}
+    return Guards(accepted=accepted)
 
 
 def age(manifest: Manifest) -> tuple[object, str]:
@@ -159,11 +171,12 @@ class TestAnyArrival:
             there[arrival.manifest.run_id] = min(before, arrival, key=lambda run: len(run.missing))
             if not data.draw(st.booleans(), label="the loader runs"):
                 continue
-            for load in plan(there.values(), *ledger.values(), force=force).loads:
+            guards = accepting(there.values())
+            for load in plan(there.values(), *ledger.values(), force=force, guards=guards).loads:
                 assert ages.get(load.period, age(load.manifest)) <= age(load.manifest)
                 ages[load.period] = age(load.manifest)
                 ledger[load.period] = loaded_after(load)
-        for load in plan(there.values(), *ledger.values()).loads:
+        for load in plan(there.values(), *ledger.values(), guards=accepting(there.values())).loads:
             assert ages.get(load.period, age(load.manifest)) <= age(load.manifest)
             ledger[load.period] = loaded_after(load)
 

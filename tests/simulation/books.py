@@ -47,6 +47,11 @@ class Books:
             and is_less(run, loaded)
         ]
 
+    def waiting(self, month: Month) -> list[HistoryRun]:
+        """The held runs that a person hears of: those that something newer does not replace."""
+        chosen = self._expect(month, force=False).chosen
+        return [run for run in self.held(month) if chosen is None or run.age > chosen.age]
+
     def _rows(self, month: Month) -> int:
         return self.table[month].rows if month in self.table else 0
 

@@ -66,30 +66,41 @@ class AnyHistory(RuleBasedStateMachine):
         if is_loaded:
             self.simulated.load()
 
-    @rule(events=st.integers(3, 40))
-    def time_passes(self, events: int) -> None:
+    @rule(events=st.integers(3, 40), is_loaded=st.booleans())
+    def time_passes(self, *, events: int, is_loaded: bool) -> None:
         self.simulated.pass_time(events)
+        if is_loaded:
+            self.simulated.load()
 
     @rule(arrival=ARRIVALS)
     def run_arrives(self, arrival: Arrival) -> None:
         self.simulated.arrive(arrival)
 
     @precondition(lambda self: self.simulated.books.ledger)
-    @rule(data=st.data(), states_rows=st.booleans(), is_narrow=st.booleans())
+    @rule(
+        data=st.data(),
+        states_rows=st.booleans(),
+        is_narrow=st.booleans(),
+        answer=st.sampled_from(["none yet", "load", "accept"]),
+    )
     def run_arrives_that_may_be_less_than_the_loaded_one(
-        self, *, data: st.DataObject, states_rows: bool, is_narrow: bool
+        self, *, data: st.DataObject, states_rows: bool, is_narrow: bool, answer: str
     ) -> None:
         month, loaded = data.draw(st.sampled_from(sorted(self.simulated.books.ledger.items())))
         less = [loaded.rows // 2, loaded.rows // 3, 0]
         arrival = Arrival(
             month=month,
             days=(1, max(1, loaded.last_day - 1) if is_narrow else loaded.last_day),
-            rows=data.draw(st.sampled_from([loaded.rows, *less])),
-            parts=data.draw(st.integers(1, 2)),
+            rows=data.draw(st.sampled_from([*less, loaded.rows])),
+            parts=data.draw(st.integers(0, 2)),
             submitted_day=data.draw(st.integers(51, 60)),
             states_rows=states_rows,
         )
         self.simulated.arrive(arrival)
+        if answer == "load":
+            self.simulated.load()
+        elif answer == "accept" and self.simulated.held():
+            self.simulated.accept(self.simulated.held()[-1])
 
     @precondition(lambda self: self.simulated.unfinished())
     @rule(data=st.data())
@@ -148,6 +159,13 @@ class AnyHistory(RuleBasedStateMachine):
 
 class AnyHistoryOnBigQuery(AnyHistory):
     """What only a warehouse that others share can go through."""
+
+    @rule(stage=st.sampled_from(["start", "read:0", "read:1", "commit"]), of_ledger=st.booleans())
+    def jobs_fail(self, *, stage: str, of_ledger: bool) -> None:
+        world = self.simulated.world
+        assert isinstance(world, BigQueryWorld)
+        with world.failing_jobs(stage, of_ledger=of_ledger):
+            self.simulated.load_under_faults()
 
     @rule()
     def two_loaders_run_at_once(self) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cloudbill.ledger import Ledger
 from cloudbill import pipeline
@@ -19,6 +19,8 @@ from cloudbill.sample.history import FEW_COLUMNS, Event, HistoryRun, Layout, Mon
 from cloudbill.warehouses import open_warehouse
 from contract.deliveries import AzureWriter
 from contract.places import Case, DiskAndDuckDB, GcsAndBigQuery, Place
+from emulators.bigquery.errors import JobError
+from figures import record_figure
 
 if TYPE_CHECKING:
     from emulators.fixtures import Cloud
@@ -69,6 +71,24 @@ class BigQueryWorld:
                 self._objects.remove(path)
 
 
+    @contextmanager
+    def failing_jobs(self, stage: str, *, of_ledger: bool) -> Iterator[None]:
+        """Lets every job fail that reaches a stage: those of the bill, or those of the ledger."""
+
+        def fail(reached: str, job: dict[str, Any]) -> None:
+            bill = f"/tables/{self.case.table}$", f"'{self.case.table}$"
+            is_of_bill = any(name in str(job) for name in bill)
+            if reached == stage and is_of_bill != of_ledger:
+                record_figure("jobs made to fail")
+                raise JobError("invalid", "Injected")
+
+        self.cloud.bigquery.faults.append(fail)
+        try:
+            yield
+        finally:
+            self.cloud.bigquery.faults.remove(fail)
+
+
 def _case(place: Place, folder: Path) -> Case:
     scratch = folder / "scratch"
     scratch.mkdir()
@@ -90,7 +110,7 @@ class Loader:
         """Runs it once, and lets nothing end it but its outcome."""
         return self.world.case.load(*map(str, months), force=force)
 
-    def load_listening(self, listen: Callable[[pipeline.Event], None]) -> Outcome:
+    def load_listening(self, listen: Callable[[events.Event], None]) -> Outcome:
         """Runs it once, with somebody who hears of its progress and may end it."""
         return load_source(self.world.case.settings, Selection(), listen)
 

@@ -137,6 +137,7 @@ class TestGoodManifest:
             covers_from=date(2025, 10, 1),
             covers_to=date(2025, 10, 31),
             submitted_at=MODIFIED_AT,
+            scope="123456789012",
             file_format="csv",
             parts=tuple(Part(path=f"{ROOT}{RANGE}/{RUN_ID}/{part}") for part in PARTS),
             columns=(

@@ -148,7 +148,8 @@ class TestGoodManifest:
         assert read(document(runInfo=run_info(runId=" other "))).run_id == "other"
 
     def test_time_of_the_object_stands_in_for_a_missing_time(self) -> None:
-        assert read(document(runInfo=run_info(submittedTime=None))).submitted_at == MODIFIED_AT
+        submitted_at = read(document(runInfo=run_info(submittedTime=None))).submitted_at
+        assert submitted_at == datetime(2025, 10, 22, 1, 4, tzinfo=UTC)
 
     @pytest.mark.parametrize("kind", ["FocusCost", "focuscost", " FocusCost ", None])
     def test_focus_is_known_however_it_is_written(self, kind: str | None) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from cloudbill.errors import CloudbillError, ConfigError, LoadError, ManifestError, StoreError
+from cloudbill.events import Discovered, Event, LoadFinished, LoadStarted
 from cloudbill.models import LoadFailure, ManifestFailure, Part, Skip, SkipReason
 from cloudbill.output import document, error_line, lines, planned_line
-from cloudbill.pipeline import Discovered, Event, LoadFinished, LoadStarted, Outcome
+from cloudbill.pipeline import Outcome
 from cloudbill.providers import azure_focus
 from cloudbill.settings import SourceSettings
 from unit.builders import manifest, result, to_load
@@ -28,8 +29,11 @@ SETTINGS = SourceSettings(
     dataset="billing",
     location=None,
     database=Path("bills.duckdb"),
+    is_database_given=True,
     totals=True,
     memory_limit="1GB",
+    lock_timeout_s=60,
+    max_row_drop=Decimal("0.5"),
     parallel_loads=1,
 )
 RUN = manifest("run", parts=[Part(path="a.parquet"), Part(path="b.parquet")], rows=7)

@@ -88,6 +88,7 @@ class TestOneSource:
             database=Path("cloudbill.duckdb"),
             totals=True,
             memory_limit="1GB",
+            is_database_given=False,
             max_row_drop=Decimal("0.5"),
             parallel_loads=8,
         )
@@ -145,7 +146,8 @@ class TestOneSource:
         names = [key.name for key in KEYS]
 
         assert len(set(names)) == len(names)
-        assert set(names) == set(SourceSettings.__dataclass_fields__) - {"source", "provider"}
+        others = {"source", "provider", "is_database_given"}
+        assert set(names) == set(SourceSettings.__dataclass_fields__) - others
         assert all(key.description.endswith(".") for key in KEYS)
 
 

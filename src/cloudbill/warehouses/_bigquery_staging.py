@@ -6,7 +6,6 @@ replaces the month: copies are free and atomic too (BigQuery REST, JobConfigurat
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -22,6 +21,7 @@ from cloudbill.errors import ReconciliationError
 from cloudbill.models import PlannedLoad, utc_now
 from cloudbill.parts import local_parts
 from cloudbill.reconciliation import check_not_held
+from cloudbill.spool import spool_folder
 from cloudbill.warehouses._bigquery_client import PersistentClient, mapped
 from cloudbill.warehouses._bigquery_jobs import succeeded
 from cloudbill.warehouses._bigquery_tables import csv_options, fields_in_order
@@ -171,7 +171,7 @@ def _as_parquet(
         return
     from cloudbill.csv_conversion import convert_csv_part
 
-    with tempfile.TemporaryDirectory(prefix="cloudbill-") as folder:
+    with spool_folder() as folder:
 
         def convert() -> Iterator[Path]:
             parts = zip(files, planned.manifest.parts, incoming.part_columns, strict=True)

@@ -1,0 +1,55 @@
+"""What happens while a source is loaded, told to whoever listens as it happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cloudbill.models import (
+    LoadFailure,
+    LoadRecord,
+    LoadResult,
+    ManifestFailure,
+    PlannedLoad,
+    Skip,
+)
+
+if TYPE_CHECKING:
+    from cloudbill.settings import SourceSettings
+
+__all__ = ["Discovered", "Drifted", "Event", "LoadFinished", "LoadStarted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovered:
+    """The export of a source was listed; `address` is the folder that it belongs in."""
+
+    settings: SourceSettings
+    manifests: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadStarted:
+    """A month is being replaced; `store_title` is what people call the store."""
+
+    planned: PlannedLoad
+    store_title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadFinished:
+    """A month was replaced."""
+
+    result: LoadResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drifted:
+    """A month does not hold the rows that were loaded; somebody else changed the table."""
+
+    record: LoadRecord
+    held: int
+
+
+Event = Discovered | Drifted | Skip | LoadStarted | LoadFinished | LoadFailure | ManifestFailure

@@ -1,0 +1,78 @@
+"""Temporary folders, and what processes left of theirs when they were killed.
+
+Each folder has a lock beside it, which its process holds as long as it lives: that is true in
+containers as well, where a process id says nothing about the processes of another one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+try:
+    import fcntl
+except ImportError:  # Windows; what a killed process leaves there, it leaves
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["spool_folder"]
+
+_PREFIX: Final = "cloudbill-"
+_LOCK: Final = ".lock"
+
+
+@contextmanager
+def spool_folder() -> Iterator[Path]:
+    """An empty folder for files that are needed for a while; it is removed at the end.
+
+    What processes left that are gone is removed before.
+    """
+    if fcntl is None:
+        with tempfile.TemporaryDirectory(prefix=_PREFIX) as plain:
+            yield Path(plain)
+        return
+    home = Path(tempfile.gettempdir())
+    for left in home.glob(f"{_PREFIX}*{_LOCK}"):
+        with suppress(OSError):  # somebody else's, or another process was faster
+            _remove_if_dead(left)
+    lock, held = _take_lock(home)
+    folder = lock.with_suffix("")
+    try:
+        folder.mkdir(mode=0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.unlink(missing_ok=True)
+        os.close(held)
+
+
+def _take_lock(home: Path) -> tuple[Path, int]:
+    """A lock that this process holds, and that nobody took for a dead one's in between."""
+    while True:
+        lock = home / f"{_PREFIX}{os.getpid()}-{uuid4().hex[:12]}{_LOCK}"
+        held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if lock.exists():
+            return lock, held
+        os.close(held)
+
+
+def _remove_if_dead(lock: Path) -> None:
+    """Removes a folder and its lock if nobody holds it.
+
+    Raises:
+        OSError: If somebody does, or the lock is another user's.
+    """
+    held = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(held).st_uid == os.getuid():
+            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+            lock.unlink(missing_ok=True)
+    finally:
+        os.close(held)
