@@ -9,6 +9,7 @@ from itertools import count
 from typing import Final
 
 from cloudbill.errors import SchemaError
+from cloudbill.limits import check_columns
 from cloudbill.models import Column, ColumnType
 
 __all__ = ["added_columns", "assign_columns", "merge_parts", "require_exact_costs"]
@@ -43,6 +44,7 @@ def merge_parts(parts: Sequence[tuple[str, Sequence[Column]]]) -> tuple[Column, 
     """
     merged: dict[str, tuple[Column, str]] = {}
     for address, columns in parts:
+        check_columns(columns, address=address)
         seen: set[str] = set()
         for column in columns:
             key = column.target.lower()

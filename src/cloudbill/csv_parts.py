@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
+from cloudbill.columns import assign_columns
 from cloudbill.errors import LoadError, SchemaError
+from cloudbill.models import Column
 
 if TYPE_CHECKING:
-    from cloudbill.models import Part
+    from cloudbill.models import Manifest, Part
+    from cloudbill.providers import Provider
     from cloudbill.store import Store
 
-__all__ = ["MAX_HEADER_BYTES", "is_gzip", "parse_header", "read_headers"]
+__all__ = ["MAX_HEADER_BYTES", "is_gzip", "parse_header", "read_columns", "read_headers"]
 
 # A header of 1,000 columns has about 30,000 bytes, and gzip makes 5,000 of them.
 _FIRST_READ_BYTES: Final = 64 * 1024
@@ -26,6 +29,32 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ANY_GZIP: Final = 16 + zlib.MAX_WBITS
 _BOM: Final = b"\xef\xbb\xbf"
 _READERS: Final = 16
+
+
+def read_columns(
+    store: Store, manifest: Manifest, provider: Provider, existing: Mapping[str, str]
+) -> tuple[tuple[Column, ...], ...]:
+    """The columns of each part, in the order of its header: named for the table, and typed.
+
+    `existing` gives, for every column of the table, the header that it came from. Names are given
+    once for all parts of the run.
+
+    Raises:
+        StoreError: If a part cannot be read.
+        LoadError: If a part does not begin with a header in UTF-8.
+        SchemaError: If a header names a column twice, or leaves a name empty.
+    """
+    headers = read_headers(store, manifest.parts)
+    targets = assign_columns(
+        dict.fromkeys(name for header in headers for name in header),
+        existing,
+        provider.column_name,
+    )
+    columns = {
+        name: Column(name=name, target=target, type=provider.column_type(name, manifest))
+        for name, target in targets.items()
+    }
+    return tuple(tuple(columns[name] for name in header) for header in headers)
 
 
 def read_headers(store: Store, parts: Sequence[Part]) -> tuple[tuple[str, ...], ...]:

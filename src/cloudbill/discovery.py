@@ -9,6 +9,7 @@ from typing import Final
 
 from cloudbill.documents import MAX_DOCUMENT_BYTES
 from cloudbill.errors import CloudbillError, ManifestError
+from cloudbill.limits import check_manifest, check_path
 from cloudbill.models import DiscoveredRun, Manifest, ManifestFailure, Part, StoredObject
 from cloudbill.providers import Listing, Provider
 from cloudbill.store import Store
@@ -40,6 +41,7 @@ def discover(store: Store, provider: Provider, *, prefix: str, export_name: str)
 
     def read(stored: StoredObject) -> DiscoveredRun | ManifestFailure:
         try:
+            check_path(stored.path)
             manifest = provider.read_manifest(
                 _read_content(store, stored),
                 stored=stored,
@@ -47,6 +49,7 @@ def discover(store: Store, provider: Provider, *, prefix: str, export_name: str)
                 export=export_name,
                 listing=listing,
             )
+            check_manifest(manifest, root=root)
         except CloudbillError as error:
             return ManifestFailure(path=stored.path, error=error)
         manifest = _with_stored_parts(manifest, listing)

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from cloudbill.columns import assign_columns
 from cloudbill.csv_files import CsvPart
-from cloudbill.csv_parts import read_headers
+from cloudbill.csv_parts import read_columns
 from cloudbill.daily_totals import DailyTotals, merge_totals
 from cloudbill.errors import CloudbillError, LoadError, PartMissingError, StoreError
 from cloudbill.models import Column
@@ -61,19 +60,11 @@ def _columns_of_csv(
 ) -> dict[str, tuple[Column, ...]]:
     """The columns of each part by its path, named as they are in the table."""
     try:
-        names = read_headers(store, manifest.parts)
+        columns = read_columns(store, manifest, provider, headers)
     except LoadError as error:
         raise StoreError(f"Run {manifest.run_id} cannot be read again: {error}") from error
-    named = assign_columns(
-        dict.fromkeys(header for part in names for header in part), headers, provider.column_name
-    )
-    return {
-        part.path: tuple(
-            Column(name=name, target=named[name], type=provider.column_type(name, manifest))
-            for name in header
-        )
-        for part, header in zip(manifest.parts, names, strict=True)
-    }
+    paths = [part.path for part in manifest.parts]
+    return dict(zip(paths, columns, strict=True))
 
 
 def _each_part(

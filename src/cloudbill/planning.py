@@ -70,17 +70,10 @@ def plan_loads(
         loaded_age = _loaded_age(record, newest_first)
         held = _held(newest_first, record, loaded_age, guards)
         free = [run for run in newest_first if run.manifest.run_id not in held]
-        chosen = _choose(free, record, loaded_age, again=selection.force or is_drifted)
+        candidates = _candidates(free, record, loaded_age, again=selection.force or is_drifted)
+        chosen = candidates[0] if candidates else None
         if chosen is not None:
-            older = [
-                run
-                for run in free
-                if run.is_complete
-                and _age(run.manifest) < _age(chosen.manifest)
-                and record is not None
-                and _is_newer(run.manifest, loaded_age)
-            ]
-            loads.append(_load_of([chosen, *older], record, to_load))
+            loads.append(_load_of(candidates, record, to_load))
         skips += [
             _skip(run, SkipReason.HELD, held[run.manifest.run_id])
             if run.manifest.run_id in held
@@ -159,19 +152,22 @@ def _held(
     return held
 
 
-def _choose(
+def _candidates(
     newest_first: Iterable[DiscoveredRun],
     record: LoadRecord | None,
     loaded_age: _Age | None,
     *,
     again: bool,
-) -> DiscoveredRun | None:
-    newest = next((run for run in newest_first if run.is_complete), None)
-    if newest is None or record is None:
-        return newest
-    if newest.manifest.run_id == record.run_id:
-        return newest if again else None
-    return newest if _is_newer(newest.manifest, loaded_age) else None
+) -> list[DiscoveredRun]:
+    """The runs that may be loaded, newest first; with `again`, the loaded one is the last."""
+    complete = [run for run in newest_first if run.is_complete]
+    if record is None:
+        return complete
+    return [
+        run
+        for run in complete
+        if (again if run.manifest.run_id == record.run_id else _is_newer(run.manifest, loaded_age))
+    ]
 
 
 def _load_of(

@@ -22,6 +22,7 @@ from contract.places import DATASET, Case, GcsAndBigQuery
 from emulators.fault_proxy import (
     Action,
     Delay,
+    Edit,
     FaultProxy,
     ResetAfter,
     ResetBefore,
@@ -239,6 +240,17 @@ class TestStoreThatFailsForNow:
         assert (case.load().exit_code, rule.hits) == (0, 1)
         assert place.costs() == ["2", "3"]
 
+    def test_part_that_comes_shorter_than_it_was_listed_is_read_again(
+        self, faulty: Faulty, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        faulty.case.deliver(NEW)
+        # Whole to HTTP, for the length of the answer is stated shorter too.
+        rule = faulty.gcs.add("GET", r"manifest\.json", Edit(lambda body: body[:-5]))
+
+        assert (faulty.case.load().exit_code, rule.hits) == (0, 1)
+        (line,) = attempts(caplog)
+        assert re.search(r"TruncatedError: \d+ of \d+ bytes came", line)
+
     def test_store_that_stays_away_is_an_error_in_bounded_time(
         self, faulty: Faulty, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -353,6 +365,30 @@ class TestBigQueryThatFailsForNow:
         assert (faulty.case.load().exit_code, rule.hits) == (0, 1)
         assert faulty.case.held() == list(NEW.charges)
         assert len(faulty.load_jobs()) == 1
+        assert len(attempts(caplog)) == 1
+
+    @pytest.mark.parametrize("fault", FAULTS)
+    @pytest.mark.parametrize("path", [r"/upload/", r"/jobs\?"], ids=["upload", "copy"])
+    def test_parts_of_another_cloud_are_uploaded_once_and_whole(  # noqa: PLR0917
+        self,
+        faulty: Faulty,
+        s3: S3Emulator,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+        path: str,
+        fault: str,
+    ) -> None:
+        point_at("s3", s3.url, monkeypatch)
+        s3.create_bucket("bills")
+        monkeypatch.setattr(faulty.case.place, "bucket", "s3://bills", raising=False)
+        s3.upload_tree(faulty.case.write(NEW).folder, "bills", "")
+        body = MONTH if path == r"/jobs\?" else None
+        rule = faulty.bigquery.add("POST", path, FAULTS[fault], body=body)
+
+        outcome = faulty.case.load()
+
+        assert (outcome.exit_code, rule.hits) == (0, 1)
+        assert faulty.case.held() == list(NEW.charges)
         assert len(attempts(caplog)) == 1
 
     def test_lasting_failure_leaves_the_old_month_in_bounded_time(self, faulty: Faulty) -> None:

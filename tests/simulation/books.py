@@ -60,9 +60,7 @@ class Books:
         loaded = self.ledger.get(month)
         return None if loaded and loaded.rows and not self._rows(month) else loaded
 
-    def expect(
-        self, months: Collection[Month], *, force: bool = False
-    ) -> Mapping[Month, Expected]:
+    def expect(self, months: Collection[Month], *, force: bool = False) -> Mapping[Month, Expected]:
         """What a run of the loader does to each of these months."""
         return {month: self._expect(month, force=force) for month in months}
 

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 __all__ = ["KillPoint", "run_and_kill"]
 
@@ -22,13 +22,12 @@ _FAILED = 70
 class KillPoint:
     """Before which call the process dies.
 
-    `in_package` counts calls of cloudbill's own functions alone, so that few numbers reach all of
-    its stages; otherwise every call of Python counts, which mostly hits dlt as it writes the
-    ledger.
+    Only calls of cloudbill's own functions count, so that few numbers reach all of its stages, or
+    calls of anything, which mostly hits dlt as it writes the ledger.
     """
 
     calls: int
-    in_package: bool
+    where: Literal["cloudbill", "anywhere"]
 
 
 def run_and_kill(work: Callable[[], object], point: KillPoint) -> bool:
@@ -53,11 +52,11 @@ def run_and_kill(work: Callable[[], object], point: KillPoint) -> bool:
 
 def _work(work: Callable[[], object], point: KillPoint) -> None:
     """What the child does; it never returns, and runs nothing of what its parent had planned."""
-    left = point.calls
+    left, is_anywhere = point.calls, point.where == "anywhere"
 
     def count(frame: FrameType, event: str, _: Any) -> None:
         nonlocal left
-        if event == "call" and (not point.in_package or "/cloudbill/" in frame.f_code.co_filename):
+        if event == "call" and (is_anywhere or "/cloudbill/" in frame.f_code.co_filename):
             left -= 1
             if left <= 0:
                 os.kill(os.getpid(), signal.SIGKILL)

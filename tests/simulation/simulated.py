@@ -254,9 +254,9 @@ class Simulated:
             new = told.chosen if told.is_loaded else None
             costs, run_id = held[str(month)], remembered.get(str(month))
             is_new = new is not None and costs == costs_of(new)
-            assert is_new or (not is_through and costs == costs_of(told.before)) or (
-                new is None and costs == costs_of(told.before)
-            ), (month, told, costs)
+            may_be_old = new is None or not is_through
+            is_old = may_be_old and costs == costs_of(told.before)
+            assert is_new or is_old, (month, told, costs)
             if is_new and new is not None:
                 self.books.table[month] = new
             if new is not None and run_id == new.run_id:

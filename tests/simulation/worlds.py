@@ -11,8 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cloudbill import events
 from cloudbill.ledger import Ledger
-from cloudbill import pipeline
 from cloudbill.pipeline import Outcome, load_source
 from cloudbill.planning import Selection
 from cloudbill.sample.history import FEW_COLUMNS, Event, HistoryRun, Layout, Month
@@ -69,7 +69,6 @@ class BigQueryWorld:
             elif path in self._objects:
                 self.cloud.gcs.delete(self.case.place.bucket, path)
                 self._objects.remove(path)
-
 
     @contextmanager
     def failing_jobs(self, stage: str, *, of_ledger: bool) -> Iterator[None]:
@@ -154,4 +153,3 @@ def costs_of(run: HistoryRun | None) -> dict[str, list[Decimal]]:
     if run is None or not run.rows:
         return {}
     return {run.run_id: sorted(run.cost(row) for row in range(run.rows))}
-

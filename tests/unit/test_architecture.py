@@ -34,6 +34,7 @@ PURE = [
         "errors",
         "guards",
         "keys",
+        "limits",
         "models",
         "planning",
         "reconciliation",

@@ -171,7 +171,8 @@ class TestDocument:
         assert list(load["totals"]) == ["", "EUR", "USD"]
 
     def test_dry_run_has_the_loads_that_are_planned(self) -> None:
-        assert parsed(Outcome(settings=SETTINGS, planned=(PLANNED,)))["planned"] == [
+        outcome = Outcome(settings=SETTINGS, planned=(PLANNED,))
+        assert json.loads(document([outcome], dry_run=True))["planned"] == [
             {
                 "source": "azure_billing",
                 "period": "2025-10",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.columns import assign_columns, merge_parts, require_exact_costs
-from cloudbill.csv_parts import read_headers
+from cloudbill.columns import merge_parts, require_exact_costs
+from cloudbill.csv_parts import read_columns
 from cloudbill.models import Column, PlannedLoad
 from cloudbill.parquet import Footer, read_footers
 from cloudbill.reconciliation import check_footers, check_not_held
@@ -80,19 +80,7 @@ def look_at(
             is_native=is_native,
             is_guarded=planned.min_rows > 0,
         )
-    headers = read_headers(store, manifest.parts)
-    named = assign_columns(
-        dict.fromkeys(header for part in headers for header in part),
-        existing,
-        provider.column_name,
-    )
-    part_columns = tuple(
-        tuple(
-            Column(name=name, target=named[name], type=provider.column_type(name, manifest))
-            for name in part
-        )
-        for part in headers
-    )
+    part_columns = read_columns(store, manifest, provider, existing)
     paths = [part.path for part in manifest.parts]
     return Incoming(
         columns=merge_parts(list(zip(paths, part_columns, strict=True))),

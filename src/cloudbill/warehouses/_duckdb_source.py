@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cloudbill.columns import assign_columns
 from cloudbill.csv_files import CsvPart
-from cloudbill.csv_parts import read_headers
-from cloudbill.models import Column, Manifest
+from cloudbill.csv_parts import read_columns
+from cloudbill.models import Manifest
 from cloudbill.warehouses._duckdb_csv import read_csv_parts
 from cloudbill.warehouses._duckdb_parts import PartsRelation, read_parquet_parts
 
@@ -60,20 +59,8 @@ def csv_parts(
     existing_headers: Mapping[str, str],
 ) -> list[CsvPart]:
     """The parts of a run with their columns: named once for all of them, typed by the provider."""
-    headers = read_headers(store, manifest.parts)
-    targets = assign_columns(
-        dict.fromkeys(name for header in headers for name in header),
-        existing_headers,
-        provider.column_name,
-    )
-    types = {name: provider.column_type(name, manifest) for name in targets}
+    columns = read_columns(store, manifest, provider, existing_headers)
     return [
-        CsvPart(
-            file=file,
-            address=store.uri(part.path),
-            columns=tuple(
-                Column(name=name, target=targets[name], type=types[name]) for name in header
-            ),
-        )
-        for part, file, header in zip(manifest.parts, files, headers, strict=True)
+        CsvPart(file=file, address=store.uri(part.path), columns=part_columns)
+        for part, file, part_columns in zip(manifest.parts, files, columns, strict=True)
     ]

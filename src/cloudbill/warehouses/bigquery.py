@@ -45,6 +45,8 @@ __all__ = ["BigQueryWarehouse"]
 # "Table naming"; spaces are legal too, but not in the name of the tracking table.
 _TABLE_NAME: Final = re.compile(r"[\w-]{1,1000}")
 _DATASET_NAME: Final = re.compile(r"\w{1,1024}", re.ASCII)
+# "Creating and managing projects"; with the domain of an older kind of organisation before it.
+_PROJECT_NAME: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 
 class _NoRows(Exception):  # noqa: N818
@@ -66,6 +68,8 @@ class BigQueryWarehouse:
         Raises:
             ConfigError: If there are no credentials, or the dataset has no legal name.
         """
+        if not _PROJECT_NAME.fullmatch(str(settings.project_id)):
+            raise ConfigError(f"'{settings.project_id}' cannot be a Google Cloud project")
         if not _DATASET_NAME.fullmatch(settings.dataset):
             raise ConfigError(
                 f"'{settings.dataset}' cannot be a BigQuery dataset; use letters, digits and _"

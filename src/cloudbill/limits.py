@@ -1,0 +1,92 @@
+"""What a manifest and the columns of a run may say; whoever can write to the store can write both.
+
+Sources: BigQuery, "Quotas and limits" (URIs of a load job, columns of a table), "Specify a schema"
+(column names), "Loading data: wildcards"; GCS, S3 and Azure, names of objects (1,024 bytes or
+characters).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from cloudbill.errors import ManifestError, SchemaError
+from cloudbill.models import Column, Manifest
+
+__all__ = ["check_columns", "check_manifest", "check_path"]
+
+_MAX_PARTS: Final = 10_000
+_MAX_COLUMNS: Final = 10_000
+_MAX_PATH_BYTES: Final = 1024
+_MAX_NAME: Final = 300
+_SHOWN: Final = 80
+# They would write into logs what is not there, and no cloud writes them.
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def check_path(path: str) -> None:
+    """Refuses the path of a manifest that cannot be shown as it is.
+
+    Raises:
+        ManifestError: If it has control characters.
+    """
+    if _UNPRINTABLE.search(path):
+        raise ManifestError("Control characters are in the path", path=_shown(path))
+
+
+def check_manifest(manifest: Manifest, *, root: str) -> None:
+    """Refuses a run that leads out of its export, or is larger than any warehouse loads.
+
+    Raises:
+        ManifestError: If it has too many parts, or a name that is too long or stands for others.
+    """
+    if len(manifest.parts) > _MAX_PARTS:
+        raise ManifestError(
+            f"{len(manifest.parts)} parts are more than the {_MAX_PARTS} that one load takes; let "
+            "the export write larger files:",
+            path=manifest.path,
+        )
+    if len(manifest.run_id) > _MAX_NAME:
+        raise ManifestError(
+            f"The id of the run has {len(manifest.run_id)} characters, not at most {_MAX_NAME}:",
+            path=manifest.path,
+        )
+    for part in manifest.parts:
+        problem = _problem_of(part.path, root)
+        if problem is not None:
+            raise ManifestError(f"The part {_shown(part.path)} {problem}:", path=manifest.path)
+
+
+def _problem_of(path: str, root: str) -> str | None:
+    if not path.startswith(root) or {".", ".."} & {*path.split("/")}:
+        return "lies outside the export"
+    if "*" in path:
+        return "has a *, by which BigQuery reads other parts too"
+    if len(path.encode("utf-8", "surrogatepass")) > _MAX_PATH_BYTES:
+        return f"has a name of more than {_MAX_PATH_BYTES} bytes"
+    if _UNPRINTABLE.search(path):
+        return "has control characters in its name"
+    return None
+
+
+def check_columns(columns: Sequence[Column], *, address: str) -> None:
+    """Refuses columns that no warehouse can have.
+
+    Raises:
+        SchemaError: If there are too many, or one has no name, a very long one, or one with control
+            characters.
+    """
+    if len(columns) > _MAX_COLUMNS:
+        raise SchemaError(f"{address} has {len(columns)} columns, not at most {_MAX_COLUMNS}")
+    for column in columns:
+        name = column.target
+        if not name.strip() or len(name) > _MAX_NAME or _UNPRINTABLE.search(name):
+            raise SchemaError(
+                f"{_shown(name)} of {address} cannot be the name of a column: 1 to {_MAX_NAME} "
+                "characters are allowed, none of them a control character"
+            )
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")

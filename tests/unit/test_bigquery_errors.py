@@ -1,0 +1,177 @@
+"""What BigQuery's errors mean to a person, by the texts that it is known to send."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
+
+from cloudbill.errors import (
+    LoadError,
+    PartMissingError,
+    ReconciliationError,
+    SchemaError,
+    TransientLoadError,
+)
+from cloudbill.warehouses._bigquery_errors import job_error, mapped, may_pass
+
+
+def call_error(kind: type[api.GoogleAPICallError], reason: str, message: str = "no") -> Exception:
+    """An error as the client makes it of an answer."""
+    return kind(message, errors=[{"reason": reason, "message": message}])
+
+
+class TestMayPass:
+    @pytest.mark.parametrize(
+        ("error", "passes"),
+        [
+            (call_error(api.ServiceUnavailable, "backendError"), True),
+            (call_error(api.InternalServerError, "internalError"), True),
+            (call_error(api.BadGateway, "badGateway"), True),
+            (call_error(api.GatewayTimeout, ""), True),
+            (call_error(api.TooManyRequests, "rateLimitExceeded"), True),
+            (call_error(api.Forbidden, "rateLimitExceeded"), True),
+            (call_error(api.BadRequest, "tableUnavailable"), True),
+            (requests.ConnectionError("reset"), True),
+            (requests.exceptions.ChunkedEncodingError("cut off"), True),
+            (requests.Timeout("slow"), True),
+            (auth.TransportError("no token for now"), True),
+            (ConnectionResetError("reset"), True),
+            (call_error(api.Forbidden, "accessDenied"), False),
+            (call_error(api.Forbidden, "quotaExceeded"), False),
+            (call_error(api.TooManyRequests, "quotaExceeded"), False),
+            (call_error(api.NotFound, "notFound"), False),
+            (call_error(api.BadRequest, "invalid"), False),
+            (call_error(api.Conflict, "duplicate"), False),
+            (requests.exceptions.SSLError("certificate"), False),
+            (auth.DefaultCredentialsError("none"), False),
+            (ValueError("ours"), False),
+        ],
+        ids=lambda value: str(value) if isinstance(value, bool) else type(value).__name__,
+    )
+    def test_only_what_may_pass_is_tried_again(self, error: Exception, *, passes: bool) -> None:
+        assert may_pass(error) is passes
+
+
+class TestCalls:
+    @pytest.mark.parametrize(
+        ("error", "advice"),
+        [
+            (
+                call_error(
+                    api.Forbidden,
+                    "accessDenied",
+                    "Access Denied: Project acme: User does not have bigquery.jobs.create "
+                    "permission in project acme.",
+                ),
+                "bigquery.jobs.create is part of roles/bigquery.jobUser on the project",
+            ),
+            (
+                call_error(
+                    api.Forbidden,
+                    "accessDenied",
+                    "Access Denied: Table acme:finops.bill: Permission "
+                    "bigquery.tables.updateData denied",
+                ),
+                "bigquery.tables.updateData is part of roles/bigquery.dataEditor on the dataset",
+            ),
+            (
+                call_error(
+                    api.Forbidden,
+                    "accessDenied",
+                    "Access Denied: Project acme: User does not have bigquery.datasets.create",
+                ),
+                "roles/bigquery.user on the project, or a dataset that exists",
+            ),
+            (
+                call_error(
+                    api.Forbidden,
+                    "quotaExceeded",
+                    "Quota exceeded: Your table exceeded quota for imports or query appends per "
+                    "table.",
+                ),
+                "imports or query appends per table.. Daily quotas come back over 24 hours",
+            ),
+            (
+                call_error(
+                    api.NotFound,
+                    "notFound",
+                    "Not found: Dataset acme:finops was not found in location EU",
+                ),
+                "in location EU. Check 'project_id', 'dataset' and 'location'",
+            ),
+        ],
+        ids=["jobs", "tables", "datasets", "quota", "location"],
+    )
+    def test_error_says_what_to_do(self, error: Exception, advice: str) -> None:
+        with pytest.raises(LoadError) as raised, mapped("Loading 2025-10"):
+            raise error
+
+        assert advice in str(raised.value)
+        assert raised.value.__cause__ is error
+
+    def test_signed_url_of_an_upload_does_not_reach_the_error(self) -> None:
+        error = requests.ConnectionError("PUT https://host/upload?upload_id=abc&sig=secret failed")
+
+        with pytest.raises(TransientLoadError) as raised, mapped("Staging"):
+            raise error
+
+        assert "upload?[redacted]" in str(raised.value)
+        assert "secret" not in str(raised.value)
+
+
+class TestJobs:
+    @pytest.mark.parametrize(
+        ("reason", "message", "kind", "advice"),
+        [
+            (
+                "invalid",
+                "Cannot read and write in different locations: source: EU, destination: US",
+                LoadError,
+                "The bucket is in EU, the dataset in US",
+            ),
+            (
+                "accessDenied",
+                "Access Denied: File gs://bills/part.parquet: Access Denied",
+                LoadError,
+                "needs roles/storage.objectViewer on the bucket",
+            ),
+            (
+                "accessDenied",
+                "loader@acme.iam does not have storage.objects.get access",
+                LoadError,
+                "storage.objects.get is part of roles/storage.objectViewer on the bucket",
+            ),
+            (
+                "quotaExceeded",
+                "Quota exceeded: Your table exceeded quota for Number of partition modifications",
+                LoadError,
+                "partition modifications. Daily quotas come back",
+            ),
+            (
+                "invalid",
+                "Provided Schema does not match Table acme:finops.bill. Field BilledCost has "
+                "changed type from BIGNUMERIC to STRING",
+                SchemaError,
+                "changed type from BIGNUMERIC to STRING. Load this export into a new 'table_name'",
+            ),
+            ("notFound", "Not found: URI gs://b/p", PartMissingError, "Run again"),
+            (
+                "invalid",
+                "Some rows belong to different partitions rather than destination partition x",
+                ReconciliationError,
+                "rows of another month",
+            ),
+            ("backendError", "try again", TransientLoadError, "Run again"),
+            ("stopped", "Job was cancelled", LoadError, "Job was cancelled"),
+        ],
+    )
+    def test_job_that_failed_says_what_to_do(
+        self, reason: str, message: str, kind: type[Exception], advice: str
+    ) -> None:
+        error = job_error("Loading failed, the old month stands", reason, message)
+
+        assert type(error) is kind
+        assert advice in str(error)
+        assert str(error).startswith("Loading failed, the old month stands: ")
