@@ -242,13 +242,17 @@ def _finish(
 ) -> NoReturn:
     """Prints what ended sources or the command, and the document, and ends with the exit code."""
     from cloudbill.errors import HeldError
-    from cloudbill.output import document, error_line
+    from cloudbill.inspection import find_double_deliveries
+    from cloudbill.output import check_line, document, error_line
 
     for outcome in outcomes:
         if outcome.error is not None:
             _print(error_line(outcome.settings.source, outcome.error), to_stderr=True)
     if failed is not None:
         _print(error_line(None, failed), to_stderr=True)
+    delivered = {outcome.settings.source: outcome.manifests for outcome in outcomes}
+    for check in find_double_deliveries(delivered):
+        _print(check_line(check), to_stderr=True)
     if as_json:
         _print(document(outcomes, failed, dry_run=dry_run))
     codes = {outcome.exit_code for outcome in outcomes} | {failed.exit_code if failed else 0}

@@ -52,11 +52,11 @@ def find_fault(path: Path, columns: Sequence[Column]) -> str | None:
                 record = next(records, None)
                 if record is None:
                     return None
-                fault = _fault_of(record, columns, lines.size)
+                fault = _fault_of_row(record, columns, lines.size)
                 if fault is not None:
                     return f"line {line}: {fault}"
         except csv.Error as error:
-            return f"line {line}: it is no CSV, {error}"
+            return f"line {line}: {_fault_of_size(lines.size) or f'it is no CSV, {error}'}"
         except UnicodeDecodeError as error:
             shown = error.object[max(0, error.start - _SHOWN_BYTES) : error.end + _SHOWN_BYTES]
             return f"line {lines.number}: {shown!r} is not in UTF-8"
@@ -87,9 +87,15 @@ def _fields_of_any_size() -> Iterator[None]:
         csv.field_size_limit(limit)
 
 
-def _fault_of(record: Sequence[str], columns: Sequence[Column], size: int) -> str | None:
+def _fault_of_size(size: int) -> str | None:
+    if size <= MAX_ROW_BYTES:
+        return None
+    return f"the row is longer than {MAX_ROW_BYTES} bytes, or a quote in it is never closed"
+
+
+def _fault_of_row(record: Sequence[str], columns: Sequence[Column], size: int) -> str | None:
     if size > MAX_ROW_BYTES:
-        return f"the row has {size} bytes, more than the {MAX_ROW_BYTES} that are read"
+        return _fault_of_size(size)
     # DuckDB skips an empty line, and lets a row end in one comma too many.
     if not record or (len(record) == len(columns) + 1 and not record[-1]):
         return None

@@ -58,6 +58,14 @@ class Outcome:
     error: CloudbillError | None = None
 
     @property
+    def manifests(self) -> tuple[Manifest, ...]:
+        """The manifests of all runs that were found and could be read."""
+        loads = [result.planned for result in self.results] + list(self.planned)
+        loads += [failure.planned for failure in self.failures]
+        skipped = [skip.manifest for skip in self.skips]
+        return (*(load.manifest for load in loads), *skipped)
+
+    @property
     def exit_code(self) -> int:
         """The highest of its failures' exit codes; where none failed, whether a run is held."""
         errors: list[CloudbillError] = [failure.error for failure in self.failures]

@@ -108,7 +108,7 @@ class StoreClient:
             return persist(
                 f"Reading {address}",
                 run,
-                may_pass=self._may_pass,
+                may_pass=lambda error: _may_pass(error, self._scheme),
                 patience=self._patience,
             )
 
@@ -126,12 +126,13 @@ class StoreClient:
             # Interrupted by Ctrl-C, it must not go on writing.
             future.cancel()
 
-    def _may_pass(self, error: BaseException) -> bool:
-        """Whether the same call may succeed later."""
-        status = _status(error)
-        if status is not None:
-            return status in _PASSING_STATUSES
-        return isinstance(error, (*_CUT_OFF, *_passing_errors(self._scheme)))
+
+def _may_pass(error: BaseException, scheme: str) -> bool:
+    """Whether the same call may succeed later."""
+    status = _status(error)
+    if status is not None:
+        return status in _PASSING_STATUSES
+    return isinstance(error, (*_CUT_OFF, *_passing_errors(scheme)))
 
 
 @contextmanager
@@ -273,6 +274,8 @@ def _client_errors(scheme: str) -> tuple[type[Exception], ...]:
 
 def _passing_errors(scheme: str) -> tuple[type[Exception], ...]:
     """Errors without a status that may pass: connections that break, answers that end early."""
+    if scheme == "file":
+        return ()
     if scheme == "az":
         from azure.core.exceptions import (
             IncompleteReadError,

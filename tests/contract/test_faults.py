@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import subprocess
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudbill.errors import LoadError, PartMissingError, StoreError, TransientLoadError
+from cloudbill.store import open_store
 from cloudbill.warehouses._duckdb_lock import connect
 from contract.deliveries import AwsWriter, AzureCsvWriter, AzureWriter, Delivery, at, charges
 from contract.places import DATASET, Case, GcsAndBigQuery
@@ -290,6 +292,43 @@ class TestStoreThatFailsForNow:
 
         assert "s3:ListBucket" in str(case.load().error)
         assert rule.hits == 1
+
+    @pytest.mark.parametrize("read", ["list", "read", "tail", "download"])
+    def test_azure_is_asked_once_an_attempt(
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        proxy: Callable[[str], FaultProxy],
+        read: str,
+    ) -> None:
+        # No server of Azure's runs here, so the proxy answers all by itself.
+        between = proxy("http://127.0.0.1:9")
+        between.add("*", ".", Status(503), times=None)
+        connection = (
+            "DefaultEndpointsProtocol=http;AccountName=acme;AccountKey=c2VjcmV0LWtleQ==;"
+            f"BlobEndpoint={between.url}/acme;"
+        )
+        options = json.dumps({"connection_string": connection})
+        monkeypatch.setenv("SOURCES__AZURE_BILLING__KWARGS", options)
+        for name, value in {"ACCOUNT_NAME": "acme", "ACCOUNT_KEY": "c2VjcmV0LWtleQ=="}.items():
+            variable = f"SOURCES__AZURE_BILLING__CREDENTIALS__AZURE_STORAGE_{name}"
+            monkeypatch.setenv(variable, value)
+        store = open_store(
+            "az://bills", sections=("sources", "azure_billing"), retry_for_s=float(RETRY_FOR_S) / 4
+        )
+        calls: dict[str, Callable[[], object]] = {
+            "list": lambda: list(store.list("a/")),
+            "read": lambda: store.read("a/b"),
+            "tail": lambda: store.read_tail("a/b", 8),
+            "download": lambda: store.download("a/b", tmp_path / "part"),
+        }
+
+        with pytest.raises(StoreError, match="run again") as raised:
+            calls[read]()
+
+        assert len(between.log) == len(attempts(caplog)) + 1 > 2
+        assert "c2VjcmV0" not in str(raised.value) + caplog.text
 
     def test_traceback_of_the_client_is_not_logged(
         self, faulty: Faulty, caplog: pytest.LogCaptureFixture

@@ -301,7 +301,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, request: bytes, action: Action | None, answer: _Answer) -> None:
         self._note(request, action, answer)
         self._send_headers(answer)
-        self.wfile.write(answer.body)
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
 
     def _truncate(self, request: bytes, action: Truncate, answer: _Answer) -> None:
         """Announce the whole body, and send its beginning."""

@@ -188,7 +188,10 @@ class TestConfiguration:
         )
         for name in ("focus-daily", "focus-monthly"):
             write_azure(tmp_path / "exports", months=1, rows=50, seed=3, export_name=name)
-        document = json.loads(run("load", "all", "--json").stdout)
+        result = run("load", "all", "--json")
+        assert "azure_billing.daily and azure_billing.monthly - both deliver" in result.stderr
+        assert "their sum doubles the bill" in result.stderr
+        document = json.loads(result.stdout)
         assert [load["source"] for load in document["loads"]] == [
             "azure_billing.daily",
             "azure_billing.monthly",

@@ -70,7 +70,9 @@ TRICKS = st.sampled_from(
     ]
 )
 NAMES = TRICKS | st.text(max_size=30) | st.builds("/".join, st.lists(TRICKS, max_size=4))
-VALUES = NAMES | st.none() | st.integers() | st.lists(NAMES, max_size=2) | st.just({})
+VALUES: st.SearchStrategy[Any] = (
+    NAMES | st.none() | st.integers() | st.lists(NAMES, max_size=2) | st.just({})
+)
 
 
 class WatchedStore(LocalStore):

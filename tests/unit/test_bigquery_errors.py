@@ -151,8 +151,10 @@ class TestJobs:
             ),
             (
                 "invalid",
-                "Provided Schema does not match Table acme:finops.bill. Field BilledCost has "
-                "changed type from BIGNUMERIC to STRING",
+                (
+                    "Provided Schema does not match Table acme:finops.bill. Field BilledCost has "
+                    "changed type from BIGNUMERIC to STRING"
+                ),
                 SchemaError,
                 "changed type from BIGNUMERIC to STRING. Load this export into a new 'table_name'",
             ),

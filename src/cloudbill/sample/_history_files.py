@@ -168,6 +168,6 @@ def _row(run: HistoryRun, number: int, types: dict[str, str]) -> dict[str, objec
 
 
 def _damaged(content: bytes) -> bytes:
-    """Pages of data are broken; the footer, which is at the end, stays whole."""
-    middle = len(content) // 4
-    return content[:4] + b"\xff" * (middle - 4) + content[middle:]
+    """Pages of data are broken; the footer, which says how long it is at its end, stays whole."""
+    end = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    return content[:4] + b"\xff" * (end - 4) + content[end:]

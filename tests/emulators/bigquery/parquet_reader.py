@@ -5,6 +5,7 @@ https://cloud.google.com/bigquery/docs/loading-data-cloud-storage-parquet
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -23,7 +24,7 @@ from emulators.bigquery.tables import literal, quoted
 from emulators.bigquery.values import by_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from emulators.bigquery.sources import Source
 
@@ -54,17 +55,24 @@ def read_parquet(
         field = known.get(column.name.lower())
         if field is not None:
             _check_type(column, field, source)
-            _check_digits(connection, scan, column, field, source)
+            with _reading(source):
+                _check_digits(connection, scan, column, field, source)
             values[field["name"]] = _value(column, field)
         elif not config.get("ignoreUnknownValues"):
             raise unreadable(f"No such field in the schema: {column.name}.", source.uri)
     if not values:  # rows without a known value are rows all the same
         values = {fields[0]["name"]: "NULL"}
     names = ", ".join(quoted(name) for name in values)
-    try:
+    with _reading(source):
         connection.execute(
             f"INSERT INTO {stage} ({names}) SELECT {', '.join(values.values())} FROM {scan}"
         )
+
+
+@contextmanager
+def _reading(source: Source) -> Iterator[None]:
+    try:
+        yield
     except duckdb.Error as error:
         raise unreadable(f"{str(error).splitlines()[0]}.", source.uri) from error
 
