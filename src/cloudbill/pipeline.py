@@ -27,6 +27,7 @@ from cloudbill.models import (
     SkipReason,
 )
 from cloudbill.planning import Selection, plan_loads
+from cloudbill.spool import clear_spool
 from cloudbill.store import Store, open_store
 from cloudbill.warehouses import Warehouse, open_warehouse
 
@@ -108,6 +109,7 @@ def load_source(
                     manifest_failures=prepared.manifest_failures,
                     planned=prepared.plan.loads,
                 )
+            clear_spool()
 
             def listen_but_to_vanished(event: Event) -> None:
                 if not _is_vanished(event):

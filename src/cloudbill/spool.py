@@ -20,7 +20,7 @@ try:
 except ImportError:  # Windows; what a killed process leaves there, it leaves
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["spool_folder"]
+__all__ = ["clear_spool", "spool_folder"]
 
 _PREFIX: Final = "cloudbill-"
 _LOCK: Final = ".lock"
@@ -28,19 +28,12 @@ _LOCK: Final = ".lock"
 
 @contextmanager
 def spool_folder() -> Iterator[Path]:
-    """An empty folder for files that are needed for a while; it is removed at the end.
-
-    What processes left that are gone is removed before.
-    """
+    """An empty folder for files that are needed for a while; it is removed at the end."""
     if fcntl is None:
         with tempfile.TemporaryDirectory(prefix=_PREFIX) as plain:
             yield Path(plain)
         return
-    home = Path(tempfile.gettempdir())
-    for left in home.glob(f"{_PREFIX}*{_LOCK}"):
-        with suppress(OSError):  # somebody else's, or another process was faster
-            _remove_if_dead(left)
-    lock, held = _take_lock(home)
+    lock, held = _take_lock(Path(tempfile.gettempdir()))
     folder = lock.with_suffix("")
     try:
         folder.mkdir(mode=0o700)
@@ -49,6 +42,15 @@ def spool_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         lock.unlink(missing_ok=True)
         os.close(held)
+
+
+def clear_spool() -> None:
+    """Removes the folders of processes that were killed."""
+    if fcntl is None:
+        return
+    for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*{_LOCK}"):
+        with suppress(OSError):  # its process lives, it is another user's, or it is gone by now
+            _remove_if_dead(lock)
 
 
 def _take_lock(home: Path) -> tuple[Path, int]:

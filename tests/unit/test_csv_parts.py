@@ -164,5 +164,5 @@ class TestRefusals:
         assert "part.csv" in str(raised.value)
 
     def test_a_part_that_is_gone(self, tmp_path: Path) -> None:
-        with pytest.raises(PartMissingError, match="part.csv"):
+        with pytest.raises(PartMissingError, match=r"part\.csv"):
             read_headers(LocalStore(tmp_path), [Part(path="part.csv")])

@@ -23,6 +23,12 @@ TYPES = {"Cost": ColumnType.DECIMAL, "Start": ColumnType.TIMESTAMP}
 ROWS = b"1,2\n"
 
 
+def time(year: int, month: int, day: int, *clock: int) -> datetime:
+    """A time as a TIMESTAMP of DuckDB comes to Python: without a zone."""
+    hour, minute, second, micro = (*clock, 0, 0, 0, 0)[:4]
+    return datetime(year, month, day, hour, minute, second, micro)  # noqa: DTZ001
+
+
 class Parts:
     """Files in a folder, which are read with the columns that their headers name."""
 
@@ -253,27 +259,27 @@ class TestDecimals:
 
 class TestTimes:
     @pytest.mark.parametrize(
-        ("text", "time"),
+        ("text", "expected"),
         [
-            ("2023-11-01T00:00:00Z", datetime(2023, 11, 1)),
-            ("2023-11-01T12:34:56.000Z", datetime(2023, 11, 1, 12, 34, 56)),
-            ("2023-11-01T12:34:56.789123Z", datetime(2023, 11, 1, 12, 34, 56, 789123)),
-            ("2023-11-01T12:34:56.7891230Z", datetime(2023, 11, 1, 12, 34, 56, 789123)),
-            ("2024-01-01T00:00Z", datetime(2024, 1, 1)),
-            ("2024-01-01T00:00", datetime(2024, 1, 1)),
-            ("2023-11-01 10:11:12", datetime(2023, 11, 1, 10, 11, 12)),
-            ("2023-11-01", datetime(2023, 11, 1)),
-            ("2024-02-29T23:59:59Z", datetime(2024, 2, 29, 23, 59, 59)),
-            ("2023-11-01T24:00:00Z", datetime(2023, 11, 2)),
-            ("2023-11-01T00:00:00+00:00", datetime(2023, 11, 1)),
-            ("2023-11-01T00:00:00+02:00", datetime(2023, 10, 31, 22)),
-            ("2023-11-01 00:00:00.5-0530", datetime(2023, 11, 1, 5, 30, 0, 500000)),
-            ("2023-11-01T00:00-08", datetime(2023, 11, 1, 8)),
+            ("2023-11-01T00:00:00Z", time(2023, 11, 1)),
+            ("2023-11-01T12:34:56.000Z", time(2023, 11, 1, 12, 34, 56)),
+            ("2023-11-01T12:34:56.789123Z", time(2023, 11, 1, 12, 34, 56, 789123)),
+            ("2023-11-01T12:34:56.7891230Z", time(2023, 11, 1, 12, 34, 56, 789123)),
+            ("2024-01-01T00:00Z", time(2024, 1, 1)),
+            ("2024-01-01T00:00", time(2024, 1, 1)),
+            ("2023-11-01 10:11:12", time(2023, 11, 1, 10, 11, 12)),
+            ("2023-11-01", time(2023, 11, 1)),
+            ("2024-02-29T23:59:59Z", time(2024, 2, 29, 23, 59, 59)),
+            ("2023-11-01T24:00:00Z", time(2023, 11, 2)),
+            ("2023-11-01T00:00:00+00:00", time(2023, 11, 1)),
+            ("2023-11-01T00:00:00+02:00", time(2023, 10, 31, 22)),
+            ("2023-11-01 00:00:00.5-0530", time(2023, 11, 1, 5, 30, 0, 500000)),
+            ("2023-11-01T00:00-08", time(2023, 11, 1, 8)),
             ("", None),
         ],
     )
-    def test_times_arrive_in_utc(self, one_cell: Any, text: str, time: datetime | None) -> None:
-        assert one_cell(text, ColumnType.TIMESTAMP) == time
+    def test_times_arrive_in_utc(self, one_cell: Any, text: str, expected: datetime | None) -> None:
+        assert one_cell(text, ColumnType.TIMESTAMP) == expected
 
     @pytest.mark.parametrize(
         "text",
@@ -333,9 +339,7 @@ class TestOtherTypes:
     def test_what_is_none_is_an_error(
         self, one_cell: Any, text: str, kind: ColumnType, problem: str
     ) -> None:
-        with pytest.raises(
-            LoadError, match=f"line 2: '{text}' in column 'b' is .*{problem}|{problem}"
-        ):
+        with pytest.raises(LoadError, match=f"line 2: '{text}' in column 'b' is {problem}"):
             one_cell(text, kind)
 
     @pytest.mark.parametrize("kind", [ColumnType.FLOAT, ColumnType.TIME, ColumnType.BYTES])
@@ -360,7 +364,7 @@ class TestFaults:
             (b"a,b\n1,2\n3,x\ry\n", "line 3: it is no CSV"),
             (b"a,b\n1,2\n3,\xff\xfe\n", r"line 3: b'3,\\xff\\xfe\\n' is not in UTF-8"),
             (b"a,b\n1,2\n3,x\0y\n", "NUL byte in line 3"),
-            (b"a,b\n1," + b"x" * (MAX_ROW_BYTES + 1) + b"\n", "line 2: the row is longer than 33554432 bytes"),
+            (b"a,b\n1," + b"x" * (MAX_ROW_BYTES + 1) + b"\n", "line 2: the row is longer than"),
         ],
         ids=[
             "too few cells",

@@ -6,6 +6,7 @@ replaces the month: copies are free and atomic too (BigQuery REST, JobConfigurat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -35,6 +36,8 @@ __all__ = ["Staging"]
 
 _EXPIRES_AFTER: Final = timedelta(days=1)
 """What a killed process leaves behind, BigQuery removes."""
+_LEFT_AFTER: Final = timedelta(hours=6)
+"""No load takes longer ("Quotas and limits"), so an older staging table is a dead process's."""
 
 
 class Staging:
@@ -73,6 +76,7 @@ class Staging:
         staging.clustering_fields = table.clustering_fields
         staging.expires = utc_now() + _EXPIRES_AFTER
         with mapped(what):
+            self._remove_left(table)
             self._client.create_table(staging)
         try:
             reference = f"{staging.reference}${partition}"
@@ -88,6 +92,13 @@ class Staging:
         finally:
             with mapped(what):
                 self._client.delete_table(staging, not_found_ok=True)
+
+    def _remove_left(self, table: bigquery.Table) -> None:
+        """Removes what processes that were killed staged for the same table."""
+        name = re.compile(rf"{re.escape(table.table_id)}_staging_\d{{6}}_[0-9a-f]{{8}}", re.ASCII)
+        for found in self._client.list_tables(table.reference.dataset_ref):
+            if name.fullmatch(found.table_id) and found.created < utc_now() - _LEFT_AFTER:
+                self._client.delete_table(found.reference, not_found_ok=True)
 
     def _from_store(
         self,
