@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import duckdb
 
 from cloudbill.acceptance import accept_run
+from cloudbill.events import Event
 from cloudbill.ledger import Ledger
 from cloudbill.models import BillingPeriod, LoadFailure, LoadResult, Skip
-from cloudbill.events import Event
 from cloudbill.pipeline import Outcome, load_planned, load_source, prepare
 from cloudbill.planning import Selection
 from cloudbill.settings import SourceSettings, read_source

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from end_to_end.conftest import ROOT
 
 PROMISES = (ROOT / "docs/promises.md").read_text()

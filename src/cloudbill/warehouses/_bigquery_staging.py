@@ -96,7 +96,7 @@ class Staging:
     def _remove_left(self, table: bigquery.Table) -> None:
         """Removes what processes that were killed staged for the same table."""
         name = re.compile(rf"{re.escape(table.table_id)}_staging_\d{{6}}_[0-9a-f]{{8}}", re.ASCII)
-        for found in self._client.list_tables(table.reference.dataset_ref):
+        for found in self._client.list_tables(f"{table.project}.{table.dataset_id}"):
             if name.fullmatch(found.table_id) and found.created < utc_now() - _LEFT_AFTER:
                 self._client.delete_table(found.reference, not_found_ok=True)
 
