@@ -16,6 +16,10 @@ format:
     uv run ruff check --fix
     uv run ruff format
 
+# Try the promises in larger numbers, and print what was counted: `just promises 10`.
+promises times="3":
+    uv run python scripts/promises.py {{times}}
+
 # Write the newest versions of everything into pyproject.toml.
 pin:
     uv run --no-sync python scripts/pin.py

@@ -224,10 +224,25 @@ def sample(
     months: Annotated[int, typer.Option(min=1, max=120, help="How many months.")] = 3,
     rows: Annotated[int, typer.Option(min=40, help="Rows of a month's last run.")] = 200,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 1,
+    history: Annotated[
+        bool,
+        typer.Option(
+            "--history", help="Instead, a daily Azure export with all that goes wrong in reality."
+        ),
+    ] = False,
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --history: the days that have passed; again for more."),
+    ] = None,
 ) -> None:
     """Write realistic sample exports, to try cloudbill without a cloud account."""
     from cloudbill.sample import write_aws, write_azure
+    from cloudbill.sample.history import write_history
 
+    if history:
+        written = write_history(directory / "azure", months=months, seed=seed, days=days)
+        print(f"Wrote {len(written.events)} events of {months} months to {directory}")
+        return
     runs = write_azure(directory / "azure", months=months, rows=rows, seed=seed)
     runs += write_aws(directory / "aws", months=months, rows=rows, seed=seed)
     print(f"Wrote {len(runs)} runs of {months} months to {directory}")

@@ -49,9 +49,8 @@ class CsvFile:
 def plain_files(parts: Sequence[CsvPart]) -> Iterator[tuple[CsvFile, ...]]:
     """The parts as plain files; those that were unpacked are removed at the end.
 
-    Warehouses unpack gzip too, but DuckDB does not compare the checksum of what it unpacked, so
-    that a flipped bit may become another amount; and it reads a plain file with every core, a
-    gzipped one with a single core, and would unpack it again for each time that it is read.
+    DuckDB unpacks gzip too, but does not compare the checksum of what it unpacked, so that a
+    flipped bit may become another amount, and it would unpack a part each time that it reads it.
 
     Raises:
         StoreError: If a part cannot be read.

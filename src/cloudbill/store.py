@@ -229,7 +229,15 @@ class RemoteStore:
 
     def read_head(self, path: str, length: int) -> bytes:
         """The beginning of an object, by one request."""
-        return self._read(path, length, start=0, end=length)
+        try:
+            return self._read(path, length, start=0, end=length)
+        except PartMissingError:
+            raise
+        except StoreError:
+            # RFC 9110, 15.5.17: an empty object has no range that could be given (status 416).
+            if self._size(path) > 0:
+                raise
+            return b""
 
     def read_tail(self, path: str, length: int) -> bytes:
         """The end of an object, by one request."""

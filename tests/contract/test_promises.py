@@ -416,6 +416,20 @@ class TestGuards:
         assert case.load().exit_code == 0
         assert case.held() == list(whole.charges)
 
+    def test_a_run_that_turns_out_to_be_short_lets_the_next_newer_one_go_first(
+        self, case: Case
+    ) -> None:
+        case.deliver(october("1", "2", "3", submitted_at=EARLY, run_id="old"))
+        case.load()
+        whole = october("5", "6", "7", submitted_at=LATE, run_id="whole")
+        short = october("4", submitted_at=LATEST, run_id="short", stated_rows=None)
+        case.deliver(whole, short)
+        outcome = case.load()
+        assert outcome.exit_code == 6
+        assert case.held() == list(whole.charges)
+        reasons = {skip.manifest.run_id: str(skip.reason) for skip in outcome.skips}
+        assert reasons == {"old": "already_loaded", "short": "held"}
+
     def test_nothing_that_is_not_held_can_be_accepted(self, case: Case) -> None:
         case.deliver(october("1"))
         case.load()

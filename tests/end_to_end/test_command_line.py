@@ -122,6 +122,21 @@ class TestLoad:
         assert "Traceback" not in result.stderr
 
 
+class TestHistory:
+    def test_a_history_with_bad_days_is_loaded_as_time_passes(
+        self, run: Run, tmp_path: Path
+    ) -> None:
+        configure(tmp_path, LOCAL)
+        for days in ("12", "25"):
+            written = run("sample", "exports", "--history", "--days", days, "--months", "1")
+            assert written.returncode == 0
+            shutil.copytree(tmp_path / "exports/azure", tmp_path / "exports", dirs_exist_ok=True)
+            assert "Traceback" not in run("load").stderr
+        verified = run("verify", "--json")
+        months = json.loads(verified.stdout)["months"]
+        assert [month["result"] for month in months] == ["equal"]
+
+
 class TestConfiguration:
     @pytest.mark.parametrize(
         ("config", "words", "message"),

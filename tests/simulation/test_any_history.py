@@ -71,9 +71,11 @@ class AnyHistory(RuleBasedStateMachine):
         if is_loaded:
             self.simulated.load()
 
-    @rule(arrival=ARRIVALS)
-    def run_arrives(self, arrival: Arrival) -> None:
+    @rule(arrival=ARRIVALS, is_loaded=st.booleans())
+    def run_arrives(self, *, arrival: Arrival, is_loaded: bool) -> None:
         self.simulated.arrive(arrival)
+        if is_loaded:
+            self.simulated.load()
 
     @precondition(lambda self: self.simulated.books.ledger)
     @rule(

@@ -129,6 +129,22 @@ class TestAnyStore:
     def test_end_of_an_object(self, filled: Filled, path: str, length: int, tail: bytes) -> None:
         assert filled.store.read_tail(path, length) == tail
 
+    @pytest.mark.parametrize(
+        ("path", "length", "head"),
+        [
+            ("a b/x:y/digits.txt", 4, b"0123"),
+            ("a b/x:y/digits.txt", 10, b"0123456789"),
+            ("a b/x:y/digits.txt", 64, b"0123456789"),
+            ("ü/é+%41.csv", 4, b"3"),
+            ("a b/x:y/empty", 4, b""),
+        ],
+        ids=["part", "all", "longer than the object", "odd name", "empty object"],
+    )
+    def test_head_is_the_beginning_of_an_object(
+        self, filled: Filled, path: str, length: int, head: bytes
+    ) -> None:
+        assert filled.store.read_head(path, length) == head
+
     def test_objects_are_downloaded(self, filled: Filled, tmp_path: Path) -> None:
         for index, (path, content) in enumerate(OBJECTS.items()):
             target = tmp_path / f"{index}"
@@ -139,10 +155,11 @@ class TestAnyStore:
         "ask",
         [
             lambda store, _: store.read("a b/gone"),
+            lambda store, _: store.read_head("a b/gone", 4),
             lambda store, _: store.read_tail("a b/gone", 4),
             lambda store, folder: store.download("a b/gone", folder / "target"),
         ],
-        ids=["read", "read the end", "download"],
+        ids=["read", "read the beginning", "read the end", "download"],
     )
     def test_object_that_is_gone_is_a_missing_part(
         self, filled: Filled, tmp_path: Path, ask: Callable[[Store, Path], object]
