@@ -1,20 +1,11 @@
-"""What the simulations share: a place for temporary files, and the counter of what was tried."""
+"""What the simulations share: a place for temporary files of their own."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-import figures
-
-
-@pytest.fixture
-def record_figure() -> Callable[..., None]:
-    """Adds to a figure that `just promises` prints."""
-    return figures.record_figure
 
 
 @pytest.fixture(autouse=True)
