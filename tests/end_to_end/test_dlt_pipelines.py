@@ -63,13 +63,17 @@ def test_configuration_and_environment_fill_in_what_is_not_given(
     assert counts(tmp_path) == (100, 2)
 
 
-def test_a_month_that_fails_is_raised_after_the_others_were_loaded(tmp_path: Path) -> None:
+def test_a_month_that_fails_is_raised_once_the_others_are_loaded_and_recorded(
+    tmp_path: Path,
+) -> None:
     (part, *_) = sorted((tmp_path / "exports").rglob("20251001-*/*/*/part_0*"))[-1:]
     part.write_bytes(part.read_bytes()[:100] + b"\xff" * 500 + part.read_bytes()[600:])
     source = azure_billing_source(
         bucket="./exports", prefix="billing", export_name="focus-daily", table_name="focus"
     )
+    # What was loaded is recorded first, since dlt forgets what a resource wrote if it raises.
+    pipeline(tmp_path).run(source)
+    assert counts(tmp_path) == (50, 1)
     with pytest.raises(PipelineStepFailed, match="2025-10"):
         pipeline(tmp_path).run(source)
-    with closing(duckdb.connect(str(tmp_path / "mine.duckdb"))) as connection:
-        assert connection.execute("SELECT count(*) FROM bills.focus").fetchall() == [(50,)]
+    assert counts(tmp_path) == (50, 1)
