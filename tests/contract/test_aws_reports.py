@@ -194,6 +194,7 @@ class TestBigQuery:
             monkeypatch.setenv(f"SOURCES__AWS_BILLING__CREDENTIALS__{name}", value)
         settings = dataclasses.replace(case.settings, bucket="s3://bills", table_name="from_s3")
         outcome = load_source(settings, Selection(), case.events.append)
+        assert [str(failure.error) for failure in outcome.failures] == []
         assert [result.rows for result in outcome.results] == [60, 60]
         names = sorted(case.place.columns("bill"))
         assert sorted(case.place.columns("from_s3")) == names

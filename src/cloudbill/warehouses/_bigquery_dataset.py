@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -79,6 +81,22 @@ class Dataset:
                 table.schema = schema
                 table = self._client.update_table(table, ["schema"])
             return table
+
+    @contextmanager
+    def same_columns(self, table: str, staging: str) -> Iterator[None]:
+        """Gives a staging table the columns that the table has by now, and keeps them so meanwhile.
+
+        Another month of this process may have added columns since the staging table was made, and
+        a copy asks for the same ones on both sides.
+        """
+        with self._preparing:
+            with mapped(f"Adding columns to {staging}"):
+                wanted = self._client.get_table(self.reference(table)).schema
+                beside = self._client.get_table(staging)
+                if list(beside.schema) != list(wanted):
+                    beside.schema = wanted
+                    self._client.update_table(beside, ["schema"])
+            yield
 
     def prepare_dataset(self) -> None:
         """Jobs run where the dataset is, so its location is learnt before the first of them."""

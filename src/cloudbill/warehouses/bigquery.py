@@ -181,19 +181,20 @@ class BigQueryWarehouse:
                 if rows == 0:
                     raise _NoRows
                 staged_rows[:] = [rows]
-                try:
-                    job = self._client.copy_table(
-                        source,
-                        destination,
-                        job_id=job_id,
-                        location=self._dataset.location,
-                        job_config=config,
-                    )
-                except api.Conflict:
-                    # The id was free before the staging, so the answer was lost, not the job.
-                    job = self._find_job(job_id)
-                # The staging table goes when this block ends, so the copy must be over.
-                wait_for(job, f"Copying {planned.period} into {planned.table}")
+                with self._dataset.same_columns(planned.table, source.partition("$")[0]):
+                    try:
+                        job = self._client.copy_table(
+                            source,
+                            destination,
+                            job_id=job_id,
+                            location=self._dataset.location,
+                            job_config=config,
+                        )
+                    except api.Conflict:
+                        # The id was free before the staging, so the answer was lost, not the job.
+                        job = self._find_job(job_id)
+                    # The staging table goes when this block ends, so the copy must be over.
+                    wait_for(job, f"Copying {planned.period} into {planned.table}")
                 return job
 
         try:
