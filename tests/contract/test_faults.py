@@ -212,7 +212,8 @@ class TestStoreThatFailsForNow:
         place = BucketAndDuckDB(server, f"{scheme}://bills", tmp_path / "bills.duckdb")
         case = Case(place=place, writer=AzureWriter(), scratch=tmp_path)  # type: ignore[arg-type]
         case.deliver(NEW)
-        rule = between.add("GET", r"part_1_0001", FAULTS[fault])
+        # The object itself: gcsfs also lists what lies below it, and gets by without an answer.
+        rule = between.add("GET", r"^[^?]*part_1_0001", FAULTS[fault])
 
         outcome = case.load()
 
