@@ -24,6 +24,7 @@ __all__ = [
     "check_line",
     "document",
     "error_line",
+    "failure_entry",
     "lines",
     "planned_line",
     "rebuilt_lines",
@@ -113,7 +114,7 @@ def document(
     loads: list[object] = []
     planned: list[object] = []
     skips: list[object] = []
-    failures: list[object] = [] if error is None else [_failure(None, None, None, error)]
+    failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
     for outcome in outcomes:
         source = outcome.settings.source
         loads += [
@@ -158,16 +159,17 @@ def _failures(outcome: Outcome) -> Iterator[object]:
     source = outcome.settings.source
     for failure in outcome.failures:
         manifest = failure.planned.manifest
-        yield _failure(source, str(manifest.period), manifest.run_id, failure.error)
+        yield failure_entry(source, str(manifest.period), manifest.run_id, failure.error)
     for unread in outcome.manifest_failures:
-        yield _failure(source, None, None, unread.error)
+        yield failure_entry(source, None, None, unread.error)
     if outcome.error is not None:
-        yield _failure(source, None, None, outcome.error)
+        yield failure_entry(source, None, None, outcome.error)
 
 
-def _failure(
+def failure_entry(
     source: str | None, period: str | None, run_id: str | None, error: CloudbillError
 ) -> dict[str, str | None]:
+    """What a JSON document says of a failure, of whatever command."""
     return {
         "source": source,
         "period": period,

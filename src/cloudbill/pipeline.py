@@ -242,13 +242,9 @@ def prepare(
             min_rows=guards.min_rows(manifest, replaces),
         )
 
-    drifted = [
-        record.period
-        for record in remembered.loaded.values()
-        if record.rows is not None and record.rows != held.get(record.period, 0)
-    ]
-    for period in drifted:
-        listen(Drifted(record=remembered.loaded[period], held=held.get(period, 0)))
+    drifted = _find_drifted(remembered, held)
+    for event in drifted.values():
+        listen(event)
     plan = plan_loads(
         discovery.runs,
         # A month that is empty protects nothing from an older run.
@@ -265,6 +261,17 @@ def prepare(
     for skip in plan.skips:
         listen(skip)
     return Prepared(store=store, plan=plan, manifest_failures=discovery.failures)
+
+
+def _find_drifted(
+    remembered: Remembered, held: Mapping[BillingPeriod, int]
+) -> dict[BillingPeriod, Drifted]:
+    """The months that do not hold the rows that were recorded."""
+    return {
+        period: Drifted(record=record, held=held.get(period, 0))
+        for period, record in remembered.loaded.items()
+        if record.rows is not None and record.rows != held.get(period, 0)
+    }
 
 
 def _load_and_record(

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.comparison import Difference, MonthReport, RecordDifference, Verdict
+from cloudbill.output import failure_entry
 from cloudbill.verification import Verified
 
 if TYPE_CHECKING:
@@ -50,15 +51,15 @@ def closing_lines(verified: Verified) -> Iterator[str]:
 
 def verification_document(sources: Sequence[Verified], error: CloudbillError | None = None) -> str:
     """The JSON document; amounts are exact decimal text, `failures` is there if there are any."""
-    failures: list[object] = [] if error is None else [_failure(None, None, None, error)]
+    failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
     for verified in sources:
         source = verified.settings.source
         failures += [
-            _failure(source, str(failure.period), failure.run_id, failure.error)
+            failure_entry(source, str(failure.period), failure.run_id, failure.error)
             for failure in verified.failures
         ]
         if verified.error is not None:
-            failures.append(_failure(source, None, None, verified.error))
+            failures.append(failure_entry(source, None, None, verified.error))
     months = [_month(month) for verified in sources for month in verified.months]
     document: dict[str, object] = {"months": months}
     return json.dumps(document | ({"failures": failures} if failures else {}), indent=2)
@@ -97,18 +98,6 @@ def _month(month: MonthReport) -> dict[str, object]:
             for one in month.record_differences
         ],
         "reason": month.reason,
-    }
-
-
-def _failure(
-    source: str | None, period: str | None, run_id: str | None, error: CloudbillError
-) -> dict[str, str | None]:
-    return {
-        "source": source,
-        "period": period,
-        "run_id": run_id,
-        "error": type(error).__name__,
-        "message": str(error),
     }
 
 
