@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,3 +18,6 @@ pytest_plugins = ["emulators.fixtures"]
 def _own_dlt_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    # A process reads the configuration of one folder, that of its first use of dlt: without this,
+    # whichever test came first would decide for all that follow.
+    Container()[PluggableRunContext].reload(str(tmp_path))

@@ -360,18 +360,11 @@ class TestReadSource:
 
 
 def test_dlt_reads_the_folder_that_the_process_is_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     (tmp_path / ".dlt").mkdir()
     (tmp_path / ".dlt" / "config.toml").write_text(MINIMAL)
-    monkeypatch.chdir(tmp_path)
-    context = Container()[PluggableRunContext]
-    before = context.context.run_dir
-    try:
-        context.reload(str(tmp_path))
-        (settings,) = read_sources(dlt_providers(), os.environ)
-    finally:
-        monkeypatch.undo()
-        context.reload(before)
+    Container()[PluggableRunContext].reload(str(tmp_path))
+    (settings,) = read_sources(dlt_providers(), os.environ)
 
     assert settings.export_name == "focus-daily"

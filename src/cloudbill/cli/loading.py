@@ -1,0 +1,109 @@
+"""The commands that load months."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cloudbill.cli.app import LOAD, app
+from cloudbill.cli.console import (
+    AsJson,
+    Console,
+    Months,
+    Quiet,
+    SourceName,
+    Verbose,
+    read_selection,
+    read_settings,
+)
+
+if TYPE_CHECKING:
+    from cloudbill.errors import CloudbillError
+    from cloudbill.pipeline import Outcome
+    from cloudbill.planning import Selection
+
+__all__ = ["accept", "load", "plan"]
+
+
+@app.command(rich_help_panel=LOAD)
+def load(
+    source: SourceName = "all",
+    *,
+    month: Months = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be loaded; change nothing.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Load the newest run again, even if it is loaded.")
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Load every month that has a newer run than the table holds."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    _load(console, source, month or [], force=force, dry_run=dry_run)
+
+
+@app.command(rich_help_panel=LOAD)
+def plan(
+    source: SourceName = "all",
+    *,
+    month: Months = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="As if the newest runs were not loaded.")
+    ] = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say what `load` would do, and why; change nothing."""
+    console = Console(as_json=as_json, verbose=verbose)
+    _load(console, source, month or [], force=force, dry_run=True)
+
+
+def _load(console: Console, source: str, months: list[str], *, force: bool, dry_run: bool) -> None:
+    from cloudbill.errors import CloudbillError
+    from cloudbill.output import planned_line
+    from cloudbill.pipeline import load_source
+
+    listen = console.listener()
+    outcomes: list[Outcome] = []
+    failed: CloudbillError | None = None
+    try:
+        selection: Selection = read_selection(months, force=force)
+        for settings in read_settings(source):
+            outcomes.append(load_source(settings, selection, listen, dry_run=dry_run))
+            for planned in () if console.quiet else outcomes[-1].planned:
+                console.say(planned_line(planned))
+    except CloudbillError as error:
+        failed = error
+    console.finish(outcomes, failed, dry_run=dry_run)
+
+
+@app.command(rich_help_panel=LOAD)
+def accept(
+    month: Annotated[str, typer.Argument(help="The month.", metavar="YYYY-MM")],
+    run_id: Annotated[
+        str | None, typer.Argument(help="The run; by default the newest that is held.")
+    ] = None,
+    *,
+    source: Annotated[
+        str, typer.Option(help="Where the run is held, if more than one source holds one.")
+    ] = "all",
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Load a held run after all, and remember that it is right."""
+    from cloudbill.acceptance import accept_run
+    from cloudbill.errors import CloudbillError
+
+    console = Console(as_json=as_json, verbose=verbose)
+    outcomes: list[Outcome] = []
+    failed: CloudbillError | None = None
+    try:
+        (period,) = read_selection([month]).periods
+        outcomes.append(accept_run(read_settings(source), period, run_id, console.listener()))
+    except CloudbillError as error:
+        failed = error
+    console.finish(outcomes, failed)
