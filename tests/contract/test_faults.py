@@ -38,7 +38,10 @@ if TYPE_CHECKING:
     from emulators.s3 import S3Emulator
 
 RETRY_FOR_S = "8"
-"""One attempt may take two seconds, and the pauses begin with 33 milliseconds."""
+"""One attempt may take two seconds, and the pauses begin with 33 milliseconds.
+
+A busy machine may need longer by itself, so there may be more attempts than faults.
+"""
 OLD = Delivery(
     period="2025-10",
     charges=charges("2025-10", "1", note="old"),
@@ -186,7 +189,7 @@ class TestStoreThatFailsForNow:
             # What is slow stands in the proxy's log once it was answered.
             assert requests(faulty.gcs, "GET", path) >= 2 or fault == "slow"
         told = attempts(caplog)
-        assert len(told) == 3 or fault in AGAIN_BY_AIOHTTP
+        assert len(told) >= 3 or fault in AGAIN_BY_AIOHTTP
         assert all(
             re.match(r"Reading gs://bills/.*: attempt 1 failed \(.+\); trying again in 0", line)
             for line in told
@@ -221,7 +224,7 @@ class TestStoreThatFailsForNow:
         assert place.costs() == ["2", "3"]
         assert requests(between, "GET", r"part_1_0001") >= 2 or fault == "slow"
         told = attempts(caplog)
-        assert len(told) == 1 or (told == [] and fault in AGAIN_BY_AIOHTTP)
+        assert told or fault in AGAIN_BY_AIOHTTP
         assert all("part_1_0001" in line for line in told)
 
     @pytest.mark.parametrize("fault", FAULTS)
@@ -390,9 +393,9 @@ class TestBigQueryThatFailsForNow:
         assert faulty.case.held() == list(NEW.charges)
         assert len(faulty.load_jobs()) == 1
         told = attempts(caplog)
-        assert len(told) == len(self.CALLS)
+        assert len(told) >= len(self.CALLS)
         assert all(
-            re.match(r"BigQuery (GET|POST) /projects/acme/.*: attempt 1 failed", line)
+            re.match(r"BigQuery (GET|POST) /projects/acme/.*: attempt \d failed", line)
             for line in told
         )
 
@@ -407,7 +410,7 @@ class TestBigQueryThatFailsForNow:
         assert (faulty.case.load().exit_code, rule.hits) == (0, 1)
         assert faulty.case.held() == list(NEW.charges)
         assert len(faulty.load_jobs()) == 1
-        assert len(attempts(caplog)) == 1
+        assert attempts(caplog)
 
     @pytest.mark.parametrize("fault", FAULTS)
     @pytest.mark.parametrize("path", [r"/upload/", r"/jobs\?"], ids=["upload", "copy"])
@@ -431,7 +434,7 @@ class TestBigQueryThatFailsForNow:
 
         assert (outcome.exit_code, rule.hits) == (0, 1)
         assert faulty.case.held() == list(NEW.charges)
-        assert len(attempts(caplog)) == 1
+        assert attempts(caplog)
 
     def test_lasting_failure_leaves_the_old_month_in_bounded_time(self, faulty: Faulty) -> None:
         faulty.case.deliver(OLD)
