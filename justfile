@@ -29,6 +29,7 @@ sample:
     rm -rf sample_exports
     uv run cloudbill sample sample_exports --months 3 --rows 150 --seed 1
 
-# Write those parts of README.md that come from the code.
+# Write the pages, and the parts of README.md, that come from the code.
 docs:
     uv run python scripts/readme_keys.py
+    uv run python scripts/reference.py

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Context, Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["add_amounts", "subtract_amounts", "to_amount"]
+if TYPE_CHECKING:
+    from cloudbill.models import LoadRecord, Totals
+
+__all__ = [
+    "add_amounts",
+    "costs_of",
+    "shown_amount",
+    "subtract_amounts",
+    "to_amount",
+    "totals_to_text",
+]
 
 # BIGNUMERIC has 76.8 digits; Python's default context would round at 28.
 _CONTEXT: Final = Context(prec=100)
@@ -30,3 +41,36 @@ def add_amounts(one: Decimal, other: Decimal) -> Decimal:
 def subtract_amounts(one: Decimal, other: Decimal) -> Decimal:
     """The exact difference of two amounts, `one - other`."""
     return _CONTEXT.subtract(one, other)
+
+
+def shown_amount(amount: Decimal) -> str:
+    """An amount as people read it: grouped by thousands, and with every digit that it has.
+
+    Zeros at the end are left out, but for two digits behind the point: `1,204.10`, `-0.125`.
+    """
+    # `normalize` would round to 28 digits, and an amount of nothing has no sign.
+    whole, _, fraction = f"{amount or Decimal(0):,f}".partition(".")
+    return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
+
+
+def totals_to_text(totals: Totals) -> dict[str, dict[str, str]]:
+    """Totals as a document holds them: exact text, by currency in order, then by cost column."""
+    return {
+        currency: {column: f"{value:f}" for column, value in columns.items()}
+        for currency, columns in sorted(totals.items())
+    }
+
+
+def costs_of(record: LoadRecord, column: str) -> Mapping[str, Decimal] | None:
+    """What a loaded month costs by one cost column, by currency in order.
+
+    Warehouses compare the names of columns without case. None where no total was recorded, as by
+    an older tool or with `totals = false`; a month without rows costs nothing in no currency.
+    """
+    found = {
+        currency: value
+        for currency, columns in sorted(record.totals.items())
+        for name, value in columns.items()
+        if name.lower() == column.lower()
+    }
+    return found if found or record.rows == 0 else None

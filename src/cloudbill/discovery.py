@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 from cloudbill.documents import MAX_DOCUMENT_BYTES
 from cloudbill.errors import CloudbillError, ManifestError
 from cloudbill.limits import check_manifest, check_path
-from cloudbill.models import DiscoveredRun, Manifest, ManifestFailure, Part, StoredObject
+from cloudbill.models import DiscoveredRun, Manifest, ManifestFailure, StoredObject
 from cloudbill.providers import Listing, Provider
 from cloudbill.store import Store
 
@@ -53,7 +53,8 @@ def discover(store: Store, provider: Provider, *, prefix: str, export_name: str)
         except CloudbillError as error:
             return ManifestFailure(path=stored.path, error=error)
         manifest = _with_stored_parts(manifest, listing)
-        return DiscoveredRun(manifest=manifest, missing=tuple(_missing(manifest)))
+        missing = tuple(part for part in manifest.parts if not part.is_whole)
+        return DiscoveredRun(manifest=manifest, missing=missing)
 
     with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="manifest") as readers:
         found = list(readers.map(read, manifests))
@@ -90,13 +91,6 @@ def _read_content(store: Store, stored: StoredObject) -> bytes:
 def _with_stored_parts(manifest: Manifest, listing: Listing) -> Manifest:
     parts = (replace(part, stored=listing.get(part.path)) for part in manifest.parts)
     return replace(manifest, parts=tuple(parts))
-
-
-def _missing(manifest: Manifest) -> Iterator[Part]:
-    """The parts that are absent, or shorter than stated, as while a copy tool is at work."""
-    for part in manifest.parts:
-        if part.stored is None or (part.size is not None and part.stored.size < part.size):
-            yield part
 
 
 def _sorted(found: Iterable[DiscoveredRun | ManifestFailure]) -> Discovery:

@@ -5,8 +5,10 @@
     ├── ManifestError               3   a manifest cannot be read
     ├── HeldError                   6   a guard held a run; `cloudbill accept` loads it after all
     ├── VerificationError           7   the files of a month and its table differ
+    ├── StaleError                  8   the newest delivery of a source is older than is allowed
     ├── StoreError                  4   the store did not give what it should
     │   └── PartMissingError        4   a part that was listed is gone
+    ├── StoppedError              130   the user stopped the command; the old month stands
     └── LoadError                   5   a month was not replaced; the old month stands
         ├── OvertakenError          5   another process wrote the month first; its run stands
         ├── ReconciliationError     5   the counts or totals of a month differ
@@ -32,6 +34,8 @@ __all__ = [
     "PartMissingError",
     "ReconciliationError",
     "SchemaError",
+    "StaleError",
+    "StoppedError",
     "StoreError",
     "TransientLoadError",
     "VerificationError",
@@ -107,7 +111,19 @@ class TransientLoadError(LoadError):
     """The warehouse failed in a way that may pass; the same load may be tried again."""
 
 
+class StoppedError(CloudbillError):
+    """The user stopped the command before a month was replaced; the old month stands."""
+
+    exit_code = 130
+
+
 class VerificationError(CloudbillError):
     """A month that was read again differs between its files, its table and what was recorded."""
 
     exit_code = 7
+
+
+class StaleError(CloudbillError):
+    """The newest delivery of a source is older than its user allows, or there is none."""
+
+    exit_code = 8

@@ -15,9 +15,18 @@ from cloudbill.models import (
 )
 
 if TYPE_CHECKING:
+    from cloudbill.progress import Progress
     from cloudbill.settings import SourceSettings
 
-__all__ = ["Discovered", "Drifted", "Event", "LoadFinished", "LoadStarted"]
+__all__ = [
+    "Discovered",
+    "Drifted",
+    "Event",
+    "LoadFinished",
+    "LoadStarted",
+    "Progressed",
+    "Stopping",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +47,19 @@ class LoadStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed:
+    """The load of a month goes on; told only to who asked for it."""
+
+    planned: PlannedLoad
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping:
+    """The user stopped the load; what is about to end is waited for a moment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadFinished:
     """A month was replaced."""
 
@@ -52,4 +74,14 @@ class Drifted:
     held: int
 
 
-Event = Discovered | Drifted | Skip | LoadStarted | LoadFinished | LoadFailure | ManifestFailure
+Event = (
+    Discovered
+    | Drifted
+    | Skip
+    | LoadStarted
+    | Progressed
+    | Stopping
+    | LoadFinished
+    | LoadFailure
+    | ManifestFailure
+)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from cloudbill.discovery import discover
+from cloudbill.checks import Check, failed_check
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger
+from cloudbill.machine_checks import (
+    check_clients,
+    check_configuration,
+    check_disk,
+    check_versions,
+)
 from cloudbill.models import BillingPeriod, LoadRecord, Manifest
-from cloudbill.store import open_store
+from cloudbill.store_checks import StoreChecks, check_store
+from cloudbill.warehouse_checks import check_warehouse
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
@@ -20,19 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Check", "Rebuilt", "examine", "find_double_deliveries", "rebuild_ledger"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing that was looked at: what was found, and what to do where it is not well."""
-
-    subject: str
-    found: str
-    remedy: str | None = None
-
-    @property
-    def is_well(self) -> bool:
-        """Whether there is nothing to do."""
-        return self.remedy is None
+_WAIT_S: Final = 20.0
+"""Somebody waits for the answer, and a store or file that is busy is an answer too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,50 +41,48 @@ class Rebuilt:
 
 
 def examine(sources: Sequence[SourceSettings]) -> tuple[Check, ...]:
-    """Looks at every source, its store and its warehouse; changes nothing."""
-    checks = [Check(subject="configuration", found=f"{len(sources)} sources")]
-    delivered: dict[str, list[Manifest]] = {}
+    """Looks at the machine, and at every source, its store and its warehouse; changes nothing."""
+    checks = [check_versions(), check_configuration(sources)]
+    delivered: dict[str, tuple[Manifest, ...]] = {}
     for settings in sources:
-        try:
-            store = open_store(
-                settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
-            )
-            found = discover(
-                store,
-                settings.provider,
-                prefix=settings.prefix,
-                export_name=settings.export_name,
-            )
-        except CloudbillError as error:
-            checks.append(_failed(f"{settings.source}: store", error))
-        else:
-            delivered[settings.source] = [run.manifest for run in found.runs]
-            checks.append(
-                _store_check(settings, len(found.runs), [str(f.error) for f in found.failures])
-            )
-        try:
-            with closing(open_warehouse(settings, read_only=True)) as warehouse:
-                checks += _ledger_checks(settings, warehouse)
-        except CloudbillError as error:
-            checks.append(_failed(f"{settings.source}: warehouse", error))
+        missing = list(check_clients(settings))
+        if missing:
+            checks += missing
+            continue
+        impatient = replace(
+            settings,
+            lock_timeout_s=min(settings.lock_timeout_s, _WAIT_S),
+            retry_for_s=min(settings.retry_for_s, _WAIT_S),
+        )
+        store = check_store(impatient)
+        checks += store.checks
+        delivered[settings.source] = store.manifests
+        checks += _warehouse_checks(impatient, store)
     return (*checks, *find_double_deliveries(delivered))
 
 
-def _failed(subject: str, error: CloudbillError) -> Check:
-    return Check(subject=subject, found=str(error), remedy="see the message")
+def _warehouse_checks(settings: SourceSettings, store: StoreChecks) -> Iterator[Check]:
+    loaded: Mapping[BillingPeriod, LoadRecord] = {}
+    try:
+        yield from check_warehouse(settings, store.bucket_location)
+        with closing(open_warehouse(settings, read_only=True)) as warehouse:
+            loaded = Ledger(settings, warehouse).loaded()
+            yield from _ledger_checks(settings, warehouse)
+    except CloudbillError as error:
+        yield failed_check(f"{settings.source}: warehouse", error)
+    if store.newest is not None:
+        yield from check_disk(settings, _sizes(store.newest, loaded), is_local=store.is_local)
 
 
-def _store_check(settings: SourceSettings, runs: int, failures: Sequence[str]) -> Check:
-    subject = f"{settings.source}: store"
-    if failures:
-        return Check(
-            subject=subject,
-            found=f"{runs} runs, and {len(failures)} manifests that cannot be read: {failures[0]}",
-            remedy="have the provider or the copy tool deliver them again",
-        )
-    if not runs:
-        return Check(subject=subject, found="no runs", remedy="check 'prefix' and 'export_name'")
-    return Check(subject=subject, found=f"{runs} runs")
+def _sizes(
+    newest: Mapping[BillingPeriod, Manifest], loaded: Mapping[BillingPeriod, LoadRecord]
+) -> list[int]:
+    """The bytes of each month that the next load may replace."""
+    return [
+        manifest.size or 0
+        for period, manifest in newest.items()
+        if period not in loaded or loaded[period].run_id != manifest.run_id
+    ]
 
 
 def _ledger_checks(settings: SourceSettings, warehouse: Warehouse) -> list[Check]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudbill.errors import CloudbillError
@@ -149,6 +150,16 @@ class Ledger:
         remedy: str,
     ) -> None:
         """Runs the pipeline once, in an empty folder; state and rows are written, or neither."""
+        # In a thread of its own: in the main one dlt takes Ctrl-C for itself, and gives up writing.
+        with ThreadPoolExecutor(1, thread_name_prefix="ledger") as worker:
+            worker.submit(self._run_pipeline, rows, problem, remedy).result()
+
+    def _run_pipeline(
+        self,
+        rows: Callable[[MutableMapping[str, Any]], Iterator[dict[str, object]]],
+        problem: str,
+        remedy: str,
+    ) -> None:
         import dlt
         from dlt.pipeline.exceptions import PipelineStepFailed
 

@@ -19,6 +19,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeVar
 
+from cloudbill.amounts import totals_to_text
 from cloudbill.documents import parse_time
 from cloudbill.errors import CloudbillError
 from cloudbill.models import BillingPeriod, LoadRecord, LoadResult, Totals
@@ -74,7 +75,7 @@ def tracking_row(result: LoadResult) -> dict[str, object]:
         "submitted_at": record.submitted_at,
         "covers_from": record.covers_from,
         "covers_to": record.covers_to,
-        "totals": json.dumps(_totals_to_json(record.totals), sort_keys=True),
+        "totals": json.dumps(totals_to_text(record.totals), sort_keys=True),
         "job_id": record.job_id,
         "manifest_path": manifest.path,
     }
@@ -83,14 +84,18 @@ def tracking_row(result: LoadResult) -> dict[str, object]:
 def record_of_row(row: Mapping[str, object]) -> LoadRecord | None:
     """The record that a row of the tracking table keeps, of whatever columns it has.
 
-    None where the row is of no load, such as the summaries that an older tool wrote.
+    None where the row is of no load of a month, such as the summaries that an older tool wrote.
     """
     month, run_id = row.get("billing_month"), row.get("run_id")
     if not isinstance(month, str) or not isinstance(run_id, str):
         return None
+    try:
+        period = BillingPeriod.parse(month)
+    except ValueError:
+        return None
     totals = json.loads(str(row.get("totals") or "{}"))
     return LoadRecord(
-        period=BillingPeriod.parse(month),
+        period=period,
         run_id=run_id,
         submitted_at=_utc(row.get("submitted_at")),
         covers_from=_day(row.get("covers_from")),
@@ -131,7 +136,7 @@ def write_record(state: MutableMapping[str, Any], record: LoadRecord) -> None:
         "loaded_at": _iso(record.loaded_at),
         "rows": record.rows,
         "parts": record.parts,
-        "totals": _totals_to_json(record.totals),
+        "totals": totals_to_text(record.totals),
         "job_id": record.job_id,
     }
 
@@ -233,13 +238,6 @@ def _read(parse: Callable[[str], _T], text: str | None) -> _T | None:
 
 def _iso(moment: date | datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
-
-
-def _totals_to_json(totals: Totals) -> dict[str, dict[str, str]]:
-    return {
-        currency: {column: f"{value:f}" for column, value in columns.items()}
-        for currency, columns in totals.items()
-    }
 
 
 def _totals_from_json(totals: Mapping[str, Mapping[str, str]]) -> Totals:

@@ -143,6 +143,11 @@ class Part:
     stored: StoredObject | None = None
     """What the listing showed of it, or None where it is not there."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is there, and not shorter than stated, as while a copy tool is at work."""
+        return self.stored is not None and self.stored.size >= (self.size or 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
@@ -171,6 +176,12 @@ class Manifest:
     """What the provider bills as one: a billing account, a subscription, a payer account."""
     is_current: bool = False
     """Whether the provider says that this run is the newest of its period, whatever the times."""
+
+    @property
+    def size(self) -> int | None:
+        """The bytes of all parts as they were listed, or None where one of them was not."""
+        sizes = [part.stored.size for part in self.parts if part.stored is not None]
+        return sum(sizes) if len(sizes) == len(self.parts) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,22 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from cloudbill.events import Discovered, Drifted, Event, LoadFinished, LoadStarted
+from cloudbill.amounts import totals_to_text
+from cloudbill.errors import StoppedError
+from cloudbill.events import (
+    Discovered,
+    Drifted,
+    Event,
+    LoadFinished,
+    LoadStarted,
+    Progressed,
+    Stopping,
+)
 from cloudbill.models import (
     LoadFailure,
     ManifestFailure,
     PlannedLoad,
     Skip,
-    Totals,
 )
 from cloudbill.pipeline import Outcome
 
@@ -27,9 +36,13 @@ __all__ = [
     "failure_entry",
     "lines",
     "planned_line",
+    "planned_lines",
     "rebuilt_lines",
+    "shown_size",
+    "stopped_lines",
 ]
 
+_THOUSAND = 1000
 _FORMATS = {"parquet": "Parquet", "csv": "CSV"}
 
 
@@ -47,9 +60,7 @@ def lines(event: Event) -> Iterator[str]:
 def _lines(event: Event) -> Iterator[str]:
     match event:
         case Discovered():
-            yield f"Discovered {event.manifests} {event.settings.provider.TITLE} manifests"
-            if not event.manifests:
-                yield f"  Nothing lies in {event.address}; check 'prefix' and 'export_name'"
+            yield from _discovered_lines(event)
         case Drifted():
             record = event.record
             yield (
@@ -64,6 +75,10 @@ def _lines(event: Event) -> Iterator[str]:
             kind = _FORMATS[planned.manifest.file_format]
             yield f"  Loading {len(planned.uris)} {kind} files from {event.store_title}..."
             yield from (f"    {uri}" for uri in planned.uris)
+        case Stopping():
+            yield "Stopping; again to leave at once"
+        case Progressed():
+            pass  # for those who look, not for a log
         case LoadFinished():
             planned = event.result.planned
             yield f"  Loaded {event.result.rows} rows to {planned.table}"
@@ -74,15 +89,67 @@ def _lines(event: Event) -> Iterator[str]:
             yield f"Failed manifest - {event.error}"
 
 
+def _discovered_lines(event: Discovered) -> Iterator[str]:
+    yield f"Discovered {event.manifests} {event.settings.provider.TITLE} manifests"
+    if not event.manifests:
+        yield f"  Nothing lies in {event.address}; check 'prefix' and 'export_name'"
+
+
 def planned_line(planned: PlannedLoad) -> str:
     """What a dry run says of a month that it would load."""
     rows = planned.manifest.rows
     count = "an unknown number of rows" if rows is None else f"{rows} rows"
-    return f"Would load {_run(planned)} - {len(planned.uris)} parts, {count}"
+    size = shown_size(planned.manifest.size)
+    return f"Would load {_run(planned)} - {len(planned.uris)} parts, {size}, {count}"
+
+
+def planned_lines(outcome: Outcome) -> Iterator[str]:
+    """What a dry run says of the months that it would load, newest first, and of all of them."""
+    yield from map(planned_line, outcome.planned)
+    sizes = [planned.manifest.size for planned in outcome.planned]
+    total = shown_size(sum(size or 0 for size in sizes))
+    parts = sum(len(planned.uris) for planned in outcome.planned)
+    source = outcome.settings.source
+    if not sizes:
+        yield f"{source}: nothing to load"
+        return
+    jobs = ""
+    if outcome.settings.project_id is not None:
+        # Of a CSV run the headers decide whether a partition beside is needed; see the warehouse.
+        jobs = f", at least {len(sizes)} BigQuery jobs"
+    yield f"{source}: {len(sizes)} months, {parts} parts, {total}{jobs}"
+
+
+def shown_size(size: int | None) -> str:
+    """Bytes as people read them: `86.1 MB`."""
+    if size is None:
+        return "unknown size"
+    scaled, unit = float(size), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if scaled < _THOUSAND:
+            break
+        scaled, unit = scaled / _THOUSAND, larger
+    return f"{size} bytes" if unit == "bytes" else f"{scaled:.1f} {unit}"
+
+
+def stopped_lines(outcomes: Sequence[Outcome], command: str) -> Iterator[str]:
+    """What became of a load that its user stopped, and how to go on."""
+    if not any(outcome.is_stopped for outcome in outcomes):
+        return
+    loaded = [str(result.planned.period) for one in outcomes for result in one.results]
+    if loaded:
+        yield f"Loaded and recorded: {', '.join(loaded)}"
+    for outcome in outcomes:
+        for failure in outcome.failures:
+            if isinstance(failure.error, StoppedError):
+                yield f"{failure.planned.period}: {failure.error}"
+    yield f"Run the same again to go on: {command}"
 
 
 def check_line(check: Check) -> str:
     """One line of an examination."""
+    if not check.is_checked:
+        return f"--    {check.subject} - not checked: {check.found}"
     if check.is_well:
         return f"ok    {check.subject} - {check.found}"
     return f"LOOK  {check.subject} - {check.found}; {check.remedy}"
@@ -124,7 +191,7 @@ def document(
                 "run_id": result.planned.manifest.run_id,
                 "rows": result.rows,
                 "parts": len(result.planned.manifest.parts),
-                "totals": _totals(result.totals),
+                "totals": totals_to_text(result.totals),
                 "job_id": result.job_id,
                 "seconds": round(result.seconds, 3),
             }
@@ -137,6 +204,7 @@ def document(
                 "run_id": load.manifest.run_id,
                 "rows": load.manifest.rows,
                 "parts": len(load.manifest.parts),
+                "bytes": load.manifest.size,
             }
             for load in outcome.planned
         ]
@@ -176,13 +244,6 @@ def failure_entry(
         "run_id": run_id,
         "error": type(error).__name__,
         "message": str(error),
-    }
-
-
-def _totals(totals: Totals) -> dict[str, dict[str, str]]:
-    return {
-        currency: {column: f"{value:f}" for column, value in columns.items()}
-        for currency, columns in sorted(totals.items())
     }
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import StoreError
+from cloudbill.progress import Progress, Stage, Tell, watched
 from cloudbill.spool import spool_folder
 
 if TYPE_CHECKING:
@@ -21,7 +23,9 @@ _DOWNLOADS: Final = 4
 
 
 @contextmanager
-def local_parts(store: Store, manifest: Manifest) -> Iterator[tuple[Path, ...]]:
+def local_parts(
+    store: Store, manifest: Manifest, tell: Tell | None = None
+) -> Iterator[tuple[Path, ...]]:
     """The parts as local files, in the order of the manifest; downloads are removed at the end.
 
     Raises:
@@ -40,9 +44,39 @@ def local_parts(store: Store, manifest: Manifest) -> Iterator[tuple[Path, ...]]:
             _check_size(store, part, target)
             return target
 
-        with ThreadPoolExecutor(_DOWNLOADS, thread_name_prefix="download") as downloads:
-            files = tuple(downloads.map(fetch, enumerate(manifest.parts)))
+        finished: list[Path] = []
+
+        def fetch_and_count(item: tuple[int, Part]) -> Path:
+            target = fetch(item)
+            finished.append(target)
+            return target
+
+        def look() -> Progress:
+            return Progress(
+                stage=Stage.FETCHING,
+                part=len(finished),
+                parts=len(manifest.parts),
+                done=_size_of(folder),
+                total=manifest.size,
+            )
+
+        downloads = ThreadPoolExecutor(_DOWNLOADS, thread_name_prefix="download")
+        try:
+            with watched(tell, look):
+                files = tuple(downloads.map(fetch_and_count, enumerate(manifest.parts)))
+        finally:
+            # Where one part fails, those that have not begun are not fetched for nothing.
+            downloads.shutdown(cancel_futures=True)
         yield files
+
+
+def _size_of(folder: Path) -> int:
+    """The bytes that lie in a folder by now, which may be about to go."""
+    size = 0
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            size += entry.stat().st_size
+    return size
 
 
 def _local(store: Store, part: Part) -> Path:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING
 
 from cloudbill.discovery import discover
-from cloudbill.errors import CloudbillError, HeldError, OvertakenError, PartMissingError
-from cloudbill.events import Discovered, Drifted, Event, LoadFinished, LoadStarted
+from cloudbill.errors import CloudbillError, HeldError, PartMissingError, StoppedError
+from cloudbill.events import Discovered, Drifted, Event, LoadFinished, LoadStarted, Progressed
 from cloudbill.guards import Guards
 from cloudbill.ledger import Ledger
 from cloudbill.ledger_state import Remembered
@@ -24,10 +23,12 @@ from cloudbill.models import (
     Plan,
     PlannedLoad,
     Skip,
-    SkipReason,
 )
 from cloudbill.planning import Selection, plan_loads
+from cloudbill.recording import Recorder
+from cloudbill.replacing import load_planned
 from cloudbill.spool import clear_spool
+from cloudbill.stopping import Stop
 from cloudbill.store import Store, open_store
 from cloudbill.warehouses import Warehouse, open_warehouse
 
@@ -37,13 +38,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Outcome",
     "Prepared",
-    "load_planned",
     "load_source",
     "prepare",
 ]
-
-_RECORD_AFTER_S: Final = 20.0
-"""A process that is killed repeats at most finished loads that took this long together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +64,23 @@ class Outcome:
         return (*(load.manifest for load in loads), *skipped)
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether the user stopped it."""
+        return any(isinstance(failure.error, StoppedError) for failure in self.failures)
+
+    @property
+    def errors(self) -> tuple[CloudbillError, ...]:
+        """All that went wrong."""
+        errors = [failure.error for failure in self.failures]
+        errors += [failure.error for failure in self.manifest_failures]
+        return (*errors, self.error) if self.error else tuple(errors)
+
+    @property
     def exit_code(self) -> int:
         """The highest of its failures' exit codes; where none failed, whether a run is held."""
-        errors: list[CloudbillError] = [failure.error for failure in self.failures]
-        errors += [failure.error for failure in self.manifest_failures]
-        errors += [self.error] if self.error else []
         is_held = any(skip.is_held for skip in self.skips)
         waiting = HeldError.exit_code if is_held else 0
-        return max((error.exit_code for error in errors), default=waiting)
+        return max((error.exit_code for error in self.errors), default=waiting)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +98,13 @@ def load_source(
     listen: Callable[[Event], None],
     *,
     dry_run: bool = False,
+    stop: Stop | None = None,
+    is_watched: bool = False,
 ) -> Outcome:
     """Loads every month of a source that has a newer run; with `dry_run`, only plans it.
 
-    A month that fails does not stop the others, and what ends a source is in its outcome.
+    A month that fails does not stop the others, and what ends a source is in its outcome. Where
+    `is_watched`, `listen` is told how far each month is; `stop` ends the load early.
     """
     try:
         with ExitStack() as stack:
@@ -115,12 +124,28 @@ def load_source(
                 if not _is_vanished(event):
                     listen(event)
 
-            first = _load_and_record(settings, warehouse, ledger, prepared, listen_but_to_vanished)
-            return _load_vanished(
-                settings, warehouse, ledger, selection, first=first, listen=listen
+            loading = _Loading(
+                settings=settings,
+                warehouse=warehouse,
+                ledger=ledger,
+                stop=stop or Stop(),
+                is_watched=is_watched,
             )
+            first = _load_and_record(loading, prepared, listen_but_to_vanished)
+            return _load_vanished(loading, selection, first=first, listen=listen)
     except CloudbillError as error:
         return Outcome(settings=settings, error=error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loading:
+    """What stays the same for all that one source loads."""
+
+    settings: SourceSettings
+    warehouse: Warehouse
+    ledger: Ledger
+    stop: Stop
+    is_watched: bool
 
 
 def _prepare(
@@ -147,9 +172,7 @@ def _is_vanished(event: Event) -> bool:
 
 
 def _load_vanished(
-    settings: SourceSettings,
-    warehouse: Warehouse,
-    ledger: Ledger,
+    loading: _Loading,
     selection: Selection,
     *,
     first: Outcome,
@@ -159,26 +182,28 @@ def _load_vanished(
     vanished = {
         failure.planned.period: failure for failure in first.failures if _is_vanished(failure)
     }
-    if not vanished:
+    if not vanished or loading.stop.is_asked:
         return first
 
     def listen_to_these(event: Event) -> None:
         match event:
             case Skip(manifest=manifest) if manifest.period in vanished:
                 listen(event)
-            case LoadStarted() | LoadFinished() | LoadFailure():
+            case LoadStarted() | Progressed() | LoadFinished() | LoadFailure():
                 listen(event)
             case _:
                 pass
 
     try:
         chosen = replace(selection, periods=frozenset(vanished))
-        again = _prepare(settings, warehouse, ledger, chosen, listen_to_these)
+        again = _prepare(
+            loading.settings, loading.warehouse, loading.ledger, chosen, listen_to_these
+        )
     except CloudbillError as error:
         for failure in vanished.values():
             listen(failure)
         return replace(first, error=first.error or error)
-    second = _load_and_record(settings, warehouse, ledger, again, listen_to_these)
+    second = _load_and_record(loading, again, listen_to_these)
     skips = tuple(skip for skip in second.skips if skip.manifest.period in vanished)
     found = {skip.manifest.period for skip in skips} | {load.period for load in again.plan.loads}
     lost = tuple(failure for period, failure in vanished.items() if period not in found)
@@ -275,17 +300,20 @@ def _find_drifted(
 
 
 def _load_and_record(
-    settings: SourceSettings,
-    warehouse: Warehouse,
-    ledger: Ledger,
-    prepared: Prepared,
-    listen: Callable[[Event], None],
+    loading: _Loading, prepared: Prepared, listen: Callable[[Event], None]
 ) -> Outcome:
     results: list[LoadResult] = []
     failures: list[LoadFailure] = []
     held: list[Skip] = []
-    with _Recorder(ledger) as recorder:
-        for outcome in load_planned(warehouse, prepared.store, prepared.plan.loads, listen):
+    with Recorder(loading.ledger) as recorder:
+        for outcome in load_planned(
+            loading.warehouse,
+            prepared.store,
+            prepared.plan.loads,
+            listen,
+            stop=loading.stop,
+            is_watched=loading.is_watched,
+        ):
             match outcome:
                 case LoadFailure():
                     failures.append(outcome)
@@ -297,80 +325,10 @@ def _load_and_record(
     loaded = {result.planned.manifest for result in results}
     passed = (skip for skip in prepared.plan.skips if skip.manifest not in loaded)
     return Outcome(
-        settings=settings,
+        settings=loading.settings,
         results=tuple(results),
         skips=(*passed, *held),
         failures=tuple(failures),
         manifest_failures=prepared.manifest_failures,
         error=recorder.error,
     )
-
-
-class _Recorder:
-    """Writes finished loads into the ledger every now and then, and at the end whatever ends it."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._unrecorded: list[LoadResult] = []
-        self.error: CloudbillError | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._record()
-
-    def add(self, result: LoadResult) -> None:
-        self._unrecorded.append(result)
-        if sum(result.seconds for result in self._unrecorded) >= _RECORD_AFTER_S:
-            self._record()
-
-    def _record(self) -> None:
-        if not self._unrecorded:
-            return
-        try:
-            self._ledger.record(self._unrecorded)
-        except CloudbillError as error:
-            # Kept until the end: the months that are still to be loaded do not suffer from it.
-            self.error = error
-        else:
-            self._unrecorded.clear()
-            self.error = None
-
-
-def load_planned(
-    warehouse: Warehouse,
-    store: Store,
-    loads: Sequence[PlannedLoad],
-    listen: Callable[[Event], None],
-) -> Iterator[LoadResult | LoadFailure | Skip]:
-    """Replaces months, as many at once as the warehouse takes; yields them as they end.
-
-    A run that turns out to have too few rows once it is read comes back as a skip, and the next one
-    is loaded instead; one whose month another process wrote meanwhile comes back as a skip too.
-    """
-
-    def load(planned: PlannedLoad) -> LoadResult | LoadFailure | Skip:
-        listen(LoadStarted(planned=planned, store_title=store.title))
-        try:
-            return warehouse.replace_period(planned, store)
-        except HeldError as error:
-            return Skip(manifest=planned.manifest, reason=SkipReason.HELD, detail=str(error))
-        except OvertakenError as error:
-            return Skip(manifest=planned.manifest, reason=SkipReason.SUPERSEDED, detail=str(error))
-        except CloudbillError as error:
-            return LoadFailure(planned=planned, error=error)
-
-    waiting = list(reversed(loads))
-    with ThreadPoolExecutor(warehouse.parallel_loads, thread_name_prefix="load") as workers:
-        running: dict[Future[LoadResult | LoadFailure | Skip], PlannedLoad] = {}
-        while waiting or running:
-            while waiting and len(running) < warehouse.parallel_loads:
-                planned = waiting.pop()
-                running[workers.submit(load, planned)] = planned
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                planned, outcome = running.pop(future), future.result()
-                if planned.otherwise and isinstance(outcome, Skip) and outcome.is_held:
-                    waiting.append(planned.otherwise)
-                listen(LoadFinished(result=outcome) if isinstance(outcome, LoadResult) else outcome)
-                yield outcome

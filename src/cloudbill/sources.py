@@ -24,9 +24,10 @@ from cloudbill.ledger import tracking_source
 from cloudbill.ledger_state import read_remembered, tracking_row, write_record
 from cloudbill.models import LoadFailure, LoadResult
 from cloudbill.output import lines
-from cloudbill.pipeline import load_planned, prepare
+from cloudbill.pipeline import prepare
 from cloudbill.planning import Selection
 from cloudbill.providers import PROVIDERS, Provider
+from cloudbill.replacing import load_planned
 from cloudbill.settings import SourceSettings, dlt_providers, read_source
 from cloudbill.warehouses import open_warehouse
 

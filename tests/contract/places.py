@@ -15,8 +15,9 @@ from cloudbill.acceptance import accept_run
 from cloudbill.events import Event
 from cloudbill.ledger import Ledger
 from cloudbill.models import BillingPeriod, LoadFailure, LoadResult, Skip
-from cloudbill.pipeline import Outcome, load_planned, load_source, prepare
+from cloudbill.pipeline import Outcome, load_source, prepare
 from cloudbill.planning import Selection
+from cloudbill.replacing import load_planned
 from cloudbill.settings import SourceSettings, read_source
 from cloudbill.sql import BIGQUERY, DUCKDB
 from cloudbill.warehouses import open_warehouse

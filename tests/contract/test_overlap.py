@@ -10,8 +10,9 @@ import pytest
 
 from cloudbill.ledger import Ledger
 from cloudbill.models import Skip
-from cloudbill.pipeline import Outcome, load_planned, prepare
+from cloudbill.pipeline import Outcome, prepare
 from cloudbill.planning import Selection
+from cloudbill.replacing import load_planned
 from cloudbill.warehouses import open_warehouse
 from contract.deliveries import Delivery, at, charges
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,16 @@ import pytest
 
 from cloudbill.errors import CloudbillError, ConfigError, LoadError, ManifestError, StoreError
 from cloudbill.events import Discovered, Event, LoadFinished, LoadStarted
-from cloudbill.models import LoadFailure, ManifestFailure, Part, Skip, SkipReason
-from cloudbill.output import document, error_line, lines, planned_line
+from cloudbill.models import (
+    LoadFailure,
+    ManifestFailure,
+    Part,
+    Skip,
+    SkipReason,
+    StoredObject,
+    utc_now,
+)
+from cloudbill.output import document, error_line, lines, planned_line, planned_lines, shown_size
 from cloudbill.pipeline import Outcome
 from cloudbill.providers import azure_focus
 from cloudbill.settings import SourceSettings
@@ -93,8 +102,37 @@ class TestLines:
     def test_dry_run_says_what_would_be_loaded(self) -> None:
         unknown = to_load(manifest("run", parts=1))
 
-        assert planned_line(PLANNED) == "Would load 2025-10 (run_id: run) - 2 parts, 7 rows"
-        assert planned_line(unknown).endswith("- 1 parts, an unknown number of rows")
+        assert planned_line(PLANNED) == (
+            "Would load 2025-10 (run_id: run) - 2 parts, unknown size, 7 rows"
+        )
+        assert planned_line(unknown).endswith("- 1 parts, unknown size, an unknown number of rows")
+
+    def test_plan_ends_with_what_all_of_it_comes_to(self) -> None:
+        stored = StoredObject(path="p", size=86_100_000, modified_at=utc_now())
+        parts = (Part(path="p", stored=stored), Part(path="q", stored=stored))
+        planned = to_load(replace(manifest("run"), parts=parts, rows=1))
+        on_bigquery = replace(SETTINGS, project_id="acme")
+
+        *_, in_duckdb = planned_lines(Outcome(settings=SETTINGS, planned=(planned,)))
+        *_, in_bigquery = planned_lines(Outcome(settings=on_bigquery, planned=(planned,) * 2))
+
+        assert in_duckdb == "azure_billing: 1 months, 2 parts, 172.2 MB"
+        assert in_bigquery == "azure_billing: 2 months, 4 parts, 344.4 MB, at least 2 BigQuery jobs"
+        assert [*planned_lines(Outcome(settings=SETTINGS))] == ["azure_billing: nothing to load"]
+
+    @pytest.mark.parametrize(
+        ("size", "shown"),
+        [
+            (None, "unknown size"),
+            (0, "0 bytes"),
+            (999, "999 bytes"),
+            (1000, "1.0 kB"),
+            (86_140_000, "86.1 MB"),
+            (5 * 10**15, "5000.0 TB"),
+        ],
+    )
+    def test_sizes_are_shown_in_the_unit_that_fits(self, size: int | None, shown: str) -> None:
+        assert shown_size(size) == shown
 
     def test_error_names_its_source(self) -> None:
         assert error_line("azure_billing", StoreError("gone")) == "Failed azure_billing - gone"
@@ -179,6 +217,7 @@ class TestDocument:
                 "run_id": "run",
                 "rows": 7,
                 "parts": 2,
+                "bytes": None,
             }
         ]
 

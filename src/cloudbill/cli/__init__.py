@@ -6,7 +6,16 @@ of command has the commands.
 
 from __future__ import annotations
 
-from cloudbill.cli import loading, looking, setting_up
+from cloudbill.cli import explaining, initialising, loading, looking, reporting, setting_up
 from cloudbill.cli.app import app, main
 
-__all__ = ["app", "loading", "looking", "main", "setting_up"]
+__all__ = [
+    "app",
+    "explaining",
+    "initialising",
+    "loading",
+    "looking",
+    "main",
+    "reporting",
+    "setting_up",
+]

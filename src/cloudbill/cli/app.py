@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import traceback
 from collections.abc import Sequence
+from types import TracebackType
 from typing import Annotated, Any, Final
 
 import typer
@@ -13,6 +17,8 @@ __all__ = ["LOAD", "LOOK", "SET_UP", "app", "main", "state"]
 LOAD: Final = "Load the bills"
 LOOK: Final = "Look at what is loaded"
 SET_UP: Final = "Set up and repair"
+_INTERRUPTED: Final = 130
+"""What a shell says of a process that Ctrl-C ended: 128 and the number of the signal."""
 
 
 class _GroupedHelp(TyperGroup):
@@ -28,6 +34,17 @@ class _GroupedHelp(TyperGroup):
             if rows:
                 with formatter.section(panel):
                     formatter.write_dl(rows)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs a command; one that is interrupted says so, and ends as a shell expects."""
+        # Typer sets a hook of its own when it is called.
+        sys.excepthook = _unexpected
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("Stopped. Nothing is half done; run the same again", file=sys.stderr, flush=True)
+            # Threads that are at a download or a job are not waited for.
+            os._exit(_INTERRUPTED)
 
 
 app = typer.Typer(
@@ -47,7 +64,33 @@ app.add_typer(state, name="state", rich_help_panel=SET_UP)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and ends the process with its exit code."""
-    app(args=None if arguments is None else list(arguments))
+    try:
+        app(args=None if arguments is None else list(arguments))
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            # What the user stopped may still wait for an answer; it is not waited for.
+            os._exit(_INTERRUPTED)
+        raise
+
+
+def _unexpected(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """What no part of cloudbill expected: a line for the user, everything for who looks into it."""
+    from cloudbill.redaction import redacted
+
+    if {"-v", "--verbose"} & {*sys.argv}:
+        text = "".join(traceback.format_exception(kind, error, trace))
+        print(redacted(text), file=sys.stderr)
+        return
+    print(
+        f"Failed - unexpected {kind.__name__}: {redacted(str(error))}. This is a fault of "
+        "cloudbill; the month that it was at keeps what it held. Run again with -v, and report it "
+        "with what that prints",
+        file=sys.stderr,
+    )
 
 
 def _show_version(is_asked: bool) -> None:  # noqa: FBT001

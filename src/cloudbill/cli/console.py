@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AsJson",
     "Console",
+    "LogFormat",
+    "LogLines",
     "Months",
     "Quiet",
     "SourceName",
@@ -28,6 +34,14 @@ __all__ = [
     "read_selection",
     "read_settings",
 ]
+
+
+class LogFormat(StrEnum):
+    """What a line of the log is."""
+
+    TEXT = "text"
+    JSON = "json"
+
 
 SourceName = Annotated[
     str,
@@ -46,6 +60,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but fa
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Say more, and show the traceback of a failure.")
 ]
+LogLines = Annotated[
+    LogFormat, typer.Option("--log-format", help="What happens, in lines of text or of JSON.")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +72,18 @@ class Console:
     as_json: bool = False
     quiet: bool = False
     verbose: bool = False
+    log_format: LogFormat = LogFormat.TEXT
+
+    def __post_init__(self) -> None:
+        _listen_to_log(self)
 
     def say(self, text: str) -> None:
         """Prints what the command was asked for, unless a document is."""
-        _print(text, to_stderr=self.as_json)
+        self._line("info", text, to_stderr=self.as_json)
 
     def warn(self, text: str) -> None:
         """Prints what went wrong, or what somebody is to look at."""
-        _print(text, to_stderr=True)
+        self._line("warning", text, to_stderr=True)
 
     def document(self, text: str) -> None:
         """Prints the one document of a command."""
@@ -75,29 +96,79 @@ class Console:
         if self.verbose:
             import traceback
 
-            _print("".join(traceback.format_exception(error)).rstrip(), to_stderr=True)
+            self.warn("".join(traceback.format_exception(error)).rstrip())
+        if self.log_format is LogFormat.JSON:
+            from cloudbill.log_lines import error_log_line
+            from cloudbill.models import utc_now
+
+            _print(error_log_line(source, error, utc_now()), to_stderr=True)
+            return
         self.warn(error_line(source, error))
+
+    def explain(self, errors: Sequence[CloudbillError]) -> None:
+        """Says where more is to be read of the kinds of errors that happened."""
+        kinds = list(dict.fromkeys(type(error).__name__ for error in errors))
+        if "StoppedError" in kinds:  # its user knows
+            kinds.remove("StoppedError")
+        for kind in kinds if self.log_format is LogFormat.TEXT else ():
+            self.warn(f"More: cloudbill explain {kind}")
 
     def end(self, error: CloudbillError) -> NoReturn:
         """Ends a command that could not do anything."""
         self.failed(None, error)
+        self.explain([error])
         raise typer.Exit(error.exit_code)
 
-    def listener(self) -> Callable[[Event], None]:
-        """Prints events as they happen."""
-        from cloudbill.events import Discovered, Drifted
-        from cloudbill.models import LoadFailure, ManifestFailure
+    @contextmanager
+    def showing(self) -> Iterator[Callable[[str | None], Callable[[Event], None]]]:
+        """Shows what happens as long as the block runs: lines for a log, or a live display.
+
+        Gives what makes the listener of a source.
+        """
+        if not self.is_live:
+            yield self.listener
+            return
+        from cloudbill.cli.display import Display
+
+        display = Display(self.say, self.warn)
+        with display.shown():
+            yield display.listener
+        passed = display.passed_line()
+        if passed:
+            self.say(passed)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether somebody sits at a terminal and wants to see what happens."""
+        is_plain = self.as_json or self.quiet or self.verbose or self.log_format is LogFormat.JSON
+        return not is_plain and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+    @property
+    def width(self) -> int:
+        """How many characters fit into a line."""
+        return shutil.get_terminal_size((80, 24)).columns
+
+    def listener(self, source: str | None) -> Callable[[Event], None]:
+        """Prints the events of a source as they happen, a line or some for each."""
+        from cloudbill.events import Discovered, Drifted, Stopping
+        from cloudbill.log_lines import event_log_line
+        from cloudbill.models import LoadFailure, ManifestFailure, utc_now
         from cloudbill.output import lines
 
         def listen(event: Event) -> None:
-            is_failure = isinstance(event, LoadFailure | ManifestFailure | Drifted)
+            is_failure = isinstance(event, LoadFailure | ManifestFailure | Drifted | Stopping)
             if isinstance(event, Discovered):
                 # Nothing at all is most likely a mistake in the configuration.
                 is_failure = not event.manifests
             if self.quiet and not is_failure:
                 return
-            # Several months load at once; the lines of one event stay together.
-            _print("\n".join(lines(event)), to_stderr=self.as_json or is_failure)
+            if self.log_format is LogFormat.JSON:
+                text = event_log_line(event, source, utc_now()) or ""
+            else:
+                # Several months load at once; the lines of one event stay together.
+                text = "\n".join(lines(event))
+            if text:
+                _print(text, to_stderr=self.as_json or is_failure)
 
         return listen
 
@@ -121,6 +192,9 @@ class Console:
         delivered = {outcome.settings.source: outcome.manifests for outcome in outcomes}
         for check in find_double_deliveries(delivered):
             self.warn(check_line(check))
+        self.explain([error for outcome in outcomes for error in outcome.errors])
+        if failed is not None:
+            self.explain([failed])
         if self.as_json:
             self.document(document(outcomes, failed, dry_run=dry_run))
         codes = {outcome.exit_code for outcome in outcomes}
@@ -128,6 +202,42 @@ class Console:
         # A failure is more than a run that waits for somebody.
         failures = codes - {HeldError.exit_code}
         raise typer.Exit(max(failures) or max(codes))
+
+    def _line(self, level: str, text: str, *, to_stderr: bool) -> None:
+        if self.log_format is LogFormat.JSON:
+            from cloudbill.log_lines import text_log_line
+            from cloudbill.models import utc_now
+
+            text = text_log_line(level, text, utc_now())
+        _print(text, to_stderr=to_stderr)
+
+
+class _LogHandler(logging.Handler):
+    """Prints what the modules log, such as a call that is tried again, in the form of the rest."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.INFO if console.verbose else logging.WARNING)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from cloudbill.redaction import redacted
+
+        text = redacted(record.getMessage())
+        if self._console.log_format is LogFormat.JSON:
+            from cloudbill.log_lines import text_log_line
+            from cloudbill.models import utc_now
+
+            text = text_log_line(record.levelname.lower(), text, utc_now(), logger=record.name)
+        _print(text, to_stderr=True)
+
+
+def _listen_to_log(console: Console) -> None:
+    log = logging.getLogger("cloudbill")
+    for handler in [one for one in log.handlers if isinstance(one, _LogHandler)]:
+        log.removeHandler(handler)
+    log.addHandler(_LogHandler(console))
+    if console.verbose:
+        log.setLevel(logging.INFO)
 
 
 def read_selection(months: Sequence[str], *, force: bool = False) -> Selection:

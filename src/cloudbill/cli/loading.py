@@ -10,6 +10,8 @@ from cloudbill.cli.app import LOAD, app
 from cloudbill.cli.console import (
     AsJson,
     Console,
+    LogFormat,
+    LogLines,
     Months,
     Quiet,
     SourceName,
@@ -17,8 +19,11 @@ from cloudbill.cli.console import (
     read_selection,
     read_settings,
 )
+from cloudbill.cli.signals import stopped_by_signals
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cloudbill.errors import CloudbillError
     from cloudbill.pipeline import Outcome
     from cloudbill.planning import Selection
@@ -40,9 +45,10 @@ def load(
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    log_format: LogLines = LogFormat.TEXT,
 ) -> None:
     """Load every month that has a newer run than the table holds."""
-    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose, log_format=log_format)
     _load(console, source, month or [], force=force, dry_run=dry_run)
 
 
@@ -64,21 +70,47 @@ def plan(
 
 def _load(console: Console, source: str, months: list[str], *, force: bool, dry_run: bool) -> None:
     from cloudbill.errors import CloudbillError
-    from cloudbill.output import planned_line
+    from cloudbill.output import planned_lines
     from cloudbill.pipeline import load_source
+    from cloudbill.stopping import Stop
 
-    listen = console.listener()
     outcomes: list[Outcome] = []
     failed: CloudbillError | None = None
+    stop = Stop()
     try:
         selection: Selection = read_selection(months, force=force)
-        for settings in read_settings(source):
-            outcomes.append(load_source(settings, selection, listen, dry_run=dry_run))
-            for planned in () if console.quiet else outcomes[-1].planned:
-                console.say(planned_line(planned))
+        with console.showing() as listener, stopped_by_signals(stop):
+            for settings in read_settings(source):
+                outcome = load_source(
+                    settings,
+                    selection,
+                    listener(settings.source),
+                    dry_run=dry_run,
+                    stop=stop,
+                    is_watched=console.is_live,
+                )
+                outcomes.append(outcome)
+                for line in planned_lines(outcome) if dry_run and not console.quiet else ():
+                    console.say(line)
+                if stop.is_asked:
+                    break
     except CloudbillError as error:
         failed = error
+    _close(console, outcomes, source)
     console.finish(outcomes, failed, dry_run=dry_run)
+
+
+def _close(console: Console, outcomes: Sequence[Outcome], source: str) -> None:
+    """What a person reads last: the table of what was loaded, and how to go on after a stop."""
+    from cloudbill.output import stopped_lines
+
+    if console.is_live:
+        from cloudbill.cli.display import summary_lines
+
+        for line in summary_lines(outcomes, width=console.width):
+            console.say(line)
+    for line in stopped_lines(outcomes, f"cloudbill load {source}"):
+        console.warn(line)
 
 
 @app.command(rich_help_panel=LOAD)
@@ -103,7 +135,8 @@ def accept(
     failed: CloudbillError | None = None
     try:
         (period,) = read_selection([month]).periods
-        outcomes.append(accept_run(read_settings(source), period, run_id, console.listener()))
+        listen = console.listener(None)
+        outcomes.append(accept_run(read_settings(source), period, run_id, listen))
     except CloudbillError as error:
         failed = error
     console.finish(outcomes, failed)

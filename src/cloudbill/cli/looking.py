@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,9 +21,90 @@ from cloudbill.cli.console import (
 if TYPE_CHECKING:
     from cloudbill.comparison import MonthReport
     from cloudbill.errors import CloudbillError
+    from cloudbill.history import SourceHistory
+    from cloudbill.status import SourceStatus
     from cloudbill.verification import Verified
 
-__all__ = ["verify"]
+__all__ = ["history", "status", "verify"]
+
+
+@app.command(rich_help_panel=LOOK)
+def status(
+    source: SourceName = "all",
+    *,
+    max_age: Annotated[
+        str | None,
+        typer.Option(
+            "--max-age",
+            help="It is an error if the newest delivery of a source is older: 90m, 36h, 2d.",
+            metavar="AGE",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say what each month holds, what waits or is missing, and how old it is; change nothing."""
+    from cloudbill.ages import read_age
+    from cloudbill.errors import CloudbillError
+    from cloudbill.models import utc_now
+    from cloudbill.status import read_status
+    from cloudbill.status_report import status_document, status_lines
+
+    console = Console(as_json=as_json, verbose=verbose)
+    found: list[SourceStatus] = []
+    failed: CloudbillError | None = None
+    try:
+        age = None if max_age is None else read_age(max_age)
+        for settings in read_settings(source):
+            found.append(read_status(settings, now=utc_now(), max_age=age))
+            _say_lines(console, status_lines(found[-1]), is_first=len(found) == 1)
+            for error in found[-1].errors:
+                console.failed(settings.source, error)
+    except CloudbillError as error:
+        failed = error
+        console.failed(None, error)
+    if as_json:
+        console.document(status_document(found, failed))
+    codes = [one.exit_code for one in found]
+    raise typer.Exit(max([*codes, failed.exit_code if failed else 0]))
+
+
+@app.command(rich_help_panel=LOOK)
+def history(
+    source: SourceName = "all",
+    *,
+    month: Months = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say how the billed cost of each month moved from load to load; change nothing."""
+    from cloudbill.errors import CloudbillError
+    from cloudbill.history import read_history
+    from cloudbill.history_report import history_document, history_lines
+
+    console = Console(as_json=as_json, verbose=verbose)
+    found: list[SourceHistory] = []
+    failed: CloudbillError | None = None
+    try:
+        periods = read_selection(month or []).periods
+        for settings in read_settings(source):
+            found.append(read_history(settings, periods))
+            _say_lines(console, history_lines(found[-1]), is_first=len(found) == 1)
+            if found[-1].error is not None:
+                console.failed(settings.source, found[-1].error)
+    except CloudbillError as error:
+        failed = error
+        console.failed(None, error)
+    if as_json:
+        console.document(history_document(found, failed))
+    codes = [one.exit_code for one in found]
+    raise typer.Exit(max([*codes, failed.exit_code if failed else 0]))
+
+
+def _say_lines(console: Console, lines: Iterable[str], *, is_first: bool) -> None:
+    """Prints the report of a source, unless a document is asked for, which says the same."""
+    if not console.as_json:
+        console.say("\n".join(lines if is_first else ("", *lines)))
 
 
 @app.command(rich_help_panel=LOOK)

@@ -2,32 +2,80 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cloudbill.cli.app import SET_UP, app, state
-from cloudbill.cli.console import Console, SourceName, Verbose, read_settings
+from cloudbill.cli.console import AsJson, Console, SourceName, Verbose, read_settings
+
+if TYPE_CHECKING:
+    from cloudbill.checks import Check
+    from cloudbill.errors import CloudbillError
 
 __all__ = ["doctor", "rebuild", "sample"]
 
 
 @app.command(rich_help_panel=SET_UP)
-def doctor(*, verbose: Verbose = False) -> None:
-    """Look at the sources, their stores and warehouses; change nothing."""
+def doctor(
+    source: SourceName = "all", *, as_json: AsJson = False, verbose: Verbose = False
+) -> None:
+    """Check configuration, rights, stores, warehouses and disk; change nothing."""
+    from cloudbill.configuration_file import config_file
     from cloudbill.errors import CloudbillError
     from cloudbill.inspection import examine
     from cloudbill.output import check_line
 
-    console = Console(verbose=verbose)
+    console = Console(as_json=as_json, verbose=verbose)
     try:
-        checks = examine(read_settings("all"))
+        config_file()  # says in which line it is broken, if it is
+        checks = examine(read_settings(source))
     except CloudbillError as error:
+        if as_json:
+            console.document(_checks_document((), error))
         console.end(error)
-    for check in checks:
-        console.say(check_line(check))
+    if as_json:
+        console.document(_checks_document(checks))
+    else:
+        for check in checks:
+            console.say(_coloured(check, check_line(check)))
     raise typer.Exit(0 if all(check.is_well for check in checks) else 1)
+
+
+def _coloured(check: Check, line: str) -> str:
+    """The first word in a colour that says how it is, on a terminal that wants any."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return line
+    colour = "yellow" if not check.is_checked else "green" if check.is_well else "red"
+    word, gap, rest = line.partition(" ")
+    return f"{typer.style(word, fg=colour, bold=True)}{gap}{rest}"
+
+
+def _checks_document(checks: Sequence[Check], error: CloudbillError | None = None) -> str:
+    from cloudbill.output import failure_entry
+
+    found = [
+        {
+            "subject": check.subject,
+            "result": _result(check),
+            "found": check.found,
+            "remedy": check.remedy,
+        }
+        for check in checks
+    ]
+    failures = [] if error is None else [failure_entry(None, None, None, error)]
+    return json.dumps({"checks": found, "failures": failures}, indent=2)
+
+
+def _result(check: Check) -> str:
+    if not check.is_checked:
+        return "not_checked"
+    return "ok" if check.is_well else "look"
 
 
 @state.command()

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from cloudbill.models import ColumnType, Manifest, StoredObject
 from cloudbill.providers import aws_cur, azure_focus
+from cloudbill.providers.roles import Roles
 
 __all__ = ["Listing", "PROVIDERS", "Provider", "provider_of"]
 
@@ -46,8 +47,16 @@ class Provider(Protocol):
         """The column that holds the currency of the cost columns."""
 
     @property
+    def BILLED_COLUMN(self) -> str:  # noqa: N802
+        """The cost column whose sum is what the provider bills."""
+
+    @property
     def COST_COLUMNS(self) -> tuple[str, ...]:  # noqa: N802
         """The columns of the table that are totalled when a month is reconciled."""
+
+    @property
+    def ROLES(self) -> Roles:  # noqa: N802
+        """What the columns of the table stand for when bills are summed."""
 
     def export_roots(self, prefix: str, export_name: str) -> tuple[str, ...]:
         """The folders of the store under which all of an export may lie, the likeliest first.
@@ -57,6 +66,15 @@ class Provider(Protocol):
 
     def is_manifest(self, path: str, export_name: str) -> bool:
         """Whether a path below a root of an export is that of a manifest of the export."""
+
+    def is_month_folder(self, name: str) -> bool:
+        """Whether the folder of an export in which the runs of a month lie may be called so."""
+
+    def export_of(self, path: str) -> tuple[str, str] | None:
+        """The prefix and the name of the export that a manifest belongs to, by its path alone.
+
+        None where the path is not that of a manifest, or names no export.
+        """
 
     def column_name(self, header: str) -> str:
         """The name that a CSV header asks for in a table; other headers may ask for the same."""

@@ -15,20 +15,25 @@ from typing import Final
 from cloudbill.documents import JsonObject
 from cloudbill.models import BillingPeriod, Column, ColumnType, Manifest, Part, StoredObject
 from cloudbill.providers.cur_columns import DOCUMENTED_TYPES, athena_name
+from cloudbill.providers.roles import CostCase, CostKind, CostRule, Roles
 
 __all__ = [
+    "BILLED_COLUMN",
     "CLUSTER_COLUMN",
     "COST_COLUMNS",
     "CURRENCY_COLUMN",
     "DEFAULT_TABLE",
     "NAME",
     "PERIOD_COLUMN",
+    "ROLES",
     "SECTION",
     "TITLE",
     "column_name",
     "column_type",
+    "export_of",
     "export_roots",
     "is_manifest",
+    "is_month_folder",
     "read_manifest",
 ]
 
@@ -39,6 +44,7 @@ DEFAULT_TABLE: Final = "aws_cur_billing_data"
 PERIOD_COLUMN: Final = "bill_billing_period_start_date"
 CLUSTER_COLUMN: Final = "line_item_usage_start_date"
 CURRENCY_COLUMN: Final = "line_item_currency_code"
+BILLED_COLUMN: Final = "line_item_unblended_cost"
 COST_COLUMNS: Final = (
     "line_item_unblended_cost",
     "line_item_blended_cost",
@@ -46,11 +52,58 @@ COST_COLUMNS: Final = (
     "reservation_effective_cost",
     "savings_plan_savings_plan_effective_cost",
 )
+ROLES: Final = Roles(
+    costs={
+        CostKind.BILLED: CostRule(otherwise=BILLED_COLUMN),
+        CostKind.EFFECTIVE: CostRule(
+            otherwise="line_item_unblended_cost",
+            type_column="line_item_line_item_type",
+            cases=(
+                CostCase(
+                    type="SavingsPlanCoveredUsage",
+                    plus=("savings_plan_savings_plan_effective_cost",),
+                ),
+                CostCase(
+                    type="SavingsPlanRecurringFee",
+                    plus=("savings_plan_total_commitment_to_date",),
+                    minus=("savings_plan_used_commitment",),
+                ),
+                CostCase(type="SavingsPlanNegation"),
+                CostCase(type="SavingsPlanUpfrontFee"),
+                CostCase(type="DiscountedUsage", plus=("reservation_effective_cost",)),
+                CostCase(
+                    type="RIFee",
+                    plus=(
+                        "reservation_unused_amortized_upfront_fee_for_billing_period",
+                        "reservation_unused_recurring_fee",
+                    ),
+                ),
+                CostCase(type="Fee", where_set="reservation_reservation_a_r_n"),
+            ),
+        ),
+        CostKind.LIST: CostRule(otherwise="pricing_public_on_demand_cost"),
+    },
+    provider_name="AWS",
+    service=("product_product_name", "line_item_product_code"),
+    sub_account_id=("line_item_usage_account_id",),
+    sub_account_name=("line_item_usage_account_name",),
+    tags_prefix="resource_tags_",
+    tags_header="resourceTags/",
+)
+"""The effective cost is AWS's amortized cost (AWS Cost and Usage Report user guide, "Understanding
+your amortized reservation data", "Understanding Savings Plans" and the amortized queries of the CUR
+Query Library): usage that a commitment covers counts at its effective cost, the fees of commitments
+at what of them was not used, and what usage carries already counts nothing. A report has no
+contracted cost; and public prices are stated of usage alone, not of fees, taxes or credits.
+"""
 
 _RANGE: Final = re.compile(r"\d{8}-\d{8}", re.ASCII)
 # <YYYYMMDD-YYYYMMDD>/ holds the manifest of the current run, and below it each run its own, unless
 # the report overwrites its versions.
 _MANIFEST_FOLDER: Final = re.compile(rf"(?:{_RANGE.pattern})(?:/[^/]+)?", re.ASCII)
+_MANIFEST_PATH: Final = re.compile(
+    rf"(?P<above>(?:[^/]+/)*?){_MANIFEST_FOLDER.pattern}/(?P<report>[^/]+)-Manifest\.json", re.ASCII
+)
 _ADVICE: Final = "choose the compression type GZIP for the report in AWS. It stands in"
 _STATED_TYPES: Final[Mapping[str, ColumnType]] = {
     "bigdecimal": ColumnType.DECIMAL,
@@ -73,6 +126,21 @@ def is_manifest(path: str, export_name: str) -> bool:
     folder, _, name = path.rpartition("/")
     report = export_name.strip("/").rpartition("/")[2]
     return name == f"{report}-Manifest.json" and _MANIFEST_FOLDER.fullmatch(folder) is not None
+
+
+def is_month_folder(name: str) -> bool:
+    """`YYYYMMDD-YYYYMMDD`, whose end is exclusive."""
+    return _RANGE.fullmatch(name) is not None
+
+
+def export_of(path: str) -> tuple[str, str] | None:
+    """What stands before the report's folder, or before the month where a copy lost that folder."""
+    match = _MANIFEST_PATH.fullmatch(path)
+    if match is None:
+        return None
+    above, report = match["above"].strip("/"), match["report"]
+    prefix, _, folder = above.rpartition("/")
+    return (prefix if folder == report else above), report
 
 
 def column_name(header: str) -> str:

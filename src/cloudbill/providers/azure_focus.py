@@ -17,20 +17,25 @@ from cloudbill.documents import JsonObject, parse_time
 from cloudbill.errors import ManifestError
 from cloudbill.models import BillingPeriod, ColumnType, FileFormat, Manifest, Part, StoredObject
 from cloudbill.providers.focus_columns import focus_type
+from cloudbill.providers.roles import CostKind, CostRule, Roles
 
 __all__ = [
+    "BILLED_COLUMN",
     "CLUSTER_COLUMN",
     "COST_COLUMNS",
     "CURRENCY_COLUMN",
     "DEFAULT_TABLE",
     "NAME",
     "PERIOD_COLUMN",
+    "ROLES",
     "SECTION",
     "TITLE",
     "column_name",
     "column_type",
+    "export_of",
     "export_roots",
     "is_manifest",
+    "is_month_folder",
     "read_manifest",
 ]
 
@@ -41,7 +46,23 @@ DEFAULT_TABLE: Final = "azure_focus_billing_data"
 PERIOD_COLUMN: Final = "BillingPeriodStart"
 CLUSTER_COLUMN: Final = "ChargePeriodStart"
 CURRENCY_COLUMN: Final = "BillingCurrency"
+BILLED_COLUMN: Final = "BilledCost"
 COST_COLUMNS: Final = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
+ROLES: Final = Roles(
+    costs={
+        CostKind.BILLED: CostRule(otherwise=BILLED_COLUMN),
+        CostKind.EFFECTIVE: CostRule(otherwise="EffectiveCost"),
+        CostKind.LIST: CostRule(otherwise="ListCost"),
+        CostKind.CONTRACTED: CostRule(otherwise="ContractedCost"),
+    },
+    provider=("ProviderName", "ServiceProviderName"),
+    provider_name="Microsoft",
+    service=("ServiceName",),
+    sub_account_id=("SubAccountId",),
+    sub_account_name=("SubAccountName",),
+    tags_column="Tags",
+)
+"""FOCUS has a column for each; the one of the provider has another name from FOCUS 1.3 on."""
 
 # <YYYYMMDD-YYYYMMDD>/[<YYYYMMDDHHmm>/]<run>/manifest.json: only exports that keep their old runs
 # have the folder of twelve digits, and older ones put an underscore before the name.
@@ -49,6 +70,7 @@ _MANIFEST_PATH: Final = re.compile(
     r"(?P<from>\d{8})-(?P<to>\d{8})/(?:(?P<at>\d{12})/)?(?P<run>[^/]+)/_?manifest\.json",
     re.ASCII,
 )
+_RANGE: Final = re.compile(r"\d{8}-\d{8}", re.ASCII)
 _FORMATS: Final[Mapping[str, FileFormat]] = {
     ".parquet": "parquet",
     ".csv": "csv",
@@ -65,6 +87,22 @@ def export_roots(prefix: str, export_name: str) -> tuple[str, ...]:
 def is_manifest(path: str, export_name: str) -> bool:  # noqa: ARG001
     """Whether a path below the root of an export is that of a run's manifest."""
     return _MANIFEST_PATH.fullmatch(path) is not None
+
+
+def is_month_folder(name: str) -> bool:
+    """`YYYYMMDD-YYYYMMDD`, the days that were asked for."""
+    return _RANGE.fullmatch(name) is not None
+
+
+def export_of(path: str) -> tuple[str, str] | None:
+    """The folder above the month is the export's, and what stands before it is the prefix."""
+    folders = path.split("/")
+    # The month, the run and the manifest; some exports have one folder more between them.
+    for month in (len(folders) - 3, len(folders) - 4):
+        if month > 0 and _MANIFEST_PATH.fullmatch("/".join(folders[month:])):
+            *above, export = folders[:month]
+            return ("/".join(above), export) if export else None
+    return None
 
 
 def column_name(header: str) -> str:

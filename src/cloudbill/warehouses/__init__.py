@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from cloudbill.cost_cube import CostCube, CubeRequest
 from cloudbill.daily_totals import DailyTotals
 from cloudbill.errors import ConfigError
 from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad
+from cloudbill.progress import Tell
 from cloudbill.settings import SourceSettings
 from cloudbill.store import Store
 
@@ -21,8 +23,10 @@ class Warehouse(Protocol):
     def parallel_loads(self) -> int:
         """How many months may be replaced at once."""
 
-    def replace_period(self, planned: PlannedLoad, store: Store) -> LoadResult:
-        """Puts a run in the place of its month.
+    def replace_period(
+        self, planned: PlannedLoad, store: Store, tell: Tell | None = None
+    ) -> LoadResult:
+        """Puts a run in the place of its month; `tell` is told how far that is, if given.
 
         After the return the table holds exactly this run for the month, counted and totalled.
         After an error it holds what it held before. Doing it again changes nothing.
@@ -47,6 +51,16 @@ class Warehouse(Protocol):
             LoadError: If the table cannot be read.
         """
 
+    def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
+        """The exact sums that a table holds, grouped as requested; changes nothing.
+
+        One query, which reads no more columns than it needs. A table that is not there has no
+        groups.
+
+        Raises:
+            LoadError: If the table cannot be read.
+        """
+
     def headers(self, table: str) -> Mapping[str, str]:
         """The header of a CSV that each column of a table came from, empty where none is known."""
 
@@ -61,6 +75,9 @@ class Warehouse(Protocol):
 
     def destination(self) -> Any:
         """The dlt destination that writes the ledger beside the tables."""
+
+    def interrupt(self) -> None:
+        """Ends what runs in this process, so that the months it is at keep what they held."""
 
     def close(self) -> None:
         """Gives the connection back."""

@@ -13,6 +13,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from cloudbill.redaction import redacted
 from cloudbill.retrying import Patience
 from cloudbill.warehouses._bigquery_client import JOB_PREFIX, mapped
 from cloudbill.warehouses._bigquery_errors import job_error
+from cloudbill.warehouses._bigquery_watch import Watching
 
 __all__ = [
     "FinishedJob",
@@ -87,6 +89,7 @@ def run_job(
     is_current: Callable[[Any], bool],
     what: str,
     patience: Patience | None = None,
+    watching: Watching | None = None,
 ) -> FinishedJob:
     """Submits a job under the first id that is free, or takes up the one that holds it.
 
@@ -104,7 +107,7 @@ def run_job(
         job_id = f"{identity}_{attempt}"
         job, is_resumed = _submit(job_id, submit, find, what)
         was_done = is_resumed and job.state == "DONE"
-        wait_for(job, what)
+        wait_for(job, what, watching)
         if job.error_result is None:
             if was_done and not is_current(job):
                 _log.info("job %s succeeded once, but the month was written since", job_id)
@@ -136,9 +139,9 @@ def _submit(
             return find(job_id), True
 
 
-def wait_for(job: Any, what: str) -> None:
-    """Waits until a job is done, whether it succeeded or not."""
-    with mapped(what):
+def wait_for(job: Any, what: str, watching: Watching | None = None) -> None:
+    """Waits until a job is done, whether it succeeded or not, and is watched meanwhile."""
+    with mapped(what), watching(job) if watching else nullcontext():
         try:
             job.result(timeout=JOB_TIMEOUT_S)
         except api.GoogleAPICallError:
@@ -147,13 +150,13 @@ def wait_for(job: Any, what: str) -> None:
                 raise
 
 
-def succeeded(job: Any, what: str) -> Any:
+def succeeded(job: Any, what: str, watching: Watching | None = None) -> Any:
     """The job itself, once it is done.
 
     Raises:
         LoadError: If it failed.
     """
-    wait_for(job, what)
+    wait_for(job, what, watching)
     if job.error_result is not None:
         raise _error_of(job, what)
     return job

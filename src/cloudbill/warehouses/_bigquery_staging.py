@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from itertools import groupby
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -21,11 +21,13 @@ from cloudbill.csv_files import CsvPart
 from cloudbill.errors import ReconciliationError
 from cloudbill.models import PlannedLoad, utc_now
 from cloudbill.parts import local_parts
+from cloudbill.progress import Stage
 from cloudbill.reconciliation import check_not_held
 from cloudbill.spool import spool_folder
 from cloudbill.warehouses._bigquery_client import PersistentClient, mapped
 from cloudbill.warehouses._bigquery_jobs import succeeded
 from cloudbill.warehouses._bigquery_tables import csv_options, fields_in_order
+from cloudbill.warehouses._bigquery_watch import JobWatch
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -44,11 +46,16 @@ class Staging:
     """Fills a partition of a table beside the one that is loaded."""
 
     def __init__(
-        self, client: PersistentClient, settings: SourceSettings, location: str | None
+        self,
+        client: PersistentClient,
+        settings: SourceSettings,
+        location: str | None,
+        watch: JobWatch,
     ) -> None:
         self._client = client
         self._settings = settings
         self._location = location
+        self._watch = watch
 
     @contextmanager
     def filled(
@@ -120,7 +127,8 @@ class Staging:
                 job = self._client.load_table_from_uri(
                     uris, reference, location=self._location, job_config=config
                 )
-            rows += int(succeeded(job, _what(planned)).output_rows)
+            watching = self._watch.at(Stage.STAGING)
+            rows += int(succeeded(job, _what(planned), watching).output_rows)
         return rows
 
     def _through_client(
@@ -141,10 +149,12 @@ class Staging:
         config = self._config(options)
         rows = 0
         with (
-            local_parts(store, planned.manifest) as files,
+            local_parts(store, planned.manifest, self._watch.listener) as files,
             _as_parquet(files, planned, incoming, self._settings) as uploads,
         ):
-            for upload in uploads:
+            sizes = accumulate((file.stat().st_size for file in files), initial=0)
+            for index, (done, upload) in enumerate(zip(sizes, uploads, strict=False)):
+                self._watch.tell(Stage.STAGING, part=index, done=done)
                 with mapped(_what(planned)):
                     job = self._client.upload(
                         upload, reference, location=self._location, job_config=config

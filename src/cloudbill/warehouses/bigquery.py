@@ -14,8 +14,15 @@ from google.api_core import exceptions as api
 from google.cloud import bigquery
 
 from cloudbill.columns import added_columns
-from cloudbill.errors import ConfigError, LoadError, OvertakenError, TransientLoadError
+from cloudbill.errors import (
+    ConfigError,
+    LoadError,
+    OvertakenError,
+    StoppedError,
+    TransientLoadError,
+)
 from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, utc_now
+from cloudbill.progress import Stage, Tell
 from cloudbill.reconciliation import check_footers, check_held
 from cloudbill.warehouses._bigquery_client import PersistentClient, mapped, open_client
 from cloudbill.warehouses._bigquery_dataset import Dataset
@@ -31,10 +38,12 @@ from cloudbill.warehouses._bigquery_tables import (
     partition_granularity,
     partition_of,
 )
+from cloudbill.warehouses._bigquery_watch import JobWatch, Watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from cloudbill.cost_cube import CostCube, CubeRequest
     from cloudbill.daily_totals import DailyTotals
     from cloudbill.parquet import Footer
     from cloudbill.settings import SourceSettings
@@ -59,6 +68,7 @@ class BigQueryWarehouse:
     def __init__(self, client: PersistentClient, settings: SourceSettings) -> None:
         self._client = client
         self._settings = settings
+        self._is_stopped = False
         self._dataset = Dataset(client, settings)
 
     @classmethod
@@ -85,14 +95,18 @@ class BigQueryWarehouse:
         """How many load jobs run at once."""
         return self._settings.parallel_loads
 
-    def replace_period(self, planned: PlannedLoad, store: Store) -> LoadResult:
+    def replace_period(
+        self, planned: PlannedLoad, store: Store, tell: Tell | None = None
+    ) -> LoadResult:
         """Replaces one month; see `Warehouse.replace_period`."""
         started_at = utc_now()
+        watch = JobWatch(planned.manifest, tell)
         if planned.manifest.parts:
-            rows, job_id = self._load(planned, store)
+            rows, job_id = self._load(planned, store, watch)
         else:
             self._empty(planned)
             rows, job_id = check_footers(planned.manifest, []), None
+        watch.tell(Stage.CHECKING)
         held, totals = self._dataset.held(planned)
         check_held(planned, expected=held if rows is None else rows, held=held)
         return LoadResult(
@@ -104,7 +118,9 @@ class BigQueryWarehouse:
             finished_at=utc_now(),
         )
 
-    def _load(self, planned: PlannedLoad, store: Store) -> tuple[int | None, str | None]:
+    def _load(
+        self, planned: PlannedLoad, store: Store, watch: JobWatch
+    ) -> tuple[int | None, str | None]:
         """Loads a run that has parts; returns its rows, as far as they are known, and the job."""
         provider = self._settings.provider
         _refuse_wildcards(planned)
@@ -117,11 +133,16 @@ class BigQueryWarehouse:
             return 0, None
         partition = self._partition(planned, table, incoming.footers)
         if incoming.is_one_job:
-            return self._load_native(planned, incoming, table, partition)
-        return self._load_staged(planned, store, incoming, partition)
+            return self._load_native(planned, incoming, table, partition, watch)
+        return self._load_staged(planned, store, incoming, partition, watch)
 
     def _load_native(
-        self, planned: PlannedLoad, incoming: Incoming, table: bigquery.Table, partition: str
+        self,
+        planned: PlannedLoad,
+        incoming: Incoming,
+        table: bigquery.Table,
+        partition: str,
+        watch: JobWatch,
     ) -> tuple[int, str]:
         """One load job that reads the store itself and truncates the partition."""
         added = added_columns(incoming.columns, column_types(table.schema), table=planned.table)
@@ -152,7 +173,7 @@ class BigQueryWarehouse:
                 job_config=config,
             )
 
-        job = self._run(planned, partition, submit)
+        job = self._run(planned, partition, submit, watch.at(Stage.LOADING))
         if incoming.rows is not None and job.output_rows != incoming.rows:
             raise LoadError(
                 f"Job {job.job_id} loaded {job.output_rows} rows of {planned.period}, but the "
@@ -162,7 +183,12 @@ class BigQueryWarehouse:
         return int(job.output_rows), str(job.job_id)
 
     def _load_staged(
-        self, planned: PlannedLoad, store: Store, incoming: Incoming, partition: str
+        self,
+        planned: PlannedLoad,
+        store: Store,
+        incoming: Incoming,
+        partition: str,
+        watch: JobWatch,
     ) -> tuple[int | None, str | None]:
         """The month is put together in a table beside, and one copy job replaces it."""
         table = self._dataset.extend_table(planned, incoming)
@@ -176,7 +202,7 @@ class BigQueryWarehouse:
 
         def submit(job_id: str) -> bigquery.CopyJob:
             self._refuse_known(job_id)
-            staging = Staging(self._client, self._settings, self._dataset.location)
+            staging = Staging(self._client, self._settings, self._dataset.location, watch)
             with staging.filled(planned, store, incoming, table, partition) as (source, rows):
                 if rows == 0:
                     raise _NoRows
@@ -194,23 +220,35 @@ class BigQueryWarehouse:
                         # The id was free before the staging, so the answer was lost, not the job.
                         job = self._find_job(job_id)
                     # The staging table goes when this block ends, so the copy must be over.
-                    wait_for(job, f"Copying {planned.period} into {planned.table}")
+                    wait_for(
+                        job,
+                        f"Copying {planned.period} into {planned.table}",
+                        watch.at(Stage.COPYING, rows=rows),
+                    )
                 return job
 
         try:
-            job = self._run(planned, partition, submit)
+            job = self._run(planned, partition, submit, watch.at(Stage.COPYING))
         except _NoRows:
             # A partition without rows is none, so there is nothing to copy.
             self._empty(planned)
             return 0, None
         return (staged_rows[0] if staged_rows else incoming.rows), str(job.job_id)
 
-    def _run(self, planned: PlannedLoad, partition: str, submit: Callable[[str], Any]) -> Any:
+    def _run(
+        self,
+        planned: PlannedLoad,
+        partition: str,
+        submit: Callable[[str], Any],
+        watching: Watching,
+    ) -> Any:
         """Runs the job that replaces the month, unless another process wrote it meanwhile."""
         destination = f"{self._dataset.reference(planned.table)}${partition}"
         what = f"Loading {planned.period} into {planned.table}"
 
         def submit_if_unchanged(job_id: str) -> Any:
+            if self._is_stopped:
+                raise StoppedError("The load was stopped")
             version = self._dataset.month_versions(planned.table).get(planned.period)
             if version != planned.version:
                 # Unless it was this very load, in a process that was killed.
@@ -228,6 +266,7 @@ class BigQueryWarehouse:
             is_current=lambda job: self._dataset.is_current(planned, job),
             what=what,
             patience=self._client.patience,
+            watching=watching,
         ).job
         if not self._dataset.is_current(planned, job):
             raise TransientLoadError(
@@ -295,6 +334,10 @@ class BigQueryWarehouse:
         """What a month holds by currency and day; see `Warehouse.daily_totals`."""
         return self._dataset.daily_totals(table, period)
 
+    def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
+        """Exact sums by group; see `Warehouse.cost_cube`."""
+        return self._dataset.cost_cube(table, request)
+
     def headers(self, table: str) -> Mapping[str, str]:
         """The header of a CSV that each column of a table came from."""
         found = self._dataset.find_table(table)
@@ -317,6 +360,10 @@ class BigQueryWarehouse:
         from cloudbill.warehouses._bigquery_dlt import dlt_destination
 
         return dlt_destination(self._settings, self._dataset.location)
+
+    def interrupt(self) -> None:
+        """Lets no other job begin; those that BigQuery has end there, and are taken up."""
+        self._is_stopped = True
 
     def close(self) -> None:
         """Gives the connections back."""

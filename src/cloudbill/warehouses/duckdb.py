@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from cloudbill.columns import added_columns
-from cloudbill.errors import LoadError, ReconciliationError, SchemaError
+from cloudbill.errors import LoadError, ReconciliationError, SchemaError, StoppedError
 from cloudbill.models import (
     BillingPeriod,
     Column,
@@ -21,15 +21,20 @@ from cloudbill.models import (
     utc_now,
 )
 from cloudbill.parts import local_parts
+from cloudbill.progress import Stage, Tell
 from cloudbill.reconciliation import check_footers, check_held, check_not_held, check_totals
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
+from cloudbill.warehouses._duckdb_cube import read_cube
 from cloudbill.warehouses._duckdb_daily import sum_by_day
+from cloudbill.warehouses._duckdb_errors import mapped
 from cloudbill.warehouses._duckdb_lock import connect
 from cloudbill.warehouses._duckdb_parts import TABLE_TYPES, PartsRelation, column_type_of
 from cloudbill.warehouses._duckdb_source import open_parts
 from cloudbill.warehouses._duckdb_totals import Counted, Summed, count_parts, sum_month
+from cloudbill.warehouses._duckdb_watch import QueryWatch
 
 if TYPE_CHECKING:
+    from cloudbill.cost_cube import CostCube, CubeRequest
     from cloudbill.daily_totals import DailyTotals
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store
@@ -47,6 +52,7 @@ class DuckDBWarehouse:
     def __init__(self, connection: duckdb.DuckDBPyConnection, settings: SourceSettings) -> None:
         self._connection = connection
         self._settings = settings
+        self._is_stopped = False
 
     @classmethod
     def open(cls, settings: SourceSettings, *, read_only: bool) -> DuckDBWarehouse:
@@ -69,19 +75,23 @@ class DuckDBWarehouse:
             raise LoadError(f"The DuckDB file {database} cannot be opened: {error}") from error
         return cls(connection, settings)
 
-    def replace_period(self, planned: PlannedLoad, store: Store) -> LoadResult:
+    def replace_period(
+        self, planned: PlannedLoad, store: Store, tell: Tell | None = None
+    ) -> LoadResult:
         """Replaces one month in one transaction; see `Warehouse.replace_period`."""
         started_at = utc_now()
+        watch = QueryWatch(self._connection, planned.manifest, tell)
         with (
-            local_parts(store, planned.manifest) as files,
-            _mapped(planned),
+            local_parts(store, planned.manifest, tell) as files,
+            mapped(planned),
             self._open_parts(planned, store, files) as source,
         ):
-            in_files = self._count_parts(source)
+            with watch.at(Stage.COUNTING):
+                in_files = self._count_parts(source)
             expected = check_footers(planned.manifest, in_files.part_rows)
             if source is not None:
                 self._check_digits(source)
-            with self._transaction():
+            with watch.at(Stage.INSERTING, rows=expected), self._transaction():
                 totals = self._replace(planned, source, expected, in_files.totals)
         return LoadResult(
             planned=planned,
@@ -279,6 +289,10 @@ class DuckDBWarehouse:
         except duckdb.Error as error:
             raise LoadError(f"{period} of {table} cannot be read: {error}") from error
 
+    def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
+        """Exact sums by group; see `Warehouse.cost_cube`."""
+        return read_cube(self._connection, self._settings, table, self._columns_of(table), request)
+
     def headers(self, table: str) -> dict[str, str]:
         """The header of a CSV that each column of a table came from, as its comment says."""
         rows = self._connection.execute(
@@ -334,6 +348,11 @@ class DuckDBWarehouse:
 
         return dlt.destinations.duckdb(self._connection, enable_dataset_name_normalization=False)
 
+    def interrupt(self) -> None:
+        """Ends the statement that runs, and lets no other month begin to be replaced."""
+        self._is_stopped = True
+        self._connection.interrupt()
+
     def close(self) -> None:
         """Gives the file back to other processes."""
         self._connection.close()
@@ -352,6 +371,8 @@ class DuckDBWarehouse:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """All or nothing, whatever ends the block."""
+        if self._is_stopped:
+            raise StoppedError("The load was stopped")
         self._connection.execute("BEGIN")
         is_committed = False
         try:
@@ -377,17 +398,3 @@ def _in_month(planned: PlannedLoad) -> Fragment:
 
 def _month(period: BillingPeriod) -> dict[str, object]:
     return {"month_start": period.first_day, "month_end": period.next.first_day}
-
-
-@contextmanager
-def _mapped(planned: PlannedLoad) -> Iterator[None]:
-    try:
-        yield
-    except duckdb.Error as error:
-        hint = ""
-        if isinstance(error, duckdb.OutOfMemoryException):
-            hint = ". Raise 'memory_limit', or free disk space beside the database"
-        raise LoadError(
-            f"DuckDB could not load {planned.period} (run {planned.manifest.run_id}), the old "
-            f"month stands: {error}{hint}"
-        ) from error

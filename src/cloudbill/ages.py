@@ -1,0 +1,54 @@
+"""How old something is: as people read it, and as they write it on a command line."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from cloudbill.errors import ConfigError
+
+__all__ = ["age_in_words", "read_age", "shown_time"]
+
+_WRITTEN: Final = re.compile(r"(\d{1,6})([mhd])", re.ASCII)
+_UNITS: Final = {
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
+_HOURS_SHOWN: Final = timedelta(days=2)
+"""Younger than this, hours say more than days do."""
+
+
+def read_age(text: str) -> timedelta:
+    """Reads `90m`, `36h` or `2d`.
+
+    Raises:
+        ConfigError: If the text is no age, or is none at all.
+    """
+    match = _WRITTEN.fullmatch(text.strip())
+    age = int(match[1]) * _UNITS[match[2]] if match else timedelta()
+    if not age:
+        raise ConfigError(
+            f"'{text}' is not an age; write a number of minutes, hours or days: 90m, 36h, 2d"
+        )
+    return age
+
+
+def age_in_words(age: timedelta) -> str:
+    """`just now`, `5 min ago`, `9 h ago`, `3 days ago`; what has not passed in full is left out.
+
+    A time to come is `just now`: the clocks of two machines are never quite the same.
+    """
+    if age < _UNITS["m"]:
+        return "just now"
+    if age < _UNITS["h"]:
+        return f"{age // _UNITS['m']} min ago"
+    if age < _HOURS_SHOWN:
+        return f"{age // _UNITS['h']} h ago"
+    return f"{age.days} days ago"
+
+
+def shown_time(moment: datetime) -> str:
+    """A time as people read it, to the minute and in UTC: `2025-10-21 04:00`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"

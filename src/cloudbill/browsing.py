@@ -1,0 +1,104 @@
+"""Looks into one folder of a store at a time, where listing all that lies below it costs too much.
+
+A bucket of a company may hold millions of objects; an export is a few folders of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from cloudbill.errors import PartMissingError, StoreError
+from cloudbill.retrying import Patience
+from cloudbill.store import Store
+from cloudbill.store_client import StoreClient, mapped
+
+__all__ = ["Browser", "LocalBrowser", "RemoteBrowser", "open_browser"]
+
+_LISTING_STRETCH: Final = 15.0
+"""One folder may have many pages, each of which is a request."""
+
+
+class Browser(Protocol):
+    """Lists the folders of a store level by level."""
+
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        """The names of the folders in a folder, which ends in `/` or is empty.
+
+        It has none where there is no such folder.
+
+        Raises:
+            StoreError: If it cannot be listed.
+        """
+
+
+def open_browser(store: Store, *, sections: tuple[str, ...], retry_for_s: float) -> Browser:
+    """Opens a store for looking around, with the credentials that it was opened with itself.
+
+    Raises:
+        ConfigError: If its client is not installed or finds no credentials.
+    """
+    folder = store.local_path("")
+    if folder is not None:
+        return LocalBrowser(folder)
+    bucket = store.address.removeprefix(f"{store.scheme}://")
+    client = StoreClient.open(
+        store.scheme, bucket, sections=sections, patience=Patience(retry_for_s)
+    )
+    return RemoteBrowser(client=client, address=store.address, bucket=bucket.partition("@")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class LocalBrowser:
+    """A folder on disk; links to folders are not followed."""
+
+    folder: Path
+
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        """The folders in a folder."""
+        if not self.folder.is_dir():
+            raise StoreError(f"There is no folder {self.folder}; check 'bucket'")
+        place = self.folder / prefix
+        if not place.is_dir():
+            return ()
+        with mapped(str(place)), os.scandir(place) as entries:
+            return tuple(
+                sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteBrowser:
+    """A bucket, by one request for each page of a folder."""
+
+    client: StoreClient
+    address: str
+    bucket: str
+
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        """The folders in a folder."""
+        key = f"{self.bucket}/{prefix}".rstrip("/")
+
+        async def look() -> list[Mapping[str, Any]]:
+            found: list[Mapping[str, Any]]
+            found = await self.client.filesystem._ls(key, detail=True)  # noqa: SLF001
+            return found
+
+        try:
+            found = self.client.call(f"{self.address}/{prefix}", look, stretch=_LISTING_STRETCH)
+        except PartMissingError as error:
+            if not prefix:
+                raise StoreError(f"There is no bucket {self.address}; check 'bucket'") from error
+            return ()
+        return tuple(sorted({*self._names(found, key)}))
+
+    @staticmethod
+    def _names(found: list[Mapping[str, Any]], key: str) -> Iterator[str]:
+        for entry in found:
+            name = str(entry["name"]).rstrip("/").removeprefix(f"{key}/")
+            # A folder that was made by hand lists itself.
+            if entry.get("type") == "directory" and name and "/" not in name:
+                yield name

@@ -1,0 +1,394 @@
+"""The command that writes the first configuration, by questions or by options."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+
+import typer
+
+from cloudbill.cli.app import SET_UP, app
+from cloudbill.cli.console import Console, Verbose
+
+if TYPE_CHECKING:
+    from cloudbill.configuring import Answers, Change
+    from cloudbill.finding import Finding, FoundExport
+
+__all__ = ["init"]
+
+_INTERRUPTED: Final = 130
+_YES: Final = {"", "y", "yes"}
+_NO: Final = {"n", "no"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Options:
+    """What the command line says; None where it is silent."""
+
+    provider: str | None
+    bucket: str | None
+    prefix: str | None
+    export_name: str | None
+    name: str | None
+    table_name: str | None
+    project_id: str | None
+    dataset: str | None
+    location: str | None
+    database: str | None
+    replace: bool
+    yes: bool
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether nothing is left to ask."""
+        named = self.provider and self.bucket and self.export_name
+        return bool(named and (self.project_id or self.database or self.yes))
+
+
+@app.command(rich_help_panel=SET_UP)
+def init(
+    *,
+    provider: Annotated[str | None, typer.Option(help="Who bills: azure or aws.")] = None,
+    bucket: Annotated[
+        str | None, typer.Option(help="A bucket name (then gs://), a URL, or a path (./exports).")
+    ] = None,
+    prefix: Annotated[
+        str | None, typer.Option(help="The folder that the export's own folder lies in.")
+    ] = None,
+    export_name: Annotated[str | None, typer.Option(help="The name of the export.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="For a second export: [sources.azure_billing.<name>].")
+    ] = None,
+    table_name: Annotated[str | None, typer.Option(help="The table that is loaded.")] = None,
+    project_id: Annotated[
+        str | None, typer.Option(help="Load into BigQuery, in this project; else into DuckDB.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="The BigQuery dataset, or the DuckDB schema.")
+    ] = None,
+    location: Annotated[
+        str | None, typer.Option(help="Where BigQuery creates a missing dataset, such as EU.")
+    ] = None,
+    database: Annotated[str | None, typer.Option(help="The DuckDB file.")] = None,
+    replace_section: Annotated[
+        bool, typer.Option("--replace", help="Change the section if it is there already.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Ask nothing; take the defaults.")
+    ] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Find your exports and write .dlt/config.toml; keep all that is there."""
+    from cloudbill.errors import CloudbillError
+
+    console = Console(verbose=verbose)
+    options = _Options(
+        provider=provider,
+        bucket=bucket,
+        prefix=prefix,
+        export_name=export_name,
+        name=name,
+        table_name=table_name,
+        project_id=project_id,
+        dataset=dataset,
+        location=location,
+        database=database,
+        replace=replace_section,
+        yes=yes,
+    )
+    may_ask = sys.stdin.isatty() and not yes and not options.is_enough
+    try:
+        _Interview(console=console, options=options, may_ask=may_ask).hold()
+    except (EOFError, KeyboardInterrupt) as error:
+        console.warn("\nStopped; nothing was written")
+        raise typer.Exit(_INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1) from error
+    except CloudbillError as error:
+        console.end(error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Interview:
+    """Gets every answer from the options, else from the store, else by a question."""
+
+    console: Console
+    options: _Options
+    may_ask: bool
+
+    def hold(self) -> None:
+        """From the first question to the next command."""
+        from cloudbill.configuration_file import config_file, read_config
+        from cloudbill.configuring import write_change
+
+        file = config_file()
+        before = read_config(file)
+        self._check_options()
+        answers = self._warehouse(self._export())
+        change, answers = self._plan(file, before, answers)
+        self._show(change, answers)
+        if self.may_ask and not self._is_wanted(file):
+            self.console.say("Nothing was written")
+            return
+        settings = write_change(change, answers)
+        self.console.say(f"Wrote {file}")
+        self._say_what_is_next(settings.source, answers)
+
+    def _check_options(self) -> None:
+        from cloudbill import configuring
+
+        given = self.options
+        for answer, check in (
+            (given.provider, configuring.check_provider),
+            (given.bucket, configuring.check_bucket),
+            (given.name, configuring.check_name),
+            (given.project_id, configuring.check_project),
+            (given.dataset, configuring.check_dataset),
+        ):
+            if answer is not None:
+                check(answer)
+
+    def _export(self) -> Answers:
+        """Whose export, and where it lies."""
+        from cloudbill.configuring import check_bucket, check_provider
+
+        given = self.options
+        provider = given.provider and check_provider(given.provider)
+        if provider is None and self.may_ask:
+            provider = self._ask("Who bills, azure or aws", check_provider, default="azure")
+        bucket, finding = self._look(provider)
+        if finding is None:
+            # Nothing to look for, or no way to: the export is named by hand.
+            return self._by_hand(provider, check_bucket(bucket))
+        matching = [
+            export for export in finding.exports if given.export_name in {None, export.export_name}
+        ]
+        if len(matching) == 1:
+            self._say_found(matching[0])
+            return self._of_found(bucket, matching[0])
+        if not self.may_ask:
+            from cloudbill.configuring import no_choice_error
+
+            raise no_choice_error(
+                replace(finding, exports=tuple(matching)), bucket, given.prefix or ""
+            )
+        if not matching:
+            self._say_nothing_found(finding, bucket)
+            return self._by_hand(provider, bucket)
+        return self._of_found(bucket, self._choose(matching, finding))
+
+    def _look(self, provider: str | None) -> tuple[str, Finding | None]:
+        """The bucket, and what is in it where that is not said already."""
+        from cloudbill.configuring import check_bucket, look_for_exports
+        from cloudbill.errors import CloudbillError
+
+        given = self.options
+        is_named = bool(provider and given.export_name and given.prefix is not None)
+        if given.bucket is not None:
+            bucket = check_bucket(given.bucket)
+            if is_named:
+                return bucket, None
+            return bucket, look_for_exports(bucket, given.prefix or "", provider)
+        if not self.may_ask:
+            self._missing("bucket")
+        unreadable = ""
+        while True:
+            again = f" (once more to go on without looking: {unreadable})" if unreadable else ""
+            bucket = self._ask(
+                f"Where the exports lie: a bucket name, gs://, s3://, az://, or a path{again}",
+                check_bucket,
+            )
+            if is_named or bucket == unreadable:
+                return bucket, None
+            self.console.say(f"Looking for exports in {bucket} ...")
+            try:
+                return bucket, look_for_exports(bucket, given.prefix or "", provider)
+            except CloudbillError as error:
+                self.console.warn(f"  {error}")
+                unreadable = bucket
+
+    def _by_hand(self, provider: str | None, bucket: str) -> Answers:
+        from cloudbill.configuring import Answers, check_provider
+
+        given = self.options
+        if provider is None:
+            self._missing("provider")
+        prefix, export_name = given.prefix, given.export_name
+        if prefix is None:
+            prefix = self._ask("The folder that the export's own folder lies in", _any, default="")
+        if export_name is None:
+            if not self.may_ask:
+                self._missing("export-name")
+            export_name = self._ask("The name of the export", _some)
+        return Answers(
+            provider=check_provider(provider),
+            bucket=bucket,
+            prefix=prefix.strip().strip("/"),
+            export_name=export_name.strip(),
+            name=given.name,
+            table_name=given.table_name,
+        )
+
+    def _of_found(self, bucket: str, export: FoundExport) -> Answers:
+        from cloudbill.configuring import Answers
+
+        return Answers(
+            provider=export.provider.NAME,
+            bucket=bucket,
+            prefix=export.prefix,
+            export_name=export.export_name,
+            name=self.options.name,
+            table_name=self.options.table_name,
+        )
+
+    def _say_found(self, export: FoundExport) -> None:
+        from cloudbill.configuring import found_line
+
+        self.console.say(f"Found {found_line(export)}")
+
+    def _say_nothing_found(self, finding: Finding, bucket: str) -> None:
+        rest = (
+            "" if finding.is_whole else "; that was not all of it, and --prefix says where to look"
+        )
+        self.console.warn(
+            f"  No export was found in {bucket} ({finding.folders} folders were looked into{rest})"
+        )
+
+    def _choose(self, exports: list[FoundExport], finding: Finding) -> FoundExport:
+        from cloudbill.configuring import found_line
+        from cloudbill.errors import ConfigError
+
+        self.console.say(f"Found {len(exports)} exports:")
+        for number, export in enumerate(exports, start=1):
+            self.console.say(f"  {number}) {found_line(export)}")
+        if not finding.is_whole:
+            self.console.warn("  That is not all of the bucket; --prefix says where to look")
+
+        def check(answer: str) -> str:
+            if not (answer.isascii() and answer.isdecimal() and 1 <= int(answer) <= len(exports)):
+                raise ConfigError(
+                    f"'{answer}' is none of them; type a number from 1 to {len(exports)}"
+                )
+            return answer
+
+        return exports[int(self._ask("Which one", check, default="1")) - 1]
+
+    def _warehouse(self, answers: Answers) -> Answers:
+        """Where the months go: what the options say, else what is asked, else DuckDB."""
+        from cloudbill.configuring import check_dataset, check_project
+
+        given = self.options
+        project_id, dataset = given.project_id, given.dataset
+        location, database = given.location, given.database
+        if self.may_ask and project_id is None and database is None:
+            kind = self._ask("The warehouse, duckdb or bigquery", _warehouse_kind, default="duckdb")
+            if kind == "bigquery":
+                project_id = self._ask("The id of the Google Cloud project", check_project)
+                dataset = dataset or self._ask("The dataset", check_dataset, default="billing")
+                location = location or self._ask(
+                    "Where to create the dataset, such as EU; empty: where BigQuery does",
+                    _any,
+                    default="",
+                )
+            else:
+                database = self._ask("The DuckDB file", _some, default="cloudbill.duckdb")
+        return replace(
+            answers,
+            project_id=project_id,
+            dataset=dataset,
+            location=location or None,
+            database=database,
+        )
+
+    def _plan(self, file: Path, before: str, answers: Answers) -> tuple[Change, Answers]:
+        """The change, under another name or over the section where that is taken."""
+        from cloudbill.configuration_file import SectionThereError
+        from cloudbill.configuring import check_name, plan_change
+        from cloudbill.errors import ConfigError
+
+        is_replacing = self.options.replace
+        while True:
+            try:
+                return plan_change(file, before, answers, replace=is_replacing), answers
+            except SectionThereError as error:
+                if not self.may_ask:
+                    raise ConfigError(
+                        f"{error}. Give --replace to change it, or --name for a second export"
+                    ) from error
+                self.console.warn(f"  {error}")
+            name = self._ask(
+                "A name for a second export, or empty to change that section",
+                lambda answer: check_name(answer) if answer else "",
+                default="",
+            )
+            is_replacing = not name
+            answers = replace(answers, name=name or answers.name)
+
+    def _show(self, change: Change, answers: Answers) -> None:
+        from cloudbill.configuration_file import section_text
+
+        self.console.say(f"\nFor {change.file}:\n")
+        self.console.say(section_text(answers.section, change.values))
+        gone = sorted(set(change.before.splitlines()) - set(change.after.splitlines()))
+        for line in gone:
+            self.console.say(f"# instead of: {line}")
+
+    def _is_wanted(self, file: Path) -> bool:
+        from cloudbill.errors import ConfigError
+
+        def check(answer: str) -> str:
+            if answer.lower() not in _YES | _NO:
+                raise ConfigError("Type y or n")
+            return answer.lower()
+
+        return self._ask(f"Write it to {file}", check, default="y") in _YES
+
+    def _say_what_is_next(self, source: str, answers: Answers) -> None:
+        from cloudbill.configuring import scheme_of
+        from cloudbill.credentials import bigquery_advice, store_advice
+
+        advice = store_advice(scheme_of(answers.bucket), source)
+        advice += bigquery_advice() if answers.project_id else ()
+        for line in advice:
+            self.console.say(line)
+        self.console.say("Next: `cloudbill doctor`, then `cloudbill load`")
+
+    def _ask(
+        self, question: str, check: Callable[[str], str], *, default: str | None = None
+    ) -> str:
+        """Asks until the answer can be used; says why it cannot."""
+        from cloudbill.errors import ConfigError
+
+        shown = f" [{default}]" if default else ""
+        while True:
+            answer = input(f"{question}{shown}: ").strip() or (default or "")
+            try:
+                return check(answer)
+            except ConfigError as error:
+                self.console.warn(f"  {error}")
+
+    def _missing(self, option: str) -> NoReturn:
+        from cloudbill.errors import ConfigError
+
+        raise ConfigError(f"--{option} is missing, and there is no terminal to ask for it")
+
+
+def _any(answer: str) -> str:
+    return answer
+
+
+def _some(answer: str) -> str:
+    from cloudbill.errors import ConfigError
+
+    if not answer:
+        raise ConfigError("It cannot be empty")
+    return answer
+
+
+def _warehouse_kind(answer: str) -> str:
+    from cloudbill.errors import ConfigError
+
+    if answer.lower() not in {"duckdb", "bigquery"}:
+        raise ConfigError(f"'{answer}' is neither duckdb nor bigquery")
+    return answer.lower()

@@ -1,0 +1,237 @@
+"""Puts a section into `.dlt/config.toml`, and leaves all else in it as it stands.
+
+What is there is the user's: comments, order and other tools' sections are kept to the character,
+and the file is exchanged in one step, so that no reader sees half of it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import tomllib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Null, Table
+
+from cloudbill.errors import ConfigError
+
+__all__ = [
+    "SectionThereError",
+    "TomlValues",
+    "config_file",
+    "has_section",
+    "read_config",
+    "section_text",
+    "with_section",
+    "write_config",
+]
+
+_NEW_FILE_MODE: Final = 0o644
+
+
+class SectionThereError(ConfigError):
+    """The section is in the file already, and nobody said that it is to be changed."""
+
+
+class TomlValues:
+    """Looks keys up in the text of a configuration, the way dlt does in its file."""
+
+    name = "config.toml"
+
+    def __init__(self, text: str, file: Path) -> None:
+        self._values: Mapping[str, Any] = _parse(text, file).unwrap()
+
+    def get_value(
+        self,
+        key: str,
+        hint: type[Any],  # noqa: ARG002
+        pipeline_name: str | None,
+        *sections: str,
+    ) -> tuple[Any, str]:
+        """The value of a key below sections, or None, and the key's full name."""
+        path = [*([pipeline_name] if pipeline_name else []), *sections, key]
+        node: Any = self._values
+        for name in path:
+            node = node.get(name) if isinstance(node, Mapping) else None
+        return node, ".".join(path)
+
+
+def config_file() -> Path:
+    """The `config.toml` that dlt reads in the current folder.
+
+    Raises:
+        ConfigError: If dlt cannot read it, or one of its other files; names the line.
+    """
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.providers.toml import TomlProviderReadException
+    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+    try:
+        return Path(Container()[PluggableRunContext].context.settings_dir) / "config.toml"
+    except TomlProviderReadException as error:
+        # dlt reads all its files at once, and does not name the one that is broken.
+        for name in ("config.toml", "secrets.toml"):
+            read_config(Path(".dlt", name))
+        raise ConfigError(f"dlt cannot read its configuration: {error}") from error
+
+
+def read_config(file: Path) -> str:
+    """The text of a configuration file; empty where there is none.
+
+    Raises:
+        ConfigError: If it cannot be read, or is not valid TOML; names the line.
+    """
+    try:
+        text = file.read_bytes().decode()
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{file} is not UTF-8 in line {line}; save it as UTF-8") from error
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
+    _parse(text, file)
+    return text
+
+
+def has_section(text: str, section: Sequence[str], *, file: Path) -> bool:
+    """Whether a section has keys of its own; the sections inside it are no keys.
+
+    Raises:
+        ConfigError: If the text is not valid TOML.
+    """
+    node: Any = _parse(text, file).unwrap()
+    for name in section:
+        node = node.get(name) if isinstance(node, Mapping) else None
+    return isinstance(node, Mapping) and any(
+        not isinstance(value, Mapping) for value in node.values()
+    )
+
+
+def with_section(
+    text: str,
+    section: Sequence[str],
+    values: Mapping[str, str | None],
+    *,
+    file: Path,
+    replace: bool = False,
+) -> str:
+    """The text of a file with the values in a section; what it has beside them stays.
+
+    A value of None is for a key that the section is not to have: with `replace` a line that sets
+    it becomes a comment.
+
+    Raises:
+        SectionThereError: If the section has keys already, and `replace` is not given.
+        ConfigError: If the text is not valid TOML, or has no place for the section.
+    """
+    name = ".".join(section)
+    if has_section(text, section, file=file) and not replace:
+        raise SectionThereError(f"[{name}] is in {file} already, and nothing in it was changed")
+    wanted = _merged(_parse(text, file).unwrap(), section, values)
+    for put in (_appended, _set):
+        with suppress(TOMLKitError, tomllib.TOMLDecodeError, TypeError, AttributeError, ValueError):
+            changed = put(text, section, values)
+            if tomllib.loads(changed) == wanted:
+                return changed
+    raise ConfigError(
+        f"{file} is laid out so that [{name}] cannot be put into it without changing more; add it "
+        "by hand. Nothing was changed"
+    )
+
+
+def section_text(section: Sequence[str], values: Mapping[str, str | None]) -> str:
+    """The lines of a new section."""
+    table = tomlkit.table()
+    for key, value in values.items():
+        if value is not None:
+            table.append(key, value)
+    header = ".".join(tomlkit.key(name).as_string() for name in section)
+    return f"[{header}]\n{table.as_string()}"
+
+
+def write_config(file: Path, text: str) -> None:
+    """Exchanges a file for one with this text, in one step; its mode stays.
+
+    Raises:
+        ConfigError: If it cannot be written; then it is as it was.
+    """
+    target = file.resolve()  # a link stays one
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        mode = target.stat().st_mode & 0o7777 if target.exists() else _NEW_FILE_MODE
+        handle, name = tempfile.mkstemp(prefix=f"{target.name}.", dir=target.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(text.encode())
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(name).chmod(mode)
+            Path(name).replace(target)
+        finally:
+            with suppress(FileNotFoundError):
+                Path(name).unlink()
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be written: {error.strerror}") from error
+
+
+def _parse(text: str, file: Path) -> tomlkit.TOMLDocument:
+    try:
+        tomllib.loads(text)  # names the line of a second section, which tomlkit does not
+        return tomlkit.parse(text)
+    except (tomllib.TOMLDecodeError, TOMLKitError) as error:
+        raise ConfigError(
+            f"{file} is not valid TOML: {error}. Correct it first; nothing was changed"
+        ) from error
+
+
+def _merged(
+    values: Mapping[str, Any], section: Sequence[str], added: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """What the file is to say afterwards, independently of how it is written."""
+    if not section:
+        kept = {key: value for key, value in values.items() if key not in added}
+        return kept | {key: value for key, value in added.items() if value is not None}
+    first, *rest = section
+    inner = values.get(first, {})
+    inner = inner if isinstance(inner, Mapping) else {}
+    return {**values, first: _merged(inner, rest, added)}
+
+
+def _appended(text: str, section: Sequence[str], values: Mapping[str, str | None]) -> str:
+    """A new section goes to the end, so that nothing before it moves."""
+    added = section_text(section, values)
+    if "\r\n" in text:
+        added = added.replace("\n", "\r\n")
+    end = "\r\n" if "\r\n" in text else "\n"
+    gap = "" if not text.strip() else end if text.endswith("\n") else end * 2
+    return f"{text}{gap}{added}"
+
+
+def _set(text: str, section: Sequence[str], values: Mapping[str, str | None]) -> str:
+    """Keys of a section that is there are set where they stand."""
+    document = tomlkit.parse(text)
+    node: Any = document
+    for name in section:
+        node = node[name]
+    for key, value in values.items():
+        if value is not None:
+            node[key] = value
+        elif key in node:
+            _comment_out(node, key)
+    return tomlkit.dumps(document)
+
+
+def _comment_out(node: Any, key: str) -> None:
+    item = node[key]
+    old = f"{key} = {item.as_string()}{item.trivia.comment_ws}{item.trivia.comment}"
+    node.remove(key)
+    if isinstance(node, Table) and "\n" not in old:
+        body = node.value.body
+        gaps = [index for index, (_, left) in enumerate(body) if isinstance(left, Null)]
+        body[gaps[-1]] = (None, tomlkit.comment(old))

@@ -1,0 +1,297 @@
+"""Makes the configuration of a source from answers: looks for exports, checks, and writes it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cloudbill.browsing import open_browser
+from cloudbill.configuration_file import TomlValues, with_section, write_config
+from cloudbill.errors import ConfigError
+from cloudbill.finding import Finding, FoundExport, find_exports
+from cloudbill.providers import PROVIDERS, Provider
+from cloudbill.settings import SourceSettings, dlt_providers, read_sources
+from cloudbill.store import open_store
+
+__all__ = [
+    "Answers",
+    "Change",
+    "check_bucket",
+    "check_dataset",
+    "check_name",
+    "check_project",
+    "check_provider",
+    "found_line",
+    "look_for_exports",
+    "no_choice_error",
+    "plan_change",
+    "scheme_of",
+    "write_change",
+]
+
+_SCHEMES: Final = {"file", "gs", "gcs", "s3", "s3a", "az", "abfs", "abfss"}
+_SHORT_NAMES: Final = {"gcs": "gs", "s3a": "s3", "abfs": "az", "abfss": "az"}
+_SECRET: Final = re.compile(r":[^/]*@|[?&]")
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
+_DATASET: Final = re.compile(r"\w{1,1024}", re.ASCII)
+_PROJECT: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
+_LOOK_FOR_S: Final = 20.0
+"""Somebody waits for the answer, and may name the export instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What a source is to be; `name` is given to a further export, None leaves a key out."""
+
+    provider: str
+    bucket: str
+    prefix: str
+    export_name: str
+    name: str | None = None
+    table_name: str | None = None
+    project_id: str | None = None
+    dataset: str | None = None
+    location: str | None = None
+    database: str | None = None
+
+    @property
+    def source(self) -> str:
+        """The section below `sources`."""
+        section = PROVIDERS[self.provider].SECTION
+        return section if self.name is None else f"{section}.{self.name}"
+
+    @property
+    def section(self) -> tuple[str, ...]:
+        """The full path of the section."""
+        return ("sources", *self.source.split("."))
+
+    @property
+    def values(self) -> dict[str, str | None]:
+        """The keys of the section in the order in which they are written."""
+        table = PROVIDERS[self.provider].DEFAULT_TABLE
+        return {
+            "bucket": self.bucket,
+            # Also when it is empty: else it would be that of a section further out.
+            "prefix": self.prefix,
+            "export_name": self.export_name,
+            "table_name": self.table_name or (f"{table}_{self.name}" if self.name else table),
+            "project_id": self.project_id,
+            "dataset": self.dataset,
+            "location": self.location,
+            "database": self.database,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A configuration file as it is and as it is to be, and the source that it then has."""
+
+    file: Path
+    before: str
+    after: str
+    values: dict[str, str | None]
+    settings: SourceSettings
+
+
+def check_provider(answer: str) -> str:
+    """The name of a provider.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    name = answer.strip().lower()
+    if name not in PROVIDERS:
+        raise ConfigError(f"'{answer}' is no provider; known are {', '.join(PROVIDERS)}")
+    return name
+
+
+def check_bucket(answer: str) -> str:
+    """A bucket name, a URL or a path, without credentials in it.
+
+    Raises:
+        ConfigError: If it can be none of them, or would put a secret into a configuration file.
+    """
+    bucket = answer.strip()
+    scheme, rest = _split(bucket)
+    if scheme not in _SCHEMES:
+        raise ConfigError(
+            f"'{scheme}://' is no known store; give a bucket name (then gs://), gs://, s3://, "
+            "az://, or a path that starts with / or ."
+        )
+    if not rest.strip("/") and scheme != "file":
+        raise ConfigError(f"'{bucket}' names no bucket; give its name, a URL or a path")
+    if scheme != "file" and _SECRET.search(rest):
+        raise ConfigError("The bucket holds credentials; give its address alone, without them")
+    return bucket
+
+
+def scheme_of(bucket: str) -> str:
+    """The store that a bucket is in: `file`, `gs`, `s3` or `az`."""
+    scheme, _ = _split(bucket)
+    return _SHORT_NAMES.get(scheme, scheme)
+
+
+def _split(bucket: str) -> tuple[str, str]:
+    if bucket.startswith(("/", ".", "~")):
+        return "file", bucket
+    scheme, separator, rest = bucket.partition("://")
+    return (scheme.lower(), rest) if separator else ("gs", bucket)
+
+
+def check_name(answer: str) -> str:
+    """The name of a further export, which becomes part of a section.
+
+    Raises:
+        ConfigError: If it cannot be.
+    """
+    return _matching(_NAME, answer, "name of a source", "letters, digits and _, a letter first")
+
+
+def check_project(answer: str) -> str:
+    """The id of a Google Cloud project.
+
+    Raises:
+        ConfigError: If it cannot be one.
+    """
+    return _matching(_PROJECT, answer, "Google Cloud project", "its id, such as my-project")
+
+
+def check_dataset(answer: str) -> str:
+    """The name of a dataset.
+
+    Raises:
+        ConfigError: If it cannot be one.
+    """
+    return _matching(_DATASET, answer, "dataset", "letters, digits and _")
+
+
+def _matching(pattern: re.Pattern[str], answer: str, what: str, advice: str) -> str:
+    if not pattern.fullmatch(answer.strip()):
+        raise ConfigError(f"'{answer}' cannot be the {what}; use {advice}")
+    return answer.strip()
+
+
+def look_for_exports(bucket: str, prefix: str, provider: str | None) -> Finding:
+    """The exports below a prefix of a bucket, of one provider or of all.
+
+    Raises:
+        ConfigError: If the bucket cannot be opened.
+        StoreError: If it cannot be listed.
+    """
+    chosen: Sequence[Provider] = (
+        tuple(PROVIDERS.values()) if provider is None else (PROVIDERS[provider],)
+    )
+    # Credentials stand in the section of a source, or further out.
+    sections = ("sources", chosen[0].SECTION) if provider else ("sources",)
+    store = open_store(bucket, sections=sections, retry_for_s=_LOOK_FOR_S)
+    browser = open_browser(store, sections=sections, retry_for_s=_LOOK_FOR_S)
+    return find_exports(store, browser, prefix, providers=chosen)
+
+
+def found_line(export: FoundExport) -> str:
+    """What is known of a found export, in one line."""
+    months = f"{export.months} month{'' if export.months == 1 else 's'}"
+    manifests = f"{export.manifests} manifest{'' if export.manifests == 1 else 's'}"
+    where = f" in {export.prefix}" if export.prefix else ""
+    return (
+        f"{export.provider.NAME}: {export.export_name}{where} - {months}, {manifests}, "
+        f"newest {export.newest_at:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def no_choice_error(finding: Finding, bucket: str, prefix: str) -> ConfigError:
+    """Why the exports that were found leave it open which one is meant."""
+    where = f"{bucket}, folder '{prefix}'" if prefix else bucket
+    rest = "" if finding.is_whole else " That was not all of it; --prefix says where to look."
+    if not finding.exports:
+        return ConfigError(
+            f"No export was found in {where} ({finding.folders} folders were looked into).{rest} "
+            "Give --provider, --prefix and --export-name if its first run is still to come"
+        )
+    lines = "".join(f"\n  {_options(export)}  ({found_line(export)})" for export in finding.exports)
+    return ConfigError(
+        f"{len(finding.exports)} exports are in {where}.{rest} Choose one by its options:{lines}"
+    )
+
+
+def _options(export: FoundExport) -> str:
+    return shlex.join(
+        [
+            *("--provider", export.provider.NAME),
+            *("--prefix", export.prefix),
+            *("--export-name", export.export_name),
+        ]
+    )
+
+
+def plan_change(file: Path, before: str, answers: Answers, *, replace: bool = False) -> Change:
+    """The file with the source in it, read back as it will be read from then on.
+
+    Raises:
+        SectionThereError: If the section is there, and `replace` is not given.
+        ConfigError: If the configuration would then be wrong, or would not say what was answered.
+    """
+    values = answers.values
+    settings, after = _read_back(file, before, answers, values, replace=replace)
+    if settings.project_id is not None and answers.project_id is None:
+        # A section further out has one; an empty one of its own keeps this source in DuckDB.
+        values["project_id"] = ""
+        settings, after = _read_back(file, before, answers, values, replace=replace)
+    _require_as_answered(settings, answers, values)
+    return Change(file=file, before=before, after=after, values=values, settings=settings)
+
+
+def _read_back(
+    file: Path, before: str, answers: Answers, values: dict[str, str | None], *, replace: bool
+) -> tuple[SourceSettings, str]:
+    after = with_section(before, answers.section, values, file=file, replace=replace)
+    changed = TomlValues(after, file)
+    providers = [changed if p.name == changed.name else p for p in dlt_providers()]
+    return _source_of(read_sources(providers, os.environ), answers), after
+
+
+def _source_of(sources: Sequence[SourceSettings], answers: Answers) -> SourceSettings:
+    return next(settings for settings in sources if settings.source == answers.source)
+
+
+def _require_as_answered(
+    settings: SourceSettings, answers: Answers, values: dict[str, str | None]
+) -> None:
+    for key, wanted in values.items():
+        read = getattr(settings, key)
+        if wanted is not None and str(read or "") != str(_as_read(key, wanted)):
+            raise ConfigError(
+                f"'{key}' of [sources.{answers.source}] would be {str(read)!r}, not {wanted!r}: "
+                "the environment or .dlt/secrets.toml has another value, or it begins or ends with "
+                "a space. Nothing was written"
+            )
+
+
+def _as_read(key: str, value: str) -> str | Path:
+    return Path(value).expanduser() if key == "database" else value
+
+
+def write_change(change: Change, answers: Answers) -> SourceSettings:
+    """Writes a change, and reads the source from where every later command will read it.
+
+    Raises:
+        ConfigError: If the file cannot be written, was changed meanwhile, or does not give the
+            source.
+    """
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+    is_there = change.file.exists()
+    if (change.file.read_bytes().decode() if is_there else "") != change.before:
+        raise ConfigError(f"{change.file} was changed meanwhile; nothing was written. Run again")
+    write_config(change.file, change.after)
+    # dlt reads its files once for each process.
+    Container()[PluggableRunContext].reload()
+    settings = _source_of(read_sources(dlt_providers(), os.environ), answers)
+    _require_as_answered(settings, answers, change.values)
+    return settings

@@ -1,0 +1,51 @@
+"""Where the credentials of a store or of BigQuery go; a configuration file never holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+__all__ = ["bigquery_advice", "store_advice"]
+
+_GOOGLE: Final = (
+    "run `gcloud auth application-default login`",
+    "or set GOOGLE_APPLICATION_CREDENTIALS to the key file of a service account",
+)
+_SERVICE_ACCOUNT: Final = "project_id, client_email, private_key"
+_STORES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "gs": (_GOOGLE, ("project_id", "client_email", "private_key")),
+    "s3": (
+        ("what the AWS CLI uses: `aws configure`, AWS_PROFILE, or the machine's role",),
+        ("aws_access_key_id", "aws_secret_access_key", "region_name"),
+    ),
+    "az": (
+        ("run `az login`, and give azure_storage_account_name below",),
+        (
+            "azure_storage_account_name",
+            "azure_storage_account_key or azure_storage_sas_token",
+        ),
+    ),
+}
+
+
+def store_advice(scheme: str, section: str) -> tuple[str, ...]:
+    """Lines that say how a source gets at its store; none where the exports lie on disk."""
+    if scheme not in _STORES:
+        return ()
+    ways, keys = _STORES[scheme]
+    variable = f"SOURCES__{section.upper().replace('.', '__')}__CREDENTIALS__{keys[0].upper()}"
+    return (
+        f"Credentials for {scheme}://",
+        *(f"  {way}" for way in ways),
+        f"  or, in .dlt/secrets.toml, [sources.{section}.credentials]: {', '.join(keys)}",
+        f"  or each of these keys in the environment, such as {variable}",
+    )
+
+
+def bigquery_advice() -> tuple[str, ...]:
+    """Lines that say how BigQuery is reached."""
+    return (
+        "Credentials for BigQuery",
+        *(f"  {way}" for way in _GOOGLE),
+        "  or, in .dlt/secrets.toml, [destination.bigquery.credentials]: " + _SERVICE_ACCOUNT,
+    )

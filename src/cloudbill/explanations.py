@@ -1,0 +1,314 @@
+"""What every error and every exit code means, what causes it, and what to do.
+
+The text stands here once: `cloudbill explain` prints it, and docs/errors.md is made from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = [
+    "EXIT_CODES",
+    "EXPLANATIONS",
+    "ExitCode",
+    "Explanation",
+    "explanation_of",
+    "explanations_of_code",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitCode:
+    """One number that the process ends with, as a scheduler sees it."""
+
+    code: int
+    means: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """One kind of error: `name` is its class in `cloudbill.errors`, or `UsageError`.
+
+    `causes` are the common ones, the likeliest first; `remedies` are in the order to try them.
+    """
+
+    name: str
+    exit_code: int
+    means: str
+    causes: tuple[str, ...]
+    remedies: tuple[str, ...]
+
+
+EXIT_CODES: Final = (
+    ExitCode(
+        code=0, means="Everything that can be loaded is loaded, or all that was asked is well."
+    ),
+    ExitCode(
+        code=1,
+        means="Something else went wrong, such as writing the ledger; or `doctor` found a "
+        "thing to look at.",
+    ),
+    ExitCode(
+        code=2,
+        means="The configuration or the command line lacks something, or contradicts itself.",
+    ),
+    ExitCode(code=3, means="A manifest cannot be read; the other runs were loaded."),
+    ExitCode(code=4, means="The store cannot be read."),
+    ExitCode(
+        code=5, means="A month was not replaced, and the old one stands; the others were loaded."
+    ),
+    ExitCode(
+        code=6, means="Nothing failed, but a run is held: look at it, then `cloudbill accept`."
+    ),
+    ExitCode(code=7, means="`verify` found a month that differs."),
+    ExitCode(code=8, means="`status --max-age` found a source whose newest delivery is too old."),
+    ExitCode(code=130, means="You stopped the command; what was loaded before is kept."),
+)
+
+EXPLANATIONS: Final = (
+    Explanation(
+        name="CloudbillError",
+        exit_code=1,
+        means="Something went wrong that has no kind of its own, such as writing the ledger.",
+        causes=(
+            "The warehouse took a month, but not the few rows in which cloudbill remembers it.",
+            "The ledger cannot be read, for somebody changed it by hand.",
+            "`verify` has not enough memory to read a file again: `memory_limit` is too low.",
+        ),
+        remedies=(
+            "Read the message: it says what failed, and what to do next.",
+            "Run the same command again. What is loaded stays, and is not loaded twice.",
+            (
+                "If the ledger and the table disagree, run `cloudbill doctor`, then "
+                "`cloudbill state rebuild`."
+            ),
+        ),
+    ),
+    Explanation(
+        name="ConfigError",
+        exit_code=2,
+        means="The configuration lacks a value, has an unknown key, or contradicts itself.",
+        causes=(
+            "The command runs in a folder that has no `.dlt/config.toml`.",
+            "`bucket` or `export_name` is missing, or a key is misspelt.",
+            "Two sources have the same `table_name`.",
+            "The credentials of the store or of BigQuery are missing.",
+            "The client of a store is not installed, such as that of `s3://`.",
+        ),
+        remedies=(
+            "Start over with `cloudbill init`; it keeps what stands in the file.",
+            (
+                "See docs/configuration.md for every key, its environment variable, and where the "
+                "credentials of each store go."
+            ),
+            "Check with `cloudbill doctor`.",
+        ),
+    ),
+    Explanation(
+        name="UsageError",
+        exit_code=2,
+        means="The command line has a word or an option that does not exist, or lacks one.",
+        causes=("An option is misspelt.", "A value is missing or out of its range."),
+        remedies=("Read the help of the command: `cloudbill load --help`.",),
+    ),
+    Explanation(
+        name="ManifestError",
+        exit_code=3,
+        means="A manifest cannot be read. The other runs were loaded.",
+        causes=(
+            "A copy tool has brought half a file, or not finished yet.",
+            (
+                "The export is of another kind than FOCUS or a Cost and Usage Report, or has "
+                "another name than `export_name`."
+            ),
+            "The provider wrote a form of manifest that cloudbill does not know.",
+        ),
+        remedies=(
+            "Look at the file and the key that the message names.",
+            "Copy or export that run again; a newer run that can be read is loaded anyway.",
+            "If the run is of no use, delete its manifest from the store.",
+        ),
+    ),
+    Explanation(
+        name="StoreError",
+        exit_code=4,
+        means="The store could not be listed or read.",
+        causes=(
+            "`bucket` is misspelt, or its scheme is (`gs://`, `s3://`, `az://`).",
+            "The account may not list or read the bucket.",
+            "The network or the store was down for longer than `retry_for_s`.",
+        ),
+        remedies=(
+            (
+                "If the message names a role, grant it: `roles/storage.objectViewer` on a `gs://` "
+                "bucket, `s3:ListBucket` and `s3:GetObject` on S3, 'Storage Blob Data Reader' on "
+                "Azure."
+            ),
+            "Check with `cloudbill doctor`.",
+            "Run again later. Nothing was changed.",
+        ),
+    ),
+    Explanation(
+        name="PartMissingError",
+        exit_code=4,
+        means="A part that was listed is gone.",
+        causes=(
+            "The export overwrites its runs, and a newer one came while this one was read.",
+            "A rule of the bucket deletes old objects.",
+        ),
+        remedies=(
+            "Run again: the newer run is found and loaded.",
+            (
+                "Better, let the export keep its runs (Azure: no overwriting; AWS: create new "
+                "report versions)."
+            ),
+        ),
+    ),
+    Explanation(
+        name="LoadError",
+        exit_code=5,
+        means="A month was not replaced. What the table held before is still there, and the other "
+        "months were loaded.",
+        causes=(
+            "A part is damaged, or its CSV is broken.",
+            "The account may not write to the table, or run jobs.",
+            "Another process holds the DuckDB file for longer than `lock_timeout_s`.",
+            "The disk is full.",
+            "Rows of another month lie in the files of this one.",
+        ),
+        remedies=(
+            "Read the message: it names the month, the run and what failed.",
+            (
+                "On BigQuery, grant `roles/bigquery.jobUser` on the project and "
+                "`roles/bigquery.dataEditor` on the dataset."
+            ),
+            "If a part is damaged, have the provider or the copy tool deliver it again.",
+            "Then run `cloudbill load` again.",
+        ),
+    ),
+    Explanation(
+        name="OvertakenError",
+        exit_code=5,
+        means="Another process wrote the month after it was planned. What it wrote stands.",
+        causes=("Two schedulers, or a scheduler and a person, load the same table at once.",),
+        remedies=(
+            "Nothing is lost. Run again if you want to see the month settled.",
+            "Let one scheduler load one table.",
+        ),
+    ),
+    Explanation(
+        name="ReconciliationError",
+        exit_code=5,
+        means="Manifest, files and table do not agree on the rows or totals of a month. The old "
+        "month stands.",
+        causes=(
+            "A part was replaced while it was being loaded.",
+            "A copy tool brought parts of two different runs.",
+            "The manifest states another count than its files have.",
+        ),
+        remedies=(
+            "Run again: what was being replaced is complete by then.",
+            (
+                "If it differs again, compare the counts in the message with the files, and "
+                "copy or export the run again."
+            ),
+        ),
+    ),
+    Explanation(
+        name="SchemaError",
+        exit_code=5,
+        means="A column of the run does not fit the table. The old month stands.",
+        causes=(
+            "The provider changed the type of a column, as between versions of FOCUS.",
+            "An amount has more digits than the table can hold.",
+            "The header of a part lacks a name, or has one twice.",
+        ),
+        remedies=(
+            "Read the message: it names the column.",
+            (
+                "Load the new version of the export into a table of its own: another section "
+                "`[sources.<source>.<name>]` with another `table_name`."
+            ),
+        ),
+    ),
+    Explanation(
+        name="TransientLoadError",
+        exit_code=5,
+        means="The warehouse failed in a way that may pass. The old month stands.",
+        causes=(
+            "BigQuery was busy, or limited the rate of requests.",
+            "The network broke for longer than `retry_for_s`.",
+        ),
+        remedies=(
+            "Run again. A job that was finished meanwhile is taken up rather than run twice.",
+            "If it happens every day, load at another hour, or raise `retry_for_s`.",
+        ),
+    ),
+    Explanation(
+        name="HeldError",
+        exit_code=6,
+        means="A run is held because of what it would replace. Nothing was changed.",
+        causes=(
+            "The newer run covers fewer days than the one that is loaded.",
+            "It has no rows, or fewer than `max_row_drop` allows.",
+        ),
+        remedies=(
+            "Look at what waits: `cloudbill status`.",
+            "If the run is right, load it: `cloudbill accept YYYY-MM`.",
+            "If it is not, leave it. The old month stays, and a later run goes first.",
+        ),
+    ),
+    Explanation(
+        name="VerificationError",
+        exit_code=7,
+        means="A month that was read again differs between its files, its table and what was "
+        "recorded.",
+        causes=(
+            "Somebody changed the table after it was loaded.",
+            "The files were changed after they were loaded.",
+        ),
+        remedies=(
+            "Read where it differs, and by how much: `cloudbill verify --month YYYY-MM`.",
+            (
+                "If the files are right, load the month again: `cloudbill load --force --month "
+                "YYYY-MM`."
+            ),
+        ),
+    ),
+    Explanation(
+        name="StaleError",
+        exit_code=8,
+        means="The newest delivery of a source is older than you allow, or there is none.",
+        causes=(
+            "The export at the provider is switched off, or has expired.",
+            "The job that copies it between clouds has stopped, or its key has expired.",
+            "`prefix` or `export_name` points to an older export.",
+        ),
+        remedies=(
+            "Look at how old each source is: `cloudbill status`.",
+            "Check the export at the provider, then the job that copies it.",
+            "If a source is slow by nature, allow more: `cloudbill status --max-age 3d`.",
+        ),
+    ),
+    Explanation(
+        name="StoppedError",
+        exit_code=130,
+        means="You stopped the command. The months that were loaded before are kept; the month "
+        "that was being loaded is as it was.",
+        causes=("Ctrl-C, or a scheduler that asked the process to end.",),
+        remedies=("Run `cloudbill load` again: it goes on with what is missing.",),
+    ),
+)
+
+_BY_NAME: Final = {explanation.name.lower(): explanation for explanation in EXPLANATIONS}
+
+
+def explanation_of(error_class_name: str) -> Explanation | None:
+    """What is known of an error class, whatever the case of its letters."""
+    return _BY_NAME.get(error_class_name.lower())
+
+
+def explanations_of_code(code: int) -> tuple[Explanation, ...]:
+    """Every kind of error that ends with an exit code; none for 0 or a number that is not used."""
+    return tuple(explanation for explanation in EXPLANATIONS if explanation.exit_code == code)

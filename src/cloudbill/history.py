@@ -1,0 +1,157 @@
+"""Every load of a month, and how its billed cost moved; read from the tracking table alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from cloudbill.amounts import costs_of, subtract_amounts
+from cloudbill.errors import CloudbillError
+from cloudbill.ledger import tracking_table
+from cloudbill.ledger_state import record_of_row
+from cloudbill.models import BillingPeriod, LoadRecord
+from cloudbill.warehouses import open_warehouse
+
+if TYPE_CHECKING:
+    from cloudbill.settings import SourceSettings
+
+__all__ = ["Closing", "Load", "MonthHistory", "SourceHistory", "history_of", "read_history"]
+
+Costs = Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """One load of a month.
+
+    `costs` is its billed cost by currency, None where no total was recorded. `changes` is what that
+    is more than after the load before, by currency; None for the first load, and where one of the
+    two totals was not recorded. `is_repeat` says that it is the run of the load before, and neither
+    its rows nor any of its totals differ.
+    """
+
+    record: LoadRecord
+    costs: Costs | None
+    changes: Costs | None = None
+    is_repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """What a month cost when it closed, and what the last load made of it.
+
+    A month closes with the first load whose run was submitted after its last day had ended, in UTC.
+    `differences` is what the last load's cost is more than the closing one's, by currency; None
+    where one of the two was not recorded.
+    """
+
+    load: Load
+    last: Load
+    differences: Costs | None
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing was loaded since."""
+        return self.load is self.last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthHistory:
+    """The loads of a month, oldest first; `closing` is None while it is open, as far as is known.
+
+    A load that an older tool recorded without the time of its run closes nothing.
+    """
+
+    period: BillingPeriod
+    loads: tuple[Load, ...]
+    closing: Closing | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceHistory:
+    """The months of a source, newest first; `error` is what ended the look, if anything did.
+
+    `asked` are the months that were asked for, none of them if all were.
+    """
+
+    settings: SourceSettings
+    asked: frozenset[BillingPeriod] = frozenset()
+    months: tuple[MonthHistory, ...] = ()
+    error: CloudbillError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """That of its error, or 0."""
+        return 0 if self.error is None else self.error.exit_code
+
+
+def read_history(settings: SourceSettings, periods: frozenset[BillingPeriod]) -> SourceHistory:
+    """Reads the loads of every month, or of those that are asked for; changes nothing.
+
+    What ends the look is in the result.
+    """
+    try:
+        with closing(open_warehouse(settings, read_only=True)) as warehouse:
+            rows = warehouse.tracking_rows(tracking_table(settings))
+    except CloudbillError as error:
+        return SourceHistory(settings=settings, asked=periods, error=error)
+    records = [record for record in map(record_of_row, rows) if record is not None]
+    months = history_of(
+        [record for record in records if not periods or record.period in periods],
+        settings.provider.BILLED_COLUMN,
+    )
+    return SourceHistory(settings=settings, asked=periods, months=months)
+
+
+def history_of(records: Sequence[LoadRecord], column: str) -> tuple[MonthHistory, ...]:
+    """The months that some loads are of, newest first; the loads are given oldest first."""
+    by_period: dict[BillingPeriod, list[LoadRecord]] = defaultdict(list)
+    for record in records:
+        by_period[record.period].append(record)
+    return tuple(_month(period, by_period[period], column) for period in sorted(by_period)[::-1])
+
+
+def _month(period: BillingPeriod, records: Sequence[LoadRecord], column: str) -> MonthHistory:
+    loads: list[Load] = []
+    for record in records:
+        costs = costs_of(record, column)
+        before = loads[-1] if loads else None
+        loads.append(
+            Load(
+                record=record,
+                costs=costs,
+                changes=_differences(before.costs, costs) if before else None,
+                is_repeat=before is not None and _is_repeat(before.record, record),
+            )
+        )
+    return MonthHistory(period=period, loads=tuple(loads), closing=_closing(period, loads))
+
+
+def _differences(before: Costs | None, after: Costs | None) -> Costs | None:
+    """What is more after than before; a currency that is not there costs nothing."""
+    if before is None or after is None:
+        return None
+    nothing = Decimal(0)
+    return {
+        currency: subtract_amounts(after.get(currency, nothing), before.get(currency, nothing))
+        for currency in sorted({*before, *after})
+    }
+
+
+def _is_repeat(before: LoadRecord, after: LoadRecord) -> bool:
+    return (before.run_id, before.rows, before.totals) == (after.run_id, after.rows, after.totals)
+
+
+def _closing(period: BillingPeriod, loads: Sequence[Load]) -> Closing | None:
+    ended_at = datetime.combine(period.next.first_day, time(), tzinfo=UTC)
+    for load in loads:
+        submitted_at = load.record.submitted_at
+        if submitted_at is not None and submitted_at >= ended_at:
+            last = loads[-1]
+            return Closing(load=load, last=last, differences=_differences(load.costs, last.costs))
+    return None

@@ -1,0 +1,165 @@
+"""Turns the loads of months into tables in plain text and one JSON document; prints nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from cloudbill.ages import shown_time
+from cloudbill.amounts import shown_amount, totals_to_text
+from cloudbill.output import failure_entry
+from cloudbill.status_report import costs_to_text, iso_time, shown_costs
+from cloudbill.text_table import Head, TableRow, printable, short_ids, table_lines, wrapped
+
+if TYPE_CHECKING:
+    from cloudbill.errors import CloudbillError
+    from cloudbill.history import Closing, Load, MonthHistory, SourceHistory
+
+__all__ = ["closing_sentence", "history_document", "history_lines"]
+
+_HEADS: Final = (
+    Head(title="loaded (UTC)"),
+    Head(title="submitted (UTC)"),
+    Head(title="run"),
+    Head(title="rows", is_number=True),
+)
+_COSTS: Final = (
+    Head(title="billed cost", is_number=True),
+    Head(title="change", is_number=True),
+)
+_WIDTH: Final = 78
+"""What a terminal of 80 columns has beside the indentation."""
+
+
+def history_lines(history: SourceHistory) -> Iterator[str]:
+    """A table for each month, and below it how it moved since it closed."""
+    if not history.months and history.error is None:
+        asked = " or ".join(map(str, sorted(history.asked)))
+        yield f"{history.settings.source} - no load {f'of {asked} ' if asked else ''}is recorded"
+    for index, month in enumerate(history.months):
+        if index:
+            yield ""
+        for line in _lines(history.settings.source, month):
+            yield printable(line)
+
+
+def _lines(source: str, month: MonthHistory) -> Iterator[str]:
+    yield f"{source} {month.period}"
+    names = short_ids(load.record.run_id for load in month.loads)
+    rows = [_row(load, names, is_first=not index) for index, load in enumerate(month.loads)]
+    for line in table_lines(_HEADS, _COSTS, rows, width=_WIDTH):
+        yield f"  {line}"
+    if month.closing is not None:
+        yield from wrapped(closing_sentence(month.period, month.closing), indent="  ")
+
+
+def _row(load: Load, names: Mapping[str, str], *, is_first: bool) -> TableRow:
+    record = load.record
+    cells = (
+        _time(record.loaded_at),
+        _time(record.submitted_at),
+        names[record.run_id],
+        "?" if record.rows is None else f"{record.rows:,}",
+    )
+    if load.is_repeat:
+        what = "the same run again, nothing changed"
+        if load.costs is None:
+            what = "the same run again, total not recorded"
+        return TableRow(cells=cells, notes=(what,))
+    if load.costs is None or load.changes is None:
+        change = "" if is_first else "?"
+        return TableRow(
+            cells=cells, amounts=tuple((cost, change) for cost in shown_costs(load.costs))
+        )
+    # A currency that is gone has a change, but no cost.
+    costs = {currency: load.costs.get(currency, Decimal(0)) for currency in load.changes}
+    changes = [_signed(change) for change in load.changes.values()] or [_signed(Decimal(0))]
+    return TableRow(cells=cells, amounts=tuple(zip(shown_costs(costs), changes, strict=True)))
+
+
+def _time(moment: datetime | None) -> str:
+    return "?" if moment is None else shown_time(moment)
+
+
+def _signed(amount: Decimal) -> str:
+    """A change as people read it: `+5.69`, `-0.10`, or `same`."""
+    if not amount:
+        return "same"
+    return f"{'+' if amount > 0 else ''}{shown_amount(amount)}"
+
+
+def closing_sentence(period: object, closing: Closing) -> str:
+    """How a month moved since it closed: `2025-10 closed at 1,204.11 USD, now 1,209.80 USD, +5.69`.
+
+    Several currencies follow each other; nothing is added up.
+    """
+    closed = f"{period} closed at {' and '.join(shown_costs(closing.load.costs))}"
+    if closing.load.costs is None:
+        closed = f"{period} closed, but its total was not recorded"
+    if closing.is_last:
+        return closed
+    if closing.differences is None:
+        now = shown_costs(closing.last.costs)
+        return f"{closed}; now {' and '.join(now)}"
+    moved = [
+        _moved(currency, closing, difference)
+        for currency, difference in closing.differences.items()
+    ]
+    return f"{period} closed at {'; at '.join(moved)}"
+
+
+def _moved(currency: str, closing: Closing, difference: Decimal) -> str:
+    nothing = Decimal(0)
+    (at,) = shown_costs({currency: (closing.load.costs or {}).get(currency, nothing)})
+    (now,) = shown_costs({currency: (closing.last.costs or {}).get(currency, nothing)})
+    return f"{at}, now {now}, {_signed(difference)}" if difference else f"{at}, the same now"
+
+
+def history_document(sources: Sequence[SourceHistory], error: CloudbillError | None = None) -> str:
+    """The JSON document: times in UTC, amounts as exact decimal text; loads oldest first."""
+    failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
+    failures += [
+        failure_entry(history.settings.source, None, None, history.error)
+        for history in sources
+        if history.error is not None
+    ]
+    months = [
+        _month(history.settings.source, month) for history in sources for month in history.months
+    ]
+    return json.dumps({"months": months, "failures": failures}, indent=2)
+
+
+def _month(source: str, month: MonthHistory) -> dict[str, object]:
+    return {
+        "source": source,
+        "period": str(month.period),
+        "loads": [*map(_load, month.loads)],
+        "closed": None if month.closing is None else _closed(month.closing),
+    }
+
+
+def _load(load: Load) -> dict[str, object]:
+    record = load.record
+    return {
+        "run_id": record.run_id,
+        "submitted_at": iso_time(record.submitted_at),
+        "loaded_at": iso_time(record.loaded_at),
+        "rows": record.rows,
+        "billed_cost": costs_to_text(load.costs),
+        "change": costs_to_text(load.changes),
+        "is_repeat": load.is_repeat,
+        "totals": totals_to_text(record.totals),
+    }
+
+
+def _closed(closing: Closing) -> dict[str, object]:
+    return {
+        "run_id": closing.load.record.run_id,
+        "loaded_at": iso_time(closing.load.record.loaded_at),
+        "billed_cost": costs_to_text(closing.load.costs),
+        "billed_cost_now": costs_to_text(closing.last.costs),
+        "difference": costs_to_text(closing.differences),
+    }

@@ -1,0 +1,130 @@
+"""Events and messages as JSON, one line each, for what collects logs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from cloudbill.amounts import totals_to_text
+from cloudbill.events import (
+    Discovered,
+    Drifted,
+    Event,
+    LoadFinished,
+    LoadStarted,
+    Progressed,
+    Stopping,
+)
+from cloudbill.models import LoadFailure, Manifest, ManifestFailure, Skip
+from cloudbill.redaction import redacted
+
+if TYPE_CHECKING:
+    from cloudbill.errors import CloudbillError
+
+__all__ = ["error_log_line", "event_log_line", "text_log_line"]
+
+
+def event_log_line(event: Event, source: str | None, now: datetime) -> str | None:
+    """The line of an event, or None for one that no log wants.
+
+    Every line has `time`, `level`, `event` and `source`; amounts are exact text.
+    """
+    level, name, told = _told(event)
+    if name is None:
+        return None
+    return _line(now, level, name, {"source": source, **told})
+
+
+def error_log_line(source: str | None, error: CloudbillError, now: datetime) -> str:
+    """The line of what ended a source, or the command."""
+    return _line(now, "error", "failed", {"source": source, **_error(error)})
+
+
+def text_log_line(level: str, text: str, now: datetime, *, logger: str | None = None) -> str:
+    """The line of a message that is made for people."""
+    place = {} if logger is None else {"logger": logger}
+    return _line(now, level, "message", {"message": redacted(text), **place})
+
+
+def _told(event: Event) -> tuple[str, str | None, Mapping[str, object]]:
+    match event:
+        case Discovered():
+            told = {"manifests": event.manifests, "address": event.address}
+            return "info" if event.manifests else "warning", "discovered", told
+        case Drifted():
+            return "warning", "drifted", _drifted(event)
+        case Skip():
+            return "warning" if event.is_held else "info", "skipped", _skipped(event)
+        case Progressed() | Stopping():
+            return "debug", None, {}
+        case LoadStarted() | LoadFinished() | LoadFailure() | ManifestFailure():
+            return _told_of_load(event)
+
+
+def _told_of_load(
+    event: LoadStarted | LoadFinished | LoadFailure | ManifestFailure,
+) -> tuple[str, str | None, Mapping[str, object]]:
+    match event:
+        case LoadStarted():
+            return "info", "load_started", _started(event)
+        case LoadFinished():
+            return "info", "load_finished", _finished(event)
+        case LoadFailure():
+            run = _run(event.planned.manifest)
+            return "error", "load_failed", {**run, **_error(event.error)}
+        case ManifestFailure():
+            return "error", "manifest_failed", {"path": event.path, **_error(event.error)}
+
+
+def _drifted(event: Drifted) -> Mapping[str, object]:
+    record = event.record
+    return {
+        "period": str(record.period),
+        "run_id": record.run_id,
+        "rows": record.rows,
+        "held_rows": event.held,
+    }
+
+
+def _skipped(event: Skip) -> Mapping[str, object]:
+    return {**_run(event.manifest), "reason": str(event.reason), "detail": event.detail}
+
+
+def _started(event: LoadStarted) -> Mapping[str, object]:
+    manifest = event.planned.manifest
+    return {
+        **_run(manifest),
+        "table": event.planned.table,
+        "parts": len(manifest.parts),
+        "bytes": manifest.size,
+    }
+
+
+def _finished(event: LoadFinished) -> Mapping[str, object]:
+    result = event.result
+    return {
+        **_run(result.planned.manifest),
+        "table": result.planned.table,
+        "rows": result.rows,
+        "totals": totals_to_text(result.totals),
+        "job_id": result.job_id,
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def _run(manifest: Manifest) -> Mapping[str, object]:
+    return {"period": str(manifest.period), "run_id": manifest.run_id}
+
+
+def _error(error: CloudbillError) -> Mapping[str, object]:
+    return {
+        "error": type(error).__name__,
+        "exit_code": error.exit_code,
+        "message": str(error),
+    }
+
+
+def _line(now: datetime, level: str, event: str, told: Mapping[str, object]) -> str:
+    return json.dumps({"time": now.isoformat(), "level": level, "event": event, **told})

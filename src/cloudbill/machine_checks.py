@@ -1,0 +1,132 @@
+"""Looks at the machine: versions, clients, the configuration's file, and free disk."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cloudbill.checks import Check
+from cloudbill.configuring import scheme_of
+
+if TYPE_CHECKING:
+    from cloudbill.settings import SourceSettings
+
+__all__ = ["check_clients", "check_configuration", "check_disk", "check_versions", "in_bytes"]
+
+_CLIENTS: Final = {
+    "gs": ("gcsfs",),
+    "s3": ("s3fs",),
+    "az": ("adlfs",),
+    "bigquery": ("google.cloud.bigquery", "gcsfs", "pyarrow"),
+}
+_PACKAGES: Final = ("dlt", "duckdb", "google-cloud-bigquery", "gcsfs", "s3fs", "adlfs")
+_NEED: Final = 4
+"""A DuckDB file is 1.76 times its Parquet, as measured, and up to twice that during a load."""
+_UNITS: Final = ("B", "KB", "MB", "GB", "TB")
+
+
+def check_versions() -> Check:
+    """What is installed; clients that are not are left out."""
+    found = [f"Python {platform.python_version()}", f"cloudbill {version('cloudbill')}"]
+    for package in _PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return Check(subject="versions", found=", ".join(found))
+
+
+def check_configuration(sources: Sequence[SourceSettings]) -> Check:
+    """The files that dlt found, and how many sources they and the environment name."""
+    from cloudbill.settings import dlt_providers
+
+    files = [
+        str(Path(file))
+        for provider in dlt_providers()
+        for file in getattr(provider, "present_locations", ())
+    ]
+    where = ", ".join(files) or f"no file in {Path.cwd() / '.dlt'}, but the environment"
+    names = ", ".join(settings.source for settings in sources)
+    return Check(subject="configuration", found=f"{where}: {len(sources)} sources ({names})")
+
+
+def check_clients(settings: SourceSettings) -> Iterator[Check]:
+    """The clients that the store and the warehouse of a source need, where they are missing."""
+    extras = [scheme_of(settings.bucket)]
+    if settings.project_id is not None:
+        extras.append("bigquery")
+    for extra in extras:
+        missing = [module for module in _CLIENTS.get(extra, ()) if not _is_installed(module)]
+        if missing:
+            yield Check(
+                subject=f"{settings.source}: client",
+                found=f"{', '.join(missing)} is not installed",
+                remedy=f"pip install 'cloudbill[{extra}]'",
+            )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a package that the module would be in
+        return False
+
+
+def check_disk(
+    settings: SourceSettings, sizes: Sequence[int], *, is_local: bool
+) -> Iterator[Check]:
+    """Free disk against what the next load needs; `sizes` are the bytes of its months.
+
+    Parts that do not lie on disk pass through the folder for temporary files, a month at a time.
+    """
+    if settings.project_id is None:
+        yield _room(
+            f"{settings.source}: disk",
+            _existing(settings.database.absolute().parent),
+            sum(sizes) * _NEED,
+            f"about {_NEED} times its parts",
+        )
+    if not is_local and (settings.project_id is None or scheme_of(settings.bucket) != "gs"):
+        needed = max(sizes, default=0)
+        folder = Path(tempfile.gettempdir())
+        yield _room(f"{settings.source}: temporary files", folder, needed, "its largest month")
+
+
+def _room(subject: str, folder: Path, needed: int, why: str) -> Check:
+    free = shutil.disk_usage(folder).free
+    found = (
+        f"{in_bytes(free)} free in {folder}, and the next load needs {in_bytes(needed)} ({why})"
+        if needed
+        else f"{in_bytes(free)} free in {folder}, and nothing is to be loaded"
+    )
+    if free >= needed and os.access(folder, os.W_OK | os.X_OK):
+        return Check(subject=subject, found=found)
+    if free >= needed:
+        return Check(
+            subject=subject,
+            found=f"{folder} cannot be written",
+            remedy="give the user that runs this the right to write there",
+        )
+    return Check(
+        subject=subject, found=found, remedy="make room, or load one `--month` after the other"
+    )
+
+
+def _existing(folder: Path) -> Path:
+    """The folder itself, or the one that it would be made in."""
+    return next(place for place in (folder, *folder.parents) if place.is_dir())
+
+
+def in_bytes(size: int) -> str:
+    """A size for people, in powers of 1,000."""
+    value, unit = float(size), 0
+    while value >= 1000 and unit < len(_UNITS) - 1:  # noqa: PLR2004
+        value, unit = value / 1000, unit + 1
+    return f"{value:.0f} {_UNITS[unit]}" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"

@@ -1,0 +1,77 @@
+"""How far the load of a month is, told while it goes on to whoever looks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["Progress", "Stage", "Tell", "watched"]
+
+_EVERY_S = 0.2
+
+
+class Stage(StrEnum):
+    """What is being done for a month; the words are those that people see."""
+
+    STARTING = "starting"
+    FETCHING = "fetching"
+    """Parts travel to this machine."""
+    COUNTING = "counting"
+    """Rows and totals of the parts are read."""
+    INSERTING = "inserting"
+    CHECKING = "checking"
+    """What the table holds is compared with what the parts held."""
+    STAGING = "staging"
+    """Parts travel from this machine into a table beside the one that is loaded."""
+    LOADING = "loading"
+    """The warehouse reads the store itself."""
+    COPYING = "copying"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a stage is; `done` and `total` are bytes, None where nobody knows them.
+
+    `part` counts finished parts, `rows` is what the month will have, `state` what the warehouse
+    calls the state of its job.
+    """
+
+    stage: Stage
+    part: int | None = None
+    parts: int | None = None
+    done: int | None = None
+    total: int | None = None
+    rows: int | None = None
+    state: str | None = None
+
+
+Tell = Callable[[Progress], None]
+"""Takes progress as it is made, from whatever thread makes it."""
+
+
+@contextmanager
+def watched(tell: Tell | None, look: Callable[[], Progress]) -> Iterator[None]:
+    """Tells what `look` sees, now and every moment until the block ends; without `tell`, nothing.
+
+    What is done needs to know nothing of being watched, so it is the same without a watcher.
+    """
+    if tell is None:
+        yield
+        return
+    ended = threading.Event()
+    tell(look())
+
+    def watch() -> None:
+        while not ended.wait(_EVERY_S):
+            tell(look())
+
+    watcher = threading.Thread(target=watch, name="watch", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()

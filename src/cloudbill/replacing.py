@@ -1,0 +1,116 @@
+"""Replaces months, as many at once as the warehouse takes, until all are done or a user stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Final
+
+from cloudbill.errors import CloudbillError, HeldError, OvertakenError, StoppedError
+from cloudbill.events import Event, LoadFinished, LoadStarted, Progressed, Stopping
+from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip, SkipReason
+from cloudbill.progress import Progress
+from cloudbill.stopping import Stop
+
+if TYPE_CHECKING:
+    from cloudbill.store import Store
+    from cloudbill.warehouses import Warehouse
+
+__all__ = ["load_planned"]
+
+_HEED_EVERY_S: Final = 0.2
+_GRACE_S: Final = 5.0
+"""How long a stopped load waits for what is about to end."""
+
+_Outcome = LoadResult | LoadFailure | Skip
+
+
+def load_planned(
+    warehouse: Warehouse,
+    store: Store,
+    loads: Sequence[PlannedLoad],
+    listen: Callable[[Event], None],
+    *,
+    stop: Stop | None = None,
+    is_watched: bool = False,
+) -> Iterator[LoadResult | LoadFailure | Skip]:
+    """Replaces months, as many at once as the warehouse takes; yields them as they end.
+
+    A run that turns out to have too few rows once it is read comes back as a skip, and the next one
+    is loaded instead; one whose month another process wrote meanwhile comes back as a skip too.
+    Where `is_watched`, `listen` is told how far each month is. Once `stop` is asked for, nothing
+    more begins, and every month that is not replaced comes back with a `StoppedError`.
+    """
+    stop = stop or Stop()
+    waiting = list(reversed(loads))
+    running: dict[Future[_Outcome], PlannedLoad] = {}
+    workers = ThreadPoolExecutor(warehouse.parallel_loads, thread_name_prefix="load")
+    try:
+        with stop.heeded():
+            while (waiting or running) and not stop.is_asked:
+                while waiting and len(running) < warehouse.parallel_loads:
+                    planned = waiting.pop()
+                    future = workers.submit(
+                        _replace, warehouse, store, planned, listen, is_watched=is_watched
+                    )
+                    running[future] = planned
+                for future in wait(running, _HEED_EVERY_S, FIRST_COMPLETED).done:
+                    planned, outcome = running.pop(future), future.result()
+                    if planned.otherwise and isinstance(outcome, Skip) and outcome.is_held:
+                        waiting.append(planned.otherwise)
+                    listen(_event_of(outcome))
+                    yield outcome
+        if stop.is_asked:
+            yield from _stopped(warehouse, running, waiting[::-1], listen)
+    finally:
+        workers.shutdown(wait=not stop.is_asked, cancel_futures=True)
+
+
+def _replace(
+    warehouse: Warehouse,
+    store: Store,
+    planned: PlannedLoad,
+    listen: Callable[[Event], None],
+    *,
+    is_watched: bool,
+) -> _Outcome:
+    listen(LoadStarted(planned=planned, store_title=store.title))
+
+    def tell(progress: Progress) -> None:
+        listen(Progressed(planned=planned, progress=progress))
+
+    try:
+        return warehouse.replace_period(planned, store, tell if is_watched else None)
+    except HeldError as error:
+        return Skip(manifest=planned.manifest, reason=SkipReason.HELD, detail=str(error))
+    except OvertakenError as error:
+        return Skip(manifest=planned.manifest, reason=SkipReason.SUPERSEDED, detail=str(error))
+    except CloudbillError as error:
+        return LoadFailure(planned=planned, error=error)
+
+
+def _event_of(outcome: _Outcome) -> Event:
+    return LoadFinished(result=outcome) if isinstance(outcome, LoadResult) else outcome
+
+
+def _stopped(
+    warehouse: Warehouse,
+    running: dict[Future[_Outcome], PlannedLoad],
+    waiting: Sequence[PlannedLoad],
+    listen: Callable[[Event], None],
+) -> Iterator[LoadResult | LoadFailure | Skip]:
+    """Ends what runs, waits a moment for it, and says of every month what became of it."""
+    listen(Stopping())
+    warehouse.interrupt()
+    ended = wait(running, _GRACE_S).done
+    for future, planned in running.items():
+        outcome = future.result() if future in ended else None
+        if outcome is None or isinstance(outcome, LoadFailure):
+            problem = "stopped; the month keeps what it held"
+            if outcome is None:
+                problem = "stopped; what was begun may still end, and the next run takes it up"
+            outcome = LoadFailure(planned=planned, error=StoppedError(problem))
+        listen(_event_of(outcome))
+        yield outcome
+    for planned in waiting:
+        yield LoadFailure(planned=planned, error=StoppedError("not begun"))

@@ -1,0 +1,11 @@
+"""The report: one page drawn from the warehouse, with the costs and how far to trust them.
+
+    collecting ──SourceReport──▶ document (folding, tags, trust) ──JSON──▶ page
+
+`collecting` alone reads anything; `page` alone knows of HTML. The page does its own sums, exactly,
+so that filters work without a server.
+"""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,151 @@
+"""Reads what a report is made of from warehouse and store; changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from cloudbill.cost_cube import CubeRequest
+from cloudbill.errors import CloudbillError
+from cloudbill.ledger import Ledger, tracking_table
+from cloudbill.ledger_state import Remembered, record_of_row
+from cloudbill.models import BillingPeriod, LoadRecord, SkipReason
+from cloudbill.pipeline import prepare
+from cloudbill.planning import Selection
+from cloudbill.report.model import (
+    BY_DAY,
+    BY_MONTH,
+    BY_TAGS,
+    PendingRun,
+    RunState,
+    SourceReport,
+    StoreReport,
+    measures_of,
+)
+from cloudbill.warehouses import Warehouse, open_warehouse
+
+if TYPE_CHECKING:
+    from cloudbill.models import Plan
+    from cloudbill.settings import SourceSettings
+
+__all__ = ["collect"]
+
+_MOST_TAG_SETS: Final = 200_000
+"""So many different combinations of tags are taken apart; the others are shown as one amount."""
+_STORE_PATIENCE_S: Final = 20.0
+"""The store only says what is still to come, so nobody waits long for it."""
+_STATES: Final = {SkipReason.HELD: RunState.HELD, SkipReason.WAITING: RunState.WAITING}
+
+
+def collect(settings: SourceSettings) -> tuple[SourceReport, CloudbillError | None]:
+    """All that a report says of one source, and what kept the warehouse from being read, if so."""
+    report = SourceReport(
+        source=settings.source,
+        title=settings.provider.TITLE,
+        table=f"{settings.dataset}.{settings.table_name}",
+        warehouse=_warehouse_name(settings),
+        roles=settings.provider.ROLES,
+        cost_columns=settings.provider.COST_COLUMNS,
+    )
+    remembered, held, failed = Remembered(), dict[BillingPeriod, int](), None
+    try:
+        with closing(open_warehouse(settings, read_only=True)) as warehouse:
+            ledger = Ledger(settings, warehouse)
+            remembered = ledger.read()
+            held = dict(warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN))
+            report = _with_sums(report, settings, warehouse)
+    except CloudbillError as error:
+        report, failed = replace(report, error=str(error)), error
+    report = replace(report, loaded=remembered.loaded, held_rows=held)
+    if failed is None:
+        report = replace(report, store=_read_store(settings, remembered, held))
+    return report, failed
+
+
+def _warehouse_name(settings: SourceSettings) -> str:
+    if settings.project_id is not None:
+        return f"BigQuery project {settings.project_id}"
+    return f"DuckDB file {settings.database.name}"
+
+
+def _with_sums(
+    report: SourceReport, settings: SourceSettings, warehouse: Warehouse
+) -> SourceReport:
+    table, kinds = settings.table_name, measures_of(report.roles)
+    by_month = CubeRequest(
+        dimensions=BY_MONTH, measures=measures_of(report.roles, report.cost_columns)
+    )
+    months = warehouse.cost_cube(table, by_month)
+    report = replace(report, months=months, tracked=_tracked(settings, warehouse))
+    if not months.cells:
+        return report
+    newest = BillingPeriod.parse(max(cell.key[0] for cell in months.cells))
+    since = BillingPeriod.of(newest.first_day - timedelta(days=1))
+    by_day = CubeRequest(dimensions=BY_DAY, measures=kinds, since=since)
+    by_tags = CubeRequest(dimensions=BY_TAGS, measures=kinds, with_tags=True, most=_MOST_TAG_SETS)
+    return replace(
+        report,
+        days=warehouse.cost_cube(table, by_day),
+        tags=warehouse.cost_cube(table, by_tags),
+        headers=warehouse.headers(table),
+    )
+
+
+def _tracked(settings: SourceSettings, warehouse: Warehouse) -> tuple[LoadRecord, ...]:
+    rows = warehouse.tracking_rows(tracking_table(settings))
+    return tuple(record for row in rows if (record := record_of_row(row)) is not None)
+
+
+def _read_store(
+    settings: SourceSettings, remembered: Remembered, held: Mapping[BillingPeriod, int]
+) -> StoreReport:
+    """What a load would do now; what keeps the store from being read is part of the report."""
+    patience = min(settings.retry_for_s, _STORE_PATIENCE_S)
+    try:
+        prepared = prepare(
+            replace(settings, retry_for_s=patience),
+            remembered,
+            Selection(),
+            lambda _: None,
+            versions={},
+            held=held,
+        )
+    except CloudbillError as error:
+        return StoreReport(error=str(error))
+    plan = prepared.plan
+    times = [skip.manifest.submitted_at for skip in plan.skips]
+    times += [load.manifest.submitted_at for load in plan.loads]
+    return StoreReport(
+        newest_submitted_at=max(times, default=None),
+        pending=_pending(plan),
+        unreadable=tuple(str(failure.error) for failure in prepared.manifest_failures),
+    )
+
+
+def _pending(plan: Plan) -> tuple[PendingRun, ...]:
+    new = [
+        PendingRun(
+            period=load.period,
+            run_id=load.manifest.run_id,
+            submitted_at=load.manifest.submitted_at,
+            state=RunState.NEW,
+            detail="the next load takes it",
+        )
+        for load in plan.loads
+    ]
+    kept_back = [
+        PendingRun(
+            period=skip.manifest.period,
+            run_id=skip.manifest.run_id,
+            submitted_at=skip.manifest.submitted_at,
+            state=_STATES[skip.reason],
+            detail=skip.detail,
+        )
+        for skip in plan.skips
+        if skip.reason in _STATES
+    ]
+    runs = [*new, *kept_back]
+    return tuple(sorted(runs, key=lambda run: (run.period, run.submitted_at), reverse=True))

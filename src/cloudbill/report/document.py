@@ -1,0 +1,176 @@
+"""Makes the data of the page: names once, amounts as exact text, rows that point to names; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from cloudbill.cost_cube import CostCube
+from cloudbill.report.folding import Fact, Folding, Name, Others
+from cloudbill.report.model import KINDS, Amounts, SourceReport, kind_amounts, kind_places
+from cloudbill.report.tags import TagPlace, facts_by_tag
+from cloudbill.report.trust_document import trust_document
+
+__all__ = ["amount_text", "page_document"]
+
+_SIZES: Final = (50, 30, 20, 12, 8, 5)
+_TAG_SIZES: Final = (25, 15, 10, 6)
+_BUDGET: Final = 15_000
+"""So many rows the page may have by month, by day and by tag each, while names can be folded."""
+_TAG_KEYS: Final = 20
+_SAME: Final = "="
+"""An amount that is the billed one."""
+_NAMES: Final = ("provider", "service", "sub_account")
+
+_Place = tuple[str, ...]
+"""The month, or month and day, and last the source."""
+
+
+def page_document(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str, object]:
+    """All that the page shows, as JSON takes it."""
+    costs, daily, most = _folded_costs(reports)
+    tags, most_values = _folded_tags(reports)
+    names = _NameLists()
+    return {
+        "made_at": made_at.isoformat(timespec="seconds"),
+        "kinds": [str(kind) for kind in KINDS],
+        "sources": [_source(report) for report in reports],
+        "costs": [names.row(fact, _NAMES, *_numbered(fact.place)) for fact in costs],
+        "daily": [names.row(fact, _NAMES, *_numbered(fact.place)) for fact in daily],
+        "tags": [_tag_row(names, fact) for fact in tags],
+        "names": names.lists,
+        "folded": {"names": most, "tag_values": most_values, "tag_keys": _TAG_KEYS},
+        "trust": trust_document(reports),
+    }
+
+
+def amount_text(amount: Decimal) -> str:
+    """The exact number without an exponent or zeros that say nothing."""
+    text = f"{amount:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def _folded_costs(
+    reports: tuple[SourceReport, ...],
+) -> tuple[list[Fact[_Place]], list[Fact[_Place]], int]:
+    """The costs by month and by day with the same names kept, and how many they are."""
+    labels = _sub_account_names(reports)
+    by_month = [
+        fact
+        for index, report in enumerate(reports)
+        for fact in _facts(report.months, index, labels)
+    ]
+    by_day = [
+        fact for index, report in enumerate(reports) for fact in _facts(report.days, index, labels)
+    ]
+    costs, daily, most = by_month, by_day, 0
+    for most in _SIZES:
+        folding = Folding.of(by_month, most)
+        costs, daily = folding.apply(by_month), folding.apply(by_day)
+        if len(costs) <= _BUDGET and len(daily) <= _BUDGET:
+            break
+    return costs, daily, most
+
+
+def _folded_tags(reports: tuple[SourceReport, ...]) -> tuple[list[Fact[TagPlace]], int]:
+    facts = facts_by_tag(reports, _TAG_KEYS)
+    by_key: dict[str, list[Fact[TagPlace]]] = {}
+    for fact in facts:
+        by_key.setdefault(fact.place.key, []).append(fact)
+    folded, most = facts, 0
+    for most in _TAG_SIZES:
+        folded = [
+            fact for group in by_key.values() for fact in Folding.of(group, most).apply(group)
+        ]
+        if len(folded) <= _BUDGET:
+            break
+    return folded, most
+
+
+def _sub_account_names(reports: Iterable[SourceReport]) -> dict[str, str]:
+    """The newest name of each sub-account, by its id."""
+    newest: dict[str, tuple[str, str]] = {}
+    for report in reports:
+        for cell in report.months.cells:
+            month, _, _, identity, name, _ = cell.key
+            if name:
+                newest[identity] = max(newest.get(identity, ("", "")), (month, name))
+    return {identity: name for identity, (_, name) in newest.items() if identity}
+
+
+def _facts(cube: CostCube, source: int, labels: Mapping[str, str]) -> Iterable[Fact[_Place]]:
+    places = kind_places(cube)
+    for cell in cube.cells:
+        *when, provider, service, identity, name, currency = cell.key
+        yield Fact(
+            place=(*when, str(source)),
+            currency=currency,
+            names=(Name(provider), Name(service), Name(labels.get(identity, name), identity)),
+            amounts=kind_amounts(cell, places),
+        )
+
+
+def _numbered(place: _Place) -> tuple[str | int, ...]:
+    *when, source = place
+    return (*when, int(source))
+
+
+def _source(report: SourceReport) -> dict[str, object]:
+    kinds = {str(kind) for kind in KINDS}
+    missing = {name: list(of) for name, of in report.months.missing.items() if name in kinds}
+    missing |= {str(kind): [] for kind in KINDS if kind not in report.roles.costs}
+    return {
+        "name": report.source,
+        "title": report.title,
+        "table": report.table,
+        "warehouse": report.warehouse,
+        "error": report.error,
+        "missing": missing if report.months.cells else {},
+    }
+
+
+def _tag_row(names: _NameLists, fact: Fact[TagPlace]) -> list[object]:
+    place = fact.place
+    key = names.index("tag_key", Name(place.key))
+    provider = names.index("provider", Name(place.provider))
+    return names.row(fact, ("tag_value",), key, place.month, place.source, provider)
+
+
+@dataclass(slots=True)
+class _NameLists:
+    """Lists every name once, and tells where it stands."""
+
+    lists: dict[str, list[dict[str, object]]] = field(
+        default_factory=lambda: {name: [] for name in (*_NAMES, "tag_key", "tag_value", "currency")}
+    )
+    known: dict[tuple[str, Name | Others], int] = field(default_factory=dict)
+
+    def index(self, kind: str, name: Name | Others) -> int:
+        if (kind, name) not in self.known:
+            self.known[kind, name] = len(self.lists[kind])
+            self.lists[kind].append(_name_entry(name))
+        return self.known[kind, name]
+
+    def row(
+        self, fact: Fact[_Place] | Fact[TagPlace], kinds: tuple[str, ...], *place: str | int
+    ) -> list[object]:
+        """The place, the names, the currency, and the amounts without those that end the row."""
+        at = [self.index(kind, name) for kind, name in zip(kinds, fact.names, strict=True)]
+        currency = self.index("currency", Name(fact.currency))
+        return [*place, *at, currency, *_amount_texts(fact.amounts)]
+
+
+def _name_entry(name: Name | Others) -> dict[str, object]:
+    if isinstance(name, Others):
+        return {"others": name.count}
+    return {"text": name.text, "id": name.id} if name.id else {"text": name.text}
+
+
+def _amount_texts(amounts: Amounts) -> list[str | None]:
+    texts = [None if amount is None else amount_text(amount) for amount in amounts]
+    first, *rest = texts
+    return [first, *(_SAME if text is not None and text == first else text for text in rest)]

@@ -1,0 +1,115 @@
+"""Keeps the costliest names of a report and adds the others up, so that totals stay exact; pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Generic, Self, TypeVar
+
+from cloudbill.amounts import add_amounts
+from cloudbill.cost_cube import add_known
+from cloudbill.report.model import Amounts
+
+__all__ = ["Fact", "Folding", "Name", "Others"]
+
+_K = TypeVar("_K", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A provider, service, sub-account or value of a tag; both texts are empty where it has none.
+
+    Names are one where their `id` is, or where they have none and their `text` is.
+    """
+
+    text: str
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """So many names of one currency that were added up."""
+
+    count: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact(Generic[_K]):
+    """Amounts of one currency by names; `place` is what is never added up, such as a month."""
+
+    place: _K
+    currency: str
+    names: tuple[Name | Others, ...]
+    amounts: Amounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folding:
+    """For each position of names and each currency, what becomes of the names that are not kept."""
+
+    renamed: tuple[Mapping[str, Mapping[Name | Others, Others]], ...]
+
+    @classmethod
+    def of(cls, facts: Iterable[Fact[_K]], most: int) -> Self:
+        """Keeps the costliest `most` names of a currency at each position.
+
+        What a name costs is the sum of how far its first known amounts are from zero, so that a
+        large credit counts too.
+        """
+        costs: dict[int, dict[str, dict[Name | Others, Decimal]]] = defaultdict(
+            lambda: defaultdict(lambda: defaultdict(Decimal))
+        )
+        for fact in facts:
+            weight = _weight(fact.amounts)
+            for index, name in enumerate(fact.names):
+                of_names = costs[index][fact.currency]
+                of_names[name] = add_amounts(of_names[name], weight)
+        return cls(
+            renamed=tuple(
+                {
+                    currency: _renamed(currency, of_names, most)
+                    for currency, of_names in costs[index].items()
+                }
+                for index in sorted(costs)
+            )
+        )
+
+    def apply(self, facts: Iterable[Fact[_K]]) -> list[Fact[_K]]:
+        """The facts with the names that are kept; every sum over all names stays what it was."""
+        sums: dict[tuple[_K, str, tuple[Name | Others, ...]], Amounts] = {}
+        for fact in facts:
+            names = tuple(
+                renamed.get(fact.currency, {}).get(name, name)
+                for renamed, name in zip(self.renamed, fact.names, strict=True)
+            )
+            key = (fact.place, fact.currency, names)
+            before = sums.get(key)
+            sums[key] = fact.amounts if before is None else _plus(before, fact.amounts)
+        return [
+            Fact(place=place, currency=currency, names=names, amounts=amounts)
+            for (place, currency, names), amounts in sums.items()
+        ]
+
+
+def _renamed(
+    currency: str, costs: Mapping[Name | Others, Decimal], most: int
+) -> Mapping[Name | Others, Others]:
+    # One name alone is not worth a row of others.
+    if len(costs) <= most + 1:
+        return {}
+    folded = sorted(costs, key=lambda name: (-costs[name], str(name)))[most:]
+    return dict.fromkeys(folded, Others(len(folded), currency))
+
+
+def _weight(amounts: Amounts) -> Decimal:
+    return next((abs(amount) for amount in amounts if amount is not None), _NOTHING)
+
+
+def _plus(one: Amounts, other: Amounts) -> Amounts:
+    return tuple(add_known(a, b) for a, b in zip(one, other, strict=True))
+
+
+_NOTHING: Final = Decimal(0)

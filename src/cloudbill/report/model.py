@@ -1,0 +1,118 @@
+"""What a report is made of: the sums of each source, and what is known of how far to trust them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from cloudbill.cost_cube import CostCell, CostCube, Dimension
+from cloudbill.models import BillingPeriod, LoadRecord
+from cloudbill.providers.roles import CostKind, CostRule, Roles
+
+__all__ = [
+    "AMOUNT",
+    "Amounts",
+    "BY_DAY",
+    "BY_MONTH",
+    "BY_TAGS",
+    "KINDS",
+    "PendingRun",
+    "RunState",
+    "SourceReport",
+    "StoreReport",
+    "kind_amounts",
+    "kind_places",
+    "measures_of",
+]
+
+Amounts = tuple[Decimal | None, ...]
+"""One amount for each kind of cost, in the order of `KINDS`; None where it is not known."""
+
+KINDS: Final = tuple(CostKind)
+AMOUNT: Final = "amount:"
+"""What the name of a measure starts with that sums a cost column as it is, for reconciliation."""
+
+_GROUPS: Final = (
+    Dimension.PROVIDER,
+    Dimension.SERVICE,
+    Dimension.SUB_ACCOUNT_ID,
+    Dimension.SUB_ACCOUNT_NAME,
+    Dimension.CURRENCY,
+)
+BY_MONTH: Final = (Dimension.MONTH, *_GROUPS)
+BY_DAY: Final = (Dimension.MONTH, Dimension.DAY, *_GROUPS)
+BY_TAGS: Final = (Dimension.MONTH, Dimension.PROVIDER, Dimension.CURRENCY)
+
+
+class RunState(StrEnum):
+    """Why a run that lies in the store is not in the table; the values stand in the page."""
+
+    NEW = "new"
+    HELD = "held"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingRun:
+    """A run that the next load would take, or would not, and why."""
+
+    period: BillingPeriod
+    run_id: str
+    submitted_at: datetime
+    state: RunState
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreReport:
+    """What the store of a source holds, or why it was not read."""
+
+    error: str | None = None
+    newest_submitted_at: datetime | None = None
+    pending: tuple[PendingRun, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    """Of each manifest that cannot be read, why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceReport:
+    """All that was read of one source; where `error` says why the warehouse was not, nothing."""
+
+    source: str
+    title: str
+    table: str
+    warehouse: str
+    roles: Roles
+    cost_columns: tuple[str, ...]
+    error: str | None = None
+    months: CostCube = field(default_factory=CostCube)
+    days: CostCube = field(default_factory=CostCube)
+    """Of the newest two months."""
+    tags: CostCube = field(default_factory=CostCube)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    loaded: Mapping[BillingPeriod, LoadRecord] = field(default_factory=dict)
+    tracked: tuple[LoadRecord, ...] = ()
+    """Every load that was ever recorded, oldest first."""
+    held_rows: Mapping[BillingPeriod, int] = field(default_factory=dict)
+    store: StoreReport = field(default_factory=StoreReport)
+
+
+def measures_of(roles: Roles, cost_columns: tuple[str, ...] = ()) -> dict[str, CostRule]:
+    """The kinds of cost by their names, billed first, and columns that are summed as they are."""
+    kinds = {str(kind): roles.costs[kind] for kind in KINDS if kind in roles.costs}
+    return kinds | {f"{AMOUNT}{name}": CostRule(otherwise=name) for name in cost_columns}
+
+
+def kind_places(cube: CostCube) -> tuple[int | None, ...]:
+    """Where in the cells of a cube the amount of each kind stands; None where it is missing."""
+    places = {name: index for index, name in enumerate(cube.measures)}
+    return tuple(places.get(str(kind)) for kind in KINDS)
+
+
+def kind_amounts(cell: CostCell, places: tuple[int | None, ...]) -> Amounts:
+    """The amounts of a cell by kind."""
+    return tuple(None if place is None else cell.amounts[place] for place in places)

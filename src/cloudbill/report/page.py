@@ -1,0 +1,66 @@
+"""Puts the one page together: data, styles, programs, and a policy that lets nothing else run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from string import Template
+
+from cloudbill.errors import ConfigError
+
+__all__ = ["build_page"]
+
+
+def build_page(document: Mapping[str, object]) -> str:
+    """The HTML of a page that shows a document of `page_document`, and needs nothing else.
+
+    Its programs run by their hashes alone, so that no name in a bill could ever run; and it may
+    reach no network at all.
+
+    Raises:
+        ConfigError: If Plotly is not installed.
+    """
+    here = files("cloudbill.report")
+    plotly = _plotly()
+    program = here.joinpath("report.js").read_text(encoding="utf-8")
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+        f"form-action 'none'; script-src {_hash(plotly)} {_hash(program)}"
+    )
+    return Template(here.joinpath("template.html").read_text(encoding="utf-8")).substitute(
+        policy=policy,
+        style=here.joinpath("report.css").read_text(encoding="utf-8"),
+        data=_json(document),
+        plotly=plotly,
+        program=program,
+    )
+
+
+def _plotly() -> str:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "The report is drawn with Plotly, which is not installed: "
+            "pip install 'cloudbill[report]'"
+        ) from error
+    # A browser makes one line ending of all before it takes the hash.
+    return str(get_plotlyjs()).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _hash(program: str) -> str:
+    digest = hashlib.sha256(program.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _json(document: Mapping[str, object]) -> str:
+    """JSON that cannot end the element it stands in, whatever its texts hold."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    # A lone surrogate cannot be written as UTF-8, and the separators end lines in old JavaScript.
+    text = text.encode("utf-8", "backslashreplace").decode()
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text

@@ -1,0 +1,115 @@
+"""Makes the part of the page's data that says how far its amounts can be trusted; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from cloudbill.report.model import SourceReport
+from cloudbill.report.trust import (
+    AmountCheck,
+    Closing,
+    MonthTrust,
+    closings_of,
+    missing_months,
+    months_of,
+)
+
+__all__ = ["trust_document"]
+
+
+def trust_document(reports: tuple[SourceReport, ...]) -> dict[str, object]:
+    """Freshness, agreement, gaps, runs that are not loaded, and how months moved.
+
+    Sources are given by their place among the reports, amounts as exact text.
+    """
+    numbered = list(enumerate(reports))
+    return {
+        "freshness": [_freshness(index, report) for index, report in numbered],
+        "months": [
+            _month(index, month) for index, report in numbered for month in months_of(report)
+        ],
+        "missing": [
+            {"source": index, "month": str(period)}
+            for index, report in numbered
+            for period in missing_months(report)
+        ],
+        "pending": [entry for index, report in numbered for entry in _pending(index, report)],
+        "closings": [
+            _closing(index, closing)
+            for index, report in numbered
+            for closing in closings_of(report)
+        ],
+    }
+
+
+def _freshness(index: int, report: SourceReport) -> dict[str, object]:
+    records = list(report.loaded.values())
+    return {
+        "source": index,
+        "newest_month": max((str(period) for period in report.loaded), default=None),
+        "submitted_at": _iso(
+            max((r.submitted_at for r in records if r.submitted_at), default=None)
+        ),
+        "loaded_at": _iso(max((r.loaded_at for r in records if r.loaded_at), default=None)),
+        "store_submitted_at": _iso(report.store.newest_submitted_at),
+        "store_error": report.store.error or report.error,
+        "unreadable": list(report.store.unreadable),
+    }
+
+
+def _month(index: int, month: MonthTrust) -> dict[str, object]:
+    record = month.record
+    return {
+        "source": index,
+        "month": str(month.period),
+        "agreement": str(month.agreement),
+        "complete": month.is_complete,
+        "run_id": record.run_id if record else None,
+        "submitted_at": _iso(record.submitted_at) if record else None,
+        "loaded_at": _iso(record.loaded_at) if record else None,
+        "rows": record.rows if record else None,
+        "held_rows": month.held_rows,
+        "amounts": [_check(amount) for amount in month.amounts],
+    }
+
+
+def _check(check: AmountCheck) -> list[str]:
+    return [
+        check.currency,
+        check.column,
+        f"{check.recorded:f}",
+        f"{check.held:f}",
+        f"{check.difference:f}",
+    ]
+
+
+def _pending(index: int, report: SourceReport) -> Iterator[dict[str, object]]:
+    for run in report.store.pending:
+        yield {
+            "source": index,
+            "month": str(run.period),
+            "run_id": run.run_id,
+            "submitted_at": _iso(run.submitted_at),
+            "state": str(run.state),
+            "detail": run.detail,
+        }
+
+
+def _closing(index: int, closing: Closing) -> dict[str, object]:
+    moved = closing.since_close
+    return {
+        "source": index,
+        "month": str(closing.period),
+        "currency": closing.currency,
+        "loads": closing.loads,
+        "first": f"{closing.first:f}",
+        "now": f"{closing.now:f}",
+        "closed": None if closing.closed is None else f"{closing.closed:f}",
+        "closed_at": _iso(closing.closed_at),
+        "moved": None if moved is None else f"{moved:f}",
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="seconds")

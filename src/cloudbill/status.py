@@ -1,0 +1,286 @@
+"""Where a source stands: what each month holds, what waits, and how old it all is; only reads."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from cloudbill.ages import age_in_words, shown_time
+from cloudbill.amounts import costs_of
+from cloudbill.errors import CloudbillError, StaleError
+from cloudbill.events import Discovered, Event
+from cloudbill.ledger import Ledger
+from cloudbill.models import (
+    BillingPeriod,
+    LoadRecord,
+    Manifest,
+    ManifestFailure,
+    Plan,
+    SkipReason,
+)
+from cloudbill.pipeline import prepare
+from cloudbill.planning import Selection
+from cloudbill.warehouses import open_warehouse
+
+if TYPE_CHECKING:
+    from cloudbill.ledger_state import Remembered
+    from cloudbill.settings import SourceSettings
+
+__all__ = ["MonthState", "MonthStatus", "Pending", "PendingRun", "SourceStatus", "read_status"]
+
+
+class Pending(StrEnum):
+    """What a run that a month does not hold is waiting for; the values stand in JSON output."""
+
+    NEW = "new"
+    """The next load takes it."""
+    AGAIN = "again"
+    """It is loaded, but the table does not hold its rows any more: the next load takes it again."""
+    WAITING = "waiting"
+    """Some of its parts are not there yet, or not whole."""
+    HELD = "held"
+    """A guard found something that a person should look at first."""
+
+
+_PENDING: Final = {SkipReason.WAITING: Pending.WAITING, SkipReason.HELD: Pending.HELD}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingRun:
+    """A run that is newer than what its month holds; `rows` is None where nobody counted them."""
+
+    pending: Pending
+    run_id: str
+    submitted_at: datetime
+    parts: int
+    parts_missing: int
+    rows: int | None
+    detail: str | None = None
+    """What the plan says of a run that is held or waits, with the numbers."""
+
+
+class MonthState(StrEnum):
+    """Whether a month is there at all; the values stand in JSON output."""
+
+    LOADED = "loaded"
+    NOT_LOADED = "not_loaded"
+    """Runs of it were delivered, or the table has rows of it, but no load is recorded."""
+    MISSING = "missing"
+    """It lies between others, and nothing of it was delivered or loaded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthStatus:
+    """What a month holds, and which newer runs there are, newest first.
+
+    `record` is what the ledger remembers, `costs` the billed cost of it by currency, None where no
+    total was recorded; `table_rows` is what the table holds now.
+    """
+
+    period: BillingPeriod
+    record: LoadRecord | None = None
+    costs: Mapping[str, Decimal] | None = None
+    table_rows: int = 0
+    pending: tuple[PendingRun, ...] = ()
+
+    @property
+    def state(self) -> MonthState:
+        """Whether it is loaded, could be, or is missing."""
+        if self.record is not None:
+            return MonthState.LOADED
+        is_there = self.pending or self.table_rows
+        return MonthState.NOT_LOADED if is_there else MonthState.MISSING
+
+    @property
+    def is_drifted(self) -> bool:
+        """Whether the table does not hold the rows that were loaded."""
+        expected = 0 if self.record is None else self.record.rows
+        return expected is not None and expected != self.table_rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus:
+    """Where a source stands at a moment, its months newest first; `error` is what ended the look.
+
+    A delivery is a run that is complete, in the store or loaded; what still waits for parts is
+    none. `is_loaded_known` says whether ledger and table could be read. `address` is the folder
+    that was listed, None where the store was not.
+    """
+
+    settings: SourceSettings
+    looked_at: datetime
+    max_age: timedelta | None = None
+    is_loaded_known: bool = False
+    months: tuple[MonthStatus, ...] = ()
+    newest_delivery_at: datetime | None = None
+    address: str | None = None
+    manifests: int = 0
+    manifest_failures: tuple[ManifestFailure, ...] = ()
+    error: CloudbillError | None = None
+
+    @property
+    def age(self) -> timedelta | None:
+        """How long ago the newest delivery was submitted."""
+        if self.newest_delivery_at is None:
+            return None
+        return self.looked_at - self.newest_delivery_at
+
+    @property
+    def stale(self) -> StaleError | None:
+        """Why the source is too old; None where it is not, or where nobody knows or asks."""
+        if self.max_age is None or self.error is not None:
+            return None
+        remedy = "Look at the export at the provider, and at what copies it into the store"
+        if self.age is None or self.newest_delivery_at is None:
+            return StaleError(f"Nothing complete was ever delivered. {remedy}")
+        if self.age <= self.max_age:
+            return None
+        return StaleError(
+            f"The newest delivery was submitted {age_in_words(self.age)} "
+            f"({shown_time(self.newest_delivery_at)} UTC), longer ago than --max-age allows. "
+            f"{remedy}"
+        )
+
+    @property
+    def errors(self) -> tuple[CloudbillError, ...]:
+        """Everything that makes an exit code."""
+        found = [*(failure.error for failure in self.manifest_failures), self.error, self.stale]
+        return tuple(error for error in found if error is not None)
+
+    @property
+    def exit_code(self) -> int:
+        """The highest of its errors' exit codes, or 0; a run that waits or is held is no error."""
+        return max((error.exit_code for error in self.errors), default=0)
+
+
+def read_status(
+    settings: SourceSettings, *, now: datetime, max_age: timedelta | None = None
+) -> SourceStatus:
+    """Reads ledger, table and store of a source, and plans it as a load would; changes nothing.
+
+    What is loaded is told even if the store cannot be read. `max_age` is how old the newest
+    delivery may be. What ends the look is in the result.
+    """
+    status = SourceStatus(settings=settings, looked_at=now, max_age=max_age)
+    try:
+        with closing(open_warehouse(settings, read_only=True)) as warehouse:
+            remembered = Ledger(settings, warehouse).read()
+            held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
+    except CloudbillError as error:
+        return replace(status, error=error)
+    try:
+        return _with_store(status, remembered, held)
+    except CloudbillError as error:
+        return _with_months(replace(status, error=error), remembered, held)
+
+
+def _with_store(
+    status: SourceStatus, remembered: Remembered, held: Mapping[BillingPeriod, int]
+) -> SourceStatus:
+    """The status with all that the store says.
+
+    Raises:
+        CloudbillError: If the store cannot be read.
+    """
+    found: list[Discovered] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Discovered):
+            found.append(event)
+
+    prepared = prepare(status.settings, remembered, Selection(), listen, versions={}, held=held)
+    status = replace(
+        status,
+        address=found[0].address,
+        manifests=found[0].manifests,
+        manifest_failures=prepared.manifest_failures,
+    )
+    return _with_months(status, remembered, held, prepared.plan)
+
+
+def _with_months(
+    status: SourceStatus,
+    remembered: Remembered,
+    held: Mapping[BillingPeriod, int],
+    plan: Plan | None = None,
+) -> SourceStatus:
+    plan = plan or Plan(loads=(), skips=())
+    loaded = remembered.loaded
+    pending = _pending_runs(plan, loaded)
+    known = {*loaded, *held, *pending}
+    months = tuple(
+        MonthStatus(
+            period=period,
+            record=loaded.get(period),
+            costs=_costs(status.settings, loaded.get(period)),
+            table_rows=held.get(period, 0),
+            pending=tuple(pending.get(period, ())),
+        )
+        for period in reversed(_without_gaps(known))
+    )
+    return replace(
+        status,
+        is_loaded_known=True,
+        months=months,
+        newest_delivery_at=_newest_delivery(plan, loaded),
+    )
+
+
+def _costs(settings: SourceSettings, record: LoadRecord | None) -> Mapping[str, Decimal] | None:
+    return None if record is None else costs_of(record, settings.provider.BILLED_COLUMN)
+
+
+def _pending_runs(
+    plan: Plan, loaded: Mapping[BillingPeriod, LoadRecord]
+) -> dict[BillingPeriod, list[PendingRun]]:
+    """The runs of each month that are not what it holds, but newer, the newest first."""
+    found: list[tuple[BillingPeriod, PendingRun]] = []
+    for load in plan.loads:
+        record = loaded.get(load.period)
+        is_again = record is not None and record.run_id == load.manifest.run_id
+        pending = Pending.AGAIN if is_again else Pending.NEW
+        found.append((load.period, _pending_run(load.manifest, pending)))
+    for skip in plan.skips:
+        if skip.reason in _PENDING:
+            run = _pending_run(skip.manifest, _PENDING[skip.reason], skip.detail)
+            found.append((skip.manifest.period, run))
+    by_period: dict[BillingPeriod, list[PendingRun]] = defaultdict(list)
+    for period, run in sorted(found, key=lambda one: one[1].submitted_at, reverse=True):
+        by_period[period].append(run)
+    return by_period
+
+
+def _pending_run(manifest: Manifest, pending: Pending, detail: str | None = None) -> PendingRun:
+    return PendingRun(
+        pending=pending,
+        run_id=manifest.run_id,
+        submitted_at=manifest.submitted_at,
+        parts=len(manifest.parts),
+        parts_missing=sum(not part.is_whole for part in manifest.parts),
+        rows=manifest.rows,
+        detail=detail,
+    )
+
+
+def _newest_delivery(plan: Plan, loaded: Mapping[BillingPeriod, LoadRecord]) -> datetime | None:
+    delivered = [load.manifest.submitted_at for load in plan.loads]
+    delivered += [
+        skip.manifest.submitted_at for skip in plan.skips if skip.reason is not SkipReason.WAITING
+    ]
+    recorded = [record.submitted_at for record in loaded.values()]
+    return max([*delivered, *(at for at in recorded if at is not None)], default=None)
+
+
+def _without_gaps(periods: Iterable[BillingPeriod]) -> list[BillingPeriod]:
+    """Every month from the first to the last."""
+    known = sorted(periods)
+    every = known[:1]
+    while every and every[-1] < known[-1]:
+        every.append(every[-1].next)
+    return every

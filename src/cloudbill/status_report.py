@@ -1,0 +1,208 @@
+"""Turns where sources stand into a table in plain text and one JSON document; prints nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+from cloudbill.ages import age_in_words
+from cloudbill.amounts import shown_amount, totals_to_text
+from cloudbill.output import failure_entry
+from cloudbill.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
+from cloudbill.text_table import Head, TableRow, printable, short_ids, table_lines
+
+if TYPE_CHECKING:
+    from cloudbill.errors import CloudbillError
+
+__all__ = ["costs_to_text", "iso_time", "shown_costs", "status_document", "status_lines"]
+
+_HEADS: Final = (
+    Head(title="month"),
+    Head(title="run"),
+    Head(title="rows", is_number=True),
+    Head(title="submitted"),
+    Head(title="loaded"),
+)
+_COST: Final = (Head(title="billed cost", is_number=True),)
+_WIDTH: Final = 78
+"""What a terminal of 80 columns has beside the indentation."""
+_LISTED: Final = 3
+"""How many runs of a month are told that are not loaded; JSON has all of them."""
+
+
+def status_lines(status: SourceStatus) -> Iterator[str]:
+    """A line for the source, and a table of its months; no line is wider than 80 if it can be."""
+    for line in _lines(status):
+        yield printable(line)
+
+
+def _lines(status: SourceStatus) -> Iterator[str]:
+    yield f"{status.settings.source} - {_delivery(status)}"
+    if status.address is not None and not status.manifests:
+        yield f"  Nothing lies in {status.address}; check 'prefix' and 'export_name'"
+    if status.manifest_failures:
+        yield f"  manifests that cannot be read: {len(status.manifest_failures)}"
+    if not status.months:
+        if status.is_loaded_known:
+            yield "  Nothing is loaded"
+        return
+    names = short_ids(month.record.run_id for month in status.months if month.record)
+    rows = [
+        row
+        for state, months in groupby(status.months, key=lambda month: month.state)
+        for row in _rows(state, list(months), status, names)
+    ]
+    for line in table_lines(_HEADS, _COST, rows, width=_WIDTH):
+        yield f"  {line}"
+
+
+def _delivery(status: SourceStatus) -> str:
+    if not status.is_loaded_known:
+        return "what is loaded cannot be read"
+    if status.error is not None:
+        loaded = "" if status.age is None else f"; what is loaded came {age_in_words(status.age)}"
+        return f"the store cannot be read{loaded}"
+    if status.age is None:
+        return "nothing complete was delivered yet"
+    return f"newest delivery {age_in_words(status.age)}"
+
+
+def _rows(
+    state: MonthState, months: Sequence[MonthStatus], status: SourceStatus, names: Mapping[str, str]
+) -> Iterator[TableRow]:
+    """The rows of months of one state; missing months that follow each other share one."""
+    if state is not MonthState.MISSING:
+        yield from (_row(month, status, names) for month in months)
+        return
+    first, last = months[-1].period, months[0].period
+    what = "missing: nothing of it was delivered or loaded"
+    if len(months) > 1:
+        what = f"missing, and so is every month from {first}: nothing was delivered or loaded"
+    yield TableRow(cells=(str(last), "-", "-", "-", "-"), notes=(what,))
+
+
+def _row(month: MonthStatus, status: SourceStatus, names: Mapping[str, str]) -> TableRow:
+    record, notes = month.record, tuple(_notes(month, status))
+    if record is None:
+        return TableRow(cells=(str(month.period), "-", "-", "-", "-"), notes=notes)
+    return TableRow(
+        cells=(
+            str(month.period),
+            names[record.run_id],
+            "?" if record.rows is None else f"{record.rows:,}",
+            _age(record.submitted_at, status),
+            _age(record.loaded_at, status),
+        ),
+        amounts=tuple((cost,) for cost in shown_costs(month.costs)),
+        notes=notes,
+    )
+
+
+def _age(moment: datetime | None, status: SourceStatus) -> str:
+    return "?" if moment is None else age_in_words(status.looked_at - moment)
+
+
+def _notes(month: MonthStatus, status: SourceStatus) -> Iterator[str]:
+    if month.is_drifted and month.record is None:
+        yield f"no load accounts for the {month.table_rows:,} rows that the table holds"
+    elif month.is_drifted and month.record is not None:
+        yield f"the table holds {month.table_rows:,} rows, {month.record.rows:,} were loaded"
+    for run in month.pending[:_LISTED]:
+        yield _pending(month, run, status)
+    if len(month.pending) > _LISTED:
+        yield f"and {len(month.pending) - _LISTED} older runs that wait or are held"
+
+
+def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
+    submitted = f"run {run.run_id}, submitted {_age(run.submitted_at, status)}"
+    match run.pending:
+        case Pending.NEW:
+            rows = "" if run.rows is None else f", {run.rows:,} rows"
+            return f"new: {submitted}{rows}; `cloudbill load` takes it"
+        case Pending.AGAIN:
+            return f"again: `cloudbill load` puts {submitted}, in once more"
+        case Pending.WAITING:
+            return f"waiting: {submitted}, {run.parts_missing} of {run.parts} parts missing"
+        case Pending.HELD:
+            why = str(run.detail).removeprefix("held: ")
+            return f"held: {submitted}: {why}; `cloudbill accept {month.period}` loads it"
+
+
+def shown_costs(costs: Mapping[str, Decimal] | None) -> list[str]:
+    """A cost as people read it, one text for each currency: they are never added up."""
+    if costs is None:
+        return ["total not recorded"]
+    return [
+        f"{shown_amount(cost)} {currency or '(no currency)'}" for currency, cost in costs.items()
+    ] or [shown_amount(Decimal(0))]
+
+
+def status_document(sources: Sequence[SourceStatus], error: CloudbillError | None = None) -> str:
+    """The JSON document: times in UTC, amounts as exact decimal text; every month, newest first."""
+    failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
+    failures += [
+        failure_entry(status.settings.source, None, None, found)
+        for status in sources
+        for found in status.errors
+    ]
+    return json.dumps({"sources": [*map(_source, sources)], "failures": failures}, indent=2)
+
+
+def _source(status: SourceStatus) -> dict[str, object]:
+    age = status.age
+    return {
+        "source": status.settings.source,
+        "table": status.settings.table_name,
+        "looked_at": iso_time(status.looked_at),
+        "newest_delivery_at": iso_time(status.newest_delivery_at),
+        "newest_delivery_age_s": None if age is None else round(age.total_seconds()),
+        "is_stale": status.stale is not None,
+        "months": [*map(_month, status.months)],
+    }
+
+
+def _month(month: MonthStatus) -> dict[str, object]:
+    record = month.record
+    loaded = None
+    if record is not None:
+        loaded = {
+            "run_id": record.run_id,
+            "submitted_at": iso_time(record.submitted_at),
+            "loaded_at": iso_time(record.loaded_at),
+            "rows": record.rows,
+            "parts": record.parts,
+            "billed_cost": costs_to_text(month.costs),
+            "totals": totals_to_text(record.totals),
+        }
+    return {
+        "period": str(month.period),
+        "state": str(month.state),
+        "loaded": loaded,
+        "table_rows": month.table_rows,
+        "pending": [
+            {
+                "reason": str(run.pending),
+                "run_id": run.run_id,
+                "submitted_at": iso_time(run.submitted_at),
+                "parts": run.parts,
+                "parts_missing": run.parts_missing,
+                "rows": run.rows,
+                "detail": run.detail,
+            }
+            for run in month.pending
+        ],
+    }
+
+
+def iso_time(moment: datetime | None) -> str | None:
+    """A time as a document holds it, in UTC."""
+    return None if moment is None else moment.astimezone(UTC).isoformat()
+
+
+def costs_to_text(costs: Mapping[str, Decimal] | None) -> dict[str, str] | None:
+    """Costs by currency as a document holds them: exact text; None where none were recorded."""
+    return None if costs is None else {currency: f"{cost:f}" for currency, cost in costs.items()}

@@ -1,0 +1,134 @@
+"""Looks at the store of a source: whether it can be listed and read, and what lies there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cloudbill.checks import Check, failed_check
+from cloudbill.discovery import Discovery, discover
+from cloudbill.errors import CloudbillError
+from cloudbill.models import BillingPeriod, DiscoveredRun, Manifest
+from cloudbill.retrying import Patience
+from cloudbill.store import Store, open_store
+from cloudbill.store_client import StoreClient
+
+if TYPE_CHECKING:
+    from cloudbill.settings import SourceSettings
+
+__all__ = ["StoreChecks", "check_store"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreChecks:
+    """What was found in a store; `newest` has the newest complete run of each month."""
+
+    checks: tuple[Check, ...]
+    manifests: tuple[Manifest, ...] = ()
+    newest: Mapping[BillingPeriod, Manifest] | None = None
+    is_local: bool = False
+    bucket_location: str | None = None
+    """Where a bucket on `gs://` lies, or None where that cannot be seen."""
+
+
+def check_store(settings: SourceSettings) -> StoreChecks:
+    """Lists the export and reads the first bytes of its newest part; changes nothing."""
+    subject = f"{settings.source}: store"
+    try:
+        store = open_store(
+            settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
+        )
+    except CloudbillError as error:
+        return StoreChecks(checks=(failed_check(f"{settings.source}: credentials", error),))
+    try:
+        found = discover(
+            store, settings.provider, prefix=settings.prefix, export_name=settings.export_name
+        )
+    except CloudbillError as error:
+        return StoreChecks(checks=(failed_check(subject, error),))
+    newest = _newest(found.runs)
+    checks = [Check(subject=subject, found=f"{store.title}, {store.address} can be listed")]
+    checks += _path_checks(settings, store, found)
+    checks += _part_checks(settings, store, newest)
+    return StoreChecks(
+        checks=tuple(checks),
+        manifests=tuple(run.manifest for run in found.runs),
+        newest=newest,
+        is_local=store.local_path("") is not None,
+        bucket_location=_bucket_location(settings, store),
+    )
+
+
+def _newest(runs: tuple[DiscoveredRun, ...]) -> dict[BillingPeriod, Manifest]:
+    newest: dict[BillingPeriod, Manifest] = {}
+    complete = (run.manifest for run in runs if run.is_complete)
+    # Whatever the provider calls current is the newest, else the one that was submitted last.
+    for manifest in sorted(complete, key=lambda one: (one.is_current, one.submitted_at)):
+        newest[manifest.period] = manifest
+    return newest
+
+
+def _path_checks(settings: SourceSettings, store: Store, found: Discovery) -> Iterator[Check]:
+    subject = f"{settings.source}: export"
+    if found.failures:
+        yield Check(
+            subject=subject,
+            found=f"{len(found.runs)} runs, and {len(found.failures)} manifests that cannot be "
+            f"read: {found.failures[0].error}",
+            remedy="have the provider or the copy tool deliver them again",
+        )
+        return
+    if not found.runs:
+        (root, *_) = settings.provider.export_roots(settings.prefix, settings.export_name)
+        yield Check(
+            subject=subject,
+            found=f"no runs in {store.address}/{root}",
+            remedy="check 'prefix' and 'export_name', or let `cloudbill init` look for exports",
+        )
+        return
+    newest = max(run.manifest.submitted_at for run in found.runs)
+    months = len({run.manifest.period for run in found.runs})
+    yield Check(
+        subject=subject,
+        found=f"{len(found.runs)} runs of {months} months, the newest of {newest:%Y-%m-%d %H:%M} "
+        "UTC",
+    )
+
+
+def _part_checks(
+    settings: SourceSettings, store: Store, newest: Mapping[BillingPeriod, Manifest]
+) -> Iterator[Check]:
+    """One part is read, for a bucket may be listed without a right to its objects."""
+    parts = [part for period in sorted(newest, reverse=True) for part in newest[period].parts]
+    if not parts:
+        return
+    subject = f"{settings.source}: part"
+    try:
+        store.read_head(parts[0].path, 4)
+    except CloudbillError as error:
+        yield failed_check(subject, error)
+    else:
+        yield Check(subject=subject, found=f"{store.uri(parts[0].path)} can be read")
+
+
+def _bucket_location(settings: SourceSettings, store: Store) -> str | None:
+    """Where a bucket lies, for BigQuery loads from near it alone."""
+    if store.scheme != "gs" or settings.project_id is None:
+        return None
+    bucket = store.address.removeprefix("gs://").partition("/")[0]
+    try:
+        client = StoreClient.open(
+            "gs", bucket, sections=settings.sections, patience=Patience(settings.retry_for_s)
+        )
+
+        async def ask() -> Mapping[str, Any]:
+            found: Mapping[str, Any] = await client.filesystem._call(  # noqa: SLF001
+                "GET", "b/{}", bucket, json_out=True
+            )
+            return found
+
+        location = client.call(store.address, ask).get("location")
+    except CloudbillError:  # seeing it takes storage.buckets.get, which reading does not
+        return None
+    return str(location) if location else None

@@ -1,0 +1,123 @@
+"""A table in plain text, for terminals and for logs: aligned columns, and no other decoration."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["Head", "TableRow", "printable", "short_ids", "table_lines", "wrapped"]
+
+_GAP: Final = "  "
+_INDENT: Final = "    "
+_ID_LENGTH: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The title of a column; numbers stand to the right."""
+
+    title: str
+    is_number: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRow:
+    """The cells of a row, lines of amounts that belong to it, and what is to be said below it.
+
+    Each line of amounts has a cell for each of the table's columns of amounts.
+    """
+
+    cells: tuple[str, ...]
+    amounts: tuple[tuple[str, ...], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def table_lines(
+    heads: Sequence[Head], amounts: Sequence[Head], rows: Sequence[TableRow], *, width: int
+) -> Iterator[str]:
+    """The lines of a table, with its head; no line is wider than `width` as far as words allow.
+
+    Where the amounts do not fit beside the other columns, because they have many digits, those of
+    all rows stand on lines of their own below them: nothing is rounded or cut.
+    """
+    beside = list(_beside(heads, amounts, rows))
+    is_wide = any(len(line) > width for _, lines in beside for line in lines)
+    for row, lines in _below(heads, amounts, rows) if is_wide else beside:
+        yield from lines
+        for note in row.notes if row else ():
+            yield from wrapped(note, indent=_INDENT, width=width)
+
+
+def wrapped(text: str, *, indent: str, width: int = 80) -> list[str]:
+    """The lines of a text below a table; ids and amounts are never broken."""
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _beside(
+    heads: Sequence[Head], amounts: Sequence[Head], rows: Sequence[TableRow]
+) -> Iterator[tuple[TableRow | None, list[str]]]:
+    """The head, then each row, with the amounts in the last columns."""
+    columns = [*heads, *amounts]
+    blank = ("",) * len(heads)
+    cells = [
+        [
+            (*(blank if index else row.cells), *line)
+            for index, line in enumerate(row.amounts or [("",) * len(amounts)])
+        ]
+        for row in rows
+    ]
+    widths = _widths(columns, [line for lines in cells for line in lines])
+    yield None, [_line(columns, [head.title for head in columns], widths)]
+    for row, lines in zip(rows, cells, strict=True):
+        yield row, [_line(columns, line, widths) for line in lines]
+
+
+def _below(
+    heads: Sequence[Head], amounts: Sequence[Head], rows: Sequence[TableRow]
+) -> Iterator[tuple[TableRow | None, list[str]]]:
+    """The head, then each row, with its amounts on lines below it."""
+    widths = _widths(heads, [row.cells for row in rows])
+    sums = _widths((), [line for row in rows for line in row.amounts])
+    yield None, [_line(heads, [head.title for head in heads], widths)]
+    for row in rows:
+        below = [_INDENT + _line(amounts, line, sums) for line in row.amounts if any(line)]
+        yield row, [_line(heads, row.cells, widths), *below]
+
+
+def _widths(columns: Sequence[Head], cells: Iterable[Sequence[str]]) -> list[int]:
+    """How wide each column is: as its widest cell, and its title if it has one."""
+    titles = [[head.title for head in columns]] if columns else []
+    return [max(map(len, column)) for column in zip(*titles, *cells, strict=True)]
+
+
+def _line(columns: Sequence[Head], cells: Sequence[str], widths: Sequence[int]) -> str:
+    aligned = [
+        cell.rjust(width) if head.is_number else cell.ljust(width)
+        for head, cell, width in zip(columns, cells, widths, strict=True)
+    ]
+    return _GAP.join(aligned).rstrip()
+
+
+def short_ids(run_ids: Iterable[str]) -> dict[str, str]:
+    """The beginnings of run ids, all equally long and at least 8, that still tell them apart."""
+    whole = set(run_ids)
+    length = _ID_LENGTH
+    while len({run_id[:length] for run_id in whole}) < len(whole):
+        length += 1
+    return {run_id: run_id[:length] for run_id in whole}
+
+
+def printable(text: str) -> str:
+    """A text of the data as it may stand on a terminal, which obeys control characters."""
+    return "".join(
+        character if character.isprintable() else repr(character)[1:-1] for character in text
+    )

@@ -1,0 +1,46 @@
+"""Looks at the warehouse of a source, whichever it is; changes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from cloudbill.checks import Check
+from cloudbill.machine_checks import in_bytes
+
+if TYPE_CHECKING:
+    from cloudbill.settings import SourceSettings
+
+__all__ = ["check_warehouse"]
+
+
+def check_warehouse(settings: SourceSettings, bucket_location: str | None) -> Iterator[Check]:
+    """The DuckDB file, or all that BigQuery says of the project, the dataset and the table.
+
+    Raises:
+        CloudbillError: If it cannot be opened.
+    """
+    if settings.project_id is None:
+        yield _check_file(settings)
+        return
+    # Its client is imported here, for it takes a second and need not be installed.
+    from cloudbill.warehouses._bigquery_checks import check_bigquery
+    from cloudbill.warehouses._bigquery_client import open_client
+
+    with closing(open_client(settings)) as client:
+        yield from check_bigquery(client, settings, bucket_location)
+
+
+def _check_file(settings: SourceSettings) -> Check:
+    subject, file = f"{settings.source}: database", settings.database
+    if file.exists() and not os.access(file, os.W_OK):
+        return Check(
+            subject=subject,
+            found=f"{file} cannot be written",
+            remedy="give the user that runs this the right to write it",
+        )
+    if file.exists():
+        return Check(subject=subject, found=f"{file} has {in_bytes(file.stat().st_size)}")
+    return Check(subject=subject, found=f"{file} is not there yet; the first load makes it")

@@ -1,0 +1,161 @@
+"""Looks at BigQuery: rights, the dataset, where it is, and the table; changes nothing.
+
+Sources: BigQuery, "Introduction to loading data from Cloud Storage" (location considerations),
+"Dry run", `tables.testIamPermissions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from google.api_core import exceptions as api
+from google.cloud import bigquery
+
+from cloudbill.checks import Check, failed_check
+from cloudbill.errors import LoadError
+from cloudbill.warehouses._bigquery_client import PersistentClient, mapped
+
+if TYPE_CHECKING:
+    from cloudbill.settings import SourceSettings
+
+__all__ = ["check_bigquery", "fits"]
+
+_EDITING: Final = (
+    "bigquery.tables.get",
+    "bigquery.tables.getData",
+    "bigquery.tables.update",
+    "bigquery.tables.updateData",
+)
+_GRANULARITIES: Final = {"MONTH", "DAY"}
+
+
+def check_bigquery(
+    client: PersistentClient, settings: SourceSettings, bucket_location: str | None
+) -> Iterator[Check]:
+    """Asks for the project, the dataset and the table, one after the other."""
+    yield _check_jobs(client, settings)
+    subject = f"{settings.source}: dataset"
+    name = f"{settings.project_id}.{settings.dataset}"
+    try:
+        with mapped(f"Reading {name}"):
+            dataset = client.get_dataset(name)
+    except LoadError as error:
+        if not isinstance(error.__cause__, api.NotFound):
+            yield _refused(subject, error, "roles/bigquery.dataEditor on the dataset")
+            return
+        where = settings.location or "BigQuery's default location"
+        yield Check(
+            subject=subject, found=f"{name} is not there yet; the first load makes it in {where}"
+        )
+        yield _check_location(settings, settings.location, bucket_location)
+        return
+    yield Check(subject=subject, found=f"{name} is there, in {dataset.location}")
+    yield _check_location(settings, dataset.location, bucket_location)
+    yield from _check_table(client, settings, f"{name}.{settings.table_name}")
+
+
+def _check_jobs(client: PersistentClient, settings: SourceSettings) -> Check:
+    subject = f"{settings.source}: project"
+    config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)
+    try:
+        with mapped(f"A query that is not run, in {settings.project_id}"):
+            client.query("SELECT 1", job_config=config)
+    except LoadError as error:
+        return _refused(subject, error, "roles/bigquery.jobUser on the project")
+    return Check(subject=subject, found=f"{settings.project_id} takes jobs")
+
+
+def _refused(subject: str, error: LoadError, role: str) -> Check:
+    if isinstance(error.__cause__, api.Forbidden | api.Unauthorized):
+        return Check(subject=subject, found=str(error), remedy=f"give the account {role}")
+    return failed_check(subject, error)
+
+
+def _check_location(
+    settings: SourceSettings, location: str | None, bucket_location: str | None
+) -> Check:
+    subject = f"{settings.source}: location"
+    wanted = settings.location
+    if wanted and location and wanted.lower() != location.lower():
+        return Check(
+            subject=subject,
+            found=f"'location' is {wanted}, but the dataset is in {location}",
+            remedy=f"leave 'location' out, or set it to {location}",
+        )
+    if bucket_location is None or location is None:
+        seen = "the bucket's is not seen without storage.buckets.get, or it is not on gs://"
+        found = seen if location else "the dataset has none yet, and 'location' is not set"
+        return Check(subject=subject, found=found, is_checked=False)
+    found = f"the dataset is in {location}, the bucket in {bucket_location}"
+    if fits(location, bucket_location):
+        return Check(subject=subject, found=found)
+    return Check(
+        subject=subject,
+        found=found,
+        remedy="BigQuery loads from buckets near the dataset: use a dataset in the bucket's "
+        "location",
+    )
+
+
+def fits(dataset: str, bucket: str) -> bool:
+    """Whether BigQuery loads from a bucket there: any into US, else the same place or continent."""
+    into, of = dataset.lower(), bucket.lower()
+    if into in {"us", of}:
+        return True
+    european = ("eu", "europe-", "eur")
+    if into == "eu" or of == "eu":
+        return into.startswith(european) and of.startswith(european)
+    # Two regions have a name of their own, and a region in each; which ones is not asked for here.
+    return of == "us" and into.startswith("us-")
+
+
+def _check_table(client: PersistentClient, settings: SourceSettings, name: str) -> Iterator[Check]:
+    subject = f"{settings.source}: table"
+    try:
+        with mapped(f"Reading {name}"):
+            table = client.get_table(name)
+    except LoadError as error:
+        if isinstance(error.__cause__, api.NotFound):
+            yield Check(subject=subject, found=f"{name} is not there yet; the first load makes it")
+        else:
+            yield _refused(subject, error, "roles/bigquery.dataEditor on the dataset")
+        return
+    yield _check_layout(settings, table, subject)
+    yield _check_rights(client, settings, table)
+
+
+def _check_layout(settings: SourceSettings, table: bigquery.Table, subject: str) -> Check:
+    provider, parts = settings.provider, table.time_partitioning
+    if parts is None or parts.field != provider.PERIOD_COLUMN or parts.type_ not in _GRANULARITIES:
+        return Check(
+            subject=subject,
+            found=f"{table.table_id} is not partitioned by the month of {provider.PERIOD_COLUMN}",
+            remedy="set another 'table_name'; cloudbill makes the table as it should be",
+        )
+    clustered = ", ".join(table.clustering_fields or ()) or "nothing"
+    return Check(
+        subject=subject,
+        found=f"{table.table_id} is partitioned by {parts.type_} of {parts.field}, and clustered "
+        f"by {clustered}",
+    )
+
+
+def _check_rights(
+    client: PersistentClient, settings: SourceSettings, table: bigquery.Table
+) -> Check:
+    subject = f"{settings.source}: rights"
+    try:
+        answer = client.test_iam_permissions(table.reference, _EDITING)
+    except api.GoogleAPICallError as error:
+        return Check(
+            subject=subject, found=f"BigQuery does not say: {error.message}", is_checked=False
+        )
+    missing = sorted({*_EDITING} - {*answer.get("permissions", ())})
+    if missing:
+        return Check(
+            subject=subject,
+            found=f"{', '.join(missing)} is missing on {table.table_id}",
+            remedy="give the account roles/bigquery.dataEditor on the dataset",
+        )
+    return Check(subject=subject, found=f"{table.table_id} may be read and written")

@@ -1,0 +1,32 @@
+"""Errors of DuckDB, in the words of a load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from cloudbill.errors import LoadError
+from cloudbill.models import PlannedLoad
+
+__all__ = ["mapped"]
+
+
+@contextmanager
+def mapped(planned: PlannedLoad) -> Iterator[None]:
+    """Says which month of which run could not be loaded, and what to do.
+
+    Raises:
+        LoadError: If DuckDB raised an error.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        hint = ""
+        if isinstance(error, duckdb.OutOfMemoryException):
+            hint = ". Raise 'memory_limit', or free disk space beside the database"
+        raise LoadError(
+            f"DuckDB could not load {planned.period} (run {planned.manifest.run_id}), the old "
+            f"month stands: {error}{hint}"
+        ) from error

@@ -1,0 +1,48 @@
+"""How far a statement of DuckDB is, asked for from another thread while it runs."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from cloudbill.progress import Progress, Stage, Tell, watched
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from cloudbill.models import Manifest
+
+__all__ = ["QueryWatch"]
+
+
+class QueryWatch:
+    """Tells how far the statements for one run are; does nothing where nobody looks."""
+
+    def __init__(
+        self, connection: DuckDBPyConnection, manifest: Manifest, tell: Tell | None
+    ) -> None:
+        self._connection = connection
+        self._manifest = manifest
+        self._tell = tell
+        if tell is not None:
+            # DuckDB reckons its progress only where a bar is on; what shows it is not DuckDB.
+            connection.execute("SET enable_progress_bar = true")
+            connection.execute("SET enable_progress_bar_print = false")
+
+    def at(self, stage: Stage, *, rows: int | None = None) -> AbstractContextManager[None]:
+        """Watches the statements of a stage, as their share of the bytes of the parts."""
+        size = self._manifest.size
+
+        def look() -> Progress:
+            percent = self._connection.query_progress()
+            # -1 says that it is not known, and between statements there is none.
+            is_known = size is not None and percent > 0
+            return Progress(
+                stage=stage,
+                parts=len(self._manifest.parts),
+                done=int(size * percent / 100) if size is not None and is_known else None,
+                total=size,
+                rows=self._manifest.rows if rows is None else rows,
+            )
+
+        return watched(self._tell, look)

@@ -1,0 +1,230 @@
+"""The questions of docs/queries.md have one answer, in both warehouses and in the files."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import re
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow.parquet
+import pytest
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+from cloudbill.pipeline import load_source
+from cloudbill.planning import Selection
+from cloudbill.providers import PROVIDERS
+from cloudbill.settings import read_source
+
+if TYPE_CHECKING:
+    from emulators.bigquery import BigQueryEmulator
+    from emulators.gcs import GcsEmulator
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "sample_exports"
+PROJECT = "acme"
+BUCKET = "sample-bills"
+SOURCES = {
+    "azure": ("azure/billing", "focus-daily", "azure_focus_billing_data"),
+    "aws": ("aws/cur", "cur-hourly", "aws_cur_billing_data"),
+}
+
+Rows = list[tuple[Any, ...]]
+
+
+def questions() -> dict[str, tuple[str, str]]:
+    """The SQL below each numbered heading: for DuckDB and for BigQuery."""
+    found: dict[str, tuple[str, str]] = {}
+    text = (ROOT / "docs/queries.md").read_text()
+    for section in re.split(r"^## (?=\d)", text, flags=re.MULTILINE)[1:]:
+        title = section.splitlines()[0]
+        statements = re.findall(r"```sql\n(.*?)```", section, flags=re.DOTALL)
+        assert len(statements) in {1, 2}, title
+        if len(statements) == 2:
+            assert section.index("\nDuckDB:\n") < section.index("\nBigQuery:\n"), title
+        found[title] = (statements[0], statements[-1])
+    return found
+
+
+QUESTIONS = questions()
+
+
+@pytest.fixture(scope="module")
+def answers(
+    gcs_server: GcsEmulator,
+    bigquery_server: BigQueryEmulator,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Mapping[str, tuple[Rows, Rows]]]:
+    """The answers of DuckDB and of BigQuery, after the sample exports were loaded into both."""
+    folder = tmp_path_factory.mktemp("queries")
+    gcs_server.reset()
+    bigquery_server.reset()
+    gcs_server.create_bucket(BUCKET)
+    shutil.copytree(SAMPLE, folder / "exports")
+    gcs_server.upload_tree(folder / "exports", BUCKET, "")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("DLT_DATA_DIR", str(folder / "dlt"))
+        patch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+        patch.setenv("STORAGE_EMULATOR_HOST", gcs_server.url)
+        patch.setenv("BIGQUERY_EMULATOR_HOST", bigquery_server.url)
+        Container()[PluggableRunContext].reload(str(folder))
+        database = folder / "bills.duckdb"
+        load(str(folder / "exports"), {"database": str(database)})
+        load(BUCKET, {"project_id": PROJECT})
+        client = bigquery_server.client(PROJECT)
+        with closing(duckdb.connect(str(database), read_only=True)) as connection:
+            yield {
+                title: (
+                    connection.execute(for_duckdb).fetchall(),
+                    [tuple(row.values()) for row in client.query(for_bigquery).result()],
+                )
+                for title, (for_duckdb, for_bigquery) in QUESTIONS.items()
+            }
+
+
+def load(bucket: str, warehouse: Mapping[str, str]) -> None:
+    """Loads both sample exports into one warehouse."""
+    for name, (prefix, export_name, table_name) in SOURCES.items():
+        provider = PROVIDERS[name]
+        given = {
+            "bucket": bucket,
+            "prefix": prefix,
+            "export_name": export_name,
+            "table_name": table_name,
+            "dataset": "billing",
+            **warehouse,
+        }
+        settings = read_source(provider.SECTION, provider, [], given)
+        outcome = load_source(settings, Selection(), lambda _: None)
+        assert (outcome.exit_code, len(outcome.results)) == (0, 3)
+
+
+def azure_charges() -> list[dict[str, Any]]:
+    """Every row of the newest run of each month, from its files."""
+    newest: dict[str, tuple[str, Path]] = {}
+    for path in (SAMPLE / "azure").rglob("manifest.json"):
+        run = json.loads(path.read_text())["runInfo"]
+        known = newest.get(run["startDate"], ("", path))
+        newest[run["startDate"]] = max(known, (run["submittedTime"], path))
+    return [
+        row
+        for _, path in newest.values()
+        for part in sorted(path.parent.glob("*.parquet"))
+        for row in pyarrow.parquet.read_table(part).to_pylist()
+    ]
+
+
+def aws_charges() -> list[dict[str, str]]:
+    """Every row of the current run of each month, from its files."""
+    rows: list[dict[str, str]] = []
+    for path in sorted((SAMPLE / "aws").glob("*/*/*/*-Manifest.json")):
+        for key in json.loads(path.read_text())["reportKeys"]:
+            assembly, name = Path(key).parts[-2:]
+            with gzip.open(path.parent / assembly / name, "rt", newline="") as file:
+                rows += csv.DictReader(file)
+    return rows
+
+
+def summed(rows: Iterable[tuple[tuple[Any, ...], tuple[Decimal, ...]]]) -> Rows:
+    """Adds up amounts by key, in the order of the keys."""
+    totals: dict[tuple[Any, ...], tuple[Decimal, ...]] = defaultdict(tuple)
+    for key, amounts in rows:
+        known = totals[key] or (Decimal(),) * len(amounts)
+        totals[key] = tuple(a + b for a, b in zip(known, amounts, strict=True))
+    return [(*key, *amounts) for key, amounts in sorted(totals.items())]
+
+
+def day(moment: datetime) -> date:
+    """The UTC day of a time in a Parquet file, with or without its zone."""
+    return moment.astimezone(UTC).date() if moment.tzinfo else moment.date()
+
+
+class TestQuestions:
+    def test_there_are_ten_and_two_of_them_are_about_aws(self) -> None:
+        assert [title.split(".")[0] for title in QUESTIONS] == [str(n) for n in range(1, 11)]
+        assert sum("aws_cur" in statement for statement, _ in QUESTIONS.values()) == 2
+
+    @pytest.mark.parametrize("title", QUESTIONS)
+    def test_both_warehouses_give_the_same_answer(
+        self, answers: Mapping[str, tuple[Rows, Rows]], title: str
+    ) -> None:
+        in_duckdb, in_bigquery = answers[title]
+        assert in_duckdb == in_bigquery
+        assert in_duckdb
+        assert any(isinstance(value, Decimal) and value for row in in_duckdb for value in row)
+
+    @pytest.mark.parametrize("title", QUESTIONS)
+    def test_no_answer_has_a_float(
+        self, answers: Mapping[str, tuple[Rows, Rows]], title: str
+    ) -> None:
+        assert not [value for row in answers[title][0] for value in row if type(value) is float]
+
+
+class TestFiles:
+    """The answers are those of the files, added up as decimals without either warehouse."""
+
+    def answer(self, answers: Mapping[str, tuple[Rows, Rows]], number: int) -> Rows:
+        return next(rows for title, (rows, _) in answers.items() if title.startswith(f"{number}."))
+
+    def test_cost_by_month(self, answers: Mapping[str, tuple[Rows, Rows]]) -> None:
+        assert self.answer(answers, 1) == summed(
+            (
+                (day(row["BillingPeriodStart"]), row["BillingCurrency"]),
+                (row["BilledCost"], row["EffectiveCost"]),
+            )
+            for row in azure_charges()
+        )
+
+    def test_cost_by_team(self, answers: Mapping[str, tuple[Rows, Rows]]) -> None:
+        assert sorted(self.answer(answers, 4)) == summed(
+            (
+                (
+                    json.loads(row["Tags"] or "{}").get("team", "(no tag)"),
+                    row["BillingCurrency"],
+                ),
+                (row["EffectiveCost"],),
+            )
+            for row in azure_charges()
+            if day(row["BillingPeriodStart"]) == date(2025, 10, 1)
+        )
+
+    def test_cost_by_day(self, answers: Mapping[str, tuple[Rows, Rows]]) -> None:
+        assert self.answer(answers, 7) == summed(
+            ((day(row["ChargePeriodStart"]), row["BillingCurrency"]), (row["EffectiveCost"],))
+            for row in azure_charges()
+            if day(row["BillingPeriodStart"]) == date(2025, 10, 1)
+            and row["ChargeCategory"] == "Usage"
+        )
+
+    def test_cost_by_account(self, answers: Mapping[str, tuple[Rows, Rows]]) -> None:
+        def amounts(row: dict[str, str]) -> tuple[Decimal, ...]:
+            cost = Decimal(row["lineItem/UnblendedCost"])
+            is_credit = row["lineItem/LineItemType"] in {"Credit", "Refund"}
+            return (
+                Decimal() if is_credit else cost,
+                cost if is_credit else Decimal(),
+                cost,
+            )
+
+        assert self.answer(answers, 9) == summed(
+            (
+                (
+                    date.fromisoformat(row["bill/BillingPeriodStartDate"][:10]),
+                    row["lineItem/UsageAccountId"],
+                    row["lineItem/CurrencyCode"],
+                ),
+                amounts(row),
+            )
+            for row in aws_charges()
+        )

@@ -1,0 +1,432 @@
+"""What the report shows is what the files hold, summed here again with nothing but `Decimal`."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cloudbill.models import BillingPeriod
+from cloudbill.report.collecting import collect
+from cloudbill.report.document import page_document
+from cloudbill.sql import Fragment
+from contract.deliveries import (
+    AwsWriter,
+    AzureCsvWriter,
+    AzureWriter,
+    Charge,
+    Delivery,
+    Writer,
+    Written,
+    at,
+)
+from contract.places import Case, Place
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+Key = tuple[str, ...]
+Sums = dict[Key, list[Decimal | None]]
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a test puts into the note of a charge: its service, sub-account, tags and type."""
+
+    service: str = ""
+    account: str = ""
+    team: str = ""
+    type: str = "Usage"
+
+    def note(self) -> str:
+        return json.dumps([self.service, self.account, self.team, self.type], ensure_ascii=False)
+
+    @classmethod
+    def of(cls, charge: Charge) -> Words:
+        return cls(*json.loads(charge.note)) if charge.note else cls()
+
+
+def effective(charge: Charge) -> Decimal:
+    """Another amount than the billed one, with as many digits."""
+    return charge.cost + Decimal("0.000000000000000001")
+
+
+def focus(table: Any, charges: Sequence[Charge]) -> Any:
+    """A FOCUS table with the columns that a report reads."""
+    words = [Words.of(charge) for charge in charges]
+    costs = pa.array([effective(charge) for charge in charges], pa.decimal128(38, 18))
+    table = table.set_column(table.column_names.index("EffectiveCost"), "EffectiveCost", costs)
+    added = {
+        "ProviderName": ["Microsoft"] * len(words),
+        "ServiceName": [one.service for one in words],
+        "SubAccountId": [f"/subscriptions/{one.account}" if one.account else "" for one in words],
+        "SubAccountName": [one.account for one in words],
+        "Tags": [json.dumps({"team": one.team, "x": "1"}) if one.team else "" for one in words],
+    }
+    for name, values in added.items():
+        table = table.append_column(name, pa.array(values, pa.string()))
+    return table
+
+
+class ReportedAzure(AzureWriter):
+    def _table(self, delivery: Delivery, charges: Sequence[Charge]) -> Any:
+        return focus(super()._table(delivery, charges), charges)
+
+
+class ReportedAzureCsv(AzureCsvWriter):
+    def _table(self, delivery: Delivery, charges: Sequence[Charge]) -> Any:
+        return focus(super()._table(delivery, charges), charges)
+
+
+class ReportedAws(AwsWriter):
+    def _manifest(
+        self, delivery: Delivery, period: BillingPeriod, below: str, parts: Sequence[Path]
+    ) -> dict[str, Any]:
+        manifest = super()._manifest(delivery, period, below, parts)
+        for column in manifest["columns"]:
+            if column["name"].endswith(("Cost", "Fee", "Period", "ToDate", "Commitment")):
+                column["type"] = "OptionalBigDecimal"
+        return manifest
+
+    def _row(self, delivery: Delivery, charge: Charge) -> dict[str, str]:
+        words = Words.of(charge)
+        return super()._row(delivery, charge) | {
+            "lineItem/LineItemType": words.type,
+            "lineItem/UsageAccountId": words.account,
+            "lineItem/ProductCode": words.service,
+            "product/ProductName": "",
+            "pricing/publicOnDemandCost": "2.5" if words.type == "Usage" else "",
+            "reservation/EffectiveCost": f"{effective(charge):f}",
+            "reservation/ReservationARN": "arn:ri" if words.type in {"RIFee", "Fee"} else "",
+            "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod": "0.25",
+            "reservation/UnusedRecurringFee": "0.125",
+            "savingsPlan/SavingsPlanEffectiveCost": "0.000000000000000003",
+            "savingsPlan/TotalCommitmentToDate": "9",
+            "savingsPlan/UsedCommitment": "7.5",
+            "resourceTags/user:team": words.team,
+        }
+
+
+WRITERS: dict[str, type[AzureWriter | AwsWriter]] = {
+    "azure parquet": ReportedAzure,
+    "azure csv": ReportedAzureCsv,
+    "aws": ReportedAws,
+}
+
+
+@pytest.fixture(params=list(WRITERS))
+def case(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Case:
+    """A place, and a provider whose files have all that a report reads."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    writer: Writer = WRITERS[request.param]()
+    return Case(place=place, writer=writer, scratch=scratch)
+
+
+def run(period: str, *charges: Charge, submitted_at: str = "2026-01-01 04:00") -> Delivery:
+    return Delivery(
+        period=period, charges=charges, submitted_at=at(submitted_at), run_id=f"run-{period}"
+    )
+
+
+def charge(day: str, cost: str, words: Words | None = None, currency: str = "EUR") -> Charge:
+    return Charge(
+        day=datetime.fromisoformat(day).replace(tzinfo=UTC).date(),
+        cost=Decimal(cost),
+        note=(words or Words()).note(),
+        currency=currency,
+    )
+
+
+def rows_of(written: Written) -> Iterable[Mapping[str, Any]]:
+    """The rows of all parts, read without the code under test."""
+    for part in written.parts:
+        if part.suffix == ".parquet":
+            yield from pq.read_table(part).to_pylist()
+        else:
+            text = gzip.decompress(part.read_bytes()).decode("utf-8-sig")
+            yield from csv.DictReader(io.StringIO(text, newline=""))
+
+
+def number(value: Any) -> Decimal | None:
+    return None if value in ("", None) else Decimal(value)
+
+
+def amounts_of(row: Mapping[str, Any]) -> list[Decimal | None]:
+    """Billed, effective, list and contracted cost of a row, by the words of the providers."""
+    if "BilledCost" in row:
+        names = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
+        return [number(row[name]) for name in names]
+    billed = number(row["lineItem/UnblendedCost"])
+    amortized = {
+        "DiscountedUsage": number(row["reservation/EffectiveCost"]),
+        "RIFee": Decimal("0.25") + Decimal("0.125"),
+        "Fee": Decimal(0),
+        "SavingsPlanCoveredUsage": number(row["savingsPlan/SavingsPlanEffectiveCost"]),
+        "SavingsPlanNegation": Decimal(0),
+        "SavingsPlanUpfrontFee": Decimal(0),
+        "SavingsPlanRecurringFee": Decimal(9) - Decimal("7.5"),
+    }.get(row["lineItem/LineItemType"], billed)
+    return [billed, amortized, number(row["pricing/publicOnDemandCost"]), None]
+
+
+def names_of(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    """Day, service, sub-account, team and currency of a row."""
+    if "BilledCost" in row:
+        team = json.loads(row["Tags"])["team"] if row["Tags"] else ""
+        day = str(row["ChargePeriodStart"])[:10]
+        return day, row["ServiceName"], row["SubAccountId"], team, row["BillingCurrency"]
+    return (
+        row["lineItem/UsageStartDate"][:10],
+        row["lineItem/ProductCode"],
+        row["lineItem/UsageAccountId"],
+        row["resourceTags/user:team"],
+        row["lineItem/CurrencyCode"],
+    )
+
+
+def add(sums: Sums, key: Key, amounts: Sequence[Decimal | None]) -> None:
+    held = sums.setdefault(key, [None] * 4)
+    for index, amount in enumerate(amounts):
+        if amount is not None:
+            held[index] = (held[index] or Decimal(0)) + amount
+
+
+def expected(months: Mapping[str, Written]) -> tuple[Sums, Sums, Sums]:
+    """The sums by month, by day and by team that the files make."""
+    by_month: Sums = {}
+    by_day: Sums = {}
+    by_team: Sums = {}
+    for month, written in months.items():
+        for row in rows_of(written):
+            day, service, account, team, currency = names_of(row)
+            amounts = amounts_of(row)
+            add(by_month, (month, service, account, currency), amounts)
+            add(by_day, (month, day, service, account, currency), amounts)
+            add(by_team, (month, team, currency), amounts)
+    return by_month, by_day, by_team
+
+
+def document_of(case: Case) -> dict[str, Any]:
+    report, error = collect(case.settings)
+    assert error is None
+    made: dict[str, Any] = json.loads(json.dumps(page_document((report,), NOW)))
+    return made
+
+
+def shown(document: Mapping[str, Any], rows: str, *fields: str) -> Sums:
+    """The sums of the page's data; fields are how a row begins, `-` for one that is left out."""
+    found: Sums = {}
+    for row in document[rows]:
+        key: list[str] = []
+        for field, value in zip(fields, row, strict=False):
+            if field == "text":
+                key.append(value)
+            elif field != "-":
+                entry = document["names"][field][value]
+                key.append(
+                    entry.get("id") or entry["text"] if field == "sub_account" else entry["text"]
+                )
+        texts = row[len(fields) :]
+        amounts = [
+            None if text is None else Decimal(texts[0] if text == "=" else text) for text in texts
+        ]
+        add(found, tuple(key), amounts)
+    return found
+
+
+def skip_where_the_store_tells_no_time_of_its_own(case: Case) -> None:
+    if case.writer.section == "aws_billing" and case.place.name == "bigquery":
+        pytest.skip("AWS runs have the time of their objects, and the emulated store knows but now")
+
+
+def deliver(case: Case, *deliveries: Delivery) -> dict[str, Written]:
+    written = {delivery.period: case.write(delivery) for delivery in deliveries}
+    for one in written.values():
+        case.place.put(one.folder)
+    return written
+
+
+TYPES = (
+    "Usage",
+    "DiscountedUsage",
+    "RIFee",
+    "Fee",
+    "SavingsPlanCoveredUsage",
+    "SavingsPlanNegation",
+    "SavingsPlanUpfrontFee",
+    "SavingsPlanRecurringFee",
+    "Tax",
+)
+MANY = [
+    charge(
+        f"2025-10-{index % 28 + 1:02d}",
+        f"{index * 7 - 40}.{index:018d}",
+        Words(
+            service=f"svc {index % 4}" if index % 5 else "",
+            account=f"acct-{index % 3}",
+            team=("web", 'Zoë\'s "team"', "")[index % 3],
+            type=TYPES[index % len(TYPES)],
+        ),
+        currency=("EUR", "USD")[index % 7 == 0],
+    )
+    for index in range(60)
+]
+
+
+def test_sums_are_those_of_the_files_by_month_day_service_sub_account_and_tag(case: Case) -> None:
+    september = [replace(one, day=one.day.replace(month=9), cost=one.cost * 3) for one in MANY[:40]]
+    august = [replace(one, day=one.day.replace(month=8)) for one in MANY[:9]]
+    files = deliver(
+        case, run("2025-08", *august), run("2025-09", *september), run("2025-10", *MANY)
+    )
+    assert len(case.load().results) == 3
+
+    document = document_of(case)
+    by_month, by_day, by_team = expected(files)
+    names = ("-", "-", "service", "sub_account", "currency")
+    assert shown(document, "costs", "text", *names) == by_month
+    newest = {key: sums for key, sums in by_day.items() if key[0] > "2025-08"}
+    assert shown(document, "daily", "text", "text", *names) == newest
+    key = next(
+        index
+        for index, entry in enumerate(document["names"]["tag_key"])
+        if entry["text"] in {"team", "user:team"}
+    )
+    document["tags"] = [row for row in document["tags"] if row[0] == key]
+    fields = ("-", "text", "-", "-", "tag_value", "currency")
+    assert without_nothing(shown(document, "tags", *fields)) == without_nothing(by_team)
+
+
+def without_nothing(sums: Sums) -> Sums:
+    """Amounts that are unknown count as zero: what is untagged is a difference."""
+    return {key: [amount or Decimal(0) for amount in amounts] for key, amounts in sums.items()}
+
+
+def test_a_warehouse_that_holds_nothing_has_no_costs_and_nothing_to_trust(case: Case) -> None:
+    document = document_of(case)
+    assert document["costs"] == document["daily"] == document["tags"] == []
+    assert document["trust"]["months"] == []
+    assert document["trust"]["freshness"][0]["newest_month"] is None
+
+
+def test_what_was_recorded_is_equal_to_the_table_until_a_row_is_lost(case: Case) -> None:
+    deliver(case, run("2025-10", *MANY))
+    case.load()
+    (month,) = document_of(case)["trust"]["months"]
+    assert (month["agreement"], month["rows"], month["held_rows"]) == ("equal", 60, 60)
+    assert month["complete"] is True
+    assert month["amounts"]
+    assert {Decimal(amount[4]) for amount in month["amounts"]} == {Decimal(0)}
+
+    lost = MANY[11]
+    case.place.query(
+        "DELETE FROM {table} WHERE {cost} = {lost}",
+        table=case.table,
+        cost=case.writer.cost_column,
+        lost=Fragment(f"{lost.cost:f}"),
+    )
+    rows = case.held()
+    (month,) = document_of(case)["trust"]["months"]
+    assert month["agreement"] == "different"
+    assert month["held_rows"] == len(rows) < 60
+    differences = {
+        amount[0]: Decimal(amount[4])
+        for amount in month["amounts"]
+        if amount[1] == case.writer.cost_column
+    }
+    left: dict[str, Decimal] = defaultdict(Decimal)
+    for one in MANY:
+        left[one.currency] -= one.cost
+    for one in rows:
+        left[one.currency] += one.cost
+    assert differences == dict(left)
+    assert any(left.values())
+
+
+def test_a_closed_month_that_was_loaded_again_says_how_it_moved(case: Case) -> None:
+    skip_where_the_store_tells_no_time_of_its_own(case)
+    for total, submitted_at in (
+        ("1100", "2025-10-20 04:00"),
+        ("1204.11", "2025-11-02 04:00"),
+        ("1209.80", "2025-11-09 04:00"),
+    ):
+        delivery = run("2025-10", charge("2025-10-03", total), submitted_at=submitted_at)
+        case.deliver(replace(delivery, run_id=f"run of {submitted_at[:10]}"))
+        case.load()
+    (closing,) = document_of(case)["trust"]["closings"]
+    assert (closing["month"], closing["loads"], closing["currency"]) == ("2025-10", 3, "EUR")
+    amounts = {name: Decimal(closing[name]) for name in ("first", "closed", "now", "moved")}
+    assert amounts == {
+        "first": Decimal(1100),
+        "closed": Decimal("1204.11"),
+        "now": Decimal("1209.80"),
+        "moved": Decimal("5.69"),
+    }
+
+
+def test_a_newer_run_and_a_missing_month_are_told(case: Case) -> None:
+    skip_where_the_store_tells_no_time_of_its_own(case)
+    one = [charge("2025-08-01", "1")]
+    deliver(case, run("2025-08", *one, submitted_at="2025-09-05 04:00"))
+    deliver(case, run("2025-10", *MANY, submitted_at="2025-10-30 04:00"))
+    case.load()
+    newer = run("2025-08", charge("2025-08-01", "2"), submitted_at="2025-09-06 04:00")
+    case.deliver(replace(newer, run_id="newer"))
+    trust = document_of(case)["trust"]
+    assert [(gap["source"], gap["month"]) for gap in trust["missing"]] == [(0, "2025-09")]
+    assert [(run["month"], run["run_id"], run["state"]) for run in trust["pending"]] == [
+        ("2025-08", "newer", "new")
+    ]
+    assert {month["month"]: month["complete"] for month in trust["months"]} == {
+        "2025-08": True,
+        "2025-10": False,
+    }
+
+
+def test_a_held_run_is_told_with_the_reason(case: Case) -> None:
+    if not case.writer.states_rows:
+        pytest.skip("a run whose manifest counts no rows is held when it is loaded")
+    deliver(case, run("2025-10", *MANY, submitted_at="2025-11-02 04:00"))
+    case.load()
+    small = run("2025-10", *MANY[:3], submitted_at="2025-11-03 04:00")
+    case.deliver(replace(small, run_id="small"))
+    (pending,) = document_of(case)["trust"]["pending"]
+    assert (pending["run_id"], pending["state"]) == ("small", "held")
+    assert "3 rows" in pending["detail"]
+
+
+def test_a_store_that_cannot_be_read_is_told_and_the_costs_are_shown(case: Case) -> None:
+    deliver(case, run("2025-10", *MANY))
+    case.load()
+    before = document_of(case)
+    elsewhere = replace(case.settings, bucket="/nowhere/at/all")
+    report, error = collect(elsewhere)
+    assert error is None
+    document: Any = page_document((report,), NOW)
+    assert document["costs"] == before["costs"]
+    assert "/nowhere/at/all" in document["trust"]["freshness"][0]["store_error"]
+
+
+def test_a_kind_of_cost_that_is_not_in_the_export_is_told_and_not_zero(
+    place: Place, tmp_path: Path
+) -> None:
+    plain = Case(place=place, writer=AwsWriter(), scratch=tmp_path)
+    plain.deliver(run("2025-10", charge("2025-10-01", "1.5")))
+    plain.load()
+    document = document_of(plain)
+    assert document["costs"][0][-4:] == ["1.5", None, None, None]
+    missing = document["sources"][0]["missing"]
+    assert missing["contracted"] == []
+    assert missing["list"] == ["pricing_public_on_demand_cost"]
+    assert "reservation_effective_cost" in missing["effective"]

@@ -1,0 +1,246 @@
+"""Every command of the README and the pages runs, or is checked where it needs a cloud.
+
+The blocks of a page run one after another in a copy of the project, as a reader would run them.
+There `pip` installs nothing and `uv run` runs what is installed already; nothing reaches a network.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from end_to_end.conftest import ROOT, configure
+from end_to_end.pages import Block, blocks, cloudbill_words, documents_of, unknown_words
+
+if TYPE_CHECKING:
+    from emulators.fixtures import Cloud
+
+# Blocks that do not run here, by page and first line, each with what they need.
+FIRST = "docs/getting-started.md"
+NEEDS_A_CLOUD = "docs/bigquery.md"
+NOT_RUN = {
+    ("README.md", "pip install uv && uv run pytest"): "these tests; CI runs it",
+    (
+        "docs/getting-started.md",
+        "pip install '.[bigquery,report]'    # gs:// and BigQuery; also: s3, az, gs",
+    ): "answers from a person",
+    ("docs/scheduling.md", "systemctl daemon-reload"): "systemd",
+    (
+        "docs/scheduling.md",
+        'docker build -f examples/cloud-run/Dockerfile -t "$IMAGE" .',
+    ): "a cloud",
+    (
+        "docs/scheduling.md",
+        'gcloud run jobs add-iam-policy-binding cloudbill --region "$REGION" \\',
+    ): "a cloud",
+}
+# Blocks that end with another code than 0, and why.
+ENDS_WITH = {
+    # The sample exports are of a year that has gone by, so they are stale.
+    ("docs/scheduling.md", "cd /srv/bills     # with .dlt/config.toml"): 8,
+}
+SHIMS = {
+    "pip": '[ "$1" = install ]',
+    "uv": '[ "$1" = run ] || exit 64\nshift\n'
+    'case "$1" in *.py) exec python "$@" ;; *) exec "$@" ;; esac',
+}
+
+EMULATED = "US-CENTRAL1"
+"""Where the emulated buckets are, and so the dataset must be."""
+
+BLOCKS = blocks("sh")
+
+
+def is_run(block: Block) -> bool:
+    """Whether a block needs nothing that is not here."""
+    return block.page != NEEDS_A_CLOUD and block.key not in NOT_RUN
+
+
+RUN = [page for page in dict.fromkeys(b.page for b in BLOCKS) if page != NEEDS_A_CLOUD]
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A copy of what a clone of the project has, without the environment."""
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    for name in ("main.py", ".dlt/config.toml"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "sample_exports", folder / "sample_exports")
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    shutil.copy(ROOT / "examples/load.sh", folder / "load.sh")
+    return folder
+
+
+@pytest.fixture
+def shell_env(tmp_path: Path) -> dict[str, str]:
+    """The environment of a shell in which nothing is installed, opened or fetched."""
+    home = tmp_path / "bin"
+    home.mkdir()
+    for name, text in SHIMS.items():
+        (home / name).write_text(f"#!/bin/sh\n{text}\n")
+        (home / name).chmod(0o755)
+    path = os.pathsep.join([str(home), str(Path(sys.executable).parent), os.environ["PATH"]])
+    nowhere = "http://127.0.0.1:9"
+    return {
+        **os.environ,
+        "PATH": path,
+        "HOME": str(tmp_path),
+        "BROWSER": "true",
+        "HTTP_PROXY": nowhere,
+        "HTTPS_PROXY": nowhere,
+    }
+
+
+def shell(text: str, folder: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Runs a block as a shell would that stops at the first failure."""
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", text],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+
+def run_blocks(page: str, clone: Path, env: Mapping[str, str]) -> None:
+    """Runs the blocks of a page in their order, each from the folder of the clone."""
+    for block in (block for block in BLOCKS if block.page == page and is_run(block)):
+        done = shell(block.text.replace("/srv/bills", str(clone)), clone, env)
+        expected = ENDS_WITH.get(block.key, 0)
+        assert done.returncode == expected, f"{block}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+
+
+class TestRun:
+    @pytest.mark.parametrize("page", [page for page in RUN if page != FIRST])
+    def test_every_block_of_a_page_runs(
+        self, page: str, clone: Path, shell_env: dict[str, str]
+    ) -> None:
+        # It is read after something was loaded.
+        assert shell("cloudbill load --quiet", clone, shell_env).returncode == 0
+        run_blocks(page, clone, shell_env)
+
+    def test_getting_started_leads_from_nothing_to_the_report_of_the_sample_bill(
+        self, clone: Path, shell_env: dict[str, str]
+    ) -> None:
+        run_blocks(FIRST, clone, shell_env)
+        report = (clone / "report.html").read_text()
+        for source, currency in (("azure_billing", "EUR"), ("aws_billing", "USD")):
+            assert source in report
+            assert currency in report
+
+    def test_a_block_that_fails_is_noticed(self, clone: Path, shell_env: dict[str, str]) -> None:
+        assert shell("cloudbill load --no-such-option\ntrue", clone, shell_env).returncode == 2
+
+    def test_no_list_names_a_block_that_is_gone(self) -> None:
+        keys = {block.key for block in BLOCKS}
+        assert set(NOT_RUN) | set(ENDS_WITH) <= keys
+
+
+class TestNotRun:
+    @pytest.mark.parametrize("block", BLOCKS, ids=str)
+    def test_a_block_is_a_script_that_bash_can_read(self, block: Block) -> None:
+        done = subprocess.run(
+            ["bash", "-n"], input=block.text, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+    @pytest.mark.parametrize("block", BLOCKS, ids=str)
+    def test_every_word_of_a_command_exists(self, block: Block) -> None:
+        for words in cloudbill_words(block.text):
+            assert not unknown_words(words), words
+
+    @pytest.mark.parametrize("block", BLOCKS, ids=str)
+    def test_every_extra_can_be_installed(self, block: Block) -> None:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        for extras in re.findall(r"pip install '[^'\[]*\[([\w,]+)\]'", block.text):
+            assert set(extras.split(",")) <= set(project["optional-dependencies"])
+
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [document for block in BLOCKS for document in documents_of(block.text)],
+        ids=lambda value: value if value.endswith(".json") else "",
+    )
+    def test_every_document_that_a_block_writes_is_json(self, name: str, text: str) -> None:
+        assert name.endswith(".json")
+        assert json.loads(text)
+
+    def test_the_report_of_aws_is_defined_as_aws_asks_for(self) -> None:
+        from botocore import session
+        from botocore.validate import ParamValidator
+
+        text = document("report.json")
+        shape = (
+            session.get_session()
+            .get_service_model("cur")
+            .operation_model("PutReportDefinition")
+            .input_shape
+        )
+        definition = {"ReportDefinition": json.loads(text)}
+        assert not ParamValidator().validate(definition, shape).has_errors()
+        members = shape.members["ReportDefinition"].members
+        for name, value in definition["ReportDefinition"].items():
+            allowed = getattr(members[name], "enum", None)
+            assert not allowed or value in allowed, name
+
+    def test_the_keys_of_a_transfer_are_in_files_that_are_removed(self) -> None:
+        script = "".join(block.text for block in BLOCKS if block.page == NEEDS_A_CLOUD)
+        for name in re.findall(r"--source-creds-file=(\S+)", script):
+            assert f"rm {name}" in script
+
+
+def document(name: str) -> str:
+    """The one document of that name that the pages write."""
+    (text,) = [text for block in BLOCKS for file, text in documents_of(block.text) if file == name]
+    return text
+
+
+def create_dataset(cloud: Cloud) -> None:
+    """Does what `bq mk` does on the page."""
+    from google.cloud import bigquery
+
+    dataset = bigquery.Dataset("my-project.finops")
+    dataset.location = EMULATED
+    cloud.bigquery.client("my-project").create_dataset(dataset)
+
+
+class TestBigQuery:
+    """The last steps of the page, on emulators."""
+
+    def test_the_configuration_of_the_page_loads_what_the_transfers_bring(
+        self, cloud: Cloud, tmp_path: Path, shell_env: dict[str, str]
+    ) -> None:
+        (config,) = [b.text for b in blocks("toml") if b.page == NEEDS_A_CLOUD]
+        (script,) = [b.text for b in BLOCKS if b.page == NEEDS_A_CLOUD and "doctor" in b.text]
+        configure(tmp_path, config.replace('"EU"', f'"{EMULATED}"'))
+        shutil.copytree(ROOT / "sample_exports", tmp_path / "exports")
+        cloud.gcs.create_bucket("my-billing-bucket")
+        exports = tmp_path / "exports"
+        cloud.gcs.upload_tree(exports / "azure/billing", "my-billing-bucket", "azure/focus")
+        cloud.gcs.upload_tree(exports / "aws", "my-billing-bucket", "aws")
+        emulators = {
+            "STORAGE_EMULATOR_HOST": cloud.gcs.url,
+            "BIGQUERY_EMULATOR_HOST": cloud.bigquery.url,
+            "NO_PROXY": "127.0.0.1,localhost",
+        }
+        create_dataset(cloud)
+        done = shell(script, tmp_path, {**shell_env, **emulators})
+        assert done.returncode == 0, done.stdout + done.stderr
+        client = cloud.bigquery.client("my-project")
+        for table in ("azure_focus_billing_data", "aws_cur_billing_data"):
+            assert client.get_table(f"finops.{table}").num_rows == 450

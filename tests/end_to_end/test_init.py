@@ -1,0 +1,308 @@
+"""The configuration is written by options, or by questions on a real terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import sys
+import time
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cloudbill.sample import write_aws, write_azure
+from end_to_end.conftest import configure
+
+if TYPE_CHECKING:
+    from emulators.gcs import GcsEmulator
+    from end_to_end.conftest import Run
+
+COMMAND = str(Path(sys.executable).parent / "cloudbill")
+DEADLINE_S = 60.0
+INTERRUPT, END_OF_FILE = "\x03", "\x04"
+
+
+@pytest.fixture
+def exports(tmp_path: Path) -> Path:
+    """An export of each provider, below one folder."""
+    write_azure(tmp_path / "exports", months=1, rows=40, seed=1)
+    write_aws(tmp_path / "exports", months=1, rows=40, seed=1)
+    return tmp_path / "exports"
+
+
+def written(folder: Path) -> dict[str, Any]:
+    """The sources of the configuration file."""
+    found: dict[str, Any] = tomllib.loads((folder / ".dlt/config.toml").read_text())["sources"]
+    return found
+
+
+def talk(folder: Path, words: Sequence[str], answers: Sequence[str]) -> tuple[str, int]:
+    """Answers the questions of `cloudbill init` on a terminal; what it showed, and its code."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(folder)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.execv(COMMAND, [COMMAND, "init", *words])  # noqa: S606
+    shown, left, ends_at = "", list(answers), time.monotonic() + DEADLINE_S
+    asked = 0
+    try:
+        while time.monotonic() < ends_at:
+            if not select.select([terminal], [], [], 1.0)[0]:
+                continue
+            try:
+                shown += os.read(terminal, 65536).decode()
+            except OSError:  # the other end is closed
+                break
+            if left and shown.endswith(": ") and len(shown) > asked:
+                answer = left.pop(0)
+                ends = "" if answer in {INTERRUPT, END_OF_FILE} else "\n"
+                os.write(terminal, f"{answer}{ends}".encode())
+                asked = len(shown)
+        else:
+            os.kill(child, signal.SIGKILL)
+    finally:
+        status = os.waitpid(child, 0)[1]
+        os.close(terminal)
+    assert not left, shown
+    return shown.replace("\r\n", "\n"), os.waitstatus_to_exitcode(status)
+
+
+class TestOptions:
+    def test_the_one_export_of_a_provider_is_found_written_and_loaded(
+        self, run: Run, exports: Path, tmp_path: Path
+    ) -> None:
+        result = run("init", "--provider", "azure", "--bucket", "./exports")
+        assert result.returncode == 0, result.stderr
+        assert exports.is_dir()
+        assert written(tmp_path) == {
+            "azure_billing": {
+                "bucket": "./exports",
+                "prefix": "billing",
+                "export_name": "focus-daily",
+                "table_name": "azure_focus_billing_data",
+            }
+        }
+        shown, _, after = result.stdout.partition("Wrote .dlt/config.toml")
+        assert (tmp_path / ".dlt/config.toml").read_text().strip() in shown
+        assert "`cloudbill doctor`" in after
+        assert "`cloudbill load`" in after
+        assert run("doctor").returncode == 0
+        assert run("load").returncode == 0
+
+    def test_every_answer_can_be_an_option_and_then_nothing_is_looked_for(
+        self, run: Run, tmp_path: Path
+    ) -> None:
+        options = {
+            "provider": "aws",
+            "bucket": "s3://my-cur-bucket",
+            "prefix": "cur",
+            "export-name": "my-report",
+            "name": "hourly",
+            "table-name": "aws_hourly",
+            "project-id": "acme",
+            "dataset": "finops",
+            "location": "EU",
+        }
+        words = [word for key, value in options.items() for word in (f"--{key}", value)]
+        result = run("init", *words)
+        assert result.returncode == 0, result.stderr
+        keys = {key.replace("-", "_"): value for key, value in options.items()}
+        assert written(tmp_path)["aws_billing"]["hourly"] == {
+            key: value for key, value in keys.items() if key not in {"provider", "name"}
+        }
+        assert "[sources.aws_billing.hourly.credentials]: aws_access_key_id" in result.stdout
+        assert "gcloud auth application-default login" in result.stdout
+
+    def test_several_exports_are_listed_with_the_options_that_choose_one(
+        self, run: Run, exports: Path, tmp_path: Path
+    ) -> None:
+        result = run("init", "--bucket", str(exports))
+        assert result.returncode == 2
+        assert "--provider azure --prefix billing --export-name focus-daily" in result.stderr
+        assert "--provider aws --prefix cur --export-name cur-hourly" in result.stderr
+        assert not (tmp_path / ".dlt").exists()
+        chosen = run("init", "--bucket", str(exports), "--export-name", "cur-hourly")
+        assert chosen.returncode == 0
+        assert list(written(tmp_path)) == ["aws_billing"]
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            ((), "--bucket is missing"),
+            (("--bucket", "./exports/billing/nothing"), "There is no folder"),
+            (("--bucket", ".", "--prefix", "nothing"), "No export was found in ., folder"),
+            (("--bucket", "ftp://x"), "'ftp://' is no known store"),
+            (("--bucket", "az://bills?sig=secret"), "holds credentials"),
+            (("--provider", "oracle"), "known are azure, aws"),
+            (("--bucket", ".", "--name", "2nd"), "cannot be the name of a source"),
+            (("--bucket", ".", "--dataset", "a-b"), "cannot be the dataset"),
+        ],
+    )
+    def test_what_is_missing_or_wrong_is_an_error_that_names_it_and_nothing_is_written(
+        self, run: Run, tmp_path: Path, exports: Path, words: tuple[str, ...], message: str
+    ) -> None:
+        assert exports.is_dir()
+        result = run("init", *words)
+        assert result.returncode in {2, 4}
+        assert message in result.stderr
+        assert "secret" not in result.stdout + result.stderr
+        assert not (tmp_path / ".dlt").exists()
+
+    def test_a_section_is_changed_with_replace_alone_and_all_else_stays(
+        self, run: Run, exports: Path, tmp_path: Path
+    ) -> None:
+        before = (
+            "# ours\n[sources.azure_billing]\nbucket = 'old'\nexport_name = 'e'\ntotals = false\n"
+        )
+        configure(tmp_path, before)
+        words = ("init", "--bucket", str(exports), "--provider", "azure")
+        refused = run(*words)
+        assert refused.returncode == 2
+        assert "--replace" in refused.stderr
+        assert "--name" in refused.stderr
+        assert (tmp_path / ".dlt/config.toml").read_text() == before
+        assert run(*words, "--replace").returncode == 0
+        after = (tmp_path / ".dlt/config.toml").read_text()
+        assert after.startswith("# ours\n[sources.azure_billing]\n")
+        assert written(tmp_path)["azure_billing"]["bucket"] == str(exports)
+        assert written(tmp_path)["azure_billing"]["totals"] is False
+
+    def test_a_second_export_gets_a_table_of_its_own(
+        self, run: Run, exports: Path, tmp_path: Path
+    ) -> None:
+        configure(
+            tmp_path, "[sources.azure_billing]\nbucket = 'old'\nexport_name = 'e' # the first\n"
+        )
+        words = ("--bucket", str(exports), "--provider", "azure", "--name", "monthly")
+        assert run("init", *words).returncode == 0
+        assert written(tmp_path)["azure_billing"]["monthly"]["table_name"] == (
+            "azure_focus_billing_data_monthly"
+        )
+        assert "# the first" in (tmp_path / ".dlt/config.toml").read_text()
+
+    def test_a_source_for_duckdb_stays_one_beside_a_shared_project(
+        self, run: Run, exports: Path, tmp_path: Path
+    ) -> None:
+        configure(tmp_path, "[sources]\nproject_id = 'acme'\n")
+        words = ("init", "--bucket", str(exports), "--provider", "azure", "--database", "b.duckdb")
+        assert run(*words).returncode == 0
+        assert run("load", "--quiet").returncode == 0
+        assert (tmp_path / "b.duckdb").exists()
+
+    def test_what_the_environment_would_overrule_is_not_written(
+        self, run: Run, exports: Path, tmp_path: Path
+    ) -> None:
+        result = run(
+            *("init", "--bucket", str(exports), "--provider", "azure"),
+            env={"SOURCES__AZURE_BILLING__TABLE_NAME": "other"},
+        )
+        assert result.returncode == 2
+        assert "'table_name' of [sources.azure_billing] would be 'other'" in result.stderr
+        assert not (tmp_path / ".dlt").exists()
+
+    def test_a_file_that_is_not_toml_is_left_alone(self, run: Run, tmp_path: Path) -> None:
+        configure(tmp_path, "[sources\n")
+        result = run("init", "--bucket", "bills")
+        assert result.returncode == 2
+        assert "not valid TOML" in result.stderr
+        assert "line 1" in result.stderr
+        assert (tmp_path / ".dlt/config.toml").read_text() == "[sources\n"
+
+    def test_a_bucket_name_is_one_on_gs(
+        self, run: Run, exports: Path, gcs: GcsEmulator, tmp_path: Path
+    ) -> None:
+        gcs.create_bucket("bills")
+        gcs.upload_tree(exports, "bills", "copied")
+        result = run(
+            *("init", "--bucket", "bills", "--provider", "azure"),
+            env={"STORAGE_EMULATOR_HOST": gcs.url},
+        )
+        assert result.returncode == 0, result.stderr
+        assert written(tmp_path)["azure_billing"]["prefix"] == "copied/billing"
+        assert "Credentials for gs://" in result.stdout
+
+
+class TestQuestions:
+    def test_wrong_answers_are_asked_again_with_the_reason_and_right_ones_are_written(
+        self, exports: Path, tmp_path: Path
+    ) -> None:
+        write_azure(exports, months=2, rows=40, seed=2, export_name="monthly")
+        answers = ["gcp", "azure", "ftp://x", "./nothing", "./exports", "9", "monthly", "2"]
+        answers += ["snowflake", "bigquery", "my project", "acme", "", "EU", "maybe", "y"]
+        shown, code = talk(tmp_path, (), answers)
+        assert code == 0, shown
+        for reason in (
+            "'gcp' is no provider",
+            "'ftp://' is no known store",
+            "There is no folder",
+            "'9' is none of them; type a number from 1 to 2",
+            "'monthly' is none of them",
+            "'snowflake' is neither duckdb nor bigquery",
+            "'my project' cannot be the Google Cloud project",
+            "Type y or n",
+        ):
+            assert reason in shown
+        section = written(tmp_path)["azure_billing"]
+        assert f"2) azure: {section.pop('export_name')} in billing - " in shown
+        assert section == {
+            "bucket": "./exports",
+            "prefix": "billing",
+            "table_name": "azure_focus_billing_data",
+            "project_id": "acme",
+            "dataset": "billing",
+            "location": "EU",
+        }
+
+    def test_defaults_are_taken_by_the_enter_key(self, exports: Path, tmp_path: Path) -> None:
+        shown, code = talk(tmp_path, (), ["", str(exports), "", "", ""])
+        assert code == 0, shown
+        assert written(tmp_path)["azure_billing"]["database"] == "cloudbill.duckdb"
+
+    def test_an_export_that_is_not_there_yet_is_named_by_hand(self, tmp_path: Path) -> None:
+        (tmp_path / "exports").mkdir()
+        answers = ["aws", "./exports", "cur", "", "hourly", "", "", "y"]
+        shown, code = talk(tmp_path, (), answers)
+        assert code == 0, shown
+        assert "No export was found in ./exports" in shown
+        assert "It cannot be empty" in shown
+        assert written(tmp_path)["aws_billing"]["export_name"] == "hourly"
+
+    def test_a_section_that_is_there_is_asked_for(self, exports: Path, tmp_path: Path) -> None:
+        configure(tmp_path, "[sources.azure_billing]\nbucket = 'old'\nexport_name = 'e'\n")
+        answers = ["azure", str(exports), "", "", "2nd", "second", ""]
+        shown, code = talk(tmp_path, (), answers)
+        assert code == 0, shown
+        assert "[sources.azure_billing] is in" in shown
+        assert "'2nd' cannot be the name of a source" in shown
+        assert written(tmp_path)["azure_billing"]["bucket"] == "old"
+        assert written(tmp_path)["azure_billing"]["second"]["export_name"] == "focus-daily"
+
+    @pytest.mark.parametrize(
+        ("last", "code", "message"),
+        [
+            (INTERRUPT, 130, "Stopped; nothing was written"),
+            (END_OF_FILE, 1, "Stopped; nothing was written"),
+            ("n", 0, "Nothing was written"),
+        ],
+    )
+    def test_whoever_stops_has_nothing_written_and_is_told_so(
+        self, exports: Path, tmp_path: Path, last: str, code: int, message: str
+    ) -> None:
+        shown, ended = talk(tmp_path, (), ["azure", str(exports), "", "", last])
+        assert message in shown
+        assert ended == code
+        assert "Traceback" not in shown
+        assert not (tmp_path / ".dlt").exists()
+
+    def test_nothing_is_asked_when_all_is_said(self, exports: Path, tmp_path: Path) -> None:
+        words = ["--bucket", str(exports), "--provider", "azure", "--export-name", "focus-daily"]
+        shown, code = talk(tmp_path, [*words, "--database", "b.duckdb"], [])
+        assert code == 0, shown
+        shown, code = talk(tmp_path, ["--bucket", str(exports), "--name", "more", "--yes"], [])
+        assert code == 2
+        assert "2 exports are in" in shown

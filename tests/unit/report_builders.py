@@ -1,0 +1,119 @@
+"""Builds what a report is made of, without a warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from cloudbill.cost_cube import CostCell, CostCube
+from cloudbill.models import BillingPeriod, LoadRecord, Totals
+from cloudbill.providers import PROVIDERS
+from cloudbill.report.model import AMOUNT, BY_DAY, BY_MONTH, BY_TAGS, KINDS, SourceReport
+
+__all__ = ["NOW", "Spent", "at", "record", "report_of"]
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+BILLED = f"{AMOUNT}BilledCost"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """Charges of one day that are alike; every kind of cost is the same."""
+
+    day: str = "2025-10-03"
+    cost: str = "1"
+    service: str = "Compute"
+    account: str = "acct"
+    account_name: str = ""
+    provider: str = "Microsoft"
+    currency: str = "EUR"
+    tags: str = ""
+    rows: int = 1
+
+
+def report_of(
+    spent: Sequence[Spent],
+    *,
+    source: str = "azure_billing",
+    loaded: Mapping[BillingPeriod, LoadRecord] | None = None,
+    tracked: Sequence[LoadRecord] = (),
+    error: str | None = None,
+) -> SourceReport:
+    """The report of a FOCUS source that spent this; each charge is a cell of its own."""
+    held: dict[BillingPeriod, int] = {}
+    for one in spent:
+        period = BillingPeriod.parse(one.day[:7])
+        held[period] = held.get(period, 0) + one.rows
+    kinds = tuple(map(str, KINDS))
+    newest = max((str(period) for period in held), default="")
+    before = max((str(p) for p in held if str(p) < newest), default=newest)
+    return SourceReport(
+        source=source,
+        title="Azure billing",
+        table="billing.bill",
+        warehouse="DuckDB file bill.duckdb",
+        roles=PROVIDERS["azure"].ROLES,
+        cost_columns=("BilledCost",),
+        error=error,
+        months=CostCube(
+            dimensions=BY_MONTH,
+            measures=(*kinds, BILLED),
+            cells=tuple(_cell(one, (one.day[:7], *_names(one)), 5) for one in spent),
+        ),
+        days=CostCube(
+            dimensions=BY_DAY,
+            measures=kinds,
+            cells=tuple(
+                _cell(one, (one.day[:7], one.day, *_names(one)), 4)
+                for one in spent
+                if one.day[:7] >= before
+            ),
+        ),
+        tags=CostCube(
+            dimensions=BY_TAGS,
+            measures=kinds,
+            tag_columns=("Tags",),
+            cells=tuple(
+                _cell(one, (one.day[:7], one.provider, one.currency), 4, one.tags) for one in spent
+            ),
+        ),
+        loaded=loaded or {},
+        tracked=tuple(tracked),
+        held_rows=held,
+    )
+
+
+def _names(one: Spent) -> tuple[str, ...]:
+    return one.provider, one.service, one.account, one.account_name, one.currency
+
+
+def _cell(one: Spent, key: tuple[str, ...], amounts: int, *tags: str) -> CostCell:
+    return CostCell(key=key, tags=tags, rows=one.rows, amounts=(Decimal(one.cost),) * amounts)
+
+
+def record(
+    month: str,
+    totals: Totals,
+    *,
+    submitted_at: str | None = "2026-01-01 04:00",
+    covers_to: date | None = None,
+    rows: int | None = 1,
+) -> LoadRecord:
+    """What the ledger remembers of a load."""
+    period = BillingPeriod.parse(month)
+    return LoadRecord(
+        period=period,
+        run_id="run",
+        submitted_at=None if submitted_at is None else at(submitted_at),
+        covers_to=covers_to or period.last_day,
+        loaded_at=NOW,
+        rows=rows,
+        totals=totals,
+    )
+
+
+def at(text: str) -> datetime:
+    """A time in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

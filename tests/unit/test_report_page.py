@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import sys
+
+import pytest
+
+from cloudbill.errors import ConfigError
+from cloudbill.report.document import page_document
+from cloudbill.report.page import build_page
+from unit.report_builders import NOW, Spent, report_of
+
+HOSTILE = "</script><script>alert(1)</script><!--\u2028\udc80 $data"
+
+
+def scripts(page: str) -> list[str]:
+    """The programs of a page, as a browser finds them."""
+    return re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+
+
+def test_no_name_ends_the_data_and_all_names_are_kept() -> None:
+    page = build_page(page_document((report_of([Spent(service=HOSTILE)]),), NOW))
+    data = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert len(data) == 1
+    assert not re.search("[<>&\u2028\u2029]", data[0])
+    assert json.loads(data[0])["names"]["service"] == [{"text": HOSTILE}]
+    page.encode()
+
+
+def test_the_policy_lets_two_programs_run_by_their_hashes_and_nothing_reach_the_network() -> None:
+    page = build_page(page_document((), NOW))
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy is not None
+    found = scripts(page)
+    assert len(found) == 2
+    for program in found:
+        digest = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy[1]
+    assert policy[1].startswith("default-src 'none';")
+    assert not re.search(r"https?:|script-src[^;]*unsafe|connect-src", policy[1])
+
+
+def test_without_plotly_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "plotly.offline", None)
+    with pytest.raises(ConfigError, match=r"pip install 'cloudbill\[report\]'"):
+        build_page(page_document((), NOW))
