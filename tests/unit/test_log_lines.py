@@ -110,7 +110,7 @@ def test_every_event_has_a_level_a_name_and_its_facts(
 
 
 def test_a_load_tells_its_beginning_and_its_end_with_exact_totals() -> None:
-    finished = result(PLANNED, rows=7, totals={"EUR": {"BilledCost": Decimal("0.10")}})
+    finished = result(manifest("run"), rows=7, totals={"EUR": {"BilledCost": Decimal("0.10")}})
 
     begun = told(LoadStarted(planned=PLANNED, store_title="GCS"))
     ended = told(LoadFinished(result=finished))
