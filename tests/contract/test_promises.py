@@ -310,6 +310,22 @@ class TestColumns:
         assert "to string" in str(failure.error)
         assert case.held() == list(old.charges)
 
+    def test_a_cost_column_that_is_text_from_the_beginning_is_loaded_and_not_totalled(
+        self, case: Case
+    ) -> None:
+        if not case.writer.changes_type:
+            pytest.skip("types go by the names of the columns in this format")
+        case.deliver(october("1", "2", cost_as_text=True))
+
+        outcome = case.load()
+
+        (result,) = outcome.results
+        assert outcome.exit_code == 0
+        assert result.rows == 2
+        summed = {column for sums in result.totals.values() for column in sums}
+        assert case.writer.cost_column not in summed
+        assert sorted(case.values(case.writer.cost_column)) == ["1", "2"]
+
 
 class TestPeriods:
     """The period of a row is the month of its period column, which need not be day 1."""

@@ -82,9 +82,10 @@ def special_charges(
         "savings plan": (_PLAN, _UNUSED_PLAN),
     }
     for commitment, (bought, unused) in slots.items():
-        used = month_use[commitment]
+        # A bill of few rows may use none of it.
+        used = month_use.get(commitment, Decimal(0))
         daily = (used / run.month.days / _UTILISATION).quantize(Decimal("0.0001"), ROUND_UP)
-        left = max(Decimal(0), daily * run.elapsed_days - run_use[commitment])
+        left = max(Decimal(0), daily * run.elapsed_days - run_use.get(commitment, Decimal(0)))
         charges += [
             _purchase(bought, day=0, price=daily * run.month.days, amortised=True),
             _unused(unused, days=run.elapsed_days, left=left),

@@ -18,7 +18,7 @@ from cloudbill.columns import added_columns
 from cloudbill.cost_cube import CostCube, CubeRequest
 from cloudbill.cost_query import CubeQuery
 from cloudbill.daily_totals import DailyTotals
-from cloudbill.models import BillingPeriod, Column, PlannedLoad, Totals
+from cloudbill.models import BillingPeriod, Column, ColumnType, PlannedLoad, Totals
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses._bigquery_client import PersistentClient, mapped
 from cloudbill.warehouses._bigquery_cube import WORDS, exact_types
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Dataset"]
 
+_NUMBERS: Final = frozenset(
+    {ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.FLOAT, "NUMERIC", "DECIMAL"}
+)
 _LABEL_CHARACTERS: Final = re.compile(r"[^a-z0-9_-]")
 
 
@@ -125,7 +128,9 @@ class Dataset:
             except api.NotFound:
                 return 0, {}
             schema = {str(field.name).lower(): str(field.name) for field in table.schema}
-        costs = [schema[cost.lower()] for cost in provider.COST_COLUMNS if cost.lower() in schema]
+            types = column_types(table.schema)
+            numbers = {name.lower() for name, kind in types.items() if kind in _NUMBERS}
+        costs = [schema[cost.lower()] for cost in provider.COST_COLUMNS if cost.lower() in numbers]
         costs = costs if self._settings.totals else []
         currency = schema.get(provider.CURRENCY_COLUMN.lower()) if costs else None
         key = BIGQUERY.compose("IFNULL({name}, '')", name=currency) if currency else Fragment("''")
