@@ -15,6 +15,7 @@ from http import HTTPStatus
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from cloudbill.credentials import store_advice
 from cloudbill.errors import ConfigError, PartMissingError, StoreError
 from cloudbill.retrying import Patience, persist
 
@@ -193,7 +194,10 @@ def _open_filesystem(
         os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     # Imported late: dlt and the clients take a second each.
     from dlt.common.configuration import resolve_configuration
-    from dlt.common.configuration.exceptions import ConfigurationException
+    from dlt.common.configuration.exceptions import (
+        ConfigFieldMissingException,
+        ConfigurationException,
+    )
     from dlt.common.exceptions import MissingDependencyException
     from dlt.common.storages.configuration import FilesystemConfiguration
     from dlt.common.storages.fsspec_filesystem import fsspec_from_config
@@ -213,6 +217,9 @@ def _open_filesystem(
     except (ImportError, MissingDependencyException) as error:
         hint = f"pip install 'cloudbill[{scheme}]'"
         raise ConfigError(f"Reading {scheme}:// needs a client; install it: {hint}") from error
+    except ConfigFieldMissingException as error:
+        advice = "\n".join(store_advice(scheme, ".".join(sections[1:])))
+        raise ConfigError(f"No credentials for {scheme}://{bucket} were found\n{advice}") from error
     except ConfigurationException as error:
         raise ConfigError(f"No credentials for {scheme}://{bucket}: {error}") from error
 

@@ -298,3 +298,30 @@ except ConfigError as error:
         )
 
         assert f"pip install 'cloudbill[{scheme}]'" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("scheme", "way"),
+    [
+        ("gs", "gcloud auth application-default login"),
+        ("s3", "aws_access_key_id"),
+        ("az", "azure_storage_account_name"),
+    ],
+)
+def test_missing_credentials_are_said_with_the_places_where_they_may_stand(
+    scheme: str, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "AZURE_", "GOOGLE_", "STORAGE_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    with pytest.raises(ConfigError) as raised:
+        open_store(f"{scheme}://bills", sections=("sources", "azure_billing"))
+
+    message = str(raised.value)
+    assert message.startswith(f"No credentials for {scheme}://bills were found\n")
+    assert way in message
+    assert "[sources.azure_billing.credentials]" in message
+    assert len(message.splitlines()) < 8
