@@ -151,8 +151,12 @@ class Ledger:
     ) -> None:
         """Runs the pipeline once, in an empty folder; state and rows are written, or neither."""
         # In a thread of its own: in the main one dlt takes Ctrl-C for itself, and gives up writing.
-        with ThreadPoolExecutor(1, thread_name_prefix="ledger") as worker:
+        worker = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        try:
             worker.submit(self._run_pipeline, rows, problem, remedy).result()
+        finally:
+            # Nor is it waited for where the user does not want to wait any more.
+            worker.shutdown(wait=False)
 
     def _run_pipeline(
         self,

@@ -89,7 +89,7 @@ class TestLoad:
         assert exports
         result = run("load", "--dry-run")
         assert "Would load 2025-10" in result.stdout
-        assert "2 parts, 60 rows" in result.stdout
+        assert "60 rows" in result.stdout
         assert not list(tmp_path.glob("*.duckdb"))
 
     def test_quiet_prints_nothing(self, run: Run, exports: tuple[WrittenRun, ...]) -> None:

@@ -19,6 +19,7 @@ import pytest
 from cloudbill.report.document import page_document
 from cloudbill.report.model import SourceReport
 from cloudbill.report.page import build_page
+from cloudbill.sample import write_aws, write_azure
 from end_to_end.conftest import configure
 from unit.report_builders import NOW, Spent, report_of
 
@@ -102,10 +103,12 @@ def cloudbill(folder: Path, *words: str) -> str:
     return done.stdout
 
 
-def reported(folder: Path, *sample: str) -> Path:
-    """Samples, loads and reports in a folder."""
+def reported(folder: Path, *, months: int, rows: int) -> Path:
+    """Samples one run a month of both providers, loads and reports in a folder."""
     configure(folder, CONFIG)
-    cloudbill(folder, "sample", "data", *sample)
+    data = folder / "data"
+    write_azure(data / "azure", months=months, rows=rows, seed=1, runs_per_month=1)
+    write_aws(data / "aws", months=months, rows=rows, seed=1, runs_per_month=1)
     cloudbill(folder, "load", "--quiet")
     cloudbill(folder, "report")
     return folder / "report.html"
@@ -114,19 +117,19 @@ def reported(folder: Path, *sample: str) -> Path:
 @pytest.fixture(scope="module")
 def three_months(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of three months of both providers; its warehouse lies beside it."""
-    return reported(tmp_path_factory.mktemp("three"), "--months", "3")
+    return reported(tmp_path_factory.mktemp("three"), months=3, rows=200)
 
 
 @pytest.fixture(scope="module")
 def one_month(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of one month."""
-    return reported(tmp_path_factory.mktemp("one"), "--months", "1", "--rows", "60")
+    return reported(tmp_path_factory.mktemp("one"), months=1, rows=60)
 
 
 @pytest.fixture(scope="module")
 def three_years(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of 36 months."""
-    return reported(tmp_path_factory.mktemp("years"), "--months", "36", "--rows", "100")
+    return reported(tmp_path_factory.mktemp("years"), months=36, rows=100)
 
 
 @pytest.fixture(scope="module")
@@ -368,7 +371,7 @@ def test_a_month_whose_run_was_made_before_its_end_is_called_incomplete(
 
 
 def test_a_changed_table_is_not_trusted(show: Show, tmp_path: Path) -> None:
-    page = reported(tmp_path, "--months", "1", "--rows", "60")
+    page = reported(tmp_path, months=1, rows=60)
     with contextlib.closing(duckdb.connect(str(tmp_path / "cloudbill.duckdb"))) as connection:
         connection.execute(f"UPDATE {AZURE} SET BilledCost = BilledCost + 0.01")  # noqa: S608
     cloudbill(tmp_path, "report")

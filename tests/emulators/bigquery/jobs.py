@@ -123,11 +123,15 @@ class JobRunner:
         return self.catalog.get_job(project, job_id) or job
 
     async def _finish(self, job: JobMeta, work: Work) -> None:
-        async with self.engine.write_lock():
-            end = await asyncio.to_thread(self._work, job, work)
-        self.catalog.upsert_job(
-            job.model_copy(update={**end, "state": "DONE", "end_time": self.context.clock.now()})
-        )
+        end: dict[str, Any] = {"error_result": {"reason": "internalError", "message": "it broke"}}
+        try:
+            async with self.engine.write_lock():
+                end = await asyncio.to_thread(self._work, job, work)
+        finally:
+            # Whatever became of it: who asks for a job must not wait for ever.
+            now = self.context.clock.now()
+            done = {**end, "state": "DONE", "end_time": now}
+            self.catalog.upsert_job(job.model_copy(update=done))
 
     def _work(self, job: JobMeta, work: Work) -> dict[str, Any]:
         """Do the work on a connection of its own: others see all of it at once or nothing."""

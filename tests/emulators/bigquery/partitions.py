@@ -24,20 +24,24 @@ def stamping_changes(runner: JobRunner, sql: str) -> Iterator[None]:
     if not _WRITES.search(sql):
         yield
         return
-    before = _fingerprints(runner)
+    before = _fingerprints(runner, sql)
     yield
-    after = _fingerprints(runner)
+    after = _fingerprints(runner, sql)
     now = runner.context.clock.now()
     for key, partition in before.keys() | after.keys():
         if before.get((key, partition)) != after.get((key, partition)):
             runner.catalog.stamp(key, [partition], now)
 
 
-def _fingerprints(runner: JobRunner) -> Fingerprints:
-    """The count and a hash of the rows of every partition."""
+def _fingerprints(runner: JobRunner, sql: str) -> Fingerprints:
+    """The count and a hash of the rows of every partition of the tables that a statement names.
+
+    What load jobs write into others meanwhile is not the statement's doing.
+    """
     prints: Fingerprints = {}
     for table in runner.catalog.partitioned_tables():
-        if table.time_partitioning is None:
+        is_named = re.search(rf"\b{re.escape(table.table_id)}\b", sql)
+        if table.time_partitioning is None or not is_named:
             continue
         ref = TableRef(project=table.project_id, dataset=table.dataset_id, table=table.table_id)
         rows = runner.context.engine.execute(
