@@ -1,4 +1,4 @@
-"""What all tests share: emulated clouds, and a dlt that writes nowhere but to the test's folder."""
+"""What all tests share: emulated clouds, and folders of their own for what is kept on disk."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ pytest_plugins = ["emulators.fixtures"]
 def _own_dlt_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     # A process reads the configuration of one folder, that of its first use of dlt: without this,
     # whichever test came first would decide for all that follow.
     Container()[PluggableRunContext].reload(str(tmp_path))

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 from cloudbill.documents import MAX_DOCUMENT_BYTES
 from cloudbill.errors import CloudbillError, ManifestError
 from cloudbill.limits import check_manifest, check_path
+from cloudbill.manifest_cache import ManifestCache
 from cloudbill.models import DiscoveredRun, Manifest, ManifestFailure, StoredObject
 from cloudbill.providers import Listing, Provider
 from cloudbill.store import Store
 
 __all__ = ["Discovery", "discover"]
 
-_READERS: Final = 16
+_READERS: Final = 32
 """Manifests are small: what they cost is the time to the first byte."""
 
 
@@ -28,28 +30,47 @@ class Discovery:
     failures: tuple[ManifestFailure, ...]
 
 
-def discover(store: Store, provider: Provider, *, prefix: str, export_name: str) -> Discovery:
+def discover(
+    store: Store,
+    provider: Provider,
+    *,
+    prefix: str,
+    export_name: str,
+    cache: ManifestCache | None = None,
+) -> Discovery:
     """Lists an export and reads its manifests, many at a time.
 
     A manifest that cannot be read is a failure of that manifest alone. The folders that an export
-    may lie in are listed one after the other, until one has a manifest.
+    may lie in are listed one after the other, until one has a manifest. What `cache` remembers is
+    not read again, unless it cannot be understood.
 
     Raises:
         StoreError: If the store cannot be listed.
     """
     root, listing, manifests = _find_manifests(store, provider, prefix, export_name)
+    cache = cache or ManifestCache()
+
+    def parse(stored: StoredObject, content: bytes) -> Manifest:
+        manifest = provider.read_manifest(
+            content, stored=stored, root=root, export=export_name, listing=listing
+        )
+        check_manifest(manifest, root=root)
+        return manifest
+
+    def read_manifest(stored: StoredObject) -> Manifest:
+        check_path(stored.path)
+        remembered = cache.content(stored)
+        if remembered is not None:
+            with suppress(ManifestError):
+                return parse(stored, remembered)
+        content = _read_content(store, stored)
+        manifest = parse(stored, content)
+        cache.keep(stored, content)
+        return manifest
 
     def read(stored: StoredObject) -> DiscoveredRun | ManifestFailure:
         try:
-            check_path(stored.path)
-            manifest = provider.read_manifest(
-                _read_content(store, stored),
-                stored=stored,
-                root=root,
-                export=export_name,
-                listing=listing,
-            )
-            check_manifest(manifest, root=root)
+            manifest = read_manifest(stored)
         except CloudbillError as error:
             return ManifestFailure(path=stored.path, error=error)
         manifest = _with_stored_parts(manifest, listing)
@@ -58,6 +79,7 @@ def discover(store: Store, provider: Provider, *, prefix: str, export_name: str)
 
     with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="manifest") as readers:
         found = list(readers.map(read, manifests))
+    cache.save()
     return _sorted(found)
 
 

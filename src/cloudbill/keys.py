@@ -111,4 +111,11 @@ KEYS: Final = (
         example="300",
         description="How many seconds to wait for a DuckDB file that another process holds.",
     ),
+    Key(
+        name="cache",
+        default="true",
+        example="false",
+        description="Whether what the manifests of a bucket said is kept in the user's cache "
+        "folder, so that the next run does not read them again.",
+    ),
 )

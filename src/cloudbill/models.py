@@ -126,11 +126,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """An object that a listing showed; `size` in bytes, `modified_at` in UTC."""
+    """An object that a listing showed; `size` in bytes, `modified_at` in UTC.
+
+    `version` changes whenever the object is written anew; None where the store has nothing like it.
+    """
 
     path: str
     size: int
     modified_at: datetime
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

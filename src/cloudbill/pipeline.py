@@ -13,6 +13,7 @@ from cloudbill.events import Discovered, Drifted, Event, LoadFinished, LoadStart
 from cloudbill.guards import Guards
 from cloudbill.ledger import Ledger
 from cloudbill.ledger_state import Remembered
+from cloudbill.manifest_cache import open_manifest_cache
 from cloudbill.models import (
     BillingPeriod,
     LoadFailure,
@@ -110,7 +111,9 @@ def load_source(
         with ExitStack() as stack:
             warehouse = stack.enter_context(closing(open_warehouse(settings, read_only=dry_run)))
             ledger = Ledger(settings, warehouse)
-            prepared = _prepare(settings, warehouse, ledger, selection, listen)
+            prepared = _prepare(
+                settings, warehouse, ledger, selection, listen, keeps_manifests=not dry_run
+            )
             if dry_run:
                 return Outcome(
                     settings=settings,
@@ -154,6 +157,8 @@ def _prepare(
     ledger: Ledger,
     selection: Selection,
     listen: Callable[[Event], None],
+    *,
+    keeps_manifests: bool = True,
 ) -> Prepared:
     # Before the ledger, so that whatever is written from here on is noticed.
     versions = warehouse.month_versions(settings.table_name)
@@ -164,6 +169,7 @@ def _prepare(
         listen,
         versions=versions,
         held=warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN),
+        keeps_manifests=keeps_manifests,
     )
 
 
@@ -228,8 +234,11 @@ def prepare(
     *,
     versions: Mapping[BillingPeriod, str],
     held: Mapping[BillingPeriod, int],
+    keeps_manifests: bool = False,
 ) -> Prepared:
     """Discovers the runs of a source and plans its months; changes nothing.
+
+    But with `keeps_manifests` the next one need not read again what the manifests said.
 
     `versions` marks what the months held before `remembered` was read, `held` counts the rows that
     they hold: a month that does not hold what was recorded is loaded again.
@@ -241,7 +250,13 @@ def prepare(
     store = open_store(
         settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
     )
-    discovery = discover(store, provider, prefix=settings.prefix, export_name=settings.export_name)
+    discovery = discover(
+        store,
+        provider,
+        prefix=settings.prefix,
+        export_name=settings.export_name,
+        cache=open_manifest_cache(store, settings, is_written=keeps_manifests),
+    )
     root, *_ = provider.export_roots(settings.prefix, settings.export_name)
     listen(
         Discovered(

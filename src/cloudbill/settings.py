@@ -73,6 +73,7 @@ class SourceSettings:
     parallel_loads: int
     lock_timeout_s: float = 60.0
     retry_for_s: float = 240.0
+    cache: bool = True
 
     @property
     def sections(self) -> tuple[str, ...]:
@@ -151,6 +152,7 @@ def read_source(
         parallel_loads=read.parsed("parallel_loads", _parse_parallel, default=8),
         lock_timeout_s=read.parsed("lock_timeout_s", _parse_seconds, default=60.0),
         retry_for_s=read.parsed("retry_for_s", _parse_seconds, default=240.0),
+        cache=read.parsed("cache", _parse_bool, default=True),
     )
 
 

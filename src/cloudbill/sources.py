@@ -127,7 +127,13 @@ def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str,
         remembered = read_remembered(state)
         held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
         prepared = prepare(
-            settings, remembered, Selection(), _log_event, versions=versions, held=held
+            settings,
+            remembered,
+            Selection(),
+            _log_event,
+            versions=versions,
+            held=held,
+            keeps_manifests=True,
         )
         for outcome in load_planned(warehouse, prepared.store, prepared.plan.loads, _log_event):
             if isinstance(outcome, LoadFailure):

@@ -38,6 +38,8 @@ _LISTING_STRETCH: Final = 15.0
 """A listing has as many requests as pages, so it may take so many times longer than a read."""
 # What fsspec's implementations call the time of an object.
 _MODIFIED_KEYS: Final = ("mtime", "updated", "LastModified", "last_modified")
+# What tells two objects of one name apart: GCS counts them, S3 and Azure tag them.
+_VERSION_KEYS: Final = ("generation", "ETag", "etag")
 
 
 class Store(Protocol):
@@ -221,7 +223,12 @@ class RemoteStore:
             if info.get("type", "file") == "file" and not name.endswith("/"):
                 path, size = name[cut:], int(info["size"])
                 self._sizes[path] = size
-                yield StoredObject(path=path, size=size, modified_at=_modified_at(info))
+                yield StoredObject(
+                    path=path,
+                    size=size,
+                    modified_at=_modified_at(info),
+                    version=next((str(info[key]) for key in _VERSION_KEYS if info.get(key)), None),
+                )
 
     def read(self, path: str) -> bytes:
         """A whole object, by one request."""

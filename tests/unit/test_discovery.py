@@ -35,7 +35,7 @@ def deliver(root: Path, run_id: str, sizes: list[int], **changes: Any) -> None:
 
 def found(root: Path, **changes: str) -> Discovery:
     """What is discovered of the export."""
-    where = {"prefix": "billing", "export_name": "focus-daily"} | changes
+    where: dict[str, Any] = {"prefix": "billing", "export_name": "focus-daily"} | changes
     return discover(LocalStore(root), azure_focus, **where)
 
 
