@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -36,6 +36,8 @@ _SCHEMES: Final[Mapping[str, str]] = {"gcs": "gs", "s3a": "s3", "abfs": "az", "a
 _CREDENTIALS: Final = re.compile(r":[^/]*@|[?&]")
 _LISTING_STRETCH: Final = 15.0
 """A listing has as many requests as pages, so it may take so many times longer than a read."""
+# "Objects: list": no page has more.
+_PAGE: Final = 1000
 # What fsspec's implementations call the time of an object.
 _MODIFIED_KEYS: Final = ("mtime", "updated", "LastModified", "last_modified")
 # What tells two objects of one name apart: GCS counts them, S3 and Azure tag them.
@@ -207,21 +209,16 @@ class RemoteStore:
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Every object below a folder, by as many requests as there are pages."""
         key = self._key(prefix)
-
-        async def find() -> Mapping[str, Mapping[str, Any]]:
-            found: Mapping[str, Mapping[str, Any]]
-            found = await self._client.filesystem._find(key, detail=True)  # noqa: SLF001
-            return found
-
+        find = self._pages if self.scheme == "gs" else self._find
         try:
-            found = self._client.call(f"{self.address}/{prefix}", find, stretch=_LISTING_STRETCH)
+            found = find(key)
         except PartMissingError as error:
             # A folder that is not there is an empty listing, so this is the bucket.
             raise StoreError(f"There is no bucket {self.address}; check 'bucket'") from error
         cut = len(self._bucket_of_keys) + 1
-        for name, info in found.items():
+        for name, info in found:
             if info.get("type", "file") == "file" and not name.endswith("/"):
-                path, size = name[cut:], int(info["size"])
+                path, size = name[cut:], int(info.get("size", 0))
                 self._sizes[path] = size
                 yield StoredObject(
                     path=path,
@@ -229,6 +226,48 @@ class RemoteStore:
                     modified_at=_modified_at(info),
                     version=next((str(info[key]) for key in _VERSION_KEYS if info.get(key)), None),
                 )
+
+    def _find(self, key: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
+        async def find() -> Mapping[str, Mapping[str, Any]]:
+            found: Mapping[str, Mapping[str, Any]]
+            found = await self._client.filesystem._find(key, detail=True)  # noqa: SLF001
+            return found
+
+        address = f"{self.scheme}://{key}"
+        return self._client.call(address, find, stretch=_LISTING_STRETCH).items()
+
+    def _pages(self, key: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
+        """As `_find`, but with no more than is needed of each object, and one deadline for a page.
+
+        gcsfs asks for all that there is to know of each object, asks once more where there is
+        none, and makes an index of the folders. A bucket has objects alone, with or without a
+        hierarchical namespace.
+        """
+        bucket, _, prefix = key.partition("/")
+        found: list[tuple[str, Mapping[str, Any]]] = []
+        token: str | None = None
+        while True:
+            page = self._page(bucket, prefix, token)
+            found += [(f"{bucket}/{info['name']}", info) for info in page.get("items", ())]
+            token = page.get("nextPageToken")
+            if not token:
+                return found
+
+    def _page(self, bucket: str, prefix: str, token: str | None) -> Mapping[str, Any]:
+        async def ask() -> Mapping[str, Any]:
+            page: Mapping[str, Any] = await self._client.filesystem._call(  # noqa: SLF001
+                "GET",
+                "b/{}/o",
+                bucket,
+                json_out=True,
+                prefix=prefix or None,
+                pageToken=token,
+                maxResults=_PAGE,
+                fields="nextPageToken,items(name,size,updated,generation)",
+            )
+            return page
+
+        return self._client.call(f"{self.scheme}://{bucket}/{prefix}", ask)
 
     def read(self, path: str) -> bytes:
         """A whole object, by one request."""

@@ -15,6 +15,7 @@ import pytest
 
 from cloudbill.errors import ConfigError, PartMissingError, StoreError
 from cloudbill.store import LocalStore, RemoteStore, Store, open_store
+from emulators.fault_proxy import FaultProxy
 
 if TYPE_CHECKING:
     from emulators.gcs import GcsEmulator
@@ -325,3 +326,27 @@ def test_missing_credentials_are_said_with_the_places_where_they_may_stand(
     assert way in message
     assert "[sources.azure_billing.credentials]" in message
     assert len(message.splitlines()) < 8
+
+
+class TestListingOnGs:
+    @pytest.mark.parametrize(("objects", "pages"), [(0, 1), (1, 1), (25, 3)])
+    def test_takes_one_request_a_page_with_no_more_than_is_needed(
+        self, gcs: GcsEmulator, monkeypatch: pytest.MonkeyPatch, objects: int, pages: int
+    ) -> None:
+        monkeypatch.setattr("cloudbill.store._PAGE", 10)
+        gcs.create_bucket("bills")
+        gcs.put("bills", "beside.txt", b"")
+        names = [f"a folder/{index:02d}.txt" for index in range(objects)]
+        for name in names:
+            gcs.put("bills", name, b".")
+        with FaultProxy(gcs.url) as proxy:
+            monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
+            store = open_store("gs://bills", sections=("sources", "x"))
+            found = list(store.list("a folder/"))
+            asked = [seen for seen in proxy.log if seen.path == "/storage/v1/b/bills/o"]
+
+        assert [stored.path for stored in found] == names
+        assert {stored.size for stored in found} <= {1}
+        assert all(stored.version for stored in found)
+        assert len(asked) == pages
+        assert all("fields=nextPageToken" in seen.query for seen in asked)
