@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import CloudbillError, HeldError, OvertakenError, StoppedError
 from cloudbill.events import Event, LoadFinished, LoadStarted, Progressed, Stopping
+from cloudbill.fetching import FetchingStore
 from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip, SkipReason
 from cloudbill.progress import Progress
 from cloudbill.stopping import Stop
@@ -39,9 +40,13 @@ def load_planned(
     A run that turns out to have too few rows once it is read comes back as a skip, and the next one
     is loaded instead; one whose month another process wrote meanwhile comes back as a skip too.
     Where `is_watched`, `listen` is told how far each month is. Once `stop` is asked for, nothing
-    more begins, and every month that is not replaced comes back with a `StoppedError`.
+    more begins, and every month that is not replaced comes back with a `StoppedError`. Where one
+    month is replaced at a time, the parts of the next are fetched meanwhile, if they have to be.
     """
     stop = stop or Stop()
+    ahead: FetchingStore | None = None
+    if warehouse.parallel_loads == 1 and store.local_path("") is None:
+        store = ahead = FetchingStore(store)
     waiting = list(reversed(loads))
     running: dict[Future[_Outcome], PlannedLoad] = {}
     workers = ThreadPoolExecutor(warehouse.parallel_loads, thread_name_prefix="load")
@@ -50,6 +55,8 @@ def load_planned(
             while (waiting or running) and not stop.is_asked:
                 while waiting and len(running) < warehouse.parallel_loads:
                     planned = waiting.pop()
+                    if ahead is not None:
+                        ahead.begin(planned.manifest, waiting[-1].manifest if waiting else None)
                     future = workers.submit(
                         _replace, warehouse, store, planned, listen, is_watched=is_watched
                     )
@@ -64,6 +71,8 @@ def load_planned(
             yield from _stopped(warehouse, running, waiting[::-1], listen)
     finally:
         workers.shutdown(wait=not stop.is_asked, cancel_futures=True)
+        if ahead is not None:
+            ahead.close(wait=not stop.is_asked)
 
 
 def _replace(
