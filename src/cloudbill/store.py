@@ -143,15 +143,20 @@ class LocalStore:
         if not self._folder.is_dir():
             raise StoreError(f"There is no folder {self._folder}; check 'bucket'")
         _require_inside(prefix)
-        for folder, _, names in os.walk(self._folder / prefix, onerror=_raise_store_error):
+        top = str(self._folder / prefix)
+        cut = len(str(self._folder / "x")) - 1
+        for folder, _, names in os.walk(top, onerror=_raise_store_error):
             for name in names:
-                file = Path(folder, name)
-                if not file.exists():
-                    continue  # it went since the folder was read, or is a link to nothing
-                with mapped(str(file)):
-                    status = file.stat()
+                file = os.path.join(folder, name)  # noqa: PTH118, thrice as fast as Path
+                with mapped(file):
+                    try:
+                        status = os.stat(file)  # noqa: PTH116
+                    except OSError:
+                        if not Path(file).exists():
+                            continue  # it went since the folder was read, or is a link to nothing
+                        raise
                 yield StoredObject(
-                    path=file.relative_to(self._folder).as_posix(),
+                    path=file[cut:].replace(os.sep, "/"),
                     size=status.st_size,
                     modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
                 )
