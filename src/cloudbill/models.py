@@ -19,6 +19,7 @@ __all__ = [
     "ColumnType",
     "DiscoveredRun",
     "FileFormat",
+    "HeldMonth",
     "LoadFailure",
     "LoadRecord",
     "LoadResult",
@@ -134,6 +135,17 @@ class StoredObject:
     path: str
     size: int
     modified_at: datetime
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldMonth:
+    """What a table holds of a month; `version` changes whenever anybody writes it.
+
+    None where nobody else can.
+    """
+
+    rows: int
     version: str | None = None
 
 

@@ -161,14 +161,14 @@ def _prepare(
     keeps_manifests: bool = True,
 ) -> Prepared:
     # Before the ledger, so that whatever is written from here on is noticed.
-    versions = warehouse.month_versions(settings.table_name)
+    held = warehouse.held_months(settings.table_name, settings.provider.PERIOD_COLUMN)
     return prepare(
         settings,
         ledger.read(),
         selection,
         listen,
-        versions=versions,
-        held=warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN),
+        versions={period: month.version for period, month in held.items() if month.version},
+        held={period: month.rows for period, month in held.items()},
         keeps_manifests=keeps_manifests,
     )
 

@@ -123,16 +123,15 @@ def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str,
     failures: list[LoadFailure] = []
     is_recording = False
     with closing(open_warehouse(settings)) as warehouse:
-        versions = warehouse.month_versions(settings.table_name)
+        held = warehouse.held_months(settings.table_name, settings.provider.PERIOD_COLUMN)
         remembered = read_remembered(state)
-        held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
         prepared = prepare(
             settings,
             remembered,
             Selection(),
             _log_event,
-            versions=versions,
-            held=held,
+            versions={period: month.version for period, month in held.items() if month.version},
+            held={period: month.rows for period, month in held.items()},
             keeps_manifests=True,
         )
         for outcome in load_planned(warehouse, prepared.store, prepared.plan.loads, _log_event):

@@ -168,6 +168,17 @@ class TestJobs:
         assert config["destinationTable"]["tableId"] == "bill$202510"
         assert config["decimalTargetTypes"] == ["BIGNUMERIC"]
 
+    def test_a_run_that_finds_nothing_new_asks_two_queries(self, case: Case, cloud: Cloud) -> None:
+        """What the months hold, with their versions, and the ledger."""
+        case.deliver(october("1"))
+        case.load()
+        before = len(cloud.bigquery.jobs())
+        assert case.load().exit_code == 0
+        asked = [str(job["configuration"]) for job in cloud.bigquery.jobs()[before:]]
+        assert len(asked) == 2
+        assert "INFORMATION_SCHEMA.PARTITIONS" in asked[0]
+        assert "_dlt_pipeline_state" in asked[1]
+
     def test_a_job_that_a_killed_process_finished_is_taken_up(
         self, case: Case, cloud: Cloud
     ) -> None:

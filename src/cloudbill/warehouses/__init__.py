@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from cloudbill.cost_cube import CostCube, CubeRequest
 from cloudbill.daily_totals import DailyTotals
 from cloudbill.errors import ConfigError
-from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad
+from cloudbill.models import BillingPeriod, HeldMonth, LoadResult, PlannedLoad
 from cloudbill.progress import Tell
 from cloudbill.settings import SourceSettings
 from cloudbill.store import Store
@@ -63,6 +63,9 @@ class Warehouse(Protocol):
 
     def headers(self, table: str) -> Mapping[str, str]:
         """The header of a CSV that each column of a table came from, empty where none is known."""
+
+    def held_months(self, table: str, period_column: str) -> Mapping[BillingPeriod, HeldMonth]:
+        """What `held_rows` and `month_versions` say, at one moment and by one query."""
 
     def held_rows(self, table: str, period_column: str) -> Mapping[BillingPeriod, int]:
         """How many rows a table holds of each month; none where there is no such table."""

@@ -18,7 +18,7 @@ from cloudbill.columns import added_columns
 from cloudbill.cost_cube import CostCube, CubeRequest
 from cloudbill.cost_query import CubeQuery
 from cloudbill.daily_totals import DailyTotals
-from cloudbill.models import BillingPeriod, Column, ColumnType, PlannedLoad, Totals
+from cloudbill.models import BillingPeriod, Column, ColumnType, HeldMonth, PlannedLoad, Totals
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses._bigquery_client import PersistentClient, mapped
 from cloudbill.warehouses._bigquery_cube import WORDS, exact_types
@@ -207,12 +207,19 @@ class Dataset:
         )
         return [str(row[0]) for row in rows]
 
-    def held_rows(self, table: str, period_column: str) -> dict[BillingPeriod, int]:  # noqa: ARG002
-        """The rows of each month, as the metadata of the partitions counts them, for free."""
-        rows: dict[BillingPeriod, int] = {}
-        for period, _, count in self._partitions(table):
-            rows[period] = rows.get(period, 0) + count
-        return rows
+    def held_months(self, table: str) -> dict[BillingPeriod, HeldMonth]:
+        """The rows of each month, and when it was written last by BigQuery's own clock.
+
+        The metadata of the partitions tells both, for free.
+        """
+        held: dict[BillingPeriod, HeldMonth] = {}
+        for period, modified_at, rows in self._partitions(table):
+            written = modified_at.astimezone(UTC).isoformat()
+            earlier = held.get(period) or HeldMonth(rows=0, version=written)
+            held[period] = HeldMonth(
+                rows=earlier.rows + rows, version=max(earlier.version or written, written)
+            )
+        return held
 
     def tracking_rows(self, table: str) -> list[dict[str, object]]:
         """Every row of a tracking table, by the names of its columns."""
@@ -227,11 +234,8 @@ class Dataset:
 
     def month_versions(self, table: str) -> dict[BillingPeriod, str]:
         """When each month of a table was written last, by BigQuery's own clock."""
-        versions: dict[BillingPeriod, str] = {}
-        for period, modified_at, _ in self._partitions(table):
-            written = modified_at.astimezone(UTC).isoformat()
-            versions[period] = max(versions.get(period, written), written)
-        return versions
+        held = self.held_months(table)
+        return {period: month.version for period, month in held.items() if month.version}
 
     def _partitions(self, table: str) -> list[tuple[BillingPeriod, datetime, int]]:
         """The partitions of a table that belong to a month: when written, and how many rows."""

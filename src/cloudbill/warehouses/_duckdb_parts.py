@@ -20,6 +20,7 @@ __all__ = [
     "PartsRelation",
     "TABLE_TYPES",
     "column_type_of",
+    "describe_table",
     "literal_path",
     "read_parquet_parts",
 ]
@@ -142,6 +143,19 @@ def column_type_of(type_name: str) -> ColumnType | str:
     if _DECIMAL.fullmatch(type_name):
         return ColumnType.DECIMAL
     return _TYPE_NAMES.get(type_name, type_name)
+
+
+def describe_table(
+    connection: DuckDBPyConnection, schema: str, table: str
+) -> list[tuple[str, str, str]]:
+    """Name, type and comment of each column of a table; none where there is no such table."""
+    rows = connection.execute(
+        "SELECT column_name, data_type, comment FROM duckdb_columns() "
+        "WHERE database_name = current_database() AND lower(schema_name) = lower($schema) "
+        "AND lower(table_name) = lower($table)",
+        {"schema": schema, "table": table},
+    ).fetchall()
+    return [(str(name), str(kind), str(comment or "")) for name, kind, comment in rows]
 
 
 def _may_lose_digits(type_name: str) -> bool:

@@ -21,7 +21,7 @@ from cloudbill.errors import (
     StoppedError,
     TransientLoadError,
 )
-from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, utc_now
+from cloudbill.models import BillingPeriod, HeldMonth, LoadResult, PlannedLoad, utc_now
 from cloudbill.progress import Stage, Tell
 from cloudbill.reconciliation import check_footers, check_held
 from cloudbill.warehouses._bigquery_client import PersistentClient, mapped, open_client
@@ -343,9 +343,14 @@ class BigQueryWarehouse:
         found = self._dataset.find_table(table)
         return headers_of(found.schema) if found else {}
 
+    def held_months(self, table: str, period_column: str) -> dict[BillingPeriod, HeldMonth]:  # noqa: ARG002
+        """The rows of each month, and when it was written last."""
+        return self._dataset.held_months(table)
+
     def held_rows(self, table: str, period_column: str) -> dict[BillingPeriod, int]:
         """The rows of each month."""
-        return self._dataset.held_rows(table, period_column)
+        held = self.held_months(table, period_column)
+        return {period: month.rows for period, month in held.items()}
 
     def tracking_rows(self, table: str) -> list[dict[str, object]]:
         """Every row of a tracking table."""

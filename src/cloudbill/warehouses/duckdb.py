@@ -15,6 +15,7 @@ from cloudbill.models import (
     BillingPeriod,
     Column,
     ColumnType,
+    HeldMonth,
     LoadResult,
     PlannedLoad,
     Totals,
@@ -28,7 +29,12 @@ from cloudbill.warehouses._duckdb_cube import read_cube
 from cloudbill.warehouses._duckdb_daily import sum_by_day
 from cloudbill.warehouses._duckdb_errors import mapped
 from cloudbill.warehouses._duckdb_lock import connect
-from cloudbill.warehouses._duckdb_parts import TABLE_TYPES, PartsRelation, column_type_of
+from cloudbill.warehouses._duckdb_parts import (
+    TABLE_TYPES,
+    PartsRelation,
+    column_type_of,
+    describe_table,
+)
 from cloudbill.warehouses._duckdb_source import open_parts
 from cloudbill.warehouses._duckdb_totals import Counted, Summed, count_parts, sum_month
 from cloudbill.warehouses._duckdb_watch import QueryWatch
@@ -257,13 +263,8 @@ class DuckDBWarehouse:
 
     def _columns_of(self, table: str) -> dict[str, ColumnType | str]:
         """The columns of a table; none where there is no such table."""
-        rows = self._connection.execute(
-            "SELECT column_name, data_type FROM duckdb_columns() "
-            "WHERE database_name = current_database() AND lower(schema_name) = lower($schema) "
-            "AND lower(table_name) = lower($table)",
-            {"schema": self._settings.dataset, "table": table},
-        ).fetchall()
-        return {str(name): column_type_of(str(type_name)) for name, type_name in rows}
+        described = describe_table(self._connection, self._settings.dataset, table)
+        return {name: column_type_of(kind) for name, kind, _ in described}
 
     def month_versions(self, table: str) -> dict[BillingPeriod, str]:  # noqa: ARG002
         """None: this process alone holds the file."""
@@ -295,13 +296,12 @@ class DuckDBWarehouse:
 
     def headers(self, table: str) -> dict[str, str]:
         """The header of a CSV that each column of a table came from, as its comment says."""
-        rows = self._connection.execute(
-            "SELECT column_name, comment FROM duckdb_columns() "
-            "WHERE database_name = current_database() AND lower(schema_name) = lower($schema) "
-            "AND lower(table_name) = lower($table)",
-            {"schema": self._settings.dataset, "table": table},
-        ).fetchall()
-        return {str(name): str(comment or "") for name, comment in rows}
+        described = describe_table(self._connection, self._settings.dataset, table)
+        return {name: comment for name, _, comment in described}
+
+    def held_months(self, table: str, period_column: str) -> dict[BillingPeriod, HeldMonth]:
+        """The rows of each month, of which none has a version."""
+        return {p: HeldMonth(rows=n) for p, n in self.held_rows(table, period_column).items()}
 
     def held_rows(self, table: str, period_column: str) -> dict[BillingPeriod, int]:
         """The rows of each month; rows of no month are left out."""
