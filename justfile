@@ -20,6 +20,10 @@ format:
 promises times="3":
     uv run python scripts/promises.py {{times}}
 
+# What loading costs, against floors and peers: `just bench --help`.
+bench *arguments:
+    uv run python -m benchmarks {{arguments}}
+
 # Write the newest versions of everything into pyproject.toml.
 pin:
     uv run --no-sync python scripts/pin.py

@@ -1,0 +1,140 @@
+"""The data of the benchmarks: sample exports, written once per size, and what they hold."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmarks.processes import ROOT, Command, run
+
+__all__ = ["Export", "Workspace", "aws", "azure", "check_totals", "configure"]
+
+Kind = Literal["azure", "aws"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """A written export: `truth` is a file with the rows and totals of each month."""
+
+    folder: Path
+    kind: Kind
+    rows: int
+
+    @property
+    def truth(self) -> Path:
+        """What the writer says that it wrote."""
+        return self.folder / "truth.json"
+
+    @property
+    def tree(self) -> Path:
+        """The copy of the bucket."""
+        return self.folder / "tree"
+
+    @property
+    def parts(self) -> list[Path]:
+        """The data files, in order."""
+        ending = "*.parquet" if self.kind == "azure" else "*.csv.gz"
+        return sorted(self.tree.rglob(ending))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all data files."""
+        return sum(part.stat().st_size for part in self.parts)
+
+
+def azure(scratch: Path, *, rows: int, months: int = 1, parts: int = 2, runs: int = 1) -> Export:
+    """An Azure FOCUS export with Parquet parts and so many `runs` of each month."""
+    name = f"azure-{months}m-{rows}r-{parts}p-{runs}runs"
+    words = (str(rows), str(months), str(parts), str(runs))
+    return _written(scratch, name, "azure", rows, words)
+
+
+def aws(scratch: Path, *, rows: int) -> Export:
+    """An AWS Cost and Usage Report with gzipped CSV parts."""
+    return _written(scratch, f"aws-{rows}r", "aws", rows, (str(rows), "1", "2", "1"))
+
+
+def _written(scratch: Path, name: str, kind: Kind, rows: int, words: tuple[str, ...]) -> Export:
+    export = Export(folder=scratch / "data" / name, kind=kind, rows=rows)
+    if not export.truth.exists():
+        shutil.rmtree(export.folder, ignore_errors=True)
+        export.folder.mkdir(parents=True)
+        # In a process of its own: this one stays small, see `run`.
+        script = Path(__file__).parent / "scripts" / "write_data.py"
+        run(Command(words=(sys.executable, str(script), kind, str(export.folder), *words)))
+    return export
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """A folder as a user has it: a configuration and a DuckDB file."""
+
+    folder: Path
+    kind: Kind
+
+    @property
+    def database(self) -> Path:
+        """The DuckDB file."""
+        return self.folder / "bills.duckdb"
+
+    @property
+    def table(self) -> str:
+        """The loaded table."""
+        return "billing.bill"
+
+    def command(self, *words: str, env: Mapping[str, str] | None = None) -> Command:
+        """`cloudbill` with words."""
+        from benchmarks.processes import CLOUDBILL
+
+        return Command(words=(CLOUDBILL, *words), folder=self.folder, env=env or {})
+
+    def load(self, env: Mapping[str, str] | None = None) -> Command:
+        """Loads the newest run of each month, even if it is loaded."""
+        return self.command("load", self.kind, "--force", env=env)
+
+    def no_op(self, env: Mapping[str, str] | None = None) -> Command:
+        """Finds nothing new."""
+        return self.command("load", self.kind, env=env)
+
+
+def configure(scratch: Path, name: str, export: Export, **keys: str | bool) -> Workspace:
+    """A fresh workspace for an export; `keys` are further keys of its section."""
+    folder = scratch / "work" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / ".dlt").mkdir(parents=True)
+    is_azure = export.kind == "azure"
+    section: dict[str, Any] = {
+        "bucket": str(export.tree),
+        "prefix": "billing" if is_azure else "cur",
+        "export_name": "focus-daily" if is_azure else "cur-hourly",
+        "table_name": "bill",
+        "dataset": "billing",
+        "database": str(folder / "bills.duckdb"),
+        **keys,
+    }
+    lines = [
+        f"[sources.{export.kind}_billing]",
+        *(f"{key} = {json.dumps(value)}" for key, value in section.items()),
+        "[runtime]",
+        'log_level = "CRITICAL"',
+        "dlthub_telemetry = false",
+    ]
+    (folder / ".dlt" / "config.toml").write_text("\n".join(lines) + "\n")
+    return Workspace(folder=folder, kind=export.kind)
+
+
+def check_totals(database: Path, table: str, export: Export) -> bool:
+    """Whether a table holds the rows and totals that the writer wrote, to the last digit."""
+    script = Path(__file__).parent / "scripts" / "check_totals.py"
+    words = (sys.executable, str(script), str(database), table, str(export.truth))
+    try:
+        run(Command(words=words, folder=ROOT))
+    except RuntimeError as error:
+        print(f"  totals of {table} differ: {error}", file=sys.stderr)
+        return False
+    return True

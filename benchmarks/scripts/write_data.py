@@ -1,0 +1,102 @@
+"""Writes an export and what it holds: KIND FOLDER ROWS MONTHS PARTS RUNS."""
+
+import json
+import shutil
+import sys
+import uuid
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cloudbill.sample import WrittenRun, write_aws, write_azure
+
+_SEED = 7
+_SPLIT = (
+    "COPY (SELECT * FROM read_parquet($files) LIMIT {rows} OFFSET {start}) TO '{target}' "
+    "(FORMAT parquet, COMPRESSION snappy)"
+)
+
+
+def main() -> None:
+    """Writes the tree, then `truth.json`, whose presence says that all is there."""
+    kind, target, *numbers = sys.argv[1:]
+    folder = Path(target)
+    rows, months, parts, copies = map(int, numbers)
+    write = write_azure if kind == "azure" else write_aws
+    runs = write(folder / "tree", months=months, rows=rows, seed=_SEED, runs_per_month=1)
+    if parts > len(runs[0].part_paths):
+        for run in runs:
+            split(run, parts)
+    for run in runs:
+        for index in range(1, copies):
+            add_older(folder / "tree", run, index)
+    truth = {
+        "rows": sum(run.rows for run in runs),
+        "totals": added(runs),
+    }
+    (folder / "truth.json").write_text(json.dumps(truth, indent=1))
+
+
+def added(runs: tuple[WrittenRun, ...]) -> dict[str, dict[str, str]]:
+    """The exact totals over all runs, as text."""
+    totals: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        for currency, amounts in run.totals.items():
+            held = totals.setdefault(currency, {})
+            for column, amount in amounts.items():
+                held[column] = held.get(column, 0) + amount
+    return {
+        currency: {column: format(amount, "f") for column, amount in amounts.items()}
+        for currency, amounts in totals.items()
+    }
+
+
+def split(run: WrittenRun, parts: int) -> None:
+    """Writes the rows of a run into so many parts, as large exports are delivered."""
+    manifest = json.loads(run.manifest_path.read_text())
+    stem = manifest["blobs"][0]["blobName"].rpartition("/")[0]
+    files = [str(path) for path in run.part_paths]
+    folder = run.manifest_path.parent
+    blobs: list[dict[str, str | int]] = []
+    with duckdb.connect() as connection:
+        for index in range(parts):
+            start = run.rows * index // parts
+            rows = run.rows * (index + 1) // parts - start
+            target = folder / f"new_{index:04d}.parquet"
+            statement = _SPLIT.format(rows=rows, start=start, target=target)
+            connection.execute(statement, {"files": files})
+            name = f"{stem}/part_{index}_0001.snappy.parquet"
+            blobs.append(
+                {"blobName": name, "byteCount": target.stat().st_size, "dataRowCount": rows}
+            )
+    size = sum(file.stat().st_size for file in folder.glob("new_*"))
+    for path in run.part_paths:
+        path.unlink()
+    for index in range(parts):
+        name = f"part_{index}_0001.snappy.parquet"
+        (folder / f"new_{index:04d}.parquet").rename(folder / name)
+    manifest |= {"blobs": blobs, "blobCount": parts, "byteCount": size}
+    run.manifest_path.write_text(json.dumps(manifest, indent=2))
+
+
+def add_older(tree: Path, run: WrittenRun, index: int) -> None:
+    """Adds a run that was submitted before another one, and has its parts."""
+    run_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{run.run_id} {index}"))
+    submitted = run.submitted_at - timedelta(hours=index)
+    old_folder = run.manifest_path.parent
+    folder = old_folder.parent.parent / submitted.strftime("%Y%m%d%H%M") / run_id
+    folder.mkdir(parents=True)
+    manifest = json.loads(run.manifest_path.read_text())
+    manifest["runInfo"] |= {"runId": run_id, "submittedTime": f"{submitted:%Y-%m-%dT%H:%M:%S}Z"}
+    for blob in manifest["blobs"]:
+        name = blob["blobName"].rpartition("/")[2]
+        blob["blobName"] = (folder / name).relative_to(tree).as_posix()
+        shutil.copy2(old_folder / name, folder / name)
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2))
+    assert datetime.fromisoformat(manifest["runInfo"]["submittedTime"]) < run.submitted_at
+
+
+if __name__ == "__main__":
+    main()
