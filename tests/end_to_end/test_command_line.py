@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import closing
 from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,44 @@ def exports(tmp_path: Path) -> tuple[WrittenRun, ...]:
 def newest(runs: tuple[WrittenRun, ...]) -> dict[str, WrittenRun]:
     """The run that each month should hold."""
     return {run.period: run for run in sorted(runs, key=lambda run: run.submitted_at)}
+
+
+class TestHelp:
+    def test_it_fits_a_screen_and_groups_what_people_want_to_do(self, run: Run) -> None:
+        lines = run("--help", env={"COLUMNS": "80"}).stdout.splitlines()
+
+        assert len(lines) <= 32
+        assert max(map(len, lines)) <= 80
+        groups = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+        assert groups == [
+            "Options:",
+            "Load the bills:",
+            "Look at what is loaded:",
+            "Set up and repair:",
+        ]
+        commands = [
+            line.split()[0] for line in lines[lines.index("Load the bills:") :] if "  " in line
+        ]
+        assert commands == [
+            *("load", "plan", "accept"),
+            *("status", "history", "verify", "report"),
+            *("init", "doctor", "sample", "explain", "state"),
+        ]
+
+    def test_a_shell_can_complete_commands_and_options(self, run: Run) -> None:
+        def completed(words: str) -> list[str]:
+            env = {
+                "_CLOUDBILL_COMPLETE": "complete_bash",
+                "COMP_WORDS": words,
+                "COMP_CWORD": str(len(words.split()) - 1),
+            }
+            return run(env=env).stdout.split()
+
+        assert completed("cloudbill st") == ["status", "state"]
+        assert completed("cloudbill status --max") == ["--max-age"]
+
+    def test_the_version_is_that_of_the_package(self, run: Run) -> None:
+        assert run("--version").stdout.split() == ["cloudbill", version("cloudbill")]
 
 
 class TestLoad:

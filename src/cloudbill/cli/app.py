@@ -17,6 +17,11 @@ __all__ = ["LOAD", "LOOK", "SET_UP", "app", "main", "state"]
 LOAD: Final = "Load the bills"
 LOOK: Final = "Look at what is loaded"
 SET_UP: Final = "Set up and repair"
+_ORDER: Final = (
+    *("load", "plan", "accept"),
+    *("status", "history", "verify", "report"),
+    *("init", "doctor", "sample", "explain", "state"),
+)
 _INTERRUPTED: Final = 130
 """What a shell says of a process that Ctrl-C ended: 128 and the number of the signal."""
 
@@ -25,10 +30,11 @@ class _GroupedHelp(TyperGroup):
     """Lists commands by what people want to do, in the order in which they are likely to."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        in_order = sorted(self.commands.items(), key=lambda named: _ORDER.index(named[0]))
         for panel in (LOAD, LOOK, SET_UP):
             rows = [
                 (name, command.get_short_help_str(limit=200))
-                for name, command in self.commands.items()
+                for name, command in in_order
                 if getattr(command, "rich_help_panel", None) == panel and not command.hidden
             ]
             if rows:

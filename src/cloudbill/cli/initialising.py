@@ -48,7 +48,7 @@ class _Options:
         return bool(named and (self.project_id or self.database or self.yes))
 
 
-@app.command(rich_help_panel=SET_UP)
+@app.command(rich_help_panel=SET_UP, short_help="Find your exports and write .dlt/config.toml.")
 def init(
     *,
     provider: Annotated[str | None, typer.Option(help="Who bills: azure or aws.")] = None,

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["history", "status", "verify"]
 
 
-@app.command(rich_help_panel=LOOK)
+@app.command(
+    rich_help_panel=LOOK, short_help="What each month holds, what waits or is missing, and how old."
+)
 def status(
     source: SourceName = "all",
     *,
@@ -69,7 +71,9 @@ def status(
     raise typer.Exit(max([*codes, failed.exit_code if failed else 0]))
 
 
-@app.command(rich_help_panel=LOOK)
+@app.command(
+    rich_help_panel=LOOK, short_help="How the billed cost of each month moved from load to load."
+)
 def history(
     source: SourceName = "all",
     *,
@@ -107,7 +111,9 @@ def _say_lines(console: Console, lines: Iterable[str], *, is_first: bool) -> Non
         console.say("\n".join(lines if is_first else ("", *lines)))
 
 
-@app.command(rich_help_panel=LOOK)
+@app.command(
+    rich_help_panel=LOOK, short_help="Compare files and tables once more, to the last digit."
+)
 def verify(
     source: SourceName = "all",
     *,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["report"]
 
 
-@app.command(rich_help_panel=LOOK)
+@app.command(rich_help_panel=LOOK, short_help="Draw the bill as one page that works offline.")
 def report(
     source: SourceName = "all",
     *,

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["doctor", "rebuild", "sample"]
 
 
-@app.command(rich_help_panel=SET_UP)
+@app.command(
+    rich_help_panel=SET_UP, short_help="Check configuration, rights, stores, warehouses and disk."
+)
 def doctor(
     source: SourceName = "all", *, as_json: AsJson = False, verbose: Verbose = False
 ) -> None:
@@ -95,7 +97,10 @@ def rebuild(source: SourceName = "all", *, verbose: Verbose = False) -> None:
         console.end(error)
 
 
-@app.command(rich_help_panel=SET_UP)
+@app.command(
+    rich_help_panel=SET_UP,
+    short_help="Write realistic sample exports, to try it without an account.",
+)
 def sample(
     directory: Annotated[Path, typer.Argument(help="The folder to write to.")],
     *,
