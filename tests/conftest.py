@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytest_plugins = ["emulators.fixtures"]
+
+# Hundreds of tests start the command: each would compile dlt anew where nobody may keep bytecode.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(autouse=True)

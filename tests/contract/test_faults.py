@@ -333,7 +333,10 @@ class TestStoreThatFailsForNow:
 
         # A listing asks first whether the folder is a blob.
         each = 2 if read == "list" else 1
-        assert len(between.log) == each * (len(attempts(caplog)) + 1) > 2
+        told = len(attempts(caplog))
+        # The last attempt may find that its time is over before it begins.
+        assert len(between.log) in {each * told, each * (told + 1)}
+        assert told >= 2
         assert "c2VjcmV0" not in str(raised.value) + caplog.text
 
     def test_traceback_of_the_client_is_not_logged(
