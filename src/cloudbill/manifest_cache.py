@@ -212,9 +212,9 @@ def _write(file: Path, entries: Mapping[str, _Entry]) -> None:
         with os.fdopen(descriptor, "wb") as opened:
             opened.write(_MAGIC + sha256(body).digest() + body)
         Path(name).replace(file)
-    except BaseException:
+    finally:
+        # There is none any more, unless something went wrong.
         Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _newest(entries: Mapping[str, _Entry]) -> Iterable[tuple[str, _Entry]]:

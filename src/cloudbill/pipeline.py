@@ -7,13 +7,13 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cloudbill.discovery import discover
+from cloudbill.discovery import Discovery, discover
 from cloudbill.errors import CloudbillError, HeldError, PartMissingError, StoppedError
 from cloudbill.events import Discovered, Drifted, Event, LoadFinished, LoadStarted, Progressed
 from cloudbill.guards import Guards
 from cloudbill.ledger import Ledger
 from cloudbill.ledger_state import Remembered
-from cloudbill.manifest_cache import open_manifest_cache
+from cloudbill.manifest_cache import ManifestCache, open_manifest_cache
 from cloudbill.models import (
     BillingPeriod,
     LoadFailure,
@@ -250,24 +250,8 @@ def prepare(
     store = open_store(
         settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
     )
-    discovery = discover(
-        store,
-        provider,
-        prefix=settings.prefix,
-        export_name=settings.export_name,
-        cache=open_manifest_cache(store, settings, is_written=keeps_manifests),
-    )
-    root, *_ = provider.export_roots(settings.prefix, settings.export_name)
-    listen(
-        Discovered(
-            settings=settings,
-            manifests=len(discovery.runs) + len(discovery.failures),
-            address=store.uri(root),
-        )
-    )
-    for failure in discovery.failures:
-        listen(failure)
-
+    cache = open_manifest_cache(store, settings, is_written=keeps_manifests)
+    discovery = _discover(settings, store, cache, listen)
     guards = Guards(max_row_drop=settings.max_row_drop, accepted=remembered.accepted)
 
     def to_load(manifest: Manifest, replaces: LoadRecord | None) -> PlannedLoad:
@@ -301,6 +285,30 @@ def prepare(
     for skip in plan.skips:
         listen(skip)
     return Prepared(store=store, plan=plan, manifest_failures=discovery.failures)
+
+
+def _discover(
+    settings: SourceSettings,
+    store: Store,
+    cache: ManifestCache,
+    listen: Callable[[Event], None],
+) -> Discovery:
+    """The runs of a source, and the manifests that cannot be read; tells of both."""
+    provider = settings.provider
+    discovery = discover(
+        store, provider, prefix=settings.prefix, export_name=settings.export_name, cache=cache
+    )
+    root, *_ = provider.export_roots(settings.prefix, settings.export_name)
+    listen(
+        Discovered(
+            settings=settings,
+            manifests=len(discovery.runs) + len(discovery.failures),
+            address=store.uri(root),
+        )
+    )
+    for failure in discovery.failures:
+        listen(failure)
+    return discovery
 
 
 def _find_drifted(

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-__all__ = ["LOAD", "LOOK", "SET_UP", "app", "main", "state"]
+__all__ = ["INTERRUPTED", "LOAD", "LOOK", "SET_UP", "app", "main", "state"]
 
 LOAD: Final = "Load the bills"
 LOOK: Final = "Look at what is loaded"
@@ -22,7 +22,7 @@ _ORDER: Final = (
     *("status", "history", "verify", "report"),
     *("init", "doctor", "sample", "explain", "state"),
 )
-_INTERRUPTED: Final = 130
+INTERRUPTED: Final = 130
 """What a shell says of a process that Ctrl-C ended: 128 and the number of the signal."""
 
 
@@ -50,7 +50,7 @@ class _GroupedHelp(TyperGroup):
         except KeyboardInterrupt:
             print("Stopped. Nothing is half done; run the same again", file=sys.stderr, flush=True)
             # Threads that are at a download or a job are not waited for.
-            os._exit(_INTERRUPTED)
+            os._exit(INTERRUPTED)
 
 
 app = typer.Typer(
@@ -73,11 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(args=None if arguments is None else list(arguments))
     except SystemExit as ended:
-        if ended.code == _INTERRUPTED:
+        if ended.code == INTERRUPTED:
             sys.stdout.flush()
             sys.stderr.flush()
             # What the user stopped may still wait for an answer; it is not waited for.
-            os._exit(_INTERRUPTED)
+            os._exit(INTERRUPTED)
         raise
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
-from cloudbill.cli.app import SET_UP, app
+from cloudbill.cli.app import INTERRUPTED, SET_UP, app
 from cloudbill.cli.console import Console, Verbose
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["init"]
 
-_INTERRUPTED: Final = 130
 _YES: Final = {"", "y", "yes"}
 _NO: Final = {"n", "no"}
 
@@ -104,7 +103,7 @@ def init(
         _Interview(console=console, options=options, may_ask=may_ask).hold()
     except (EOFError, KeyboardInterrupt) as error:
         console.warn("\nStopped; nothing was written")
-        raise typer.Exit(_INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1) from error
+        raise typer.Exit(INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1) from error
     except CloudbillError as error:
         console.end(error)
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cloudbill.cost_query import CubeWords
 from cloudbill.models import ColumnType
 from cloudbill.sql import BIGQUERY
-from cloudbill.warehouses._bigquery_tables import column_types
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from google.cloud import bigquery
-
-__all__ = ["WORDS", "exact_types"]
+__all__ = ["WORDS"]
 
 WORDS: Final = CubeWords(
     dialect=BIGQUERY,
@@ -30,13 +24,3 @@ WORDS: Final = CubeWords(
         ColumnType.DATE: "CAST({name} AS STRING)",
     },
 )
-
-_NUMERIC: Final = frozenset({"NUMERIC", "DECIMAL"})
-
-
-def exact_types(schema: Sequence[bigquery.SchemaField]) -> dict[str, ColumnType | str]:
-    """What the columns hold; NUMERIC is exact as well, though cloudbill makes no such column."""
-    return {
-        name: ColumnType.DECIMAL if kind in _NUMERIC else kind
-        for name, kind in column_types(schema).items()
-    }

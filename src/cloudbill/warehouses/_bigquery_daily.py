@@ -10,7 +10,7 @@ from cloudbill.amounts import to_amount
 from cloudbill.daily_totals import CostColumns, DailyTotals, DayTotals, choose_costs
 from cloudbill.models import ColumnType
 from cloudbill.sql import BIGQUERY, Fragment
-from cloudbill.warehouses._bigquery_tables import column_types
+from cloudbill.warehouses._bigquery_tables import exact_types
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DailyQuery"]
 
-_NUMERIC: Final = frozenset({"NUMERIC", "DECIMAL"})
 _DAYS: Final[Mapping[ColumnType | str, str]] = {
     # The zone is stated: a project may have another one as its default.
     ColumnType.TIMESTAMP: "CAST(DATE({name}, 'UTC') AS STRING)",
@@ -37,11 +36,7 @@ class DailyQuery:
     @classmethod
     def of(cls, schema: Sequence[bigquery.SchemaField], provider: Provider) -> DailyQuery:
         """The query over a table of this schema."""
-        kinds = {
-            # Exact as well, though cloudbill makes no such column.
-            name: ColumnType.DECIMAL if kind in _NUMERIC else kind
-            for name, kind in column_types(schema).items()
-        }
+        kinds = exact_types(schema)
         costs = choose_costs(kinds, provider.COST_COLUMNS)
         by_key = {name.lower(): name for name in kinds}
         currency = by_key.get(provider.CURRENCY_COLUMN.lower())

@@ -21,9 +21,15 @@ from cloudbill.daily_totals import DailyTotals
 from cloudbill.models import BillingPeriod, Column, ColumnType, HeldMonth, PlannedLoad, Totals
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses._bigquery_client import PersistentClient, mapped
-from cloudbill.warehouses._bigquery_cube import WORDS, exact_types
+from cloudbill.warehouses._bigquery_cube import WORDS
 from cloudbill.warehouses._bigquery_daily import DailyQuery
-from cloudbill.warehouses._bigquery_tables import column_types, extended, in_month, new_table
+from cloudbill.warehouses._bigquery_tables import (
+    column_types,
+    exact_types,
+    extended,
+    in_month,
+    new_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,9 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Dataset"]
 
-_NUMBERS: Final = frozenset(
-    {ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.FLOAT, "NUMERIC", "DECIMAL"}
-)
+_NUMBERS: Final = frozenset({ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.FLOAT})
 _LABEL_CHARACTERS: Final = re.compile(r"[^a-z0-9_-]")
 
 
@@ -128,7 +132,7 @@ class Dataset:
             except api.NotFound:
                 return 0, {}
             schema = {str(field.name).lower(): str(field.name) for field in table.schema}
-            types = column_types(table.schema)
+            types = exact_types(table.schema)
             numbers = {name.lower() for name, kind in types.items() if kind in _NUMBERS}
         costs = [schema[cost.lower()] for cost in provider.COST_COLUMNS if cost.lower() in numbers]
         costs = costs if self._settings.totals else []

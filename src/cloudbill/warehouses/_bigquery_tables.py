@@ -16,6 +16,7 @@ from cloudbill.sql import BIGQUERY, Fragment
 __all__ = [
     "column_types",
     "csv_options",
+    "exact_types",
     "extended",
     "fields_in_order",
     "fields_of",
@@ -39,6 +40,7 @@ _FIELD_TYPES: Final[Mapping[ColumnType, str]] = {
     ColumnType.BYTES: "BYTES",
 }
 # The API has two names for some types (BigQuery REST, TableFieldSchema.type).
+_NUMERIC: Final = frozenset({"NUMERIC", "DECIMAL"})
 _SYNONYMS: Final[Mapping[str, str]] = {
     "BIGDECIMAL": "BIGNUMERIC",
     "BOOL": "BOOLEAN",
@@ -71,6 +73,14 @@ def column_types(schema: Sequence[bigquery.SchemaField]) -> dict[str, ColumnType
             name = f"repeated {name}"
         types[str(field.name)] = _COLUMN_TYPES.get(name, name)
     return types
+
+
+def exact_types(schema: Sequence[bigquery.SchemaField]) -> dict[str, ColumnType | str]:
+    """What the columns hold; NUMERIC is exact as well, though cloudbill makes no such column."""
+    return {
+        name: ColumnType.DECIMAL if kind in _NUMERIC else kind
+        for name, kind in column_types(schema).items()
+    }
 
 
 def headers_of(schema: Iterable[bigquery.SchemaField]) -> dict[str, str]:
