@@ -12,7 +12,13 @@ from cloudbill.errors import SchemaError
 from cloudbill.limits import check_columns
 from cloudbill.models import Column, ColumnType
 
-__all__ = ["added_columns", "assign_columns", "merge_parts", "require_exact_costs"]
+__all__ = [
+    "MergedColumns",
+    "added_columns",
+    "assign_columns",
+    "merge_parts",
+    "require_exact_costs",
+]
 
 # What BigQuery allows in the name of a column, the strictest of the warehouses ("Specify a schema":
 # flexible column names): 300 characters, and no prefix of its own.
@@ -33,33 +39,43 @@ _RESERVED: Final = (
 )
 
 
+class MergedColumns:
+    """The columns of a run whose parts become known one after the other."""
+
+    def __init__(self) -> None:
+        self._merged: dict[str, tuple[Column, str]] = {}
+
+    def add(self, parts: Iterable[tuple[str, Sequence[Column]]]) -> tuple[Column, ...]:
+        """The columns of all parts so far, in the order of their first appearance.
+
+        Each part comes with its address, for messages. Names are compared ignoring case, as every
+        warehouse does.
+
+        Raises:
+            SchemaError: If a part has two columns of one name, or two parts disagree on a type.
+        """
+        for address, columns in parts:
+            check_columns(columns, address=address)
+            seen: set[str] = set()
+            for column in columns:
+                key = column.target.lower()
+                if key in seen:
+                    raise SchemaError(
+                        f"{address} has two columns named '{column.target}' when case is ignored"
+                    )
+                seen.add(key)
+                first, where = self._merged.setdefault(key, (column, address))
+                if first.type is not column.type:
+                    raise SchemaError(
+                        f"Column '{first.target}' is {first.type} in {where} and {column.type} in "
+                        f"{address}; the run contradicts itself"
+                    )
+        return tuple(column for column, _ in self._merged.values())
+
+
 def merge_parts(parts: Sequence[tuple[str, Sequence[Column]]]) -> tuple[Column, ...]:
-    """The columns of all parts, in the order of their first appearance.
-
-    Each part comes with its address, for messages. Names are compared ignoring case, as every
-    warehouse does.
-
-    Raises:
-        SchemaError: If a part has two columns of one name, or two parts disagree on a type.
-    """
-    merged: dict[str, tuple[Column, str]] = {}
-    for address, columns in parts:
-        check_columns(columns, address=address)
-        seen: set[str] = set()
-        for column in columns:
-            key = column.target.lower()
-            if key in seen:
-                raise SchemaError(
-                    f"{address} has two columns named '{column.target}' when case is ignored"
-                )
-            seen.add(key)
-            first, where = merged.setdefault(key, (column, address))
-            if first.type is not column.type:
-                raise SchemaError(
-                    f"Column '{first.target}' is {first.type} in {where} and {column.type} in "
-                    f"{address}; the run contradicts itself"
-                )
-    return tuple(column for column, _ in merged.values())
+    """The columns of all parts of a run, where they are known at once; see `MergedColumns.add`."""
+    return MergedColumns().add(parts)
 
 
 def require_exact_costs(columns: Iterable[Column], costs: Iterable[str]) -> None:

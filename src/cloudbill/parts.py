@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.errors import StoreError
+from cloudbill.errors import StoppedError, StoreError
 from cloudbill.progress import Progress, Stage, Tell, watched
 from cloudbill.spool import spool_folder
 
@@ -17,9 +21,37 @@ if TYPE_CHECKING:
     from cloudbill.models import Manifest, Part
     from cloudbill.store import Store
 
-__all__ = ["local_parts"]
+__all__ = ["Batch", "arriving_parts", "local_parts"]
 
 _DOWNLOADS: Final = 4
+_HEED_EVERY_S: Final = 0.2
+_LOOK_EVERY_S: Final = 0.01
+_LEAST_BATCHES: Final = 8
+"""As many must be possible before a batch waits for a second part."""
+_LARGE_BYTES: Final = 1024 * 1024
+"""A smaller part takes a round trip, whatever it shares the line with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Parts that are here: consecutive ones of the manifest, from the one at `first` on.
+
+    `is_last` says that no other parts come after them.
+    """
+
+    first: int
+    files: tuple[Path, ...]
+    is_last: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether these are all parts of the run."""
+        return self.first == 0 and self.is_last
+
+    @property
+    def slice(self) -> slice:
+        """Where its parts stand in the manifest."""
+        return slice(self.first, self.first + len(self.files))
 
 
 @contextmanager
@@ -31,43 +63,192 @@ def local_parts(
     Raises:
         StoreError: If a part cannot be read, or is not as long as the manifest states.
     """
-    if not manifest.parts or store.local_path(manifest.parts[0].path) is not None:
+    if _is_here(store, manifest):
         yield tuple(_local(store, part) for part in manifest.parts)
         return
-    with spool_folder() as folder:
-
-        def fetch(item: tuple[int, Part]) -> Path:
-            index, part = item
-            # The name of a part is not trusted with a place on this disk, but its ending matters.
-            target = Path(folder, f"{index:05d}{''.join(Path(part.path).suffixes[-2:])}")
-            store.download(part.path, target)
-            _check_size(store, part, target)
-            return target
-
-        finished: list[Path] = []
-
-        def fetch_and_count(item: tuple[int, Part]) -> Path:
-            target = fetch(item)
-            finished.append(target)
-            return target
-
-        def look() -> Progress:
-            return Progress(
-                stage=Stage.FETCHING,
-                part=len(finished),
-                parts=len(manifest.parts),
-                done=_size_of(folder),
-                total=manifest.size,
-            )
-
-        downloads = ThreadPoolExecutor(_DOWNLOADS, thread_name_prefix="download")
-        try:
-            with watched(tell, look):
-                files = tuple(downloads.map(fetch_and_count, enumerate(manifest.parts)))
-        finally:
-            # Where one part fails, those that have not begun are not fetched for nothing.
-            downloads.shutdown(cancel_futures=True)
+    with _downloads(store, manifest, is_even=False) as downloads:
+        with watched(tell, downloads.look):
+            files = downloads.take_all()
         yield files
+
+
+@contextmanager
+def arriving_parts(
+    store: Store,
+    manifest: Manifest,
+    tell: Tell | None = None,
+    *,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Iterator[Batch]]:
+    """The parts as local files, in batches: each holds all that are here when it is asked for.
+
+    There is at least one batch, and one alone where the store is on this disk. A batch that was
+    downloaded is removed when the next is asked for. Asking waits for the next part of the
+    manifest, or for a few where there are many, while the others go on to be downloaded.
+
+    Raises:
+        StoreError: If a part cannot be read, or is not as long as the manifest states.
+        StoppedError: If `is_stopped` says so while a batch is asked for.
+    """
+    if _is_here(store, manifest):
+        files = tuple(_local(store, part) for part in manifest.parts)
+        yield iter([Batch(first=0, files=files, is_last=True)])
+        return
+    with (
+        _downloads(store, manifest, is_even=True) as downloads,
+        closing(downloads.batches(tell, is_stopped)) as batches,
+    ):
+        yield batches
+
+
+@contextmanager
+def _downloads(store: Store, manifest: Manifest, *, is_even: bool) -> Iterator[_Downloads]:
+    """Downloads that are under way; at the end those that have not begun are not fetched."""
+    with spool_folder() as folder:
+        downloads = _Downloads(store, manifest, folder, is_even=is_even)
+        try:
+            yield downloads
+        finally:
+            downloads.close()
+
+
+class _Downloads:
+    """The parts of a run on their way into a folder, some of them at once, in their order.
+
+    Where `is_even`, they come one after the other, at even distances: parts that
+    begin together share the line and come together, and nothing could be done with one meanwhile.
+    """
+
+    def __init__(self, store: Store, manifest: Manifest, folder: Path, *, is_even: bool) -> None:
+        self._store = store
+        self._manifest = manifest
+        self._folder = folder
+        self._is_even = is_even
+        self._is_closed = False
+        # A part may be one row group, which one core reads; but a batch is no large share of all.
+        cores = min(os.cpu_count() or 1, _DOWNLOADS)
+        self._at_least = max(1, min(cores, len(manifest.parts) // _LEAST_BATCHES))
+        self._taken = 0
+        self._removed_bytes = 0
+        self._failed: Future[Path] | None = None
+        self._changed = threading.Condition()
+        self._workers = ThreadPoolExecutor(_DOWNLOADS, thread_name_prefix="download")
+        self._fetching: list[Future[Path]] = []
+        for index, part in enumerate(manifest.parts):
+            self._fetching.append(self._workers.submit(self._fetch, index, part))
+        for fetching in self._fetching:
+            fetching.add_done_callback(self._note)
+
+    def look(self) -> Progress:
+        """How many of the parts have come, and how many of their bytes."""
+        return Progress(
+            stage=Stage.FETCHING,
+            part=sum(fetching.done() for fetching in self._fetching),
+            parts=len(self._manifest.parts),
+            done=self._removed_bytes + _size_of(self._folder),
+            total=self._manifest.size,
+        )
+
+    def take_all(self) -> tuple[Path, ...]:
+        """Waits for every part."""
+        return tuple(file for batch in self._take_each() for file in batch.files)
+
+    def batches(
+        self, tell: Tell | None, is_stopped: Callable[[], bool]
+    ) -> Generator[Batch, None, None]:
+        """What has come, again and again; until the last of it `tell` hears of the downloads."""
+        with watched(tell, self.look):
+            for batch in self._take_each(is_stopped):
+                if batch.is_last:
+                    break
+                yield batch
+                self._remove(batch)
+        yield batch
+
+    def _take_each(self, is_stopped: Callable[[], bool] = lambda: False) -> Iterator[Batch]:
+        while self._taken < len(self._fetching):
+            self._wait(is_stopped)
+            first = self._taken
+            files = tuple(
+                fetching.result() for fetching in takewhile(Future.done, self._fetching[first:])
+            )
+            self._taken += len(files)
+            yield Batch(first=first, files=files, is_last=self._taken == len(self._fetching))
+
+    def _wait(self, is_stopped: Callable[[], bool]) -> None:
+        """Until the next parts are here; ends with the error of whatever part fails meanwhile."""
+        wanted = self._fetching[self._taken : self._taken + self._at_least]
+        with self._changed:
+            while self._failed is None and not all(map(Future.done, wanted)):
+                if is_stopped():
+                    raise StoppedError("The load was stopped")
+                self._changed.wait(_HEED_EVERY_S)
+        if is_stopped():
+            raise StoppedError("The load was stopped")
+        if self._failed is not None:
+            self._failed.result()
+
+    def close(self) -> None:
+        """Ends what has not begun, and waits for the rest."""
+        self._is_closed = True
+        self._workers.shutdown(cancel_futures=True)
+
+    def _fetch(self, index: int, part: Part) -> Path:
+        target = self._target(index)
+        if self._is_even and index:
+            self._let_go_ahead(index - 1)
+        self._store.download(part.path, target)
+        _check_size(self._store, part, target)
+        return target
+
+    def _target(self, index: int) -> Path:
+        # The name of a part is not trusted with a place on this disk, but its ending matters.
+        suffixes = Path(self._manifest.parts[index].path).suffixes[-2:]
+        return self._folder / f"{index:05d}{''.join(suffixes)}"
+
+    def _let_go_ahead(self, index: int) -> None:
+        """Until a share of a part has come.
+
+        Raises:
+            StoreError: If meanwhile there is no more use for other parts.
+        """
+        stored = self._manifest.parts[index].stored
+        if stored is None or stored.size < _LARGE_BYTES:
+            return
+        wanted, target = stored.size / _DOWNLOADS, self._target(index)
+        while not self._fetching[index].done() and _size_of_file(target) < wanted:
+            time.sleep(_LOOK_EVERY_S)
+        if self._is_closed or self._failed is not None:
+            raise StoreError("Other parts could not be fetched")
+
+    def _note(self, fetching: Future[Path]) -> None:
+        """Tells who waits; where one part fails, those not begun are not fetched for nothing."""
+        is_failed = not fetching.cancelled() and fetching.exception() is not None
+        with self._changed:
+            if is_failed and self._failed is None:
+                self._failed = fetching
+            self._changed.notify_all()
+        if is_failed:
+            for other in self._fetching:
+                other.cancel()
+
+    def _remove(self, batch: Batch) -> None:
+        for file in batch.files:
+            self._removed_bytes += _size_of_file(file)
+            with suppress(OSError):  # it is removed with its folder
+                file.unlink()
+
+
+def _is_here(store: Store, manifest: Manifest) -> bool:
+    """Whether nothing has to be downloaded."""
+    return not manifest.parts or store.local_path(manifest.parts[0].path) is not None
+
+
+def _size_of_file(file: Path) -> int:
+    """The bytes that a file has by now, none where there is no such file yet."""
+    with suppress(OSError):
+        return file.stat().st_size
+    return 0
 
 
 def _size_of(folder: Path) -> int:

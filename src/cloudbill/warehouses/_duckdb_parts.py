@@ -70,6 +70,8 @@ class PartsRelation:
     and `values` gives for each of these names its value in the type of the table. `inexact` are
     the columns whose numbers may have more digits than the table keeps.
 
+    `described` gives the columns of each part, under the name that messages give the part.
+
     `part_rows` is in the order of the parts, or None where the parts do not state it; the relation
     then tells in `file_column` which of `files` a row is from, which are in the order of the parts.
     """
@@ -78,6 +80,7 @@ class PartsRelation:
     parameters: Mapping[str, object]
     columns: tuple[Column, ...]
     values: Mapping[str, Fragment]
+    described: Sequence[tuple[str, Sequence[Column]]] = ()
     inexact: tuple[Column, ...] = ()
     part_rows: tuple[int, ...] | None = None
     file_column: str | None = None
@@ -133,6 +136,7 @@ def read_parquet_parts(connection: DuckDBPyConnection, files: Sequence[Path]) ->
             )
             for column in merged
         },
+        described=described,
         inexact=tuple(inexact.values()),
         part_rows=tuple(_footer_rows(connection, name) for name in names),
     )

@@ -1,66 +1,80 @@
-"""Opens the parts of a run for DuckDB, Parquet or CSV, as one relation."""
+"""Opens the parts of a run for DuckDB, Parquet or CSV, a batch at a time, as one relation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cloudbill.csv_files import CsvPart
 from cloudbill.csv_parts import read_columns
-from cloudbill.models import Manifest
+from cloudbill.models import Column, Manifest
 from cloudbill.warehouses._duckdb_csv import read_csv_parts
 from cloudbill.warehouses._duckdb_parts import PartsRelation, read_parquet_parts
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from cloudbill.parts import Batch
     from cloudbill.providers import Provider
     from cloudbill.store import Store
 
-__all__ = ["csv_parts", "open_parts"]
+__all__ = ["PartsOpener"]
 
 
-@contextmanager
-def open_parts(
-    connection: DuckDBPyConnection,
-    store: Store,
-    manifest: Manifest,
-    files: Sequence[Path],
-    *,
-    provider: Provider,
-    existing_headers: Mapping[str, str],
-) -> Iterator[PartsRelation | None]:
-    """The parts of a run, of which `files` are local copies; None where it has no parts.
+class PartsOpener:
+    """Opens local copies of the parts of one run."""
 
-    `existing_headers` gives, for every column of the table, the header of a CSV that it came from.
+    def __init__(
+        self,
+        connection: DuckDBPyConnection,
+        store: Store,
+        manifest: Manifest,
+        *,
+        provider: Provider,
+        existing_headers: Mapping[str, str],
+    ) -> None:
+        """Reads the headers of CSV parts where they lie: columns are named once for all parts.
 
-    Raises:
-        LoadError: If the parts contradict each other, or hold what cannot be loaded.
-        StoreError: If a part cannot be read, or is damaged.
-    """
-    if not files:
-        yield None
-    elif manifest.file_format == "parquet":
-        yield read_parquet_parts(connection, files)
-    else:
-        parts = csv_parts(store, manifest, files, provider, existing_headers)
-        # As BigQuery reads it, for which an empty cell is its null marker.
-        with read_csv_parts(parts, empty_text_is_null=True) as source:
-            yield source
+        `existing_headers` gives, for every column of the table, the header of a CSV that it came
+        from.
 
+        Raises:
+            LoadError: If a header cannot be loaded.
+            StoreError: If a part cannot be read.
+        """
+        self._connection = connection
+        self._store = store
+        self._manifest = manifest
+        self._columns: tuple[tuple[Column, ...], ...] = ()
+        if manifest.parts and manifest.file_format != "parquet":
+            self._columns = read_columns(store, manifest, provider, existing_headers)
 
-def csv_parts(
-    store: Store,
-    manifest: Manifest,
-    files: Sequence[Path],
-    provider: Provider,
-    existing_headers: Mapping[str, str],
-) -> list[CsvPart]:
-    """The parts of a run with their columns: named once for all of them, typed by the provider."""
-    columns = read_columns(store, manifest, provider, existing_headers)
-    return [
-        CsvPart(file=file, address=store.uri(part.path), columns=part_columns)
-        for part, file, part_columns in zip(manifest.parts, files, columns, strict=True)
-    ]
+    @contextmanager
+    def opened(self, batch: Batch) -> Iterator[PartsRelation | None]:
+        """The parts of a batch; None where it has no parts.
+
+        Raises:
+            LoadError: If the parts contradict each other, or hold what cannot be loaded.
+            StoreError: If a part cannot be read, or is damaged.
+        """
+        if not batch.files:
+            yield None
+        elif self._manifest.file_format == "parquet":
+            yield read_parquet_parts(self._connection, batch.files)
+        else:
+            # As BigQuery reads it, for which an empty cell is its null marker.
+            with read_csv_parts(self._csv_parts(batch), empty_text_is_null=True) as source:
+                # Types go by the names of columns, so parts of several batches agree.
+                address = self._store.uri(self._manifest.parts[batch.first].path)
+                yield replace(source, described=((address, source.columns),))
+
+    def _csv_parts(self, batch: Batch) -> list[CsvPart]:
+        parts = self._manifest.parts[batch.slice]
+        return [
+            CsvPart(file=file, address=self._store.uri(part.path), columns=columns)
+            for part, file, columns in zip(
+                parts, batch.files, self._columns[batch.slice], strict=True
+            )
+        ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cloudbill.progress import Progress, Stage, Tell, watched
@@ -29,9 +30,15 @@ class QueryWatch:
             connection.execute("SET enable_progress_bar = true")
             connection.execute("SET enable_progress_bar_print = false")
 
-    def at(self, stage: Stage, *, rows: int | None = None) -> AbstractContextManager[None]:
-        """Watches the statements of a stage, as their share of the bytes of the parts."""
+    def at(
+        self, stage: Stage, *, first: int = 0, rows: int | None = None
+    ) -> AbstractContextManager[None]:
+        """Watches the statements of a stage, as their share of the bytes of the parts.
+
+        They read the parts from the one at `first` on; the stage is over for those before.
+        """
         size = self._manifest.size
+        before = replace(self._manifest, parts=self._manifest.parts[:first]).size or 0
 
         def look() -> Progress:
             percent = self._connection.query_progress()
@@ -40,7 +47,9 @@ class QueryWatch:
             return Progress(
                 stage=stage,
                 parts=len(self._manifest.parts),
-                done=int(size * percent / 100) if size is not None and is_known else None,
+                done=None
+                if size is None or not is_known
+                else before + int((size - before) * percent / 100),
                 total=size,
                 rows=self._manifest.rows if rows is None else rows,
             )

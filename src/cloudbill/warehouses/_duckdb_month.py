@@ -1,0 +1,133 @@
+"""One month of a DuckDB table, while it is replaced in a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from cloudbill.columns import added_columns
+from cloudbill.models import BillingPeriod, Column, PlannedLoad, Totals
+from cloudbill.sql import DUCKDB, Fragment, duckdb_text
+from cloudbill.warehouses._duckdb_parts import (
+    TABLE_TYPES,
+    PartsRelation,
+    column_type_of,
+    describe_table,
+)
+from cloudbill.warehouses._duckdb_totals import Summed, sum_month
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["MonthTable", "ends_of"]
+
+
+class MonthTable:
+    """The rows of one month in the table that a load is planned for, which need not exist yet."""
+
+    def __init__(self, connection: DuckDBPyConnection, schema: str, planned: PlannedLoad) -> None:
+        self._connection = connection
+        self._schema = schema
+        self._planned = planned
+        self._table = (schema, planned.table)
+        described = describe_table(connection, schema, planned.table)
+        self._types = {name: column_type_of(kind) for name, kind, _ in described}
+        self._headers = {name.lower(): comment for name, _, comment in described}
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a table."""
+        return bool(self._types)
+
+    def take(self, columns: Sequence[Column], headers: Mapping[str, str]) -> None:
+        """Gives the table those of the columns that it lacks, and notes what they are called.
+
+        Raises:
+            SchemaError: If a column of the table has another type.
+        """
+        if self.exists:
+            added = added_columns(columns, self._types, table=self._planned.table)
+            for column in added:
+                statement = "ALTER TABLE {table} ADD COLUMN {column}"
+                self._execute(statement, table=self._table, column=_definition(column))
+        else:
+            added = tuple(columns)
+            self._execute("CREATE SCHEMA IF NOT EXISTS {schema}", schema=self._schema)
+            definitions = [_definition(column) for column in added]
+            self._execute(
+                "CREATE TABLE {table} ({columns})", table=self._table, columns=definitions
+            )
+        self._types |= {column.target: column.type for column in added}
+        self._write_headers(headers)
+
+    def _write_headers(self, headers: Mapping[str, str]) -> None:
+        """Notes the original header of each column that has no comment yet."""
+        for column, header in headers.items():
+            if not self._headers.get(column.lower()):
+                self._execute(
+                    "COMMENT ON COLUMN {column} IS {header}",
+                    column=(*self._table, column),
+                    header=duckdb_text(header),
+                )
+                self._headers[column.lower()] = header
+
+    def delete(self) -> None:
+        """Deletes the rows of the month."""
+        self._execute(
+            "DELETE FROM {table} WHERE {in_month}",
+            ends_of(self._planned.period),
+            table=self._table,
+            in_month=self._in_month(),
+        )
+
+    def insert(self, source: PartsRelation) -> None:
+        """Inserts all rows of some parts, whatever month they are of."""
+        self._execute(
+            "INSERT INTO {table} BY NAME SELECT {columns} FROM {relation}",
+            source.parameters,
+            table=self._table,
+            columns=source.projection(),
+            relation=source.relation,
+        )
+
+    def count(self) -> int:
+        """The rows of the month."""
+        row = self._execute(
+            "SELECT count(*) FROM {table} WHERE {in_month}",
+            ends_of(self._planned.period),
+            table=self._table,
+            in_month=self._in_month(),
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def totals(self, summed: Summed) -> Totals:
+        """The totals of the month."""
+        month = DUCKDB.compose(
+            "{table} WHERE {in_month}", table=self._table, in_month=self._in_month()
+        )
+        return sum_month(self._connection, month, ends_of(self._planned.period), summed)
+
+    def _in_month(self) -> Fragment:
+        return DUCKDB.compose(
+            "{column} >= $month_start AND {column} < $month_end",
+            column=self._planned.period_column,
+        )
+
+    def _execute(
+        self,
+        template: str,
+        parameters: Mapping[str, object] | None = None,
+        **pieces: str | tuple[str, ...] | Fragment | list[Fragment],
+    ) -> DuckDBPyConnection:
+        return self._connection.execute(DUCKDB.compose(template, **pieces).text, parameters or {})
+
+
+def ends_of(period: BillingPeriod) -> dict[str, object]:
+    """The parameters `month_start` and `month_end`, of which the latter is not of the month."""
+    return {"month_start": period.first_day, "month_end": period.next.first_day}
+
+
+def _definition(column: Column) -> Fragment:
+    return DUCKDB.compose(
+        "{name} {type}", name=column.target, type=Fragment(TABLE_TYPES[column.type])
+    )

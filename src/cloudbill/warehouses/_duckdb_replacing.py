@@ -1,0 +1,162 @@
+"""Replaces a month in DuckDB, in one transaction, while parts of it may still be on their way.
+
+Parts come in batches, each of which is counted and then inserted, while the next is downloaded. A
+store on this disk has one batch: all of it is counted before the transaction begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+from cloudbill.errors import StoppedError
+from cloudbill.models import LoadResult, PlannedLoad, Totals, utc_now
+from cloudbill.parts import Batch, arriving_parts
+from cloudbill.progress import Stage, Tell
+from cloudbill.reconciliation import check_footers, check_held, check_not_held, check_totals
+from cloudbill.warehouses._duckdb_errors import mapped
+from cloudbill.warehouses._duckdb_month import MonthTable
+from cloudbill.warehouses._duckdb_parts import PartsRelation, describe_table
+from cloudbill.warehouses._duckdb_source import PartsOpener
+from cloudbill.warehouses._duckdb_tally import Tally
+from cloudbill.warehouses._duckdb_watch import QueryWatch
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from cloudbill.settings import SourceSettings
+    from cloudbill.store import Store
+
+__all__ = ["Replacement"]
+
+
+class Replacement:
+    """One month that is being replaced."""
+
+    def __init__(
+        self,
+        connection: DuckDBPyConnection,
+        settings: SourceSettings,
+        planned: PlannedLoad,
+        *,
+        tell: Tell | None,
+        is_stopped: Callable[[], bool],
+    ) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._planned = planned
+        self._tell = tell
+        self._is_stopped = is_stopped
+        self._watch = QueryWatch(connection, planned.manifest, tell)
+        self._tally = Tally(connection, planned, settings.provider, is_summed=bool(settings.totals))
+        self._table: MonthTable | None = None
+        self._held = 0
+
+    def run(self, store: Store) -> LoadResult:
+        """Does it; see `Warehouse.replace_period`."""
+        started_at = utc_now()
+        with (
+            arriving_parts(
+                store, self._planned.manifest, self._tell, is_stopped=self._is_stopped
+            ) as batches,
+            mapped(self._planned),
+        ):
+            totals = self._replace(batches, self._opener(store))
+        return LoadResult(
+            planned=self._planned,
+            rows=self._tally.rows,
+            totals=totals,
+            job_id=None,
+            started_at=started_at,
+            finished_at=utc_now(),
+        )
+
+    def _opener(self, store: Store) -> PartsOpener:
+        described = describe_table(self._connection, self._settings.dataset, self._planned.table)
+        return PartsOpener(
+            self._connection,
+            store,
+            self._planned.manifest,
+            provider=self._settings.provider,
+            existing_headers={name: comment for name, _, comment in described},
+        )
+
+    def _replace(self, batches: Iterator[Batch], opener: PartsOpener) -> Totals:
+        """The transaction begins with the first insert, and ends with this."""
+        with ExitStack() as stack:
+            for batch in batches:
+                with opener.opened(batch) as source:
+                    if source is None:
+                        return self._emptied(stack)
+                    with self._watched(Stage.COUNTING, batch):
+                        rows = self._tally.add(batch, source)
+                    # Parts without rows may lack what all others have, so they wait for those.
+                    if rows or batch.is_last:
+                        stack.enter_context(self._watched(Stage.INSERTING, batch))
+                        self._insert(stack, source, rows)
+            return self._checked()
+
+    def _watched(self, stage: Stage, batch: Batch) -> AbstractContextManager[None]:
+        """As long as parts are on their way it is these that people wait for, and see."""
+        if not batch.is_last:
+            return nullcontext()
+        rows = self._tally.rows if stage is Stage.INSERTING else None
+        return self._watch.at(stage, first=batch.first, rows=rows)
+
+    def _emptied(self, stack: ExitStack) -> Totals:
+        """A run without parts is a month without rows."""
+        check_footers(self._planned.manifest, ())
+        stack.enter_context(self._watch.at(Stage.INSERTING, rows=0))
+        table = self._begun(stack)
+        if table.exists:
+            table.delete()
+        return {}
+
+    def _insert(self, stack: ExitStack, source: PartsRelation, rows: int) -> None:
+        self._tally.require_period_column()
+        is_first = self._table is None
+        table = self._begun(stack)
+        table.take(self._tally.columns, self._tally.headers)
+        if is_first:
+            table.delete()
+        table.insert(source)
+        held = table.count()
+        self._tally.note_months(source, rows=rows, held=held - self._held)
+        self._held = held
+
+    def _checked(self) -> Totals:
+        """Compares what the table holds with what the parts held, before it is committed."""
+        expected = self._tally.rows
+        if self._held != expected:
+            self._tally.refuse_other_months()
+        check_held(self._planned, expected=expected, held=self._held)
+        check_not_held(self._planned, self._held)
+        summed = self._tally.summed
+        if self._table is None or not summed.costs:
+            return {}
+        in_table = self._table.totals(summed)
+        check_totals(self._planned, files=self._tally.totals, table=in_table)
+        return in_table
+
+    def _begun(self, stack: ExitStack) -> MonthTable:
+        """The table, in a transaction that lasts as long as the stack."""
+        if self._table is None:
+            stack.enter_context(self._transaction())
+            self._table = MonthTable(self._connection, self._settings.dataset, self._planned)
+        return self._table
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing, whatever ends the block."""
+        if self._is_stopped():
+            raise StoppedError("The load was stopped")
+        self._connection.execute("BEGIN")
+        is_committed = False
+        try:
+            yield
+            self._connection.execute("COMMIT")
+            is_committed = True
+        finally:
+            if not is_committed:
+                self._connection.execute("ROLLBACK")

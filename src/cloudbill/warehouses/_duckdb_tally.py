@@ -1,0 +1,190 @@
+"""What the parts of a run hold, added up as they come, for DuckDB."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from cloudbill.amounts import add_amounts
+from cloudbill.columns import MergedColumns
+from cloudbill.errors import ReconciliationError, SchemaError
+from cloudbill.models import Column, ColumnType, Manifest, PlannedLoad, Totals
+from cloudbill.reconciliation import check_footers
+from cloudbill.sql import DUCKDB, Fragment
+from cloudbill.warehouses._duckdb_parts import TABLE_TYPES, PartsRelation
+from cloudbill.warehouses._duckdb_totals import Summed, count_parts
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from cloudbill.parts import Batch
+    from cloudbill.providers import Provider
+
+__all__ = ["Tally"]
+
+_LISTED_MONTHS: Final = 5
+
+
+class Tally:
+    """The columns, the rows and the totals of the parts of a run, as far as they are here."""
+
+    def __init__(
+        self,
+        connection: DuckDBPyConnection,
+        planned: PlannedLoad,
+        provider: Provider,
+        *,
+        is_summed: bool,
+    ) -> None:
+        self._connection = connection
+        self._planned = planned
+        self._provider = provider
+        self._is_summed = is_summed
+        self._merged = MergedColumns()
+        self._part_rows: list[int] = []
+        self._amounts: dict[str, dict[str, Decimal]] = {}
+        self._months: Counter[str | None] = Counter()
+        self.columns: tuple[Column, ...] = ()
+        """Those of all parts so far, in the order of their first appearance."""
+        self.headers: dict[str, str] = {}
+        """What columns of the table are called in these parts, where that is another name."""
+
+    @property
+    def rows(self) -> int:
+        """The rows of all parts so far."""
+        return sum(self._part_rows)
+
+    @property
+    def summed(self) -> Summed:
+        """What is summed, of the columns so far."""
+        return self._summed(self.columns)
+
+    @property
+    def totals(self) -> Totals:
+        """The totals of all parts so far."""
+        costs = [cost.target for cost in self.summed.costs]
+        return {
+            currency: {cost: amounts.get(cost.lower(), Decimal(0)) for cost in costs}
+            for currency, amounts in self._amounts.items()
+            if costs
+        }
+
+    def add(self, batch: Batch, source: PartsRelation) -> int:
+        """Counts and sums the parts of a batch, and returns its rows.
+
+        Raises:
+            SchemaError: If they contradict those before, or a number has too many digits.
+            ReconciliationError: If a part, or the run after its last batch, has more or fewer rows
+                than stated.
+        """
+        self.columns = self._merged.add(source.described)
+        self.headers.update(source.headers)
+        summed = self._summed(source.columns)
+        counted = count_parts(self._connection, source, summed)
+        self._part_rows += counted.part_rows
+        self._check_rows(batch, counted.part_rows)
+        self._check_digits(source)
+        for currency, amounts in counted.totals.items():
+            held = self._amounts.setdefault(currency, {})
+            for cost, amount in amounts.items():
+                held[cost.lower()] = add_amounts(held.get(cost.lower(), Decimal(0)), amount)
+        if self._is_summed and not summed.costs and not batch.is_whole:
+            # Other parts may have costs; in these each currency then costs nothing.
+            for currency in self._currencies(source, summed.currency):
+                self._amounts.setdefault(currency, {})
+        return sum(counted.part_rows)
+
+    def note_months(self, source: PartsRelation, *, rows: int, held: int) -> None:
+        """Notes what months the rows of a batch are of; `held` of them are of the right one."""
+        if held == rows:
+            self._months[str(self._planned.period)] += rows
+            return
+        for month, count in self._execute(
+            "SELECT strftime({period}, '%Y-%m') AS month, count(*) FROM {relation} GROUP BY month",
+            source,
+            period=next(
+                source.value(column.name) for column in source.columns if self._is_period(column)
+            ),
+        ):
+            self._months[month] += count
+
+    def require_period_column(self) -> None:
+        """Looks whether the parts so far say what month their rows are of.
+
+        Raises:
+            SchemaError: If they do not, or not by a time or a date.
+        """
+        for column in self.columns:
+            if self._is_period(column):
+                if column.type in {ColumnType.TIMESTAMP, ColumnType.DATE}:
+                    return
+                raise SchemaError(
+                    f"Column '{column.name}' is a {column.type}, but the month of a row is read "
+                    "from it, so it must be a timestamp or a date"
+                )
+        raise SchemaError(
+            f"Run {self._planned.manifest.run_id} has no column '{self._planned.period_column}', "
+            "which says what month a row belongs to"
+        )
+
+    def refuse_other_months(self) -> None:
+        """Says which months the rows belong to, if they are not all of the right one.
+
+        Raises:
+            ReconciliationError: If they are not.
+        """
+        months = sorted(+self._months, key=lambda month: month or "")
+        if months != [str(self._planned.period)]:
+            listed = ", ".join(
+                f"{month or 'no month'} ({self._months[month]} rows)"
+                for month in months[:_LISTED_MONTHS]
+            )
+            raise ReconciliationError(
+                f"Run {self._planned.manifest.run_id} is one of {self._planned.period}, but by "
+                f"{self._planned.period_column} its rows belong to {listed}. The old month stands; "
+                "export one month at a time"
+            )
+
+    def _summed(self, columns: tuple[Column, ...]) -> Summed:
+        return Summed.of(columns, self._provider) if self._is_summed else Summed()
+
+    def _check_rows(self, batch: Batch, part_rows: tuple[int, ...]) -> None:
+        manifest: Manifest = self._planned.manifest
+        if batch.is_last:
+            check_footers(manifest, self._part_rows)
+        else:
+            check_footers(
+                replace(manifest, parts=manifest.parts[batch.slice], rows=None), part_rows
+            )
+
+    def _check_digits(self, source: PartsRelation) -> None:
+        for column in source.inexact:
+            found = self._execute(
+                "SELECT {name} FROM {relation} WHERE CAST({name} AS {type}) <> {name} LIMIT 1",
+                source,
+                name=column.name,
+                type=Fragment(TABLE_TYPES[ColumnType.DECIMAL]),
+            )
+            for (value,) in found:
+                raise SchemaError(
+                    f"{value} in column '{column.name}' has more digits than "
+                    f"{TABLE_TYPES[ColumnType.DECIMAL]} holds, and nothing is rounded"
+                )
+
+    def _currencies(self, source: PartsRelation, currency: Column | None) -> list[str]:
+        value = source.value(currency.name) if currency else Fragment("''")
+        found = self._execute(
+            "SELECT DISTINCT coalesce({value}, '') FROM {relation}", source, value=value
+        )
+        return [str(row[0]) for row in found]
+
+    def _is_period(self, column: Column) -> bool:
+        return column.target.lower() == self._planned.period_column.lower()
+
+    def _execute(
+        self, template: str, source: PartsRelation, **pieces: str | Fragment
+    ) -> list[tuple[Any, ...]]:
+        statement = DUCKDB.compose(template, relation=source.relation, **pieces)
+        return self._connection.execute(statement.text, source.parameters).fetchall()

@@ -1,0 +1,336 @@
+"""A month is loaded into DuckDB while its parts come, and is the same as if all had been there."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from cloudbill.errors import ReconciliationError, SchemaError, StoreError
+from cloudbill.events import Event, Progressed
+from cloudbill.pipeline import Outcome, load_source
+from cloudbill.planning import Selection
+from cloudbill.progress import Stage
+from cloudbill.stopping import Stop
+from cloudbill.store import LocalStore
+from contract.deliveries import AzureCsvWriter, AzureWriter, Delivery, at, charges
+from contract.places import Case, DiskAndDuckDB
+
+PARTS = 6
+LAST = PARTS - 1
+WAIT_S = 30
+OLD = Delivery(
+    period="2025-10",
+    charges=charges("2025-10", "100", "200", note="old"),
+    submitted_at=at("2025-10-15 04:00"),
+)
+NEW = Delivery(
+    period="2025-10",
+    charges=charges("2025-10", *(f"{n}.000000000000000001" for n in range(1, 13)), note="new"),
+    submitted_at=at("2025-10-28 04:00"),
+    parts=PARTS,
+)
+
+
+class SlowStore(LocalStore):
+    """A folder whose files have to be downloaded; each comes when a test lets it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.before: Callable[[int], None] = lambda _: None
+        self.asked: list[int] = []
+        self.came: set[int] = set()
+
+    def local_path(self, path: str) -> Path | None:  # noqa: ARG002
+        """None, as for a bucket."""
+        return None
+
+    def download(self, path: str, target: Path) -> None:
+        """Copies a part once its time has come."""
+        index = int(Path(path).name.split("_")[1])
+        self.asked.append(index)
+        self.before(index)
+        super().download(path, target)
+        self.came.add(index)
+
+
+@dataclass
+class World:
+    """A month that is loaded from a bucket, into which a newer run may be put."""
+
+    case: Case
+    place: DiskAndDuckDB
+    writer: AzureWriter
+    spool: Path
+    monkeypatch: pytest.MonkeyPatch
+    store: SlowStore = field(init=False)
+    events: list[Event] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.open(SlowStore)
+
+    def open(self, kind: type[LocalStore]) -> None:
+        """Reads the bucket in another way from now on."""
+        store = kind(Path(self.place.bucket))
+        self.monkeypatch.setattr("cloudbill.pipeline.open_store", lambda *_, **__: store)
+        if isinstance(store, SlowStore):
+            self.store = store
+
+    def load(self, stop: Stop | None = None) -> Outcome:
+        """Loads what is new."""
+        return load_source(
+            self.case.settings, Selection(), self.events.append, stop=stop, is_watched=True
+        )
+
+    def put(self, delivery: Delivery, others: Mapping[int, Delivery] | None = None) -> None:
+        """Delivers a run, some of whose parts are as those of other deliveries."""
+        written = self.case.write(delivery)
+        for index, other in (others or {}).items():
+            part = written.parts[index]
+            self.writer._write_part(other, delivery.slices()[index], part)  # noqa: SLF001
+        self.place.put(written.folder)
+
+    def wait_until_loaded(self, index: int) -> None:
+        """Until a part has come and its copy is gone, which it is once its rows are inserted."""
+        deadline = time.monotonic() + WAIT_S
+        while index not in self.store.came or list(self.spool.glob(f"*/{index:05d}*")):
+            assert time.monotonic() < deadline, f"part {index} waits for those after it"
+            time.sleep(0.01)
+
+    def table(self) -> tuple[list[Any], list[Any]]:
+        """The columns in their order, with types and comments, and all rows."""
+        with closing(duckdb.connect(str(self.place.database))) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            columns = connection.execute(
+                "SELECT column_name, data_type, comment FROM duckdb_columns() "
+                "WHERE table_name = 'bill' ORDER BY column_index"
+            ).fetchall()
+            rows = connection.execute("SELECT * FROM finops.bill ORDER BY ALL").fetchall()
+        return columns, rows
+
+    def left(self) -> list[Path]:
+        """What lies in the folder for temporary files."""
+        return list(self.spool.iterdir())
+
+
+@pytest.fixture(params=[AzureWriter, AzureCsvWriter], ids=["parquet", "csv"])
+def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """An old run that was loaded, and a folder for temporary files of its own."""
+    for name in ("scratch", "spool"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "spool"))
+    place = DiskAndDuckDB(tmp_path)
+    writer = request.param()
+    world = World(
+        case=Case(place=place, writer=writer, scratch=tmp_path / "scratch"),
+        place=place,
+        writer=writer,
+        spool=tmp_path / "spool",
+        monkeypatch=monkeypatch,
+    )
+    world.put(OLD)
+    assert world.load().exit_code == 0
+    world.events.clear()
+    world.open(SlowStore)
+    return world
+
+
+def after(world: World, waits: Mapping[int, int]) -> Callable[[int], None]:
+    """Lets a part come only when the one that it waits for is loaded."""
+
+    def before(index: int) -> None:
+        if index in waits:
+            world.wait_until_loaded(waits[index])
+
+    return before
+
+
+def assert_old_month_stands(world: World) -> None:
+    """Nothing of the new run is left, neither in the table nor on disk, nor is it being fetched."""
+    assert world.case.held() == sorted(OLD.charges, key=lambda charge: charge.day)
+    assert world.left() == []
+    assert not [t for t in threading.enumerate() if t.name.startswith("download")]
+
+
+def test_first_part_is_loaded_before_the_last_has_come(world: World) -> None:
+    world.put(NEW)
+    world.store.before = after(world, {LAST: 0})
+
+    outcome = world.load()
+
+    (result,) = outcome.results
+    assert world.case.held() == sorted(NEW.charges, key=lambda charge: charge.day)
+    assert result.rows == len(NEW.charges)
+    assert [str(costs["BilledCost"]) for costs in result.totals.values()] == [
+        "78.000000000000000012"
+    ]
+    assert sorted(world.store.asked) == list(range(PARTS))
+    assert world.left() == []
+
+
+def test_progress_is_that_of_the_downloads_as_long_as_there_are_any(world: World) -> None:
+    world.put(NEW)
+    world.store.before = after(world, {LAST: 0})
+
+    world.load()
+
+    told = [event.progress for event in world.events if isinstance(event, Progressed)]
+    stages = [progress.stage for progress in told]
+    assert stages == sorted(stages, key=[Stage.FETCHING, Stage.COUNTING, Stage.INSERTING].index)
+    assert set(stages) == {Stage.FETCHING, Stage.COUNTING, Stage.INSERTING}
+    assert all(0 <= (one.done or 0) <= (one.total or 0) for one in told)
+    assert {one.rows for one in told if one.stage is Stage.INSERTING} == {len(NEW.charges)}
+
+
+def test_last_part_that_cannot_be_fetched_leaves_the_old_month(world: World) -> None:
+    world.put(NEW)
+
+    def fail_at_last(index: int) -> None:
+        if index == LAST:
+            world.wait_until_loaded(0)
+            raise StoreError("for ever")
+
+    world.store.before = fail_at_last
+
+    (failure,) = world.load().failures
+
+    assert "for ever" in str(failure.error)
+    assert_old_month_stands(world)
+
+
+def test_parts_that_have_not_begun_are_not_fetched_once_one_failed(world: World) -> None:
+    world.put(replace(NEW, parts=12))
+    failed = threading.Event()
+
+    def fail_at_second(index: int) -> None:
+        if index == 1:
+            failed.set()
+            raise StoreError("for ever")
+        assert failed.wait(WAIT_S)
+        time.sleep(0.3)
+
+    world.store.before = fail_at_second
+
+    (failure,) = world.load().failures
+
+    assert "for ever" in str(failure.error)
+    assert len(world.store.asked) < 12
+    assert_old_month_stands(world)
+
+
+def test_last_part_that_is_damaged_leaves_the_old_month(world: World) -> None:
+    world.put(replace(NEW, damaged=True))
+    world.store.before = after(world, {LAST: 0})
+
+    assert len(world.load().failures) == 1
+
+    assert_old_month_stands(world)
+
+
+@pytest.mark.parametrize("is_new", [False, True], ids=["old table", "new table"])
+def test_parts_with_other_columns_make_the_table_that_local_parts_make(
+    world: World, *, is_new: bool
+) -> None:
+    # A part must not become shorter than its manifest states.
+    narrow = replace(NEW, dropped=frozenset({"ListCost"}), added={"pad": secrets.token_hex(2000)})
+    late = replace(NEW, added={"late": "x", "later": "y"})
+    last = replace(
+        narrow, dropped=frozenset({"ResourceId"}), added={"last": "z", "late": "x", **narrow.added}
+    )
+    world.put(NEW, {0: narrow, 1: narrow, 2: late, LAST: last})
+    old = world.place.database
+    tables = []
+    for kind in (SlowStore, LocalStore):
+        world.place.database = old.with_name(f"{kind.__name__}.duckdb")
+        if not is_new:
+            shutil.copyfile(old, world.place.database)
+        world.open(kind)
+        world.store.before = after(world, {2: 0, LAST: 2})
+        (result,) = world.load().results
+        assert result.rows == len(NEW.charges)
+        tables.append((world.table(), result.totals))
+
+    assert tables[0] == tables[1]
+    assert {"x_late", "x_later", "x_last"} <= {name for name, _, _ in tables[0][0][0]}
+
+
+def test_part_that_contradicts_an_earlier_one_leaves_the_old_month(world: World) -> None:
+    if not world.writer.changes_type:
+        pytest.skip("types go by the names of the columns in this format")
+    world.put(NEW, {LAST: replace(NEW, cost_as_text=True, added={"long": "x" * 1000})})
+    world.store.before = after(world, {LAST: 0})
+
+    (failure,) = world.load().failures
+
+    assert isinstance(failure.error, SchemaError)
+    assert "BilledCost' is decimal in 00000" in str(failure.error)
+    assert "string in 00005" in str(failure.error)
+    assert "the run contradicts itself" in str(failure.error)
+    assert_old_month_stands(world)
+
+
+def test_rows_of_another_month_are_counted_over_all_parts(world: World) -> None:
+    september = replace(NEW, period_start=replace(NEW, period="2025-09").first_day)
+    world.put(NEW, {0: september, LAST: september})
+    world.store.before = after(world, {LAST: 0})
+
+    (failure,) = world.load().failures
+
+    assert isinstance(failure.error, ReconciliationError)
+    assert "belong to 2025-09 (4 rows), 2025-10 (8 rows). The old month" in str(failure.error)
+    assert_old_month_stands(world)
+
+
+def test_run_with_too_few_rows_is_held_once_all_parts_are_counted(world: World) -> None:
+    newer = replace(NEW, submitted_at=at("2025-10-29 04:00"), run_id="newer")
+    world.put(newer)
+    assert world.load().exit_code == 0
+    few = replace(
+        NEW,
+        charges=NEW.charges[:3],
+        submitted_at=at("2025-10-30 04:00"),
+        parts=3,
+        stated_rows=None,
+        run_id="few",
+    )
+    world.put(few)
+    world.open(SlowStore)
+    world.store.before = after(world, {2: 0})
+
+    outcome = world.load()
+
+    assert [skip.manifest.run_id for skip in outcome.skips if skip.is_held] == ["few"]
+    assert world.store.came == {0, 1, 2}
+    assert len(world.case.held()) == len(NEW.charges)
+    assert world.left() == []
+
+
+def test_stop_while_parts_are_awaited_leaves_the_old_month(world: World) -> None:
+    world.put(NEW)
+    stop = Stop()
+
+    def stop_at_last(index: int) -> None:
+        if index == LAST:
+            world.wait_until_loaded(0)
+            assert stop.ask()
+            time.sleep(1)
+
+    world.store.before = stop_at_last
+
+    outcome = world.load(stop)
+
+    assert outcome.is_stopped
+    assert_old_month_stands(world)
+    world.open(SlowStore)
+    assert world.load().exit_code == 0
+    assert len(world.case.held()) == len(NEW.charges)
