@@ -16,7 +16,7 @@ from typing import Any
 import typer
 
 from cloudbill.cli import app
-from cloudbill.cli.app import LOAD, LOOK, SET_UP
+from cloudbill.cli.commands import PANELS
 from cloudbill.explanations import EXIT_CODES, EXPLANATIONS, explanations_of_code
 from cloudbill.keys import KEYS, Key
 from cloudbill.providers import PROVIDERS
@@ -93,12 +93,14 @@ def cli_page() -> Iterator[str]:
     """The page of commands."""
     root: Any = typer.main.get_command(app)
     commands = list(walk("cloudbill", root))
-    panels = [LOAD, LOOK, SET_UP]
-    commands.sort(key=lambda named: panels.index(getattr(named[1], PANEL)))
+    # What one module has stands together.
+    commands.sort(
+        key=lambda named: (PANELS.index(getattr(named[1], PANEL)), named[1].callback.__module__)
+    )
     yield "# The command line"
     yield ""
     yield "Made from the code by `just docs`. Every command also has `--help`."
-    for panel in panels:
+    for panel in PANELS:
         yield ""
         yield f"**{panel}**"
         yield ""

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import cloudbill
+from cloudbill.cli.commands import COMMANDS, PANELS, Command
 
 PACKAGE = Path(cloudbill.__file__).parent
 MODULES = {
@@ -48,6 +49,7 @@ PURE = [
     }
 ]
 LINES = 400
+COMMAND_MODULES = sorted({f"cloudbill.cli.{command.module}" for command in COMMANDS})
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
@@ -70,6 +72,21 @@ def calls(tree: ast.AST) -> Iterator[str]:
 def public_names(name: str) -> list[str]:
     """The `__all__` of a module, or nothing."""
     return list(getattr(import_module(name), "__all__", []))
+
+
+def run_and_list_modules(*arguments: str) -> tuple[str, set[str]]:
+    """What a command prints, and every module that it has imported when it ends."""
+    program = (
+        "import sys\n"
+        "from cloudbill.cli import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
+    )
+    return done.stdout, set(done.stderr.split())
 
 
 class TestLayers:
@@ -121,9 +138,11 @@ class TestLayers:
 
 
 class TestWeight:
-    """Heavy clients load lazily, so that `--help` does not pay."""
+    """Clients load when they are needed, commands when called, so that `--help` does not pay."""
 
-    @pytest.mark.parametrize("name", ["cloudbill", "cloudbill.cli", "cloudbill.settings"])
+    @pytest.mark.parametrize(
+        "name", ["cloudbill", "cloudbill.cli", "cloudbill.settings", *COMMAND_MODULES]
+    )
     def test_import_brings_no_client(self, name: str) -> None:
         program = f"import sys, {name}; print(*sorted({{m.split('.')[0] for m in sys.modules}}))"
         done = subprocess.run(
@@ -132,20 +151,45 @@ class TestWeight:
 
         assert not set(done.stdout.split()) & set(CLIENTS)
 
-    def test_help_brings_no_client(self) -> None:
-        program = (
-            "import sys\n"
-            "from cloudbill.cli import main\n"
-            "try:\n    main(['--help'])\n"
-            "except SystemExit: pass\n"
-            "print(*sorted({m.split('.')[0] for m in sys.modules}), file=sys.stderr)"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=True
-        )
+    def test_help_brings_no_client_and_no_command(self) -> None:
+        shown, modules = run_and_list_modules("--help")
 
-        assert "Load every month" in done.stdout
-        assert not set(done.stderr.split()) & set(CLIENTS)
+        assert "Load every month" in shown
+        assert not {module.split(".")[0] for module in modules} & set(CLIENTS)
+        assert {module for module in modules if module.split(".")[0] == "cloudbill"} == {
+            "cloudbill",
+            "cloudbill.cli",
+            "cloudbill.cli.app",
+            "cloudbill.cli.commands",
+        }
+
+    def test_help_of_a_command_brings_no_client_and_no_other_command(self) -> None:
+        shown, modules = run_and_list_modules("explain", "--help")
+
+        assert "Say what an error or an exit code means" in shown
+        assert not {module.split(".")[0] for module in modules} & set(CLIENTS)
+        assert modules & set(COMMAND_MODULES) == {"cloudbill.cli.explaining"}
+
+
+class TestCommands:
+    """What the help of the application says of a command is true of the command."""
+
+    @pytest.mark.parametrize("listed", COMMANDS, ids=lambda listed: str(listed.name))
+    def test_command_is_what_the_list_says(self, listed: Command) -> None:
+        made = listed.make()
+
+        assert made.name == listed.name
+        assert made.get_short_help_str(limit=200) == listed.summary
+        assert made.rich_help_panel == listed.panel
+        assert listed.panel in PANELS
+        assert not made.hidden
+
+    def test_list_has_what_the_modules_have(self) -> None:
+        listed = [(f"cloudbill.cli.{command.module}", command.name) for command in COMMANDS]
+
+        assert sorted(listed) == [
+            (module, name) for module in COMMAND_MODULES for name in public_names(module)
+        ]
 
 
 class TestPublicNames:

@@ -7,39 +7,32 @@ import sys
 import traceback
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import typer
 from typer.core import TyperGroup
 
-__all__ = ["INTERRUPTED", "LOAD", "LOOK", "SET_UP", "app", "main", "state"]
+from cloudbill.cli.commands import COMMANDS, PANELS, CommandsOnDemand
 
-LOAD: Final = "Load the bills"
-LOOK: Final = "Look at what is loaded"
-SET_UP: Final = "Set up and repair"
-_ORDER: Final = (
-    *("load", "plan", "accept"),
-    *("status", "history", "verify", "report"),
-    *("init", "doctor", "sample", "explain", "state"),
-)
+__all__ = ["INTERRUPTED", "app", "main"]
+
 INTERRUPTED: Final = 130
 """What a shell says of a process that Ctrl-C ended: 128 and the number of the signal."""
 
 
 class _GroupedHelp(TyperGroup):
-    """Lists commands by what people want to do, in the order in which they are likely to."""
+    """Lists commands by what people want to do, and makes the one that is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        # Typer asks for more than a mapping, and only reads it.
+        self.commands = cast("Any", CommandsOnDemand())
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
-        in_order = sorted(self.commands.items(), key=lambda named: _ORDER.index(named[0]))
-        for panel in (LOAD, LOOK, SET_UP):
-            rows = [
-                (name, command.get_short_help_str(limit=200))
-                for name, command in in_order
-                if getattr(command, "rich_help_panel", None) == panel and not command.hidden
-            ]
-            if rows:
-                with formatter.section(panel):
-                    formatter.write_dl(rows)
+        for panel in PANELS:
+            rows = [(listed.name, listed.summary) for listed in COMMANDS if listed.panel == panel]
+            with formatter.section(panel):
+                formatter.write_dl(rows)
 
     def invoke(self, ctx: Any) -> Any:
         """Runs a command; one that is interrupted says so, and ends as a shell expects."""
@@ -63,9 +56,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-state = typer.Typer(no_args_is_help=True, help="Look after the memory of what is loaded.")
-app.add_typer(state, name="state", rich_help_panel=SET_UP)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from cloudbill.cli.app import SET_UP, app
 from cloudbill.cli.console import Console
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ __all__ = ["explain"]
 _WIDTH: Final = 80
 
 
-@app.command(rich_help_panel=SET_UP)
 def explain(
     name: Annotated[
         str | None,

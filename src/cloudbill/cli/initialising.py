@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
-from cloudbill.cli.app import INTERRUPTED, SET_UP, app
+from cloudbill.cli.app import INTERRUPTED
 from cloudbill.cli.console import Console, Verbose
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ class _Options:
         return bool(named and (self.project_id or self.database or self.yes))
 
 
-@app.command(rich_help_panel=SET_UP, short_help="Find your exports and write .dlt/config.toml.")
 def init(
     *,
     provider: Annotated[str | None, typer.Option(help="Who bills: azure or aws.")] = None,

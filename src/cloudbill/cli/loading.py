@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cloudbill.cli.app import LOAD, app
 from cloudbill.cli.console import (
     AsJson,
     Console,
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["accept", "load", "plan"]
 
 
-@app.command(rich_help_panel=LOAD)
 def load(
     source: SourceName = "all",
     *,
@@ -52,7 +50,6 @@ def load(
     _load(console, source, month or [], force=force, dry_run=dry_run)
 
 
-@app.command(rich_help_panel=LOAD)
 def plan(
     source: SourceName = "all",
     *,
@@ -113,7 +110,6 @@ def _close(console: Console, outcomes: Sequence[Outcome], source: str) -> None:
         console.warn(line)
 
 
-@app.command(rich_help_panel=LOAD)
 def accept(
     month: Annotated[str, typer.Argument(help="The month.", metavar="YYYY-MM")],
     run_id: Annotated[

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cloudbill.cli.app import LOOK, app
 from cloudbill.cli.console import (
     AsJson,
     Console,
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["history", "status", "verify"]
 
 
-@app.command(
-    rich_help_panel=LOOK, short_help="What each month holds, what waits or is missing, and how old."
-)
 def status(
     source: SourceName = "all",
     *,
@@ -71,9 +67,6 @@ def status(
     raise typer.Exit(max([*codes, failed.exit_code if failed else 0]))
 
 
-@app.command(
-    rich_help_panel=LOOK, short_help="How the billed cost of each month moved from load to load."
-)
 def history(
     source: SourceName = "all",
     *,
@@ -111,9 +104,6 @@ def _say_lines(console: Console, lines: Iterable[str], *, is_first: bool) -> Non
         console.say("\n".join(lines if is_first else ("", *lines)))
 
 
-@app.command(
-    rich_help_panel=LOOK, short_help="Compare files and tables once more, to the last digit."
-)
 def verify(
     source: SourceName = "all",
     *,

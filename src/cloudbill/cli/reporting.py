@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cloudbill.cli.app import LOOK, app
 from cloudbill.cli.console import Console, SourceName, Verbose, read_settings
 
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["report"]
 
 
-@app.command(rich_help_panel=LOOK, short_help="Draw the bill as one page that works offline.")
 def report(
     source: SourceName = "all",
     *,

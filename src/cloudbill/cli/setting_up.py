@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cloudbill.cli.app import SET_UP, app, state
 from cloudbill.cli.console import AsJson, Console, SourceName, Verbose, read_settings
 
 if TYPE_CHECKING:
     from cloudbill.checks import Check
     from cloudbill.errors import CloudbillError
 
-__all__ = ["doctor", "rebuild", "sample"]
+__all__ = ["doctor", "sample", "state"]
+
+state = typer.Typer(no_args_is_help=True)
 
 
-@app.command(
-    rich_help_panel=SET_UP, short_help="Check configuration, rights, stores, warehouses and disk."
-)
 def doctor(
     source: SourceName = "all", *, as_json: AsJson = False, verbose: Verbose = False
 ) -> None:
@@ -97,10 +95,6 @@ def rebuild(source: SourceName = "all", *, verbose: Verbose = False) -> None:
         console.end(error)
 
 
-@app.command(
-    rich_help_panel=SET_UP,
-    short_help="Write realistic sample exports, to try it without an account.",
-)
 def sample(
     directory: Annotated[Path, typer.Argument(help="The folder to write to.")],
     *,

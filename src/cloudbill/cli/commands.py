@@ -1,0 +1,92 @@
+"""The commands, in the order in which people are likely to need them.
+
+The help of the application needs nothing but this table. The module of a command is imported, and
+its options are read, when that command is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final
+
+import typer
+
+__all__ = ["COMMANDS", "Command", "CommandsOnDemand", "PANELS"]
+
+_LOAD: Final = "Load the bills"
+_LOOK: Final = "Look at what is loaded"
+_SET_UP: Final = "Set up and repair"
+PANELS: Final = (_LOAD, _LOOK, _SET_UP)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: the module of `cloudbill.cli` that has it, and what the help says of it."""
+
+    name: str
+    module: str
+    panel: str
+    summary: str
+
+    def make(self) -> Any:
+        """The command, or the group of commands, with all its options."""
+        found = getattr(import_module(f"cloudbill.cli.{self.module}"), self.name)
+        alone = typer.Typer(rich_markup_mode=None)
+        if isinstance(found, typer.Typer):
+            alone.add_typer(found, name=self.name, help=self.summary, rich_help_panel=self.panel)
+        else:
+            alone.command(self.name, short_help=self.summary, rich_help_panel=self.panel)(found)
+        return typer.main.get_group(alone).commands[self.name]
+
+
+COMMANDS: Final = (
+    Command(
+        "load", "loading", _LOAD, "Load every month that has a newer run than the table holds."
+    ),
+    Command("plan", "loading", _LOAD, "Say what `load` would do, and why; change nothing."),
+    Command(
+        "accept", "loading", _LOAD, "Load a held run after all, and remember that it is right."
+    ),
+    Command(
+        "status", "looking", _LOOK, "What each month holds, what waits or is missing, and how old."
+    ),
+    Command(
+        "history", "looking", _LOOK, "How the billed cost of each month moved from load to load."
+    ),
+    Command("verify", "looking", _LOOK, "Compare files and tables once more, to the last digit."),
+    Command("report", "reporting", _LOOK, "Draw the bill as one page that works offline."),
+    Command("init", "initialising", _SET_UP, "Find your exports and write .dlt/config.toml."),
+    Command(
+        "doctor",
+        "setting_up",
+        _SET_UP,
+        "Check configuration, rights, stores, warehouses and disk.",
+    ),
+    Command(
+        "sample",
+        "setting_up",
+        _SET_UP,
+        "Write realistic sample exports, to try it without an account.",
+    ),
+    Command(
+        "explain", "explaining", _SET_UP, "Say what an error or an exit code means, and what to do."
+    ),
+    Command("state", "setting_up", _SET_UP, "Look after the memory of what is loaded."),
+)
+
+
+class CommandsOnDemand(Mapping[str, Any]):
+    """Every command under its name, made when it is taken."""
+
+    _listed: Final = {command.name: command for command in COMMANDS}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._listed[name].make()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._listed)
+
+    def __len__(self) -> int:
+        return len(self._listed)
