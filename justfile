@@ -22,7 +22,8 @@ promises times="3":
 
 # What loading costs, against floors and peers: `just bench --help`.
 bench *arguments:
-    uv run python -m benchmarks {{arguments}}
+    UV_PROJECT_ENVIRONMENT=.bench uv sync --quiet --no-dev --all-extras
+    BENCH_PYTHON=.bench/bin/python uv run python -m benchmarks {{arguments}}
 
 # Write the newest versions of everything into pyproject.toml.
 pin:

@@ -71,9 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--objects", type=int, default=50_000, help="objects of the listing")
     add("--months", type=int, default=36, help="months of the backfill and of the run without news")
     add("--runs-per-month", type=int, default=30, help="runs that are known of each")
-    add("--peer-rows", type=int, help="rows for dlt with Arrow or files; by default a quarter")
+    add("--peer-rows", type=int, help="rows for dlt with Arrow or files, by default as many")
     add("--slow-peer-rows", type=int, default=10_000, help="rows for the slow peers")
-    add("--memory-rows", default="500000,2000000", help="rows of the smaller and larger month")
+    add("--memory-rows", default="1000000,10000000", help="rows of the smaller and larger month")
     add("--remote-rows", type=int, help="rows of the month over a network; by default half")
     add("--backfill-rows", type=int, default=10_000, help="rows of each month of the backfill")
     add("--timeout", type=float, default=1200, help="seconds for one benchmark")
@@ -98,7 +98,7 @@ def _options(asked: argparse.Namespace) -> Options:
         objects=asked.objects,
         months=asked.months,
         runs_per_month=asked.runs_per_month,
-        peer_rows=asked.peer_rows or max(asked.rows // 4, 40),
+        peer_rows=asked.peer_rows or asked.rows,
         slow_peer_rows=asked.slow_peer_rows,
         memory_rows=(small, large),
         remote_rows=asked.remote_rows or max(asked.rows // 2, 100),

@@ -27,6 +27,7 @@ do not.
 - Each figure is a ratio against a floor or a peer. All sides are processes of their own, run in
   turn, every second round in reverse, so that a slow minute is slow for all of them. A ratio is
   taken within a round; the median over the rounds is given with the lowest and the highest.
+- All sides run in one environment that has cloudbill with its extras and nothing else.
 - What a process takes is told by the kernel: wall time, CPU time, and the peak of its resident
   memory.
 - *Less the no-op run* takes off the median of the runs without news, and from the floor that of an

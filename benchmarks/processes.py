@@ -20,6 +20,7 @@ __all__ = [
     "Command",
     "EMPTY",
     "Measured",
+    "PYTHON",
     "ROOT",
     "Spread",
     "interleave",
@@ -28,7 +29,10 @@ __all__ = [
 ]
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-CLOUDBILL: Final = str(Path(sys.executable).parent / "cloudbill")
+PYTHON: Final = str(Path(os.environ.get("BENCH_PYTHON", sys.executable)).absolute())
+"""What is measured runs in this Python. `just bench` names one that has what users install, and no
+more: a package that only tests need may slow dlt's start, or a peer's."""
+CLOUDBILL: Final = str(Path(PYTHON).parent / "cloudbill")
 _KEPT_LINES: Final = 15
 
 
@@ -67,12 +71,12 @@ class Spread:
 
 
 def python(script: str, *words: str, folder: Path = ROOT, timeout_s: float = 600.0) -> Command:
-    """One of the scripts beside this file, in this Python."""
+    """One of the scripts beside this file."""
     path = Path(__file__).parent / "scripts" / f"{script}.py"
-    return Command(words=(sys.executable, str(path), *words), folder=folder, timeout_s=timeout_s)
+    return Command(words=(PYTHON, str(path), *words), folder=folder, timeout_s=timeout_s)
 
 
-EMPTY: Final = Command(words=(sys.executable, "-c", "pass"))
+EMPTY: Final = Command(words=(PYTHON, "-c", "pass"))
 """A Python that does nothing."""
 
 

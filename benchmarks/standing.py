@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import data
 from benchmarks.data import Workspace, configure
 from benchmarks.figures import Figure, Options, resources, times
-from benchmarks.processes import CLOUDBILL, Command, Spread, interleave, python, run
+from benchmarks.processes import CLOUDBILL, PYTHON, Command, Spread, interleave, python, run
 from benchmarks.proxy import Proxy, Seen, most_at_once
 
 __all__ = ["listing", "no_op", "startup"]
@@ -23,7 +22,7 @@ def startup(options: Options) -> Iterator[Figure]:
     taken = interleave(
         {
             "help": Command(words=(CLOUDBILL, "--help")),
-            "typer": Command(words=(sys.executable, "-c", "import typer")),
+            "typer": Command(words=(PYTHON, "-c", "import typer")),
         },
         options.runs * 3,
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import gzip
 import os
-import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, NoReturn, cast
+
+from isal import igzip, igzip_lib
 
 from cloudbill.csv_parts import MAX_HEADER_BYTES, is_gzip, parse_header
 from cloudbill.errors import LoadError, SchemaError, StoreError
@@ -20,6 +21,8 @@ from cloudbill.spool import spool_folder
 
 __all__ = ["CsvFile", "CsvPart", "plain_files"]
 
+# By its stubs it is an exception, not the class of one.
+_Damaged: Final = cast("type[Exception]", igzip_lib.IsalError)
 _BLOCK_BYTES: Final = 256 * 1024
 _UNPACKERS: Final = 4
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -82,7 +85,7 @@ def _open(part: CsvPart, target: Path) -> CsvFile:
         raise LoadError(
             f"{part.address} is a gzip file that was cut off; deliver it again"
         ) from error
-    except (gzip.BadGzipFile, zlib.error) as error:
+    except (gzip.BadGzipFile, _Damaged) as error:
         raise LoadError(
             f"{part.address} is a damaged gzip file: {error}; deliver it again"
         ) from error
@@ -110,7 +113,9 @@ def _copy(part: CsvPart, target: Path | None) -> None:
 def _reader(file: Path) -> BinaryIO:
     with file.open("rb") as start:
         is_packed = is_gzip(start.read(2))
-    return cast("BinaryIO", gzip.open(file, "rb")) if is_packed else file.open("rb")
+    if not is_packed:
+        return file.open("rb")
+    return cast("BinaryIO", igzip.open(file, "rb"))  # type: ignore[no-untyped-call]
 
 
 def _refuse_nul(part: CsvPart) -> NoReturn:

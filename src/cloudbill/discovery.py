@@ -20,6 +20,8 @@ __all__ = ["Discovery", "discover"]
 
 _READERS: Final = 32
 """Manifests are small: what they cost is the time to the first byte."""
+_LOCAL_READERS: Final = 2
+"""A disk answers at once, and more threads than that only wait for each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +79,12 @@ def discover(
         missing = tuple(part for part in manifest.parts if not part.is_whole)
         return DiscoveredRun(manifest=manifest, missing=missing)
 
-    with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="manifest") as readers:
-        found = list(readers.map(read, manifests))
+    # To parse what is here takes no waiting, so threads would not help.
+    found = [read(stored) for stored in manifests if cache.knows(stored)]
+    unknown = [stored for stored in manifests if not cache.knows(stored)]
+    count = _READERS if store.local_path("") is None else _LOCAL_READERS
+    with ThreadPoolExecutor(max_workers=count, thread_name_prefix="manifest") as readers:
+        found += readers.map(read, unknown)
     cache.save()
     return _sorted(found)
 

@@ -413,9 +413,13 @@ class TestFaults:
             (lambda packed: packed[:-8], "cut off"),
             (lambda packed: packed[:-8] + bytes(8), "damaged gzip file: CRC"),
             (lambda packed: packed[:60] + b"\xff" * 9 + packed[69:], "damaged gzip file"),
-            (lambda packed: packed + b"garbage", "damaged gzip file"),
+            (lambda packed: packed + b"some garbage", "damaged gzip file"),
+            (lambda packed: packed + b"some", "cut off"),
         ],
-        ids=["half of it", "without its end", "wrong checksum", "damaged inside", "text behind it"],
+        ids=[
+            *("half of it", "without its end", "wrong checksum", "damaged inside"),
+            *("text behind it", "a little behind it"),
+        ],
     )
     def test_damaged_gzip(self, parts: Parts, damage: Any, message: str) -> None:
         content = b"a,b\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(10_000))
