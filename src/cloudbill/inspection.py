@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.checks import Check, failed_check
+from cloudbill.double_deliveries import find_double_deliveries
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger
 from cloudbill.machine_checks import (
@@ -25,7 +25,7 @@ from cloudbill.warehouses import Warehouse, open_warehouse
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
-__all__ = ["Check", "Rebuilt", "examine", "find_double_deliveries", "rebuild_ledger"]
+__all__ = ["Check", "Rebuilt", "examine", "rebuild_ledger"]
 
 _WAIT_S: Final = 20.0
 """Somebody waits for the answer, and a store or file that is busy is an answer too."""
@@ -147,35 +147,4 @@ def rebuild_ledger(settings: SourceSettings) -> Rebuilt:
         settings=settings,
         records=records,
         unknown=tuple(sorted(period for period in {*held, *tracked} if period not in known)),
-    )
-
-
-def find_double_deliveries(delivered: Mapping[str, Iterable[Manifest]]) -> list[Check]:
-    """Pairs of sources that deliver the same charges: one scope of one provider, one month.
-
-    The sum over both would double the bill.
-    """
-    owners: dict[tuple[str, str], dict[str, set[BillingPeriod]]] = defaultdict(dict)
-    for source, manifests in delivered.items():
-        for manifest in manifests:
-            if manifest.scope is not None:
-                key = (manifest.provider, manifest.scope)
-                owners[key].setdefault(source, set()).add(manifest.period)
-    checks: list[Check] = []
-    for (_, scope), by_source in sorted(owners.items()):
-        names = sorted(by_source)
-        for index, first in enumerate(names):
-            for second in names[index + 1 :]:
-                both = sorted(by_source[first] & by_source[second])
-                if both:
-                    checks.append(_double_delivery(first, second, scope, both))
-    return checks
-
-
-def _double_delivery(first: str, second: str, scope: str, both: Sequence[BillingPeriod]) -> Check:
-    months = ", ".join(str(period) for period in both)
-    return Check(
-        subject=f"{first} and {second}",
-        found=f"both deliver the charges of {scope} for {months}; their sum doubles the bill",
-        remedy="count only one of them, or leave one out of the configuration",
     )

@@ -51,9 +51,13 @@ def lines(event: Event) -> Iterator[str]:
     # Only what went wrong is told in more than one line, such as the statements that mend it.
     kept = "\n" if isinstance(event, LoadFailure | ManifestFailure) else ""
     for line in _lines(event):
-        yield line if line.isprintable() else "".join(
-            character if character.isprintable() or character in kept else repr(character)[1:-1]
-            for character in line
+        yield (
+            line
+            if line.isprintable()
+            else "".join(
+                character if character.isprintable() or character in kept else repr(character)[1:-1]
+                for character in line
+            )
         )
 
 

@@ -180,8 +180,8 @@ class Console:
         dry_run: bool = False,
     ) -> NoReturn:
         """Says what ended sources or the command, prints the document, ends with the exit code."""
+        from cloudbill.double_deliveries import find_double_deliveries
         from cloudbill.errors import HeldError
-        from cloudbill.inspection import find_double_deliveries
         from cloudbill.output import check_line, document
 
         for outcome in outcomes:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from cloudbill.cost_cube import CostCube, CubeRequest
-from cloudbill.daily_totals import DailyTotals
 from cloudbill.errors import ConfigError
 from cloudbill.models import BillingPeriod, HeldMonth, LoadResult, PlannedLoad
 from cloudbill.progress import Tell
 from cloudbill.settings import SourceSettings
 from cloudbill.store import Store
+
+if TYPE_CHECKING:
+    from cloudbill.cost_cube import CostCube, CubeRequest
+    from cloudbill.daily_totals import DailyTotals
 
 __all__ = ["Warehouse", "open_warehouse"]
 

@@ -17,8 +17,6 @@ from cloudbill.models import (
 )
 from cloudbill.progress import Tell
 from cloudbill.sql import DUCKDB, Fragment
-from cloudbill.warehouses._duckdb_cube import read_cube
-from cloudbill.warehouses._duckdb_daily import sum_by_day
 from cloudbill.warehouses._duckdb_lock import connect
 from cloudbill.warehouses._duckdb_month import ends_of
 from cloudbill.warehouses._duckdb_parts import column_type_of, describe_table
@@ -88,6 +86,8 @@ class DuckDBWarehouse:
 
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
         """What a month holds by currency and day; see `Warehouse.daily_totals`."""
+        from cloudbill.warehouses._duckdb_daily import sum_by_day
+
         provider = self._settings.provider
         try:
             columns = self._columns_of(table)
@@ -108,6 +108,8 @@ class DuckDBWarehouse:
 
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
         """Exact sums by group; see `Warehouse.cost_cube`."""
+        from cloudbill.warehouses._duckdb_cube import read_cube
+
         return read_cube(self._connection, self._settings, table, self._columns_of(table), request)
 
     def headers(self, table: str) -> dict[str, str]:
