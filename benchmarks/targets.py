@@ -37,10 +37,11 @@ TARGETS: Final[dict[str, Target]] = {
         against=_FLOOR,
         sign="<=",
         bound=1.10,
-        note="The profile shows two things: DuckDB's INSERT, which the script has as well, and "
-        "the ledger, which dlt writes in some 0.4 s whatever the size. In a month of a million rows "
-        "that is a tenth, in one of five millions a fiftieth, and there the target is met. To "
-        "write dlt's tables without dlt would save it, and is not done: they would be dlt's no more.",
+        note="The profile shows two things: DuckDB's INSERT, which the script has as well, and the "
+        "ledger, which dlt writes in some 0.4 s whatever the size. In a month of a million "
+        "rows that is a tenth, in one of five millions a fiftieth, and there the target is "
+        "met. To write dlt's tables without dlt would save it, and is not done: they would be "
+        "dlt's no more.",
     ),
     "azure_duckdb.totals_on": Target(
         work=f"{_AZURE}, every cost total compared", against=_FLOOR, sign="<=", bound=1.25
@@ -58,14 +59,15 @@ TARGETS: Final[dict[str, Target]] = {
         sign="<=",
         bound=0.9,
         note="Of a million rows in two parts, in CPU seconds: unzipping 0.7, reading all of it "
-        "once for the rows and totals of the parts 2.5, the INSERT 13, the ledger 0.4. Of the INSERT, 4 "
-        "read the text and 8 write the table, and the script pays both. Tried: ISA-L in place of "
-        "zlib (a quarter of its time, kept), types in `read_csv` in place of conversions in SQL "
-        "(equal, and inexact), buffers of 1 and 4 MB (slower), tables without FSST, without ZSTD, "
-        "with dictionaries alone or not packed at all (equal in time, some 14 times as large), "
-        "cheaper tests of a number than a regular expression (none was). So as long as DuckDB "
-        "reads the text and writes the table the limit is about 1.0, and the rest is the price of "
-        "comparing totals with the parts, which the script does not.",
+        "once for the rows and totals of the parts 2.5, the INSERT 13, the ledger 0.4. Of the "
+        "INSERT, 4 read the text and 8 write the table, and the script pays both. Tried: ISA-L "
+        "in place of zlib (a quarter of its time, kept), types in `read_csv` in place of "
+        "conversions in SQL (equal, and inexact), buffers of 1 and 4 MB (slower), tables "
+        "without FSST, without ZSTD, with dictionaries alone or not packed at all (equal in "
+        "time, some 14 times as large), cheaper tests of a number than a regular expression "
+        "(none was). So as long as DuckDB reads the text and writes the table the limit is "
+        "about 1.0, and the rest is the price of comparing totals with the parts, which the "
+        "script does not.",
     ),
     "peers.dlt_default": Target(
         work="a month of Azure into DuckDB, times faster than the peer",
@@ -87,10 +89,10 @@ TARGETS: Final[dict[str, Target]] = {
         sign="<=",
         bound=1.3,
         note="Both import dlt, which is most of either. On top come 1,080 runs that are listed and "
-        "whose manifests are read and compared (0.2 s; none is read twice where the store tells "
-        "versions, see below), Typer and the pydantic that it imports (0.1 s), and cloudbill's own "
-        "modules (0.08 s). Tried and kept: fewer threads for a local disk, imports where they are "
-        "needed. With one month of one run it is met.",
+        "whose manifests are read and compared (0.2 s; none is read twice where the store "
+        "tells versions, see below), Typer and the pydantic that it imports (0.1 s), and "
+        "cloudbill's own modules (0.08 s). Tried and kept: fewer threads for a local disk, "
+        "imports where they are needed. With one month of one run it is met.",
     ),
     "no_op.manifests_read_again": Target(
         work="manifests that a second run reads",
@@ -119,10 +121,10 @@ TARGETS: Final[dict[str, Target]] = {
         sign="<=",
         bound=1.15,
         note="Parts are inserted while others are on their way, and what is left cannot overlap: "
-        "the first part until it is here, the last part, the commit and the ledger after it, about a "
-        "second in all whatever the size. And here the store, the line and DuckDB share the cores "
-        "that each has for itself in the two times that are compared with. One after the other, as "
-        "it was, takes 2.1.",
+        "the first part until it is here, the last part, the commit and the ledger after it, "
+        "about a second in all whatever the size. And here the store, the line and DuckDB "
+        "share the cores that each has for itself in the two times that are compared with. One "
+        "after the other, as it was, takes 2.1.",
     ),
     "bigquery.jobs_in_flight": Target(
         work="load jobs in flight, backfill of 36 months",
