@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -59,6 +60,10 @@ _TYPE_NAMES: Final[Mapping[str, ColumnType]] = {
     "UINTEGER": ColumnType.INTEGER,
     "UBIGINT": ColumnType.INTEGER,
 }
+_AWARE: Final = "TIMESTAMP WITH TIME ZONE"
+# Both are the same time in UTC, and DuckDB's own conversion takes many times as long. It is left
+# for infinity, which has no microseconds.
+_AWARE_TO_UTC: Final = "coalesce(make_timestamp(epoch_us({name})), CAST({name} AS TIMESTAMP))"
 _DECIMAL: Final = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 
 
@@ -111,6 +116,7 @@ def read_parquet_parts(connection: DuckDBPyConnection, files: Sequence[Path]) ->
     names = [literal_path(file) for file in files]
     described: list[tuple[str, list[Column]]] = []
     inexact: dict[str, Column] = {}
+    types: dict[str, set[str]] = {}
     for file, name in zip(files, names, strict=True):
         columns: list[Column] = []
         for column_name, type_name in _describe(connection, name):
@@ -121,6 +127,7 @@ def read_parquet_parts(connection: DuckDBPyConnection, files: Sequence[Path]) ->
                 )
             column = Column(name=column_name, target=column_name, type=kind)
             columns.append(column)
+            types.setdefault(column_name.lower(), set()).add(type_name)
             if _may_lose_digits(type_name):
                 inexact[column_name] = column
         described.append((file.name, columns))
@@ -131,14 +138,20 @@ def read_parquet_parts(connection: DuckDBPyConnection, files: Sequence[Path]) ->
         parameters={"files": names},
         columns=merged,
         values={
-            column.name: DUCKDB.compose(
-                "CAST({name} AS {type})", name=column.name, type=Fragment(TABLE_TYPES[column.type])
-            )
-            for column in merged
+            column.name: _parquet_value(column, types[column.name.lower()]) for column in merged
         },
         described=described,
         inexact=tuple(inexact.values()),
         part_rows=tuple(_footer_rows(connection, name) for name in names),
+    )
+
+
+def _parquet_value(column: Column, types: AbstractSet[str]) -> Fragment:
+    """A column in the type of the table; `types` are those that it has in the parts."""
+    if types == {_AWARE}:
+        return DUCKDB.compose(_AWARE_TO_UTC, name=column.name)
+    return DUCKDB.compose(
+        "CAST({name} AS {type})", name=column.name, type=Fragment(TABLE_TYPES[column.type])
     )
 
 
