@@ -82,7 +82,7 @@ def discover(
     # To parse what is here takes no waiting, so threads would not help.
     found = [read(stored) for stored in manifests if cache.knows(stored)]
     unknown = [stored for stored in manifests if not cache.knows(stored)]
-    count = _READERS if store.local_path("") is None else _LOCAL_READERS
+    count = _LOCAL_READERS if store.scheme == "file" else _READERS
     with ThreadPoolExecutor(max_workers=count, thread_name_prefix="manifest") as readers:
         found += readers.map(read, unknown)
     cache.save()
