@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -68,8 +69,6 @@ def _checks_document(checks: Sequence[Check], error: CloudbillError | None = Non
         for check in checks
     ]
     failures = [] if error is None else [failure_entry(None, None, None, error)]
-    import json
-
     return json.dumps({"checks": found, "failures": failures}, indent=2)
 
 

@@ -39,8 +39,8 @@ _FIELD_TYPES: Final[Mapping[ColumnType, str]] = {
     ColumnType.FLOAT: "FLOAT",
     ColumnType.BYTES: "BYTES",
 }
-# The API has two names for some types (BigQuery REST, TableFieldSchema.type).
 _NUMERIC: Final = frozenset({"NUMERIC", "DECIMAL"})
+# The API has two names for some types (BigQuery REST, TableFieldSchema.type).
 _SYNONYMS: Final[Mapping[str, str]] = {
     "BIGDECIMAL": "BIGNUMERIC",
     "BOOL": "BOOLEAN",
