@@ -49,10 +49,14 @@ def talk(folder: Path, words: Sequence[str], answers: Sequence[str]) -> tuple[st
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.execv(COMMAND, [COMMAND, "init", *words])  # noqa: S606
     shown, left, ends_at = "", list(answers), time.monotonic() + DEADLINE_S
-    asked = 0
+    asked, answer = 0, ""
     try:
         while time.monotonic() < ends_at:
             if not select.select([terminal], [], [], 1.0)[0]:
+                # Python's input() misses what comes between its prompt and its wait; who presses
+                # Ctrl-C and sees nothing happen presses it again.
+                if answer == INTERRUPT:
+                    os.write(terminal, INTERRUPT.encode())
                 continue
             try:
                 shown += os.read(terminal, 65536).decode()
