@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,8 +20,6 @@ __all__ = ["Discovery", "discover"]
 
 _READERS: Final = 32
 """Manifests are small: what they cost is the time to the first byte."""
-_LOCAL_READERS: Final = 2
-"""A disk answers at once, and more threads than that only wait for each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,43 +48,90 @@ def discover(
         StoreError: If the store cannot be listed.
     """
     root, listing, manifests = _find_manifests(store, provider, prefix, export_name)
+    export = _Export(provider=provider, name=export_name, root=root, listing=listing)
     cache = cache or ManifestCache()
+    found: list[DiscoveredRun | ManifestFailure] = []
+    unread: list[StoredObject] = []
+    for stored in manifests:
+        run = _remembered(export, cache, stored)
+        if run is None:
+            unread.append(stored)
+        else:
+            found.append(run)
+    for stored, content in zip(unread, _contents(store, unread), strict=True):
+        found.append(_understood(export, cache, stored, content))
+    cache.save()
+    return _sorted(found)
 
-    def parse(stored: StoredObject, content: bytes) -> Manifest:
-        manifest = provider.read_manifest(
-            content, stored=stored, root=root, export=export_name, listing=listing
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Export:
+    """An export whose manifests are read: where it lies, and all that lies there."""
+
+    provider: Provider
+    name: str
+    root: str
+    listing: Listing
+
+    def run_of(self, stored: StoredObject, content: bytes) -> DiscoveredRun:
+        """The run of a manifest.
+
+        Raises:
+            ManifestError: If the manifest says what no run can be.
+        """
+        manifest = self.provider.read_manifest(
+            content, stored=stored, root=self.root, export=self.name, listing=self.listing
         )
-        check_manifest(manifest, root=root)
-        return manifest
-
-    def read_manifest(stored: StoredObject) -> Manifest:
-        check_path(stored.path)
-        remembered = cache.content(stored)
-        if remembered is not None:
-            with suppress(ManifestError):
-                return parse(stored, remembered)
-        content = _read_content(store, stored)
-        manifest = parse(stored, content)
-        cache.keep(stored, content)
-        return manifest
-
-    def read(stored: StoredObject) -> DiscoveredRun | ManifestFailure:
-        try:
-            manifest = read_manifest(stored)
-        except CloudbillError as error:
-            return ManifestFailure(path=stored.path, error=error)
-        manifest = _with_stored_parts(manifest, listing)
+        check_manifest(manifest, root=self.root)
+        manifest = _with_stored_parts(manifest, self.listing)
         missing = tuple(part for part in manifest.parts if not part.is_whole)
         return DiscoveredRun(manifest=manifest, missing=missing)
 
-    # To parse what is here takes no waiting, so threads would not help.
-    found = [read(stored) for stored in manifests if cache.knows(stored)]
-    unknown = [stored for stored in manifests if not cache.knows(stored)]
-    count = _LOCAL_READERS if store.scheme == "file" else _READERS
-    with ThreadPoolExecutor(max_workers=count, thread_name_prefix="manifest") as readers:
-        found += readers.map(read, unknown)
-    cache.save()
-    return _sorted(found)
+
+def _remembered(
+    export: _Export, cache: ManifestCache, stored: StoredObject
+) -> DiscoveredRun | None:
+    content = cache.content(stored)
+    if content is None:
+        return None
+    with suppress(ManifestError):
+        return export.run_of(stored, content)
+    return None
+
+
+def _understood(
+    export: _Export, cache: ManifestCache, stored: StoredObject, content: bytes | CloudbillError
+) -> DiscoveredRun | ManifestFailure:
+    if isinstance(content, CloudbillError):
+        return ManifestFailure(path=stored.path, error=content)
+    try:
+        run = export.run_of(stored, content)
+    except CloudbillError as error:
+        return ManifestFailure(path=stored.path, error=error)
+    cache.keep(stored, content)
+    return run
+
+
+def _contents(store: Store, manifests: Sequence[StoredObject]) -> Iterator[bytes | CloudbillError]:
+    """What the manifests hold, in their order, or why it cannot be read; many at a time.
+
+    They are parsed by the one that asks: to parse takes no waiting, so threads would only get in
+    each other's way.
+    """
+
+    def read(stored: StoredObject) -> bytes | CloudbillError:
+        try:
+            check_path(stored.path)
+            return _read_content(store, stored)
+        except CloudbillError as error:
+            return error
+
+    if store.scheme == "file":
+        # A disk answers at once, so there is nothing to wait for either.
+        yield from map(read, manifests)
+        return
+    with ThreadPoolExecutor(_READERS, thread_name_prefix="manifest") as readers:
+        yield from readers.map(read, manifests)
 
 
 def _find_manifests(

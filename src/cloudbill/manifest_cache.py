@@ -76,16 +76,11 @@ class ManifestCache:
         self._kept: Mapping[str, _Entry] = {} if file is None else _read(file)
         self._used: dict[str, _Entry] = {}
 
-    def knows(self, stored: StoredObject) -> bool:
-        """Whether a manifest was read before and has not changed since."""
-        entry = self._kept.get(stored.path)
-        return entry is not None and entry.is_of(stored)
-
     def content(self, stored: StoredObject) -> bytes | None:
         """The bytes of a manifest that has not changed since they were read, or None."""
-        if not self.knows(stored):
+        entry = self._kept.get(stored.path)
+        if entry is None or not entry.is_of(stored):
             return None
-        entry = self._kept[stored.path]
         content = _unpack(entry)
         if content is not None:
             self._used[stored.path] = entry
