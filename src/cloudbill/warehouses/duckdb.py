@@ -162,9 +162,9 @@ class DuckDBWarehouse:
 
     def destination(self) -> Any:
         """DuckDB through the connection that is open already."""
-        import dlt
+        from cloudbill.warehouses._duckdb_dlt import dlt_destination
 
-        return dlt.destinations.duckdb(self._connection, enable_dataset_name_normalization=False)
+        return dlt_destination(self._connection)
 
     def interrupt(self) -> None:
         """Ends the statement that runs, and lets no other month begin to be replaced."""
