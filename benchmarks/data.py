@@ -54,9 +54,10 @@ def azure(scratch: Path, *, rows: int, months: int = 1, parts: int = 2, runs: in
     return _written(scratch, name, "azure", rows, words)
 
 
-def aws(scratch: Path, *, rows: int) -> Export:
-    """An AWS Cost and Usage Report with gzipped CSV parts."""
-    return _written(scratch, f"aws-{rows}r", "aws", rows, (str(rows), "1", "2", "1"))
+def aws(scratch: Path, *, rows: int, parts: int) -> Export:
+    """An AWS Cost and Usage Report with so many gzipped CSV parts."""
+    name = f"aws-{rows}r-{parts}p"
+    return _written(scratch, name, "aws", rows, (str(rows), "1", str(parts), "1"))
 
 
 def _written(scratch: Path, name: str, kind: Kind, rows: int, words: tuple[str, ...]) -> Export:

@@ -1,5 +1,6 @@
 """Writes an export and what it holds: KIND FOLDER ROWS MONTHS PARTS RUNS."""
 
+import gzip
 import json
 import shutil
 import sys
@@ -26,9 +27,11 @@ def main() -> None:
     rows, months, parts, copies = map(int, numbers)
     write = write_azure if kind == "azure" else write_aws
     runs = write(folder / "tree", months=months, rows=rows, seed=_SEED, runs_per_month=1)
-    if parts > len(runs[0].part_paths):
-        for run in runs:
+    for run in runs:
+        if parts > len(run.part_paths):
             split(run, parts)
+        elif parts == 1 and kind == "aws":
+            join(run)
     for run in runs:
         for index in range(1, copies):
             add_older(folder / "tree", run, index)
@@ -79,6 +82,26 @@ def split(run: WrittenRun, parts: int) -> None:
         (folder / f"new_{index:04d}.parquet").rename(folder / name)
     manifest |= {"blobs": blobs, "blobCount": parts, "byteCount": size}
     run.manifest_path.write_text(json.dumps(manifest, indent=2))
+
+
+def join(run: WrittenRun) -> None:
+    """Puts the rows of all parts of a report into the first, as smaller reports are delivered."""
+    first, *others = run.part_paths
+    whole = first.with_suffix(".new")
+    with gzip.open(whole, "wb", compresslevel=6) as target:
+        for part in run.part_paths:
+            with gzip.open(part) as source:
+                if part != first:
+                    source.readline()  # the header, which has no line break in it
+                shutil.copyfileobj(source, target, 1024 * 1024)
+    whole.replace(first)
+    for part in others:
+        part.unlink()
+    name = run.manifest_path.name
+    for path in {run.manifest_path, first.parent / name, first.parent.parent / name}:
+        manifest = json.loads(path.read_text())
+        manifest["reportKeys"] = manifest["reportKeys"][:1]
+        path.write_text(json.dumps(manifest, indent=2))
 
 
 def add_older(tree: Path, run: WrittenRun, index: int) -> None:

@@ -87,7 +87,7 @@ class TestExactness:
     def test_a_fast_figure_that_is_not_exact_is_not_met(self) -> None:
         fast = Spread.of([0.5])
         for exact, is_met in ((True, True), (False, False)):
-            figure = as_json(Figure(name="aws_duckdb.time", value=fast, exact=exact))
+            figure = as_json(Figure(name="aws_duckdb.two_parts", value=fast, exact=exact))
             assert figure["met"] is is_met
 
 
