@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ __all__ = ["Batch", "arriving_parts", "local_parts"]
 _DOWNLOADS: Final = 4
 _HEED_EVERY_S: Final = 0.2
 _LOOK_EVERY_S: Final = 0.01
-_LEAST_BATCHES: Final = 8
-"""As many must be possible before a batch waits for a second part."""
+_ROW_BYTES: Final = 100
+"""A guess for parts whose rows the manifest does not state, which are compressed."""
 _LARGE_BYTES: Final = 1024 * 1024
 """A smaller part takes a round trip, whatever it shares the line with."""
 
@@ -78,13 +78,14 @@ def arriving_parts(
     manifest: Manifest,
     tell: Tell | None = None,
     *,
+    least_rows: int,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Iterator[Batch]]:
     """The parts as local files, in batches: each holds all that are here when it is asked for.
 
     There is at least one batch, and one alone where the store is on this disk. A batch that was
-    downloaded is removed when the next is asked for. Asking waits for the next part of the
-    manifest, or for a few where there are many, while the others go on to be downloaded.
+    downloaded is removed when the next is asked for. Asking waits for the next parts of the
+    manifest, until they have about `least_rows`, while the others go on to be downloaded.
 
     Raises:
         StoreError: If a part cannot be read, or is not as long as the manifest states.
@@ -96,7 +97,7 @@ def arriving_parts(
         return
     with (
         _downloads(store, manifest, is_even=True) as downloads,
-        closing(downloads.batches(tell, is_stopped)) as batches,
+        closing(downloads.batches(tell, least_rows, is_stopped)) as batches,
     ):
         yield batches
 
@@ -125,9 +126,6 @@ class _Downloads:
         self._folder = folder
         self._is_even = is_even
         self._is_closed = False
-        # A part may be one row group, which one core reads; but a batch is no large share of all.
-        cores = min(os.cpu_count() or 1, _DOWNLOADS)
-        self._at_least = max(1, min(cores, len(manifest.parts) // _LEAST_BATCHES))
         self._taken = 0
         self._removed_bytes = 0
         self._failed: Future[Path] | None = None
@@ -154,30 +152,40 @@ class _Downloads:
         return tuple(file for batch in self._take_each() for file in batch.files)
 
     def batches(
-        self, tell: Tell | None, is_stopped: Callable[[], bool]
+        self, tell: Tell | None, least_rows: int, is_stopped: Callable[[], bool]
     ) -> Generator[Batch, None, None]:
         """What has come, again and again; until the last of it `tell` hears of the downloads."""
         with watched(tell, self.look):
-            for batch in self._take_each(is_stopped):
+            for batch in self._take_each(least_rows, is_stopped):
                 if batch.is_last:
                     break
                 yield batch
                 self._remove(batch)
         yield batch
 
-    def _take_each(self, is_stopped: Callable[[], bool] = lambda: False) -> Iterator[Batch]:
+    def _take_each(
+        self, least_rows: int = 0, is_stopped: Callable[[], bool] = lambda: False
+    ) -> Iterator[Batch]:
         while self._taken < len(self._fetching):
-            self._wait(is_stopped)
             first = self._taken
+            self._wait(self._fetching[first : self._end_of(first, least_rows)], is_stopped)
             files = tuple(
                 fetching.result() for fetching in takewhile(Future.done, self._fetching[first:])
             )
             self._taken += len(files)
             yield Batch(first=first, files=files, is_last=self._taken == len(self._fetching))
 
-    def _wait(self, is_stopped: Callable[[], bool]) -> None:
-        """Until the next parts are here; ends with the error of whatever part fails meanwhile."""
-        wanted = self._fetching[self._taken : self._taken + self._at_least]
+    def _end_of(self, first: int, least_rows: int) -> int:
+        """The first part that need not be in a batch of so many rows."""
+        rows = 0
+        for index, part in enumerate(self._manifest.parts[first:], start=first):
+            rows += _rows_of(part)
+            if rows >= least_rows:
+                return index + 1
+        return len(self._manifest.parts)
+
+    def _wait(self, wanted: Sequence[Future[Path]], is_stopped: Callable[[], bool]) -> None:
+        """Until these parts are here; ends with the error of whatever part fails meanwhile."""
         with self._changed:
             while self._failed is None and not all(map(Future.done, wanted)):
                 if is_stopped():
@@ -242,6 +250,13 @@ class _Downloads:
 def _is_here(store: Store, manifest: Manifest) -> bool:
     """Whether nothing has to be downloaded."""
     return not manifest.parts or store.local_path(manifest.parts[0].path) is not None
+
+
+def _rows_of(part: Part) -> int:
+    """The rows of a part, as stated, else about as many as it has room for."""
+    if part.rows is not None:
+        return part.rows
+    return part.stored.size // _ROW_BYTES if part.stored is not None else 0
 
 
 def _size_of_file(file: Path) -> int:

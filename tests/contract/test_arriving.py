@@ -129,6 +129,8 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     for name in ("scratch", "spool"):
         (tmp_path / name).mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "spool"))
+    # Else months of a size that tests have would come as one batch.
+    monkeypatch.setattr("cloudbill.warehouses._duckdb_replacing._ROW_GROUP_ROWS", 0)
     place = DiskAndDuckDB(tmp_path)
     writer = request.param()
     world = World(
