@@ -17,17 +17,13 @@ import pyarrow.parquet as pq
 
 from cloudbill.errors import SchemaError, StoreError
 from cloudbill.models import Column, ColumnType, Part
+from cloudbill.parquet_tail import PARQUET_MAGIC, read_parquet_tail
 
 if TYPE_CHECKING:
     from cloudbill.store import Store
 
 __all__ = ["Footer", "read_footers"]
 
-_FIRST_READ_BYTES: Final = 64 * 1024
-_MAX_FOOTER_BYTES: Final = 64 * 1024 * 1024
-# Apache Parquet, "File format": a file ends in the footer, its length in four bytes, and `PAR1`.
-_MAGIC: Final = b"PAR1"
-_TRAILER_BYTES: Final = 8
 _READERS: Final = 16
 # Times have no zone here, or that of UTC, whatever the zone of this machine is.
 _STATISTICS: Final = """
@@ -69,16 +65,9 @@ def read_footers(store: Store, parts: Sequence[Part], *, period_column: str) -> 
 
 def _read_footer(store: Store, path: str, period_column: str) -> Footer:
     address = store.uri(path)
-    tail = store.read_tail(path, _FIRST_READ_BYTES)
-    if len(tail) < _TRAILER_BYTES or not tail.endswith(_MAGIC):
-        raise StoreError(f"{address} is not a Parquet file, or was cut off; deliver it again")
-    needed = int.from_bytes(tail[-_TRAILER_BYTES : -len(_MAGIC)], "little") + _TRAILER_BYTES
-    if needed > _MAX_FOOTER_BYTES:
-        raise StoreError(f"{address} states a footer of {needed} bytes; the file is damaged")
-    if needed > len(tail):
-        tail = store.read_tail(path, needed)
+    tail = read_parquet_tail(store, path)
     try:
-        metadata = pq.read_metadata(io.BytesIO(_MAGIC + tail))
+        metadata = pq.read_metadata(io.BytesIO(PARQUET_MAGIC + tail))
         schema = metadata.schema.to_arrow_schema()
         leaves = [metadata.schema.column(index) for index in range(metadata.num_columns)]
         physical = {leaf.path: leaf.physical_type for leaf in leaves}
@@ -142,7 +131,7 @@ def _days(
         return None, None
     with tempfile.TemporaryDirectory(prefix="cloudbill-") as folder, duckdb.connect() as connection:
         file = Path(folder, "footer.parquet")
-        file.write_bytes(_MAGIC + tail)
+        file.write_bytes(PARQUET_MAGIC + tail)
         try:
             ends = connection.execute(_STATISTICS, {"file": str(file), "column": column.name})
             days = ends.fetchall()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cloudbill.models import Manifest, Part
     from cloudbill.store import Store
 
-__all__ = ["Batch", "arriving_parts", "local_parts"]
+__all__ = ["AwaitedParts", "Batch", "arriving_parts", "awaited_parts", "is_here", "local_parts"]
 
 _DOWNLOADS: Final = 4
 _HEED_EVERY_S: Final = 0.2
@@ -63,7 +63,7 @@ def local_parts(
     Raises:
         StoreError: If a part cannot be read, or is not as long as the manifest states.
     """
-    if _is_here(store, manifest):
+    if is_here(store, manifest):
         yield tuple(_local(store, part) for part in manifest.parts)
         return
     with _downloads(store, manifest, is_even=False) as downloads:
@@ -91,7 +91,7 @@ def arriving_parts(
         StoreError: If a part cannot be read, or is not as long as the manifest states.
         StoppedError: If `is_stopped` says so while a batch is asked for.
     """
-    if _is_here(store, manifest):
+    if is_here(store, manifest):
         files = tuple(_local(store, part) for part in manifest.parts)
         yield iter([Batch(first=0, files=files, is_last=True)])
         return
@@ -100,6 +100,38 @@ def arriving_parts(
         closing(downloads.batches(tell, least_rows, is_stopped)) as batches,
     ):
         yield batches
+
+
+@contextmanager
+def awaited_parts(
+    store: Store, manifest: Manifest, *, is_stopped: Callable[[], bool] = lambda: False
+) -> Iterator[AwaitedParts]:
+    """The parts as local files, each of which can be waited for; they are removed at the end."""
+    with _downloads(store, manifest, is_even=True) as downloads:
+        yield AwaitedParts(downloads, is_stopped)
+
+
+class AwaitedParts:
+    """Parts that are being downloaded, in the order of the manifest; used by many threads."""
+
+    def __init__(self, downloads: _Downloads, is_stopped: Callable[[], bool]) -> None:
+        self._downloads = downloads
+        self._is_stopped = is_stopped
+
+    def wait_for(self, index: int) -> Path:
+        """A part, once it is here.
+
+        Raises:
+            StoreError: If it, or another one meanwhile, cannot be read, or is not as long as the
+                manifest states.
+            StoppedError: If the load is stopped meanwhile.
+        """
+        return self._downloads.wait_for(index, self._is_stopped)
+
+    def look(self) -> Progress | None:
+        """How far the downloads are, or None where all have come."""
+        progress = self._downloads.look()
+        return None if progress.part == progress.parts else progress
 
 
 @contextmanager
@@ -163,6 +195,12 @@ class _Downloads:
                 self._remove(batch)
         yield batch
 
+    def wait_for(self, index: int, is_stopped: Callable[[], bool]) -> Path:
+        """A part, once it is here; raises as `_wait`."""
+        fetching = self._fetching[index]
+        self._wait([fetching], is_stopped)
+        return fetching.result()
+
     def _take_each(
         self, least_rows: int = 0, is_stopped: Callable[[], bool] = lambda: False
     ) -> Iterator[Batch]:
@@ -215,7 +253,7 @@ class _Downloads:
         return self._folder / f"{index:05d}{''.join(suffixes)}"
 
     def _let_go_ahead(self, index: int) -> None:
-        """Until a share of a part has come.
+        """Until a share of a part has come, or all of the first.
 
         Raises:
             StoreError: If meanwhile there is no more use for other parts.
@@ -223,7 +261,9 @@ class _Downloads:
         stored = self._manifest.parts[index].stored
         if stored is None or stored.size < _LARGE_BYTES:
             return
-        wanted, target = stored.size / _DOWNLOADS, self._target(index)
+        # The first has the line to itself, for nothing can be done until it is here.
+        wanted = stored.size if index == 0 else stored.size / _DOWNLOADS
+        target = self._target(index)
         while not self._fetching[index].done() and _size_of_file(target) < wanted:
             time.sleep(_LOOK_EVERY_S)
         if self._is_closed or self._failed is not None:
@@ -247,7 +287,7 @@ class _Downloads:
                 file.unlink()
 
 
-def _is_here(store: Store, manifest: Manifest) -> bool:
+def is_here(store: Store, manifest: Manifest) -> bool:
     """Whether nothing has to be downloaded."""
     return not manifest.parts or store.local_path(manifest.parts[0].path) is not None
 

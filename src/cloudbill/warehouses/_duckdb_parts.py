@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.columns import merge_parts
@@ -107,13 +107,17 @@ class PartsRelation:
         ]
 
 
-def read_parquet_parts(connection: DuckDBPyConnection, files: Sequence[Path]) -> PartsRelation:
+def read_parquet_parts(
+    connection: DuckDBPyConnection, files: Sequence[PurePath], *, scheme: str = ""
+) -> PartsRelation:
     """Looks at the footers of Parquet parts; there is at least one.
+
+    `scheme` is that of the file system that they are in, where it is not the local one.
 
     Raises:
         SchemaError: If parts contradict each other or hold a type that is not loaded.
     """
-    names = [literal_path(file) for file in files]
+    names = [scheme + literal_path(file) for file in files]
     described: list[tuple[str, list[Column]]] = []
     inexact: dict[str, Column] = {}
     types: dict[str, set[str]] = {}
@@ -181,7 +185,7 @@ def _may_lose_digits(type_name: str) -> bool:
     return match is not None and int(match[2]) > _SCALE
 
 
-def literal_path(file: Path) -> str:
+def literal_path(file: PurePath) -> str:
     """A path in which no character is a pattern to DuckDB."""
     return re.sub(r"([*?\[])", r"[\1]", str(file))
 

@@ -1,7 +1,9 @@
 """Replaces a month in DuckDB, in one transaction, while parts of it may still be on their way.
 
-Parts come in batches, each of which is counted and then inserted, while the next is downloaded. A
-store on this disk has one batch: all of it is counted before the transaction begins.
+Parquet parts on their way are inserted by one statement, which waits for each as it comes, and
+counted after it. CSV parts come in batches, each of which is counted and then inserted, while the
+next is downloaded. A store on this disk has one batch: all of it is counted before the transaction
+begins.
 """
 
 from __future__ import annotations
@@ -12,12 +14,17 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import StoppedError
 from cloudbill.models import LoadResult, PlannedLoad, Totals, utc_now
-from cloudbill.parts import Batch, arriving_parts
+from cloudbill.parts import Batch, arriving_parts, awaited_parts, is_here
 from cloudbill.progress import Stage, Tell
 from cloudbill.reconciliation import check_footers, check_held, check_not_held, check_totals
+from cloudbill.warehouses._duckdb_awaited import SCHEME, AwaitedFiles
 from cloudbill.warehouses._duckdb_errors import mapped
 from cloudbill.warehouses._duckdb_month import MonthTable
-from cloudbill.warehouses._duckdb_parts import PartsRelation, describe_table
+from cloudbill.warehouses._duckdb_parts import (
+    PartsRelation,
+    describe_table,
+    read_parquet_parts,
+)
 from cloudbill.warehouses._duckdb_source import PartsOpener
 from cloudbill.warehouses._duckdb_tally import Tally
 from cloudbill.warehouses._duckdb_watch import QueryWatch
@@ -61,17 +68,11 @@ class Replacement:
     def run(self, store: Store) -> LoadResult:
         """Does it; see `Warehouse.replace_period`."""
         started_at = utc_now()
-        with (
-            arriving_parts(
-                store,
-                self._planned.manifest,
-                self._tell,
-                least_rows=self._least_rows(),
-                is_stopped=self._is_stopped,
-            ) as batches,
-            mapped(self._planned),
-        ):
-            totals = self._replace(batches, self._opener(store))
+        with mapped(self._planned):
+            is_awaited = self._planned.manifest.file_format == "parquet" and not is_here(
+                store, self._planned.manifest
+            )
+            totals = self._replace_awaited(store) if is_awaited else self._replace_in_batches(store)
         return LoadResult(
             planned=self._planned,
             rows=self._tally.rows,
@@ -101,13 +102,39 @@ class Replacement:
             existing_headers={name: comment for name, _, comment in described},
         )
 
-    def _replace(self, batches: Iterator[Batch], opener: PartsOpener) -> Totals:
+    def _replace_awaited(self, store: Store) -> Totals:
+        """Inserts what is counted afterwards, for to count it one must have all of it."""
+        with awaited_parts(store, self._planned.manifest, is_stopped=self._is_stopped) as parts:
+            files = AwaitedFiles(store, self._planned.manifest, parts)
+            with files.readable(self._connection), ExitStack() as stack:
+                source = read_parquet_parts(self._connection, files.names, scheme=SCHEME)
+                self._tally.describe(source)
+                rows = sum(source.part_rows or ())
+                with self._watch.at(Stage.INSERTING, rows=rows, before=parts.look):
+                    self._insert(stack, source, rows)
+                    files.wait_for_all()
+                stack.enter_context(self._watch.at(Stage.CHECKING, rows=rows))
+                self._tally.add(Batch(first=0, files=(), is_last=True), source)
+                return self._checked()
+
+    def _replace_in_batches(self, store: Store) -> Totals:
         """The transaction begins with the first insert, and ends with this."""
-        with ExitStack() as stack:
+        opener = self._opener(store)
+        with (
+            arriving_parts(
+                store,
+                self._planned.manifest,
+                self._tell,
+                least_rows=self._least_rows(),
+                is_stopped=self._is_stopped,
+            ) as batches,
+            ExitStack() as stack,
+        ):
             for batch in batches:
                 with opener.opened(batch) as source:
                     if source is None:
                         return self._emptied(stack)
+                    self._tally.describe(source)
                     with self._watched(Stage.COUNTING, batch):
                         rows = self._tally.add(batch, source)
                     # Parts without rows may lack what all others have, so they wait for those.

@@ -71,16 +71,23 @@ class Tally:
             if costs
         }
 
-    def add(self, batch: Batch, source: PartsRelation) -> int:
-        """Counts and sums the parts of a batch, and returns its rows.
+    def describe(self, source: PartsRelation) -> None:
+        """Takes note of the columns of a batch.
 
         Raises:
-            SchemaError: If they contradict those before, or a number has too many digits.
-            ReconciliationError: If a part, or the run after its last batch, has more or fewer rows
-                than stated.
+            SchemaError: If they contradict those before.
         """
         self.columns = self._merged.add(source.described)
         self.headers.update(source.headers)
+
+    def add(self, batch: Batch, source: PartsRelation) -> int:
+        """Counts and sums the parts of a batch that is described, and returns its rows.
+
+        Raises:
+            SchemaError: If a number has too many digits.
+            ReconciliationError: If a part, or the run after its last batch, has more or fewer rows
+                than stated.
+        """
         summed = self._summed(source.columns)
         counted = count_parts(self._connection, source, summed)
         self._part_rows += counted.part_rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -31,16 +32,25 @@ class QueryWatch:
             connection.execute("SET enable_progress_bar_print = false")
 
     def at(
-        self, stage: Stage, *, first: int = 0, rows: int | None = None
+        self,
+        stage: Stage,
+        *,
+        first: int = 0,
+        rows: int | None = None,
+        before: Callable[[], Progress | None] = lambda: None,
     ) -> AbstractContextManager[None]:
         """Watches the statements of a stage, as their share of the bytes of the parts.
 
-        They read the parts from the one at `first` on; the stage is over for those before.
+        They read the parts from the one at `first` on; the stage is over for those before. As long
+        as `before` sees something, the stage waits for that.
         """
         size = self._manifest.size
-        before = replace(self._manifest, parts=self._manifest.parts[:first]).size or 0
+        done_before = replace(self._manifest, parts=self._manifest.parts[:first]).size or 0
 
         def look() -> Progress:
+            awaited = before()
+            if awaited is not None:
+                return awaited
             percent = self._connection.query_progress()
             # -1 says that it is not known, and between statements there is none.
             is_known = size is not None and percent > 0
@@ -49,7 +59,7 @@ class QueryWatch:
                 parts=len(self._manifest.parts),
                 done=None
                 if size is None or not is_known
-                else before + int((size - before) * percent / 100),
+                else done_before + int((size - done_before) * percent / 100),
                 total=size,
                 rows=self._manifest.rows if rows is None else rows,
             )

@@ -1,0 +1,38 @@
+"""The end of a Parquet file, where its columns and rows are described.
+
+Source: Apache Parquet, "File format": a file ends in the footer, its length in four bytes, and
+`PAR1`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cloudbill.errors import StoreError
+
+if TYPE_CHECKING:
+    from cloudbill.store import Store
+
+__all__ = ["PARQUET_MAGIC", "read_parquet_tail"]
+
+PARQUET_MAGIC: Final = b"PAR1"
+_FIRST_READ_BYTES: Final = 64 * 1024
+_MAX_FOOTER_BYTES: Final = 64 * 1024 * 1024
+_TRAILER_BYTES: Final = 8
+
+
+def read_parquet_tail(store: Store, path: str) -> bytes:
+    """The last bytes of a part, which hold at least its footer.
+
+    Raises:
+        StoreError: If the part cannot be read or is not a Parquet file.
+    """
+    address = store.uri(path)
+    tail = store.read_tail(path, _FIRST_READ_BYTES)
+    if len(tail) < _TRAILER_BYTES or not tail.endswith(PARQUET_MAGIC):
+        raise StoreError(f"{address} is not a Parquet file, or was cut off; deliver it again")
+    length = tail[-_TRAILER_BYTES : -len(PARQUET_MAGIC)]
+    needed = int.from_bytes(length, "little") + _TRAILER_BYTES
+    if needed > _MAX_FOOTER_BYTES:
+        raise StoreError(f"{address} states a footer of {needed} bytes; the file is damaged")
+    return store.read_tail(path, needed) if needed > len(tail) else tail
