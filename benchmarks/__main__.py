@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--peer-rows", type=int, help="rows for dlt with Arrow or files, by default as many")
     add("--slow-peer-rows", type=int, default=10_000, help="rows for the slow peers")
     add("--memory-rows", default="1000000,10000000", help="rows of the smaller and larger month")
-    add("--remote-rows", type=int, help="rows of the month over a network; by default half")
+    add("--remote-rows", type=int, help="rows of the month over a network, by default as many")
     add("--backfill-rows", type=int, default=10_000, help="rows of each month of the backfill")
     add("--timeout", type=float, default=1200, help="seconds for one benchmark")
     add("--scratch", default=str(Path(tempfile.gettempdir(), "cloudbill-bench")))
@@ -101,7 +101,7 @@ def _options(asked: argparse.Namespace) -> Options:
         peer_rows=asked.peer_rows or asked.rows,
         slow_peer_rows=asked.slow_peer_rows,
         memory_rows=(small, large),
-        remote_rows=asked.remote_rows or max(asked.rows // 2, 100),
+        remote_rows=asked.remote_rows or asked.rows,
         backfill_rows=asked.backfill_rows,
         scratch=Path(asked.scratch).absolute(),
     )

@@ -78,6 +78,11 @@ class TestHelp:
     def test_the_version_is_that_of_the_package(self, run: Run) -> None:
         assert run("--version").stdout.split() == ["cloudbill", version("cloudbill")]
 
+    def test_the_module_runs_as_the_command_does(self, run: Run) -> None:
+        words = (sys.executable, "-m", "cloudbill", "--version")
+        module = subprocess.run(words, capture_output=True, text=True, check=True)
+        assert module.stdout == run("--version").stdout
+
 
 class TestLoad:
     def test_a_first_run_loads_every_month_to_the_last_digit_and_a_second_loads_nothing(

@@ -1,0 +1,8 @@
+"""`python -m cloudbill`, where the command is not on the path."""
+
+from __future__ import annotations
+
+from cloudbill.cli import main
+
+if __name__ == "__main__":
+    main()
