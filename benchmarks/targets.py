@@ -55,8 +55,8 @@ TARGETS: Final[dict[str, Target]] = {
         bound=1.10,
         note="The profile shows two things: DuckDB's INSERT, which the script has as well, and the "
         "ledger, which dlt writes in some 0.2 s whatever the size: a twentieth of a month of a "
-        "million rows, a hundredth of one of five millions. To write dlt's tables without dlt would save it, and is not done: they would be "
-        "dlt's no more.",
+        "million rows, a hundredth of one of five millions. To write dlt's tables without dlt "
+        "would save it, and is not done: they would be dlt's no more.",
     ),
     "azure_duckdb.totals_on": Target(
         work=f"{_AZURE}, every cost total compared", against=_FLOOR, sign="<=", bound=1.25
