@@ -102,11 +102,11 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return World(case=case, store=store, spool=tmp_path / "spool")
 
 
-def at_counting(event: Event, month: str) -> bool:
-    """Whether a month has begun to be read, and its transaction has not begun."""
+def is_here(event: Event, month: str) -> bool:
+    """Whether all parts of a month have come, and it is not committed."""
     return (
         isinstance(event, Progressed)
-        and event.progress.stage is Stage.COUNTING
+        and event.progress.stage in {Stage.COUNTING, Stage.CHECKING}
         and str(event.planned.period) == month
     )
 
@@ -116,7 +116,7 @@ def test_next_month_is_fetched_while_the_present_one_is_loaded(world: World) -> 
 
     def listen(event: Event) -> None:
         for month, following in pairwise(NEWEST_FIRST):
-            if at_counting(event, month):
+            if is_here(event, month):
                 waited.append(world.store.began[following].wait(30))
 
     outcome = world.load(listen)
@@ -133,7 +133,7 @@ def test_next_month_is_fetched_while_the_present_one_is_loaded(world: World) -> 
 
 def test_no_more_than_one_run_is_fetched_ahead(world: World) -> None:
     def listen(event: Event) -> None:
-        if at_counting(event, NEWEST_FIRST[0]):
+        if is_here(event, NEWEST_FIRST[0]):
             assert world.store.began[NEWEST_FIRST[1]].wait(30)
             time.sleep(0.2)
             assert not world.store.began[NEWEST_FIRST[2]].is_set()
@@ -167,7 +167,7 @@ def test_what_could_not_be_fetched_ahead_is_fetched_again(world: World) -> None:
     world.store.before = fail_once
 
     def listen(event: Event) -> None:
-        if at_counting(event, NEWEST_FIRST[0]):
+        if is_here(event, NEWEST_FIRST[0]):
             assert world.store.began[NEWEST_FIRST[1]].wait(30)
 
     outcome = world.load(listen)
@@ -202,7 +202,7 @@ def test_stopped_load_leaves_no_files_and_loads_nothing_that_was_fetched_ahead(
     stop = Stop()
 
     def listen(event: Event) -> None:
-        if at_counting(event, NEWEST_FIRST[0]) and not stop.is_asked:
+        if is_here(event, NEWEST_FIRST[0]) and not stop.is_asked:
             assert world.store.began[NEWEST_FIRST[1]].wait(30)
             stop.ask()
 
