@@ -27,7 +27,7 @@ RESULTS: Final = ROOT / "benchmarks" / "results.json"
 def main() -> int:
     """Runs what is asked for; 1 if a benchmark failed or a total was wrong, whatever the times."""
     asked = _parser().parse_args()
-    if asked.write_docs and asked.from_results:
+    if asked.from_results:
         page.write(json.loads(RESULTS.read_text()))
         return 0
     results = _run_all(asked)
