@@ -47,7 +47,7 @@ class _GroupedHelp(TyperGroup):
             os._exit(INTERRUPTED)
 
 
-_COLLECT_AFTER: Final = 50000
+_COLLECT_AFTER: Final = 50_000
 """Objects made and not freed; Python's own is 700, and some 100,000 are made by imports alone."""
 
 app = typer.Typer(

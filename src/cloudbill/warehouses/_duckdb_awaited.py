@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -48,7 +47,6 @@ class AwaitedFiles:
         self._manifest = manifest
         self._parts = parts
         self._here: dict[int, Path] = {}
-        self._failing = threading.Lock()
         self._error: CloudbillError | None = None
         self._sizes = [part.stored.size if part.stored else 0 for part in manifest.parts]
         with ThreadPoolExecutor(_READERS, thread_name_prefix="footer") as readers:
@@ -100,8 +98,7 @@ class AwaitedFiles:
                 file.seek(start)
                 return file.read(length)
         except CloudbillError as error:
-            with self._failing:
-                self._error = self._error or error
+            self._error = self._error or error
             raise
 
     def wait_for_all(self) -> None:
