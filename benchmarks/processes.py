@@ -17,11 +17,11 @@ from typing import Final
 
 __all__ = [
     "CLOUDBILL",
-    "Command",
     "EMPTY",
-    "Measured",
     "PYTHON",
     "ROOT",
+    "Command",
+    "Measured",
     "Spread",
     "interleave",
     "python",

@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import MAXYEAR, UTC, datetime
+from datetime import datetime
 from typing import Final, TypeVar
 
 from cloudbill.errors import ManifestError
+from cloudbill.text.times import parse_time
 
-__all__ = ["JsonObject", "MAX_DOCUMENT_BYTES", "parse_time"]
+__all__ = ["MAX_DOCUMENT_BYTES", "JsonObject"]
 
 MAX_DOCUMENT_BYTES: Final = 64 * 1024 * 1024
 """A manifest of 10,000 parts takes about 3 MB; what is larger than this is no manifest."""
@@ -125,22 +126,6 @@ class JsonObject:
         if value is None:
             raise self.error("Missing required value in", name)
         return value
-
-
-def parse_time(text: str) -> datetime:
-    """Reads an ISO 8601 time; what lies below the microsecond is cut off, no zone means UTC.
-
-    Raises:
-        ValueError: If the text is not a time, or is one whose month has no end in `datetime`.
-    """
-    moment = datetime.fromisoformat(text.strip())
-    try:
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(f"{text} is out of range") from error
-    if moment.year == MAXYEAR:
-        raise ValueError(f"{text} is out of range")
-    return moment
 
 
 def _refuse_constant(name: str) -> object:

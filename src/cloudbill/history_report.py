@@ -8,11 +8,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.ages import shown_time
 from cloudbill.amounts import shown_amount, totals_to_text
-from cloudbill.output import failure_entry
-from cloudbill.status_report import costs_to_text, iso_time, shown_costs
-from cloudbill.text_table import Head, TableRow, printable, short_ids, table_lines, wrapped
+from cloudbill.status_report import costs_to_text, shown_costs
+from cloudbill.text.failures import failure_entry
+from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines, wrapped
+from cloudbill.text.times import iso_time, shown_time
 
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from cloudbill.warehouses import Warehouse
 
 __all__ = [
-    "Ledger",
     "TRACKING_COLUMNS",
+    "Ledger",
     "source_name",
     "tracking_source",
     "tracking_table",

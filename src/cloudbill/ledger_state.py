@@ -20,9 +20,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeVar
 
 from cloudbill.amounts import totals_to_text
-from cloudbill.documents import parse_time
 from cloudbill.errors import CloudbillError
 from cloudbill.models import BillingPeriod, LoadRecord, LoadResult, Totals
+from cloudbill.text.times import parse_time
 
 __all__ = [
     "Remembered",

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.checks import Check
 from cloudbill.configuring import scheme_of
+from cloudbill.text.sizes import in_bytes
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
-__all__ = ["check_clients", "check_configuration", "check_disk", "check_versions", "in_bytes"]
+__all__ = ["check_clients", "check_configuration", "check_disk", "check_versions"]
 
 _CLIENTS: Final = {
     "gs": ("gcsfs",),
@@ -29,7 +30,6 @@ _CLIENTS: Final = {
 _PACKAGES: Final = ("dlt", "duckdb", "google-cloud-bigquery", "gcsfs", "s3fs", "adlfs")
 _NEED: Final = 4
 """A DuckDB file is 1.76 times its Parquet, as measured, and up to twice that during a load."""
-_UNITS: Final = ("B", "KB", "MB", "GB", "TB")
 
 
 def check_versions() -> Check:
@@ -122,11 +122,3 @@ def _room(subject: str, folder: Path, needed: int, why: str) -> Check:
 def _existing(folder: Path) -> Path:
     """The folder itself, or the one that it would be made in."""
     return next(place for place in (folder, *folder.parents) if place.is_dir())
-
-
-def in_bytes(size: int) -> str:
-    """A size for people, in powers of 1,000."""
-    value, unit = float(size), 0
-    while value >= 1000 and unit < len(_UNITS) - 1:  # noqa: PLR2004
-        value, unit = value / 1000, unit + 1
-    return f"{value:.0f} {_UNITS[unit]}" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"

@@ -24,6 +24,8 @@ from cloudbill.models import (
     Skip,
 )
 from cloudbill.pipeline import Outcome
+from cloudbill.text.failures import failure_entry
+from cloudbill.text.sizes import shown_size
 
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
@@ -32,17 +34,13 @@ if TYPE_CHECKING:
 __all__ = [
     "check_line",
     "document",
-    "error_line",
-    "failure_entry",
     "lines",
     "planned_line",
     "planned_lines",
     "rebuilt_lines",
-    "shown_size",
     "stopped_lines",
 ]
 
-_THOUSAND = 1000
 _FORMATS = {"parquet": "Parquet", "csv": "CSV"}
 
 
@@ -124,18 +122,6 @@ def planned_lines(outcome: Outcome) -> Iterator[str]:
     yield f"{source}: {len(sizes)} months, {parts} parts, {total}{jobs}"
 
 
-def shown_size(size: int | None) -> str:
-    """Bytes as people read them: `86.1 MB`."""
-    if size is None:
-        return "unknown size"
-    scaled, unit = float(size), "bytes"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if scaled < _THOUSAND:
-            break
-        scaled, unit = scaled / _THOUSAND, larger
-    return f"{size} bytes" if unit == "bytes" else f"{scaled:.1f} {unit}"
-
-
 def stopped_lines(outcomes: Sequence[Outcome], command: str) -> Iterator[str]:
     """What became of a load that its user stopped, and how to go on."""
     if not any(outcome.is_stopped for outcome in outcomes):
@@ -168,11 +154,6 @@ def rebuilt_lines(rebuilt: Rebuilt) -> Iterator[str]:
             f"  {period} is left out: its rows are not those of its last tracked load. "
             "The next load puts its newest run in"
         )
-
-
-def error_line(source: str | None, error: CloudbillError) -> str:
-    """What ended a whole source, or the command."""
-    return f"Failed {source} - {error}" if source else f"Failed - {error}"
 
 
 def document(
@@ -236,19 +217,6 @@ def _failures(outcome: Outcome) -> Iterator[object]:
         yield failure_entry(source, None, None, unread.error)
     if outcome.error is not None:
         yield failure_entry(source, None, None, outcome.error)
-
-
-def failure_entry(
-    source: str | None, period: str | None, run_id: str | None, error: CloudbillError
-) -> dict[str, str | None]:
-    """What a JSON document says of a failure, of whatever command."""
-    return {
-        "source": source,
-        "period": period,
-        "run_id": run_id,
-        "error": type(error).__name__,
-        "message": str(error),
-    }
 
 
 def _run(item: Skip | PlannedLoad) -> str:

@@ -11,7 +11,6 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.ages import age_in_words, shown_time
 from cloudbill.amounts import costs_of
 from cloudbill.errors import CloudbillError, StaleError
 from cloudbill.events import Discovered, Event
@@ -26,6 +25,7 @@ from cloudbill.models import (
 )
 from cloudbill.pipeline import prepare
 from cloudbill.planning import Selection
+from cloudbill.text.times import age_in_words, shown_time
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:

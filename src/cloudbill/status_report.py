@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.ages import age_in_words
 from cloudbill.amounts import shown_amount, totals_to_text
-from cloudbill.output import failure_entry
 from cloudbill.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
-from cloudbill.text_table import Head, TableRow, printable, short_ids, table_lines
+from cloudbill.text.failures import failure_entry
+from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
+from cloudbill.text.times import age_in_words, iso_time
 
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
 
-__all__ = ["costs_to_text", "iso_time", "shown_costs", "status_document", "status_lines"]
+__all__ = ["costs_to_text", "shown_costs", "status_document", "status_lines"]
 
 _HEADS: Final = (
     Head(title="month"),
@@ -196,11 +196,6 @@ def _month(month: MonthStatus) -> dict[str, object]:
             for run in month.pending
         ],
     }
-
-
-def iso_time(moment: datetime | None) -> str | None:
-    """A time as a document holds it, in UTC."""
-    return None if moment is None else moment.astimezone(UTC).isoformat()
 
 
 def costs_to_text(costs: Mapping[str, Decimal] | None) -> dict[str, str] | None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.comparison import Difference, MonthReport, RecordDifference, Verdict
-from cloudbill.output import failure_entry
+from cloudbill.text.failures import failure_entry
 from cloudbill.verification import Verified
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from cloudbill.checks import Check
-from cloudbill.machine_checks import in_bytes
+from cloudbill.text.sizes import in_bytes
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cloudbill.documents import JsonObject, parse_time
+from cloudbill.documents import JsonObject
 from cloudbill.errors import ManifestError
+from cloudbill.text.times import parse_time
 
 PATH = "export/manifest.json"
 

@@ -21,10 +21,12 @@ from cloudbill.models import (
     StoredObject,
     utc_now,
 )
-from cloudbill.output import document, error_line, lines, planned_line, planned_lines, shown_size
+from cloudbill.output import document, lines, planned_line, planned_lines
 from cloudbill.pipeline import Outcome
 from cloudbill.providers import azure_focus
 from cloudbill.settings import SourceSettings
+from cloudbill.text.failures import error_line
+from cloudbill.text.sizes import shown_size
 from unit.builders import manifest, result, to_load
 
 SETTINGS = SourceSettings(

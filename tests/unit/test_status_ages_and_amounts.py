@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudbill.ages import age_in_words, read_age, shown_time
 from cloudbill.amounts import costs_of, shown_amount, totals_to_text
 from cloudbill.errors import ConfigError
 from cloudbill.models import LoadRecord
 from cloudbill.providers import PROVIDERS
+from cloudbill.text.times import age_in_words, read_age, shown_time
 from unit.builders import OCTOBER
 
 AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False) | st.builds(

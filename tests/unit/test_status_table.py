@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudbill.text_table import Head, TableRow, printable, short_ids, table_lines
+from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
 
 HEADS = (Head(title="month"), Head(title="rows", is_number=True))
 COST = (Head(title="billed cost", is_number=True),)

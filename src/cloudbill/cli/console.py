@@ -91,7 +91,7 @@ class Console:
 
     def failed(self, source: str | None, error: CloudbillError) -> None:
         """Says what ended a source or the command, with the traceback if more is to be said."""
-        from cloudbill.output import error_line
+        from cloudbill.text.failures import error_line
 
         if self.verbose:
             import traceback

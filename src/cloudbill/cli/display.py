@@ -14,7 +14,7 @@ from cloudbill.events import Discovered, Event, LoadFinished, LoadStarted, Progr
 from cloudbill.models import LoadFailure, ManifestFailure, PlannedLoad, Skip, SkipReason
 from cloudbill.output import lines
 from cloudbill.progress import Progress, Stage
-from cloudbill.text_table import Head, TableRow, printable, short_ids, table_lines
+from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

@@ -42,11 +42,11 @@ def status(
     verbose: Verbose = False,
 ) -> None:
     """Say what each month holds, what waits or is missing, and how old it is; change nothing."""
-    from cloudbill.ages import read_age
     from cloudbill.errors import CloudbillError
     from cloudbill.models import utc_now
     from cloudbill.status import read_status
     from cloudbill.status_report import status_document, status_lines
+    from cloudbill.text.times import read_age
 
     console = Console(as_json=as_json, verbose=verbose)
     found: list[SourceStatus] = []

@@ -57,7 +57,7 @@ def _coloured(check: Check, line: str) -> str:
 
 
 def _checks_document(checks: Sequence[Check], error: CloudbillError | None = None) -> str:
-    from cloudbill.output import failure_entry
+    from cloudbill.text.failures import failure_entry
 
     found = [
         {

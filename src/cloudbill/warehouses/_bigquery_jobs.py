@@ -28,8 +28,8 @@ from cloudbill.warehouses._bigquery_errors import job_error
 from cloudbill.warehouses._bigquery_watch import Watching
 
 __all__ = [
-    "FinishedJob",
     "JOB_TIMEOUT_S",
+    "FinishedJob",
     "job_identity",
     "run_job",
     "succeeded",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cloudbill.parts import AwaitedParts
     from cloudbill.store import Store
 
-__all__ = ["AwaitedFiles", "SCHEME"]
+__all__ = ["SCHEME", "AwaitedFiles"]
 
 _PROTOCOL: Final = "awaited"
 SCHEME: Final = f"{_PROTOCOL}://"

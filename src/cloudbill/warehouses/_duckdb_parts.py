@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 __all__ = [
-    "PartsRelation",
     "TABLE_TYPES",
+    "PartsRelation",
     "column_type_of",
     "describe_table",
     "literal_path",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from typing import Final
 
 from cloudbill.errors import ConfigError
 
-__all__ = ["age_in_words", "read_age", "shown_time"]
+__all__ = ["age_in_words", "iso_time", "parse_time", "read_age", "shown_time"]
 
 _WRITTEN: Final = re.compile(r"(\d{1,6})([mhd])", re.ASCII)
 _UNITS: Final = {
@@ -52,3 +52,24 @@ def age_in_words(age: timedelta) -> str:
 def shown_time(moment: datetime) -> str:
     """A time as people read it, to the minute and in UTC: `2025-10-21 04:00`."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def parse_time(text: str) -> datetime:
+    """Reads an ISO 8601 time; what lies below the microsecond is cut off, no zone means UTC.
+
+    Raises:
+        ValueError: If the text is not a time, or is one whose month has no end in `datetime`.
+    """
+    moment = datetime.fromisoformat(text.strip())
+    try:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text} is out of range") from error
+    if moment.year == MAXYEAR:
+        raise ValueError(f"{text} is out of range")
+    return moment
+
+
+def iso_time(moment: datetime | None) -> str | None:
+    """A time as a document holds it, in UTC."""
+    return None if moment is None else moment.astimezone(UTC).isoformat()
