@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cloudbill.browsing import open_browser
 from cloudbill.configuration_file import TomlValues, with_section, write_config
 from cloudbill.errors import ConfigError
 from cloudbill.finding import Finding, FoundExport, find_exports
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings import SourceSettings, dlt_providers, read_sources
 from cloudbill.store import open_store
+from cloudbill.store.address import _SCHEMES, _SECRET, _split
+from cloudbill.store.folders import open_browser
 
 __all__ = [
     "Answers",
@@ -30,13 +31,9 @@ __all__ = [
     "look_for_exports",
     "no_choice_error",
     "plan_change",
-    "scheme_of",
     "write_change",
 ]
 
-_SCHEMES: Final = {"file", "gs", "gcs", "s3", "s3a", "az", "abfs", "abfss"}
-_SHORT_NAMES: Final = {"gcs": "gs", "s3a": "s3", "abfs": "az", "abfss": "az"}
-_SECRET: Final = re.compile(r":[^/]*@|[?&]")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 _DATASET: Final = re.compile(r"\w{1,1024}", re.ASCII)
 _PROJECT: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
@@ -128,19 +125,6 @@ def check_bucket(answer: str) -> str:
     if scheme != "file" and _SECRET.search(rest):
         raise ConfigError("The bucket holds credentials; give its address alone, without them")
     return bucket
-
-
-def scheme_of(bucket: str) -> str:
-    """The store that a bucket is in: `file`, `gs`, `s3` or `az`."""
-    scheme, _ = _split(bucket)
-    return _SHORT_NAMES.get(scheme, scheme)
-
-
-def _split(bucket: str) -> tuple[str, str]:
-    if bucket.startswith(("/", ".", "~")):
-        return "file", bucket
-    scheme, separator, rest = bucket.partition("://")
-    return (scheme.lower(), rest) if separator else ("gs", bucket)
 
 
 def check_name(answer: str) -> str:

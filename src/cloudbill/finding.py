@@ -14,10 +14,10 @@ from datetime import datetime
 from itertools import chain
 from typing import Final
 
-from cloudbill.browsing import Browser
 from cloudbill.models import StoredObject
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.store import Store
+from cloudbill.store.folders import Browser
 
 __all__ = ["Finding", "FoundExport", "find_exports"]
 

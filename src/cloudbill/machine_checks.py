@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.checks import Check
-from cloudbill.configuring import scheme_of
+from cloudbill.store.address import scheme_of
 from cloudbill.text.sizes import in_bytes
 
 if TYPE_CHECKING:

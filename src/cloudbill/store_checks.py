@@ -12,7 +12,7 @@ from cloudbill.errors import CloudbillError
 from cloudbill.models import BillingPeriod, DiscoveredRun, Manifest
 from cloudbill.retrying import Patience
 from cloudbill.store import Store, open_store
-from cloudbill.store_client import StoreClient
+from cloudbill.store.client import StoreClient
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings

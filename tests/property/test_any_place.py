@@ -10,10 +10,10 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudbill.browsing import LocalBrowser
 from cloudbill.discovery import discover
 from cloudbill.finding import find_exports
 from cloudbill.store import LocalStore
+from cloudbill.store.folders import LocalBrowser
 
 NAMES = st.text(
     st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"], exclude_characters="/\\"),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from cloudbill.errors import ConfigError, PartMissingError, StoreError
 from cloudbill.models import StoredObject
 from cloudbill.retrying import Patience
-from cloudbill.store_client import StoreClient, TruncatedError, mapped
+from cloudbill.store.client import StoreClient, TruncatedError, mapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

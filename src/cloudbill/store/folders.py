@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from cloudbill.errors import PartMissingError, StoreError
 from cloudbill.retrying import Patience
 from cloudbill.store import Store
-from cloudbill.store_client import StoreClient, mapped
+from cloudbill.store.client import StoreClient, mapped
 
 __all__ = ["Browser", "LocalBrowser", "RemoteBrowser", "open_browser"]
 

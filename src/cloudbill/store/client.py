@@ -15,9 +15,9 @@ from http import HTTPStatus
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from cloudbill.credentials import store_advice
 from cloudbill.errors import ConfigError, PartMissingError, StoreError
 from cloudbill.retrying import Patience, persist
+from cloudbill.store.credentials import store_advice
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
