@@ -16,7 +16,7 @@ from cloudbill.finding import Finding, FoundExport, find_exports
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings import SourceSettings, dlt_providers, read_sources
 from cloudbill.store import open_store
-from cloudbill.store.address import _SCHEMES, _SECRET, _split
+from cloudbill.store.address import parse_address
 from cloudbill.store.folders import open_browser
 
 __all__ = [
@@ -114,16 +114,7 @@ def check_bucket(answer: str) -> str:
         ConfigError: If it can be none of them, or would put a secret into a configuration file.
     """
     bucket = answer.strip()
-    scheme, rest = _split(bucket)
-    if scheme not in _SCHEMES:
-        raise ConfigError(
-            f"'{scheme}://' is no known store; give a bucket name (then gs://), gs://, s3://, "
-            "az://, or a path that starts with / or ."
-        )
-    if not rest.strip("/") and scheme != "file":
-        raise ConfigError(f"'{bucket}' names no bucket; give its name, a URL or a path")
-    if scheme != "file" and _SECRET.search(rest):
-        raise ConfigError("The bucket holds credentials; give its address alone, without them")
+    parse_address(bucket)
     return bucket
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.checks import Check
-from cloudbill.store.address import scheme_of
+from cloudbill.store.address import parse_address
 from cloudbill.text.sizes import in_bytes
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def check_configuration(sources: Sequence[SourceSettings]) -> Check:
 
 def check_clients(settings: SourceSettings) -> Iterator[Check]:
     """The clients that the store and the warehouse of a source need, where they are missing."""
-    extras = [scheme_of(settings.bucket)]
+    extras = [parse_address(settings.bucket).scheme]
     if settings.project_id is not None:
         extras.append("bigquery")
     for extra in extras:
@@ -93,7 +93,9 @@ def check_disk(
             sum(sizes) * _NEED,
             f"about {_NEED} times its parts",
         )
-    if not is_local and (settings.project_id is None or scheme_of(settings.bucket) != "gs"):
+    if not is_local and (
+        settings.project_id is None or parse_address(settings.bucket).scheme != "gs"
+    ):
         needed = max(sizes, default=0)
         folder = Path(tempfile.gettempdir())
         yield _room(f"{settings.source}: temporary files", folder, needed, "its largest month")

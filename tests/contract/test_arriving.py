@@ -25,7 +25,7 @@ from cloudbill.pipeline import Outcome, load_source
 from cloudbill.planning import Selection
 from cloudbill.progress import Stage
 from cloudbill.stopping import Stop
-from cloudbill.store import LocalStore
+from cloudbill.store.local import LocalStore
 from cloudbill.warehouses._duckdb_awaited import AwaitedFiles
 from contract.deliveries import AzureCsvWriter, AzureWriter, Delivery, at, charges
 from contract.places import Case, DiskAndDuckDB

@@ -22,7 +22,7 @@ from cloudbill.pipeline import Outcome, load_source
 from cloudbill.planning import Selection
 from cloudbill.progress import Stage
 from cloudbill.stopping import Stop
-from cloudbill.store import LocalStore
+from cloudbill.store.local import LocalStore
 from contract.deliveries import AzureCsvWriter, AzureWriter, Delivery, at, charges
 from contract.places import Case, DiskAndDuckDB
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from cloudbill.discovery import discover
 from cloudbill.finding import find_exports
-from cloudbill.store import LocalStore
 from cloudbill.store.folders import LocalBrowser
+from cloudbill.store.local import LocalStore
 
 NAMES = st.text(
     st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"], exclude_characters="/\\"),

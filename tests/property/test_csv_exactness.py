@@ -20,7 +20,7 @@ from cloudbill.csv_parts import read_headers
 from cloudbill.errors import LoadError
 from cloudbill.models import Column, ColumnType, Part
 from cloudbill.sql import DUCKDB, duckdb_text
-from cloudbill.store import LocalStore
+from cloudbill.store.local import LocalStore
 from cloudbill.warehouses._duckdb_csv import read_csv_parts
 
 # Each example writes and reads a file with many cells, so that few examples try much.

@@ -24,7 +24,7 @@ from cloudbill.errors import CloudbillError, LoadError, ManifestError, StoreErro
 from cloudbill.models import Part
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings import SourceSettings, read_source
-from cloudbill.store import LocalStore
+from cloudbill.store.local import LocalStore
 from cloudbill.warehouses.duckdb import DuckDBWarehouse
 from unit.builders import document, manifest, to_load
 

@@ -15,7 +15,7 @@ from cloudbill.discovery import Discovery, discover
 from cloudbill.models import DiscoveredRun, LoadRecord, Manifest, Plan, SkipReason, StoredObject
 from cloudbill.providers import aws_cur
 from cloudbill.sample import WrittenRun, write_aws
-from cloudbill.store import LocalStore
+from cloudbill.store.local import LocalStore
 from unit.builders import at, plan, record, result, run
 
 REPORT = "cur-hourly"

@@ -12,7 +12,7 @@ import pytest
 from cloudbill.csv_parts import MAX_HEADER_BYTES, read_headers
 from cloudbill.errors import LoadError, PartMissingError, SchemaError
 from cloudbill.models import Part
-from cloudbill.store import LocalStore
+from cloudbill.store.local import LocalStore
 
 Read = Callable[[bytes], tuple[str, ...]]
 

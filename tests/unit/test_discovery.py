@@ -14,7 +14,7 @@ from cloudbill.documents import MAX_DOCUMENT_BYTES
 from cloudbill.errors import ManifestError, PartMissingError, StoreError
 from cloudbill.parts import local_parts
 from cloudbill.providers import azure_focus
-from cloudbill.store import LocalStore
+from cloudbill.store.local import LocalStore
 from unit.builders import blob, document
 
 FOLDER = "billing/focus-daily/20251001-20251031"

@@ -19,7 +19,7 @@ from cloudbill.file_totals import sum_parts
 from cloudbill.models import Manifest, Part
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings import SourceSettings, read_source
-from cloudbill.store import LocalStore
+from cloudbill.store.local import LocalStore
 from unit.builders import manifest
 
 MONEY = pa.decimal128(38, 18)

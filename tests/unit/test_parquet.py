@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from cloudbill.errors import PartMissingError, SchemaError, StoreError
 from cloudbill.models import ColumnType, Part
 from cloudbill.parquet import Footer, read_footers
-from cloudbill.store import LocalStore
+from cloudbill.store.local import LocalStore
 
 PERIOD = "BillingPeriodStart"
 TIMES = pa.timestamp("us", tz="UTC")

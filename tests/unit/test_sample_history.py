@@ -26,7 +26,7 @@ from cloudbill.sample.history import (
     simulate,
     write_history,
 )
-from cloudbill.store import LocalStore
+from cloudbill.store.local import LocalStore
 from simulation.books import Books
 
 FEW = Layout(columns=FEW_COLUMNS)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudbill.errors import ConfigError, PartMissingError, StoreError
-from cloudbill.store import LocalStore, RemoteStore, Store, open_store
+from cloudbill.store import Store, open_store
+from cloudbill.store.local import LocalStore
+from cloudbill.store.remote import RemoteStore
 from emulators.fault_proxy import FaultProxy
 
 if TYPE_CHECKING:
@@ -333,7 +335,7 @@ class TestListingOnGs:
     def test_takes_one_request_a_page_with_no_more_than_is_needed(
         self, gcs: GcsEmulator, monkeypatch: pytest.MonkeyPatch, objects: int, pages: int
     ) -> None:
-        monkeypatch.setattr("cloudbill.store._PAGE", 10)
+        monkeypatch.setattr("cloudbill.store.remote._PAGE", 10)
         gcs.create_bucket("bills")
         gcs.put("bills", "beside.txt", b"")
         names = [f"a folder/{index:02d}.txt" for index in range(objects)]

@@ -343,10 +343,10 @@ class _Interview:
         return self._ask(f"Write it to {file}", check, default="y") in _YES
 
     def _say_what_is_next(self, source: str, answers: Answers) -> None:
-        from cloudbill.store.address import scheme_of
+        from cloudbill.store.address import parse_address
         from cloudbill.store.credentials import bigquery_advice, store_advice
 
-        advice = store_advice(scheme_of(answers.bucket), source)
+        advice = store_advice(parse_address(answers.bucket).scheme, source)
         advice += bigquery_advice() if answers.project_id else ()
         for line in advice:
             self.console.say(line)

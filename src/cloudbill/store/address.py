@@ -1,27 +1,76 @@
-"""The address of a bucket or folder: read once, in one way."""
+"""The address of a bucket or a folder, read in one place."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["_SCHEMES", "_SECRET", "_split", "scheme_of"]
+from cloudbill.errors import ConfigError, StoreError
 
-_SCHEMES: Final = {"file", "gs", "gcs", "s3", "s3a", "az", "abfs", "abfss"}
+__all__ = ["Address", "parse_address", "require_inside"]
 
-_SHORT_NAMES: Final = {"gcs": "gs", "s3a": "s3", "abfs": "az", "abfss": "az"}
+_TITLES: Final[Mapping[str, str]] = {
+    "file": "disk",
+    "gs": "GCS",
+    "s3": "S3",
+    "az": "Azure Blob Storage",
+}
+# Other spellings that users of these stores know.
+_SPELLINGS: Final[Mapping[str, str]] = {"gcs": "gs", "s3a": "s3", "abfs": "az", "abfss": "az"}
+# A password or a token before an @, or a query string such as a shared access signature.
+_CREDENTIALS: Final = re.compile(r":[^/]*@|[?&]")
 
-_SECRET: Final = re.compile(r":[^/]*@|[?&]")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where exports lie: `scheme` is `file`, `gs`, `s3` or `az`, `place` the folder or bucket."""
+
+    scheme: str
+    place: str
+
+    @property
+    def title(self) -> str:
+        """What people call the store: `GCS`."""
+        return _TITLES[self.scheme]
 
 
-def scheme_of(bucket: str) -> str:
-    """The store that a bucket is in: `file`, `gs`, `s3` or `az`."""
-    scheme, _ = _split(bucket)
-    return _SHORT_NAMES.get(scheme, scheme)
+def parse_address(bucket: str, *, section: str = "sources") -> Address:
+    """Reads a bucket name (then `gs://`), a URL, or a path, which starts with `/`, `.` or `~`.
 
+    `section` is the configuration section that credentials belong to, for the message.
 
-def _split(bucket: str) -> tuple[str, str]:
+    Raises:
+        ConfigError: If the scheme is unknown, no bucket is named, or credentials are in the text.
+    """
     if bucket.startswith(("/", ".", "~")):
-        return "file", bucket
-    scheme, separator, rest = bucket.partition("://")
-    return (scheme.lower(), rest) if separator else ("gs", bucket)
+        return Address(scheme="file", place=bucket)
+    written, separator, rest = bucket.partition("://")
+    scheme = _SPELLINGS.get(written.lower(), written.lower())
+    if not separator:
+        scheme, rest = "gs", bucket
+    if scheme not in _TITLES:
+        known = ", ".join(f"{scheme}://" for scheme in _TITLES)
+        raise ConfigError(
+            f"'{written}://' is no known store; give a bucket name (then gs://), a URL with one of "
+            f"{known}, or a path that starts with / or ."
+        )
+    if scheme != "file" and not rest.strip("/"):
+        raise ConfigError(f"'{bucket}' names no bucket; give its name, a URL or a path")
+    if scheme != "file" and _CREDENTIALS.search(rest):
+        raise ConfigError(
+            "'bucket' holds credentials, which would appear in logs and errors; put them into "
+            f".dlt/secrets.toml, [{section}.credentials]"
+        )
+    return Address(scheme=scheme, place=rest)
+
+
+def require_inside(path: str) -> None:
+    """Refuses a path that may lead out of the bucket or folder, whoever made it up.
+
+    Raises:
+        StoreError: If it is absolute, or has a part that leads upwards.
+    """
+    if path.startswith("/") or "\0" in path or {".", ".."} & {*path.split("/")}:
+        raise StoreError(f"{path[:80]!r} is no path inside the store")

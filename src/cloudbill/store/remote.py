@@ -1,0 +1,200 @@
+"""A bucket on gs://, s3:// or az://, read through fsspec."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from cloudbill.errors import PartMissingError, StoreError
+from cloudbill.models import StoredObject
+from cloudbill.store.address import Address, require_inside
+from cloudbill.store.client import StoreClient, TruncatedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+__all__ = ["RemoteStore"]
+
+_LISTING_STRETCH: Final = 15.0
+"""A listing has as many requests as pages, so it may take so many times longer than a read."""
+
+# "Objects: list": no page has more.
+_PAGE: Final = 1000
+
+# What fsspec's implementations call the time of an object.
+_MODIFIED_KEYS: Final = ("mtime", "updated", "LastModified", "last_modified")
+
+# What tells two objects of one name apart: GCS counts them, S3 and Azure tag them.
+_VERSION_KEYS: Final = ("generation", "ETag", "etag")
+
+
+class RemoteStore:
+    """A bucket, read through fsspec."""
+
+    def __init__(self, client: StoreClient, address: Address) -> None:
+        self._client = client
+        self._sizes: dict[str, int] = {}
+        self.scheme = address.scheme
+        self.title = address.title
+        self._bucket = address.place.strip("/")
+        self.address = f"{address.scheme}://{self._bucket}"
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Every object below a folder, by as many requests as there are pages."""
+        key = self._key(prefix)
+        find = self._pages if self.scheme == "gs" else self._find
+        try:
+            found = find(key)
+        except PartMissingError as error:
+            # A folder that is not there is an empty listing, so this is the bucket.
+            raise StoreError(f"There is no bucket {self.address}; check 'bucket'") from error
+        cut = len(self._bucket_of_keys) + 1
+        for name, info in found:
+            if info.get("type", "file") == "file" and not name.endswith("/"):
+                path, size = name[cut:], int(info.get("size", 0))
+                self._sizes[path] = size
+                yield StoredObject(
+                    path=path,
+                    size=size,
+                    modified_at=_modified_at(info),
+                    version=next((str(info[key]) for key in _VERSION_KEYS if info.get(key)), None),
+                )
+
+    def _find(self, key: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
+        async def find() -> Mapping[str, Mapping[str, Any]]:
+            found: Mapping[str, Mapping[str, Any]]
+            found = await self._client.filesystem._find(key, detail=True)  # noqa: SLF001
+            return found
+
+        address = f"{self.scheme}://{key}"
+        return self._client.call(address, find, stretch=_LISTING_STRETCH).items()
+
+    def _pages(self, key: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
+        """As `_find`, but with no more than is needed of each object, and one deadline for a page.
+
+        gcsfs asks for all that there is to know of each object, asks once more where there is
+        none, and makes an index of the folders. A bucket has objects alone, with or without a
+        hierarchical namespace.
+        """
+        bucket, _, prefix = key.partition("/")
+        found: list[tuple[str, Mapping[str, Any]]] = []
+        token: str | None = None
+        while True:
+            page = self._page(bucket, prefix, token)
+            found += [(f"{bucket}/{info['name']}", info) for info in page.get("items", ())]
+            token = page.get("nextPageToken")
+            if not token:
+                return found
+
+    def _page(self, bucket: str, prefix: str, token: str | None) -> Mapping[str, Any]:
+        async def ask() -> Mapping[str, Any]:
+            page: Mapping[str, Any] = await self._client.filesystem._call(  # noqa: SLF001
+                "GET",
+                "b/{}/o",
+                bucket,
+                json_out=True,
+                prefix=prefix or None,
+                pageToken=token,
+                maxResults=_PAGE,
+                fields="nextPageToken,items(name,size,updated,generation)",
+            )
+            return page
+
+        return self._client.call(f"{self.scheme}://{bucket}/{prefix}", ask)
+
+    def read(self, path: str) -> bytes:
+        """A whole object, by one request."""
+        return self._read(path, self._size(path))
+
+    def read_head(self, path: str, length: int) -> bytes:
+        """The beginning of an object, by one request."""
+        try:
+            return self._read(path, length, start=0, end=length)
+        except PartMissingError:
+            raise
+        except StoreError:
+            # RFC 9110, 15.5.17: an empty object has no range that could be given (status 416).
+            if self._size(path) > 0:
+                raise
+            return b""
+
+    def read_tail(self, path: str, length: int) -> bytes:
+        """The end of an object, by one request."""
+        if self.scheme == "az":
+            # Azure knows no ranges that count from the end.
+            return self._read(path, length, start=max(0, self._size(path) - length))
+        return self._read(path, length, start=-length)
+
+    def _read(self, path: str, length: int, **span: int) -> bytes:
+        key = self._key(path)
+
+        async def cat() -> bytes:
+            content = bytes(await self._client.filesystem._cat_file(key, **span))  # noqa: SLF001
+            await self._check_length(path, len(content), length)
+            return content
+
+        return self._client.call(self.uri(path), cat, stretch=self._client.stretch(length))
+
+    def download(self, path: str, target: Path) -> None:
+        """Copies an object to a local file."""
+        key, size = self._key(path), self._size(path)
+
+        async def get() -> None:
+            await self._client.filesystem._get_file(key, str(target))  # noqa: SLF001
+            length = await asyncio.to_thread(target.stat)
+            await self._check_length(path, length.st_size, size)
+
+        self._client.call(self.uri(path), get, stretch=self._client.stretch(size))
+
+    async def _check_length(self, path: str, got: int, wanted: int) -> None:
+        """Compares the bytes that came with those that were listed, or are there by now."""
+        if got >= min(wanted, self._sizes.get(path, 0)):
+            return
+        size = await self._ask_size(path)
+        if got < min(wanted, size):
+            raise TruncatedError(f"{got} of {min(wanted, size)} bytes came")
+
+    def _size(self, path: str) -> int:
+        """The bytes of an object as it was listed, or as it is."""
+        if path not in self._sizes:
+
+            async def ask() -> int:
+                return await self._ask_size(path)
+
+            return self._client.call(self.uri(path), ask)
+        return self._sizes[path]
+
+    async def _ask_size(self, path: str) -> int:
+        info = await self._client.filesystem._info(self._key(path))  # noqa: SLF001
+        self._sizes[path] = int(info["size"])
+        return self._sizes[path]
+
+    def local_path(self, path: str) -> Path | None:  # noqa: ARG002
+        """None: the store is remote."""
+        return None
+
+    def uri(self, path: str) -> str:
+        """The URL of an object."""
+        return f"{self.address}/{path}"
+
+    @property
+    def _bucket_of_keys(self) -> str:
+        # az://container@account.host is opened as the container alone.
+        return self._bucket.partition("@")[0]
+
+    def _key(self, path: str) -> str:
+        require_inside(path)
+        return f"{self._bucket_of_keys}/{path}"
+
+
+def _modified_at(info: Mapping[str, object]) -> datetime:
+    value = next((info[key] for key in _MODIFIED_KEYS if info.get(key) is not None), None)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if isinstance(value, str):
+        return datetime.fromisoformat(value).astimezone(UTC)
+    raise StoreError(f"The store does not say when {info.get('name')} was written")
