@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.checks import Check
+from cloudbill.errors import ConfigError
 from cloudbill.store.address import parse_address
 from cloudbill.text.sizes import in_bytes
 
@@ -59,7 +60,7 @@ def check_configuration(sources: Sequence[SourceSettings]) -> Check:
 
 def check_clients(settings: SourceSettings) -> Iterator[Check]:
     """The clients that the store and the warehouse of a source need, where they are missing."""
-    extras = [parse_address(settings.bucket).scheme]
+    extras = [_scheme_of(settings)]
     if settings.project_id is not None:
         extras.append("bigquery")
     for extra in extras:
@@ -70,6 +71,13 @@ def check_clients(settings: SourceSettings) -> Iterator[Check]:
                 found=f"{', '.join(missing)} is not installed",
                 remedy=f"pip install 'cloudbill[{extra}]'",
             )
+
+
+def _scheme_of(settings: SourceSettings) -> str:
+    try:
+        return parse_address(settings.bucket).scheme
+    except ConfigError:  # the check of the store says so
+        return ""
 
 
 def _is_installed(module: str) -> bool:
@@ -93,9 +101,7 @@ def check_disk(
             sum(sizes) * _NEED,
             f"about {_NEED} times its parts",
         )
-    if not is_local and (
-        settings.project_id is None or parse_address(settings.bucket).scheme != "gs"
-    ):
+    if not is_local and (settings.project_id is None or _scheme_of(settings) != "gs"):
         needed = max(sizes, default=0)
         folder = Path(tempfile.gettempdir())
         yield _room(f"{settings.source}: temporary files", folder, needed, "its largest month")

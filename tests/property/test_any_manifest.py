@@ -11,11 +11,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudbill.documents import JsonObject
 from cloudbill.errors import ManifestError
 from cloudbill.models import Manifest
 from cloudbill.output import planned_line
 from cloudbill.providers import azure_focus
+from cloudbill.providers.json_object import JsonObject
 from cloudbill.text.times import parse_time
 from property.strategies import JSON_VALUES
 from unit.builders import MANIFEST_PATH, ROOT, document, encoded, listing, stored, to_load

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from cloudbill.discovery import Discovery, discover
-from cloudbill.documents import MAX_DOCUMENT_BYTES
 from cloudbill.errors import ManifestError, PartMissingError, StoreError
 from cloudbill.parts import local_parts
 from cloudbill.providers import azure_focus
+from cloudbill.providers.json_object import MAX_DOCUMENT_BYTES
 from cloudbill.store.local import LocalStore
 from unit.builders import blob, document
 

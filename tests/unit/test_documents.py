@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cloudbill.documents import JsonObject
 from cloudbill.errors import ManifestError
+from cloudbill.providers.json_object import JsonObject
 from cloudbill.text.times import parse_time
 
 PATH = "export/manifest.json"

@@ -253,7 +253,7 @@ class TestOpening:
     @pytest.mark.parametrize(
         ("bucket", "message"),
         [
-            ("ftp://exports", "'ftp://exports' is in no known store; 'bucket' starts with one of"),
+            ("ftp://exports", "'ftp://' is no known store; give a bucket name"),
             ("gs://", "'gs://' names no bucket"),
             ("s3:///", "'s3:///' names no bucket"),
             ("", "'' names no bucket"),

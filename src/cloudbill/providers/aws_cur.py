@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from cloudbill.documents import JsonObject
 from cloudbill.models import BillingPeriod, Column, ColumnType, Manifest, Part, StoredObject
 from cloudbill.providers.cur_columns import DOCUMENTED_TYPES, athena_name
+from cloudbill.providers.json_object import JsonObject
 from cloudbill.providers.roles import CostCase, CostKind, CostRule, Roles
 
 __all__ = [

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from cloudbill.documents import JsonObject
 from cloudbill.errors import ManifestError
 from cloudbill.models import BillingPeriod, ColumnType, FileFormat, Manifest, Part, StoredObject
 from cloudbill.providers.focus_columns import focus_type
+from cloudbill.providers.json_object import JsonObject
 from cloudbill.providers.roles import CostKind, CostRule, Roles
 from cloudbill.text.times import parse_time
 
