@@ -9,7 +9,7 @@ from itertools import count
 from typing import Final
 
 from cloudbill.errors import SchemaError
-from cloudbill.limits import check_columns
+from cloudbill.exports.limits import check_columns
 from cloudbill.models import Column, ColumnType
 
 __all__ = [

@@ -7,13 +7,13 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cloudbill.discovery import Discovery, discover
 from cloudbill.errors import CloudbillError, HeldError, PartMissingError, StoppedError
 from cloudbill.events import Discovered, Drifted, Event, LoadFinished, LoadStarted, Progressed
+from cloudbill.exports.discovery import Discovery, discover
+from cloudbill.exports.manifest_cache import ManifestCache, open_manifest_cache
 from cloudbill.guards import Guards
 from cloudbill.ledger import Ledger
 from cloudbill.ledger_state import Remembered
-from cloudbill.manifest_cache import ManifestCache, open_manifest_cache
 from cloudbill.models import (
     BillingPeriod,
     LoadFailure,

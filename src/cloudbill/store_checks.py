@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudbill.checks import Check, failed_check
-from cloudbill.discovery import Discovery, discover
 from cloudbill.errors import CloudbillError
+from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.models import BillingPeriod, DiscoveredRun, Manifest
 from cloudbill.retrying import Patience
 from cloudbill.store import Store, open_store

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudbill.comparison import MonthReport, Verdict, judge_month
-from cloudbill.discovery import Discovery, discover
 from cloudbill.errors import CloudbillError, PartMissingError, VerificationError
+from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.file_totals import sum_parts
 from cloudbill.ledger import Ledger
 from cloudbill.models import BillingPeriod, DiscoveredRun, LoadRecord

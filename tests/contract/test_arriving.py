@@ -16,9 +16,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from cloudbill.discovery import discover
 from cloudbill.errors import ReconciliationError, SchemaError, StoreError
 from cloudbill.events import Event, Progressed
+from cloudbill.exports.discovery import discover
 from cloudbill.parquet_tail import PARQUET_MAGIC
 from cloudbill.parts import arriving_parts
 from cloudbill.pipeline import Outcome, load_source

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudbill.discovery import discover
+from cloudbill.exports.discovery import discover
 from cloudbill.finding import find_exports
 from cloudbill.store.folders import LocalBrowser
 from cloudbill.store.local import LocalStore

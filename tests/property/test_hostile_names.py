@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cloudbill.csv_parts import read_headers
-from cloudbill.discovery import discover
 from cloudbill.errors import CloudbillError, LoadError, ManifestError, StoreError
+from cloudbill.exports.discovery import discover
 from cloudbill.models import Part
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings import SourceSettings, read_source

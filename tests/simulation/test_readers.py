@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from cloudbill.discovery import discover
 from cloudbill.errors import LoadError
+from cloudbill.exports.discovery import discover
 from cloudbill.models import PlannedLoad, utc_now
 from cloudbill.sample.history import HistoryRun, Month, PutPart, deliver
 from cloudbill.store import open_store

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudbill.discovery import Discovery, discover
+from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.models import DiscoveredRun, LoadRecord, Manifest, Plan, SkipReason, StoredObject
 from cloudbill.providers import aws_cur
 from cloudbill.sample import WrittenRun, write_aws

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cloudbill.discovery import Discovery, discover
 from cloudbill.errors import ManifestError, PartMissingError, StoreError
+from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.parts import local_parts
 from cloudbill.providers import azure_focus
 from cloudbill.providers.json_object import MAX_DOCUMENT_BYTES

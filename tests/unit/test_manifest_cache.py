@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from cloudbill import manifest_cache
-from cloudbill.manifest_cache import ManifestCache, cache_folder
+from cloudbill.exports import manifest_cache
+from cloudbill.exports.manifest_cache import ManifestCache, cache_folder
 from cloudbill.models import StoredObject
 from unit.builders import MODIFIED_AT
 

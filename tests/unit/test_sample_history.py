@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from cloudbill.discovery import discover
+from cloudbill.exports.discovery import discover
 from cloudbill.providers import PROVIDERS
 from cloudbill.sample.history import (
     FEW_COLUMNS,

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cloudbill.errors import CloudbillError, ManifestError
-from cloudbill.limits import check_manifest, check_path
-from cloudbill.manifest_cache import ManifestCache
+from cloudbill.exports.limits import check_manifest, check_path
+from cloudbill.exports.manifest_cache import ManifestCache
 from cloudbill.models import DiscoveredRun, Manifest, ManifestFailure, StoredObject
 from cloudbill.providers import Listing, Provider
 from cloudbill.providers.json_object import MAX_DOCUMENT_BYTES
