@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from cloudbill.csv_files import CsvPart
-from cloudbill.csv_parts import read_columns
 from cloudbill.daily_totals import DailyTotals, merge_totals
 from cloudbill.errors import CloudbillError, LoadError, PartMissingError, StoreError
+from cloudbill.files.csv_headers import read_columns
+from cloudbill.files.csv_plain import CsvPart
+from cloudbill.files.csv_relation import read_csv_parts
+from cloudbill.files.daily_sums import sum_by_day
+from cloudbill.files.downloads import local_parts
+from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.models import Column
-from cloudbill.parts import local_parts
-from cloudbill.warehouses._duckdb_csv import read_csv_parts
-from cloudbill.warehouses._duckdb_daily import sum_by_day
-from cloudbill.warehouses._duckdb_parts import read_parquet_parts
 
 if TYPE_CHECKING:
     from cloudbill.models import Manifest, Part

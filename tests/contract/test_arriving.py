@@ -19,8 +19,8 @@ import pytest
 from cloudbill.errors import ReconciliationError, SchemaError, StoreError
 from cloudbill.events import Event, Progressed
 from cloudbill.exports.discovery import discover
-from cloudbill.parquet_tail import PARQUET_MAGIC
-from cloudbill.parts import arriving_parts
+from cloudbill.files.downloads import arriving_parts
+from cloudbill.files.parquet_tail import PARQUET_MAGIC
 from cloudbill.pipeline import Outcome, load_source
 from cloudbill.planning import Selection
 from cloudbill.progress import Stage

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudbill.columns import assign_columns
+from cloudbill.files.columns import assign_columns
 from cloudbill.providers import PROVIDERS
 
 MODERATE = settings(deadline=None, max_examples=200)

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from cloudbill.csv_files import CsvPart
-from cloudbill.csv_parts import read_headers
 from cloudbill.errors import LoadError
+from cloudbill.files.csv_headers import read_headers
+from cloudbill.files.csv_plain import CsvPart
+from cloudbill.files.csv_relation import read_csv_parts
 from cloudbill.models import Column, ColumnType, Part
 from cloudbill.sql import DUCKDB, duckdb_text
 from cloudbill.store.local import LocalStore
-from cloudbill.warehouses._duckdb_csv import read_csv_parts
 
 # Each example writes and reads a file with many cells, so that few examples try much.
 MODERATE = settings(

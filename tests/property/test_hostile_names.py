@@ -18,9 +18,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from cloudbill.csv_parts import read_headers
 from cloudbill.errors import CloudbillError, LoadError, ManifestError, StoreError
 from cloudbill.exports.discovery import discover
+from cloudbill.files.csv_headers import read_headers
 from cloudbill.models import Part
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings import SourceSettings, read_source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloudbill.columns import assign_columns
+from cloudbill.files.columns import assign_columns
 from cloudbill.providers import aws_cur, azure_focus
 
 TAG = "resource_tags_user_name"

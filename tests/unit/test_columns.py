@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cloudbill.columns import added_columns, merge_parts
 from cloudbill.errors import SchemaError
+from cloudbill.files.columns import added_columns, merge_parts
 from cloudbill.models import Column, ColumnType
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cloudbill.csv_parts import MAX_HEADER_BYTES, read_headers
 from cloudbill.errors import LoadError, PartMissingError, SchemaError
+from cloudbill.files.csv_headers import MAX_HEADER_BYTES, read_headers
 from cloudbill.models import Part
 from cloudbill.store.local import LocalStore
 

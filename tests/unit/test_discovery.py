@@ -11,7 +11,7 @@ import pytest
 
 from cloudbill.errors import ManifestError, PartMissingError, StoreError
 from cloudbill.exports.discovery import Discovery, discover
-from cloudbill.parts import local_parts
+from cloudbill.files.downloads import local_parts
 from cloudbill.providers import azure_focus
 from cloudbill.providers.json_object import MAX_DOCUMENT_BYTES
 from cloudbill.store.local import LocalStore

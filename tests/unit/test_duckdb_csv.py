@@ -12,11 +12,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from cloudbill.csv_faults import MAX_ROW_BYTES
-from cloudbill.csv_files import CsvPart
 from cloudbill.errors import LoadError, SchemaError, StoreError
+from cloudbill.files.csv_faults import MAX_ROW_BYTES
+from cloudbill.files.csv_plain import CsvPart
+from cloudbill.files.csv_relation import read_csv_parts
 from cloudbill.models import Column, ColumnType
-from cloudbill.warehouses._duckdb_csv import read_csv_parts
 from cloudbill.warehouses._duckdb_totals import Summed, count_parts
 
 TYPES = {"Cost": ColumnType.DECIMAL, "Start": ColumnType.TIMESTAMP}

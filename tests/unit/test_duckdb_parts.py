@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.sql import DUCKDB
-from cloudbill.warehouses._duckdb_parts import read_parquet_parts
 
 YEARS = st.datetimes(
     min_value=datetime(1, 1, 2),  # noqa: DTZ001

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudbill.errors import PartMissingError, SchemaError, StoreError
+from cloudbill.files.parquet_footers import Footer, read_footers
 from cloudbill.models import ColumnType, Part
-from cloudbill.parquet import Footer, read_footers
 from cloudbill.store.local import LocalStore
 
 PERIOD = "BillingPeriodStart"

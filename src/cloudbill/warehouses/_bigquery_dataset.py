@@ -14,10 +14,10 @@ from google.api_core import exceptions as api
 from google.cloud import bigquery
 
 from cloudbill.amounts import to_amount
-from cloudbill.columns import added_columns
 from cloudbill.cost_cube import CostCube, CubeRequest
 from cloudbill.cost_query import CubeQuery
 from cloudbill.daily_totals import DailyTotals
+from cloudbill.files.columns import added_columns
 from cloudbill.models import BillingPeriod, Column, ColumnType, HeldMonth, PlannedLoad, Totals
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses._bigquery_client import PersistentClient, mapped

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.columns import merge_parts, require_exact_costs
-from cloudbill.csv_parts import read_columns
+from cloudbill.files.columns import merge_parts, require_exact_costs
+from cloudbill.files.csv_headers import read_columns
+from cloudbill.files.parquet_footers import Footer, read_footers
 from cloudbill.models import Column, PlannedLoad
-from cloudbill.parquet import Footer, read_footers
 from cloudbill.reconciliation import check_footers, check_not_held
 from cloudbill.warehouses._bigquery_tables import require_month
 

@@ -17,10 +17,10 @@ from uuid import uuid4
 
 from google.cloud import bigquery
 
-from cloudbill.csv_files import CsvPart
 from cloudbill.errors import ReconciliationError
+from cloudbill.files.csv_plain import CsvPart
+from cloudbill.files.downloads import local_parts
 from cloudbill.models import PlannedLoad, utc_now
-from cloudbill.parts import local_parts
 from cloudbill.progress import Stage
 from cloudbill.reconciliation import check_not_held
 from cloudbill.spool import spool_folder
@@ -190,7 +190,7 @@ def _as_parquet(
     if planned.manifest.file_format == "parquet":
         yield iter(files)
         return
-    from cloudbill.csv_conversion import convert_csv_part
+    from cloudbill.files.csv_to_parquet import convert_csv_part
 
     with spool_folder() as folder:
 

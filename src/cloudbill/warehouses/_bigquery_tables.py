@@ -9,8 +9,8 @@ from typing import Any, Final
 from google.cloud import bigquery
 
 from cloudbill.errors import LoadError, ReconciliationError, SchemaError
+from cloudbill.files.parquet_footers import Footer
 from cloudbill.models import BillingPeriod, Column, ColumnType, PlannedLoad
-from cloudbill.parquet import Footer
 from cloudbill.sql import BIGQUERY, Fragment
 
 __all__ = [

@@ -19,11 +19,11 @@ import duckdb
 from fsspec import AbstractFileSystem
 
 from cloudbill.errors import CloudbillError, StoreError
-from cloudbill.parquet_tail import read_parquet_tail
+from cloudbill.files.parquet_tail import read_parquet_tail
 
 if TYPE_CHECKING:
+    from cloudbill.files.downloads import AwaitedParts
     from cloudbill.models import Manifest
-    from cloudbill.parts import AwaitedParts
     from cloudbill.store import Store
 
 __all__ = ["SCHEME", "AwaitedFiles"]

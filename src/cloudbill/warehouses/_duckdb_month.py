@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from cloudbill.columns import added_columns
-from cloudbill.models import BillingPeriod, Column, PlannedLoad, Totals
-from cloudbill.sql import DUCKDB, Fragment, duckdb_text
-from cloudbill.warehouses._duckdb_parts import (
+from cloudbill.files.columns import added_columns
+from cloudbill.files.parquet_relation import (
     TABLE_TYPES,
     PartsRelation,
     column_type_of,
     describe_table,
 )
+from cloudbill.models import BillingPeriod, Column, PlannedLoad, Totals
+from cloudbill.sql import DUCKDB, Fragment, duckdb_text
 from cloudbill.warehouses._duckdb_totals import Summed, sum_month
 
 if TYPE_CHECKING:

@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cloudbill.csv_files import CsvPart
-from cloudbill.csv_parts import read_columns
+from cloudbill.files.csv_headers import read_columns
+from cloudbill.files.csv_plain import CsvPart
+from cloudbill.files.csv_relation import read_csv_parts
+from cloudbill.files.parquet_relation import PartsRelation, read_parquet_parts
 from cloudbill.models import Column, Manifest
-from cloudbill.warehouses._duckdb_csv import read_csv_parts
-from cloudbill.warehouses._duckdb_parts import PartsRelation, read_parquet_parts
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from cloudbill.parts import Batch
+    from cloudbill.files.downloads import Batch
     from cloudbill.providers import Provider
     from cloudbill.store import Store
 

@@ -8,18 +8,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudbill.amounts import add_amounts
-from cloudbill.columns import MergedColumns
 from cloudbill.errors import ReconciliationError, SchemaError
+from cloudbill.files.columns import MergedColumns
+from cloudbill.files.parquet_relation import TABLE_TYPES, PartsRelation
 from cloudbill.models import Column, ColumnType, Manifest, PlannedLoad, Totals
 from cloudbill.reconciliation import check_footers
 from cloudbill.sql import DUCKDB, Fragment
-from cloudbill.warehouses._duckdb_parts import TABLE_TYPES, PartsRelation
 from cloudbill.warehouses._duckdb_totals import Summed, count_parts
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from cloudbill.parts import Batch
+    from cloudbill.files.downloads import Batch
     from cloudbill.providers import Provider
 
 __all__ = ["Tally"]

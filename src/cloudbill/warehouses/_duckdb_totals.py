@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.amounts import add_amounts
+from cloudbill.files.parquet_relation import TABLE_TYPES, PartsRelation
 from cloudbill.models import Column, ColumnType, Totals
 from cloudbill.sql import DUCKDB, Fragment
-from cloudbill.warehouses._duckdb_parts import TABLE_TYPES, PartsRelation
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

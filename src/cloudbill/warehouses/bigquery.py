@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from google.api_core import exceptions as api
 from google.cloud import bigquery
 
-from cloudbill.columns import added_columns
 from cloudbill.errors import (
     ConfigError,
     LoadError,
@@ -21,6 +20,7 @@ from cloudbill.errors import (
     StoppedError,
     TransientLoadError,
 )
+from cloudbill.files.columns import added_columns
 from cloudbill.models import BillingPeriod, HeldMonth, LoadResult, PlannedLoad, utc_now
 from cloudbill.progress import Stage, Tell
 from cloudbill.reconciliation import check_footers, check_held
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from cloudbill.cost_cube import CostCube, CubeRequest
     from cloudbill.daily_totals import DailyTotals
-    from cloudbill.parquet import Footer
+    from cloudbill.files.parquet_footers import Footer
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store
 

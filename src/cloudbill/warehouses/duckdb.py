@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from cloudbill.errors import LoadError
+from cloudbill.files.parquet_relation import column_type_of, describe_table
 from cloudbill.models import (
     BillingPeriod,
     ColumnType,
@@ -19,7 +20,6 @@ from cloudbill.progress import Tell
 from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses._duckdb_lock import connect
 from cloudbill.warehouses._duckdb_month import ends_of
-from cloudbill.warehouses._duckdb_parts import column_type_of, describe_table
 from cloudbill.warehouses._duckdb_replacing import Replacement
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class DuckDBWarehouse:
 
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
         """What a month holds by currency and day; see `Warehouse.daily_totals`."""
-        from cloudbill.warehouses._duckdb_daily import sum_by_day
+        from cloudbill.files.daily_sums import sum_by_day
 
         provider = self._settings.provider
         try:

@@ -12,11 +12,11 @@ from typing import Final
 
 import duckdb
 
-from cloudbill.csv_files import CsvPart
 from cloudbill.errors import LoadError
+from cloudbill.files.csv_plain import CsvPart
+from cloudbill.files.csv_relation import read_csv_parts
 from cloudbill.models import ColumnType
 from cloudbill.sql import DUCKDB, Fragment
-from cloudbill.warehouses._duckdb_csv import read_csv_parts
 
 __all__ = ["convert_csv_part"]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.columns import merge_parts
 from cloudbill.errors import SchemaError
+from cloudbill.files.columns import merge_parts
 from cloudbill.models import Column, ColumnType
 from cloudbill.sql import DUCKDB, Fragment
 

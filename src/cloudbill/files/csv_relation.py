@@ -9,13 +9,13 @@ from typing import Final
 
 import duckdb
 
-from cloudbill.columns import merge_parts
-from cloudbill.csv_faults import MAX_ROW_BYTES, find_fault
-from cloudbill.csv_files import CsvFile, CsvPart, plain_files
 from cloudbill.errors import LoadError, SchemaError
+from cloudbill.files.columns import merge_parts
+from cloudbill.files.csv_faults import MAX_ROW_BYTES, find_fault
+from cloudbill.files.csv_plain import CsvFile, CsvPart, plain_files
+from cloudbill.files.parquet_relation import PartsRelation, literal_path
 from cloudbill.models import Column, ColumnType
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
-from cloudbill.warehouses._duckdb_parts import PartsRelation, literal_path
 
 __all__ = ["read_csv_parts"]
 

@@ -14,8 +14,8 @@ from typing import BinaryIO, Final, NoReturn, cast
 
 from isal import igzip, igzip_lib
 
-from cloudbill.csv_parts import MAX_HEADER_BYTES, is_gzip, parse_header
 from cloudbill.errors import LoadError, SchemaError, StoreError
+from cloudbill.files.csv_headers import MAX_HEADER_BYTES, is_gzip, parse_header
 from cloudbill.models import Column
 from cloudbill.spool import spool_folder
 

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cloudbill.errors import SchemaError, StoreError
+from cloudbill.files.parquet_tail import PARQUET_MAGIC, read_parquet_tail
 from cloudbill.models import Column, ColumnType, Part
-from cloudbill.parquet_tail import PARQUET_MAGIC, read_parquet_tail
 
 if TYPE_CHECKING:
     from cloudbill.store import Store

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.columns import assign_columns
 from cloudbill.errors import LoadError, SchemaError
+from cloudbill.files.columns import assign_columns
 from cloudbill.models import Column
 
 if TYPE_CHECKING:
