@@ -8,16 +8,14 @@ characters).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
-from cloudbill.errors import ManifestError, SchemaError
-from cloudbill.models import Column, Manifest
+from cloudbill.errors import ManifestError
+from cloudbill.models import Manifest
 
-__all__ = ["check_columns", "check_manifest", "check_path"]
+__all__ = ["check_manifest", "check_path"]
 
 _MAX_PARTS: Final = 10_000
-_MAX_COLUMNS: Final = 10_000
 _MAX_PATH_BYTES: Final = 1024
 _MAX_NAME: Final = 300
 _SHOWN: Final = 80
@@ -68,24 +66,6 @@ def _problem_of(path: str, root: str) -> str | None:
     if _UNPRINTABLE.search(path):
         return "has control characters in its name"
     return None
-
-
-def check_columns(columns: Sequence[Column], *, address: str) -> None:
-    """Refuses columns that no warehouse can have.
-
-    Raises:
-        SchemaError: If there are too many, or one has no name, a very long one, or one with control
-            characters.
-    """
-    if len(columns) > _MAX_COLUMNS:
-        raise SchemaError(f"{address} has {len(columns)} columns, not at most {_MAX_COLUMNS}")
-    for column in columns:
-        name = column.target
-        if not name.strip() or len(name) > _MAX_NAME or _UNPRINTABLE.search(name):
-            raise SchemaError(
-                f"{_shown(name)} of {address} cannot be the name of a column: 1 to {_MAX_NAME} "
-                "characters are allowed, none of them a control character"
-            )
 
 
 def _shown(text: str) -> str:

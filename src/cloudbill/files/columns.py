@@ -9,13 +9,14 @@ from itertools import count
 from typing import Final
 
 from cloudbill.errors import SchemaError
-from cloudbill.exports.limits import check_columns
+from cloudbill.exports.limits import _MAX_NAME, _UNPRINTABLE, _shown
 from cloudbill.models import Column, ColumnType
 
 __all__ = [
     "MergedColumns",
     "added_columns",
     "assign_columns",
+    "check_columns",
     "merge_parts",
     "require_exact_costs",
 ]
@@ -174,3 +175,24 @@ def _belongs_to(column: str, header: str, name: Callable[[str], str]) -> bool:
 def _numbered(own: str, taken: Collection[str]) -> str:
     names = (f"{own}_{number}" for number in count(2))
     return next(column for column in names if column.lower() not in taken)
+
+
+_MAX_COLUMNS: Final = 10_000
+
+
+def check_columns(columns: Sequence[Column], *, address: str) -> None:
+    """Refuses columns that no warehouse can have.
+
+    Raises:
+        SchemaError: If there are too many, or one has no name, a very long one, or one with control
+            characters.
+    """
+    if len(columns) > _MAX_COLUMNS:
+        raise SchemaError(f"{address} has {len(columns)} columns, not at most {_MAX_COLUMNS}")
+    for column in columns:
+        name = column.target
+        if not name.strip() or len(name) > _MAX_NAME or _UNPRINTABLE.search(name):
+            raise SchemaError(
+                f"{_shown(name)} of {address} cannot be the name of a column: 1 to {_MAX_NAME} "
+                "characters are allowed, none of them a control character"
+            )

@@ -13,7 +13,7 @@ from cloudbill.errors import LoadError, SchemaError
 from cloudbill.files.columns import merge_parts
 from cloudbill.files.csv_faults import MAX_ROW_BYTES, find_fault
 from cloudbill.files.csv_plain import CsvFile, CsvPart, plain_files
-from cloudbill.files.parquet_relation import PartsRelation, literal_path
+from cloudbill.files.relation import PartsRelation, literal_path
 from cloudbill.models import Column, ColumnType
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
 

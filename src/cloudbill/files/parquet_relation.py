@@ -2,109 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import SchemaError
 from cloudbill.files.columns import merge_parts
+from cloudbill.files.duckdb_types import TABLE_TYPES, _may_lose_digits, column_type_of
+from cloudbill.files.relation import PartsRelation, literal_path
 from cloudbill.models import Column, ColumnType
 from cloudbill.sql import DUCKDB, Fragment
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = [
-    "TABLE_TYPES",
-    "PartsRelation",
-    "column_type_of",
-    "describe_table",
-    "literal_path",
-    "read_parquet_parts",
-]
+__all__ = ["read_parquet_parts"]
 
-TABLE_TYPES: Final[Mapping[ColumnType, str]] = {
-    ColumnType.STRING: "VARCHAR",
-    ColumnType.DECIMAL: "DECIMAL(38,18)",
-    ColumnType.TIMESTAMP: "TIMESTAMP",
-    ColumnType.DATE: "DATE",
-    ColumnType.TIME: "TIME",
-    ColumnType.BOOLEAN: "BOOLEAN",
-    ColumnType.INTEGER: "BIGINT",
-    ColumnType.FLOAT: "DOUBLE",
-    ColumnType.BYTES: "BLOB",
-}
-_SCALE: Final = 18
-_TYPE_NAMES: Final[Mapping[str, ColumnType]] = {
-    "VARCHAR": ColumnType.STRING,
-    "TIMESTAMP": ColumnType.TIMESTAMP,
-    "TIMESTAMP_S": ColumnType.TIMESTAMP,
-    "TIMESTAMP_MS": ColumnType.TIMESTAMP,
-    "TIMESTAMP_NS": ColumnType.TIMESTAMP,
-    "TIMESTAMP WITH TIME ZONE": ColumnType.TIMESTAMP,
-    "DATE": ColumnType.DATE,
-    "TIME": ColumnType.TIME,
-    "BOOLEAN": ColumnType.BOOLEAN,
-    "FLOAT": ColumnType.FLOAT,
-    "DOUBLE": ColumnType.FLOAT,
-    "BLOB": ColumnType.BYTES,
-    "TINYINT": ColumnType.INTEGER,
-    "SMALLINT": ColumnType.INTEGER,
-    "INTEGER": ColumnType.INTEGER,
-    "BIGINT": ColumnType.INTEGER,
-    "UTINYINT": ColumnType.INTEGER,
-    "USMALLINT": ColumnType.INTEGER,
-    "UINTEGER": ColumnType.INTEGER,
-    "UBIGINT": ColumnType.INTEGER,
-}
 _AWARE: Final = "TIMESTAMP WITH TIME ZONE"
 # Both are the same time in UTC, and DuckDB's own conversion takes many times as long. It is left
 # for infinity, which has no microseconds.
 _AWARE_TO_UTC: Final = "coalesce(make_timestamp(epoch_us({name})), CAST({name} AS TIMESTAMP))"
-_DECIMAL: Final = re.compile(r"DECIMAL\((\d+),(\d+)\)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartsRelation:
-    """The parts of a run as one relation.
-
-    `relation` reads them and takes `parameters`. `columns` are named as the relation names them,
-    and `values` gives for each of these names its value in the type of the table. `inexact` are
-    the columns whose numbers may have more digits than the table keeps.
-
-    `described` gives the columns of each part, under the name that messages give the part.
-
-    `part_rows` is in the order of the parts, or None where the parts do not state it; the relation
-    then tells in `file_column` which of `files` a row is from, which are in the order of the parts.
-    """
-
-    relation: Fragment
-    parameters: Mapping[str, object]
-    columns: tuple[Column, ...]
-    values: Mapping[str, Fragment]
-    described: Sequence[tuple[str, Sequence[Column]]] = ()
-    inexact: tuple[Column, ...] = ()
-    part_rows: tuple[int, ...] | None = None
-    file_column: str | None = None
-    files: tuple[str, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """What a column of the table is called in the parts, where that is another name."""
-
-    def value(self, name: str) -> Fragment:
-        """What the table gets from a column of the relation."""
-        return self.values[name]
-
-    def projection(self) -> list[Fragment]:
-        """Each column, in the type of the table and under its name there."""
-        return [
-            DUCKDB.compose(
-                "{value} AS {target}", value=self.values[column.name], target=column.target
-            )
-            for column in self.columns
-        ]
 
 
 def read_parquet_parts(
@@ -157,37 +75,6 @@ def _parquet_value(column: Column, types: AbstractSet[str]) -> Fragment:
     return DUCKDB.compose(
         "CAST({name} AS {type})", name=column.name, type=Fragment(TABLE_TYPES[column.type])
     )
-
-
-def column_type_of(type_name: str) -> ColumnType | str:
-    """What a DuckDB type holds, or the type's own name where cloudbill does not make it."""
-    if _DECIMAL.fullmatch(type_name):
-        return ColumnType.DECIMAL
-    return _TYPE_NAMES.get(type_name, type_name)
-
-
-def describe_table(
-    connection: DuckDBPyConnection, schema: str, table: str
-) -> list[tuple[str, str, str]]:
-    """Name, type and comment of each column of a table; none where there is no such table."""
-    rows = connection.execute(
-        "SELECT column_name, data_type, comment FROM duckdb_columns() "
-        "WHERE database_name = current_database() AND lower(schema_name) = lower($schema) "
-        "AND lower(table_name) = lower($table)",
-        {"schema": schema, "table": table},
-    ).fetchall()
-    return [(str(name), str(kind), str(comment or "")) for name, kind, comment in rows]
-
-
-def _may_lose_digits(type_name: str) -> bool:
-    """Whether a decimal type has more digits behind the point than the table keeps."""
-    match = _DECIMAL.fullmatch(type_name)
-    return match is not None and int(match[2]) > _SCALE
-
-
-def literal_path(file: PurePath) -> str:
-    """A path in which no character is a pattern to DuckDB."""
-    return re.sub(r"([*?\[])", r"[\1]", str(file))
 
 
 def _describe(connection: DuckDBPyConnection, name: str) -> list[tuple[str, str]]:

@@ -6,24 +6,19 @@ mapped here, once.
 
 from __future__ import annotations
 
-import asyncio
-import os
-import re
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from cloudbill.errors import ConfigError, PartMissingError, StoreError
 from cloudbill.models import StoredObject
 from cloudbill.retrying import Patience
-from cloudbill.store.address import Address, parse_address, require_inside
-from cloudbill.store.client import StoreClient, TruncatedError, mapped
+from cloudbill.store.address import parse_address
+from cloudbill.store.client import StoreClient
 from cloudbill.store.local import LocalStore
 from cloudbill.store.remote import RemoteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    pass
 
 __all__ = ["Store", "open_store"]
 

@@ -6,12 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cloudbill.files.columns import added_columns
-from cloudbill.files.parquet_relation import (
-    TABLE_TYPES,
-    PartsRelation,
-    column_type_of,
-    describe_table,
-)
+from cloudbill.files.duckdb_types import TABLE_TYPES, column_type_of
+from cloudbill.files.relation import PartsRelation
 from cloudbill.models import BillingPeriod, Column, PlannedLoad, Totals
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
 from cloudbill.warehouses._duckdb_totals import Summed, sum_month
@@ -19,7 +15,7 @@ from cloudbill.warehouses._duckdb_totals import Summed, sum_month
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["MonthTable", "ends_of"]
+__all__ = ["MonthTable", "describe_table", "ends_of"]
 
 
 class MonthTable:
@@ -131,3 +127,16 @@ def _definition(column: Column) -> Fragment:
     return DUCKDB.compose(
         "{name} {type}", name=column.target, type=Fragment(TABLE_TYPES[column.type])
     )
+
+
+def describe_table(
+    connection: DuckDBPyConnection, schema: str, table: str
+) -> list[tuple[str, str, str]]:
+    """Name, type and comment of each column of a table; none where there is no such table."""
+    rows = connection.execute(
+        "SELECT column_name, data_type, comment FROM duckdb_columns() "
+        "WHERE database_name = current_database() AND lower(schema_name) = lower($schema) "
+        "AND lower(table_name) = lower($table)",
+        {"schema": schema, "table": table},
+    ).fetchall()
+    return [(str(name), str(kind), str(comment or "")) for name, kind, comment in rows]

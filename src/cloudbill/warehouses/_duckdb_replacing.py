@@ -14,17 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import StoppedError
 from cloudbill.files.downloads import Batch, arriving_parts, awaited_parts, is_here
-from cloudbill.files.parquet_relation import (
-    PartsRelation,
-    describe_table,
-    read_parquet_parts,
-)
+from cloudbill.files.parquet_relation import read_parquet_parts
+from cloudbill.files.relation import PartsRelation
 from cloudbill.models import LoadResult, PlannedLoad, Totals, utc_now
 from cloudbill.progress import Stage, Tell
 from cloudbill.reconciliation import check_footers, check_held, check_not_held, check_totals
 from cloudbill.warehouses._duckdb_awaited import SCHEME, AwaitedFiles
 from cloudbill.warehouses._duckdb_errors import mapped
-from cloudbill.warehouses._duckdb_month import MonthTable
+from cloudbill.warehouses._duckdb_month import MonthTable, describe_table
 from cloudbill.warehouses._duckdb_source import PartsOpener
 from cloudbill.warehouses._duckdb_tally import Tally
 from cloudbill.warehouses._duckdb_watch import QueryWatch

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from cloudbill.files.csv_headers import read_columns
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.csv_relation import read_csv_parts
-from cloudbill.files.parquet_relation import PartsRelation, read_parquet_parts
+from cloudbill.files.parquet_relation import read_parquet_parts
+from cloudbill.files.relation import PartsRelation
 from cloudbill.models import Column, Manifest
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from cloudbill.amounts import add_amounts
 from cloudbill.errors import ReconciliationError, SchemaError
 from cloudbill.files.columns import MergedColumns
-from cloudbill.files.parquet_relation import TABLE_TYPES, PartsRelation
+from cloudbill.files.duckdb_types import TABLE_TYPES
+from cloudbill.files.relation import PartsRelation
 from cloudbill.models import Column, ColumnType, Manifest, PlannedLoad, Totals
 from cloudbill.reconciliation import check_footers
 from cloudbill.sql import DUCKDB, Fragment

@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.amounts import add_amounts
-from cloudbill.files.parquet_relation import TABLE_TYPES, PartsRelation
+from cloudbill.files.duckdb_types import TABLE_TYPES
+from cloudbill.files.relation import PartsRelation
 from cloudbill.models import Column, ColumnType, Totals
 from cloudbill.sql import DUCKDB, Fragment
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from cloudbill.errors import LoadError
-from cloudbill.files.parquet_relation import column_type_of, describe_table
+from cloudbill.files.duckdb_types import column_type_of
 from cloudbill.models import (
     BillingPeriod,
     ColumnType,
@@ -19,7 +19,7 @@ from cloudbill.models import (
 from cloudbill.progress import Tell
 from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses._duckdb_lock import connect
-from cloudbill.warehouses._duckdb_month import ends_of
+from cloudbill.warehouses._duckdb_month import describe_table, ends_of
 from cloudbill.warehouses._duckdb_replacing import Replacement
 
 if TYPE_CHECKING:

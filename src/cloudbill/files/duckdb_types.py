@@ -1,0 +1,64 @@
+"""DuckDB's types, as those of the table and as those of the files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from cloudbill.models import ColumnType
+
+__all__ = ["TABLE_TYPES", "_may_lose_digits", "column_type_of"]
+
+
+TABLE_TYPES: Final[Mapping[ColumnType, str]] = {
+    ColumnType.STRING: "VARCHAR",
+    ColumnType.DECIMAL: "DECIMAL(38,18)",
+    ColumnType.TIMESTAMP: "TIMESTAMP",
+    ColumnType.DATE: "DATE",
+    ColumnType.TIME: "TIME",
+    ColumnType.BOOLEAN: "BOOLEAN",
+    ColumnType.INTEGER: "BIGINT",
+    ColumnType.FLOAT: "DOUBLE",
+    ColumnType.BYTES: "BLOB",
+}
+
+_SCALE: Final = 18
+
+_TYPE_NAMES: Final[Mapping[str, ColumnType]] = {
+    "VARCHAR": ColumnType.STRING,
+    "TIMESTAMP": ColumnType.TIMESTAMP,
+    "TIMESTAMP_S": ColumnType.TIMESTAMP,
+    "TIMESTAMP_MS": ColumnType.TIMESTAMP,
+    "TIMESTAMP_NS": ColumnType.TIMESTAMP,
+    "TIMESTAMP WITH TIME ZONE": ColumnType.TIMESTAMP,
+    "DATE": ColumnType.DATE,
+    "TIME": ColumnType.TIME,
+    "BOOLEAN": ColumnType.BOOLEAN,
+    "FLOAT": ColumnType.FLOAT,
+    "DOUBLE": ColumnType.FLOAT,
+    "BLOB": ColumnType.BYTES,
+    "TINYINT": ColumnType.INTEGER,
+    "SMALLINT": ColumnType.INTEGER,
+    "INTEGER": ColumnType.INTEGER,
+    "BIGINT": ColumnType.INTEGER,
+    "UTINYINT": ColumnType.INTEGER,
+    "USMALLINT": ColumnType.INTEGER,
+    "UINTEGER": ColumnType.INTEGER,
+    "UBIGINT": ColumnType.INTEGER,
+}
+
+_DECIMAL: Final = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+
+
+def column_type_of(type_name: str) -> ColumnType | str:
+    """What a DuckDB type holds, or the type's own name where cloudbill does not make it."""
+    if _DECIMAL.fullmatch(type_name):
+        return ColumnType.DECIMAL
+    return _TYPE_NAMES.get(type_name, type_name)
+
+
+def _may_lose_digits(type_name: str) -> bool:
+    """Whether a decimal type has more digits behind the point than the table keeps."""
+    match = _DECIMAL.fullmatch(type_name)
+    return match is not None and int(match[2]) > _SCALE
