@@ -8,8 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from cloudbill.amounts import subtract_amounts, to_amount
-from cloudbill.daily_totals import DailyTotals, DayTotals
+from cloudbill.costs.amounts import subtract_amounts, to_amount
+from cloudbill.costs.daily_totals import DailyTotals, DayTotals
 from cloudbill.models import BillingPeriod, LoadRecord
 
 __all__ = [

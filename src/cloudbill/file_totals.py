@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from cloudbill.daily_totals import DailyTotals, merge_totals
+from cloudbill.costs.daily_totals import DailyTotals, merge_totals
 from cloudbill.errors import CloudbillError, LoadError, PartMissingError, StoreError
 from cloudbill.files.csv_headers import read_columns
 from cloudbill.files.csv_plain import CsvPart

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cloudbill.amounts import costs_of, subtract_amounts
+from cloudbill.costs.amounts import costs_of, subtract_amounts
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import tracking_table
 from cloudbill.ledger_state import record_of_row

@@ -8,8 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.amounts import shown_amount, totals_to_text
-from cloudbill.status_report import costs_to_text, shown_costs
+from cloudbill.costs.amounts import costs_to_text, shown_amount, shown_costs, totals_to_text
 from cloudbill.text.failures import failure_entry
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines, wrapped
 from cloudbill.text.times import iso_time, shown_time

@@ -19,7 +19,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeVar
 
-from cloudbill.amounts import totals_to_text
+from cloudbill.costs.amounts import totals_to_text
 from cloudbill.errors import CloudbillError
 from cloudbill.models import BillingPeriod, LoadRecord, LoadResult, Totals
 from cloudbill.text.times import parse_time

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from cloudbill.amounts import totals_to_text
+from cloudbill.costs.amounts import totals_to_text
 from cloudbill.events import (
     Discovered,
     Drifted,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from cloudbill.amounts import totals_to_text
+from cloudbill.costs.amounts import totals_to_text
 from cloudbill.errors import StoppedError
 from cloudbill.events import (
     Discovered,

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.amounts import costs_of
+from cloudbill.costs.amounts import costs_of
 from cloudbill.errors import CloudbillError, StaleError
 from cloudbill.events import Discovered, Event
 from cloudbill.ledger import Ledger

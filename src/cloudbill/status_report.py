@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.amounts import shown_amount, totals_to_text
+from cloudbill.costs.amounts import costs_to_text, shown_costs, totals_to_text
 from cloudbill.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
 from cloudbill.text.failures import failure_entry
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
@@ -18,7 +17,7 @@ from cloudbill.text.times import age_in_words, iso_time
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
 
-__all__ = ["costs_to_text", "shown_costs", "status_document", "status_lines"]
+__all__ = ["status_document", "status_lines"]
 
 _HEADS: Final = (
     Head(title="month"),
@@ -132,15 +131,6 @@ def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
             return f"held: {submitted}: {why}; `cloudbill accept {month.period}` loads it"
 
 
-def shown_costs(costs: Mapping[str, Decimal] | None) -> list[str]:
-    """A cost as people read it, one text for each currency: they are never added up."""
-    if costs is None:
-        return ["total not recorded"]
-    return [
-        f"{shown_amount(cost)} {currency or '(no currency)'}" for currency, cost in costs.items()
-    ] or [shown_amount(Decimal(0))]
-
-
 def status_document(sources: Sequence[SourceStatus], error: CloudbillError | None = None) -> str:
     """The JSON document: times in UTC, amounts as exact decimal text; every month, newest first."""
     failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
@@ -196,8 +186,3 @@ def _month(month: MonthStatus) -> dict[str, object]:
             for run in month.pending
         ],
     }
-
-
-def costs_to_text(costs: Mapping[str, Decimal] | None) -> dict[str, str] | None:
-    """Costs by currency as a document holds them: exact text; None where none were recorded."""
-    return None if costs is None else {currency: f"{cost:f}" for currency, cost in costs.items()}

@@ -21,7 +21,7 @@ from cloudbill.store import Store, open_store
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
-    from cloudbill.daily_totals import DailyTotals
+    from cloudbill.costs.daily_totals import DailyTotals
     from cloudbill.settings import SourceSettings
 
 __all__ = ["MonthFailure", "Verified", "verify_source"]

@@ -12,7 +12,7 @@ import pytest
 
 from cloudbill import verification
 from cloudbill.comparison import Difference, MonthReport, RecordDifference, Verdict
-from cloudbill.daily_totals import DailyTotals
+from cloudbill.costs.daily_totals import DailyTotals
 from cloudbill.errors import StoreError
 from cloudbill.file_totals import sum_parts
 from cloudbill.models import BillingPeriod

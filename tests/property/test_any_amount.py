@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudbill.amounts import to_amount
+from cloudbill.costs.amounts import to_amount
 
 MODERATE = settings(deadline=None, max_examples=150)
 

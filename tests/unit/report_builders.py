@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from cloudbill.cost_cube import CostCell, CostCube
+from cloudbill.costs.cube import CostCell, CostCube
 from cloudbill.models import BillingPeriod, LoadRecord, Totals
 from cloudbill.providers import PROVIDERS
 from cloudbill.report.model import AMOUNT, BY_DAY, BY_MONTH, BY_TAGS, KINDS, SourceReport

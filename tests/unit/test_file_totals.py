@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cloudbill.daily_totals import DailyTotals
+from cloudbill.costs.daily_totals import DailyTotals
 from cloudbill.errors import PartMissingError, StoreError
 from cloudbill.file_totals import sum_parts
 from cloudbill.models import Manifest, Part

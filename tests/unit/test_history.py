@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudbill.amounts import add_amounts
+from cloudbill.costs.amounts import add_amounts
 from cloudbill.errors import ConfigError, LoadError
 from cloudbill.history import MonthHistory, SourceHistory, history_of
 from cloudbill.history_report import history_document, history_lines

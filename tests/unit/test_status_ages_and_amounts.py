@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudbill.amounts import costs_of, shown_amount, totals_to_text
+from cloudbill.costs.amounts import costs_of, shown_amount, totals_to_text
 from cloudbill.errors import ConfigError
 from cloudbill.models import LoadRecord
 from cloudbill.providers import PROVIDERS

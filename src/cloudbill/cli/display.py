@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cloudbill.amounts import costs_of, shown_amount
+from cloudbill.costs.amounts import costs_of, shown_amount
 from cloudbill.errors import StoppedError
 from cloudbill.events import Discovered, Event, LoadFinished, LoadStarted, Progressed
 from cloudbill.models import LoadFailure, ManifestFailure, PlannedLoad, Skip, SkipReason

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.amounts import to_amount
-from cloudbill.daily_totals import DailyTotals, DayTotals, choose_costs
+from cloudbill.costs.amounts import to_amount
+from cloudbill.costs.daily_totals import DailyTotals, DayTotals, choose_costs
 from cloudbill.models import ColumnType
 from cloudbill.sql import DUCKDB, Fragment
 

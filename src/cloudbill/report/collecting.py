@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.cost_cube import CubeRequest
+from cloudbill.costs.cube import CubeRequest
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger, tracking_table
 from cloudbill.ledger_state import Remembered, record_of_row

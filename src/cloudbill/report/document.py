@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from cloudbill.cost_cube import CostCube
+from cloudbill.costs.cube import CostCube
 from cloudbill.report.folding import Fact, Folding, Name, Others
 from cloudbill.report.model import KINDS, Amounts, SourceReport, kind_amounts, kind_places
 from cloudbill.report.tags import TagPlace, facts_by_tag

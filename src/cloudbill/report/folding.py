@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Generic, Self, TypeVar
 
-from cloudbill.amounts import add_amounts
-from cloudbill.cost_cube import add_known
+from cloudbill.costs.amounts import add_amounts
+from cloudbill.costs.cube import add_known
 from cloudbill.report.model import Amounts
 
 __all__ = ["Fact", "Folding", "Name", "Others"]

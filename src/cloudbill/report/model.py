@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from cloudbill.cost_cube import CostCell, CostCube, Dimension
+from cloudbill.costs.cube import CostCell, CostCube, Dimension
 from cloudbill.models import BillingPeriod, LoadRecord
 from cloudbill.providers.roles import CostKind, CostRule, Roles
 

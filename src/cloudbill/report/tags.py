@@ -10,8 +10,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final, TypeVar
 
-from cloudbill.amounts import add_amounts
-from cloudbill.cost_cube import CostCell, add_known
+from cloudbill.costs.amounts import add_amounts
+from cloudbill.costs.cube import CostCell, add_known
 from cloudbill.report.folding import Fact, Name
 from cloudbill.report.model import Amounts, SourceReport, kind_amounts, kind_places
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from cloudbill.amounts import add_amounts, subtract_amounts
+from cloudbill.costs.amounts import add_amounts, subtract_amounts
 from cloudbill.models import BillingPeriod, LoadRecord
 from cloudbill.providers.roles import CostKind
 from cloudbill.report.model import AMOUNT, SourceReport

@@ -12,8 +12,8 @@ from cloudbill.settings import SourceSettings
 from cloudbill.store import Store
 
 if TYPE_CHECKING:
-    from cloudbill.cost_cube import CostCube, CubeRequest
-    from cloudbill.daily_totals import DailyTotals
+    from cloudbill.costs.cube import CostCube, CubeRequest
+    from cloudbill.costs.daily_totals import DailyTotals
 
 __all__ = ["Warehouse", "open_warehouse"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cloudbill.cost_query import CubeWords
+from cloudbill.costs.cube_query import CubeWords
 from cloudbill.models import ColumnType
 from cloudbill.sql import BIGQUERY
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from cloudbill.amounts import to_amount
-from cloudbill.daily_totals import CostColumns, DailyTotals, DayTotals, choose_costs
+from cloudbill.costs.amounts import to_amount
+from cloudbill.costs.daily_totals import CostColumns, DailyTotals, DayTotals, choose_costs
 from cloudbill.models import ColumnType
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses._bigquery_tables import exact_types

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from google.api_core import exceptions as api
 from google.cloud import bigquery
 
-from cloudbill.amounts import to_amount
-from cloudbill.cost_cube import CostCube, CubeRequest
-from cloudbill.cost_query import CubeQuery
-from cloudbill.daily_totals import DailyTotals
+from cloudbill.costs.amounts import to_amount
+from cloudbill.costs.cube import CostCube, CubeRequest
+from cloudbill.costs.cube_query import CubeQuery
+from cloudbill.costs.daily_totals import DailyTotals
 from cloudbill.files.columns import added_columns
 from cloudbill.models import BillingPeriod, Column, ColumnType, HeldMonth, PlannedLoad, Totals
 from cloudbill.sql import BIGQUERY, Fragment

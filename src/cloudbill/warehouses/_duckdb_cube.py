@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from cloudbill.cost_cube import CostCube, CubeRequest
-from cloudbill.cost_query import CubeQuery, CubeWords
+from cloudbill.costs.cube import CostCube, CubeRequest
+from cloudbill.costs.cube_query import CubeQuery, CubeWords
 from cloudbill.errors import LoadError
 from cloudbill.models import ColumnType
 from cloudbill.sql import DUCKDB

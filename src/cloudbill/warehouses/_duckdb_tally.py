@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from cloudbill.amounts import add_amounts
+from cloudbill.costs.amounts import add_amounts
 from cloudbill.errors import ReconciliationError, SchemaError
 from cloudbill.files.columns import MergedColumns
 from cloudbill.files.duckdb_types import TABLE_TYPES

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.amounts import add_amounts
+from cloudbill.costs.amounts import add_amounts
 from cloudbill.files.duckdb_types import TABLE_TYPES
 from cloudbill.files.relation import PartsRelation
 from cloudbill.models import Column, ColumnType, Totals

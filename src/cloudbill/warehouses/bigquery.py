@@ -43,8 +43,8 @@ from cloudbill.warehouses._bigquery_watch import JobWatch, Watching
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from cloudbill.cost_cube import CostCube, CubeRequest
-    from cloudbill.daily_totals import DailyTotals
+    from cloudbill.costs.cube import CostCube, CubeRequest
+    from cloudbill.costs.daily_totals import DailyTotals
     from cloudbill.files.parquet_footers import Footer
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store

@@ -23,8 +23,8 @@ from cloudbill.warehouses._duckdb_month import describe_table, ends_of
 from cloudbill.warehouses._duckdb_replacing import Replacement
 
 if TYPE_CHECKING:
-    from cloudbill.cost_cube import CostCube, CubeRequest
-    from cloudbill.daily_totals import DailyTotals
+    from cloudbill.costs.cube import CostCube, CubeRequest
+    from cloudbill.costs.daily_totals import DailyTotals
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store
 

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 __all__ = [
     "add_amounts",
     "costs_of",
+    "costs_to_text",
     "shown_amount",
+    "shown_costs",
     "subtract_amounts",
     "to_amount",
     "totals_to_text",
@@ -74,3 +76,17 @@ def costs_of(record: LoadRecord, column: str) -> Mapping[str, Decimal] | None:
         if name.lower() == column.lower()
     }
     return found if found or record.rows == 0 else None
+
+
+def shown_costs(costs: Mapping[str, Decimal] | None) -> list[str]:
+    """A cost as people read it, one text for each currency: they are never added up."""
+    if costs is None:
+        return ["total not recorded"]
+    return [
+        f"{shown_amount(cost)} {currency or '(no currency)'}" for currency, cost in costs.items()
+    ] or [shown_amount(Decimal(0))]
+
+
+def costs_to_text(costs: Mapping[str, Decimal] | None) -> dict[str, str] | None:
+    """Costs by currency as a document holds them: exact text; None where none were recorded."""
+    return None if costs is None else {currency: f"{cost:f}" for currency, cost in costs.items()}

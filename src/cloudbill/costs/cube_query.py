@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from cloudbill.amounts import to_amount
-from cloudbill.cost_cube import CostCell, CostCube, CubeRequest, Dimension
+from cloudbill.costs.amounts import to_amount
+from cloudbill.costs.cube import CostCell, CostCube, CubeRequest, Dimension
 from cloudbill.models import ColumnType
 from cloudbill.providers.roles import CostCase, CostRule
 from cloudbill.sql import Dialect, Fragment

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
-from cloudbill.amounts import add_amounts
+from cloudbill.costs.amounts import add_amounts
 from cloudbill.models import BillingPeriod
 from cloudbill.providers.roles import CostRule
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from cloudbill.amounts import add_amounts
+from cloudbill.costs.amounts import add_amounts
 from cloudbill.models import ColumnType, Totals
 
 __all__ = ["CostColumns", "DailyTotals", "DayTotals", "choose_costs", "merge_totals"]
