@@ -26,8 +26,8 @@ def check_warehouse(settings: SourceSettings, bucket_location: str | None) -> It
         yield _check_file(settings)
         return
     # Its client is imported here, for it takes a second and need not be installed.
-    from cloudbill.warehouses._bigquery_checks import check_bigquery
-    from cloudbill.warehouses._bigquery_client import open_client
+    from cloudbill.warehouses.bigquery.checks import check_bigquery
+    from cloudbill.warehouses.bigquery.client import open_client
 
     with closing(open_client(settings)) as client:
         yield from check_bigquery(client, settings, bucket_location)

@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 from cloudbill.sample import write_azure
-from cloudbill.warehouses._bigquery_checks import fits
+from cloudbill.warehouses.bigquery.checks import fits
 from end_to_end.conftest import configure
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ import pytest
 
 from cloudbill.sample import write_azure
 from cloudbill.sample.history import HistoryRun, Layout, Month, deliver
-from cloudbill.warehouses import _bigquery_staging
+from cloudbill.warehouses.bigquery import staging as _bigquery_staging
 from contract.deliveries import AzureCsvWriter, Delivery, at, charges
 from contract.places import DATASET, PROJECT, Case, GcsAndBigQuery
 from figures import examples, record_figure

@@ -14,7 +14,7 @@ from cloudbill.errors import (
     SchemaError,
     TransientLoadError,
 )
-from cloudbill.warehouses._bigquery_errors import job_error, mapped, may_pass
+from cloudbill.warehouses.bigquery.errors import job_error, mapped, may_pass
 
 
 def call_error(kind: type[api.GoogleAPICallError], reason: str, message: str = "no") -> Exception:

@@ -11,7 +11,7 @@ from google.api_core import exceptions as api
 
 from cloudbill.errors import LoadError, PartMissingError, SchemaError, TransientLoadError
 from cloudbill.models import PlannedLoad
-from cloudbill.warehouses._bigquery_jobs import FinishedJob, job_identity, run_job
+from cloudbill.warehouses.bigquery.jobs import FinishedJob, job_identity, run_job
 from unit.builders import SEPTEMBER, manifest, record, to_load
 
 BUSY = {"reason": "backendError", "message": "try again"}

@@ -97,7 +97,7 @@ def open_warehouse(settings: SourceSettings, *, read_only: bool = False) -> Ware
     """
     if settings.project_id is not None:
         try:
-            from cloudbill.warehouses.bigquery import BigQueryWarehouse
+            from cloudbill.warehouses.bigquery.warehouse import BigQueryWarehouse
         except ModuleNotFoundError as error:
             raise ConfigError(
                 f"BigQuery needs its client ({error.name} is missing); install it: "

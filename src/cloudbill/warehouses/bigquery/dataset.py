@@ -20,10 +20,10 @@ from cloudbill.costs.daily_totals import DailyTotals
 from cloudbill.files.columns import added_columns
 from cloudbill.models import BillingPeriod, Column, ColumnType, HeldMonth, PlannedLoad, Totals
 from cloudbill.sql import BIGQUERY, Fragment
-from cloudbill.warehouses._bigquery_client import PersistentClient, mapped
-from cloudbill.warehouses._bigquery_cube import WORDS
-from cloudbill.warehouses._bigquery_daily import DailyQuery
-from cloudbill.warehouses._bigquery_tables import (
+from cloudbill.warehouses.bigquery.client import PersistentClient, mapped
+from cloudbill.warehouses.bigquery.cube import WORDS
+from cloudbill.warehouses.bigquery.daily_totals import DailyQuery
+from cloudbill.warehouses.bigquery.tables import (
     column_types,
     exact_types,
     extended,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cloudbill.settings import SourceSettings
-    from cloudbill.warehouses._bigquery_incoming import Incoming
+    from cloudbill.warehouses.bigquery.incoming import Incoming
 
 __all__ = ["Dataset"]
 

@@ -10,7 +10,7 @@ from dlt.common.configuration import configspec
 from dlt.common.configuration.specs import GcpServiceAccountCredentials
 from google.auth.credentials import AnonymousCredentials
 
-from cloudbill.warehouses._bigquery_client import EMULATOR_VARIABLE
+from cloudbill.warehouses.bigquery.client import EMULATOR_VARIABLE
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings

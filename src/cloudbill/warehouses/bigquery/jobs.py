@@ -23,9 +23,9 @@ from cloudbill.errors import LoadError, PartMissingError, TransientLoadError
 from cloudbill.models import PlannedLoad
 from cloudbill.redaction import redacted
 from cloudbill.retrying import Patience
-from cloudbill.warehouses._bigquery_client import JOB_PREFIX, mapped
-from cloudbill.warehouses._bigquery_errors import job_error
-from cloudbill.warehouses._bigquery_watch import Watching
+from cloudbill.warehouses.bigquery.client import JOB_PREFIX, mapped
+from cloudbill.warehouses.bigquery.errors import job_error
+from cloudbill.warehouses.bigquery.watch import Watching
 
 __all__ = [
     "JOB_TIMEOUT_S",

@@ -16,7 +16,7 @@ from google.cloud import bigquery
 
 from cloudbill.errors import ConfigError
 from cloudbill.retrying import Patience, persist
-from cloudbill.warehouses._bigquery_errors import PASSING_JOB_REASONS, mapped, may_pass
+from cloudbill.warehouses.bigquery.errors import PASSING_JOB_REASONS, mapped, may_pass
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings

@@ -10,7 +10,7 @@ from cloudbill.costs.amounts import to_amount
 from cloudbill.costs.daily_totals import CostColumns, DailyTotals, DayTotals, choose_costs
 from cloudbill.models import ColumnType
 from cloudbill.sql import BIGQUERY, Fragment
-from cloudbill.warehouses._bigquery_tables import exact_types
+from cloudbill.warehouses.bigquery.tables import exact_types
 
 if TYPE_CHECKING:
     from google.cloud import bigquery

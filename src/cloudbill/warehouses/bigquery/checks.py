@@ -14,7 +14,7 @@ from google.cloud import bigquery
 
 from cloudbill.checks import Check, failed_check
 from cloudbill.errors import LoadError
-from cloudbill.warehouses._bigquery_client import PersistentClient, mapped
+from cloudbill.warehouses.bigquery.client import PersistentClient, mapped
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings

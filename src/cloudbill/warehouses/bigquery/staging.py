@@ -24,15 +24,15 @@ from cloudbill.models import PlannedLoad, utc_now
 from cloudbill.progress import Stage
 from cloudbill.reconciliation import check_not_held
 from cloudbill.spool import spool_folder
-from cloudbill.warehouses._bigquery_client import PersistentClient, mapped
-from cloudbill.warehouses._bigquery_jobs import succeeded
-from cloudbill.warehouses._bigquery_tables import csv_options, fields_in_order
-from cloudbill.warehouses._bigquery_watch import JobWatch
+from cloudbill.warehouses.bigquery.client import PersistentClient, mapped
+from cloudbill.warehouses.bigquery.jobs import succeeded
+from cloudbill.warehouses.bigquery.tables import csv_options, fields_in_order
+from cloudbill.warehouses.bigquery.watch import JobWatch
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store
-    from cloudbill.warehouses._bigquery_incoming import Incoming
+    from cloudbill.warehouses.bigquery.incoming import Incoming
 
 __all__ = ["Staging"]
 

@@ -24,12 +24,12 @@ from cloudbill.files.columns import added_columns
 from cloudbill.models import BillingPeriod, HeldMonth, LoadResult, PlannedLoad, utc_now
 from cloudbill.progress import Stage, Tell
 from cloudbill.reconciliation import check_footers, check_held
-from cloudbill.warehouses._bigquery_client import PersistentClient, mapped, open_client
-from cloudbill.warehouses._bigquery_dataset import Dataset
-from cloudbill.warehouses._bigquery_incoming import Incoming, look_at
-from cloudbill.warehouses._bigquery_jobs import job_identity, run_job, wait_for
-from cloudbill.warehouses._bigquery_staging import Staging
-from cloudbill.warehouses._bigquery_tables import (
+from cloudbill.warehouses.bigquery.client import PersistentClient, mapped, open_client
+from cloudbill.warehouses.bigquery.dataset import Dataset
+from cloudbill.warehouses.bigquery.incoming import Incoming, look_at
+from cloudbill.warehouses.bigquery.jobs import job_identity, run_job, wait_for
+from cloudbill.warehouses.bigquery.staging import Staging
+from cloudbill.warehouses.bigquery.tables import (
     column_types,
     csv_options,
     fields_in_order,
@@ -38,7 +38,7 @@ from cloudbill.warehouses._bigquery_tables import (
     partition_granularity,
     partition_of,
 )
-from cloudbill.warehouses._bigquery_watch import JobWatch, Watching
+from cloudbill.warehouses.bigquery.watch import JobWatch, Watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -362,7 +362,7 @@ class BigQueryWarehouse:
 
     def destination(self) -> Any:
         """dlt's BigQuery destination beside the tables."""
-        from cloudbill.warehouses._bigquery_dlt import dlt_destination
+        from cloudbill.warehouses.bigquery.dlt import dlt_destination
 
         return dlt_destination(self._settings, self._dataset.location)
 
