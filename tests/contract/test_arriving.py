@@ -26,7 +26,7 @@ from cloudbill.planning import Selection
 from cloudbill.progress import Stage
 from cloudbill.stopping import Stop
 from cloudbill.store.local import LocalStore
-from cloudbill.warehouses._duckdb_awaited import AwaitedFiles
+from cloudbill.warehouses.duckdb.awaited import AwaitedFiles
 from contract.deliveries import AzureCsvWriter, AzureWriter, Delivery, at, charges
 from contract.places import Case, DiskAndDuckDB
 
@@ -147,7 +147,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         (tmp_path / name).mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "spool"))
     # Else months of a size that tests have would come as one batch.
-    monkeypatch.setattr("cloudbill.warehouses._duckdb_replacing._ROW_GROUP_ROWS", 0)
+    monkeypatch.setattr("cloudbill.warehouses.duckdb.replacing._ROW_GROUP_ROWS", 0)
     place = DiskAndDuckDB(tmp_path)
     writer = request.param()
     world = World(

@@ -18,7 +18,7 @@ import pytest
 
 from cloudbill.errors import LoadError, PartMissingError, StoreError, TransientLoadError
 from cloudbill.store import open_store
-from cloudbill.warehouses._duckdb_lock import connect
+from cloudbill.warehouses.duckdb.opening import connect
 from contract.deliveries import AwsWriter, AzureCsvWriter, AzureWriter, Delivery, at, charges
 from contract.places import DATASET, Case, GcsAndBigQuery
 from emulators.fault_proxy import (

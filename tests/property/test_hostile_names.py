@@ -25,7 +25,7 @@ from cloudbill.models import Part
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings import SourceSettings, read_source
 from cloudbill.store.local import LocalStore
-from cloudbill.warehouses.duckdb import DuckDBWarehouse
+from cloudbill.warehouses.duckdb.warehouse import DuckDBWarehouse
 from unit.builders import document, manifest, to_load
 
 MODERATE = settings(

@@ -8,7 +8,7 @@ import pytest
 
 from cloudbill.errors import ReconciliationError
 from cloudbill.models import Manifest, Part, Totals
-from cloudbill.reconciliation import check_footers, check_held, check_totals
+from cloudbill.warehouses.reconciliation import check_footers, check_held, check_totals
 from unit.builders import manifest, to_load
 
 

@@ -104,6 +104,6 @@ def open_warehouse(settings: SourceSettings, *, read_only: bool = False) -> Ware
                 "pip install 'cloudbill[bigquery]'"
             ) from error
         return BigQueryWarehouse.open(settings)
-    from cloudbill.warehouses.duckdb import DuckDBWarehouse
+    from cloudbill.warehouses.duckdb.warehouse import DuckDBWarehouse
 
     return DuckDBWarehouse.open(settings, read_only=read_only)

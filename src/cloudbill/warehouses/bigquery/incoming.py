@@ -10,8 +10,8 @@ from cloudbill.files.columns import merge_parts, require_exact_costs
 from cloudbill.files.csv_headers import read_columns
 from cloudbill.files.parquet_footers import Footer, read_footers
 from cloudbill.models import Column, PlannedLoad
-from cloudbill.reconciliation import check_footers, check_not_held
 from cloudbill.warehouses.bigquery.tables import require_month
+from cloudbill.warehouses.reconciliation import check_footers, check_not_held
 
 if TYPE_CHECKING:
     from cloudbill.providers import Provider

@@ -22,12 +22,12 @@ from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.downloads import local_parts
 from cloudbill.models import PlannedLoad, utc_now
 from cloudbill.progress import Stage
-from cloudbill.reconciliation import check_not_held
 from cloudbill.spool import spool_folder
 from cloudbill.warehouses.bigquery.client import PersistentClient, mapped
 from cloudbill.warehouses.bigquery.jobs import succeeded
 from cloudbill.warehouses.bigquery.tables import csv_options, fields_in_order
 from cloudbill.warehouses.bigquery.watch import JobWatch
+from cloudbill.warehouses.reconciliation import check_not_held
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings

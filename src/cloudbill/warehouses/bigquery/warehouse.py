@@ -23,7 +23,6 @@ from cloudbill.errors import (
 from cloudbill.files.columns import added_columns
 from cloudbill.models import BillingPeriod, HeldMonth, LoadResult, PlannedLoad, utc_now
 from cloudbill.progress import Stage, Tell
-from cloudbill.reconciliation import check_footers, check_held
 from cloudbill.warehouses.bigquery.client import PersistentClient, mapped, open_client
 from cloudbill.warehouses.bigquery.dataset import Dataset
 from cloudbill.warehouses.bigquery.incoming import Incoming, look_at
@@ -39,6 +38,7 @@ from cloudbill.warehouses.bigquery.tables import (
     partition_of,
 )
 from cloudbill.warehouses.bigquery.watch import JobWatch, Watching
+from cloudbill.warehouses.reconciliation import check_footers, check_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

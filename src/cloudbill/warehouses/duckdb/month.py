@@ -10,7 +10,7 @@ from cloudbill.files.duckdb_types import TABLE_TYPES, column_type_of
 from cloudbill.files.relation import PartsRelation
 from cloudbill.models import BillingPeriod, Column, PlannedLoad, Totals
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
-from cloudbill.warehouses._duckdb_totals import Summed, sum_month
+from cloudbill.warehouses.duckdb.totals import Summed, sum_month
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

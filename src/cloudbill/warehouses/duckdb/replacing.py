@@ -18,13 +18,18 @@ from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.files.relation import PartsRelation
 from cloudbill.models import LoadResult, PlannedLoad, Totals, utc_now
 from cloudbill.progress import Stage, Tell
-from cloudbill.reconciliation import check_footers, check_held, check_not_held, check_totals
-from cloudbill.warehouses._duckdb_awaited import SCHEME, AwaitedFiles
-from cloudbill.warehouses._duckdb_errors import mapped
-from cloudbill.warehouses._duckdb_month import MonthTable, describe_table
-from cloudbill.warehouses._duckdb_source import PartsOpener
-from cloudbill.warehouses._duckdb_tally import Tally
-from cloudbill.warehouses._duckdb_watch import QueryWatch
+from cloudbill.warehouses.duckdb.awaited import SCHEME, AwaitedFiles
+from cloudbill.warehouses.duckdb.errors import mapped
+from cloudbill.warehouses.duckdb.month import MonthTable, describe_table
+from cloudbill.warehouses.duckdb.part_opener import PartsOpener
+from cloudbill.warehouses.duckdb.tally import Tally
+from cloudbill.warehouses.duckdb.watch import QueryWatch
+from cloudbill.warehouses.reconciliation import (
+    check_footers,
+    check_held,
+    check_not_held,
+    check_totals,
+)
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -18,9 +18,9 @@ from cloudbill.models import (
 )
 from cloudbill.progress import Tell
 from cloudbill.sql import DUCKDB, Fragment
-from cloudbill.warehouses._duckdb_lock import connect
-from cloudbill.warehouses._duckdb_month import describe_table, ends_of
-from cloudbill.warehouses._duckdb_replacing import Replacement
+from cloudbill.warehouses.duckdb.month import describe_table, ends_of
+from cloudbill.warehouses.duckdb.opening import connect
+from cloudbill.warehouses.duckdb.replacing import Replacement
 
 if TYPE_CHECKING:
     from cloudbill.costs.cube import CostCube, CubeRequest
@@ -108,7 +108,7 @@ class DuckDBWarehouse:
 
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
         """Exact sums by group; see `Warehouse.cost_cube`."""
-        from cloudbill.warehouses._duckdb_cube import read_cube
+        from cloudbill.warehouses.duckdb.cube import read_cube
 
         return read_cube(self._connection, self._settings, table, self._columns_of(table), request)
 
@@ -162,7 +162,7 @@ class DuckDBWarehouse:
 
     def destination(self) -> Any:
         """DuckDB through the connection that is open already."""
-        from cloudbill.warehouses._duckdb_dlt import dlt_destination
+        from cloudbill.warehouses.duckdb.dlt import dlt_destination
 
         return dlt_destination(self._connection)
 

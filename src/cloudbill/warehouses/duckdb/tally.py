@@ -13,9 +13,9 @@ from cloudbill.files.columns import MergedColumns
 from cloudbill.files.duckdb_types import TABLE_TYPES
 from cloudbill.files.relation import PartsRelation
 from cloudbill.models import Column, ColumnType, Manifest, PlannedLoad, Totals
-from cloudbill.reconciliation import check_footers
 from cloudbill.sql import DUCKDB, Fragment
-from cloudbill.warehouses._duckdb_totals import Summed, count_parts
+from cloudbill.warehouses.duckdb.totals import Summed, count_parts
+from cloudbill.warehouses.reconciliation import check_footers
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

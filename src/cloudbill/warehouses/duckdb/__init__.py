@@ -1,0 +1,4 @@
+"""DuckDB the warehouse: months replaced in one transaction.
+
+May import `files`, `costs`, `store`; never BigQuery.
+"""
