@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from cloudbill.keys import KEYS
+from cloudbill.settings.keys import KEYS
 
 README = Path(__file__).parent.parent / "README.md"
 

@@ -18,8 +18,8 @@ import typer
 from cloudbill.cli import app
 from cloudbill.cli.commands import PANELS
 from cloudbill.explanations import EXIT_CODES, EXPLANATIONS, explanations_of_code
-from cloudbill.keys import KEYS, Key
 from cloudbill.providers import PROVIDERS
+from cloudbill.settings.keys import KEYS, Key
 
 DOCS = Path(__file__).parent.parent / "docs"
 PANEL = "rich_help_panel"

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from cloudbill.keys import KEYS, Key
 from cloudbill.settings import dlt_providers, read_sources
+from cloudbill.settings.keys import KEYS, Key
 from end_to_end.conftest import ROOT, configure
 from end_to_end.pages import (
     PAGES,

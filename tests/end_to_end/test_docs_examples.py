@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from cloudbill.keys import KEYS
 from cloudbill.sample import write_azure
+from cloudbill.settings.keys import KEYS
 from end_to_end.conftest import ROOT, configure
 from end_to_end.pages import blocks, cloudbill_words, unknown_words
 

@@ -18,7 +18,6 @@ from dlt.common.configuration.providers import (
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 from cloudbill.errors import ConfigError
-from cloudbill.keys import KEYS
 from cloudbill.providers import azure_focus
 from cloudbill.settings import (
     SourceSettings,
@@ -28,6 +27,7 @@ from cloudbill.settings import (
     read_sources,
     select_sources,
 )
+from cloudbill.settings.keys import KEYS
 
 Read = Callable[[str], tuple[SourceSettings, ...]]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from cloudbill.errors import ConfigError
-from cloudbill.keys import KEYS
 from cloudbill.providers import PROVIDERS, Provider
+from cloudbill.settings.keys import KEYS
 
 __all__ = [
     "SourceSettings",
