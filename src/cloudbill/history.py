@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cloudbill.costs.amounts import costs_of, subtract_amounts
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import tracking_table
-from cloudbill.ledger_state import record_of_row
+from cloudbill.ledger.state import record_of_row
 from cloudbill.models import BillingPeriod, LoadRecord
 from cloudbill.warehouses import open_warehouse
 

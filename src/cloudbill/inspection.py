@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.checks import Check, failed_check
@@ -25,19 +25,10 @@ from cloudbill.warehouses import Warehouse, open_warehouse
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
-__all__ = ["Check", "Rebuilt", "examine", "rebuild_ledger"]
+__all__ = ["Check", "examine"]
 
 _WAIT_S: Final = 20.0
 """Somebody waits for the answer, and a store or file that is busy is an answer too."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rebuilt:
-    """A ledger that was written anew; `unknown` are months whose rows nothing accounts for."""
-
-    settings: SourceSettings
-    records: tuple[LoadRecord, ...]
-    unknown: tuple[BillingPeriod, ...]
 
 
 def examine(sources: Sequence[SourceSettings]) -> tuple[Check, ...]:
@@ -121,30 +112,3 @@ def _differences(
     if loaded.rows is not None and loaded.rows != rows:
         found = f"the ledger says {loaded.rows} rows, the table holds {rows}"
         yield found, f"load it again: `cloudbill load --force --month {loaded.period}`"
-
-
-def rebuild_ledger(settings: SourceSettings) -> Rebuilt:
-    """Writes the ledger anew from the tracking table, as far as the table agrees with it.
-
-    A month whose rows are not those of its last tracked load is left out, so that the next load
-    puts its newest run in.
-
-    Raises:
-        CloudbillError: If the warehouse cannot be read or written.
-    """
-    with closing(open_warehouse(settings)) as warehouse:
-        held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
-        ledger = Ledger(settings, warehouse)
-        tracked = ledger.tracked()
-        records = tuple(
-            record
-            for period, record in sorted(tracked.items())
-            if record.rows == held.get(period, 0)
-        )
-        ledger.restore(records)
-    known = {record.period for record in records}
-    return Rebuilt(
-        settings=settings,
-        records=records,
-        unknown=tuple(sorted(period for period in {*held, *tracked} if period not in known)),
-    )

@@ -29,7 +29,8 @@ from cloudbill.text.sizes import shown_size
 
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
-    from cloudbill.inspection import Check, Rebuilt
+    from cloudbill.inspection import Check
+    from cloudbill.ledger.rebuilding import Rebuilt
 
 __all__ = [
     "check_line",

@@ -13,7 +13,8 @@ from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.exports.manifest_cache import ManifestCache, open_manifest_cache
 from cloudbill.guards import Guards
 from cloudbill.ledger import Ledger
-from cloudbill.ledger_state import Remembered
+from cloudbill.ledger.recorder import Recorder
+from cloudbill.ledger.state import Remembered
 from cloudbill.models import (
     BillingPeriod,
     LoadFailure,
@@ -26,7 +27,6 @@ from cloudbill.models import (
     Skip,
 )
 from cloudbill.planning import Selection, plan_loads
-from cloudbill.recording import Recorder
 from cloudbill.replacing import load_planned
 from cloudbill.spool import clear_spool
 from cloudbill.stopping import Stop

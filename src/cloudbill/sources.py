@@ -21,7 +21,7 @@ import dlt
 from cloudbill.errors import ConfigError, LoadError
 from cloudbill.events import Event
 from cloudbill.ledger import tracking_source
-from cloudbill.ledger_state import read_remembered, tracking_row, write_record
+from cloudbill.ledger.state import read_remembered, tracking_row, write_record
 from cloudbill.models import LoadFailure, LoadResult
 from cloudbill.output import lines
 from cloudbill.pipeline import prepare

@@ -29,7 +29,7 @@ from cloudbill.text.times import age_in_words, shown_time
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
-    from cloudbill.ledger_state import Remembered
+    from cloudbill.ledger.state import Remembered
     from cloudbill.settings import SourceSettings
 
 __all__ = ["MonthState", "MonthStatus", "Pending", "PendingRun", "SourceStatus", "read_status"]

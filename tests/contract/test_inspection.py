@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloudbill.inspection import examine, rebuild_ledger
+from cloudbill.inspection import examine
+from cloudbill.ledger.rebuilding import rebuild_ledger
 from contract.deliveries import Delivery, at, charges
 
 if TYPE_CHECKING:

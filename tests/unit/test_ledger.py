@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import TRACKING_COLUMNS
-from cloudbill.ledger_state import read_records, tracking_row, write_record
+from cloudbill.ledger.state import read_records, tracking_row, write_record
 from cloudbill.models import LoadRecord
 from property.strategies import JSON_VALUES
 from unit.builders import OCTOBER, SEPTEMBER, at, manifest, result

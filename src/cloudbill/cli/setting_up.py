@@ -82,7 +82,7 @@ def _result(check: Check) -> str:
 def rebuild(source: SourceName = "all", *, verbose: Verbose = False) -> None:
     """Write the ledger anew, from the tracking table and what the table holds."""
     from cloudbill.errors import CloudbillError
-    from cloudbill.inspection import rebuild_ledger
+    from cloudbill.ledger.rebuilding import rebuild_ledger
     from cloudbill.output import rebuilt_lines
 
     console = Console(verbose=verbose)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.costs.cube import CubeRequest
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger, tracking_table
-from cloudbill.ledger_state import Remembered, record_of_row
+from cloudbill.ledger.state import Remembered, record_of_row
 from cloudbill.models import BillingPeriod, LoadRecord, SkipReason
 from cloudbill.pipeline import prepare
 from cloudbill.planning import Selection

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudbill.errors import CloudbillError
-from cloudbill.ledger_state import (
+from cloudbill.ledger.state import (
     Remembered,
     accept_in,
     clear_loaded,

@@ -1,0 +1,53 @@
+"""Writes the ledger again from the tracking table."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cloudbill.ledger import Ledger
+from cloudbill.models import BillingPeriod, LoadRecord
+from cloudbill.warehouses import open_warehouse
+
+if TYPE_CHECKING:
+    from cloudbill.settings import SourceSettings
+
+
+__all__ = ["Rebuilt", "rebuild_ledger"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """A ledger that was written anew; `unknown` are months whose rows nothing accounts for."""
+
+    settings: SourceSettings
+    records: tuple[LoadRecord, ...]
+    unknown: tuple[BillingPeriod, ...]
+
+
+def rebuild_ledger(settings: SourceSettings) -> Rebuilt:
+    """Writes the ledger anew from the tracking table, as far as the table agrees with it.
+
+    A month whose rows are not those of its last tracked load is left out, so that the next load
+    puts its newest run in.
+
+    Raises:
+        CloudbillError: If the warehouse cannot be read or written.
+    """
+    with closing(open_warehouse(settings)) as warehouse:
+        held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
+        ledger = Ledger(settings, warehouse)
+        tracked = ledger.tracked()
+        records = tuple(
+            record
+            for period, record in sorted(tracked.items())
+            if record.rows == held.get(period, 0)
+        )
+        ledger.restore(records)
+    known = {record.period for record in records}
+    return Rebuilt(
+        settings=settings,
+        records=records,
+        unknown=tuple(sorted(period for period in {*held, *tracked} if period not in known)),
+    )
