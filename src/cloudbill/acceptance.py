@@ -7,10 +7,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from cloudbill.errors import ConfigError
-from cloudbill.events import Event
 from cloudbill.ledger import Ledger
+from cloudbill.loading.events import Event
+from cloudbill.loading.outcome import Outcome
 from cloudbill.models import BillingPeriod, Manifest, PlannedLoad
-from cloudbill.pipeline import Outcome, load_source, prepare
+from cloudbill.pipeline import load_source, prepare
 from cloudbill.planning import Selection
 from cloudbill.warehouses import open_warehouse
 

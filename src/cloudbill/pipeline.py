@@ -7,14 +7,24 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cloudbill.errors import CloudbillError, HeldError, PartMissingError, StoppedError
-from cloudbill.events import Discovered, Drifted, Event, LoadFinished, LoadStarted, Progressed
+from cloudbill.errors import CloudbillError, PartMissingError
 from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.exports.manifest_cache import ManifestCache, open_manifest_cache
 from cloudbill.guards import Guards
 from cloudbill.ledger import Ledger
 from cloudbill.ledger.recorder import Recorder
 from cloudbill.ledger.state import Remembered
+from cloudbill.loading.events import (
+    Discovered,
+    Drifted,
+    Event,
+    LoadFinished,
+    LoadStarted,
+    Progressed,
+)
+from cloudbill.loading.months import load_planned
+from cloudbill.loading.outcome import Outcome
+from cloudbill.loading.stopping import Stop
 from cloudbill.models import (
     BillingPeriod,
     LoadFailure,
@@ -27,61 +37,14 @@ from cloudbill.models import (
     Skip,
 )
 from cloudbill.planning import Selection, plan_loads
-from cloudbill.replacing import load_planned
 from cloudbill.spool import clear_spool
-from cloudbill.stopping import Stop
 from cloudbill.store import Store, open_store
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
-__all__ = [
-    "Outcome",
-    "Prepared",
-    "load_source",
-    "prepare",
-]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of a source; `error` is what ended it, if anything did."""
-
-    settings: SourceSettings
-    results: tuple[LoadResult, ...] = ()
-    skips: tuple[Skip, ...] = ()
-    failures: tuple[LoadFailure, ...] = ()
-    manifest_failures: tuple[ManifestFailure, ...] = ()
-    planned: tuple[PlannedLoad, ...] = ()
-    error: CloudbillError | None = None
-
-    @property
-    def manifests(self) -> tuple[Manifest, ...]:
-        """The manifests of all runs that were found and could be read."""
-        loads = [result.planned for result in self.results] + list(self.planned)
-        loads += [failure.planned for failure in self.failures]
-        skipped = [skip.manifest for skip in self.skips]
-        return (*(load.manifest for load in loads), *skipped)
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the user stopped it."""
-        return any(isinstance(failure.error, StoppedError) for failure in self.failures)
-
-    @property
-    def errors(self) -> tuple[CloudbillError, ...]:
-        """All that went wrong."""
-        errors = [failure.error for failure in self.failures]
-        errors += [failure.error for failure in self.manifest_failures]
-        return (*errors, self.error) if self.error else tuple(errors)
-
-    @property
-    def exit_code(self) -> int:
-        """The highest of its failures' exit codes; where none failed, whether a run is held."""
-        is_held = any(skip.is_held for skip in self.skips)
-        waiting = HeldError.exit_code if is_held else 0
-        return max((error.exit_code for error in self.errors), default=waiting)
+__all__ = ["Prepared", "load_source", "prepare"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

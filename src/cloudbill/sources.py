@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Any, Final
 import dlt
 
 from cloudbill.errors import ConfigError, LoadError
-from cloudbill.events import Event
 from cloudbill.ledger import tracking_source
 from cloudbill.ledger.state import read_remembered, tracking_row, write_record
+from cloudbill.loading.events import Event
+from cloudbill.loading.months import load_planned
+from cloudbill.loading.words import lines
 from cloudbill.models import LoadFailure, LoadResult
-from cloudbill.output import lines
 from cloudbill.pipeline import prepare
 from cloudbill.planning import Selection
 from cloudbill.providers import PROVIDERS, Provider
-from cloudbill.replacing import load_planned
 from cloudbill.settings import SourceSettings, dlt_providers, read_source
 from cloudbill.warehouses import open_warehouse
 

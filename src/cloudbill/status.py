@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_of
 from cloudbill.errors import CloudbillError, StaleError
-from cloudbill.events import Discovered, Event
 from cloudbill.ledger import Ledger
+from cloudbill.loading.events import Discovered, Event
 from cloudbill.models import (
     BillingPeriod,
     LoadRecord,

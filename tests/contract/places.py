@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import duckdb
 
 from cloudbill.acceptance import accept_run
-from cloudbill.events import Event
 from cloudbill.ledger import Ledger
+from cloudbill.loading.events import Event
+from cloudbill.loading.months import load_planned
+from cloudbill.loading.outcome import Outcome
 from cloudbill.models import BillingPeriod, LoadFailure, LoadResult, Skip
-from cloudbill.pipeline import Outcome, load_source, prepare
+from cloudbill.pipeline import load_source, prepare
 from cloudbill.planning import Selection
-from cloudbill.replacing import load_planned
 from cloudbill.settings import SourceSettings, read_source
 from cloudbill.sql import BIGQUERY, DUCKDB
 from cloudbill.warehouses import open_warehouse

@@ -17,14 +17,15 @@ import duckdb
 import pytest
 
 from cloudbill.errors import ReconciliationError, SchemaError, StoreError
-from cloudbill.events import Event, Progressed
 from cloudbill.exports.discovery import discover
 from cloudbill.files.downloads import arriving_parts
 from cloudbill.files.parquet_tail import PARQUET_MAGIC
-from cloudbill.pipeline import Outcome, load_source
+from cloudbill.loading.events import Event, Progressed
+from cloudbill.loading.outcome import Outcome
+from cloudbill.loading.stopping import Stop
+from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from cloudbill.progress import Stage
-from cloudbill.stopping import Stop
 from cloudbill.store.local import LocalStore
 from cloudbill.warehouses.duckdb.awaited import AwaitedFiles
 from contract.deliveries import AzureCsvWriter, AzureWriter, Delivery, at, charges

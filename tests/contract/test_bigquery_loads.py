@@ -208,7 +208,7 @@ class TestJobs:
     def test_a_job_that_failed_burns_its_id_and_the_next_attempt_takes_the_next(
         self, case: Case, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        import cloudbill.warehouses.bigquery.jobs as jobs
+        from cloudbill.warehouses.bigquery import jobs
         from emulators.bigquery import JobError
 
         monkeypatch.setattr(jobs, "_FIRST_PAUSE_S", 0.01)
@@ -230,7 +230,7 @@ class TestJobs:
     def test_a_failure_that_stays_leaves_the_old_month_and_says_so(
         self, case: Case, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        import cloudbill.warehouses.bigquery.jobs as jobs
+        from cloudbill.warehouses.bigquery import jobs
         from emulators.bigquery import JobError
 
         monkeypatch.setattr(jobs, "_FIRST_PAUSE_S", 0.01)

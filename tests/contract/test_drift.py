@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloudbill.events import Drifted
+from cloudbill.loading.events import Drifted
 from contract.deliveries import Delivery, at, charges
 
 if TYPE_CHECKING:

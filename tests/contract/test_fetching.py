@@ -16,12 +16,13 @@ from types import SimpleNamespace
 import pytest
 
 from cloudbill.errors import StoppedError, StoreError
-from cloudbill.events import Event, LoadFinished, Progressed
+from cloudbill.loading.events import Event, LoadFinished, Progressed
+from cloudbill.loading.outcome import Outcome
+from cloudbill.loading.stopping import Stop
 from cloudbill.models import LoadFailure
-from cloudbill.pipeline import Outcome, load_source
+from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from cloudbill.progress import Stage
-from cloudbill.stopping import Stop
 from cloudbill.store.local import LocalStore
 from contract.deliveries import AzureCsvWriter, AzureWriter, Delivery, at, charges
 from contract.places import Case, DiskAndDuckDB

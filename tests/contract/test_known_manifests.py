@@ -14,7 +14,8 @@ import pytest
 
 from cloudbill.errors import ManifestError
 from cloudbill.inspection import examine
-from cloudbill.pipeline import Outcome, load_source
+from cloudbill.loading.outcome import Outcome
+from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from contract.deliveries import AwsWriter, AzureWriter, Delivery, Writer, at, charges
 from contract.places import DATASET, Case

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudbill.ledger import Ledger
+from cloudbill.loading.months import load_planned
+from cloudbill.loading.outcome import Outcome
 from cloudbill.models import Skip
-from cloudbill.pipeline import Outcome, prepare
+from cloudbill.pipeline import prepare
 from cloudbill.planning import Selection
-from cloudbill.replacing import load_planned
 from cloudbill.warehouses import open_warehouse
 from contract.deliveries import Delivery, at, charges
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudbill.errors import StoppedError
-from cloudbill.events import Event, LoadFinished, LoadStarted, Progressed
-from cloudbill.pipeline import Outcome, load_source
+from cloudbill.loading.events import Event, LoadFinished, LoadStarted, Progressed
+from cloudbill.loading.outcome import Outcome
+from cloudbill.loading.stopping import Stop
+from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from cloudbill.progress import Progress, Stage, watched
-from cloudbill.stopping import Stop
 from contract.deliveries import Delivery, at, charges
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudbill.errors import ManifestError
+from cloudbill.loading.words import planned_line
 from cloudbill.models import ColumnType, Manifest
-from cloudbill.output import planned_line
 from cloudbill.providers import aws_cur
 from property.strategies import JSON_VALUES
 from property.test_any_manifest import places

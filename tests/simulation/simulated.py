@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from cloudbill.events import Discovered, LoadFinished, LoadStarted
-from cloudbill.pipeline import Outcome
+from cloudbill.loading.events import Discovered, LoadFinished, LoadStarted
+from cloudbill.loading.outcome import Outcome
 from cloudbill.sample.history import (
     ADDED_COLUMNS,
     Event,

@@ -11,9 +11,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cloudbill import events
 from cloudbill.ledger import Ledger
-from cloudbill.pipeline import Outcome, load_source
+from cloudbill.loading import events
+from cloudbill.loading.outcome import Outcome
+from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from cloudbill.sample.history import FEW_COLUMNS, Event, HistoryRun, Layout, Month
 from cloudbill.warehouses import open_warehouse

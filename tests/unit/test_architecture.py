@@ -114,7 +114,7 @@ class TestLayers:
             "cloudbill.cli.console",
             "cloudbill.cli.display",
             "cloudbill.cli.loading",
-            "cloudbill.output",
+            "cloudbill.loading.words",
             "cloudbill.pipeline",
             "cloudbill.report.collecting",
             "cloudbill.sources",

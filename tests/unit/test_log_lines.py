@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cloudbill.errors import LoadError, ManifestError
-from cloudbill.events import (
+from cloudbill.loading.events import (
     Discovered,
     Drifted,
     Event,
@@ -19,7 +19,7 @@ from cloudbill.events import (
     Progressed,
     Stopping,
 )
-from cloudbill.log_lines import error_log_line, event_log_line, text_log_line
+from cloudbill.loading.log_lines import error_log_line, event_log_line, text_log_line
 from cloudbill.models import (
     BillingPeriod,
     LoadFailure,

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from cloudbill.errors import CloudbillError, ConfigError, LoadError, ManifestError, StoreError
-from cloudbill.events import Discovered, Event, LoadFinished, LoadStarted
+from cloudbill.loading.events import Discovered, Event, LoadFinished, LoadStarted
+from cloudbill.loading.outcome import Outcome
+from cloudbill.loading.words import document, lines, planned_line, planned_lines
 from cloudbill.models import (
     LoadFailure,
     ManifestFailure,
@@ -21,8 +23,6 @@ from cloudbill.models import (
     StoredObject,
     utc_now,
 )
-from cloudbill.output import document, lines, planned_line, planned_lines
-from cloudbill.pipeline import Outcome
 from cloudbill.providers import azure_focus
 from cloudbill.settings import SourceSettings
 from cloudbill.text.failures import error_line

@@ -17,8 +17,8 @@ import typer
 
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
-    from cloudbill.events import Event
-    from cloudbill.pipeline import Outcome
+    from cloudbill.loading.events import Event
+    from cloudbill.loading.outcome import Outcome
     from cloudbill.planning import Selection
     from cloudbill.settings import SourceSettings
 
@@ -98,7 +98,7 @@ class Console:
 
             self.warn("".join(traceback.format_exception(error)).rstrip())
         if self.log_format is LogFormat.JSON:
-            from cloudbill.log_lines import error_log_line
+            from cloudbill.loading.log_lines import error_log_line
             from cloudbill.models import utc_now
 
             _print(error_log_line(source, error, utc_now()), to_stderr=True)
@@ -150,10 +150,10 @@ class Console:
 
     def listener(self, source: str | None) -> Callable[[Event], None]:
         """Prints the events of a source as they happen, a line or some for each."""
-        from cloudbill.events import Discovered, Drifted, Stopping
-        from cloudbill.log_lines import event_log_line
+        from cloudbill.loading.events import Discovered, Drifted, Stopping
+        from cloudbill.loading.log_lines import event_log_line
+        from cloudbill.loading.words import lines
         from cloudbill.models import LoadFailure, ManifestFailure, utc_now
-        from cloudbill.output import lines
 
         def listen(event: Event) -> None:
             is_failure = isinstance(event, LoadFailure | ManifestFailure | Drifted | Stopping)
@@ -182,7 +182,7 @@ class Console:
         """Says what ended sources or the command, prints the document, ends with the exit code."""
         from cloudbill.double_deliveries import find_double_deliveries
         from cloudbill.errors import HeldError
-        from cloudbill.output import check_line, document
+        from cloudbill.loading.words import check_line, document
 
         for outcome in outcomes:
             if outcome.error is not None:
@@ -205,7 +205,7 @@ class Console:
 
     def _line(self, level: str, text: str, *, to_stderr: bool) -> None:
         if self.log_format is LogFormat.JSON:
-            from cloudbill.log_lines import text_log_line
+            from cloudbill.loading.log_lines import text_log_line
             from cloudbill.models import utc_now
 
             text = text_log_line(level, text, utc_now())
@@ -224,7 +224,7 @@ class _LogHandler(logging.Handler):
 
         text = redacted(record.getMessage())
         if self._console.log_format is LogFormat.JSON:
-            from cloudbill.log_lines import text_log_line
+            from cloudbill.loading.log_lines import text_log_line
             from cloudbill.models import utc_now
 
             text = text_log_line(record.levelname.lower(), text, utc_now(), logger=record.name)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from cloudbill.costs.amounts import costs_of, shown_amount
 from cloudbill.errors import StoppedError
-from cloudbill.events import Discovered, Event, LoadFinished, LoadStarted, Progressed
+from cloudbill.loading.events import Discovered, Event, LoadFinished, LoadStarted, Progressed
+from cloudbill.loading.words import lines
 from cloudbill.models import LoadFailure, ManifestFailure, PlannedLoad, Skip, SkipReason
-from cloudbill.output import lines
 from cloudbill.progress import Progress, Stage
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-    from cloudbill.pipeline import Outcome
+    from cloudbill.loading.outcome import Outcome
 
 __all__ = ["Display", "summary_lines"]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cloudbill.errors import CloudbillError
-    from cloudbill.pipeline import Outcome
+    from cloudbill.loading.outcome import Outcome
     from cloudbill.planning import Selection
 
 __all__ = ["accept", "load", "plan"]
@@ -67,9 +67,9 @@ def plan(
 
 def _load(console: Console, source: str, months: list[str], *, force: bool, dry_run: bool) -> None:
     from cloudbill.errors import CloudbillError
-    from cloudbill.output import planned_lines
+    from cloudbill.loading.stopping import Stop
+    from cloudbill.loading.words import planned_lines
     from cloudbill.pipeline import load_source
-    from cloudbill.stopping import Stop
 
     outcomes: list[Outcome] = []
     failed: CloudbillError | None = None
@@ -99,7 +99,7 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
 
 def _close(console: Console, outcomes: Sequence[Outcome], source: str) -> None:
     """What a person reads last: the table of what was loaded, and how to go on after a stop."""
-    from cloudbill.output import stopped_lines
+    from cloudbill.loading.words import stopped_lines
 
     if console.is_live:
         from cloudbill.cli.display import summary_lines

@@ -29,7 +29,7 @@ def doctor(
     from cloudbill.configuration_file import config_file
     from cloudbill.errors import CloudbillError
     from cloudbill.inspection import examine
-    from cloudbill.output import check_line
+    from cloudbill.loading.words import check_line
 
     console = Console(as_json=as_json, verbose=verbose)
     try:
@@ -83,7 +83,7 @@ def rebuild(source: SourceName = "all", *, verbose: Verbose = False) -> None:
     """Write the ledger anew, from the tracking table and what the table holds."""
     from cloudbill.errors import CloudbillError
     from cloudbill.ledger.rebuilding import rebuild_ledger
-    from cloudbill.output import rebuilt_lines
+    from cloudbill.loading.words import rebuilt_lines
 
     console = Console(verbose=verbose)
     try:

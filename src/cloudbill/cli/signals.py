@@ -10,7 +10,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cloudbill.stopping import Stop
+    from cloudbill.loading.stopping import Stop
 
 __all__ = ["stopped_by_signals"]
 

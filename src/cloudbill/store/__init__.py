@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from cloudbill.models import StoredObject
 from cloudbill.retrying import Patience
@@ -16,9 +16,6 @@ from cloudbill.store.address import parse_address
 from cloudbill.store.client import StoreClient
 from cloudbill.store.local import LocalStore
 from cloudbill.store.remote import RemoteStore
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Store", "open_store"]
 

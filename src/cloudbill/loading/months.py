@@ -7,11 +7,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import CloudbillError, HeldError, OvertakenError, StoppedError
-from cloudbill.events import Event, LoadFinished, LoadStarted, Progressed, Stopping
-from cloudbill.fetching import FetchingStore
+from cloudbill.loading.events import Event, LoadFinished, LoadStarted, Progressed, Stopping
+from cloudbill.loading.next_month import FetchingStore
+from cloudbill.loading.stopping import Stop
 from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip, SkipReason
 from cloudbill.progress import Progress
-from cloudbill.stopping import Stop
 
 if TYPE_CHECKING:
     from cloudbill.store import Store

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cloudbill.costs.amounts import totals_to_text
 from cloudbill.errors import StoppedError
-from cloudbill.events import (
+from cloudbill.loading.events import (
     Discovered,
     Drifted,
     Event,
@@ -17,13 +17,13 @@ from cloudbill.events import (
     Progressed,
     Stopping,
 )
+from cloudbill.loading.outcome import Outcome
 from cloudbill.models import (
     LoadFailure,
     ManifestFailure,
     PlannedLoad,
     Skip,
 )
-from cloudbill.pipeline import Outcome
 from cloudbill.text.failures import failure_entry
 from cloudbill.text.sizes import shown_size
 

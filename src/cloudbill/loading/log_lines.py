@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cloudbill.costs.amounts import totals_to_text
-from cloudbill.events import (
+from cloudbill.loading.events import (
     Discovered,
     Drifted,
     Event,
