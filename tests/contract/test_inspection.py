@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloudbill.inspection import examine
+from cloudbill.doctor.examination import examine
 from cloudbill.ledger.rebuilding import rebuild_ledger
 from contract.deliveries import Delivery, at, charges
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cloudbill.doctor.examination import examine
 from cloudbill.errors import ManifestError
-from cloudbill.inspection import examine
 from cloudbill.loading.outcome import Outcome
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection

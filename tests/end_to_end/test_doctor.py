@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
+from cloudbill.doctor.bigquery import fits
 from cloudbill.sample import write_azure
-from cloudbill.warehouses.bigquery.checks import fits
 from end_to_end.conftest import configure
 
 if TYPE_CHECKING:

@@ -180,9 +180,10 @@ class Console:
         dry_run: bool = False,
     ) -> NoReturn:
         """Says what ended sources or the command, prints the document, ends with the exit code."""
-        from cloudbill.double_deliveries import find_double_deliveries
+        from cloudbill.doctor.double_deliveries import find_double_deliveries
+        from cloudbill.doctor.words import check_line
         from cloudbill.errors import HeldError
-        from cloudbill.loading.words import check_line, document
+        from cloudbill.loading.words import document
 
         for outcome in outcomes:
             if outcome.error is not None:

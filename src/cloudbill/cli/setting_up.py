@@ -14,7 +14,7 @@ import typer
 from cloudbill.cli.console import AsJson, Console, SourceName, Verbose, read_settings
 
 if TYPE_CHECKING:
-    from cloudbill.checks import Check
+    from cloudbill.doctor.check import Check
     from cloudbill.errors import CloudbillError
 
 __all__ = ["doctor", "sample", "state"]
@@ -27,9 +27,9 @@ def doctor(
 ) -> None:
     """Check configuration, rights, stores, warehouses and disk; change nothing."""
     from cloudbill.configuration_file import config_file
+    from cloudbill.doctor.examination import examine
+    from cloudbill.doctor.words import check_line
     from cloudbill.errors import CloudbillError
-    from cloudbill.inspection import examine
-    from cloudbill.loading.words import check_line
 
     console = Console(as_json=as_json, verbose=verbose)
     try:
@@ -82,8 +82,7 @@ def _result(check: Check) -> str:
 def rebuild(source: SourceName = "all", *, verbose: Verbose = False) -> None:
     """Write the ledger anew, from the tracking table and what the table holds."""
     from cloudbill.errors import CloudbillError
-    from cloudbill.ledger.rebuilding import rebuild_ledger
-    from cloudbill.loading.words import rebuilt_lines
+    from cloudbill.ledger.rebuilding import rebuild_ledger, rebuilt_lines
 
     console = Console(verbose=verbose)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
 
-__all__ = ["Rebuilt", "rebuild_ledger"]
+__all__ = ["Rebuilt", "rebuild_ledger", "rebuilt_lines"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +52,14 @@ def rebuild_ledger(settings: SourceSettings) -> Rebuilt:
         records=records,
         unknown=tuple(sorted(period for period in {*held, *tracked} if period not in known)),
     )
+
+
+def rebuilt_lines(rebuilt: Rebuilt) -> Iterator[str]:
+    """What a ledger holds after it was written anew."""
+    source = rebuilt.settings.source
+    yield f"Rebuilt the ledger of {source}: {len(rebuilt.records)} months"
+    for period in rebuilt.unknown:
+        yield (
+            f"  {period} is left out: its rows are not those of its last tracked load. "
+            "The next load puts its newest run in"
+        )

@@ -29,18 +29,8 @@ from cloudbill.text.sizes import shown_size
 
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
-    from cloudbill.inspection import Check
-    from cloudbill.ledger.rebuilding import Rebuilt
 
-__all__ = [
-    "check_line",
-    "document",
-    "lines",
-    "planned_line",
-    "planned_lines",
-    "rebuilt_lines",
-    "stopped_lines",
-]
+__all__ = ["document", "lines", "planned_line", "planned_lines", "stopped_lines"]
 
 _FORMATS = {"parquet": "Parquet", "csv": "CSV"}
 
@@ -135,26 +125,6 @@ def stopped_lines(outcomes: Sequence[Outcome], command: str) -> Iterator[str]:
             if isinstance(failure.error, StoppedError):
                 yield f"{failure.planned.period}: {failure.error}"
     yield f"Run the same again to go on: {command}"
-
-
-def check_line(check: Check) -> str:
-    """One line of an examination."""
-    if not check.is_checked:
-        return f"--    {check.subject} - not checked: {check.found}"
-    if check.is_well:
-        return f"ok    {check.subject} - {check.found}"
-    return f"LOOK  {check.subject} - {check.found}; {check.remedy}"
-
-
-def rebuilt_lines(rebuilt: Rebuilt) -> Iterator[str]:
-    """What a ledger holds after it was written anew."""
-    source = rebuilt.settings.source
-    yield f"Rebuilt the ledger of {source}: {len(rebuilt.records)} months"
-    for period in rebuilt.unknown:
-        yield (
-            f"  {period} is left out: its rows are not those of its last tracked load. "
-            "The next load puts its newest run in"
-        )
 
 
 def document(

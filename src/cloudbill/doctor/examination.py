@@ -7,19 +7,19 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.checks import Check, failed_check
-from cloudbill.double_deliveries import find_double_deliveries
-from cloudbill.errors import CloudbillError
-from cloudbill.ledger import Ledger
-from cloudbill.machine_checks import (
+from cloudbill.doctor.check import Check, failed_check
+from cloudbill.doctor.double_deliveries import find_double_deliveries
+from cloudbill.doctor.machine import (
     check_clients,
     check_configuration,
     check_disk,
     check_versions,
 )
+from cloudbill.doctor.store import StoreChecks, check_store
+from cloudbill.doctor.warehouse import check_warehouse
+from cloudbill.errors import CloudbillError
+from cloudbill.ledger import Ledger
 from cloudbill.models import BillingPeriod, LoadRecord, Manifest
-from cloudbill.store_checks import StoreChecks, check_store
-from cloudbill.warehouse_checks import check_warehouse
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.checks import Check
+from cloudbill.doctor.check import Check
 from cloudbill.errors import ConfigError
 from cloudbill.store.address import parse_address
 from cloudbill.text.sizes import in_bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from cloudbill.checks import Check
+from cloudbill.doctor.check import Check
 from cloudbill.models import BillingPeriod, Manifest
 
 __all__ = ["find_double_deliveries"]

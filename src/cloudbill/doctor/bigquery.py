@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from google.api_core import exceptions as api
 from google.cloud import bigquery
 
-from cloudbill.checks import Check, failed_check
+from cloudbill.doctor.check import Check, failed_check
 from cloudbill.errors import LoadError
 from cloudbill.warehouses.bigquery.client import PersistentClient, mapped
 

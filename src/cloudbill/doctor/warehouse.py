@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from cloudbill.checks import Check
+from cloudbill.doctor.check import Check
 from cloudbill.text.sizes import in_bytes
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def check_warehouse(settings: SourceSettings, bucket_location: str | None) -> It
         yield _check_file(settings)
         return
     # Its client is imported here, for it takes a second and need not be installed.
-    from cloudbill.warehouses.bigquery.checks import check_bigquery
+    from cloudbill.doctor.bigquery import check_bigquery
     from cloudbill.warehouses.bigquery.client import open_client
 
     with closing(open_client(settings)) as client:

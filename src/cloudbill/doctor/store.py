@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cloudbill.checks import Check, failed_check
+from cloudbill.doctor.check import Check, failed_check
 from cloudbill.errors import CloudbillError
 from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.models import BillingPeriod, DiscoveredRun, Manifest

@@ -1,0 +1,20 @@
+"""An examination in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cloudbill.doctor.examination import Check
+
+
+__all__ = ["check_line"]
+
+
+def check_line(check: Check) -> str:
+    """One line of an examination."""
+    if not check.is_checked:
+        return f"--    {check.subject} - not checked: {check.found}"
+    if check.is_well:
+        return f"ok    {check.subject} - {check.found}"
+    return f"LOOK  {check.subject} - {check.found}; {check.remedy}"
