@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cloudbill.errors import StaleError, StoreError
-from cloudbill.history import MonthHistory, read_history
-from cloudbill.history_report import closing_sentence, history_document
+from cloudbill.looking.load_history import MonthHistory, read_history
+from cloudbill.looking.load_history_words import closing_sentence, history_document
+from cloudbill.looking.status import MonthState, MonthStatus, Pending, SourceStatus, read_status
+from cloudbill.looking.status_words import status_document, status_lines
 from cloudbill.models import BillingPeriod, utc_now
-from cloudbill.status import MonthState, MonthStatus, Pending, SourceStatus, read_status
-from cloudbill.status_report import status_document, status_lines
 from contract.deliveries import Charge, Delivery, at, charges
 from contract.places import DiskAndDuckDB, GcsAndBigQuery
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cloudbill import verification
-from cloudbill.comparison import Difference, MonthReport, RecordDifference, Verdict
 from cloudbill.costs.daily_totals import DailyTotals
 from cloudbill.errors import StoreError
-from cloudbill.file_totals import sum_parts
+from cloudbill.looking import verification
+from cloudbill.looking.comparison import Difference, MonthReport, RecordDifference, Verdict
+from cloudbill.looking.part_totals import sum_parts
+from cloudbill.looking.verification import Verified, verify_source
 from cloudbill.models import BillingPeriod
-from cloudbill.verification import Verified, verify_source
 from contract.deliveries import Charge, Delivery, Written, at, charges
 
 if TYPE_CHECKING:

@@ -118,7 +118,7 @@ class TestLayers:
             "cloudbill.pipeline",
             "cloudbill.report.collecting",
             "cloudbill.sources",
-            "cloudbill.status",
+            "cloudbill.looking.status",
         }
         found = {module for module, _ in imports(TREES[name])}
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudbill.comparison import Verdict, compare_record, compare_totals, judge_month
 from cloudbill.costs.amounts import add_amounts
 from cloudbill.costs.daily_totals import DailyTotals, DayTotals, choose_costs, merge_totals
+from cloudbill.looking.comparison import Verdict, compare_record, compare_totals, judge_month
 from cloudbill.models import ColumnType
 from unit.builders import record
 

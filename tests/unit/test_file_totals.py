@@ -15,7 +15,7 @@ import pytest
 
 from cloudbill.costs.daily_totals import DailyTotals
 from cloudbill.errors import PartMissingError, StoreError
-from cloudbill.file_totals import sum_parts
+from cloudbill.looking.part_totals import sum_parts
 from cloudbill.models import Manifest, Part
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings import SourceSettings, read_source

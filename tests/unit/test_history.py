@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from cloudbill.costs.amounts import add_amounts
 from cloudbill.errors import ConfigError, LoadError
-from cloudbill.history import MonthHistory, SourceHistory, history_of
-from cloudbill.history_report import history_document, history_lines
+from cloudbill.looking.load_history import MonthHistory, SourceHistory, history_of
+from cloudbill.looking.load_history_words import history_document, history_lines
 from cloudbill.models import LoadRecord
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings import SourceSettings, read_source

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from cloudbill.errors import ConfigError, ManifestError, StoreError
+from cloudbill.looking.status import MonthStatus, Pending, PendingRun, SourceStatus
+from cloudbill.looking.status_words import status_document, status_lines
 from cloudbill.models import BillingPeriod, LoadRecord, ManifestFailure
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings import SourceSettings, read_source
-from cloudbill.status import MonthStatus, Pending, PendingRun, SourceStatus
-from cloudbill.status_report import status_document, status_lines
 from unit.builders import OCTOBER, RUN_ID, SEPTEMBER, at
 
 NOW = at(22, 10)

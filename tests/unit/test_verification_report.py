@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cloudbill.comparison import Difference, MonthReport, RecordDifference, Verdict
 from cloudbill.errors import CloudbillError, ConfigError, LoadError, StoreError
+from cloudbill.looking.comparison import Difference, MonthReport, RecordDifference, Verdict
+from cloudbill.looking.verification import MonthFailure, Verified
+from cloudbill.looking.verification_words import closing_lines, month_lines, verification_document
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings import SourceSettings, read_source
-from cloudbill.verification import MonthFailure, Verified
-from cloudbill.verification_report import closing_lines, month_lines, verification_document
 from unit.builders import OCTOBER
 
 

@@ -18,11 +18,11 @@ from cloudbill.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from cloudbill.comparison import MonthReport
     from cloudbill.errors import CloudbillError
-    from cloudbill.history import SourceHistory
-    from cloudbill.status import SourceStatus
-    from cloudbill.verification import Verified
+    from cloudbill.looking.comparison import MonthReport
+    from cloudbill.looking.load_history import SourceHistory
+    from cloudbill.looking.status import SourceStatus
+    from cloudbill.looking.verification import Verified
 
 __all__ = ["history", "status", "verify"]
 
@@ -43,9 +43,9 @@ def status(
 ) -> None:
     """Say what each month holds, what waits or is missing, and how old it is; change nothing."""
     from cloudbill.errors import CloudbillError
+    from cloudbill.looking.status import read_status
+    from cloudbill.looking.status_words import status_document, status_lines
     from cloudbill.models import utc_now
-    from cloudbill.status import read_status
-    from cloudbill.status_report import status_document, status_lines
     from cloudbill.text.times import read_age
 
     console = Console(as_json=as_json, verbose=verbose)
@@ -76,8 +76,8 @@ def history(
 ) -> None:
     """Say how the billed cost of each month moved from load to load; change nothing."""
     from cloudbill.errors import CloudbillError
-    from cloudbill.history import read_history
-    from cloudbill.history_report import history_document, history_lines
+    from cloudbill.looking.load_history import read_history
+    from cloudbill.looking.load_history_words import history_document, history_lines
 
     console = Console(as_json=as_json, verbose=verbose)
     found: list[SourceHistory] = []
@@ -116,8 +116,12 @@ def verify(
 ) -> None:
     """Read files and table of the loaded months again, and compare every cost; change nothing."""
     from cloudbill.errors import CloudbillError
-    from cloudbill.verification import verify_source
-    from cloudbill.verification_report import closing_lines, month_lines, verification_document
+    from cloudbill.looking.verification import verify_source
+    from cloudbill.looking.verification_words import (
+        closing_lines,
+        month_lines,
+        verification_document,
+    )
 
     console = Console(as_json=as_json, verbose=verbose)
 

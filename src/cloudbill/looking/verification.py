@@ -11,11 +11,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cloudbill.comparison import MonthReport, Verdict, judge_month
 from cloudbill.errors import CloudbillError, PartMissingError, VerificationError
 from cloudbill.exports.discovery import Discovery, discover
-from cloudbill.file_totals import sum_parts
 from cloudbill.ledger import Ledger
+from cloudbill.looking.comparison import MonthReport, Verdict, judge_month
+from cloudbill.looking.part_totals import sum_parts
 from cloudbill.models import BillingPeriod, DiscoveredRun, LoadRecord
 from cloudbill.store import Store, open_store
 from cloudbill.warehouses import Warehouse, open_warehouse

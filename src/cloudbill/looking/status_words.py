@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_to_text, shown_costs, totals_to_text
-from cloudbill.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
+from cloudbill.looking.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
 from cloudbill.text.failures import failure_entry
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
 from cloudbill.text.times import age_in_words, iso_time

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.comparison import Difference, MonthReport, RecordDifference, Verdict
+from cloudbill.looking.comparison import Difference, MonthReport, RecordDifference, Verdict
+from cloudbill.looking.verification import Verified
 from cloudbill.text.failures import failure_entry
-from cloudbill.verification import Verified
 
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError

@@ -15,7 +15,7 @@ from cloudbill.text.times import iso_time, shown_time
 
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
-    from cloudbill.history import Closing, Load, MonthHistory, SourceHistory
+    from cloudbill.looking.load_history import Closing, Load, MonthHistory, SourceHistory
 
 __all__ = ["closing_sentence", "history_document", "history_lines"]
 
