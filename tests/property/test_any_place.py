@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudbill.exports.discovery import discover
-from cloudbill.finding import find_exports
+from cloudbill.setup.export_search import find_exports
 from cloudbill.store.folders import LocalBrowser
 from cloudbill.store.local import LocalStore
 

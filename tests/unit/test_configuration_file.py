@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudbill.configuration_file import (
+from cloudbill.errors import ConfigError
+from cloudbill.setup.config_file import (
     SectionThereError,
     has_section,
     read_config,
@@ -19,7 +20,6 @@ from cloudbill.configuration_file import (
     with_section,
     write_config,
 )
-from cloudbill.errors import ConfigError
 
 FILE = Path("config.toml")
 AZURE = ("sources", "azure_billing")

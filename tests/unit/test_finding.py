@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudbill.errors import StoreError
-from cloudbill.finding import Finding, find_exports
 from cloudbill.providers import aws_cur, azure_focus
 from cloudbill.sample import write_aws, write_azure
+from cloudbill.setup.export_search import Finding, find_exports
 from cloudbill.store import open_store
 from cloudbill.store.folders import open_browser
 

@@ -14,8 +14,8 @@ from cloudbill.cli.app import INTERRUPTED
 from cloudbill.cli.console import Console, Verbose
 
 if TYPE_CHECKING:
-    from cloudbill.configuring import Answers, Change
-    from cloudbill.finding import Finding, FoundExport
+    from cloudbill.setup.answers import Answers, Change
+    from cloudbill.setup.export_search import Finding, FoundExport
 
 __all__ = ["init"]
 
@@ -117,8 +117,8 @@ class _Interview:
 
     def hold(self) -> None:
         """From the first question to the next command."""
-        from cloudbill.configuration_file import config_file, read_config
-        from cloudbill.configuring import write_change
+        from cloudbill.setup.answers import write_change
+        from cloudbill.setup.config_file import config_file, read_config
 
         file = config_file()
         before = read_config(file)
@@ -134,7 +134,7 @@ class _Interview:
         self._say_what_is_next(settings.source, answers)
 
     def _check_options(self) -> None:
-        from cloudbill import configuring
+        from cloudbill.setup import answers as configuring
 
         given = self.options
         for answer, check in (
@@ -149,7 +149,7 @@ class _Interview:
 
     def _export(self) -> Answers:
         """Whose export, and where it lies."""
-        from cloudbill.configuring import check_bucket, check_provider
+        from cloudbill.setup.answers import check_bucket, check_provider
 
         given = self.options
         provider = given.provider and check_provider(given.provider)
@@ -166,7 +166,7 @@ class _Interview:
             self._say_found(matching[0])
             return self._of_found(bucket, matching[0])
         if not self.may_ask:
-            from cloudbill.configuring import no_choice_error
+            from cloudbill.setup.answers import no_choice_error
 
             raise no_choice_error(
                 replace(finding, exports=tuple(matching)), bucket, given.prefix or ""
@@ -178,8 +178,8 @@ class _Interview:
 
     def _look(self, provider: str | None) -> tuple[str, Finding | None]:
         """The bucket, and what is in it where that is not said already."""
-        from cloudbill.configuring import check_bucket, look_for_exports
         from cloudbill.errors import CloudbillError
+        from cloudbill.setup.answers import check_bucket, look_for_exports
 
         given = self.options
         is_named = bool(provider and given.export_name and given.prefix is not None)
@@ -207,7 +207,7 @@ class _Interview:
                 unreadable = bucket
 
     def _by_hand(self, provider: str | None, bucket: str) -> Answers:
-        from cloudbill.configuring import Answers, check_provider
+        from cloudbill.setup.answers import Answers, check_provider
 
         given = self.options
         if provider is None:
@@ -229,7 +229,7 @@ class _Interview:
         )
 
     def _of_found(self, bucket: str, export: FoundExport) -> Answers:
-        from cloudbill.configuring import Answers
+        from cloudbill.setup.answers import Answers
 
         return Answers(
             provider=export.provider.NAME,
@@ -241,7 +241,7 @@ class _Interview:
         )
 
     def _say_found(self, export: FoundExport) -> None:
-        from cloudbill.configuring import found_line
+        from cloudbill.setup.answers import found_line
 
         self.console.say(f"Found {found_line(export)}")
 
@@ -254,8 +254,8 @@ class _Interview:
         )
 
     def _choose(self, exports: list[FoundExport], finding: Finding) -> FoundExport:
-        from cloudbill.configuring import found_line
         from cloudbill.errors import ConfigError
+        from cloudbill.setup.answers import found_line
 
         self.console.say(f"Found {len(exports)} exports:")
         for number, export in enumerate(exports, start=1):
@@ -274,7 +274,7 @@ class _Interview:
 
     def _warehouse(self, answers: Answers) -> Answers:
         """Where the months go: what the options say, else what is asked, else DuckDB."""
-        from cloudbill.configuring import check_dataset, check_project
+        from cloudbill.setup.answers import check_dataset, check_project
 
         given = self.options
         project_id, dataset = given.project_id, given.dataset
@@ -301,9 +301,9 @@ class _Interview:
 
     def _plan(self, file: Path, before: str, answers: Answers) -> tuple[Change, Answers]:
         """The change, under another name or over the section where that is taken."""
-        from cloudbill.configuration_file import SectionThereError
-        from cloudbill.configuring import check_name, plan_change
         from cloudbill.errors import ConfigError
+        from cloudbill.setup.answers import check_name, plan_change
+        from cloudbill.setup.config_file import SectionThereError
 
         is_replacing = self.options.replace
         while True:
@@ -324,7 +324,7 @@ class _Interview:
             answers = replace(answers, name=name or answers.name)
 
     def _show(self, change: Change, answers: Answers) -> None:
-        from cloudbill.configuration_file import section_text
+        from cloudbill.setup.config_file import section_text
 
         self.console.say(f"\nFor {change.file}:\n")
         self.console.say(section_text(answers.section, change.values))

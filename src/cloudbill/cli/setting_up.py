@@ -26,10 +26,10 @@ def doctor(
     source: SourceName = "all", *, as_json: AsJson = False, verbose: Verbose = False
 ) -> None:
     """Check configuration, rights, stores, warehouses and disk; change nothing."""
-    from cloudbill.configuration_file import config_file
     from cloudbill.doctor.examination import examine
     from cloudbill.doctor.words import check_line
     from cloudbill.errors import CloudbillError
+    from cloudbill.setup.config_file import config_file
 
     console = Console(as_json=as_json, verbose=verbose)
     try:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cloudbill.configuration_file import TomlValues, with_section, write_config
 from cloudbill.errors import ConfigError
-from cloudbill.finding import Finding, FoundExport, find_exports
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings import SourceSettings, dlt_providers, read_sources
+from cloudbill.setup.config_file import TomlValues, with_section, write_config
+from cloudbill.setup.export_search import Finding, FoundExport, find_exports
 from cloudbill.store import open_store
 from cloudbill.store.address import parse_address
 from cloudbill.store.folders import open_browser
