@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cloudbill.sample.history import HistoryRun, Month, Shelf, is_less
+from cloudbill.sample.history.simulation import HistoryRun, Month, Shelf, is_less
 
 __all__ = ["Books", "Expected"]
 

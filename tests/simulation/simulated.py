@@ -10,7 +10,7 @@ from typing import Final
 
 from cloudbill.loading.events import Discovered, LoadFinished, LoadStarted
 from cloudbill.loading.outcome import Outcome
-from cloudbill.sample.history import (
+from cloudbill.sample.history.simulation import (
     ADDED_COLUMNS,
     Event,
     HistoryRun,

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from cloudbill.sample.history import Month
+from cloudbill.sample.history.simulation import Month
 from figures import examples, record_figure
 from simulation.killing import KillPoint
 from simulation.simulated import MONTHS, STAGES, Arrival, Simulated

@@ -20,7 +20,7 @@ import duckdb
 import pytest
 
 from cloudbill.sample import write_azure
-from cloudbill.sample.history import HistoryRun, Layout, Month, deliver
+from cloudbill.sample.history.simulation import HistoryRun, Layout, Month, deliver
 from cloudbill.warehouses.bigquery import staging as _bigquery_staging
 from contract.deliveries import AzureCsvWriter, Delivery, at, charges
 from contract.places import DATASET, PROJECT, Case, GcsAndBigQuery

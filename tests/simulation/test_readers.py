@@ -16,7 +16,7 @@ import duckdb
 from cloudbill.errors import LoadError
 from cloudbill.exports.discovery import discover
 from cloudbill.models import PlannedLoad, utc_now
-from cloudbill.sample.history import HistoryRun, Month, PutPart, deliver
+from cloudbill.sample.history.simulation import HistoryRun, Month, PutPart, deliver
 from cloudbill.store import open_store
 from cloudbill.warehouses import open_warehouse
 from contract.places import DATASET, PROJECT

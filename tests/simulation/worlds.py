@@ -16,7 +16,7 @@ from cloudbill.loading import events
 from cloudbill.loading.outcome import Outcome
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
-from cloudbill.sample.history import FEW_COLUMNS, Event, HistoryRun, Layout, Month
+from cloudbill.sample.history.simulation import FEW_COLUMNS, Event, HistoryRun, Layout, Month
 from cloudbill.warehouses import open_warehouse
 from contract.deliveries import AzureWriter
 from contract.places import Case, DiskAndDuckDB, GcsAndBigQuery, Place

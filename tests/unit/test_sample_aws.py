@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cloudbill.sample import WrittenRun, write_aws
-from cloudbill.sample._aws_columns import COST_COLUMNS, number_text
+from cloudbill.sample.aws.columns import COST_COLUMNS, number_text
 
 ROWS = 200
 

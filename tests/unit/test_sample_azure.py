@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from cloudbill.sample import WrittenRun, write_azure
-from cloudbill.sample._azure_columns import AZURE_COLUMNS, COST_COLUMNS
+from cloudbill.sample.azure.columns import AZURE_COLUMNS, COST_COLUMNS
 
 ROWS = 200
 

@@ -11,7 +11,7 @@ import pytest
 
 from cloudbill.exports.discovery import discover
 from cloudbill.providers import PROVIDERS
-from cloudbill.sample.history import (
+from cloudbill.sample.history.simulation import (
     FEW_COLUMNS,
     History,
     HistoryRun,

@@ -112,7 +112,7 @@ def sample(
 ) -> None:
     """Write realistic sample exports, to try cloudbill without a cloud account."""
     from cloudbill.sample import write_aws, write_azure
-    from cloudbill.sample.history import write_history
+    from cloudbill.sample.history.simulation import write_history
 
     console = Console()
     if history:

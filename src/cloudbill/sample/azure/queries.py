@@ -1,8 +1,8 @@
 """The SQL that makes Azure sample rows: whole factors and exact products, no float anywhere."""
 
-from cloudbill.sample._azure_columns import AZURE_COLUMNS, COST_COLUMNS
-from cloudbill.sample._azure_tables import CHARGE_COLUMNS, RESOURCE_COLUMNS
-from cloudbill.sample._sql import quote_identifier
+from cloudbill.sample.azure.columns import AZURE_COLUMNS, COST_COLUMNS
+from cloudbill.sample.azure.tables import CHARGE_COLUMNS, RESOURCE_COLUMNS
+from cloudbill.sample.sql import quote_identifier
 
 __all__ = ["COVERED", "RUN_COLUMNS", "TOTALS", "rows_query"]
 

@@ -11,10 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from cloudbill.sample._azure_columns import AZURE_COLUMNS
-from cloudbill.sample._history_events import Event, HistoryRun, PutManifest, PutPart, Remove
-from cloudbill.sample._schedule import guid
-from cloudbill.sample._sql import connect, copy, create_table
+from cloudbill.sample.azure.columns import AZURE_COLUMNS
+from cloudbill.sample.history.events import Event, HistoryRun, PutManifest, PutPart, Remove
+from cloudbill.sample.schedule import guid
+from cloudbill.sample.sql import connect, copy, create_table
 
 __all__ = ["ADDED_COLUMNS", "FEW_COLUMNS", "Layout"]
 

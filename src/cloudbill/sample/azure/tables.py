@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import duckdb
 
-from cloudbill.sample._azure_catalogue import COMPANY, REGIONS, SKUS, SUBSCRIPTIONS, TAGS, Sku
-from cloudbill.sample._azure_columns import AZURE_COLUMNS
-from cloudbill.sample._schedule import Month, draw, guid
-from cloudbill.sample._sql import create_table, fetch
+from cloudbill.sample.azure.catalogue import COMPANY, REGIONS, SKUS, SUBSCRIPTIONS, TAGS, Sku
+from cloudbill.sample.azure.columns import AZURE_COLUMNS
+from cloudbill.sample.schedule import Month, draw, guid
+from cloudbill.sample.sql import create_table, fetch
 
 __all__ = [
     "CHARGE_COLUMNS",

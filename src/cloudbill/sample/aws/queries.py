@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import duckdb
 
-from cloudbill.sample._aws_columns import COST_COLUMNS, column_id
-from cloudbill.sample._aws_tables import CHARGE_COLUMNS, RESOURCE_COLUMNS
-from cloudbill.sample._sql import quote_identifier
+from cloudbill.sample.aws.columns import COST_COLUMNS, column_id
+from cloudbill.sample.aws.tables import CHARGE_COLUMNS, RESOURCE_COLUMNS
+from cloudbill.sample.sql import quote_identifier
 
 __all__ = ["COVERED", "SPECIAL_TYPES", "TOTALS", "define_macros", "rows_query"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cloudbill.sample._schedule import ScheduledRun, draw, guid
+from cloudbill.sample.schedule import ScheduledRun, draw, guid
 
 __all__ = ["Blob", "azure_manifest"]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_UP, Decimal
 
-from cloudbill.sample._aws_tables import plan_arn, reservation_arn
-from cloudbill.sample._schedule import ScheduledRun, draw
+from cloudbill.sample.aws.tables import plan_arn, reservation_arn
+from cloudbill.sample.schedule import ScheduledRun, draw
 
 __all__ = ["SPECIALS", "CoveredUse", "SpecialLine", "special_lines", "special_services"]
 

@@ -20,7 +20,7 @@ from math import ceil
 from pathlib import Path
 from typing import Final
 
-from cloudbill.sample._history_events import (
+from cloudbill.sample.history.events import (
     Event,
     HistoryRun,
     PartState,
@@ -30,8 +30,8 @@ from cloudbill.sample._history_events import (
     Shelf,
     deliver,
 )
-from cloudbill.sample._history_files import ADDED_COLUMNS, FEW_COLUMNS, Layout
-from cloudbill.sample._schedule import Month, draw, guid
+from cloudbill.sample.history.files import ADDED_COLUMNS, FEW_COLUMNS, Layout
+from cloudbill.sample.schedule import Month, draw, guid
 
 __all__ = [
     "ADDED_COLUMNS",

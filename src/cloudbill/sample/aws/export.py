@@ -8,20 +8,20 @@ from pathlib import Path
 
 import duckdb
 
-from cloudbill.sample._aws_catalogue import SERVICES
-from cloudbill.sample._aws_columns import COST_COLUMNS, aws_columns
-from cloudbill.sample._aws_manifest import aws_manifest
-from cloudbill.sample._aws_queries import COVERED, SPECIAL_TYPES, TOTALS, define_macros, rows_query
-from cloudbill.sample._aws_specials import (
+from cloudbill.sample.aws.catalogue import SERVICES
+from cloudbill.sample.aws.columns import COST_COLUMNS, aws_columns
+from cloudbill.sample.aws.manifest import aws_manifest
+from cloudbill.sample.aws.queries import COVERED, SPECIAL_TYPES, TOTALS, define_macros, rows_query
+from cloudbill.sample.aws.specials import (
     SPECIALS,
     CoveredUse,
     SpecialLine,
     special_lines,
     special_services,
 )
-from cloudbill.sample._aws_tables import create_resources, create_services
-from cloudbill.sample._schedule import DIGITS, Month, ScheduledRun, WrittenRun, draw, schedule
-from cloudbill.sample._sql import connect, copy, create_table, fetch, set_time
+from cloudbill.sample.aws.tables import create_resources, create_services
+from cloudbill.sample.schedule import DIGITS, Month, ScheduledRun, WrittenRun, draw, schedule
+from cloudbill.sample.sql import connect, copy, create_table, fetch, set_time
 
 __all__ = ["write_aws"]
 

@@ -10,19 +10,19 @@ from typing import Literal, TypeAlias
 
 import duckdb
 
-from cloudbill.sample._azure_catalogue import SKUS
-from cloudbill.sample._azure_columns import AZURE_COLUMNS, COST_COLUMNS
-from cloudbill.sample._azure_manifest import Blob, azure_manifest
-from cloudbill.sample._azure_queries import COVERED, RUN_COLUMNS, TOTALS, rows_query
-from cloudbill.sample._azure_specials import (
+from cloudbill.sample.azure.catalogue import SKUS
+from cloudbill.sample.azure.columns import AZURE_COLUMNS, COST_COLUMNS
+from cloudbill.sample.azure.manifest import Blob, azure_manifest
+from cloudbill.sample.azure.queries import COVERED, RUN_COLUMNS, TOTALS, rows_query
+from cloudbill.sample.azure.specials import (
     SPECIALS,
     SpecialCharge,
     special_charges,
     special_skus,
 )
-from cloudbill.sample._azure_tables import CHARGE_COLUMNS, create_resources, create_skus
-from cloudbill.sample._schedule import DIGITS, Month, ScheduledRun, WrittenRun, draw, schedule
-from cloudbill.sample._sql import connect, copy, create_table, fetch, set_time
+from cloudbill.sample.azure.tables import CHARGE_COLUMNS, create_resources, create_skus
+from cloudbill.sample.schedule import DIGITS, Month, ScheduledRun, WrittenRun, draw, schedule
+from cloudbill.sample.sql import connect, copy, create_table, fetch, set_time
 
 AzureFileFormat: TypeAlias = Literal["parquet", "csv", "csv.gz"]
 

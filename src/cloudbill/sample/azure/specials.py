@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 
-from cloudbill.sample._azure_tables import committed
-from cloudbill.sample._schedule import ScheduledRun, draw
+from cloudbill.sample.azure.tables import committed
+from cloudbill.sample.schedule import ScheduledRun, draw
 
 __all__ = ["SPECIALS", "SpecialCharge", "special_charges", "special_skus"]
 

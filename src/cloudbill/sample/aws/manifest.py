@@ -3,8 +3,8 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from cloudbill.sample._aws_catalogue import ACCOUNTS
-from cloudbill.sample._schedule import ScheduledRun
+from cloudbill.sample.aws.catalogue import ACCOUNTS
+from cloudbill.sample.schedule import ScheduledRun
 
 __all__ = ["BUCKET", "aws_manifest"]
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
-from cloudbill.sample._schedule import Month, draw
+from cloudbill.sample.schedule import Month, draw
 
 PartState: TypeAlias = Literal["whole", "cut", "damaged"]
 

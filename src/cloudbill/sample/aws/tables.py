@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import duckdb
 
-from cloudbill.sample._aws_catalogue import ACCOUNTS, REGIONS, SERVICES, Service
-from cloudbill.sample._aws_columns import LATER_TAGS, aws_columns, column_id, number_text
-from cloudbill.sample._schedule import Month, draw, guid
-from cloudbill.sample._sql import create_table, fetch
+from cloudbill.sample.aws.catalogue import ACCOUNTS, REGIONS, SERVICES, Service
+from cloudbill.sample.aws.columns import LATER_TAGS, aws_columns, column_id, number_text
+from cloudbill.sample.schedule import Month, draw, guid
+from cloudbill.sample.sql import create_table, fetch
 
 __all__ = [
     "CHARGE_COLUMNS",
