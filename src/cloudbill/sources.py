@@ -25,10 +25,10 @@ from cloudbill.loading.events import Event
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.words import lines
 from cloudbill.models import LoadFailure, LoadResult
-from cloudbill.pipeline import prepare
 from cloudbill.planning import Selection
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings import SourceSettings, dlt_providers, read_source
+from cloudbill.surveying import prepare
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
 
-from cloudbill.acceptance import accept_run
+from cloudbill.accepting import accept_run
 from cloudbill.ledger import Ledger
 from cloudbill.loading.events import Event
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.outcome import Outcome
 from cloudbill.models import BillingPeriod, LoadFailure, LoadResult, Skip
-from cloudbill.pipeline import load_source, prepare
+from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from cloudbill.settings import SourceSettings, read_source
 from cloudbill.sql import BIGQUERY, DUCKDB
+from cloudbill.surveying import prepare
 from cloudbill.warehouses import open_warehouse
 from contract.deliveries import Charge, Delivery, Writer, Written
 

@@ -12,8 +12,8 @@ from cloudbill.ledger import Ledger
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.outcome import Outcome
 from cloudbill.models import Skip
-from cloudbill.pipeline import prepare
 from cloudbill.planning import Selection
+from cloudbill.surveying import prepare
 from cloudbill.warehouses import open_warehouse
 from contract.deliveries import Delivery, at, charges
 

@@ -110,7 +110,7 @@ class TestLayers:
     @pytest.mark.parametrize("name", MODULES)
     def test_only_the_pipeline_and_what_is_above_it_know_the_pipeline(self, name: str) -> None:
         above = {
-            "cloudbill.acceptance",
+            "cloudbill.accepting",
             "cloudbill.cli.console",
             "cloudbill.cli.display",
             "cloudbill.cli.loading",

@@ -123,7 +123,7 @@ def accept(
     verbose: Verbose = False,
 ) -> None:
     """Load a held run after all, and remember that it is right."""
-    from cloudbill.acceptance import accept_run
+    from cloudbill.accepting import accept_run
     from cloudbill.errors import CloudbillError
 
     console = Console(as_json=as_json, verbose=verbose)

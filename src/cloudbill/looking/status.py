@@ -23,8 +23,8 @@ from cloudbill.models import (
     Plan,
     SkipReason,
 )
-from cloudbill.pipeline import prepare
 from cloudbill.planning import Selection
+from cloudbill.surveying import prepare
 from cloudbill.text.times import age_in_words, shown_time
 from cloudbill.warehouses import open_warehouse
 

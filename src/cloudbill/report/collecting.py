@@ -13,7 +13,6 @@ from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger, tracking_table
 from cloudbill.ledger.state import Remembered, record_of_row
 from cloudbill.models import BillingPeriod, LoadRecord, SkipReason
-from cloudbill.pipeline import prepare
 from cloudbill.planning import Selection
 from cloudbill.report.model import (
     BY_DAY,
@@ -25,6 +24,7 @@ from cloudbill.report.model import (
     StoreReport,
     measures_of,
 )
+from cloudbill.surveying import prepare
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from cloudbill.ledger import Ledger
 from cloudbill.loading.events import Event
 from cloudbill.loading.outcome import Outcome
 from cloudbill.models import BillingPeriod, Manifest, PlannedLoad
-from cloudbill.pipeline import load_source, prepare
+from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
+from cloudbill.surveying import prepare
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
