@@ -21,7 +21,7 @@ from cloudbill.report.model import SourceReport
 from cloudbill.report.page import build_page
 from cloudbill.sample import write_aws, write_azure
 from end_to_end.conftest import configure
-from unit.report_builders import NOW, Spent, report_of
+from unit.report.report_builders import NOW, Spent, report_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

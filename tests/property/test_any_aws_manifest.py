@@ -16,7 +16,7 @@ from cloudbill.providers import aws_cur
 from property.strategies import JSON_VALUES
 from property.test_any_manifest import places
 from unit.builders import encoded, listing, stored, to_load
-from unit.test_aws_cur import CURRENT_PATH, RANGE, REPORT, ROOT, RUN_PATH, document
+from unit.providers.test_aws_cur import CURRENT_PATH, RANGE, REPORT, ROOT, RUN_PATH, document
 
 MODERATE = settings(deadline=None, max_examples=300)
 _GONE = object()

@@ -12,7 +12,7 @@ from cloudbill.report.trust import (
     missing_months,
     months_of,
 )
-from unit.report_builders import Spent, record, report_of
+from unit.report.report_builders import Spent, record, report_of
 
 OCTOBER = BillingPeriod.parse("2025-10")
 

@@ -30,7 +30,7 @@ from cloudbill.models import (
 )
 from cloudbill.progress import Progress, Stage
 from unit.builders import manifest, result, to_load
-from unit.test_output import SETTINGS
+from unit.loading.test_words import SETTINGS
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PLANNED = to_load(manifest("run"))

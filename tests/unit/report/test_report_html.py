@@ -11,7 +11,7 @@ import pytest
 from cloudbill.errors import ConfigError
 from cloudbill.report.document import page_document
 from cloudbill.report.page import build_page
-from unit.report_builders import NOW, Spent, report_of
+from unit.report.report_builders import NOW, Spent, report_of
 
 HOSTILE = "</script><script>alert(1)</script><!--\u2028\udc80 $data"
 

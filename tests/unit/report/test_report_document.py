@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cloudbill.report.document import amount_text, page_document
-from unit.report_builders import NOW, Spent, report_of
+from unit.report.report_builders import NOW, Spent, report_of
 
 
 def document_of(*spent: Spent) -> dict[str, Any]:
