@@ -62,7 +62,7 @@ def _held(settings: SourceSettings, period: BillingPeriod) -> list[Manifest]:
     with closing(open_warehouse(settings, read_only=True)) as warehouse:
         remembered = Ledger(settings, warehouse).read()
         selection = Selection(periods=frozenset({period}))
-        held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
+        held = warehouse.rows_in_table(settings.table_name, settings.provider.PERIOD_COLUMN)
         plan = prepare(settings, remembered, selection, lambda _: None, versions={}, held=held).plan
     waiting = [skip.manifest for skip in plan.skips if skip.is_held]
     return waiting + [manifest for load in plan.loads for manifest in _uncounted(load)]

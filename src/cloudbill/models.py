@@ -19,7 +19,7 @@ __all__ = [
     "ColumnType",
     "DiscoveredRun",
     "FileFormat",
-    "HeldMonth",
+    "TableMonth",
     "LoadFailure",
     "LoadRecord",
     "LoadResult",
@@ -139,7 +139,7 @@ class StoredObject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeldMonth:
+class TableMonth:
     """What a table holds of a month; `version` changes whenever anybody writes it.
 
     None where nobody else can.

@@ -42,12 +42,12 @@ def load_source(
     *,
     dry_run: bool = False,
     stop: Stop | None = None,
-    is_watched: bool = False,
+    wants_progress: bool = False,
 ) -> Outcome:
     """Loads every month of a source that has a newer run; with `dry_run`, only plans it.
 
     A month that fails does not stop the others, and what ends a source is in its outcome. Where
-    `is_watched`, `listen` is told how far each month is; `stop` ends the load early.
+    `wants_progress`, `listen` is told how far each month is; `stop` ends the load early.
     """
     try:
         with ExitStack() as stack:
@@ -74,7 +74,7 @@ def load_source(
                 warehouse=warehouse,
                 ledger=ledger,
                 stop=stop or Stop(),
-                is_watched=is_watched,
+                wants_progress=wants_progress,
             )
             first = _load_and_record(loading, prepared, listen_but_to_vanished)
             return _load_vanished(loading, selection, first=first, listen=listen)
@@ -90,7 +90,7 @@ class _Loading:
     warehouse: Warehouse
     ledger: Ledger
     stop: Stop
-    is_watched: bool
+    wants_progress: bool
 
 
 def _prepare(
@@ -103,7 +103,7 @@ def _prepare(
     keeps_manifests: bool = True,
 ) -> Prepared:
     # Before the ledger, so that whatever is written from here on is noticed.
-    held = warehouse.held_months(settings.table_name, settings.provider.PERIOD_COLUMN)
+    held = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
     return prepare(
         settings,
         ledger.read(),
@@ -181,7 +181,7 @@ def _load_and_record(
             prepared.plan.loads,
             listen,
             stop=loading.stop,
-            is_watched=loading.is_watched,
+            wants_progress=loading.wants_progress,
         ):
             match outcome:
                 case LoadFailure():

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Progress", "Stage", "Tell", "watched"]
+__all__ = ["Progress", "Stage", "ProgressListener", "progress_told"]
 
 _EVERY_S = 0.2
 
@@ -48,30 +48,30 @@ class Progress:
     state: str | None = None
 
 
-Tell = Callable[[Progress], None]
+ProgressListener = Callable[[Progress], None]
 """Takes progress as it is made, from whatever thread makes it."""
 
 
 @contextmanager
-def watched(tell: Tell | None, look: Callable[[], Progress]) -> Iterator[None]:
-    """Tells what `look` sees, now and every moment until the block ends; without `tell`, nothing.
+def progress_told(listen: ProgressListener | None, look: Callable[[], Progress]) -> Iterator[None]:
+    """Tells what `look` sees, now and every moment until the block ends.
 
-    What is done needs to know nothing of being watched, so it is the same without a watcher.
+    What is done needs to know nothing of who listens, so it is the same without a listener.
     """
-    if tell is None:
+    if listen is None:
         yield
         return
     ended = threading.Event()
-    tell(look())
+    listen(look())
 
-    def watch() -> None:
+    def look_again() -> None:
         while not ended.wait(_EVERY_S):
-            tell(look())
+            listen(look())
 
-    watcher = threading.Thread(target=watch, name="watch", daemon=True)
-    watcher.start()
+    teller = threading.Thread(target=look_again, name="progress", daemon=True)
+    teller.start()
     try:
         yield
     finally:
         ended.set()
-        watcher.join()
+        teller.join()

@@ -123,7 +123,7 @@ def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str,
     failures: list[LoadFailure] = []
     is_recording = False
     with closing(open_warehouse(settings)) as warehouse:
-        held = warehouse.held_months(settings.table_name, settings.provider.PERIOD_COLUMN)
+        held = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
         remembered = read_remembered(state)
         prepared = prepare(
             settings,

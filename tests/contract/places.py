@@ -186,8 +186,8 @@ class Case:
                 Ledger(settings, warehouse).read(),
                 Selection(),
                 self.events.append,
-                versions=warehouse.month_versions(self.table),
-                held=warehouse.held_rows(self.table, self.writer.period_column),
+                versions=warehouse.write_marks(self.table),
+                held=warehouse.rows_in_table(self.table, self.writer.period_column),
             )
             loads = prepared.plan.loads
             return list(load_planned(warehouse, prepared.store, loads, self.events.append))

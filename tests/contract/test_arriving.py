@@ -101,7 +101,7 @@ class World:
         """Loads what is new."""
         self.read.clear()
         return load_source(
-            self.case.settings, Selection(), self.events.append, stop=stop, is_watched=True
+            self.case.settings, Selection(), self.events.append, stop=stop, wants_progress=True
         )
 
     def put(self, delivery: Delivery, others: Mapping[int, Delivery] | None = None) -> None:

@@ -72,7 +72,7 @@ class World:
             self.events.append(event)
             listen(event)
 
-        return load_source(self.case.settings, Selection(), both, stop=stop, is_watched=True)
+        return load_source(self.case.settings, Selection(), both, stop=stop, wants_progress=True)
 
     def left(self) -> list[Path]:
         """What lies in the folder for temporary files."""

@@ -49,7 +49,7 @@ def october(*costs: str, day: int, run_id: str) -> Delivery:
 def test_a_plan_that_was_overtaken_by_a_newer_run_is_not_carried_out(case: Case) -> None:
     case.deliver(october("1", day=10, run_id="older"))
     with closing(open_warehouse(case.settings)) as warehouse:
-        versions = warehouse.month_versions(case.table)
+        versions = warehouse.write_marks(case.table)
         remembered = Ledger(case.settings, warehouse).read()
         prepared = prepare(
             case.settings,

@@ -20,7 +20,7 @@ import pytest
 
 from cloudbill.models import BillingPeriod
 from cloudbill.report.collecting import collect
-from cloudbill.report.document import page_document
+from cloudbill.report.page_json import page_json
 from cloudbill.sql import Fragment
 from contract.deliveries import (
     AwsWriter,
@@ -220,7 +220,7 @@ def expected(months: Mapping[str, Written]) -> tuple[Sums, Sums, Sums]:
 def document_of(case: Case) -> dict[str, Any]:
     report, error = collect(case.settings)
     assert error is None
-    made: dict[str, Any] = json.loads(json.dumps(page_document((report,), NOW)))
+    made: dict[str, Any] = json.loads(json.dumps(page_json((report,), NOW)))
     return made
 
 
@@ -413,7 +413,7 @@ def test_a_store_that_cannot_be_read_is_told_and_the_costs_are_shown(case: Case)
     elsewhere = replace(case.settings, bucket="/nowhere/at/all")
     report, error = collect(elsewhere)
     assert error is None
-    document: Any = page_document((report,), NOW)
+    document: Any = page_json((report,), NOW)
     assert document["costs"] == before["costs"]
     assert "/nowhere/at/all" in document["trust"]["freshness"][0]["store_error"]
 

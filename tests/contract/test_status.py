@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from cloudbill.errors import StaleError, StoreError
 from cloudbill.looking.load_history import MonthHistory, read_history
-from cloudbill.looking.load_history_words import closing_sentence, history_document
+from cloudbill.looking.load_history_words import closing_sentence, history_json
 from cloudbill.looking.status import MonthState, MonthStatus, Pending, SourceStatus, read_status
-from cloudbill.looking.status_words import status_document, status_lines
+from cloudbill.looking.status_words import status_json, status_lines
 from cloudbill.models import BillingPeriod, utc_now
 from contract.deliveries import Charge, Delivery, at, charges
 from contract.places import DiskAndDuckDB, GcsAndBigQuery
@@ -169,7 +169,7 @@ class TestStatus:
         assert status.exit_code == StoreError.exit_code
         (month,) = status.months
         assert (month.state, month.costs) == (MonthState.LOADED, {"EUR": Decimal("1.25")})
-        assert "gone" in json.loads(status_document([status]))["failures"][0]["message"]
+        assert "gone" in json.loads(status_json([status]))["failures"][0]["message"]
 
     def test_a_source_is_stale_when_its_newest_delivery_is_older_than_allowed(
         self, case: Case
@@ -307,7 +307,7 @@ class TestHistory:
     def test_the_document_has_exact_text(self, case: Case) -> None:
         case.deliver(run("2025-10", SMALL))
         case.load()
-        document = json.loads(history_document([read_history(case.settings, frozenset())]))
+        document = json.loads(history_json([read_history(case.settings, frozenset())]))
         (load,) = document["months"][0]["loads"]
         assert load["billed_cost"] == {"EUR": SMALL}
         assert document["failures"] == []

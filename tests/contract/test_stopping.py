@@ -15,7 +15,7 @@ from cloudbill.loading.outcome import Outcome
 from cloudbill.loading.stopping import Stop
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
-from cloudbill.progress import Progress, Stage, watched
+from cloudbill.progress import Progress, Stage, progress_told
 from contract.deliveries import Delivery, at, charges
 
 if TYPE_CHECKING:
@@ -127,9 +127,11 @@ class TestProgress:
         deliver_a_year(case)
         seen: list[Event] = []
 
-        load(case, Stop(), seen.append, is_watched=False)
+        load(case, Stop(), seen.append, wants_progress=False)
         assert not [event for event in seen if isinstance(event, Progressed)]
-        load_source(case.settings, Selection(force=True), seen.append, stop=Stop(), is_watched=True)
+        load_source(
+            case.settings, Selection(force=True), seen.append, stop=Stop(), wants_progress=True
+        )
 
         told = [event.progress for event in seen if isinstance(event, Progressed)]
         stages = {progress.stage for progress in told}
@@ -146,7 +148,7 @@ class TestProgress:
     def test_of_a_watcher_ends_with_what_it_watches(self) -> None:
         seen: list[Progress] = []
 
-        with watched(seen.append, lambda: Progress(stage=Stage.FETCHING, done=len(seen))):
+        with progress_told(seen.append, lambda: Progress(stage=Stage.FETCHING, done=len(seen))):
             deadline = time.monotonic() + 10
             while len(seen) < 3 and time.monotonic() < deadline:
                 time.sleep(0.01)

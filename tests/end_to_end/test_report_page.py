@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 import pytest
 
-from cloudbill.report.document import page_document
 from cloudbill.report.model import SourceReport
 from cloudbill.report.page import build_page
+from cloudbill.report.page_json import page_json
 from cloudbill.sample import write_aws, write_azure
 from end_to_end.conftest import configure
 from unit.report.report_builders import NOW, Spent, report_of
@@ -180,7 +180,7 @@ def footing(page: Page, table: str) -> list[str]:
 
 def written(folder: Path, *reports: SourceReport) -> Path:
     page = folder / "report.html"
-    page.write_text(build_page(page_document(reports, NOW)), encoding="utf-8")
+    page.write_text(build_page(page_json(reports, NOW)), encoding="utf-8")
     return page
 
 

@@ -122,7 +122,7 @@ class Replacer:
     def replace(self, run: HistoryRun) -> bool:
         """Whether the month was replaced by a run."""
         plan = self._plans[run.run_id]
-        versions = self.warehouse.month_versions(plan.table)
+        versions = self.warehouse.write_marks(plan.table)
         try:
             self.warehouse.replace_period(
                 replace(plan, version=versions.get(plan.period)), self._store

@@ -183,7 +183,7 @@ class Console:
         from cloudbill.doctor.double_deliveries import find_double_deliveries
         from cloudbill.doctor.words import check_line
         from cloudbill.errors import HeldError
-        from cloudbill.loading.words import document
+        from cloudbill.loading.words import outcomes_json
 
         for outcome in outcomes:
             if outcome.error is not None:
@@ -197,7 +197,7 @@ class Console:
         if failed is not None:
             self.explain([failed])
         if self.as_json:
-            self.document(document(outcomes, failed, dry_run=dry_run))
+            self.document(outcomes_json(outcomes, failed, dry_run=dry_run))
         codes = {outcome.exit_code for outcome in outcomes}
         codes.add(failed.exit_code if failed else 0)
         # A failure is more than a run that waits for somebody.

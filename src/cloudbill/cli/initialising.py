@@ -138,27 +138,27 @@ class _Interview:
 
         given = self.options
         for answer, check in (
-            (given.provider, configuring.check_provider),
-            (given.bucket, configuring.check_bucket),
-            (given.name, configuring.check_name),
-            (given.project_id, configuring.check_project),
-            (given.dataset, configuring.check_dataset),
+            (given.provider, configuring.read_provider),
+            (given.bucket, configuring.read_bucket),
+            (given.name, configuring.read_name),
+            (given.project_id, configuring.read_project),
+            (given.dataset, configuring.read_dataset),
         ):
             if answer is not None:
                 check(answer)
 
     def _export(self) -> Answers:
         """Whose export, and where it lies."""
-        from cloudbill.setup.answers import check_bucket, check_provider
+        from cloudbill.setup.answers import read_bucket, read_provider
 
         given = self.options
-        provider = given.provider and check_provider(given.provider)
+        provider = given.provider and read_provider(given.provider)
         if provider is None and self.may_ask:
-            provider = self._ask("Who bills, azure or aws", check_provider, default="azure")
+            provider = self._ask("Who bills, azure or aws", read_provider, default="azure")
         bucket, finding = self._look(provider)
         if finding is None:
             # Nothing to look for, or no way to: the export is named by hand.
-            return self._by_hand(provider, check_bucket(bucket))
+            return self._by_hand(provider, read_bucket(bucket))
         matching = [
             export for export in finding.exports if given.export_name in {None, export.export_name}
         ]
@@ -179,12 +179,12 @@ class _Interview:
     def _look(self, provider: str | None) -> tuple[str, Finding | None]:
         """The bucket, and what is in it where that is not said already."""
         from cloudbill.errors import CloudbillError
-        from cloudbill.setup.answers import check_bucket, look_for_exports
+        from cloudbill.setup.answers import look_for_exports, read_bucket
 
         given = self.options
         is_named = bool(provider and given.export_name and given.prefix is not None)
         if given.bucket is not None:
-            bucket = check_bucket(given.bucket)
+            bucket = read_bucket(given.bucket)
             if is_named:
                 return bucket, None
             return bucket, look_for_exports(bucket, given.prefix or "", provider)
@@ -195,7 +195,7 @@ class _Interview:
             again = f" (once more to go on without looking: {unreadable})" if unreadable else ""
             bucket = self._ask(
                 f"Where the exports lie: a bucket name, gs://, s3://, az://, or a path{again}",
-                check_bucket,
+                read_bucket,
             )
             if is_named or bucket == unreadable:
                 return bucket, None
@@ -207,7 +207,7 @@ class _Interview:
                 unreadable = bucket
 
     def _by_hand(self, provider: str | None, bucket: str) -> Answers:
-        from cloudbill.setup.answers import Answers, check_provider
+        from cloudbill.setup.answers import Answers, read_provider
 
         given = self.options
         if provider is None:
@@ -220,7 +220,7 @@ class _Interview:
                 self._missing("export-name")
             export_name = self._ask("The name of the export", _some)
         return Answers(
-            provider=check_provider(provider),
+            provider=read_provider(provider),
             bucket=bucket,
             prefix=prefix.strip().strip("/"),
             export_name=export_name.strip(),
@@ -274,7 +274,7 @@ class _Interview:
 
     def _warehouse(self, answers: Answers) -> Answers:
         """Where the months go: what the options say, else what is asked, else DuckDB."""
-        from cloudbill.setup.answers import check_dataset, check_project
+        from cloudbill.setup.answers import read_dataset, read_project
 
         given = self.options
         project_id, dataset = given.project_id, given.dataset
@@ -282,8 +282,8 @@ class _Interview:
         if self.may_ask and project_id is None and database is None:
             kind = self._ask("The warehouse, duckdb or bigquery", _warehouse_kind, default="duckdb")
             if kind == "bigquery":
-                project_id = self._ask("The id of the Google Cloud project", check_project)
-                dataset = dataset or self._ask("The dataset", check_dataset, default="billing")
+                project_id = self._ask("The id of the Google Cloud project", read_project)
+                dataset = dataset or self._ask("The dataset", read_dataset, default="billing")
                 location = location or self._ask(
                     "Where to create the dataset, such as EU; empty: where BigQuery does",
                     _any,
@@ -302,7 +302,7 @@ class _Interview:
     def _plan(self, file: Path, before: str, answers: Answers) -> tuple[Change, Answers]:
         """The change, under another name or over the section where that is taken."""
         from cloudbill.errors import ConfigError
-        from cloudbill.setup.answers import check_name, plan_change
+        from cloudbill.setup.answers import plan_change, read_name
         from cloudbill.setup.config_file import SectionThereError
 
         is_replacing = self.options.replace
@@ -317,7 +317,7 @@ class _Interview:
                 self.console.warn(f"  {error}")
             name = self._ask(
                 "A name for a second export, or empty to change that section",
-                lambda answer: check_name(answer) if answer else "",
+                lambda answer: read_name(answer) if answer else "",
                 default="",
             )
             is_replacing = not name

@@ -84,7 +84,7 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
                     listener(settings.source),
                     dry_run=dry_run,
                     stop=stop,
-                    is_watched=console.is_live,
+                    wants_progress=console.is_live,
                 )
                 outcomes.append(outcome)
                 for line in planned_lines(outcome) if dry_run and not console.quiet else ():

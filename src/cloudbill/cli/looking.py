@@ -44,7 +44,7 @@ def status(
     """Say what each month holds, what waits or is missing, and how old it is; change nothing."""
     from cloudbill.errors import CloudbillError
     from cloudbill.looking.status import read_status
-    from cloudbill.looking.status_words import status_document, status_lines
+    from cloudbill.looking.status_words import status_json, status_lines
     from cloudbill.models import utc_now
     from cloudbill.text.times import read_age
 
@@ -62,7 +62,7 @@ def status(
         failed = error
         console.failed(None, error)
     if as_json:
-        console.document(status_document(found, failed))
+        console.document(status_json(found, failed))
     codes = [one.exit_code for one in found]
     raise typer.Exit(max([*codes, failed.exit_code if failed else 0]))
 
@@ -77,7 +77,7 @@ def history(
     """Say how the billed cost of each month moved from load to load; change nothing."""
     from cloudbill.errors import CloudbillError
     from cloudbill.looking.load_history import read_history
-    from cloudbill.looking.load_history_words import history_document, history_lines
+    from cloudbill.looking.load_history_words import history_json, history_lines
 
     console = Console(as_json=as_json, verbose=verbose)
     found: list[SourceHistory] = []
@@ -93,7 +93,7 @@ def history(
         failed = error
         console.failed(None, error)
     if as_json:
-        console.document(history_document(found, failed))
+        console.document(history_json(found, failed))
     codes = [one.exit_code for one in found]
     raise typer.Exit(max([*codes, failed.exit_code if failed else 0]))
 
@@ -120,7 +120,7 @@ def verify(
     from cloudbill.looking.verification_words import (
         closing_lines,
         month_lines,
-        verification_document,
+        verification_json,
     )
 
     console = Console(as_json=as_json, verbose=verbose)
@@ -140,6 +140,6 @@ def verify(
         failed = error
         console.failed(None, error)
     if as_json:
-        console.document(verification_document(found, failed))
+        console.document(verification_json(found, failed))
     codes = [verified.exit_code(strict=strict) for verified in found]
     raise typer.Exit(max([*codes, failed.exit_code if failed else 0]))

@@ -28,8 +28,8 @@ def report(
     from cloudbill.errors import CloudbillError
     from cloudbill.models import utc_now
     from cloudbill.report.collecting import collect
-    from cloudbill.report.document import page_document
     from cloudbill.report.page import build_page
+    from cloudbill.report.page_json import page_json
 
     console = Console(verbose=verbose)
     reports: list[SourceReport] = []
@@ -41,7 +41,7 @@ def report(
             if failed is not None:
                 console.failed(settings.source, failed)
                 codes.append(failed.exit_code)
-        page = build_page(page_document(tuple(reports), utc_now())).encode()
+        page = build_page(page_json(tuple(reports), utc_now())).encode()
         _write(output, page)
     except CloudbillError as error:
         console.end(error)

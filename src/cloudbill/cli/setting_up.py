@@ -37,10 +37,10 @@ def doctor(
         checks = examine(read_settings(source))
     except CloudbillError as error:
         if as_json:
-            console.document(_checks_document((), error))
+            console.document(_checks_json((), error))
         console.end(error)
     if as_json:
-        console.document(_checks_document(checks))
+        console.document(_checks_json(checks))
     else:
         for check in checks:
             console.say(_coloured(check, check_line(check)))
@@ -56,7 +56,7 @@ def _coloured(check: Check, line: str) -> str:
     return f"{typer.style(word, fg=colour, bold=True)}{gap}{rest}"
 
 
-def _checks_document(checks: Sequence[Check], error: CloudbillError | None = None) -> str:
+def _checks_json(checks: Sequence[Check], error: CloudbillError | None = None) -> str:
     from cloudbill.text.failures import failure_entry
 
     found = [

@@ -14,7 +14,7 @@ from google.cloud import bigquery
 
 from cloudbill.doctor.check import Check, failed_check
 from cloudbill.errors import LoadError
-from cloudbill.warehouses.bigquery.client import PersistentClient, mapped
+from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -38,7 +38,7 @@ def check_bigquery(
     subject = f"{settings.source}: dataset"
     name = f"{settings.project_id}.{settings.dataset}"
     try:
-        with mapped(f"Reading {name}"):
+        with bigquery_errors(f"Reading {name}"):
             dataset = client.get_dataset(name)
     except LoadError as error:
         if not isinstance(error.__cause__, api.NotFound):
@@ -59,7 +59,7 @@ def _check_jobs(client: PersistentClient, settings: SourceSettings) -> Check:
     subject = f"{settings.source}: project"
     config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)
     try:
-        with mapped(f"A query that is not run, in {settings.project_id}"):
+        with bigquery_errors(f"A query that is not run, in {settings.project_id}"):
             client.query("SELECT 1", job_config=config)
     except LoadError as error:
         return _refused(subject, error, "roles/bigquery.jobUser on the project")
@@ -113,7 +113,7 @@ def fits(dataset: str, bucket: str) -> bool:
 def _check_table(client: PersistentClient, settings: SourceSettings, name: str) -> Iterator[Check]:
     subject = f"{settings.source}: table"
     try:
-        with mapped(f"Reading {name}"):
+        with bigquery_errors(f"Reading {name}"):
             table = client.get_table(name)
     except LoadError as error:
         if isinstance(error.__cause__, api.NotFound):

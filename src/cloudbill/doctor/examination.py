@@ -79,7 +79,7 @@ def _sizes(
 def _ledger_checks(settings: SourceSettings, warehouse: Warehouse) -> list[Check]:
     ledger = Ledger(settings, warehouse)
     loaded, tracked = ledger.loaded(), ledger.tracked()
-    held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
+    held = warehouse.rows_in_table(settings.table_name, settings.provider.PERIOD_COLUMN)
     subject = f"{settings.source}: {settings.table_name}"
     checks = [
         Check(subject=f"{subject} {period}", found=problem, remedy=remedy)

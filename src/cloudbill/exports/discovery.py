@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cloudbill.errors import CloudbillError, ManifestError
-from cloudbill.exports.limits import check_manifest, check_path
+from cloudbill.exports.limits import require_manifest, require_path
 from cloudbill.exports.manifest_cache import ManifestCache
 from cloudbill.models import DiscoveredRun, Manifest, ManifestFailure, StoredObject
 from cloudbill.providers import Listing, Provider
@@ -82,7 +82,7 @@ class _Export:
         manifest = self.provider.read_manifest(
             content, stored=stored, root=self.root, export=self.name, listing=self.listing
         )
-        check_manifest(manifest, root=self.root)
+        require_manifest(manifest, root=self.root)
         manifest = _with_stored_parts(manifest, self.listing)
         missing = tuple(part for part in manifest.parts if not part.is_whole)
         return DiscoveredRun(manifest=manifest, missing=missing)
@@ -121,7 +121,7 @@ def _contents(store: Store, manifests: Sequence[StoredObject]) -> Iterator[bytes
 
     def read(stored: StoredObject) -> bytes | CloudbillError:
         try:
-            check_path(stored.path)
+            require_path(stored.path)
             return _read_content(store, stored)
         except CloudbillError as error:
             return error

@@ -13,7 +13,7 @@ from typing import Final
 from cloudbill.errors import ManifestError
 from cloudbill.models import Manifest
 
-__all__ = ["check_manifest", "check_path"]
+__all__ = ["require_manifest", "require_path"]
 
 _MAX_PARTS: Final = 10_000
 _MAX_PATH_BYTES: Final = 1024
@@ -23,7 +23,7 @@ _SHOWN: Final = 80
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-def check_path(path: str) -> None:
+def require_path(path: str) -> None:
     """Refuses the path of a manifest that cannot be shown as it is.
 
     Raises:
@@ -33,7 +33,7 @@ def check_path(path: str) -> None:
         raise ManifestError("Control characters are in the path", path=_shown(path))
 
 
-def check_manifest(manifest: Manifest, *, root: str) -> None:
+def require_manifest(manifest: Manifest, *, root: str) -> None:
     """Refuses a run that leads out of its export, or is larger than any warehouse loads.
 
     Raises:

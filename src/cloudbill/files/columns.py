@@ -16,7 +16,7 @@ __all__ = [
     "MergedColumns",
     "added_columns",
     "assign_columns",
-    "check_columns",
+    "require_columns",
     "merge_parts",
     "require_exact_costs",
 ]
@@ -56,7 +56,7 @@ class MergedColumns:
             SchemaError: If a part has two columns of one name, or two parts disagree on a type.
         """
         for address, columns in parts:
-            check_columns(columns, address=address)
+            require_columns(columns, address=address)
             seen: set[str] = set()
             for column in columns:
                 key = column.target.lower()
@@ -180,7 +180,7 @@ def _numbered(own: str, taken: Collection[str]) -> str:
 _MAX_COLUMNS: Final = 10_000
 
 
-def check_columns(columns: Sequence[Column], *, address: str) -> None:
+def require_columns(columns: Sequence[Column], *, address: str) -> None:
     """Refuses columns that no warehouse can have.
 
     Raises:

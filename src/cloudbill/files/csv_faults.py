@@ -109,7 +109,7 @@ def _fault_of_row(record: Sequence[str], columns: Sequence[Column], size: int) -
     return None
 
 
-def _check_decimal(cell: str) -> str | None:
+def _fault_of_decimal(cell: str) -> str | None:
     match = _NUMBER.fullmatch(cell)
     if match is None or not (match[1] or match[2]):
         return "is no number"
@@ -125,20 +125,20 @@ def _check_decimal(cell: str) -> str | None:
     return None
 
 
-def _check_timestamp(cell: str) -> str | None:
+def _fault_of_timestamp(cell: str) -> str | None:
     match = _TIMESTAMP.fullmatch(cell)
     if match is None:
         return "is no time; it is written as 2025-10-31T23:59:59Z"
-    return _check_day(match[1]) or _check_time(match[2])
+    return _fault_of_day(match[1]) or _fault_of_time(match[2])
 
 
-def _check_date(cell: str) -> str | None:
+def _fault_of_date(cell: str) -> str | None:
     if _DATE.fullmatch(cell) is None:
         return "is no day; it is written as 2025-10-31"
-    return _check_day(cell)
+    return _fault_of_day(cell)
 
 
-def _check_day(text: str) -> str | None:
+def _fault_of_day(text: str) -> str | None:
     try:
         datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007
     except ValueError:
@@ -146,7 +146,7 @@ def _check_day(text: str) -> str | None:
     return None
 
 
-def _check_time(text: str | None) -> str | None:
+def _fault_of_time(text: str | None) -> str | None:
     if text is None or text in {"24:00", "24:00:00"}:
         return None
     hour, minute, *second = (int(number) for number in text.partition(".")[0].split(":"))
@@ -154,21 +154,21 @@ def _check_time(text: str | None) -> str | None:
     return None if is_time else "is no time of the day"
 
 
-def _check_boolean(cell: str) -> str | None:
+def _fault_of_boolean(cell: str) -> str | None:
     return None if cell.lower() in _BOOLEANS else "is neither true nor false"
 
 
-def _check_integer(cell: str) -> str | None:
+def _fault_of_integer(cell: str) -> str | None:
     is_integer = _INTEGER.fullmatch(cell) and -(2**63) <= int(cell) < 2**63
     return None if is_integer else "is no whole number of 64 bits"
 
 
 _CHECKS: Final[Mapping[ColumnType, Callable[[str], str | None]]] = {
-    ColumnType.DECIMAL: _check_decimal,
-    ColumnType.TIMESTAMP: _check_timestamp,
-    ColumnType.DATE: _check_date,
-    ColumnType.BOOLEAN: _check_boolean,
-    ColumnType.INTEGER: _check_integer,
+    ColumnType.DECIMAL: _fault_of_decimal,
+    ColumnType.TIMESTAMP: _fault_of_timestamp,
+    ColumnType.DATE: _fault_of_date,
+    ColumnType.BOOLEAN: _fault_of_boolean,
+    ColumnType.INTEGER: _fault_of_integer,
 }
 
 

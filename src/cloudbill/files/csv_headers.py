@@ -93,7 +93,7 @@ def parse_header(head: bytes, address: str, *, is_whole: bool) -> tuple[str, ...
             return None
         end = len(head)
     names = _names(head[:end].removeprefix(_BOM), address)
-    _check_names(names, address)
+    _require_names(names, address)
     return names
 
 
@@ -154,7 +154,7 @@ def _names(record: bytes, address: str) -> tuple[str, ...]:
         raise LoadError(f"The header of {address} is no CSV: {error}; export it again") from error
 
 
-def _check_names(names: tuple[str, ...], address: str) -> None:
+def _require_names(names: tuple[str, ...], address: str) -> None:
     name, times = Counter(names).most_common(1)[0]
     if times > 1:
         raise SchemaError(

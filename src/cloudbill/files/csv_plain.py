@@ -96,7 +96,7 @@ def _open(part: CsvPart, target: Path) -> CsvFile:
                 "name another folder in TMPDIR"
             ) from error
         raise StoreError(f"{part.address} cannot be read: {error}") from error
-    _check_header(head, part)
+    _require_header(head, part)
     return CsvFile(path=path, part=part)
 
 
@@ -126,7 +126,7 @@ def _refuse_nul(part: CsvPart) -> NoReturn:
     )
 
 
-def _check_header(head: bytes, part: CsvPart) -> None:
+def _require_header(head: bytes, part: CsvPart) -> None:
     is_whole = len(head) <= MAX_HEADER_BYTES
     names = parse_header(head[:MAX_HEADER_BYTES], part.address, is_whole=is_whole)
     if names != tuple(column.name for column in part.columns):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import StoppedError, StoreError
-from cloudbill.progress import Progress, Stage, Tell, watched
+from cloudbill.progress import Progress, ProgressListener, Stage, progress_told
 from cloudbill.spool import spool_folder
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Batch:
 
 @contextmanager
 def local_parts(
-    store: Store, manifest: Manifest, tell: Tell | None = None
+    store: Store, manifest: Manifest, listen: ProgressListener | None = None
 ) -> Iterator[tuple[Path, ...]]:
     """The parts as local files, in the order of the manifest; downloads are removed at the end.
 
@@ -67,7 +67,7 @@ def local_parts(
         yield tuple(_local(store, part) for part in manifest.parts)
         return
     with _downloads(store, manifest, is_even=False) as downloads:
-        with watched(tell, downloads.look):
+        with progress_told(listen, downloads.look):
             files = downloads.take_all()
         yield files
 
@@ -76,7 +76,7 @@ def local_parts(
 def arriving_parts(
     store: Store,
     manifest: Manifest,
-    tell: Tell | None = None,
+    listen: ProgressListener | None = None,
     *,
     least_rows: int,
     is_stopped: Callable[[], bool] = lambda: False,
@@ -97,7 +97,7 @@ def arriving_parts(
         return
     with (
         _downloads(store, manifest, is_even=True) as downloads,
-        closing(downloads.batches(tell, least_rows, is_stopped)) as batches,
+        closing(downloads.batches(listen, least_rows, is_stopped)) as batches,
     ):
         yield batches
 
@@ -184,10 +184,10 @@ class _Downloads:
         return tuple(file for batch in self._take_each() for file in batch.files)
 
     def batches(
-        self, tell: Tell | None, least_rows: int, is_stopped: Callable[[], bool]
+        self, listen: ProgressListener | None, least_rows: int, is_stopped: Callable[[], bool]
     ) -> Generator[Batch, None, None]:
-        """What has come, again and again; until the last of it `tell` hears of the downloads."""
-        with watched(tell, self.look):
+        """What has come, again and again; until the last of it `listen` hears of the downloads."""
+        with progress_told(listen, self.look):
             for batch in self._take_each(least_rows, is_stopped):
                 if batch.is_last:
                     break
@@ -244,7 +244,7 @@ class _Downloads:
         if self._is_even and index:
             self._let_go_ahead(index - 1)
         self._store.download(part.path, target)
-        _check_size(self._store, part, target)
+        _require_size(self._store, part, target)
         return target
 
     def _target(self, index: int) -> Path:
@@ -322,7 +322,7 @@ def _local(store: Store, part: Part) -> Path:
     return path
 
 
-def _check_size(store: Store, part: Part, target: Path) -> None:
+def _require_size(store: Store, part: Part, target: Path) -> None:
     size = target.stat().st_size
     if part.size is not None and size < part.size:
         raise StoreError(

@@ -37,7 +37,7 @@ def rebuild_ledger(settings: SourceSettings) -> Rebuilt:
         CloudbillError: If the warehouse cannot be read or written.
     """
     with closing(open_warehouse(settings)) as warehouse:
-        held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
+        held = warehouse.rows_in_table(settings.table_name, settings.provider.PERIOD_COLUMN)
         ledger = Ledger(settings, warehouse)
         tracked = ledger.tracked()
         records = tuple(

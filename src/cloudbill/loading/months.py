@@ -33,13 +33,13 @@ def load_planned(
     listen: Callable[[Event], None],
     *,
     stop: Stop | None = None,
-    is_watched: bool = False,
+    wants_progress: bool = False,
 ) -> Iterator[LoadResult | LoadFailure | Skip]:
     """Replaces months, as many at once as the warehouse takes; yields them as they end.
 
     A run that turns out to have too few rows once it is read comes back as a skip, and the next one
     is loaded instead; one whose month another process wrote meanwhile comes back as a skip too.
-    Where `is_watched`, `listen` is told how far each month is. Once `stop` is asked for, nothing
+    With `wants_progress`, `listen` hears how far each month is. Once `stop` is asked for, nothing
     more begins, and every month that is not replaced comes back with a `StoppedError`. Where one
     month is replaced at a time, the parts of the next are fetched meanwhile, if they have to be.
     """
@@ -58,7 +58,7 @@ def load_planned(
                     if ahead is not None:
                         ahead.begin(planned.manifest, waiting[-1].manifest if waiting else None)
                     future = workers.submit(
-                        _replace, warehouse, store, planned, listen, is_watched=is_watched
+                        _replace, warehouse, store, planned, listen, wants_progress=wants_progress
                     )
                     running[future] = planned
                 for future in wait(running, _HEED_EVERY_S, FIRST_COMPLETED).done:
@@ -81,7 +81,7 @@ def _replace(
     planned: PlannedLoad,
     listen: Callable[[Event], None],
     *,
-    is_watched: bool,
+    wants_progress: bool,
 ) -> _Outcome:
     listen(LoadStarted(planned=planned, store_title=store.title))
 
@@ -89,7 +89,7 @@ def _replace(
         listen(Progressed(planned=planned, progress=progress))
 
     try:
-        return warehouse.replace_period(planned, store, tell if is_watched else None)
+        return warehouse.replace_period(planned, store, tell if wants_progress else None)
     except HeldError as error:
         return Skip(manifest=planned.manifest, reason=SkipReason.HELD, detail=str(error))
     except OvertakenError as error:

@@ -30,7 +30,7 @@ from cloudbill.text.sizes import shown_size
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
 
-__all__ = ["document", "lines", "planned_line", "planned_lines", "stopped_lines"]
+__all__ = ["outcomes_json", "lines", "planned_line", "planned_lines", "stopped_lines"]
 
 _FORMATS = {"parquet": "Parquet", "csv": "CSV"}
 
@@ -127,7 +127,7 @@ def stopped_lines(outcomes: Sequence[Outcome], command: str) -> Iterator[str]:
     yield f"Run the same again to go on: {command}"
 
 
-def document(
+def outcomes_json(
     outcomes: Sequence[Outcome], error: CloudbillError | None = None, *, dry_run: bool = False
 ) -> str:
     """The JSON document of a run; amounts are exact decimal text.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
     from cloudbill.looking.load_history import Closing, Load, MonthHistory, SourceHistory
 
-__all__ = ["closing_sentence", "history_document", "history_lines"]
+__all__ = ["closing_sentence", "history_json", "history_lines"]
 
 _HEADS: Final = (
     Head(title="loaded (UTC)"),
@@ -117,7 +117,7 @@ def _moved(currency: str, closing: Closing, difference: Decimal) -> str:
     return f"{at}, now {now}, {_signed(difference)}" if difference else f"{at}, the same now"
 
 
-def history_document(sources: Sequence[SourceHistory], error: CloudbillError | None = None) -> str:
+def history_json(sources: Sequence[SourceHistory], error: CloudbillError | None = None) -> str:
     """The JSON document: times in UTC, amounts as exact decimal text; loads oldest first."""
     failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
     failures += [

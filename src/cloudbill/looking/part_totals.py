@@ -78,7 +78,7 @@ def _each_part(
         batch = replace(manifest, parts=manifest.parts[start : start + _AT_ONCE])
         with local_parts(store, batch) as files:
             for part, file in zip(batch.parts, files, strict=True):
-                with _mapped(store, part, file, settings):
+                with _part_errors(store, part, file, settings):
                     if manifest.file_format == "parquet":
                         yield _sum_parquet(connection, file, settings.provider)
                     else:
@@ -128,7 +128,7 @@ def _connect(settings: SourceSettings) -> duckdb.DuckDBPyConnection:
 
 
 @contextmanager
-def _mapped(store: Store, part: Part, file: Path, settings: SourceSettings) -> Iterator[None]:
+def _part_errors(store: Store, part: Part, file: Path, settings: SourceSettings) -> Iterator[None]:
     address = store.uri(part.path)
     if not file.is_file():
         raise PartMissingError(f"There is no {address}; was it replaced meanwhile?")

@@ -171,7 +171,7 @@ def read_status(
     try:
         with closing(open_warehouse(settings, read_only=True)) as warehouse:
             remembered = Ledger(settings, warehouse).read()
-            held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
+            held = warehouse.rows_in_table(settings.table_name, settings.provider.PERIOD_COLUMN)
     except CloudbillError as error:
         return replace(status, error=error)
     try:

@@ -17,7 +17,7 @@ from cloudbill.text.times import age_in_words, iso_time
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
 
-__all__ = ["status_document", "status_lines"]
+__all__ = ["status_json", "status_lines"]
 
 _HEADS: Final = (
     Head(title="month"),
@@ -131,7 +131,7 @@ def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
             return f"held: {submitted}: {why}; `cloudbill accept {month.period}` loads it"
 
 
-def status_document(sources: Sequence[SourceStatus], error: CloudbillError | None = None) -> str:
+def status_json(sources: Sequence[SourceStatus], error: CloudbillError | None = None) -> str:
     """The JSON document: times in UTC, amounts as exact decimal text; every month, newest first."""
     failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
     failures += [

@@ -94,7 +94,7 @@ def _verify_months(
     ledger = Ledger(settings, warehouse)
     loaded = ledger.loaded()
     # A month that no load accounts for adds to the bill as well.
-    held = warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN)
+    held = warehouse.rows_in_table(settings.table_name, settings.provider.PERIOD_COLUMN)
     month = _Verifier(settings, warehouse, ledger)
     for period in sorted(periods or {*loaded, *held}, reverse=True):
         record = loaded.get(period)

@@ -14,7 +14,7 @@ from cloudbill.text.failures import failure_entry
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
 
-__all__ = ["closing_lines", "month_lines", "verification_document"]
+__all__ = ["closing_lines", "month_lines", "verification_json"]
 
 _LISTED: Final = 20
 """How many differences of a month are printed; JSON has all of them."""
@@ -49,7 +49,7 @@ def closing_lines(verified: Verified) -> Iterator[str]:
         yield f"{source} has nothing to verify: no load is recorded, and its table holds no rows"
 
 
-def verification_document(sources: Sequence[Verified], error: CloudbillError | None = None) -> str:
+def verification_json(sources: Sequence[Verified], error: CloudbillError | None = None) -> str:
     """The JSON document; amounts are exact decimal text, `failures` is there if there are any."""
     failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
     for verified in sources:

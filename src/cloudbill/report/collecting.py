@@ -55,11 +55,13 @@ def collect(settings: SourceSettings) -> tuple[SourceReport, CloudbillError | No
         with closing(open_warehouse(settings, read_only=True)) as warehouse:
             ledger = Ledger(settings, warehouse)
             remembered = ledger.read()
-            held = dict(warehouse.held_rows(settings.table_name, settings.provider.PERIOD_COLUMN))
+            held = dict(
+                warehouse.rows_in_table(settings.table_name, settings.provider.PERIOD_COLUMN)
+            )
             report = _with_sums(report, settings, warehouse)
     except CloudbillError as error:
         report, failed = replace(report, error=str(error)), error
-    report = replace(report, loaded=remembered.loaded, held_rows=held)
+    report = replace(report, loaded=remembered.loaded, rows_in_table=held)
     if failed is None:
         report = replace(report, store=_read_store(settings, remembered, held))
     return report, failed

@@ -97,7 +97,7 @@ class SourceReport:
     loaded: Mapping[BillingPeriod, LoadRecord] = field(default_factory=dict)
     tracked: tuple[LoadRecord, ...] = ()
     """Every load that was ever recorded, oldest first."""
-    held_rows: Mapping[BillingPeriod, int] = field(default_factory=dict)
+    rows_in_table: Mapping[BillingPeriod, int] = field(default_factory=dict)
     store: StoreReport = field(default_factory=StoreReport)
 
 

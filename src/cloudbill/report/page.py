@@ -15,7 +15,7 @@ __all__ = ["build_page"]
 
 
 def build_page(document: Mapping[str, object]) -> str:
-    """The HTML of a page that shows a document of `page_document`, and needs nothing else.
+    """The HTML of a page that shows a document of `page_json`, and needs nothing else.
 
     Its programs run by their hashes alone, so that no name in a bill could ever run; and it may
     reach no network at all.

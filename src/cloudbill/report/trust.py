@@ -58,7 +58,7 @@ class MonthTrust:
 
     period: BillingPeriod
     record: LoadRecord | None
-    held_rows: int
+    rows_in_table: int
     agreement: Agreement
     amounts: tuple[AmountCheck, ...]
     is_complete: bool | None
@@ -101,22 +101,22 @@ def months_of(report: SourceReport) -> tuple[MonthTrust, ...]:
         _judge(
             period,
             report.loaded.get(period),
-            report.held_rows.get(period, 0),
+            report.rows_in_table.get(period, 0),
             in_table.get(str(period), {}),
         )
-        for period in sorted({*report.loaded, *report.held_rows}, reverse=True)
+        for period in sorted({*report.loaded, *report.rows_in_table}, reverse=True)
     )
 
 
 def missing_months(report: SourceReport) -> tuple[BillingPeriod, ...]:
     """The months without a row between the first and the last that have some."""
-    held = sorted(period for period, rows in report.held_rows.items() if rows)
+    held = sorted(period for period, rows in report.rows_in_table.items() if rows)
     if not held:
         return ()
     missing: list[BillingPeriod] = []
     period = held[0]
     while period < held[-1]:
-        if not report.held_rows.get(period):
+        if not report.rows_in_table.get(period):
             missing.append(period)
         period = period.next
     return tuple(missing)
@@ -180,20 +180,20 @@ def _held_amounts(report: SourceReport) -> Mapping[str, Mapping[tuple[str, str],
 def _judge(
     period: BillingPeriod,
     record: LoadRecord | None,
-    held_rows: int,
+    rows_in_table: int,
     held: Mapping[tuple[str, str], Decimal],
 ) -> MonthTrust:
     amounts = () if record is None else tuple(_compare(record, held))
     if record is None or record.rows is None:
         agreement = Agreement.UNRECORDED
-    elif record.rows != held_rows or any(amount.difference for amount in amounts):
+    elif record.rows != rows_in_table or any(amount.difference for amount in amounts):
         agreement = Agreement.DIFFERENT
     else:
-        agreement = Agreement.EQUAL if record.totals or not held_rows else Agreement.ROWS_ONLY
+        agreement = Agreement.EQUAL if record.totals or not rows_in_table else Agreement.ROWS_ONLY
     return MonthTrust(
         period=period,
         record=record,
-        held_rows=held_rows,
+        rows_in_table=rows_in_table,
         agreement=agreement,
         amounts=amounts,
         is_complete=None if record is None else is_complete(record),

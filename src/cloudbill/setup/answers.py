@@ -22,11 +22,11 @@ from cloudbill.store.folders import open_browser
 __all__ = [
     "Answers",
     "Change",
-    "check_bucket",
-    "check_dataset",
-    "check_name",
-    "check_project",
-    "check_provider",
+    "read_bucket",
+    "read_dataset",
+    "read_name",
+    "read_project",
+    "read_provider",
     "found_line",
     "look_for_exports",
     "no_choice_error",
@@ -95,7 +95,7 @@ class Change:
     settings: SourceSettings
 
 
-def check_provider(answer: str) -> str:
+def read_provider(answer: str) -> str:
     """The name of a provider.
 
     Raises:
@@ -107,7 +107,7 @@ def check_provider(answer: str) -> str:
     return name
 
 
-def check_bucket(answer: str) -> str:
+def read_bucket(answer: str) -> str:
     """A bucket name, a URL or a path, without credentials in it.
 
     Raises:
@@ -118,7 +118,7 @@ def check_bucket(answer: str) -> str:
     return bucket
 
 
-def check_name(answer: str) -> str:
+def read_name(answer: str) -> str:
     """The name of a further export, which becomes part of a section.
 
     Raises:
@@ -127,7 +127,7 @@ def check_name(answer: str) -> str:
     return _matching(_NAME, answer, "name of a source", "letters, digits and _, a letter first")
 
 
-def check_project(answer: str) -> str:
+def read_project(answer: str) -> str:
     """The id of a Google Cloud project.
 
     Raises:
@@ -136,7 +136,7 @@ def check_project(answer: str) -> str:
     return _matching(_PROJECT, answer, "Google Cloud project", "its id, such as my-project")
 
 
-def check_dataset(answer: str) -> str:
+def read_dataset(answer: str) -> str:
     """The name of a dataset.
 
     Raises:

@@ -22,7 +22,7 @@ from cloudbill.store.credentials import store_advice
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-__all__ = ["StoreClient", "TruncatedError", "mapped"]
+__all__ = ["StoreClient", "TruncatedError", "store_errors"]
 
 _T = TypeVar("_T")
 
@@ -105,7 +105,7 @@ class StoreClient:
         def run() -> _T:
             return self._await(attempt, limit_s)
 
-        with mapped(address, *self._errors, scheme=self._scheme):
+        with store_errors(address, *self._errors, scheme=self._scheme):
             return persist(
                 f"Reading {address}",
                 run,
@@ -137,7 +137,9 @@ def _may_pass(error: BaseException, scheme: str) -> bool:
 
 
 @contextmanager
-def mapped(address: str, *client_errors: type[Exception], scheme: str = "file") -> Iterator[None]:
+def store_errors(
+    address: str, *client_errors: type[Exception], scheme: str = "file"
+) -> Iterator[None]:
     """Maps what the clients raise to `StoreError`, with the address and what to do.
 
     Raises:

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from cloudbill.errors import PartMissingError, StoreError
 from cloudbill.retrying import Patience
 from cloudbill.store import Store
-from cloudbill.store.client import StoreClient, mapped
+from cloudbill.store.client import StoreClient, store_errors
 
 __all__ = ["Browser", "LocalBrowser", "RemoteBrowser", "open_browser"]
 
@@ -64,7 +64,7 @@ class LocalBrowser:
         place = self.folder / prefix
         if not place.is_dir():
             return ()
-        with mapped(str(place)), os.scandir(place) as entries:
+        with store_errors(str(place)), os.scandir(place) as entries:
             return tuple(
                 sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
             )

@@ -10,7 +10,7 @@ from pathlib import Path
 from cloudbill.errors import StoreError
 from cloudbill.models import StoredObject
 from cloudbill.store.address import Address, require_inside
-from cloudbill.store.client import mapped
+from cloudbill.store.client import store_errors
 
 __all__ = ["LocalStore"]
 
@@ -33,7 +33,7 @@ class LocalStore:
         top = str(self._folder / prefix)
         cut = len(str(self._folder / "x")) - 1
         for file in _files_below(top):
-            with mapped(file.path):
+            with store_errors(file.path):
                 try:
                     status = file.stat()
                 except OSError:
@@ -48,24 +48,24 @@ class LocalStore:
 
     def read(self, path: str) -> bytes:
         """A whole file."""
-        with mapped(path):
+        with store_errors(path):
             return self._file(path).read_bytes()
 
     def read_head(self, path: str, length: int) -> bytes:
         """The beginning of a file."""
-        with mapped(path), self._file(path).open("rb") as file:
+        with store_errors(path), self._file(path).open("rb") as file:
             return file.read(length)
 
     def read_tail(self, path: str, length: int) -> bytes:
         """The end of a file."""
-        with mapped(path), self._file(path).open("rb") as file:
+        with store_errors(path), self._file(path).open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - length))
             return file.read(length)
 
     def download(self, path: str, target: Path) -> None:
         """Copies a file."""
-        with mapped(path):
+        with store_errors(path):
             target.write_bytes(self._file(path).read_bytes())
 
     def local_path(self, path: str) -> Path | None:

@@ -134,7 +134,7 @@ class RemoteStore:
 
         async def cat() -> bytes:
             content = bytes(await self._client.filesystem._cat_file(key, **span))  # noqa: SLF001
-            await self._check_length(path, len(content), length)
+            await self._require_length(path, len(content), length)
             return content
 
         return self._client.call(self.uri(path), cat, stretch=self._client.stretch(length))
@@ -146,11 +146,11 @@ class RemoteStore:
         async def get() -> None:
             await self._client.filesystem._get_file(key, str(target))  # noqa: SLF001
             length = await asyncio.to_thread(target.stat)
-            await self._check_length(path, length.st_size, size)
+            await self._require_length(path, length.st_size, size)
 
         self._client.call(self.uri(path), get, stretch=self._client.stretch(size))
 
-    async def _check_length(self, path: str, got: int, wanted: int) -> None:
+    async def _require_length(self, path: str, got: int, wanted: int) -> None:
         """Compares the bytes that came with those that were listed, or are there by now."""
         if got >= min(wanted, self._sizes.get(path, 0)):
             return

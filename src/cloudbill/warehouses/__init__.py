@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cloudbill.errors import ConfigError
-from cloudbill.models import BillingPeriod, HeldMonth, LoadResult, PlannedLoad
-from cloudbill.progress import Tell
+from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, TableMonth
+from cloudbill.progress import ProgressListener
 from cloudbill.settings import SourceSettings
 from cloudbill.store import Store
 
@@ -26,9 +26,9 @@ class Warehouse(Protocol):
         """How many months may be replaced at once."""
 
     def replace_period(
-        self, planned: PlannedLoad, store: Store, tell: Tell | None = None
+        self, planned: PlannedLoad, store: Store, listen: ProgressListener | None = None
     ) -> LoadResult:
-        """Puts a run in the place of its month; `tell` is told how far that is, if given.
+        """Puts a run in the place of its month; `listen` is told how far that is, if given.
 
         After the return the table holds exactly this run for the month, counted and totalled.
         After an error it holds what it held before. Doing it again changes nothing.
@@ -38,7 +38,7 @@ class Warehouse(Protocol):
             StoreError: If a part cannot be read.
         """
 
-    def month_versions(self, table: str) -> Mapping[BillingPeriod, str]:
+    def write_marks(self, table: str) -> Mapping[BillingPeriod, str]:
         """A mark of each month that changes whenever anybody writes it; none where nobody else can.
 
         A plan carries it, so that a load notices when another process was faster.
@@ -66,10 +66,10 @@ class Warehouse(Protocol):
     def headers(self, table: str) -> Mapping[str, str]:
         """The header of a CSV that each column of a table came from, empty where none is known."""
 
-    def held_months(self, table: str, period_column: str) -> Mapping[BillingPeriod, HeldMonth]:
-        """What `held_rows` and `month_versions` say, at one moment and by one query."""
+    def table_months(self, table: str, period_column: str) -> Mapping[BillingPeriod, TableMonth]:
+        """What `rows_in_table` and `write_marks` say, at one moment and by one query."""
 
-    def held_rows(self, table: str, period_column: str) -> Mapping[BillingPeriod, int]:
+    def rows_in_table(self, table: str, period_column: str) -> Mapping[BillingPeriod, int]:
         """How many rows a table holds of each month; none where there is no such table."""
 
     def tracking_rows(self, table: str) -> Sequence[Mapping[str, object]]:

@@ -9,10 +9,10 @@ from cloudbill.errors import HeldError, ReconciliationError
 from cloudbill.guards import held_for_rows
 from cloudbill.models import Manifest, Part, PlannedLoad, Totals
 
-__all__ = ["check_footers", "check_held", "check_not_held", "check_totals"]
+__all__ = ["require_footers", "require_rows_in_table", "require_not_held", "require_totals"]
 
 
-def check_footers(manifest: Manifest, footer_rows: Sequence[int]) -> int:
+def require_footers(manifest: Manifest, footer_rows: Sequence[int]) -> int:
     """Compares the rows in the footers of the parts with what the manifest states of them.
 
     Returns the rows of the run. `footer_rows` is in the order of the manifest's parts.
@@ -21,7 +21,7 @@ def check_footers(manifest: Manifest, footer_rows: Sequence[int]) -> int:
         ReconciliationError: If a part or the run has more or fewer rows than stated.
     """
     for part, rows in zip(manifest.parts, footer_rows, strict=True):
-        _check_part(manifest, part, rows)
+        _require_part(manifest, part, rows)
     total = sum(footer_rows)
     if manifest.rows is not None and manifest.rows != total:
         raise ReconciliationError(
@@ -31,7 +31,7 @@ def check_footers(manifest: Manifest, footer_rows: Sequence[int]) -> int:
     return total
 
 
-def _check_part(manifest: Manifest, part: Part, rows: int) -> None:
+def _require_part(manifest: Manifest, part: Part, rows: int) -> None:
     if part.rows is not None and part.rows != rows:
         raise ReconciliationError(
             f"The manifest {manifest.path} states {part.rows} rows for {part.path}, which has "
@@ -39,7 +39,7 @@ def _check_part(manifest: Manifest, part: Part, rows: int) -> None:
         )
 
 
-def check_held(planned: PlannedLoad, *, expected: int, held: int) -> None:
+def require_rows_in_table(planned: PlannedLoad, *, expected: int, held: int) -> None:
     """Compares the rows that a table holds for a month with those of the run.
 
     Raises:
@@ -52,7 +52,7 @@ def check_held(planned: PlannedLoad, *, expected: int, held: int) -> None:
         )
 
 
-def check_not_held(planned: PlannedLoad, rows: int) -> None:
+def require_not_held(planned: PlannedLoad, rows: int) -> None:
     """Stops a run that turns out to have fewer rows than its guard lets pass.
 
     Raises:
@@ -62,7 +62,7 @@ def check_not_held(planned: PlannedLoad, rows: int) -> None:
         raise HeldError(held_for_rows(rows, planned.replaces))
 
 
-def check_totals(planned: PlannedLoad, *, files: Totals, table: Totals) -> None:
+def require_totals(planned: PlannedLoad, *, files: Totals, table: Totals) -> None:
     """Compares the totals of the files with those of the table, to the last digit.
 
     Raises:

@@ -13,7 +13,7 @@ import pytest
 from cloudbill.errors import CloudbillError, ConfigError, LoadError, ManifestError, StoreError
 from cloudbill.loading.events import Discovered, Event, LoadFinished, LoadStarted
 from cloudbill.loading.outcome import Outcome
-from cloudbill.loading.words import document, lines, planned_line, planned_lines
+from cloudbill.loading.words import lines, outcomes_json, planned_line, planned_lines
 from cloudbill.models import (
     LoadFailure,
     ManifestFailure,
@@ -60,7 +60,7 @@ def discovered(manifests: int) -> Discovered:
 
 def parsed(*outcomes: Outcome, error: CloudbillError | None = None) -> dict[str, Any]:
     """The document as a program reads it."""
-    read: dict[str, Any] = json.loads(document(outcomes, error))
+    read: dict[str, Any] = json.loads(outcomes_json(outcomes, error))
     return read
 
 
@@ -212,7 +212,7 @@ class TestDocument:
 
     def test_dry_run_has_the_loads_that_are_planned(self) -> None:
         outcome = Outcome(settings=SETTINGS, planned=(PLANNED,))
-        assert json.loads(document([outcome], dry_run=True))["planned"] == [
+        assert json.loads(outcomes_json([outcome], dry_run=True))["planned"] == [
             {
                 "source": "azure_billing",
                 "period": "2025-10",

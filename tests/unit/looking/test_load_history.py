@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from cloudbill.costs.amounts import add_amounts
 from cloudbill.errors import ConfigError, LoadError
 from cloudbill.looking.load_history import MonthHistory, SourceHistory, history_of
-from cloudbill.looking.load_history_words import history_document, history_lines
+from cloudbill.looking.load_history_words import history_json, history_lines
 from cloudbill.models import LoadRecord
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings import SourceSettings, read_source
@@ -246,7 +246,7 @@ class TestDocument:
             [load("a", EUR="1.10", submitted_at=CLOSED), load("b", EUR="1.25")], "BilledCost"
         )
         source = SourceHistory(settings=settings(), months=months)
-        assert json.loads(history_document([source])) == {
+        assert json.loads(history_json([source])) == {
             "months": [
                 {
                     "source": "azure_billing",
@@ -287,5 +287,5 @@ class TestDocument:
 
     def test_what_ended_a_source_or_the_command_is_a_failure(self) -> None:
         failed = SourceHistory(settings=settings(), error=LoadError("locked"))
-        document = json.loads(history_document([failed], ConfigError("no source")))
+        document = json.loads(history_json([failed], ConfigError("no source")))
         assert [entry["error"] for entry in document["failures"]] == ["ConfigError", "LoadError"]

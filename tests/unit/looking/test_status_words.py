@@ -12,7 +12,7 @@ import pytest
 
 from cloudbill.errors import ConfigError, ManifestError, StoreError
 from cloudbill.looking.status import MonthStatus, Pending, PendingRun, SourceStatus
-from cloudbill.looking.status_words import status_document, status_lines
+from cloudbill.looking.status_words import status_json, status_lines
 from cloudbill.models import BillingPeriod, LoadRecord, ManifestFailure
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings import SourceSettings, read_source
@@ -220,7 +220,7 @@ class TestDocument:
     def test_it_has_times_in_utc_exact_amounts_and_every_run(self) -> None:
         waits = pending(Pending.WAITING, parts_missing=1, detail="waiting, 2/3 parts there")
         looked = status(month(pending=(waits,)), MonthStatus(period=SEPTEMBER))
-        document = json.loads(status_document([looked]))
+        document = json.loads(status_json([looked]))
         assert document == {
             "sources": [
                 {
@@ -271,7 +271,7 @@ class TestDocument:
 
     def test_every_error_is_a_failure(self) -> None:
         stale = status(max_age=timedelta(hours=1), manifest_failures=(UNREAD,))
-        document = json.loads(status_document([stale], ConfigError("no source")))
+        document = json.loads(status_json([stale], ConfigError("no source")))
         assert [(entry["source"], entry["error"]) for entry in document["failures"]] == [
             (None, "ConfigError"),
             ("azure_billing", "ManifestError"),

@@ -11,7 +11,7 @@ import pytest
 from cloudbill.errors import CloudbillError, ConfigError, LoadError, StoreError
 from cloudbill.looking.comparison import Difference, MonthReport, RecordDifference, Verdict
 from cloudbill.looking.verification import MonthFailure, Verified
-from cloudbill.looking.verification_words import closing_lines, month_lines, verification_document
+from cloudbill.looking.verification_words import closing_lines, month_lines, verification_json
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings import SourceSettings, read_source
 from unit.builders import OCTOBER
@@ -113,9 +113,7 @@ class TestLines:
 class TestDocument:
     def test_a_month_has_its_rows_and_every_difference_as_exact_text(self) -> None:
         month = report(Verdict.DIFFERENT, difference(), recorded=(RECORDED,), reason="why")
-        document = json.loads(
-            verification_document([Verified(settings=settings(), months=(month,))])
-        )
+        document = json.loads(verification_json([Verified(settings=settings(), months=(month,))]))
         assert document == {
             "months": [
                 {
@@ -150,7 +148,7 @@ class TestDocument:
 
     def test_failures_stand_beside_the_months(self) -> None:
         verified = Verified(settings=settings(), failures=(failure(StoreError("cut off")),))
-        document = json.loads(verification_document([verified], ConfigError("no source")))
+        document = json.loads(verification_json([verified], ConfigError("no source")))
         assert [entry["error"] for entry in document["failures"]] == ["ConfigError", "StoreError"]
         assert document["failures"][1]["period"] == "2025-10"
 

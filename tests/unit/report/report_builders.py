@@ -81,7 +81,7 @@ def report_of(
         ),
         loaded=loaded or {},
         tracked=tuple(tracked),
-        held_rows=held,
+        rows_in_table=held,
     )
 
 

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from cloudbill.errors import ConfigError
-from cloudbill.report.document import page_document
 from cloudbill.report.page import build_page
+from cloudbill.report.page_json import page_json
 from unit.report.report_builders import NOW, Spent, report_of
 
 HOSTILE = "</script><script>alert(1)</script><!--\u2028\udc80 $data"
@@ -22,7 +22,7 @@ def scripts(page: str) -> list[str]:
 
 
 def test_no_name_ends_the_data_and_all_names_are_kept() -> None:
-    page = build_page(page_document((report_of([Spent(service=HOSTILE)]),), NOW))
+    page = build_page(page_json((report_of([Spent(service=HOSTILE)]),), NOW))
     data = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
     assert len(data) == 1
     assert not re.search("[<>&\u2028\u2029]", data[0])
@@ -31,7 +31,7 @@ def test_no_name_ends_the_data_and_all_names_are_kept() -> None:
 
 
 def test_the_policy_lets_two_programs_run_by_their_hashes_and_nothing_reach_the_network() -> None:
-    page = build_page(page_document((), NOW))
+    page = build_page(page_json((), NOW))
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
     assert policy is not None
     found = scripts(page)
@@ -46,4 +46,4 @@ def test_the_policy_lets_two_programs_run_by_their_hashes_and_nothing_reach_the_
 def test_without_plotly_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
     with pytest.raises(ConfigError, match=r"pip install 'cloudbill\[report\]'"):
-        build_page(page_document((), NOW))
+        build_page(page_json((), NOW))

@@ -14,7 +14,7 @@ from cloudbill.errors import (
     SchemaError,
     TransientLoadError,
 )
-from cloudbill.warehouses.bigquery.errors import job_error, mapped, may_pass
+from cloudbill.warehouses.bigquery.errors import bigquery_errors, job_error, may_pass
 
 
 def call_error(kind: type[api.GoogleAPICallError], reason: str, message: str = "no") -> Exception:
@@ -105,7 +105,7 @@ class TestCalls:
         ids=["jobs", "tables", "datasets", "quota", "location"],
     )
     def test_error_says_what_to_do(self, error: Exception, advice: str) -> None:
-        with pytest.raises(LoadError) as raised, mapped("Loading 2025-10"):
+        with pytest.raises(LoadError) as raised, bigquery_errors("Loading 2025-10"):
             raise error
 
         assert advice in str(raised.value)
@@ -114,7 +114,7 @@ class TestCalls:
     def test_signed_url_of_an_upload_does_not_reach_the_error(self) -> None:
         error = requests.ConnectionError("PUT https://host/upload?upload_id=abc&sig=secret failed")
 
-        with pytest.raises(TransientLoadError) as raised, mapped("Staging"):
+        with pytest.raises(TransientLoadError) as raised, bigquery_errors("Staging"):
             raise error
 
         assert "upload?[redacted]" in str(raised.value)

@@ -8,7 +8,11 @@ import pytest
 
 from cloudbill.errors import ReconciliationError
 from cloudbill.models import Manifest, Part, Totals
-from cloudbill.warehouses.reconciliation import check_footers, check_held, check_totals
+from cloudbill.warehouses.reconciliation import (
+    require_footers,
+    require_rows_in_table,
+    require_totals,
+)
 from unit.builders import manifest, to_load
 
 
@@ -43,7 +47,7 @@ class TestFooters:
         ],
     )
     def test_counts_that_agree(self, stated: Manifest, footers: list[int]) -> None:
-        assert check_footers(stated, footers) == sum(footers)
+        assert require_footers(stated, footers) == sum(footers)
 
     @pytest.mark.parametrize(
         ("stated", "footers", "message"),
@@ -59,24 +63,24 @@ class TestFooters:
     )
     def test_counts_that_differ(self, stated: Manifest, footers: list[int], message: str) -> None:
         with pytest.raises(ReconciliationError, match=message) as error:
-            check_footers(stated, footers)
+            require_footers(stated, footers)
 
         assert "run/manifest.json" in str(error.value)
         assert "The old month stands" in str(error.value)
 
     def test_footer_that_is_missing_is_a_mistake_of_the_caller(self) -> None:
         with pytest.raises(ValueError, match="shorter"):
-            check_footers(run_of(1, 1, total=None), [1])
+            require_footers(run_of(1, 1, total=None), [1])
 
 
 class TestHeld:
     def test_table_that_holds_the_run(self) -> None:
-        check_held(to_load(manifest()), expected=5, held=5)
+        require_rows_in_table(to_load(manifest()), expected=5, held=5)
 
     @pytest.mark.parametrize("held", [0, 4, 10])
     def test_table_that_does_not(self, held: int) -> None:
         with pytest.raises(ReconciliationError) as error:
-            check_held(to_load(manifest("run")), expected=5, held=held)
+            require_rows_in_table(to_load(manifest("run")), expected=5, held=held)
 
         assert str(error.value) == f"Run run has 5 rows, but bill holds {held} for 2025-10"
 
@@ -92,7 +96,7 @@ class TestTotals:
         ids=["none", "other number of zeros", "zeros"],
     )
     def test_totals_that_agree(self, files: Totals, table: Totals) -> None:
-        check_totals(to_load(manifest()), files=files, table=table)
+        require_totals(to_load(manifest()), files=files, table=table)
 
     @pytest.mark.parametrize(
         ("files", "table", "message"),
@@ -123,4 +127,4 @@ class TestTotals:
     )
     def test_totals_that_differ(self, files: Totals, table: Totals, message: str) -> None:
         with pytest.raises(ReconciliationError, match=message):
-            check_totals(to_load(manifest("run")), files=files, table=table)
+            require_totals(to_load(manifest("run")), files=files, table=table)

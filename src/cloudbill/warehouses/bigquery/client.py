@@ -16,12 +16,12 @@ from google.cloud import bigquery
 
 from cloudbill.errors import ConfigError
 from cloudbill.retrying import Patience, persist
-from cloudbill.warehouses.bigquery.errors import PASSING_JOB_REASONS, mapped, may_pass
+from cloudbill.warehouses.bigquery.errors import PASSING_JOB_REASONS, bigquery_errors, may_pass
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
-__all__ = ["EMULATOR_VARIABLE", "JOB_PREFIX", "PersistentClient", "mapped", "open_client"]
+__all__ = ["EMULATOR_VARIABLE", "JOB_PREFIX", "PersistentClient", "bigquery_errors", "open_client"]
 
 EMULATOR_VARIABLE: Final = "BIGQUERY_EMULATOR_HOST"
 

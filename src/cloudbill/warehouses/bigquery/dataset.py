@@ -18,9 +18,9 @@ from cloudbill.costs.cube import CostCube, CubeRequest
 from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyTotals
 from cloudbill.files.columns import added_columns
-from cloudbill.models import BillingPeriod, Column, ColumnType, HeldMonth, PlannedLoad, Totals
+from cloudbill.models import BillingPeriod, Column, ColumnType, PlannedLoad, TableMonth, Totals
 from cloudbill.sql import BIGQUERY, Fragment
-from cloudbill.warehouses.bigquery.client import PersistentClient, mapped
+from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.cube import WORDS
 from cloudbill.warehouses.bigquery.daily_totals import DailyQuery
 from cloudbill.warehouses.bigquery.tables import (
@@ -55,7 +55,7 @@ class Dataset:
 
     def find_table(self, name: str) -> bigquery.Table | None:
         """A table as it is now, or None where there is none."""
-        with mapped(f"Reading {name}"):
+        with bigquery_errors(f"Reading {name}"):
             try:
                 return self._client.get_table(self.reference(name))
             except api.NotFound:
@@ -65,7 +65,7 @@ class Dataset:
         """The table, created if it is missing; one thread at a time."""
         provider = self._settings.provider
         reference = self.reference(planned.table)
-        with self._preparing, mapped(f"Preparing {planned.table}"):
+        with self._preparing, bigquery_errors(f"Preparing {planned.table}"):
             self.prepare_dataset()
             try:
                 return self._client.get_table(reference)
@@ -83,7 +83,7 @@ class Dataset:
 
         New columns are empty, so a load that fails after this leaves the month as it was.
         """
-        with self._preparing, mapped(f"Adding columns to {planned.table}"):
+        with self._preparing, bigquery_errors(f"Adding columns to {planned.table}"):
             table = self._client.get_table(self.reference(planned.table))
             added = added_columns(incoming.columns, column_types(table.schema), table=planned.table)
             schema = extended(table.schema, incoming.columns, added)
@@ -100,7 +100,7 @@ class Dataset:
         a copy asks for the same ones on both sides.
         """
         with self._preparing:
-            with mapped(f"Adding columns to {staging}"):
+            with bigquery_errors(f"Adding columns to {staging}"):
                 wanted = self._client.get_table(self.reference(table)).schema
                 beside = self._client.get_table(staging)
                 if list(beside.schema) != list(wanted):
@@ -126,7 +126,7 @@ class Dataset:
     def held(self, planned: PlannedLoad) -> tuple[int, Totals]:
         """The rows and totals that the table holds for a month."""
         provider, schema = self._settings.provider, {}
-        with mapped(f"Reading {planned.table}"):
+        with bigquery_errors(f"Reading {planned.table}"):
             try:
                 table = self._client.get_table(self.reference(planned.table))
             except api.NotFound:
@@ -211,16 +211,16 @@ class Dataset:
         )
         return [str(row[0]) for row in rows]
 
-    def held_months(self, table: str) -> dict[BillingPeriod, HeldMonth]:
+    def table_months(self, table: str) -> dict[BillingPeriod, TableMonth]:
         """The rows of each month, and when it was written last by BigQuery's own clock.
 
         The metadata of the partitions tells both, for free.
         """
-        held: dict[BillingPeriod, HeldMonth] = {}
+        held: dict[BillingPeriod, TableMonth] = {}
         for period, modified_at, rows in self._partitions(table):
             written = modified_at.astimezone(UTC).isoformat()
-            earlier = held.get(period) or HeldMonth(rows=0, version=written)
-            held[period] = HeldMonth(
+            earlier = held.get(period) or TableMonth(rows=0, version=written)
+            held[period] = TableMonth(
                 rows=earlier.rows + rows, version=max(earlier.version or written, written)
             )
         return held
@@ -236,9 +236,9 @@ class Dataset:
         )
         return [dict(row.items()) for row in rows]
 
-    def month_versions(self, table: str) -> dict[BillingPeriod, str]:
+    def write_marks(self, table: str) -> dict[BillingPeriod, str]:
         """When each month of a table was written last, by BigQuery's own clock."""
-        held = self.held_months(table)
+        held = self.table_months(table)
         return {period: month.version for period, month in held.items() if month.version}
 
     def _partitions(self, table: str) -> list[tuple[BillingPeriod, datetime, int]]:
@@ -261,14 +261,14 @@ class Dataset:
 
     def is_current(self, planned: PlannedLoad, job: Any) -> bool:
         """Whether a month was not written after a job that had succeeded."""
-        version = self.month_versions(planned.table).get(planned.period)
+        version = self.write_marks(planned.table).get(planned.period)
         if version is None:
             return getattr(job, "output_rows", None) == 0
         return job.ended is not None and datetime.fromisoformat(version) <= job.ended
 
     def read_state(self, pipeline_name: str) -> str | None:
         """The newest state of a pipeline whose load package was completed."""
-        with mapped("Reading the ledger"):
+        with bigquery_errors("Reading the ledger"):
             reference = f"{self._settings.project_id}.{self._settings.dataset}"
             try:
                 self.location = self._client.get_dataset(reference).location or self.location
@@ -305,7 +305,7 @@ class Dataset:
             query_parameters=list(parameters),
             labels={"source": _label(self._settings.source)},
         )
-        with mapped(what):
+        with bigquery_errors(what):
             return self._client.rows(
                 BIGQUERY.compose(template, **pieces).text,
                 job_config=config,

@@ -24,7 +24,7 @@ from cloudbill.errors import (
     TransientLoadError,
 )
 
-__all__ = ["PASSING_JOB_REASONS", "job_error", "mapped", "may_pass"]
+__all__ = ["PASSING_JOB_REASONS", "job_error", "bigquery_errors", "may_pass"]
 
 PASSING_JOB_REASONS: Final = frozenset(
     {
@@ -79,7 +79,7 @@ def may_pass(error: BaseException) -> bool:
 
 
 @contextmanager
-def mapped(what: str) -> Iterator[None]:
+def bigquery_errors(what: str) -> Iterator[None]:
     """Maps what the client raises to `LoadError`; `what` says what was being done.
 
     Raises:

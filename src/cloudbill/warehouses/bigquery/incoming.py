@@ -11,7 +11,7 @@ from cloudbill.files.csv_headers import read_columns
 from cloudbill.files.parquet_footers import Footer, read_footers
 from cloudbill.models import Column, PlannedLoad
 from cloudbill.warehouses.bigquery.tables import require_month
-from cloudbill.warehouses.reconciliation import check_footers, check_not_held
+from cloudbill.warehouses.reconciliation import require_footers, require_not_held
 
 if TYPE_CHECKING:
     from cloudbill.providers import Provider
@@ -67,8 +67,8 @@ def look_at(
     is_native = store.scheme == "gs"
     if manifest.file_format == "parquet":
         footers = read_footers(store, manifest.parts, period_column=planned.period_column)
-        rows = check_footers(manifest, [footer.rows for footer in footers])
-        check_not_held(planned, rows)
+        rows = require_footers(manifest, [footer.rows for footer in footers])
+        require_not_held(planned, rows)
         require_month(planned, footers)
         columns = merge_parts([(footer.address, footer.columns) for footer in footers])
         require_exact_costs(columns, provider.COST_COLUMNS)

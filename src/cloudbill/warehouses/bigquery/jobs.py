@@ -23,9 +23,9 @@ from cloudbill.errors import LoadError, PartMissingError, TransientLoadError
 from cloudbill.models import PlannedLoad
 from cloudbill.redaction import redacted
 from cloudbill.retrying import Patience
-from cloudbill.warehouses.bigquery.client import JOB_PREFIX, mapped
+from cloudbill.warehouses.bigquery.client import JOB_PREFIX, bigquery_errors
 from cloudbill.warehouses.bigquery.errors import job_error
-from cloudbill.warehouses.bigquery.watch import Watching
+from cloudbill.warehouses.bigquery.job_progress import WhileJobRuns
 
 __all__ = [
     "JOB_TIMEOUT_S",
@@ -89,7 +89,7 @@ def run_job(
     is_current: Callable[[Any], bool],
     what: str,
     patience: Patience | None = None,
-    watching: Watching | None = None,
+    while_job_runs: WhileJobRuns | None = None,
 ) -> FinishedJob:
     """Submits a job under the first id that is free, or takes up the one that holds it.
 
@@ -107,7 +107,7 @@ def run_job(
         job_id = f"{identity}_{attempt}"
         job, is_resumed = _submit(job_id, submit, find, what)
         was_done = is_resumed and job.state == "DONE"
-        wait_for(job, what, watching)
+        wait_for(job, what, while_job_runs)
         if job.error_result is None:
             if was_done and not is_current(job):
                 _log.info("job %s succeeded once, but the month was written since", job_id)
@@ -131,7 +131,7 @@ def run_job(
 def _submit(
     job_id: str, submit: Callable[[str], Any], find: Callable[[str], Any], what: str
 ) -> tuple[Any, bool]:
-    with mapped(what):
+    with bigquery_errors(what):
         try:
             return submit(job_id), False
         except api.Conflict:
@@ -139,9 +139,9 @@ def _submit(
             return find(job_id), True
 
 
-def wait_for(job: Any, what: str, watching: Watching | None = None) -> None:
-    """Waits until a job is done, whether it succeeded or not, and is watched meanwhile."""
-    with mapped(what), watching(job) if watching else nullcontext():
+def wait_for(job: Any, what: str, while_job_runs: WhileJobRuns | None = None) -> None:
+    """Waits until a job is done, whether it succeeded or not, and tells of it meanwhile."""
+    with bigquery_errors(what), while_job_runs(job) if while_job_runs else nullcontext():
         try:
             job.result(timeout=JOB_TIMEOUT_S)
         except api.GoogleAPICallError:
@@ -150,13 +150,13 @@ def wait_for(job: Any, what: str, watching: Watching | None = None) -> None:
                 raise
 
 
-def succeeded(job: Any, what: str, watching: Watching | None = None) -> Any:
+def succeeded(job: Any, what: str, while_job_runs: WhileJobRuns | None = None) -> Any:
     """The job itself, once it is done.
 
     Raises:
         LoadError: If it failed.
     """
-    wait_for(job, what, watching)
+    wait_for(job, what, while_job_runs)
     if job.error_result is not None:
         raise _error_of(job, what)
     return job

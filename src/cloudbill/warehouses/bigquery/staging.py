@@ -23,11 +23,11 @@ from cloudbill.files.downloads import local_parts
 from cloudbill.models import PlannedLoad, utc_now
 from cloudbill.progress import Stage
 from cloudbill.spool import spool_folder
-from cloudbill.warehouses.bigquery.client import PersistentClient, mapped
+from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
+from cloudbill.warehouses.bigquery.job_progress import JobProgress
 from cloudbill.warehouses.bigquery.jobs import succeeded
 from cloudbill.warehouses.bigquery.tables import csv_options, fields_in_order
-from cloudbill.warehouses.bigquery.watch import JobWatch
-from cloudbill.warehouses.reconciliation import check_not_held
+from cloudbill.warehouses.reconciliation import require_not_held
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -50,12 +50,12 @@ class Staging:
         client: PersistentClient,
         settings: SourceSettings,
         location: str | None,
-        watch: JobWatch,
+        progress: JobProgress,
     ) -> None:
         self._client = client
         self._settings = settings
         self._location = location
-        self._watch = watch
+        self._progress = progress
 
     @contextmanager
     def filled(
@@ -82,7 +82,7 @@ class Staging:
         staging.time_partitioning = table.time_partitioning
         staging.clustering_fields = table.clustering_fields
         staging.expires = utc_now() + _EXPIRES_AFTER
-        with mapped(what):
+        with bigquery_errors(what):
             self._remove_left(table)
             self._client.create_table(staging)
         try:
@@ -93,11 +93,11 @@ class Staging:
                 rows = self._through_client(
                     planned, store, incoming, table=table, reference=reference
                 )
-            _check_staged(planned, incoming.rows, rows)
-            check_not_held(planned, rows)
+            _require_staged(planned, incoming.rows, rows)
+            require_not_held(planned, rows)
             yield reference, rows
         finally:
-            with mapped(what):
+            with bigquery_errors(what):
                 self._client.delete_table(staging, not_found_ok=True)
 
     def _remove_left(self, table: bigquery.Table) -> None:
@@ -123,12 +123,12 @@ class Staging:
         for columns, group in groupby(parts, key=lambda part: part[0]):
             config = self._config(csv_options(fields_in_order(columns, table.schema)))
             uris = [uri for _, uri in group]
-            with mapped(_what(planned)):
+            with bigquery_errors(_what(planned)):
                 job = self._client.load_table_from_uri(
                     uris, reference, location=self._location, job_config=config
                 )
-            watching = self._watch.at(Stage.STAGING)
-            rows += int(succeeded(job, _what(planned), watching).output_rows)
+            while_job_runs = self._progress.at(Stage.STAGING)
+            rows += int(succeeded(job, _what(planned), while_job_runs).output_rows)
         return rows
 
     def _through_client(
@@ -149,13 +149,13 @@ class Staging:
         config = self._config(options)
         rows = 0
         with (
-            local_parts(store, planned.manifest, self._watch.listener) as files,
+            local_parts(store, planned.manifest, self._progress.listener) as files,
             _as_parquet(files, planned, incoming, self._settings) as uploads,
         ):
             sizes = accumulate((file.stat().st_size for file in files), initial=0)
             for index, (done, upload) in enumerate(zip(sizes, uploads, strict=False)):
-                self._watch.tell(Stage.STAGING, part=index, done=done)
-                with mapped(_what(planned)):
+                self._progress.say(Stage.STAGING, part=index, done=done)
+                with bigquery_errors(_what(planned)):
                     job = self._client.upload(
                         upload, reference, location=self._location, job_config=config
                     )
@@ -174,7 +174,7 @@ def _what(planned: PlannedLoad) -> str:
     return f"Staging {planned.period} of {planned.table}"
 
 
-def _check_staged(planned: PlannedLoad, expected: int | None, rows: int) -> None:
+def _require_staged(planned: PlannedLoad, expected: int | None, rows: int) -> None:
     if expected is not None and rows != expected:
         raise ReconciliationError(
             f"The manifest {planned.manifest.path} states {expected} rows, its parts have {rows}. "

@@ -21,11 +21,12 @@ from cloudbill.errors import (
     TransientLoadError,
 )
 from cloudbill.files.columns import added_columns
-from cloudbill.models import BillingPeriod, HeldMonth, LoadResult, PlannedLoad, utc_now
-from cloudbill.progress import Stage, Tell
-from cloudbill.warehouses.bigquery.client import PersistentClient, mapped, open_client
+from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, TableMonth, utc_now
+from cloudbill.progress import ProgressListener, Stage
+from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors, open_client
 from cloudbill.warehouses.bigquery.dataset import Dataset
 from cloudbill.warehouses.bigquery.incoming import Incoming, look_at
+from cloudbill.warehouses.bigquery.job_progress import JobProgress, WhileJobRuns
 from cloudbill.warehouses.bigquery.jobs import job_identity, run_job, wait_for
 from cloudbill.warehouses.bigquery.staging import Staging
 from cloudbill.warehouses.bigquery.tables import (
@@ -37,8 +38,7 @@ from cloudbill.warehouses.bigquery.tables import (
     partition_granularity,
     partition_of,
 )
-from cloudbill.warehouses.bigquery.watch import JobWatch, Watching
-from cloudbill.warehouses.reconciliation import check_footers, check_held
+from cloudbill.warehouses.reconciliation import require_footers, require_rows_in_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -96,19 +96,19 @@ class BigQueryWarehouse:
         return self._settings.parallel_loads
 
     def replace_period(
-        self, planned: PlannedLoad, store: Store, tell: Tell | None = None
+        self, planned: PlannedLoad, store: Store, listen: ProgressListener | None = None
     ) -> LoadResult:
         """Replaces one month; see `Warehouse.replace_period`."""
         started_at = utc_now()
-        watch = JobWatch(planned.manifest, tell)
+        progress = JobProgress(planned.manifest, listen)
         if planned.manifest.parts:
-            rows, job_id = self._load(planned, store, watch)
+            rows, job_id = self._load(planned, store, progress)
         else:
             self._empty(planned)
-            rows, job_id = check_footers(planned.manifest, []), None
-        watch.tell(Stage.CHECKING)
+            rows, job_id = require_footers(planned.manifest, []), None
+        progress.say(Stage.CHECKING)
         held, totals = self._dataset.held(planned)
-        check_held(planned, expected=held if rows is None else rows, held=held)
+        require_rows_in_table(planned, expected=held if rows is None else rows, held=held)
         return LoadResult(
             planned=planned,
             rows=held,
@@ -119,7 +119,7 @@ class BigQueryWarehouse:
         )
 
     def _load(
-        self, planned: PlannedLoad, store: Store, watch: JobWatch
+        self, planned: PlannedLoad, store: Store, progress: JobProgress
     ) -> tuple[int | None, str | None]:
         """Loads a run that has parts; returns its rows, as far as they are known, and the job."""
         provider = self._settings.provider
@@ -133,8 +133,8 @@ class BigQueryWarehouse:
             return 0, None
         partition = self._partition(planned, table, incoming.footers)
         if incoming.is_one_job:
-            return self._load_native(planned, incoming, table, partition, watch)
-        return self._load_staged(planned, store, incoming, partition, watch)
+            return self._load_native(planned, incoming, table, partition, progress)
+        return self._load_staged(planned, store, incoming, partition, progress)
 
     def _load_native(
         self,
@@ -142,7 +142,7 @@ class BigQueryWarehouse:
         incoming: Incoming,
         table: bigquery.Table,
         partition: str,
-        watch: JobWatch,
+        progress: JobProgress,
     ) -> tuple[int, str]:
         """One load job that reads the store itself and truncates the partition."""
         added = added_columns(incoming.columns, column_types(table.schema), table=planned.table)
@@ -173,7 +173,7 @@ class BigQueryWarehouse:
                 job_config=config,
             )
 
-        job = self._run(planned, partition, submit, watch.at(Stage.LOADING))
+        job = self._run(planned, partition, submit, progress.at(Stage.LOADING))
         if incoming.rows is not None and job.output_rows != incoming.rows:
             raise LoadError(
                 f"Job {job.job_id} loaded {job.output_rows} rows of {planned.period}, but the "
@@ -188,7 +188,7 @@ class BigQueryWarehouse:
         store: Store,
         incoming: Incoming,
         partition: str,
-        watch: JobWatch,
+        progress: JobProgress,
     ) -> tuple[int | None, str | None]:
         """The month is put together in a table beside, and one copy job replaces it."""
         table = self._dataset.extend_table(planned, incoming)
@@ -202,7 +202,7 @@ class BigQueryWarehouse:
 
         def submit(job_id: str) -> bigquery.CopyJob:
             self._refuse_known(job_id)
-            staging = Staging(self._client, self._settings, self._dataset.location, watch)
+            staging = Staging(self._client, self._settings, self._dataset.location, progress)
             with staging.filled(planned, store, incoming, table, partition) as (source, rows):
                 if rows == 0:
                     raise _NoRows
@@ -223,12 +223,12 @@ class BigQueryWarehouse:
                     wait_for(
                         job,
                         f"Copying {planned.period} into {planned.table}",
-                        watch.at(Stage.COPYING, rows=rows),
+                        progress.at(Stage.COPYING, rows=rows),
                     )
                 return job
 
         try:
-            job = self._run(planned, partition, submit, watch.at(Stage.COPYING))
+            job = self._run(planned, partition, submit, progress.at(Stage.COPYING))
         except _NoRows:
             # A partition without rows is none, so there is nothing to copy.
             self._empty(planned)
@@ -240,7 +240,7 @@ class BigQueryWarehouse:
         planned: PlannedLoad,
         partition: str,
         submit: Callable[[str], Any],
-        watching: Watching,
+        while_job_runs: WhileJobRuns,
     ) -> Any:
         """Runs the job that replaces the month, unless another process wrote it meanwhile."""
         destination = f"{self._dataset.reference(planned.table)}${partition}"
@@ -249,7 +249,7 @@ class BigQueryWarehouse:
         def submit_if_unchanged(job_id: str) -> Any:
             if self._is_stopped:
                 raise StoppedError("The load was stopped")
-            version = self._dataset.month_versions(planned.table).get(planned.period)
+            version = self._dataset.write_marks(planned.table).get(planned.period)
             if version != planned.version:
                 # Unless it was this very load, in a process that was killed.
                 self._refuse_known(job_id)
@@ -266,7 +266,7 @@ class BigQueryWarehouse:
             is_current=lambda job: self._dataset.is_current(planned, job),
             what=what,
             patience=self._client.patience,
-            watching=watching,
+            while_job_runs=while_job_runs,
         ).job
         if not self._dataset.is_current(planned, job):
             raise TransientLoadError(
@@ -308,7 +308,7 @@ class BigQueryWarehouse:
 
     def _empty(self, planned: PlannedLoad) -> None:
         """Makes a month without rows: a run without parts is one."""
-        with mapped(f"Emptying {planned.period} of {planned.table}"):
+        with bigquery_errors(f"Emptying {planned.period} of {planned.table}"):
             try:
                 table = self._client.get_table(self._dataset.reference(planned.table))
             except api.NotFound:
@@ -326,9 +326,9 @@ class BigQueryWarehouse:
                 reference = f"{self._dataset.reference(planned.table)}${partition}"
                 self._client.delete_table(reference, not_found_ok=True)
 
-    def month_versions(self, table: str) -> dict[BillingPeriod, str]:
+    def write_marks(self, table: str) -> dict[BillingPeriod, str]:
         """When each month was written last."""
-        return self._dataset.month_versions(table)
+        return self._dataset.write_marks(table)
 
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
         """What a month holds by currency and day; see `Warehouse.daily_totals`."""
@@ -343,13 +343,13 @@ class BigQueryWarehouse:
         found = self._dataset.find_table(table)
         return headers_of(found.schema) if found else {}
 
-    def held_months(self, table: str, period_column: str) -> dict[BillingPeriod, HeldMonth]:  # noqa: ARG002
+    def table_months(self, table: str, period_column: str) -> dict[BillingPeriod, TableMonth]:  # noqa: ARG002
         """The rows of each month, and when it was written last."""
-        return self._dataset.held_months(table)
+        return self._dataset.table_months(table)
 
-    def held_rows(self, table: str, period_column: str) -> dict[BillingPeriod, int]:
+    def rows_in_table(self, table: str, period_column: str) -> dict[BillingPeriod, int]:
         """The rows of each month."""
-        held = self.held_months(table, period_column)
+        held = self.table_months(table, period_column)
         return {period: month.rows for period, month in held.items()}
 
     def tracking_rows(self, table: str) -> list[dict[str, object]]:

@@ -10,11 +10,11 @@ import duckdb
 from cloudbill.errors import LoadError
 from cloudbill.models import PlannedLoad
 
-__all__ = ["mapped"]
+__all__ = ["duckdb_errors"]
 
 
 @contextmanager
-def mapped(planned: PlannedLoad) -> Iterator[None]:
+def duckdb_errors(planned: PlannedLoad) -> Iterator[None]:
     """Says which month of which run could not be loaded, and what to do.
 
     Raises:

@@ -17,18 +17,18 @@ from cloudbill.files.downloads import Batch, arriving_parts, awaited_parts, is_h
 from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.files.relation import PartsRelation
 from cloudbill.models import LoadResult, PlannedLoad, Totals, utc_now
-from cloudbill.progress import Stage, Tell
+from cloudbill.progress import ProgressListener, Stage
 from cloudbill.warehouses.duckdb.awaited import SCHEME, AwaitedFiles
-from cloudbill.warehouses.duckdb.errors import mapped
+from cloudbill.warehouses.duckdb.errors import duckdb_errors
 from cloudbill.warehouses.duckdb.month import MonthTable, describe_table
 from cloudbill.warehouses.duckdb.part_opener import PartsOpener
+from cloudbill.warehouses.duckdb.query_progress import QueryProgress
 from cloudbill.warehouses.duckdb.tally import Tally
-from cloudbill.warehouses.duckdb.watch import QueryWatch
 from cloudbill.warehouses.reconciliation import (
-    check_footers,
-    check_held,
-    check_not_held,
-    check_totals,
+    require_footers,
+    require_not_held,
+    require_rows_in_table,
+    require_totals,
 )
 
 if TYPE_CHECKING:
@@ -54,15 +54,15 @@ class Replacement:
         settings: SourceSettings,
         planned: PlannedLoad,
         *,
-        tell: Tell | None,
+        listen: ProgressListener | None,
         is_stopped: Callable[[], bool],
     ) -> None:
         self._connection = connection
         self._settings = settings
         self._planned = planned
-        self._tell = tell
+        self._listen = listen
         self._is_stopped = is_stopped
-        self._watch = QueryWatch(connection, planned.manifest, tell)
+        self._progress = QueryProgress(connection, planned.manifest, listen)
         self._tally = Tally(connection, planned, settings.provider, is_summed=bool(settings.totals))
         self._table: MonthTable | None = None
         self._held = 0
@@ -70,7 +70,7 @@ class Replacement:
     def run(self, store: Store) -> LoadResult:
         """Does it; see `Warehouse.replace_period`."""
         started_at = utc_now()
-        with mapped(self._planned):
+        with duckdb_errors(self._planned):
             is_awaited = self._planned.manifest.file_format == "parquet" and not is_here(
                 store, self._planned.manifest
             )
@@ -112,10 +112,10 @@ class Replacement:
                 source = read_parquet_parts(self._connection, files.names, scheme=SCHEME)
                 self._tally.describe(source)
                 rows = sum(source.part_rows or ())
-                with self._watch.at(Stage.INSERTING, rows=rows, before=parts.look):
+                with self._progress.at(Stage.INSERTING, rows=rows, before=parts.look):
                     self._insert(stack, source, rows)
                     files.wait_for_all()
-                stack.enter_context(self._watch.at(Stage.CHECKING, rows=rows))
+                stack.enter_context(self._progress.at(Stage.CHECKING, rows=rows))
                 self._tally.add(Batch(first=0, files=(), is_last=True), source)
                 return self._checked()
 
@@ -126,7 +126,7 @@ class Replacement:
             arriving_parts(
                 store,
                 self._planned.manifest,
-                self._tell,
+                self._listen,
                 least_rows=self._least_rows(),
                 is_stopped=self._is_stopped,
             ) as batches,
@@ -137,25 +137,25 @@ class Replacement:
                     if source is None:
                         return self._emptied(stack)
                     self._tally.describe(source)
-                    with self._watched(Stage.COUNTING, batch):
+                    with self._told(Stage.COUNTING, batch):
                         rows = self._tally.add(batch, source)
                     # Parts without rows may lack what all others have, so they wait for those.
                     if rows or batch.is_last:
-                        stack.enter_context(self._watched(Stage.INSERTING, batch))
+                        stack.enter_context(self._told(Stage.INSERTING, batch))
                         self._insert(stack, source, rows)
             return self._checked()
 
-    def _watched(self, stage: Stage, batch: Batch) -> AbstractContextManager[None]:
+    def _told(self, stage: Stage, batch: Batch) -> AbstractContextManager[None]:
         """As long as parts are on their way it is these that people wait for, and see."""
         if not batch.is_last:
             return nullcontext()
         rows = self._tally.rows if stage is Stage.INSERTING else None
-        return self._watch.at(stage, first=batch.first, rows=rows)
+        return self._progress.at(stage, first=batch.first, rows=rows)
 
     def _emptied(self, stack: ExitStack) -> Totals:
         """A run without parts is a month without rows."""
-        check_footers(self._planned.manifest, ())
-        stack.enter_context(self._watch.at(Stage.INSERTING, rows=0))
+        require_footers(self._planned.manifest, ())
+        stack.enter_context(self._progress.at(Stage.INSERTING, rows=0))
         table = self._begun(stack)
         if table.exists:
             table.delete()
@@ -178,13 +178,13 @@ class Replacement:
         expected = self._tally.rows
         if self._held != expected:
             self._tally.refuse_other_months()
-        check_held(self._planned, expected=expected, held=self._held)
-        check_not_held(self._planned, self._held)
+        require_rows_in_table(self._planned, expected=expected, held=self._held)
+        require_not_held(self._planned, self._held)
         summed = self._tally.summed
         if self._table is None or not summed.costs:
             return {}
         in_table = self._table.totals(summed)
-        check_totals(self._planned, files=self._tally.totals, table=in_table)
+        require_totals(self._planned, files=self._tally.totals, table=in_table)
         return in_table
 
     def _begun(self, stack: ExitStack) -> MonthTable:

@@ -15,7 +15,7 @@ from cloudbill.files.relation import PartsRelation
 from cloudbill.models import Column, ColumnType, Manifest, PlannedLoad, Totals
 from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses.duckdb.totals import Summed, count_parts
-from cloudbill.warehouses.reconciliation import check_footers
+from cloudbill.warehouses.reconciliation import require_footers
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -92,8 +92,8 @@ class Tally:
         summed = self._summed(source.columns)
         counted = count_parts(self._connection, source, summed)
         self._part_rows += counted.part_rows
-        self._check_rows(batch, counted.part_rows)
-        self._check_digits(source)
+        self._require_rows(batch, counted.part_rows)
+        self._require_digits(source)
         for currency, amounts in counted.totals.items():
             held = self._amounts.setdefault(currency, {})
             for cost, amount in amounts.items():
@@ -158,16 +158,16 @@ class Tally:
     def _summed(self, columns: tuple[Column, ...]) -> Summed:
         return Summed.of(columns, self._provider) if self._is_summed else Summed()
 
-    def _check_rows(self, batch: Batch, part_rows: tuple[int, ...]) -> None:
+    def _require_rows(self, batch: Batch, part_rows: tuple[int, ...]) -> None:
         manifest: Manifest = self._planned.manifest
         if batch.is_last:
-            check_footers(manifest, self._part_rows)
+            require_footers(manifest, self._part_rows)
         else:
-            check_footers(
+            require_footers(
                 replace(manifest, parts=manifest.parts[batch.slice], rows=None), part_rows
             )
 
-    def _check_digits(self, source: PartsRelation) -> None:
+    def _require_digits(self, source: PartsRelation) -> None:
         for column in source.inexact:
             found = self._execute(
                 "SELECT {name} FROM {relation} WHERE CAST({name} AS {type}) <> {name} LIMIT 1",

@@ -12,11 +12,11 @@ from cloudbill.files.duckdb_types import column_type_of
 from cloudbill.models import (
     BillingPeriod,
     ColumnType,
-    HeldMonth,
     LoadResult,
     PlannedLoad,
+    TableMonth,
 )
-from cloudbill.progress import Tell
+from cloudbill.progress import ProgressListener
 from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses.duckdb.month import describe_table, ends_of
 from cloudbill.warehouses.duckdb.opening import connect
@@ -63,14 +63,14 @@ class DuckDBWarehouse:
         return cls(connection, settings)
 
     def replace_period(
-        self, planned: PlannedLoad, store: Store, tell: Tell | None = None
+        self, planned: PlannedLoad, store: Store, listen: ProgressListener | None = None
     ) -> LoadResult:
         """Replaces one month in one transaction; see `Warehouse.replace_period`."""
         replacement = Replacement(
             self._connection,
             self._settings,
             planned,
-            tell=tell,
+            listen=listen,
             is_stopped=lambda: self._is_stopped,
         )
         return replacement.run(store)
@@ -80,7 +80,7 @@ class DuckDBWarehouse:
         described = describe_table(self._connection, self._settings.dataset, table)
         return {name: column_type_of(kind) for name, kind, _ in described}
 
-    def month_versions(self, table: str) -> dict[BillingPeriod, str]:  # noqa: ARG002
+    def write_marks(self, table: str) -> dict[BillingPeriod, str]:  # noqa: ARG002
         """None: this process alone holds the file."""
         return {}
 
@@ -117,11 +117,11 @@ class DuckDBWarehouse:
         described = describe_table(self._connection, self._settings.dataset, table)
         return {name: comment for name, _, comment in described}
 
-    def held_months(self, table: str, period_column: str) -> dict[BillingPeriod, HeldMonth]:
+    def table_months(self, table: str, period_column: str) -> dict[BillingPeriod, TableMonth]:
         """The rows of each month, of which none has a version."""
-        return {p: HeldMonth(rows=n) for p, n in self.held_rows(table, period_column).items()}
+        return {p: TableMonth(rows=n) for p, n in self.rows_in_table(table, period_column).items()}
 
-    def held_rows(self, table: str, period_column: str) -> dict[BillingPeriod, int]:
+    def rows_in_table(self, table: str, period_column: str) -> dict[BillingPeriod, int]:
         """The rows of each month; rows of no month are left out."""
         if not self._columns_of(table):
             return {}

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from cloudbill.report.document import amount_text, page_document
+from cloudbill.report.page_json import amount_text, page_json
 from unit.report.report_builders import NOW, Spent, report_of
 
 
 def document_of(*spent: Spent) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(json.dumps(page_document((report_of(spent),), NOW)))
+    made: dict[str, Any] = json.loads(json.dumps(page_json((report_of(spent),), NOW)))
     return made
 
 
@@ -120,7 +120,7 @@ def test_at_most_twenty_tag_keys_are_kept_and_they_are_the_costliest() -> None:
 def test_tag_sets_that_were_not_read_are_shown_as_one_amount() -> None:
     report = report_of([Spent(cost="3", tags='{"team":"web"}'), Spent(cost="1")])
     kept = replace(report.tags, cells=report.tags.cells[:1])
-    document: Any = page_document((replace(report, tags=kept),), NOW)
+    document: Any = page_json((replace(report, tags=kept),), NOW)
     values = {document["names"]["tag_value"][row[4]]["id"]: row[-4] for row in document["tags"]}
     assert values == {"value": "3", "rare": "1"}
 

@@ -15,10 +15,10 @@ from cloudbill.report.trust import (
     months_of,
 )
 
-__all__ = ["trust_document"]
+__all__ = ["trust_json"]
 
 
-def trust_document(reports: tuple[SourceReport, ...]) -> dict[str, object]:
+def trust_json(reports: tuple[SourceReport, ...]) -> dict[str, object]:
     """Freshness, agreement, gaps, runs that are not loaded, and how months moved.
 
     Sources are given by their place among the reports, amounts as exact text.
@@ -69,7 +69,7 @@ def _month(index: int, month: MonthTrust) -> dict[str, object]:
         "submitted_at": _iso(record.submitted_at) if record else None,
         "loaded_at": _iso(record.loaded_at) if record else None,
         "rows": record.rows if record else None,
-        "held_rows": month.held_rows,
+        "held_rows": month.rows_in_table,
         "amounts": [_check(amount) for amount in month.amounts],
     }
 

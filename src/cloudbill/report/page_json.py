@@ -12,9 +12,9 @@ from cloudbill.costs.cube import CostCube
 from cloudbill.report.folding import Fact, Folding, Name, Others
 from cloudbill.report.model import KINDS, Amounts, SourceReport, kind_amounts, kind_places
 from cloudbill.report.tags import TagPlace, facts_by_tag
-from cloudbill.report.trust_document import trust_document
+from cloudbill.report.trust_json import trust_json
 
-__all__ = ["amount_text", "page_document"]
+__all__ = ["amount_text", "page_json"]
 
 _SIZES: Final = (50, 30, 20, 12, 8, 5)
 _TAG_SIZES: Final = (25, 15, 10, 6)
@@ -29,7 +29,7 @@ _Place = tuple[str, ...]
 """The month, or month and day, and last the source."""
 
 
-def page_document(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str, object]:
+def page_json(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str, object]:
     """All that the page shows, as JSON takes it."""
     costs, daily, most = _folded_costs(reports)
     tags, most_values = _folded_tags(reports)
@@ -43,7 +43,7 @@ def page_document(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[
         "tags": [_tag_row(names, fact) for fact in tags],
         "names": names.lists,
         "folded": {"names": most, "tag_values": most_values, "tag_keys": _TAG_KEYS},
-        "trust": trust_document(reports),
+        "trust": trust_json(reports),
     }
 
 

@@ -7,26 +7,26 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cloudbill.progress import Progress, Stage, Tell, watched
+from cloudbill.progress import Progress, ProgressListener, Stage, progress_told
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from cloudbill.models import Manifest
 
-__all__ = ["QueryWatch"]
+__all__ = ["QueryProgress"]
 
 
-class QueryWatch:
-    """Tells how far the statements for one run are; does nothing where nobody looks."""
+class QueryProgress:
+    """Tells how far the statements for one run are; does nothing where nobody listens."""
 
     def __init__(
-        self, connection: DuckDBPyConnection, manifest: Manifest, tell: Tell | None
+        self, connection: DuckDBPyConnection, manifest: Manifest, listen: ProgressListener | None
     ) -> None:
         self._connection = connection
         self._manifest = manifest
-        self._tell = tell
-        if tell is not None:
+        self._listen = listen
+        if listen is not None:
             # DuckDB reckons its progress only where a bar is on; what shows it is not DuckDB.
             connection.execute("SET enable_progress_bar = true")
             connection.execute("SET enable_progress_bar_print = false")
@@ -39,7 +39,7 @@ class QueryWatch:
         rows: int | None = None,
         before: Callable[[], Progress | None] = lambda: None,
     ) -> AbstractContextManager[None]:
-        """Watches the statements of a stage, as their share of the bytes of the parts.
+        """Tells of the statements of a stage, as their share of the bytes of the parts.
 
         They read the parts from the one at `first` on; the stage is over for those before. As long
         as `before` sees something, the stage waits for that.
@@ -64,4 +64,4 @@ class QueryWatch:
                 rows=self._manifest.rows if rows is None else rows,
             )
 
-        return watched(self._tell, look)
+        return progress_told(self._listen, look)
