@@ -1,4 +1,8 @@
-"""The configuration, read once from dlt's files and the environment into frozen values."""
+"""The configuration, read once from dlt's files and the environment into frozen values.
+
+Pure: keys.
+May import: providers.
+"""
 
 from __future__ import annotations
 

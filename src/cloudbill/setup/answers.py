@@ -22,15 +22,15 @@ from cloudbill.store.folders import open_browser
 __all__ = [
     "Answers",
     "Change",
+    "found_line",
+    "look_for_exports",
+    "no_choice_error",
+    "plan_change",
     "read_bucket",
     "read_dataset",
     "read_name",
     "read_project",
     "read_provider",
-    "found_line",
-    "look_for_exports",
-    "no_choice_error",
-    "plan_change",
     "write_change",
 ]
 
