@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol, TypeVar
 from cloudbill.errors import ConfigError
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings.keys import KEYS
+from cloudbill.settings.warehouse import WarehouseSettings
 
 __all__ = [
     "SourceSettings",
@@ -84,6 +85,12 @@ class SourceSettings:
     def pipeline_name(self) -> str:
         """The name of the dlt pipeline that keeps the ledger."""
         return f"{self.source.replace('.', '_')}_pipeline"
+
+    @property
+    def warehouse(self) -> WarehouseSettings:
+        """What the warehouse of this source needs to know."""
+        names = (field.name for field in fields(WarehouseSettings))
+        return WarehouseSettings(**{name: getattr(self, name) for name in names})
 
     @property
     def physical_table(self) -> tuple[str, ...]:
