@@ -140,13 +140,13 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableMonth:
-    """What a table holds of a month; `version` changes whenever anybody writes it.
+    """What a table holds of a month; `write_mark` changes whenever anybody writes the month.
 
-    None where nobody else can.
+    It is None where nobody else can write it.
     """
 
     rows: int
-    version: str | None = None
+    write_mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,8 +280,8 @@ class PlannedLoad:
     uris: tuple[str, ...]
     replaces: LoadRecord | None = None
     is_forced: bool = False
-    version: str | None = None
-    """The warehouse's own mark of what it held for the month before the plan was made, if any."""
+    write_mark: str | None = None
+    """The warehouse's own mark of the month, as it was before the plan was made, if it has any."""
     min_rows: int = 0
     """Fewer rows than this are held; for runs whose manifest does not count its rows."""
     otherwise: PlannedLoad | None = None

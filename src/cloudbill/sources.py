@@ -28,7 +28,7 @@ from cloudbill.models import LoadFailure, LoadResult
 from cloudbill.planning import Selection
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings import SourceSettings, dlt_providers, read_source
-from cloudbill.surveying import prepare
+from cloudbill.surveying import Present, survey
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
@@ -107,19 +107,12 @@ def _source(provider: Provider, *, name: str | None, **given: object) -> DltSour
 def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str, object]]:
     failures: list[LoadFailure] = []
     is_recording = False
-    with closing(open_warehouse(settings)) as warehouse:
-        held = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
-        remembered = read_remembered(state)
-        prepared = prepare(
-            settings,
-            remembered,
-            Selection(),
-            _log_event,
-            versions={period: month.version for period, month in held.items() if month.version},
-            held={period: month.rows for period, month in held.items()},
-            keeps_manifests=True,
-        )
-        for outcome in load_planned(warehouse, prepared.store, prepared.plan.loads, _log_event):
+    with closing(open_warehouse(settings.warehouse)) as warehouse:
+        months = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
+        # The ledger of a pipeline of the user's own is the state that dlt gives to its resource.
+        present = Present(remembered=read_remembered(state), months=months)
+        found = survey(settings, present, Selection(), _log_event, keeps_manifests=True)
+        for outcome in load_planned(warehouse, found.store, found.plan.loads, _log_event):
             if isinstance(outcome, LoadFailure):
                 failures.append(outcome)
             elif isinstance(outcome, LoadResult):
@@ -128,7 +121,7 @@ def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str,
                 yield tracking_row(outcome)
     for failure in failures:
         _log.error("%s", failure.error)
-    for unread in prepared.manifest_failures:
+    for unread in found.manifest_failures:
         _log.error("%s", unread.error)
     # dlt forgets what a resource wrote if it raises. So months that were loaded are recorded first,
     # and what fails is raised by the run that finds nothing else to load.

@@ -15,7 +15,7 @@ import pytest
 from cloudbill.doctor.examination import examine
 from cloudbill.errors import ManifestError
 from cloudbill.loading.outcome import Outcome
-from cloudbill.pipeline import load_source
+from cloudbill.pipeline import load_source, plan_source
 from cloudbill.planning import Selection
 from contract.deliveries import AwsWriter, AzureWriter, Delivery, Writer, at, charges
 from contract.places import DATASET, Case
@@ -65,7 +65,8 @@ class World:
 
     def load(self, *, dry_run: bool = False, **changes: bool) -> Outcome:
         settings = replace(self.settings, **changes)  # type: ignore[arg-type]
-        return load_source(settings, Selection(), self.case.events.append, dry_run=dry_run)
+        run = plan_source if dry_run else load_source
+        return run(settings, Selection(), self.case.events.append)
 
 
 @pytest.fixture(params=[AzureWriter, AwsWriter], ids=["azure", "aws"])

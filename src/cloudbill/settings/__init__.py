@@ -1,14 +1,14 @@
 """The configuration, read once from dlt's files and the environment into frozen values.
 
 `keys` has a row for each key, `values` the readers of their values, `names` what names are legal,
-`sections` which sources there are, `lookup` where a value is looked for. May import `providers`
-and `text`; dlt is imported when its files are read.
+`sections` which sources there are, `lookup` where a value is looked for, `warehouse` what of it a
+warehouse gets. May import `providers` and `text`; dlt is imported when its files are read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings.keys import KEYS
 from cloudbill.settings.lookup import Lookup, ValueProvider
 from cloudbill.settings.sections import configured_sources, require_known_sections, suggestion
+from cloudbill.settings.warehouse import WarehouseSettings
 
 __all__ = [
     "SourceSettings",
@@ -66,6 +67,12 @@ class SourceSettings:
     def pipeline_name(self) -> str:
         """The name of the dlt pipeline that keeps the ledger."""
         return f"{self.source.replace('.', '_')}_pipeline"
+
+    @property
+    def warehouse(self) -> WarehouseSettings:
+        """What the warehouse of this source needs to know."""
+        names = (field.name for field in fields(WarehouseSettings))
+        return WarehouseSettings(**{name: getattr(self, name) for name in names})
 
     @property
     def physical_table(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from cloudbill import aws_billing_source, azure_billing_source
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings import SourceSettings
 from cloudbill.settings.keys import KEYS, Key, key_named
+from cloudbill.settings.warehouse import WarehouseSettings
 
 NOT_KEYS = {"source", "provider", "is_database_given"}
 """What a source is, apart from what its section says."""
@@ -39,6 +40,9 @@ class TestRows:
     @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.name)
     def test_field_has_the_type_of_the_row(self, key: Key) -> None:
         assert kinds(get_type_hints(SourceSettings)[key.name]) == type_of(key)
+
+    def test_what_a_warehouse_knows_has_the_types_of_the_source(self) -> None:
+        assert get_type_hints(WarehouseSettings).items() <= get_type_hints(SourceSettings).items()
 
     @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.name)
     def test_default_is_a_value_of_that_type(self, key: Key) -> None:

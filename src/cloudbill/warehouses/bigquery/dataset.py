@@ -34,7 +34,7 @@ from cloudbill.warehouses.bigquery.tables import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cloudbill.settings import SourceSettings
+    from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.warehouses.bigquery.incoming import Incoming
 
 __all__ = ["Dataset"]
@@ -46,7 +46,7 @@ _LABEL_CHARACTERS: Final = re.compile(r"[^a-z0-9_-]")
 class Dataset:
     """Makes and reads tables; `location` is where jobs run, once it is known."""
 
-    def __init__(self, client: PersistentClient, settings: SourceSettings) -> None:
+    def __init__(self, client: PersistentClient, settings: WarehouseSettings) -> None:
         self._client = client
         self._settings = settings
         self.location = settings.location
@@ -219,9 +219,9 @@ class Dataset:
         held: dict[BillingPeriod, TableMonth] = {}
         for period, modified_at, rows in self._partitions(table):
             written = modified_at.astimezone(UTC).isoformat()
-            earlier = held.get(period) or TableMonth(rows=0, version=written)
+            earlier = held.get(period) or TableMonth(rows=0, write_mark=written)
             held[period] = TableMonth(
-                rows=earlier.rows + rows, version=max(earlier.version or written, written)
+                rows=earlier.rows + rows, write_mark=max(earlier.write_mark or written, written)
             )
         return held
 
@@ -236,10 +236,10 @@ class Dataset:
         )
         return [dict(row.items()) for row in rows]
 
-    def write_marks(self, table: str) -> dict[BillingPeriod, str]:
-        """When each month of a table was written last, by BigQuery's own clock."""
-        held = self.table_months(table)
-        return {period: month.version for period, month in held.items() if month.version}
+    def write_mark(self, planned: PlannedLoad) -> str | None:
+        """When a month was written last, by BigQuery's own clock; None where it has no rows."""
+        month = self.table_months(planned.table).get(planned.period)
+        return None if month is None else month.write_mark
 
     def _partitions(self, table: str) -> list[tuple[BillingPeriod, datetime, int]]:
         """The partitions of a table that belong to a month: when written, and how many rows."""
@@ -261,10 +261,10 @@ class Dataset:
 
     def is_current(self, planned: PlannedLoad, job: Any) -> bool:
         """Whether a month was not written after a job that had succeeded."""
-        version = self.write_marks(planned.table).get(planned.period)
-        if version is None:
+        mark = self.write_mark(planned)
+        if mark is None:
             return getattr(job, "output_rows", None) == 0
-        return job.ended is not None and datetime.fromisoformat(version) <= job.ended
+        return job.ended is not None and datetime.fromisoformat(mark) <= job.ended
 
     def read_state(self, pipeline_name: str) -> str | None:
         """The newest state of a pipeline whose load package was completed."""

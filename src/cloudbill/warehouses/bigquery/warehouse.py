@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from cloudbill.costs.cube import CostCube, CubeRequest
     from cloudbill.costs.daily_totals import DailyTotals
     from cloudbill.files.parquet_footers import Footer
-    from cloudbill.settings import SourceSettings
+    from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
 
 __all__ = ["BigQueryWarehouse"]
@@ -63,14 +63,14 @@ class _NoRows(Exception):  # noqa: N818
 class BigQueryWarehouse:
     """Tables in one dataset of a Google Cloud project."""
 
-    def __init__(self, client: PersistentClient, settings: SourceSettings) -> None:
+    def __init__(self, client: PersistentClient, settings: WarehouseSettings) -> None:
         self._client = client
         self._settings = settings
         self._is_stopped = False
         self._dataset = Dataset(client, settings)
 
     @classmethod
-    def open(cls, settings: SourceSettings) -> BigQueryWarehouse:
+    def open(cls, settings: WarehouseSettings) -> BigQueryWarehouse:
         """Opens the project; nothing is created before the first load.
 
         Raises:
@@ -243,8 +243,7 @@ class BigQueryWarehouse:
         def submit_if_unchanged(job_id: str) -> Any:
             if self._is_stopped:
                 raise StoppedError("The load was stopped")
-            version = self._dataset.write_marks(planned.table).get(planned.period)
-            if version != planned.version:
+            if self._dataset.write_mark(planned) != planned.write_mark:
                 # Unless it was this very load, in a process that was killed.
                 self._refuse_known(job_id)
                 raise OvertakenError(
@@ -320,10 +319,6 @@ class BigQueryWarehouse:
                 reference = f"{self._dataset.reference(planned.table)}${partition}"
                 self._client.delete_table(reference, not_found_ok=True)
 
-    def write_marks(self, table: str) -> dict[BillingPeriod, str]:
-        """When each month was written last."""
-        return self._dataset.write_marks(table)
-
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
         """What a month holds by currency and day; see `Warehouse.daily_totals`."""
         return self._dataset.daily_totals(table, period)
@@ -340,11 +335,6 @@ class BigQueryWarehouse:
     def table_months(self, table: str, period_column: str) -> dict[BillingPeriod, TableMonth]:  # noqa: ARG002
         """The rows of each month, and when it was written last."""
         return self._dataset.table_months(table)
-
-    def rows_in_table(self, table: str, period_column: str) -> dict[BillingPeriod, int]:
-        """The rows of each month."""
-        held = self.table_months(table, period_column)
-        return {period: month.rows for period, month in held.items()}
 
     def tracking_rows(self, table: str) -> list[dict[str, object]]:
         """Every row of a tracking table."""

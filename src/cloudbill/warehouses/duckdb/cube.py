@@ -14,7 +14,7 @@ from cloudbill.models import ColumnType
 from cloudbill.sql import DUCKDB
 
 if TYPE_CHECKING:
-    from cloudbill.settings import SourceSettings
+    from cloudbill.settings.warehouse import WarehouseSettings
 
 __all__ = ["read_cube"]
 
@@ -36,7 +36,7 @@ _WORDS: Final = CubeWords(
 
 def read_cube(
     connection: duckdb.DuckDBPyConnection,
-    settings: SourceSettings,
+    settings: WarehouseSettings,
     table: str,
     kinds: Mapping[str, ColumnType | str],
     request: CubeRequest,

@@ -34,7 +34,7 @@ from cloudbill.warehouses.reconciliation import (
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from cloudbill.settings import SourceSettings
+    from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
 
 __all__ = ["Replacement"]
@@ -51,7 +51,7 @@ class Replacement:
     def __init__(
         self,
         connection: DuckDBPyConnection,
-        settings: SourceSettings,
+        settings: WarehouseSettings,
         planned: PlannedLoad,
         *,
         listen: ProgressListener | None,

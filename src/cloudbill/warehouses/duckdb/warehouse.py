@@ -25,7 +25,7 @@ from cloudbill.warehouses.duckdb.replacing import Replacement
 if TYPE_CHECKING:
     from cloudbill.costs.cube import CostCube, CubeRequest
     from cloudbill.costs.daily_totals import DailyTotals
-    from cloudbill.settings import SourceSettings
+    from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
 
 __all__ = ["DuckDBWarehouse"]
@@ -36,13 +36,13 @@ class DuckDBWarehouse:
 
     parallel_loads = 1
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: SourceSettings) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings) -> None:
         self._connection = connection
         self._settings = settings
         self._is_stopped = False
 
     @classmethod
-    def open(cls, settings: SourceSettings, *, read_only: bool) -> DuckDBWarehouse:
+    def open(cls, settings: WarehouseSettings, *, read_only: bool) -> DuckDBWarehouse:
         """Opens the file, or an empty warehouse in memory where it is only to be read and missing.
 
         Raises:
@@ -80,10 +80,6 @@ class DuckDBWarehouse:
         described = describe_table(self._connection, self._settings.dataset, table)
         return {name: column_type_of(kind) for name, kind, _ in described}
 
-    def write_marks(self, table: str) -> dict[BillingPeriod, str]:  # noqa: ARG002
-        """None: this process alone holds the file."""
-        return {}
-
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
         """What a month holds by currency and day; see `Warehouse.daily_totals`."""
         from cloudbill.files.daily_sums import sum_by_day
@@ -118,11 +114,7 @@ class DuckDBWarehouse:
         return {name: comment for name, _, comment in described}
 
     def table_months(self, table: str, period_column: str) -> dict[BillingPeriod, TableMonth]:
-        """The rows of each month, of which none has a version."""
-        return {p: TableMonth(rows=n) for p, n in self.rows_in_table(table, period_column).items()}
-
-    def rows_in_table(self, table: str, period_column: str) -> dict[BillingPeriod, int]:
-        """The rows of each month; rows of no month are left out."""
+        """The rows of each month; no month has a mark, for this process alone holds the file."""
         if not self._columns_of(table):
             return {}
         rows = self._execute(
@@ -131,7 +123,9 @@ class DuckDBWarehouse:
             table=self._table(table),
             period=period_column,
         ).fetchall()
-        return {BillingPeriod.parse(str(month)): int(count) for month, count in rows}
+        return {
+            BillingPeriod.parse(str(month)): TableMonth(rows=int(count)) for month, count in rows
+        }
 
     def tracking_rows(self, table: str) -> list[dict[str, object]]:
         """Every row of a tracking table, by the names of its columns."""
