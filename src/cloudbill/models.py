@@ -6,9 +6,10 @@ import re
 from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from hashlib import sha256
 from typing import Final, Literal, Self
 
 from cloudbill.errors import CloudbillError
@@ -32,11 +33,13 @@ __all__ = [
     "StoredObject",
     "TableMonth",
     "Totals",
+    "days_between",
     "utc_now",
 ]
 
 FileFormat = Literal["parquet", "csv"]
 
+_DIGEST: Final = 16
 _NO_MONTH: Final = "'{}' is not a month; write it as YYYY-MM, for example 2025-10"
 
 Totals = Mapping[str, Mapping[str, Decimal]]
@@ -192,6 +195,46 @@ class Manifest:
     """What the provider bills as one: a billing account, a subscription, a payer account."""
     is_current: bool = False
     """Whether the provider says that this run is the newest of its period, whatever the times."""
+    stored_at: datetime | None = None
+    """When the manifest was written into the store, or copied there."""
+    states_days: bool = True
+    """Whether `covers_from` and `covers_to` are the manifest's word, or its month alone is known."""
+    time_frame: str | None = None
+    """What the export says that each of its runs covers, such as `MonthToDate`."""
+
+    @property
+    def days(self) -> frozenset[date] | None:
+        """The days of the month that the run can hold charges of; None where nobody knows them.
+
+        A range that ends after the run was submitted is one of a month that was not over: FOCUS
+        exports of Azure say the day of the run, or the whole month.
+        """
+        if not self.states_days:
+            return None
+        return days_between(self.period, self.covers_from, self.covers_to, self.submitted_at)
+
+    @property
+    def digest(self) -> str:
+        """What tells two deliveries of one run id apart, wherever their manifests lie.
+
+        It is made of what was parsed: the same for the two manifests that AWS writes of a run.
+        """
+        parts = [(part.path.rpartition("/")[2], part.size, part.rows) for part in self.parts]
+        said = (self.run_id, str(self.period), self.covers_from, self.covers_to, self.rows, parts)
+        return sha256(repr(said).encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+
+    @property
+    def parts_digest(self) -> str | None:
+        """The same of the sizes that the store shows, where the manifest states none."""
+        if any(part.size is not None or part.stored is None for part in self.parts):
+            return None
+        sizes = [part.stored.size for part in self.parts if part.stored is not None]
+        return sha256(repr(sizes).encode()).hexdigest()[:_DIGEST]
+
+    @property
+    def identity(self) -> str:
+        """What a person accepts or dismisses: this delivery of the run, with the parts it has."""
+        return "@".join((self.run_id, self.digest, self.parts_digest or ""))
 
     @property
     def size(self) -> int | None:
@@ -202,15 +245,28 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveredRun:
-    """A manifest and those of its parts that are not there yet, or not whole."""
+    """A manifest, and what keeps its run from being whole.
+
+    `missing` are parts that are not there, or shorter than stated; `longer` those that are longer,
+    so that they belong to another delivery. `settles_at` is None unless the run's files were
+    written so lately that more may come.
+    """
 
     manifest: Manifest
     missing: tuple[Part, ...] = ()
+    longer: tuple[Part, ...] = ()
+    settles_at: datetime | None = None
 
     @property
     def is_complete(self) -> bool:
-        """Whether every part is there in full."""
-        return not self.missing
+        """Whether every part is there in full, and nothing more is awaited."""
+        return not self.missing and self.settles_at is None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether no part of it is there, as after a retention."""
+        parts = self.manifest.parts
+        return bool(parts) and all(part.stored is None for part in parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +287,10 @@ class SkipReason(StrEnum):
     NOT_SELECTED = "not_selected"
     HELD = "held"
     """A guard found something that a person should look at first."""
+    DISMISSED = "dismissed"
+    """A person said that a held run is not wanted."""
+    GONE = "gone"
+    """None of its parts is in the store any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +324,23 @@ class LoadRecord:
     parts: int | None = None
     totals: Totals = field(default_factory=dict)
     job_id: str | None = None
+    scope: str | None = None
+    digest: str | None = None
+    parts_digest: str | None = None
+    size: int | None = None
+    """The bytes of all its parts."""
+    file_format: str | None = None
+
+    @property
+    def days(self) -> frozenset[date] | None:
+        """The days of the month that it covers, by the rule of `Manifest.days`."""
+        if self.covers_from is None or self.covers_to is None:
+            return None
+        return days_between(self.period, self.covers_from, self.covers_to, self.submitted_at)
+
+    def is_of(self, manifest: Manifest) -> bool:
+        """Whether this delivery is what was loaded; an older record tells by the run id alone."""
+        return manifest.run_id == self.run_id and self.digest in {None, manifest.digest}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,8 +361,10 @@ class PlannedLoad:
     """The warehouse's own mark of the month, as it was before the plan was made, if it has any."""
     min_rows: int = 0
     """Fewer rows than this are held; for runs whose manifest does not count its rows."""
+    rivals: tuple[Manifest, ...] = ()
+    """Older runs with many more bytes, whose rows nobody has counted: they are, before the load."""
     otherwise: PlannedLoad | None = None
-    """What to load should this run turn out to be held, once its rows are counted."""
+    """What to load should this run turn out to be held, or never to load."""
 
     @property
     def period(self) -> BillingPeriod:
@@ -324,13 +403,18 @@ class LoadResult:
             period=manifest.period,
             run_id=manifest.run_id,
             submitted_at=manifest.submitted_at,
-            covers_from=manifest.covers_from,
-            covers_to=manifest.covers_to,
+            covers_from=manifest.covers_from if manifest.states_days else None,
+            covers_to=manifest.covers_to if manifest.states_days else None,
             loaded_at=self.finished_at,
             rows=self.rows,
             parts=len(manifest.parts),
             totals=self.totals,
             job_id=self.job_id,
+            scope=manifest.scope,
+            digest=manifest.digest,
+            parts_digest=manifest.parts_digest,
+            size=manifest.size,
+            file_format=manifest.file_format,
         )
 
 
@@ -340,6 +424,19 @@ class LoadFailure:
 
     planned: PlannedLoad
     error: CloudbillError
+
+
+def days_between(
+    period: BillingPeriod, first: date, last: date, submitted_at: datetime | None
+) -> frozenset[date] | None:
+    """The days of a month from `first` to `last`, none after the UTC day of `submitted_at`.
+
+    None where that leaves no day: such a range says nothing.
+    """
+    ends = [last, period.last_day, *([submitted_at.date()] if submitted_at else [])]
+    begin, end = max(first, period.first_day), min(ends)
+    count = (end - begin).days + 1
+    return frozenset(begin + timedelta(days=n) for n in range(count)) or None
 
 
 def utc_now() -> datetime:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.exports.manifest_cache import open_manifest_cache
-from cloudbill.guards import Guards
+from cloudbill.planning.guards import Guards
 from cloudbill.ledger import Ledger
 from cloudbill.loading.events import Discovered, Drifted, Event
 from cloudbill.models import (

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudbill.guards import Guards
+from cloudbill.planning.guards import Guards
 from cloudbill.models import (
     BillingPeriod,
     DiscoveredRun,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from cloudbill.guards import Guards
+from cloudbill.planning.guards import Guards
 from cloudbill.models import (
     BillingPeriod,
     DiscoveredRun,

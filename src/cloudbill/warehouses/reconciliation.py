@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from cloudbill.errors import HeldError, ReconciliationError
-from cloudbill.guards import held_for_rows
+from cloudbill.planning.guards import held_for_rows
 from cloudbill.models import Manifest, Part, PlannedLoad, Totals
 
 __all__ = ["require_footers", "require_not_held", "require_rows_in_table", "require_totals"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from cloudbill.guards import Guards
+from cloudbill.planning.guards import Guards
 from cloudbill.models import (
     BillingPeriod,
     DiscoveredRun,
