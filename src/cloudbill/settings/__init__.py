@@ -2,7 +2,10 @@
 
 `keys` has a row for each key, `values` the readers of their values, `names` what names are legal,
 `sections` which sources there are, `lookup` where a value is looked for, `warehouse` what of it a
-warehouse gets. May import `providers` and `text`; dlt is imported when its files are read.
+warehouse gets. dlt is imported when its files are read.
+
+Pure: names.
+May import: providers, text.
 """
 
 from __future__ import annotations
