@@ -220,7 +220,8 @@ class Manifest:
         It is made of what was parsed: the same for the two manifests that AWS writes of a run.
         """
         parts = [(part.path.rpartition("/")[2], part.size, part.rows) for part in self.parts]
-        said = (self.run_id, str(self.period), self.covers_from, self.covers_to, self.rows, parts)
+        days = (self.covers_from, self.covers_to)
+        said = (self.run_id, str(self.period), *days, self.rows, parts)
         return sha256(repr(said).encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
 
     @property
@@ -264,9 +265,8 @@ class DiscoveredRun:
 
     @property
     def is_gone(self) -> bool:
-        """Whether no part of it is there, as after a retention."""
-        parts = self.manifest.parts
-        return bool(parts) and all(part.stored is None for part in parts)
+        """Whether no part of it is there: not yet, or not any more, as after a retention."""
+        return bool(self.missing) and len(self.missing) == len(self.manifest.parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

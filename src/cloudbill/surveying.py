@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.exports.manifest_cache import open_manifest_cache
-from cloudbill.planning.guards import Guards
 from cloudbill.ledger import Ledger
 from cloudbill.loading.events import Discovered, Drifted, Event
 from cloudbill.models import (
@@ -19,8 +18,10 @@ from cloudbill.models import (
     Plan,
     PlannedLoad,
     TableMonth,
+    utc_now,
 )
 from cloudbill.planning import Selection, plan_loads
+from cloudbill.planning.guards import Guards
 from cloudbill.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _plan(
     listen: Callable[[Event], None],
 ) -> Plan:
     remembered = present.remembered
-    guards = Guards(max_row_drop=settings.max_row_drop, accepted=remembered.accepted)
+    guards = Guards(max_row_drop=settings.max_row_drop, accepted=remembered.accepted, now=utc_now())
 
     def to_load(manifest: Manifest, replaces: LoadRecord | None) -> PlannedLoad:
         month = present.months.get(manifest.period)
@@ -137,7 +138,6 @@ def _plan(
             replaces=replaces,
             is_forced=selection.force,
             write_mark=None if month is None else month.write_mark,
-            min_rows=guards.min_rows(manifest, replaces),
         )
 
     drifted = _find_drifted(remembered, present.rows)

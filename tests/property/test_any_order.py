@@ -8,7 +8,6 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudbill.planning.guards import Guards
 from cloudbill.models import (
     BillingPeriod,
     DiscoveredRun,
@@ -17,6 +16,7 @@ from cloudbill.models import (
     PlannedLoad,
     SkipReason,
 )
+from cloudbill.planning.guards import Guards
 from property.strategies import PERIODS, listings
 from unit.builders import plan, result
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from cloudbill.planning.guards import Guards
 from cloudbill.models import (
     BillingPeriod,
     DiscoveredRun,
@@ -21,6 +20,7 @@ from cloudbill.models import (
     Totals,
 )
 from cloudbill.planning import Selection, plan_loads
+from cloudbill.planning.guards import Guards
 
 OCTOBER = BillingPeriod(year=2025, month=10)
 SEPTEMBER = BillingPeriod(year=2025, month=9)

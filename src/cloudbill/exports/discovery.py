@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from cloudbill.errors import CloudbillError, ManifestError
 from cloudbill.exports.limits import require_manifest, require_path
 from cloudbill.exports.manifest_cache import ManifestCache
-from cloudbill.models import DiscoveredRun, Manifest, ManifestFailure, StoredObject
+from cloudbill.models import DiscoveredRun, Manifest, ManifestFailure, Part, StoredObject, utc_now
 from cloudbill.providers import Listing, Provider
 from cloudbill.providers.json_object import MAX_DOCUMENT_BYTES
 from cloudbill.store import Store
@@ -20,6 +21,10 @@ __all__ = ["Discovery", "discover"]
 
 _READERS: Final = 32
 """Manifests are small: what they cost is the time to the first byte."""
+_SETTLE: Final = timedelta(hours=1)
+_CHECKOUT: Final = timedelta(minutes=1)
+"""What a checkout or a small copy writes in one go, in any order."""
+_TRAILER_BYTES: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,7 @@ def discover(
     prefix: str,
     export_name: str,
     cache: ManifestCache | None = None,
+    now: datetime | None = None,
 ) -> Discovery:
     """Lists an export and reads its manifests, many at a time.
 
@@ -48,7 +54,14 @@ def discover(
         StoreError: If the store cannot be listed.
     """
     root, listing, manifests = _find_manifests(store, provider, prefix, export_name)
-    export = _Export(provider=provider, name=export_name, root=root, listing=listing)
+    export = _Export(
+        provider=provider,
+        name=export_name,
+        root=root,
+        listing=listing,
+        store=store,
+        now=now or utc_now(),
+    )
     cache = cache or ManifestCache()
     found: list[DiscoveredRun | ManifestFailure] = []
     unread: list[StoredObject] = []
@@ -72,6 +85,8 @@ class _Export:
     name: str
     root: str
     listing: Listing
+    store: Store
+    now: datetime
 
     def run_of(self, stored: StoredObject, content: bytes) -> DiscoveredRun:
         """The run of a manifest.
@@ -84,8 +99,27 @@ class _Export:
         )
         require_manifest(manifest, root=self.root)
         manifest = _with_stored_parts(manifest, self.listing)
-        missing = tuple(part for part in manifest.parts if not part.is_whole)
-        return DiscoveredRun(manifest=manifest, missing=missing)
+        parts = [part for part in manifest.parts if not self._is_whole(part)]
+        longer = tuple(part for part in parts if part.is_whole)
+        return DiscoveredRun(
+            manifest=manifest,
+            missing=tuple(part for part in parts if not part.is_whole),
+            longer=longer,
+            settles_at=_settles_at(manifest, self.now, has_longer=bool(longer)),
+        )
+
+    def _is_whole(self, part: Part) -> bool:
+        """Whether a part has the size that its manifest states, packed or unpacked.
+
+        A copy tool may have packed a part; gzip itself then says how long it was before, modulo
+        2^32 (RFC 1952, 2.3.1).
+        """
+        if part.stored is None or part.size is None or part.stored.size == part.size:
+            return part.is_whole
+        if not part.path.endswith(".gz"):
+            return False
+        trailer = self.store.read_tail(part.path, _TRAILER_BYTES)
+        return int.from_bytes(trailer, "little") == part.size % 2**32
 
 
 def _remembered(
@@ -164,6 +198,27 @@ def _read_content(store: Store, stored: StoredObject) -> bytes:
 def _with_stored_parts(manifest: Manifest, listing: Listing) -> Manifest:
     parts = (replace(part, stored=listing.get(part.path)) for part in manifest.parts)
     return replace(manifest, parts=tuple(parts))
+
+
+def _settles_at(manifest: Manifest, now: datetime, *, has_longer: bool) -> datetime | None:
+    """Until when more files of a run may come; None where nothing says that they may.
+
+    A part that is longer than stated, or newer than a manifest that states no sizes, may be one of
+    the next delivery, whose manifest comes last. Once all files are an hour old, their order means
+    nothing: a copy writes them in any.
+    """
+    stored = [part.stored for part in manifest.parts if part.stored is not None]
+    if not stored or manifest.stored_at is None:
+        return None
+    newest = max(manifest.stored_at, *(one.modified_at for one in stored))
+    has_unstated = any(
+        part.size is None
+        and part.stored is not None
+        and part.stored.modified_at > manifest.stored_at + _CHECKOUT
+        for part in manifest.parts
+    )
+    settles_at = newest + _SETTLE
+    return settles_at if (has_longer or has_unstated) and now < settles_at else None
 
 
 def _sorted(found: Iterable[DiscoveredRun | ManifestFailure]) -> Discovery:

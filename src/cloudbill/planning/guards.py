@@ -50,6 +50,18 @@ class Guards:
     accepted: Mapping[BillingPeriod, Collection[str]] = field(default_factory=dict)
     dismissed: Mapping[BillingPeriod, Collection[str]] = field(default_factory=dict)
     now: datetime | None = None
+    max_wait: timedelta = timedelta(days=1)
+
+    def is_overdue(self, manifest: Manifest) -> bool:
+        """Whether parts of a run should have come by now.
+
+        It is waited for since it was submitted, or since the newest of its files was written: a
+        copy may begin long after.
+        """
+        stored = (part.stored.modified_at for part in manifest.parts if part.stored is not None)
+        known = (manifest.stored_at, *stored)
+        since = max([manifest.submitted_at, *(at for at in known if at is not None)])
+        return self.now is not None and self.now - since > self.max_wait
 
     def is_accepted(self, manifest: Manifest) -> bool:
         """Whether a person has said that this run is right."""
@@ -100,9 +112,7 @@ class Guards:
     def _less(self, manifest: Manifest, one: Described) -> str | None:
         days = manifest.days
         if days is not None and one.days is not None and one.days - days:
-            return (
-                f"held: it covers {_span(days)}, {one.name} covers {_span(one.days)}"
-            )
+            return f"held: it covers {_span(days)}, {one.name} covers {_span(one.days)}"
         rows = manifest.rows if manifest.parts else 0
         if rows is None or not one.rows or rows >= self._least(one.rows):
             return None
@@ -179,4 +189,3 @@ def _slice(manifest: Manifest, *, is_one: bool) -> str | None:
 
 def _span(days: frozenset[date]) -> str:
     return f"{min(days)} to {max(days)}"
-

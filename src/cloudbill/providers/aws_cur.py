@@ -189,7 +189,9 @@ def read_manifest(
         file_format="csv",
         parts=_read_parts(document, stored.path, root, listing),
         columns=_read_columns(document),
-        scope=document.text("account"),
+        scope=(document.text("account") or "").strip("/").lower() or None,
+        stored_at=stored.modified_at,
+        states_days=False,
         is_current=_RANGE.fullmatch(posixpath.dirname(stored.path.removeprefix(root))) is not None,
     )
 

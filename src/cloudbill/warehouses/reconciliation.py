@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from cloudbill.errors import HeldError, ReconciliationError
-from cloudbill.planning.guards import held_for_rows
 from cloudbill.models import Manifest, Part, PlannedLoad, Totals
+from cloudbill.planning.guards import held_for_rows
 
 __all__ = ["require_footers", "require_not_held", "require_rows_in_table", "require_totals"]
 
@@ -59,7 +59,9 @@ def require_not_held(planned: PlannedLoad, rows: int) -> None:
         HeldError: If it does; the loaded run stays.
     """
     if rows < planned.min_rows and planned.replaces is not None:
-        raise HeldError(held_for_rows(rows, planned.replaces))
+        raise HeldError(
+            held_for_rows(rows, f"the loaded run {planned.replaces.run_id}", planned.replaces.rows)
+        )
 
 
 def require_totals(planned: PlannedLoad, *, files: Totals, table: Totals) -> None:

@@ -138,6 +138,8 @@ class TestGoodManifest:
             covers_to=date(2025, 10, 31),
             submitted_at=MODIFIED_AT,
             scope="123456789012",
+            stored_at=MODIFIED_AT,
+            states_days=False,
             file_format="csv",
             parts=tuple(Part(path=f"{ROOT}{RANGE}/{RUN_ID}/{part}") for part in PARTS),
             columns=(
