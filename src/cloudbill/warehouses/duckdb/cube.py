@@ -14,7 +14,8 @@ from cloudbill.models import ColumnType
 from cloudbill.sql import DUCKDB
 
 if TYPE_CHECKING:
-    from cloudbill.settings.warehouse import WarehouseSettings
+    from cloudbill.providers import Provider
+    from cloudbill.warehouses.duckdb.dataset import Dataset
 
 __all__ = ["read_cube"]
 
@@ -35,8 +36,8 @@ _WORDS: Final = CubeWords(
 
 
 def read_cube(
-    connection: duckdb.DuckDBPyConnection,
-    settings: WarehouseSettings,
+    dataset: Dataset,
+    provider: Provider,
     table: str,
     kinds: Mapping[str, ColumnType | str],
     request: CubeRequest,
@@ -48,18 +49,17 @@ def read_cube(
     """
     if not kinds:
         return CostCube()
-    provider = settings.provider
     query = CubeQuery.of(kinds, provider, request, _WORDS)
     parameters: dict[str, object] = dict(query.parameters)
     if request.since is not None:
         parameters["since"] = request.since.first_day
     statement = query.statement(
         DUCKDB,
-        table=(settings.dataset, table),
+        table=dataset.table(table),
         period=provider.PERIOD_COLUMN,
         since=None if request.since is None else "$since",
     )
     try:
-        return query.read(connection.execute(statement.text, parameters).fetchall())
+        return query.read(dataset.connection.execute(statement.text, parameters).fetchall())
     except duckdb.Error as error:
         raise LoadError(f"{table} cannot be summed: {error}") from error
