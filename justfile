@@ -1,4 +1,4 @@
-# Everything that is checked before a change lands.
+# Everything that a change must pass.
 default: lint test
 
 # Style, formatting and types.
@@ -16,11 +16,11 @@ format:
     uv run ruff check --fix
     uv run ruff format
 
-# Try the promises in larger numbers, and print what was counted: `just promises 10`.
+# Test the promises with more examples, and print the counts: `just promises 10`.
 promises times="3":
     uv run python scripts/promises.py {{times}}
 
-# What loading costs, against floors and peers: `just bench --help`.
+# Measure what loading costs, against floors and peers: `just bench --help`.
 bench *arguments:
     UV_PROJECT_ENVIRONMENT=.bench uv sync --quiet --no-dev --all-extras
     BENCH_PYTHON=.bench/bin/python uv run python -m benchmarks {{arguments}}
@@ -29,7 +29,7 @@ bench *arguments:
 pin:
     uv run --no-sync python scripts/pin.py
 
-# Write the bundled sample exports anew.
+# Write the bundled sample exports again.
 sample:
     rm -rf sample_exports
     uv run cloudbill sample sample_exports --months 3 --rows 150 --seed 1

@@ -1,6 +1,6 @@
-"""A DAG for Airflow 3: loads what is new, then asks whether the deliveries still come.
+"""A DAG for Airflow 3: loads what is new, then checks that deliveries still arrive.
 
-Exit code 6 says that a run is held: that task is then skipped, not failed, and so stands out.
+Exit code 6 says that a run is held: the task is then marked as skipped, not as failed.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ HELD = 6
 
 @dg.asset
 def bills(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-    """The months of the bill, as their newest complete runs have them."""
+    """The months of the bill, each from its newest complete run."""
     done = subprocess.run(
         ["cloudbill", "load", "--json"], cwd=FOLDER, stdout=subprocess.PIPE, check=False
     )

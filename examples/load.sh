@@ -1,6 +1,6 @@
 #!/bin/sh
-# Loads what is new, then asks whether the deliveries still come. For any scheduler that runs
-# commands; it ends with the exit code that the scheduler should see.
+# Loads what is new, then checks that deliveries still arrive. For any scheduler that runs commands;
+# it ends with the exit code that the scheduler should see.
 
 cloudbill load --log-format json
 code=$?

@@ -19,7 +19,6 @@ __all__ = [
     "ColumnType",
     "DiscoveredRun",
     "FileFormat",
-    "TableMonth",
     "LoadFailure",
     "LoadRecord",
     "LoadResult",
@@ -31,6 +30,7 @@ __all__ = [
     "Skip",
     "SkipReason",
     "StoredObject",
+    "TableMonth",
     "Totals",
     "utc_now",
 ]

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import dlt
 
@@ -38,16 +38,6 @@ __all__ = ["aws_billing_source", "azure_billing_source"]
 
 _log = logging.getLogger(__name__)
 
-_ARGUMENTS: Final = (
-    "bucket",
-    "prefix",
-    "export_name",
-    "table_name",
-    "project_id",
-    "dataset",
-    "database",
-)
-
 
 def azure_billing_source(
     *,
@@ -70,8 +60,7 @@ def azure_billing_source(
         ConfigError: If a value is missing. Errors of the load come out of `pipeline.run`, wrapped
             by dlt.
     """
-    given = _given(bucket, prefix, export_name, table_name, project_id, dataset, database)
-    return _source(PROVIDERS["azure"], name, given)
+    return _source(PROVIDERS["azure"], **locals())
 
 
 def aws_billing_source(
@@ -93,15 +82,11 @@ def aws_billing_source(
         ConfigError: If a value is missing. Errors of the load come out of `pipeline.run`, wrapped
             by dlt.
     """
-    given = _given(bucket, prefix, export_name, table_name, project_id, dataset, database)
-    return _source(PROVIDERS["aws"], name, given)
+    return _source(PROVIDERS["aws"], **locals())
 
 
-def _given(*values: str | Path | None) -> dict[str, object]:
-    return dict(zip(_ARGUMENTS, values, strict=True))
-
-
-def _source(provider: Provider, name: str | None, given: dict[str, object]) -> DltSource:
+def _source(provider: Provider, *, name: str | None, **given: object) -> DltSource:
+    """A source whose further arguments are keys of the configuration, of the same names."""
     section = provider.SECTION if name is None else f"{provider.SECTION}.{name}"
     named = read_source(section, provider, dlt_providers(), given)
 

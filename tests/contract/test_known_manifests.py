@@ -202,13 +202,12 @@ class TestTheFile:
         "damage",
         [
             lambda _: b"",
-            lambda content: content[:-7],
-            lambda content: content[:40] + b"\xff" + content[41:],
-            lambda content: content[:-9] + b"\x00" + content[-8:],
-            lambda content: b"cloudbill manifests 0\n" + content[22:],
+            lambda content: content[:4096],
+            lambda content: content[:4096] + b"\xff" * (len(content) - 4096),
+            lambda content: content[:18] + b"\x09\x09" + content[20:],
             lambda content: b"x" * len(content),
         ],
-        ids=["empty", "cut off", "digest", "content", "another version", "something else"],
+        ids=["empty", "cut off", "content", "another version", "something else"],
     )
     def test_is_harmless_when_damaged(
         self, world: World, tmp_path: Path, damage: Callable[[bytes], bytes]

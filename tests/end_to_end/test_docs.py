@@ -30,6 +30,8 @@ from end_to_end.pages import (
 )
 
 PROMISES = (ROOT / "docs/promises.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+SOURCE = ROOT / "src/cloudbill"
 TESTS = sorted(set(re.findall(r"`(tests/[\w/.]+\.py)(?:::(\w+))?`", PROMISES)))
 MARKDOWN = [*PAGES, *sorted(ROOT.glob("C*.md"))]
 READERS: Mapping[str, Callable[[str], object]] = {
@@ -65,6 +67,29 @@ class TestFromTheCode:
     def test_one_recipe_writes_all_of_it(self) -> None:
         recipe = (ROOT / "justfile").read_text().partition("\ndocs:\n")[2].partition("\n\n")[0]
         assert re.findall(r"scripts/(\w+)\.py", recipe) == ["readme_keys", "reference"]
+
+
+class TestMap:
+    def test_the_map_of_the_code_has_every_package(self) -> None:
+        rooms = re.findall(r"^\| `([\w]+)/` \|", CONTRIBUTING, re.MULTILINE)
+        assert set(rooms) == {init.parent.name for init in SOURCE.glob("*/__init__.py")}
+
+    def test_every_file_that_the_map_names_exists(self) -> None:
+        table = CONTRIBUTING.partition("## The rooms")[2].partition("## Words")[0]
+        paths = re.findall(r"`([\w./]+(?:\.py|/))`", table)
+        assert len(paths) > 30
+        missing = [
+            path
+            for path in paths
+            if not (ROOT / path).exists() and not list(SOURCE.rglob(path.rstrip("/")))
+        ]
+        assert not missing
+
+    def test_every_function_that_the_map_names_is_in_its_file(self) -> None:
+        named = re.findall(r"\| `([\w/]+\.py)`, `(\w+)` \|", CONTRIBUTING)
+        assert len(named) >= 2
+        for path, function in named:
+            assert f"def {function}(" in (SOURCE / path).read_text(), (path, function)
 
 
 class TestLinks:
@@ -149,6 +174,7 @@ def tables_of(node: dict[str, object]) -> Iterator[dict[str, object]]:
             yield from tables_of(value)
 
 
+@pytest.mark.usefixtures("own_dlt")
 class TestConfiguration:
     PAGE = (ROOT / "docs/configuration.md").read_text()
 

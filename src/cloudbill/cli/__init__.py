@@ -2,6 +2,9 @@
 
 `app` has the application and its help, `commands` the list of the commands, `console` all that is
 printed, and one module for each kind of command has the commands.
+
+May import: accepting, costs, doctor, ledger, loading, looking, pipeline, report, sample,
+sample/history, settings, setup, sources, store, surveying, text.
 """
 
 from __future__ import annotations

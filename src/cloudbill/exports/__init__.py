@@ -1,4 +1,5 @@
 """Which runs an export has delivered: manifests found, read and remembered.
 
-May import `store`, `providers` and what is pure; knows no warehouse.
+Pure: limits.
+May import: providers, settings, store.
 """

@@ -11,7 +11,27 @@ from string import Template
 
 from cloudbill.errors import ConfigError
 
-__all__ = ["build_page"]
+__all__ = ["PROGRAM", "build_page"]
+
+# The files of the page's program in the order in which they run: each may use the names of those
+# before it while it is read, and all names once something is drawn.
+PROGRAM = (
+    "amounts",
+    "rows",
+    "elements",
+    "filters",
+    "charts",
+    "selection",
+    "headline",
+    "months",
+    "daily",
+    "where",
+    "movers",
+    "kinds",
+    "tags",
+    "trust",
+    "page",
+)
 
 
 def build_page(document: Mapping[str, object]) -> str:
@@ -25,7 +45,7 @@ def build_page(document: Mapping[str, object]) -> str:
     """
     here = files("cloudbill.report")
     plotly = _plotly()
-    program = here.joinpath("report.js").read_text(encoding="utf-8")
+    program = _program()
     policy = (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
         f"form-action 'none'; script-src {_hash(plotly)} {_hash(program)}"
@@ -37,6 +57,13 @@ def build_page(document: Mapping[str, object]) -> str:
         plotly=plotly,
         program=program,
     )
+
+
+def _program() -> str:
+    """All files in one strict function: one scope for them, and no name of theirs outside it."""
+    folder = files("cloudbill.report").joinpath("program")
+    parts = (folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in PROGRAM)
+    return '"use strict";\n\n(() => {\n' + "\n".join(parts) + "})();\n"
 
 
 def _plotly() -> str:

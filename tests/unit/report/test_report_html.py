@@ -5,11 +5,12 @@ import hashlib
 import json
 import re
 import sys
+from importlib.resources import files
 
 import pytest
 
 from cloudbill.errors import ConfigError
-from cloudbill.report.page import build_page
+from cloudbill.report.page import PROGRAM, build_page
 from cloudbill.report.page_json import page_json
 from unit.report.report_builders import NOW, Spent, report_of
 
@@ -41,6 +42,21 @@ def test_the_policy_lets_two_programs_run_by_their_hashes_and_nothing_reach_the_
         assert f"'sha256-{digest}'" in policy[1]
     assert policy[1].startswith("default-src 'none';")
     assert not re.search(r"https?:|script-src[^;]*unsafe|connect-src", policy[1])
+
+
+def test_the_program_of_the_page_is_made_of_all_its_files_and_none_is_longer_than_a_module() -> (
+    None
+):
+    folder = files("cloudbill.report").joinpath("program")
+    program = scripts(build_page(page_json((), NOW)))[1]
+
+    assert sorted(f"{name}.js" for name in PROGRAM) == sorted(
+        file.name for file in folder.iterdir()
+    )
+    for name in PROGRAM:
+        text = folder.joinpath(f"{name}.js").read_text(encoding="utf-8")
+        assert text in program
+        assert len(text.splitlines()) <= 400
 
 
 def test_without_plotly_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

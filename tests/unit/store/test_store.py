@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from emulators.gcs import GcsEmulator
     from emulators.s3 import S3Emulator
 
+# Clients of buckets are configured by dlt.
+pytestmark = pytest.mark.usefixtures("own_dlt")
+
 SECTIONS = ("sources", "azure_billing")
 OBJECTS = {
     "a b/x:y/digits.txt": b"0123456789",

@@ -23,6 +23,7 @@ from cloudbill.errors import (
 from cloudbill.files.columns import added_columns
 from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, TableMonth, utc_now
 from cloudbill.progress import ProgressListener, Stage
+from cloudbill.settings.names import read_dataset, read_project
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors, open_client
 from cloudbill.warehouses.bigquery.dataset import Dataset
 from cloudbill.warehouses.bigquery.incoming import Incoming, look_at
@@ -53,9 +54,6 @@ __all__ = ["BigQueryWarehouse"]
 
 # "Table naming"; spaces are legal too, but not in the name of the tracking table.
 _TABLE_NAME: Final = re.compile(r"[\w-]{1,1000}")
-_DATASET_NAME: Final = re.compile(r"\w{1,1024}", re.ASCII)
-# "Creating and managing projects"; with the domain of an older kind of organisation before it.
-_PROJECT_NAME: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 
 class _NoRows(Exception):  # noqa: N818
@@ -76,14 +74,10 @@ class BigQueryWarehouse:
         """Opens the project; nothing is created before the first load.
 
         Raises:
-            ConfigError: If there are no credentials, or the dataset has no legal name.
+            ConfigError: If there are no credentials, or a name is not legal.
         """
-        if not _PROJECT_NAME.fullmatch(str(settings.project_id)):
-            raise ConfigError(f"'{settings.project_id}' cannot be a Google Cloud project")
-        if not _DATASET_NAME.fullmatch(settings.dataset):
-            raise ConfigError(
-                f"'{settings.dataset}' cannot be a BigQuery dataset; use letters, digits and _"
-            )
+        read_project(str(settings.project_id))
+        read_dataset(settings.dataset)
         if not _TABLE_NAME.fullmatch(settings.table_name):
             raise ConfigError(
                 f"'{settings.table_name}' cannot be a BigQuery table; use letters, digits, _ and -"

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from cloudbill.costs.cube import CostCube, CubeRequest
+from cloudbill.costs.cube_query import CubeQuery
+from cloudbill.costs.daily_totals import DailyTotals
 from cloudbill.errors import LoadError
 from cloudbill.files.duckdb_types import column_type_of
+from cloudbill.files.sums import read_sums, sum_by_day
 from cloudbill.models import (
     BillingPeriod,
     ColumnType,
@@ -19,13 +23,12 @@ from cloudbill.models import (
 from cloudbill.progress import ProgressListener
 from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses.duckdb.dataset import Dataset
-from cloudbill.warehouses.duckdb.month import ends_of
+from cloudbill.warehouses.duckdb.month import charges_of, ends_of
 from cloudbill.warehouses.duckdb.opening import connect
 from cloudbill.warehouses.duckdb.replacing import Replacement
 
 if TYPE_CHECKING:
-    from cloudbill.costs.cube import CostCube, CubeRequest
-    from cloudbill.costs.daily_totals import DailyTotals
+    from cloudbill.costs.sums import Charges
     from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
 
@@ -86,33 +89,34 @@ class DuckDBWarehouse:
 
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
         """What a month holds by currency and day; see `Warehouse.daily_totals`."""
-        from cloudbill.files.daily_sums import sum_by_day
-
         provider = self._settings.provider
         try:
-            columns = self._columns_of(table)
-            month = DUCKDB.compose(
-                "{table} WHERE {column} >= $month_start AND {column} < $month_end",
-                table=self._table(table),
-                column=provider.PERIOD_COLUMN,
-            )
+            charges = self._charges(table)
+            if charges is None:
+                return DailyTotals()
+            in_month = DUCKDB.in_month(provider.PERIOD_COLUMN)
             return sum_by_day(
-                self._connection,
-                month if columns else Fragment("(SELECT 1 WHERE false)"),
-                ends_of(period) if columns else {},
-                columns=[(name, name, kind) for name, kind in columns.items()],
-                provider=provider,
+                self._connection, charges, ends_of(period), provider=provider, where=in_month
             )
         except duckdb.Error as error:
             raise LoadError(f"{period} of {table} cannot be read: {error}") from error
 
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
         """Exact sums by group; see `Warehouse.cost_cube`."""
-        from cloudbill.warehouses.duckdb.cube import read_cube
+        charges = self._charges(table)
+        if charges is None:
+            return CostCube()
+        cube = CubeQuery.of(charges, self._settings.provider, request)
+        since = {"since": request.since.first_day} if request.since else {}
+        try:
+            return cube.read(read_sums(self._connection, cube.query, since))
+        except duckdb.Error as error:
+            raise LoadError(f"{table} cannot be summed: {error}") from error
 
-        return read_cube(
-            self._dataset, self._settings.provider, table, self._columns_of(table), request
-        )
+    def _charges(self, table: str) -> Charges | None:
+        """The rows of a table, or None where there is no such table."""
+        columns = self._columns_of(table)
+        return charges_of(self._table(table), columns) if columns else None
 
     def headers(self, table: str) -> dict[str, str]:
         """The header of a CSV that each column of a table came from, as its comment says."""

@@ -1,0 +1,107 @@
+// What all charts share. Plotly draws them, and each has a table with the same numbers.
+
+const SHOWN_GROUPS = 7;
+const SHOWN_BARS = 10;
+const LABEL = 30;
+
+let isPrinted = false;
+const LIGHT = ["#1d5fd1", "#e0912b", "#1e9e79", "#c2487a", "#7a5bd0", "#7c9a2c", "#c5583c"];
+const DARK = ["#7fb0ff", "#f0b35e", "#5ed0a8", "#f08cb4", "#b59cff", "#b9d15f", "#ff9b80"];
+const PAPER = {
+  ink: "#111111", quiet: "#444444", grid: "#e5e5e5", accent: "#1d5fd1", before: "#a9b8cf",
+  card: "#ffffff", up: "#a3211a", down: "#0c5c3f", colors: LIGHT, rest: "#9aa3af",
+};
+
+function theme() {
+  if (isPrinted) return PAPER;
+  const style = getComputedStyle(document.documentElement);
+  const value = (name) => style.getPropertyValue(`--${name}`).trim();
+  const isDark = window.matchMedia("(prefers-color-scheme: dark)").matches;
+  return {
+    ink: value("ink"), quiet: value("quiet"), grid: value("grid"), accent: value("accent"),
+    before: value("before"), card: value("card"), up: value("up"), down: value("down"),
+    colors: isDark ? DARK : LIGHT, rest: isDark ? "#8b95a3" : "#9aa3af",
+  };
+}
+
+// Plotly reads a few tags in texts, so whatever could be one is written as it is shown.
+const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+const short = (text) => plain([...text].length > LABEL ? `${[...text].slice(0, LABEL - 1).join("")}…` : text);
+const hover = (title, value, where = "") => `${plain(title)}<br>${where ? `${plain(where)}: ` : ""}<b>${exact(value)}</b> ${plain(nameOf("currency", state.currency))}`;
+
+function chart(id, label, height, traces, layout = {}) {
+  const colors = theme();
+  const node = el("div", { class: "chart", id, role: "img", "aria-label": label });
+  node.style.height = `${height}px`;
+  const axis = { gridcolor: colors.grid, zerolinecolor: colors.quiet, linecolor: colors.grid, automargin: true, fixedrange: true };
+  const { xaxis, yaxis, ...rest } = layout;
+  pendingCharts.push(() => Plotly.newPlot(node, traces, {
+    height,
+    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colors.quiet },
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    margin: { l: 8, r: 8, t: 8, b: 8 },
+    colorway: colors.colors,
+    separators: ".,",
+    dragmode: false,
+    hoverlabel: { bgcolor: colors.card, bordercolor: colors.quiet, font: { color: colors.ink, size: 13 }, align: "left", namelength: -1 },
+    legend: { orientation: "h", y: -0.15, yanchor: "top", x: 0, itemclick: false, itemdoubleclick: false, font: { color: colors.ink } },
+    ...(isPrinted ? { width: Math.min(680, node.clientWidth || 680) } : {}),
+    xaxis: { ...axis, ...xaxis },
+    yaxis: { ...axis, ...yaxis },
+    ...rest,
+  }, { displayModeBar: false, responsive: !isPrinted }));
+  return el("figure", null, node);
+}
+
+let pendingCharts = [];
+
+function drawCharts() {
+  const waiting = pendingCharts;
+  pendingCharts = [];
+  waiting.forEach((draw) => draw());
+}
+
+function forget() {
+  for (const node of document.querySelectorAll(".js-plotly-plot")) Plotly.purge(node);
+}
+
+const isNarrow = () => byId("main").clientWidth < 600;
+// A few bars stay slim, and many fill the width.
+const gapOf = (months) => Math.max(0.25, 0.9 - months.length * 0.08);
+
+/** Groups by what they cost, costliest first, and all beyond the first few as one. */
+function ranked(rows, group, most) {
+  const groups = [...groupBy(rows, (row) => row[group])].map(([index, of]) => ({
+    index, rows: of, title: nameOf(group, index), cost: of.reduce((sum, row) => sum + size(amount(row)), 0n),
+    isLast: isLast(group, index),
+  }));
+  groups.sort((a, b) => a.isLast - b.isLast || (a.cost < b.cost ? 1 : a.cost > b.cost ? -1 : a.title.localeCompare(b.title)));
+  if (groups.length <= most + 1) return groups;
+  const others = groups.slice(most);
+  const count = others.reduce((sum, one) => sum + (one.isLast ? data.names[group][one.index].others : 1), 0);
+  return [...groups.slice(0, most), {
+    index: null, rows: others.flatMap((one) => one.rows), title: `All others (${whole(count)})`, isLast: true,
+  }];
+}
+
+function stackedMonths(id, label, rows, group, months) {
+  const colors = theme();
+  const groups = ranked(rows, group, SHOWN_GROUPS);
+  const traces = groups.map((one, place) => {
+    const byMonth = groupBy(one.rows, (row) => row.month);
+    const values = months.map((month) => total(byMonth.get(month) || []));
+    return {
+      type: "bar", name: short(one.title), x: months, y: values.map(rough),
+      customdata: months.map((month, index) => hover(one.title, values[index], monthTitle(month))),
+      hovertemplate: "%{customdata}<extra></extra>",
+      marker: { color: one.isLast ? colors.rest : colors.colors[place % colors.colors.length] },
+    };
+  });
+  const height = 360 + (isNarrow() ? groups.length * 20 : 0);
+  return chart(id, label, height, traces, {
+    barmode: "relative", showlegend: true, bargap: gapOf(months),
+    xaxis: { type: "category", nticks: Math.max(4, Math.floor(byId("main").clientWidth / 75)), showgrid: false, tickangle: 0 },
+    yaxis: { tickformat: "~s", nticks: 6 },
+  });
+}

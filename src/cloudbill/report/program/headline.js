@@ -1,0 +1,104 @@
+// The cards at the top, the badge of trust, and the notes below them.
+
+function drawHeadline(now) {
+  const currency = nameOf("currency", state.currency);
+  const kind = KINDS[data.kinds[state.kind]].toLowerCase();
+  const cost = total(now.inNewest);
+  const before = total(now.inBefore);
+  byId("headline-title").textContent = `${monthTitle(now.newest)}, ${kind}`;
+  fill(byId("headline-amount"), cost === null ? "–" : el("span", { title: `${exact(cost)} ${currency}` }, rounded(cost)), " ", el("span", { class: "currency" }, currency));
+  const change = cost === null || before === null ? null : cost - before;
+  fill(byId("headline-change"), change === null
+    ? `Nothing to compare with in ${monthTitle(now.before)}`
+    : [el("strong", { class: change > 0n ? "up" : change < 0n ? "down" : "", title: signed(change) },
+      `${change > 0n ? "+" : ""}${rounded(change)}`),
+    ` ${percent(change, before) ? `(${percent(change, before)}) ` : ""}against ${rounded(before)} in ${monthTitle(now.before)}`]);
+  drawCompleteness(now);
+  const all = total(now.shown);
+  const count = now.months.length;
+  byId("range-title").textContent = count > 1 ? `${now.months[0]} to ${now.newest}, ${kind}` : `${now.newest}, ${kind}`;
+  fill(byId("range-amount"), all === null ? "–" : el("span", { title: `${exact(all)} ${currency}` }, rounded(all)), " ", el("span", { class: "currency" }, currency));
+  byId("range-average").textContent = all === null ? "" : `${count} ${count === 1 ? "month" : "months"}, ${rounded(all / BigInt(count))} a month on average`;
+  byId("range-kind").textContent = all === null ? "" : `Exactly ${exact(all)}`;
+}
+
+function drawCompleteness(now) {
+  const known = trustOf(now.newest);
+  const open = known.filter((one) => one.complete === false);
+  const node = byId("headline-complete");
+  if (open.length) {
+    const runs = open.map((one) => `${data.sources[one.source].name}: run of ${moment(one.submitted_at)}`).join("; ");
+    fill(node, el("span", { class: "pill warn" }, "Month not complete"), ` ${runs}. `, sameDays(now));
+  } else if (known.length && known.every((one) => one.complete === true)) {
+    fill(node, el("span", { class: "pill good" }, "Month complete"), " Its runs were made after it had ended.");
+  } else {
+    fill(node, el("span", { class: "pill neutral" }, "Completeness unknown"), " The ledger does not say when its run was made.");
+  }
+}
+
+/** Compares the days that the newest month has with the same days of the month before. */
+function sameDays(now) {
+  const rows = DAILY.filter((row) => matches(row, ["source", ...GROUPS]) && row.day.startsWith(row.month));
+  const current = rows.filter((row) => row.month === now.newest);
+  const last = current.reduce((day, row) => (row.day > day ? row.day : day), "").slice(8);
+  const earlier = rows.filter((row) => row.month === now.before && row.day.slice(8) <= last);
+  const one = total(current);
+  const other = total(earlier);
+  if (Number(last) === daysOf(now.newest)) return "";
+  if (one === null || other === null) return "";
+  return `Days 1 to ${Number(last)}: ${rounded(one)}, against ${rounded(other)} in the same days of ${monthTitle(now.before)} (${one > other ? "+" : ""}${rounded(one - other)}).`;
+}
+
+function drawBadge() {
+  const isShown = (one) => state.source === null || one.source === state.source;
+  const months = data.trust.months.filter(isShown);
+  const count = (agreement) => months.filter((one) => one.agreement === agreement).length;
+  const different = count("different");
+  const unrecorded = count("unrecorded");
+  const held = data.trust.pending.filter((one) => isShown(one) && one.state === "held").length;
+  const waiting = data.trust.pending.filter((one) => isShown(one) && one.state === "waiting").length;
+  const fresh = data.trust.pending.filter((one) => isShown(one) && one.state === "new").length;
+  const gaps = data.trust.missing.filter(isShown).length;
+  const sources = data.trust.freshness.filter(isShown);
+  const unread = sources.filter((one) => one.store_error).length;
+  const broken = data.sources.filter((source, index) => isShown({ source: index }) && source.error).length;
+  const plural = (number, one, many) => `${number} ${number === 1 ? one : many}`;
+  const lines = [
+    different ? `${plural(different, "month differs", "months differ")} from what was loaded` : `${count("equal") + count("rows_only")} of ${plural(months.length, "month holds", "months hold")} what was loaded, to the last digit`,
+    count("rows_only") ? `of ${plural(count("rows_only"), "month", "months")} only the rows were recorded` : null,
+    unrecorded ? `${plural(unrecorded, "month", "months")} without a record of its load` : null,
+    gaps ? `${plural(gaps, "month is", "months are")} missing in between` : null,
+    held ? `${plural(held, "run is", "runs are")} held` : null,
+    waiting ? `${plural(waiting, "run waits", "runs wait")} for parts` : null,
+    fresh ? `${plural(fresh, "newer run is", "newer runs are")} not loaded yet` : null,
+    unread ? `${plural(unread, "store was", "stores were")} not read` : null,
+    broken ? `${plural(broken, "warehouse was", "warehouses were")} not read` : null,
+  ];
+  const [tone, title] = different || broken ? ["bad", "Look at it first"]
+    : unrecorded || gaps || held || waiting || fresh ? ["warn", "Mostly: see what is open"]
+      : unread ? ["good", "Yes, as loaded"] : ["good", "Yes"];
+  fill(byId("badge"), el("span", { class: `pill ${tone}` }, title));
+  fill(byId("badge-details"), lines.filter(Boolean).map((line) => el("li", null, line)));
+}
+
+function drawNotes(now) {
+  const notes = [];
+  const add = (text, tone = "") => notes.push(el("p", { class: `notice ${tone}` }, text));
+  const others = [...new Set(COSTS.map((row) => row.currency))].filter((index) => index !== state.currency);
+  if (others.length) {
+    add(`Only ${nameOf("currency", state.currency)} is shown. The bill is also in ${others.map((index) => nameOf("currency", index)).join(", ")}; currencies are never added up.`, "info");
+  }
+  const kind = data.kinds[state.kind];
+  data.sources.forEach((source, index) => {
+    if (source.error) add(`${source.name}: the warehouse was not read, so its costs are missing here. ${source.error}`);
+    const missing = source.missing[kind];
+    if (missing && isCounted(index)) {
+      add(`${source.name}: ${KINDS[kind].toLowerCase()} cost is not in this export${missing.length ? ` (no exact ${missing.join(", ")})` : ""}, so its charges are not in these amounts.`);
+    }
+  });
+  const without = total(now.shown.filter((row) => amount(row) === null && !data.sources[row.source].missing[kind]), (row) => row.amounts[0]);
+  if (without !== null && without !== 0n) {
+    add(`The export states no ${KINDS[kind].toLowerCase()} cost for some charges, such as taxes, fees and credits. Groups of nothing else were billed ${exact(without)} and are not in these amounts.`, "info");
+  }
+  fill(byId("notes"), notes);
+}

@@ -1,0 +1,79 @@
+// The section "How far to trust it".
+
+const AGREEMENTS = {
+  equal: ["good", "Equal"], different: ["bad", "Different"], rows_only: ["good", "Rows equal"], unrecorded: ["warn", "No record"],
+};
+const STATES = { held: ["warn", "Held"], waiting: ["warn", "Waiting"], new: ["neutral", "Not loaded yet"] };
+const COMPLETE = new Map([[true, "complete"], [false, "not complete"], [null, "unknown"]]);
+const pill = ([tone, title]) => el("span", { class: `pill ${tone}` }, title);
+const sourceCell = (index) => el("td", null, data.sources[index].name);
+
+function freshness(isShown) {
+  const rows = data.trust.freshness.filter(isShown).map((one) => {
+    const source = data.sources[one.source];
+    return el("tr", null,
+      el("th", { scope: "row" }, source.name, el("span", { class: "id" }, `${source.table}, ${source.warehouse}`)),
+      el("td", null, one.newest_month || "nothing loaded"), el("td", null, one.newest_month ? moment(one.submitted_at) : "–"),
+      el("td", null, one.newest_month ? moment(one.loaded_at) : "–"),
+      el("td", null, one.store_error ? `Store not read: ${one.store_error}` : one.store_submitted_at ? moment(one.store_submitted_at) : "no runs",
+        one.unreadable.map((why) => el("span", { class: "id" }, `Cannot be read: ${why}`))));
+  });
+  return [el("h3", null, "Freshness"), table("Freshness of each source", [textColumn("Source"), textColumn("Newest month"), textColumn("Newest loaded run was made"), textColumn("Last load"), textColumn("Newest run in the store")], rows)];
+}
+
+function agreement(isShown) {
+  const months = data.trust.months.filter(isShown).sort((a, b) => (a.month < b.month ? 1 : a.month > b.month ? -1 : a.source - b.source));
+  if (!months.length) return [];
+  const rows = months.map((one) => {
+    const differing = one.amounts.filter((entry) => parse(entry[4]) !== 0n);
+    const shown = one.agreement === "different" || one.agreement === "unrecorded"
+      ? [one.rows !== null && one.rows !== one.held_rows ? el("span", { class: "id" }, `rows differ by ${one.held_rows - one.rows}`) : null,
+        differing.map((entry) => el("span", { class: "id" }, `${entry[0] || "no currency"} ${entry[1]} differs by ${signed(parse(entry[4]))}`))]
+      : [el("span", { class: "id" }, one.amounts.length ? `${one.amounts.length} totals equal` : "no totals recorded")];
+    return el("tr", null, el("th", { scope: "row" }, one.month, el("span", { class: "id" }, COMPLETE.get(one.complete))), sourceCell(one.source),
+      el("td", { class: "number" }, one.rows === null ? "–" : whole(one.rows)), el("td", { class: "number" }, whole(one.held_rows)),
+      el("td", null, pill(AGREEMENTS[one.agreement]), shown),
+      el("td", null, moment(one.submitted_at), el("span", { class: "id run" }, `loaded ${moment(one.loaded_at)}`), one.run_id ? el("span", { class: "id run" }, `run ${one.run_id}`) : null));
+  });
+  const amounts = months.flatMap((one) => one.amounts.map(([currency, column, recorded, held, difference]) => el("tr", null,
+    el("th", { scope: "row" }, one.month), sourceCell(one.source), el("td", null, currency || "no currency"), el("td", null, column),
+    amountCell(parse(recorded)), amountCell(parse(held)), changeCell(parse(difference)))));
+  return [el("h3", null, "Reconciliation"),
+    el("p", { class: "quiet" }, "What each load recorded in the ledger, against what the table holds now."),
+    table("Reconciliation of each month", [textColumn("Month"), textColumn("Source"), numberColumn("Rows recorded"), numberColumn("Rows in the table"), textColumn("Verdict"), textColumn("Run made")], rows),
+    amounts.length ? folded("Every total that was compared", "agreement-amounts", table("Totals recorded and held", [textColumn("Month"), textColumn("Source"), textColumn("Currency"), textColumn("Column"), numberColumn("Recorded"), numberColumn("In the table"), numberColumn("Difference")], amounts)) : null];
+}
+
+function gapsAndRuns(isShown) {
+  const missing = data.trust.missing.filter(isShown);
+  const pending = data.trust.pending.filter(isShown);
+  const unread = data.trust.freshness.filter((one) => isShown(one) && one.store_error);
+  const rows = pending.map((one) => el("tr", null, el("th", { scope: "row" }, one.month), sourceCell(one.source), el("td", null, pill(STATES[one.state])),
+    el("td", null, moment(one.submitted_at), el("span", { class: "id" }, `run ${one.run_id}`)), el("td", null, one.detail)));
+  return [el("h3", null, "Missing months, held and waiting runs"),
+    !data.trust.months.length ? null : el("p", { class: missing.length ? "notice" : "quiet" }, missing.length
+      ? `Missing in between: ${missing.map((one) => `${one.month} (${data.sources[one.source].name})`).join(", ")}`
+      : "No month is missing in between."),
+    unread.map((one) => el("p", { class: "notice" }, `${data.sources[one.source].name}: store not read. ${one.store_error}`)),
+    pending.length ? table("Runs that are not loaded", [textColumn("Month"), textColumn("Source"), textColumn("State"), textColumn("Made"), textColumn("Why")], rows)
+      : unread.length < data.trust.freshness.filter(isShown).length ? el("p", { class: "quiet" }, "No run in the stores that were read is held, waiting, or newer than what is loaded.") : null];
+}
+
+function closings(isShown) {
+  if (!data.trust.months.length) return [];
+  const found = data.trust.closings.filter(isShown).sort((a, b) => (a.month < b.month ? 1 : -1));
+  const rows = found.map((one) => el("tr", null, el("th", { scope: "row" }, one.month), sourceCell(one.source), el("td", null, one.currency || "no currency"),
+    el("td", { class: "number" }, whole(one.loads)), amountCell(parse(one.first)),
+    one.closed === null ? el("td", { class: "number" }, "not closed") : amountCell(parse(one.closed)), amountCell(parse(one.now)), changeCell(parse(one.moved))));
+  const told = found.filter((one) => one.moved !== null && parse(one.moved) !== 0n).map((one) => el("li", null,
+    `${one.month} closed at ${exact(parse(one.closed))}, now ${exact(parse(one.now))}, ${signed(parse(one.moved))} ${one.currency} (${data.sources[one.source].name})`));
+  return [el("h3", null, "How closed months moved"),
+    el("p", { class: "quiet" }, "Billed totals of months that were loaded more than once. A month closes with its first run made after it had ended."),
+    told.length ? el("ul", { class: "plain", id: "moved" }, told) : el("p", null, found.length ? "No month moved after it had closed." : "Every month was loaded once."),
+    found.length ? table("How months moved", [textColumn("Month"), textColumn("Source"), textColumn("Currency"), numberColumn("Loads"), numberColumn("First"), numberColumn("Closed at"), numberColumn("Now"), numberColumn("Since it closed")], rows) : null];
+}
+
+function drawTrust() {
+  const isShown = (one) => state.source === null || one.source === state.source;
+  fill(byId("trust-body"), [freshness, agreement, gapsAndRuns, closings].flatMap((part) => part(isShown)).flat().filter(Boolean));
+}
