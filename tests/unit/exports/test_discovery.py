@@ -63,8 +63,8 @@ class TestParts:
     def test_packed_part_is_whole_where_gzip_says_the_stated_size(self, tmp_path: Path) -> None:
         deliver(tmp_path, "run", [10, 10])
         stated = json.loads((tmp_path / FOLDER / "run" / "manifest.json").read_text())
-        for blob in stated["blobs"]:
-            blob["blobName"] = blob["blobName"].replace(".parquet", ".csv.gz")
+        for entry in stated["blobs"]:
+            entry["blobName"] = entry["blobName"].replace(".parquet", ".csv.gz")
         (tmp_path / FOLDER / "run" / "manifest.json").write_text(json.dumps(stated))
         for index, size in enumerate((10, 9)):
             packed = gzip.compress(b"." * size)
