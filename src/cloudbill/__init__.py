@@ -1,6 +1,6 @@
 """Loads the billing exports of the clouds into your own warehouse: once, complete, exact.
 
-The public names are imported when they are first used, for dlt alone takes a second.
+The public names are imported when they are first used, because importing dlt takes a second.
 """
 
 from __future__ import annotations
