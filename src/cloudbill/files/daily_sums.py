@@ -31,9 +31,8 @@ def sum_by_day(
 ) -> DailyTotals:
     """The rows and exact sums of a relation, which may end in a condition.
 
-    `columns` gives the name of each column in the relation, its name in the table, and what it
-    holds; only those that are needed are read. Amounts are added in the type that they have, so
-    nothing is rounded.
+    `columns` gives the name of each column in the relation, its name in the table, and its type;
+    only the necessary columns are read. Amounts are added in their own type, so nothing is rounded.
 
     Raises:
         duckdb.Error: If the relation cannot be read, or a sum has more than 38 digits.
