@@ -332,8 +332,8 @@ class TestOtherTypes:
             ("1.5", ColumnType.INTEGER, "not a whole number"),
             ("1e3", ColumnType.INTEGER, "not a whole number"),
             ("9223372036854775808", ColumnType.INTEGER, "not a whole number"),
-            ("2023-02-29", ColumnType.DATE, "no day of the calendar"),
-            ("02/28/2023", ColumnType.DATE, "no day"),
+            ("2023-02-29", ColumnType.DATE, "not a day of the calendar"),
+            ("02/28/2023", ColumnType.DATE, "not a day"),
         ],
     )
     def test_what_is_none_is_an_error(
