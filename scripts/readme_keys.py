@@ -22,10 +22,8 @@ def main() -> None:
 
 def with_table(text: str) -> str:
     """The text with the table between its two marks."""
-    lines = ["| key | default | what it is |", "|---|---|---|"]
-    for key in KEYS:
-        default = "required" if key.default is None else f"`{key.default}`" if key.default else ""
-        lines.append(f"| `{key.name}` | {default} | {key.description} |")
+    rows = (f"| `{key.name}` | {key.shown_default} | {key.description} |" for key in KEYS)
+    lines = ["| key | default | what it is |", "|---|---|---|", *rows]
     table = "\n".join(lines)
     return re.sub(
         r"(<!-- keys -->\n).*(<!-- end of keys -->)",

@@ -19,7 +19,7 @@ from cloudbill.cli import app
 from cloudbill.cli.commands import PANELS
 from cloudbill.explanations import EXIT_CODES, EXPLANATIONS, explanations_of_code
 from cloudbill.providers import PROVIDERS
-from cloudbill.settings.keys import KEYS, Key
+from cloudbill.settings.keys import KEYS
 
 DOCS = Path(__file__).parent.parent / "docs"
 PANEL = "rich_help_panel"
@@ -163,7 +163,7 @@ def with_keys(text: str) -> str:
             (
                 (
                     f"`{key.name}`",
-                    default_of(key),
+                    key.shown_default,
                     f"`{key.name} = {key.example}`",
                     f"`SOURCES__AZURE_BILLING__{key.name.upper()}`",
                     key.description,
@@ -192,13 +192,6 @@ def with_keys(text: str) -> str:
             raise SystemExit(f"docs/configuration.md has no place for the {name}")
         text = "\n".join([before + begin.rstrip(), *lines, end + after])
     return text
-
-
-def default_of(key: Key) -> str:
-    """The default of a key, for a cell of a table."""
-    if key.default is None:
-        return "required"
-    return f"`{key.default}`" if key.default else ""
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from cloudbill.loading.outcome import Outcome
 from cloudbill.models import BillingPeriod, Manifest, PlannedLoad
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
-from cloudbill.surveying import prepare
+from cloudbill.surveying import read_present, survey
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
@@ -52,18 +52,17 @@ def accept_run(
             f"{' and '.join(owners)} both hold a run of {period}; say which with --source"
         )
     settings, manifest = held[0]
-    with closing(open_warehouse(settings)) as warehouse:
+    with closing(open_warehouse(settings.warehouse)) as warehouse:
         Ledger(settings, warehouse).accept(period, manifest.run_id)
     return load_source(settings, Selection(periods=frozenset({period})), listen)
 
 
 def _held(settings: SourceSettings, period: BillingPeriod) -> list[Manifest]:
     """What a load would hold now, newest first, or may hold once it has counted the rows."""
-    with closing(open_warehouse(settings, read_only=True)) as warehouse:
-        remembered = Ledger(settings, warehouse).read()
-        selection = Selection(periods=frozenset({period}))
-        held = warehouse.rows_in_table(settings.table_name, settings.provider.PERIOD_COLUMN)
-        plan = prepare(settings, remembered, selection, lambda _: None, versions={}, held=held).plan
+    with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
+        present = read_present(settings, warehouse)
+    selection = Selection(periods=frozenset({period}))
+    plan = survey(settings, present, selection, lambda _: None).plan
     waiting = [skip.manifest for skip in plan.skips if skip.is_held]
     return waiting + [manifest for load in plan.loads for manifest in _uncounted(load)]
 

@@ -19,7 +19,6 @@ __all__ = [
     "ColumnType",
     "DiscoveredRun",
     "FileFormat",
-    "TableMonth",
     "LoadFailure",
     "LoadRecord",
     "LoadResult",
@@ -31,6 +30,7 @@ __all__ = [
     "Skip",
     "SkipReason",
     "StoredObject",
+    "TableMonth",
     "Totals",
     "utc_now",
 ]
@@ -136,17 +136,19 @@ class StoredObject:
     size: int
     modified_at: datetime
     version: str | None = None
+    fault: str | None = None
+    """Why it is not read, such as a pipe on disk; what a message says after its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableMonth:
-    """What a table holds of a month; `version` changes whenever anybody writes the month.
+    """What a table holds of a month; `write_mark` changes whenever anybody writes the month.
 
-    `version` is None if no other process can write.
+    `write_mark` is None if no other process can write.
     """
 
     rows: int
-    version: str | None = None
+    write_mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,8 +282,8 @@ class PlannedLoad:
     uris: tuple[str, ...]
     replaces: LoadRecord | None = None
     is_forced: bool = False
-    version: str | None = None
-    """The warehouse's mark for the content of the month before the plan was made, if any."""
+    write_mark: str | None = None
+    """The warehouse's mark of the month before the plan was made, if it has any."""
     min_rows: int = 0
     """A run with fewer rows is held; for runs whose manifest states no rows."""
     otherwise: PlannedLoad | None = None

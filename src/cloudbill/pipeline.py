@@ -1,38 +1,51 @@
-"""The way of the data: discovered, planned, loaded, recorded; all else is called from here."""
+"""The way of the data on one screen: discovered, planned, loaded, recorded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cloudbill.errors import CloudbillError, PartMissingError
+from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger
 from cloudbill.ledger.recorder import Recorder
-from cloudbill.loading.events import (
-    Event,
-    LoadFinished,
-    LoadStarted,
-    Progressed,
-)
+from cloudbill.loading.events import Event
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.outcome import Outcome
 from cloudbill.loading.stopping import Stop
-from cloudbill.models import (
-    LoadFailure,
-    LoadResult,
-    Skip,
-)
+from cloudbill.loading.vanished import but_vanished, merged, only_these, vanished_of
+from cloudbill.models import LoadFailure, LoadResult, Skip
 from cloudbill.planning import Selection
 from cloudbill.spool import clear_spool
-from cloudbill.surveying import Prepared, prepare
+from cloudbill.surveying import read_present, survey
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
-__all__ = ["load_source"]
+__all__ = ["load_source", "plan_source"]
+
+
+def plan_source(
+    settings: SourceSettings, selection: Selection, listen: Callable[[Event], None]
+) -> Outcome:
+    """Says what a load of a source would do; changes nothing, and creates not even a file.
+
+    What ends it is in the outcome.
+    """
+    try:
+        with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
+            present = read_present(settings, warehouse)
+            found = survey(settings, present, selection, listen)
+    except CloudbillError as error:
+        return Outcome(settings=settings, error=error)
+    return Outcome(
+        settings=settings,
+        skips=found.plan.skips,
+        manifest_failures=found.manifest_failures,
+        planned=found.plan.loads,
+    )
 
 
 def load_source(
@@ -40,148 +53,74 @@ def load_source(
     selection: Selection,
     listen: Callable[[Event], None],
     *,
-    dry_run: bool = False,
     stop: Stop | None = None,
     wants_progress: bool = False,
 ) -> Outcome:
-    """Loads every month of a source that has a newer run; with `dry_run`, only plans it.
+    """Loads every month of a source that has a newer run.
 
-    A month that fails does not stop the others, and what ends a source is in its outcome. Where
-    `wants_progress`, `listen` is told how far each month is; `stop` ends the load early.
+    A month that fails does not stop the others, and what ends the source is in the outcome. With
+    `wants_progress`, `listen` hears how far each month is; `stop` ends the load early.
     """
+    stop = stop or Stop()
     try:
-        with ExitStack() as stack:
-            warehouse = stack.enter_context(closing(open_warehouse(settings, read_only=dry_run)))
-            ledger = Ledger(settings, warehouse)
-            prepared = _prepare(
-                settings, warehouse, ledger, selection, listen, keeps_manifests=not dry_run
-            )
-            if dry_run:
-                return Outcome(
-                    settings=settings,
-                    skips=prepared.plan.skips,
-                    manifest_failures=prepared.manifest_failures,
-                    planned=prepared.plan.loads,
-                )
+        with closing(open_warehouse(settings.warehouse)) as warehouse:
             clear_spool()
 
-            def listen_but_to_vanished(event: Event) -> None:
-                if not _is_vanished(event):
-                    listen(event)
+            def load(selection: Selection, listen: Callable[[Event], None]) -> Outcome:
+                return _load(
+                    settings,
+                    warehouse,
+                    selection,
+                    listen,
+                    stop=stop,
+                    wants_progress=wants_progress,
+                )
 
-            loading = _Loading(
-                settings=settings,
-                warehouse=warehouse,
-                ledger=ledger,
-                stop=stop or Stop(),
-                wants_progress=wants_progress,
-            )
-            first = _load_and_record(loading, prepared, listen_but_to_vanished)
-            return _load_vanished(loading, selection, first=first, listen=listen)
+            first = load(selection, but_vanished(listen))
+            vanished = vanished_of(first)
+            if not vanished:
+                return first
+            # An export that overwrites its runs takes parts away while they are loaded, so these
+            # months are discovered and planned a second time.
+            second = Outcome(settings=settings)
+            try:
+                if not stop.is_asked:
+                    again = replace(selection, periods=frozenset(vanished))
+                    second = load(again, only_these(vanished, listen))
+            except CloudbillError as error:
+                second = Outcome(settings=settings, error=error)
+            return merged(first, second, vanished, listen)
     except CloudbillError as error:
         return Outcome(settings=settings, error=error)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Loading:
-    """What stays the same for all that one source loads."""
-
-    settings: SourceSettings
-    warehouse: Warehouse
-    ledger: Ledger
-    stop: Stop
-    wants_progress: bool
-
-
-def _prepare(
+def _load(
     settings: SourceSettings,
     warehouse: Warehouse,
-    ledger: Ledger,
     selection: Selection,
     listen: Callable[[Event], None],
     *,
-    keeps_manifests: bool = True,
-) -> Prepared:
-    # Before the ledger, so that whatever is written from here on is noticed.
-    held = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
-    return prepare(
-        settings,
-        ledger.read(),
-        selection,
-        listen,
-        versions={period: month.version for period, month in held.items() if month.version},
-        held={period: month.rows for period, month in held.items()},
-        keeps_manifests=keeps_manifests,
-    )
-
-
-def _is_vanished(event: Event) -> bool:
-    return isinstance(event, LoadFailure) and isinstance(event.error, PartMissingError)
-
-
-def _load_vanished(
-    loading: _Loading,
-    selection: Selection,
-    *,
-    first: Outcome,
-    listen: Callable[[Event], None],
+    stop: Stop,
+    wants_progress: bool,
 ) -> Outcome:
-    """Looks once more at months whose parts went away, as when an export overwrites its runs."""
-    vanished = {
-        failure.planned.period: failure for failure in first.failures if _is_vanished(failure)
-    }
-    if not vanished or loading.stop.is_asked:
-        return first
+    """Discovers, plans, loads and records the months of a source, once.
 
-    def listen_to_these(event: Event) -> None:
-        match event:
-            case Skip(manifest=manifest) if manifest.period in vanished:
-                listen(event)
-            case LoadStarted() | Progressed() | LoadFinished() | LoadFailure():
-                listen(event)
-            case _:
-                pass
-
-    try:
-        chosen = replace(selection, periods=frozenset(vanished))
-        again = _prepare(
-            loading.settings, loading.warehouse, loading.ledger, chosen, listen_to_these
-        )
-    except CloudbillError as error:
-        for failure in vanished.values():
-            listen(failure)
-        return replace(first, error=first.error or error)
-    second = _load_and_record(loading, again, listen_to_these)
-    skips = tuple(skip for skip in second.skips if skip.manifest.period in vanished)
-    found = {skip.manifest.period for skip in skips} | {load.period for load in again.plan.loads}
-    lost = tuple(failure for period, failure in vanished.items() if period not in found)
-    for failure in lost:
-        listen(failure)
-    others = tuple(failure for failure in first.failures if failure.planned.period not in vanished)
-    earlier = tuple(skip for skip in first.skips if skip.manifest.period not in vanished)
-    return replace(
-        first,
-        results=(*first.results, *second.results),
-        skips=(*earlier, *skips),
-        failures=(*others, *second.failures, *lost),
-        error=first.error or second.error,
-    )
-
-
-def _load_and_record(
-    loading: _Loading, prepared: Prepared, listen: Callable[[Event], None]
-) -> Outcome:
+    Raises:
+        CloudbillError: If the table, the ledger or the store cannot be read.
+    """
+    present = read_present(settings, warehouse)
+    found = survey(settings, present, selection, listen, keeps_manifests=True)
     results: list[LoadResult] = []
     failures: list[LoadFailure] = []
     held: list[Skip] = []
-    with Recorder(loading.ledger) as recorder:
+    with Recorder(Ledger(settings, warehouse)) as recorder:
         for outcome in load_planned(
-            loading.warehouse,
-            prepared.store,
-            prepared.plan.loads,
+            warehouse,
+            found.store,
+            found.plan.loads,
             listen,
-            stop=loading.stop,
-            wants_progress=loading.wants_progress,
+            stop=stop,
+            wants_progress=wants_progress,
         ):
             match outcome:
                 case LoadFailure():
@@ -192,12 +131,11 @@ def _load_and_record(
                     results.append(outcome)
                     recorder.add(outcome)
     loaded = {result.planned.manifest for result in results}
-    passed = (skip for skip in prepared.plan.skips if skip.manifest not in loaded)
     return Outcome(
-        settings=loading.settings,
+        settings=settings,
         results=tuple(results),
-        skips=(*passed, *held),
+        skips=(*(skip for skip in found.plan.skips if skip.manifest not in loaded), *held),
         failures=tuple(failures),
-        manifest_failures=prepared.manifest_failures,
+        manifest_failures=found.manifest_failures,
         error=recorder.error,
     )

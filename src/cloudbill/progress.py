@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Progress", "Stage", "ProgressListener", "progress_told"]
+__all__ = ["Progress", "ProgressListener", "Stage", "progress_told"]
 
 _EVERY_S = 0.2
 

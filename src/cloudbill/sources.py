@@ -14,7 +14,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import dlt
 
@@ -28,7 +28,7 @@ from cloudbill.models import LoadFailure, LoadResult
 from cloudbill.planning import Selection
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings import SourceSettings, dlt_providers, read_source
-from cloudbill.surveying import prepare
+from cloudbill.surveying import Present, survey
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
@@ -37,16 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["aws_billing_source", "azure_billing_source"]
 
 _log = logging.getLogger(__name__)
-
-_ARGUMENTS: Final = (
-    "bucket",
-    "prefix",
-    "export_name",
-    "table_name",
-    "project_id",
-    "dataset",
-    "database",
-)
 
 
 def azure_billing_source(
@@ -70,8 +60,7 @@ def azure_billing_source(
         ConfigError: If a value is missing. Errors of the load come out of `pipeline.run`, wrapped
             by dlt.
     """
-    given = _given(bucket, prefix, export_name, table_name, project_id, dataset, database)
-    return _source(PROVIDERS["azure"], name, given)
+    return _source(PROVIDERS["azure"], **locals())
 
 
 def aws_billing_source(
@@ -93,15 +82,11 @@ def aws_billing_source(
         ConfigError: If a value is missing. Errors of the load come out of `pipeline.run`, wrapped
             by dlt.
     """
-    given = _given(bucket, prefix, export_name, table_name, project_id, dataset, database)
-    return _source(PROVIDERS["aws"], name, given)
+    return _source(PROVIDERS["aws"], **locals())
 
 
-def _given(*values: str | Path | None) -> dict[str, object]:
-    return dict(zip(_ARGUMENTS, values, strict=True))
-
-
-def _source(provider: Provider, name: str | None, given: dict[str, object]) -> DltSource:
+def _source(provider: Provider, *, name: str | None, **given: object) -> DltSource:
+    """A source whose further arguments are keys of the configuration, of the same names."""
     section = provider.SECTION if name is None else f"{provider.SECTION}.{name}"
     named = read_source(section, provider, dlt_providers(), given)
 
@@ -122,19 +107,12 @@ def _source(provider: Provider, name: str | None, given: dict[str, object]) -> D
 def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str, object]]:
     failures: list[LoadFailure] = []
     is_recording = False
-    with closing(open_warehouse(settings)) as warehouse:
-        held = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
-        remembered = read_remembered(state)
-        prepared = prepare(
-            settings,
-            remembered,
-            Selection(),
-            _log_event,
-            versions={period: month.version for period, month in held.items() if month.version},
-            held={period: month.rows for period, month in held.items()},
-            keeps_manifests=True,
-        )
-        for outcome in load_planned(warehouse, prepared.store, prepared.plan.loads, _log_event):
+    with closing(open_warehouse(settings.warehouse)) as warehouse:
+        months = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
+        # The ledger of a pipeline of the user's own is the state that dlt gives to its resource.
+        present = Present(remembered=read_remembered(state), months=months)
+        found = survey(settings, present, Selection(), _log_event, keeps_manifests=True)
+        for outcome in load_planned(warehouse, found.store, found.plan.loads, _log_event):
             if isinstance(outcome, LoadFailure):
                 failures.append(outcome)
             elif isinstance(outcome, LoadResult):
@@ -143,7 +121,7 @@ def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str,
                 yield tracking_row(outcome)
     for failure in failures:
         _log.error("%s", failure.error)
-    for unread in prepared.manifest_failures:
+    for unread in found.manifest_failures:
         _log.error("%s", unread.error)
     # dlt forgets what a resource wrote if it raises. So months that were loaded are recorded first,
     # and what fails is raised by the run that finds nothing else to load.

@@ -28,10 +28,22 @@ Piece = str | tuple[str, ...] | Fragment | Sequence[Fragment]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How a warehouse quotes identifiers: the quote, and how the quote is escaped."""
+    """How a warehouse writes SQL: how it quotes identifiers, and what else differs.
+
+    `{value}` in a template is replaced by a value.
+    """
 
     quote: str
     replacements: tuple[tuple[str, str], ...]
+    """The escapes of the quote and other characters inside an identifier."""
+    parameter: str
+    """What goes before the name of a parameter."""
+    text: str
+    """Any value as text."""
+    day: str
+    """The UTC day of a timestamp."""
+    month: str
+    """The month of a day as `YYYY-MM`."""
 
     def quote_identifier(self, name: str) -> str:
         """An identifier that means exactly `name`, whatever characters `name` has.
@@ -51,6 +63,13 @@ class Dialect:
             template.format(**{name: self._render(piece) for name, piece in pieces.items()})
         )
 
+    def in_month(self, period_column: str) -> Fragment:
+        """Whether a row is of a month; takes the parameters `month_start` and `month_end`."""
+        at = self.parameter
+        return self.compose(
+            f"{{column}} >= {at}month_start AND {{column}} < {at}month_end", column=period_column
+        )
+
     def _render(self, piece: Piece) -> str:
         if isinstance(piece, Fragment):
             return piece.text
@@ -62,9 +81,24 @@ class Dialect:
 
 
 # DuckDB, "Keywords and identifiers": a quote inside a quoted identifier is doubled.
-DUCKDB: Final = Dialect(quote='"', replacements=(('"', '""'),))
+DUCKDB: Final = Dialect(
+    quote='"',
+    replacements=(('"', '""'),),
+    parameter="$",
+    text="CAST({value} AS VARCHAR)",
+    day="CAST({value} AS DATE)",
+    month="strftime({value}, '%Y-%m')",
+)
 # GoogleSQL, "Lexical structure": quoted identifiers have the escapes of string literals.
-BIGQUERY: Final = Dialect(quote="`", replacements=(("\\", "\\\\"), ("`", "\\`")))
+BIGQUERY: Final = Dialect(
+    quote="`",
+    replacements=(("\\", "\\\\"), ("`", "\\`")),
+    parameter="@",
+    text="CAST({value} AS STRING)",
+    # The zone is stated: a project may have another one as its default.
+    day="DATE({value}, 'UTC')",
+    month="FORMAT_DATE('%Y-%m', {value})",
+)
 
 
 def duckdb_text(text: str) -> Fragment:

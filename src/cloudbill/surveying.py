@@ -1,4 +1,4 @@
-"""Discovers the runs of a source and plans its months; changes nothing."""
+"""What is loaded now, and what a load would do about it: discovered, planned, nothing changed."""
 
 from __future__ import annotations
 
@@ -7,121 +7,163 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudbill.exports.discovery import Discovery, discover
-from cloudbill.exports.manifest_cache import ManifestCache, open_manifest_cache
+from cloudbill.exports.manifest_cache import open_manifest_cache
 from cloudbill.guards import Guards
-from cloudbill.ledger.state import Remembered
+from cloudbill.ledger import Ledger
 from cloudbill.loading.events import Discovered, Drifted, Event
-from cloudbill.models import BillingPeriod, LoadRecord, Manifest, ManifestFailure, Plan, PlannedLoad
+from cloudbill.models import (
+    BillingPeriod,
+    LoadRecord,
+    Manifest,
+    ManifestFailure,
+    Plan,
+    PlannedLoad,
+    TableMonth,
+)
 from cloudbill.planning import Selection, plan_loads
 from cloudbill.store import Store, open_store
 
 if TYPE_CHECKING:
+    from cloudbill.ledger.state import Remembered
     from cloudbill.settings import SourceSettings
+    from cloudbill.warehouses import Warehouse
 
-
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Present", "Survey", "read_present", "survey"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A source that was discovered and planned, before anything is changed."""
+class Present:
+    """What is loaded now: what the ledger remembers, and what the table holds of each month."""
+
+    remembered: Remembered
+    months: Mapping[BillingPeriod, TableMonth]
+
+    @property
+    def rows(self) -> dict[BillingPeriod, int]:
+        """The rows of each month that the table holds."""
+        return {period: month.rows for period, month in self.months.items()}
+
+
+def read_present(settings: SourceSettings, warehouse: Warehouse) -> Present:
+    """Reads what is loaded now.
+
+    Raises:
+        CloudbillError: If the table or the ledger cannot be read.
+    """
+    # The table before the ledger: a write that comes between the two changes the table's write
+    # mark, so that a load planned from this notices it.
+    months = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
+    return Present(remembered=Ledger(settings, warehouse).read(), months=months)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """A source that was discovered and planned; `address` is the folder that was listed."""
 
     store: Store
     plan: Plan
+    address: str
+    manifests: int
     manifest_failures: tuple[ManifestFailure, ...]
 
 
-def prepare(
+def survey(
     settings: SourceSettings,
-    remembered: Remembered,
+    present: Present,
     selection: Selection,
     listen: Callable[[Event], None],
     *,
-    versions: Mapping[BillingPeriod, str],
-    held: Mapping[BillingPeriod, int],
     keeps_manifests: bool = False,
-) -> Prepared:
+) -> Survey:
     """Discovers the runs of a source and plans its months; changes nothing.
 
-    But with `keeps_manifests` the next one need not read again what the manifests said.
-
-    `versions` marks what the months held before `remembered` was read, `held` counts the rows that
-    they hold: a month that does not hold what was recorded is loaded again.
+    With `keeps_manifests`, what the manifests said is kept in the user's cache folder, so that the
+    next run need not read them again.
 
     Raises:
         CloudbillError: If the store cannot be listed.
     """
-    provider = settings.provider
     store = open_store(
         settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
     )
     cache = open_manifest_cache(store, settings, is_written=keeps_manifests)
-    discovery = _discover(settings, store, cache, listen)
+    discovery = discover(
+        store,
+        settings.provider,
+        prefix=settings.prefix,
+        export_name=settings.export_name,
+        cache=cache,
+    )
+    root, *_ = settings.provider.export_roots(settings.prefix, settings.export_name)
+    found = Discovered(
+        settings=settings,
+        manifests=len(discovery.runs) + len(discovery.failures),
+        address=store.uri(root),
+    )
+    listen(found)
+    for failure in discovery.failures:
+        listen(failure)
+    plan = _plan(settings, present, selection, discovery=discovery, store=store, listen=listen)
+    for skip in plan.skips:
+        listen(skip)
+    return Survey(
+        store=store,
+        plan=plan,
+        address=found.address,
+        manifests=found.manifests,
+        manifest_failures=discovery.failures,
+    )
+
+
+def _plan(
+    settings: SourceSettings,
+    present: Present,
+    selection: Selection,
+    *,
+    discovery: Discovery,
+    store: Store,
+    listen: Callable[[Event], None],
+) -> Plan:
+    remembered = present.remembered
     guards = Guards(max_row_drop=settings.max_row_drop, accepted=remembered.accepted)
 
     def to_load(manifest: Manifest, replaces: LoadRecord | None) -> PlannedLoad:
+        month = present.months.get(manifest.period)
         return PlannedLoad(
             manifest=manifest,
             table=settings.table_name,
-            period_column=provider.PERIOD_COLUMN,
+            period_column=settings.provider.PERIOD_COLUMN,
             uris=tuple(store.uri(part.path) for part in manifest.parts),
             replaces=replaces,
             is_forced=selection.force,
-            version=versions.get(manifest.period),
+            write_mark=None if month is None else month.write_mark,
             min_rows=guards.min_rows(manifest, replaces),
         )
 
-    drifted = _find_drifted(remembered, held)
+    drifted = _find_drifted(remembered, present.rows)
     for event in drifted.values():
         listen(event)
-    plan = plan_loads(
+    return plan_loads(
         discovery.runs,
         # A month that is empty protects nothing from an older run.
         {
             period: record
             for period, record in remembered.loaded.items()
-            if period not in drifted or held.get(period)
+            if period not in drifted or present.rows.get(period)
         },
         drifted=drifted,
         selection=selection,
         guards=guards,
         to_load=to_load,
     )
-    for skip in plan.skips:
-        listen(skip)
-    return Prepared(store=store, plan=plan, manifest_failures=discovery.failures)
-
-
-def _discover(
-    settings: SourceSettings,
-    store: Store,
-    cache: ManifestCache,
-    listen: Callable[[Event], None],
-) -> Discovery:
-    """The runs of a source, and the manifests that cannot be read; tells of both."""
-    provider = settings.provider
-    discovery = discover(
-        store, provider, prefix=settings.prefix, export_name=settings.export_name, cache=cache
-    )
-    root, *_ = provider.export_roots(settings.prefix, settings.export_name)
-    listen(
-        Discovered(
-            settings=settings,
-            manifests=len(discovery.runs) + len(discovery.failures),
-            address=store.uri(root),
-        )
-    )
-    for failure in discovery.failures:
-        listen(failure)
-    return discovery
 
 
 def _find_drifted(
-    remembered: Remembered, held: Mapping[BillingPeriod, int]
+    remembered: Remembered, rows: Mapping[BillingPeriod, int]
 ) -> dict[BillingPeriod, Drifted]:
     """The months that do not hold the rows that were recorded."""
     return {
-        period: Drifted(record=record, held=held.get(period, 0))
+        period: Drifted(record=record, held=rows.get(period, 0))
         for period, record in remembered.loaded.items()
-        if record.rows is not None and record.rows != held.get(period, 0)
+        if record.rows is not None and record.rows != rows.get(period, 0)
     }

@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import duckdb
 
 from cloudbill.accepting import accept_run
-from cloudbill.ledger import Ledger
 from cloudbill.loading.events import Event
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.outcome import Outcome
 from cloudbill.models import BillingPeriod, LoadFailure, LoadResult, Skip
-from cloudbill.pipeline import load_source
+from cloudbill.pipeline import load_source, plan_source
 from cloudbill.planning import Selection
 from cloudbill.settings import SourceSettings, read_source
 from cloudbill.sql import BIGQUERY, DUCKDB
-from cloudbill.surveying import prepare
+from cloudbill.surveying import read_present, survey
 from cloudbill.warehouses import open_warehouse
 from contract.deliveries import Charge, Delivery, Writer, Written
 
@@ -175,22 +174,16 @@ class Case:
         selection = Selection(
             periods=frozenset(BillingPeriod.parse(month) for month in months), force=force
         )
-        return load_source(self.settings, selection, self.events.append, dry_run=dry_run)
+        run = plan_source if dry_run else load_source
+        return run(self.settings, selection, self.events.append)
 
     def load_unrecorded(self) -> list[LoadResult | LoadFailure | Skip]:
         """Loads what is planned, and ends before it is recorded, as a killed process does."""
         settings = self.settings
-        with contextlib.closing(open_warehouse(settings)) as warehouse:
-            prepared = prepare(
-                settings,
-                Ledger(settings, warehouse).read(),
-                Selection(),
-                self.events.append,
-                versions=warehouse.write_marks(self.table),
-                held=warehouse.rows_in_table(self.table, self.writer.period_column),
-            )
-            loads = prepared.plan.loads
-            return list(load_planned(warehouse, prepared.store, loads, self.events.append))
+        with contextlib.closing(open_warehouse(settings.warehouse)) as warehouse:
+            present = read_present(settings, warehouse)
+            found = survey(settings, present, Selection(), self.events.append)
+            return list(load_planned(warehouse, found.store, found.plan.loads, self.events.append))
 
     def accept(self, month: str, run_id: str | None = None) -> Outcome:
         """Says that a held run is right."""

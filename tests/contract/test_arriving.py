@@ -93,7 +93,7 @@ class World:
     def open(self, kind: type[LocalStore]) -> None:
         """Reads the bucket in another way from now on."""
         store = kind(Path(self.place.bucket))
-        self.monkeypatch.setattr("cloudbill.pipeline.open_store", lambda *_, **__: store)
+        self.monkeypatch.setattr("cloudbill.surveying.open_store", lambda *_, **__: store)
         if isinstance(store, SlowStore):
             self.store = store
 

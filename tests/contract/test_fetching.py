@@ -99,7 +99,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         )
     )
     store = FarStore(Path(place.bucket))
-    monkeypatch.setattr("cloudbill.pipeline.open_store", lambda *_, **__: store)
+    monkeypatch.setattr("cloudbill.surveying.open_store", lambda *_, **__: store)
     return World(case=case, store=store, spool=tmp_path / "spool")
 
 

@@ -15,7 +15,7 @@ import pytest
 from cloudbill.doctor.examination import examine
 from cloudbill.errors import ManifestError
 from cloudbill.loading.outcome import Outcome
-from cloudbill.pipeline import load_source
+from cloudbill.pipeline import load_source, plan_source
 from cloudbill.planning import Selection
 from contract.deliveries import AwsWriter, AzureWriter, Delivery, Writer, at, charges
 from contract.places import DATASET, Case
@@ -65,7 +65,8 @@ class World:
 
     def load(self, *, dry_run: bool = False, **changes: bool) -> Outcome:
         settings = replace(self.settings, **changes)  # type: ignore[arg-type]
-        return load_source(settings, Selection(), self.case.events.append, dry_run=dry_run)
+        run = plan_source if dry_run else load_source
+        return run(settings, Selection(), self.case.events.append)
 
 
 @pytest.fixture(params=[AzureWriter, AwsWriter], ids=["azure", "aws"])
@@ -201,13 +202,12 @@ class TestTheFile:
         "damage",
         [
             lambda _: b"",
-            lambda content: content[:-7],
-            lambda content: content[:40] + b"\xff" + content[41:],
-            lambda content: content[:-9] + b"\x00" + content[-8:],
-            lambda content: b"cloudbill manifests 0\n" + content[22:],
+            lambda content: content[:4096],
+            lambda content: content[:4096] + b"\xff" * (len(content) - 4096),
+            lambda content: content[:18] + b"\x09\x09" + content[20:],
             lambda content: b"x" * len(content),
         ],
-        ids=["empty", "cut off", "digest", "content", "another version", "something else"],
+        ids=["empty", "cut off", "content", "another version", "something else"],
     )
     def test_is_harmless_when_damaged(
         self, world: World, tmp_path: Path, damage: Callable[[bytes], bytes]

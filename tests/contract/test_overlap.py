@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloudbill.ledger import Ledger
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.outcome import Outcome
 from cloudbill.models import Skip
 from cloudbill.planning import Selection
-from cloudbill.surveying import prepare
+from cloudbill.surveying import read_present, survey
 from cloudbill.warehouses import open_warehouse
 from contract.deliveries import Delivery, at, charges
 
@@ -48,17 +47,9 @@ def october(*costs: str, day: int, run_id: str) -> Delivery:
 
 def test_a_plan_that_was_overtaken_by_a_newer_run_is_not_carried_out(case: Case) -> None:
     case.deliver(october("1", day=10, run_id="older"))
-    with closing(open_warehouse(case.settings)) as warehouse:
-        versions = warehouse.write_marks(case.table)
-        remembered = Ledger(case.settings, warehouse).read()
-        prepared = prepare(
-            case.settings,
-            remembered,
-            Selection(),
-            case.events.append,
-            versions=versions,
-            held={},
-        )
+    with closing(open_warehouse(case.settings.warehouse)) as warehouse:
+        present = read_present(case.settings, warehouse)
+        prepared = survey(case.settings, present, Selection(), case.events.append)
         # Before this process gets to load it, another one finds and loads a newer run.
         newer = october("1", "2", day=20, run_id="newer")
         case.deliver(newer)

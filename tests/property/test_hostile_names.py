@@ -236,7 +236,7 @@ class Bench:
         (self.folder / "bills.duckdb").unlink(missing_ok=True)
         with duckdb.connect(str(self.folder / "bills.duckdb")) as connection:
             connection.execute("CREATE TABLE canary AS SELECT 7 AS a")
-        with closing(DuckDBWarehouse.open(chosen, read_only=False)) as warehouse:
+        with closing(DuckDBWarehouse.open(chosen.warehouse, read_only=False)) as warehouse:
             try:
                 warehouse.replace_period(planned, LocalStore(self.folder))
             except LoadError as error:

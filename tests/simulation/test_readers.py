@@ -100,7 +100,7 @@ class Replacer:
                 world.apply(event)
         at = BROKEN.submitted_at
         world.apply(PutPart(at=at, run=BROKEN, part=1, state="damaged"))
-        self.warehouse = open_warehouse(settings)
+        self.warehouse = open_warehouse(settings.warehouse)
         self._store = open_store(settings.bucket, sections=settings.sections)
         self._plans = {
             run.manifest.run_id: PlannedLoad(
@@ -122,11 +122,10 @@ class Replacer:
     def replace(self, run: HistoryRun) -> bool:
         """Whether the month was replaced by a run."""
         plan = self._plans[run.run_id]
-        versions = self.warehouse.write_marks(plan.table)
+        month = self.warehouse.table_months(plan.table, plan.period_column).get(plan.period)
+        mark = None if month is None else month.write_mark
         try:
-            self.warehouse.replace_period(
-                replace(plan, version=versions.get(plan.period)), self._store
-            )
+            self.warehouse.replace_period(replace(plan, write_mark=mark), self._store)
         except LoadError:
             record_figure("replacements that failed under a reader")
             return False

@@ -116,7 +116,7 @@ class Loader:
 
     def remembered(self) -> dict[str, str]:
         """The run of each month in the ledger."""
-        with closing(open_warehouse(self.world.case.settings)) as warehouse:
+        with closing(open_warehouse(self.world.case.settings.warehouse)) as warehouse:
             loaded = Ledger(self.world.case.settings, warehouse).loaded()
         return {str(period): record.run_id for period, record in loaded.items()}
 

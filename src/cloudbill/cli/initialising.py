@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 
 from cloudbill.cli.app import INTERRUPTED
 from cloudbill.cli.console import Console, Verbose
+from cloudbill.settings.keys import key_named
 
 if TYPE_CHECKING:
     from cloudbill.setup.answers import Answers, Change
@@ -47,31 +48,25 @@ class _Options:
         return bool(named and (self.project_id or self.database or self.yes))
 
 
+def _option_of(key: str) -> Any:
+    """The option that gives a key of the configuration, with the help of that key."""
+    return typer.Option(help=key_named(key).help)
+
+
 def init(
     *,
     provider: Annotated[str | None, typer.Option(help="Who bills: azure or aws.")] = None,
-    bucket: Annotated[
-        str | None, typer.Option(help="A bucket name (then gs://), a URL, or a path (./exports).")
-    ] = None,
-    prefix: Annotated[
-        str | None, typer.Option(help="The folder that contains the export's folder.")
-    ] = None,
-    export_name: Annotated[str | None, typer.Option(help="The name of the export.")] = None,
+    bucket: Annotated[str | None, _option_of("bucket")] = None,
+    prefix: Annotated[str | None, _option_of("prefix")] = None,
+    export_name: Annotated[str | None, _option_of("export_name")] = None,
     name: Annotated[
         str | None, typer.Option(help="A name for a second export: [sources.azure_billing.<name>].")
     ] = None,
-    table_name: Annotated[str | None, typer.Option(help="The table that is loaded.")] = None,
-    project_id: Annotated[
-        str | None,
-        typer.Option(help="Load into BigQuery, in this project; without it, into DuckDB."),
-    ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="The BigQuery dataset, or the DuckDB schema.")
-    ] = None,
-    location: Annotated[
-        str | None, typer.Option(help="Where BigQuery creates a missing dataset, such as EU.")
-    ] = None,
-    database: Annotated[str | None, typer.Option(help="The DuckDB file.")] = None,
+    table_name: Annotated[str | None, _option_of("table_name")] = None,
+    project_id: Annotated[str | None, _option_of("project_id")] = None,
+    dataset: Annotated[str | None, _option_of("dataset")] = None,
+    location: Annotated[str | None, _option_of("location")] = None,
+    database: Annotated[str | None, _option_of("database")] = None,
     replace_section: Annotated[
         bool, typer.Option("--replace", help="Change the section if it already exists.")
     ] = False,
@@ -135,15 +130,16 @@ class _Interview:
         self._say_what_is_next(settings.source, answers)
 
     def _check_options(self) -> None:
-        from cloudbill.setup import answers as configuring
+        from cloudbill.settings.names import read_dataset, read_project, read_source_name
+        from cloudbill.setup.answers import read_bucket, read_provider
 
         given = self.options
         for answer, check in (
-            (given.provider, configuring.read_provider),
-            (given.bucket, configuring.read_bucket),
-            (given.name, configuring.read_name),
-            (given.project_id, configuring.read_project),
-            (given.dataset, configuring.read_dataset),
+            (given.provider, read_provider),
+            (given.bucket, read_bucket),
+            (given.name, read_source_name),
+            (given.project_id, read_project),
+            (given.dataset, read_dataset),
         ):
             if answer is not None:
                 check(answer)
@@ -198,10 +194,7 @@ class _Interview:
                 if unreadable
                 else ""
             )
-            bucket = self._ask(
-                f"Where the exports are: a bucket name, gs://, s3://, az://, or a path{again}",
-                read_bucket,
-            )
+            bucket = self._ask_for("bucket", read_bucket, more=again)
             if is_named or bucket == unreadable:
                 return bucket, None
             self.console.say(f"Looking for exports in {bucket} ...")
@@ -219,11 +212,11 @@ class _Interview:
             self._missing("provider")
         prefix, export_name = given.prefix, given.export_name
         if prefix is None:
-            prefix = self._ask("The folder that contains the export's folder", _any, default="")
+            prefix = self._ask_for("prefix", _any)
         if export_name is None:
             if not self.may_ask:
                 self._missing("export-name")
-            export_name = self._ask("The name of the export", _some)
+            export_name = self._ask_for("export_name", _some)
         return Answers(
             provider=read_provider(provider),
             bucket=bucket,
@@ -281,7 +274,7 @@ class _Interview:
 
     def _warehouse(self, answers: Answers) -> Answers:
         """The warehouse: from the options, or by a question, or DuckDB."""
-        from cloudbill.setup.answers import read_dataset, read_project
+        from cloudbill.settings.names import read_dataset, read_project
 
         given = self.options
         project_id, dataset = given.project_id, given.dataset
@@ -289,15 +282,13 @@ class _Interview:
         if self.may_ask and project_id is None and database is None:
             kind = self._ask("The warehouse, duckdb or bigquery", _warehouse_kind, default="duckdb")
             if kind == "bigquery":
-                project_id = self._ask("The id of the Google Cloud project", read_project)
-                dataset = dataset or self._ask("The dataset", read_dataset, default="billing")
-                location = location or self._ask(
-                    "Where to create the dataset, such as EU; empty: where BigQuery does",
-                    _any,
-                    default="",
+                project_id = self._ask_for("project_id", read_project)
+                dataset = dataset or self._ask_for("dataset", read_dataset)
+                location = location or self._ask_for(
+                    "location", _any, more="; empty: where BigQuery does"
                 )
             else:
-                database = self._ask("The DuckDB file", _some, default="cloudbill.duckdb")
+                database = self._ask_for("database", _some)
         return replace(
             answers,
             project_id=project_id,
@@ -309,7 +300,8 @@ class _Interview:
     def _plan(self, file: Path, before: str, answers: Answers) -> tuple[Change, Answers]:
         """The change; if the section exists, under another name or with the section replaced."""
         from cloudbill.errors import ConfigError
-        from cloudbill.setup.answers import plan_change, read_name
+        from cloudbill.settings.names import read_source_name
+        from cloudbill.setup.answers import plan_change
         from cloudbill.setup.config_file import SectionThereError
 
         is_replacing = self.options.replace
@@ -324,7 +316,7 @@ class _Interview:
                 self.console.warn(f"  {error}")
             name = self._ask(
                 "A name for a second export, or empty to change that section",
-                lambda answer: read_name(answer) if answer else "",
+                lambda answer: read_source_name(answer) if answer else "",
                 default="",
             )
             is_replacing = not name
@@ -358,6 +350,11 @@ class _Interview:
         for line in advice:
             self.console.say(line)
         self.console.say("Next: `cloudbill doctor`, then `cloudbill load`")
+
+    def _ask_for(self, key: str, check: Callable[[str], str], *, more: str = "") -> str:
+        """Asks for a key of the configuration; the enter key gives its default."""
+        row = key_named(key)
+        return self._ask(f"{row.title}{more}", check, default=row.default)
 
     def _ask(
         self, question: str, check: Callable[[str], str], *, default: str | None = None

@@ -69,7 +69,7 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
     from cloudbill.errors import CloudbillError
     from cloudbill.loading.stopping import Stop
     from cloudbill.loading.words import planned_lines
-    from cloudbill.pipeline import load_source
+    from cloudbill.pipeline import load_source, plan_source
 
     outcomes: list[Outcome] = []
     failed: CloudbillError | None = None
@@ -78,17 +78,16 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
         selection: Selection = read_selection(months, force=force)
         with console.showing() as listener, stopped_by_signals(stop):
             for settings in read_settings(source):
-                outcome = load_source(
-                    settings,
-                    selection,
-                    listener(settings.source),
-                    dry_run=dry_run,
-                    stop=stop,
-                    wants_progress=console.is_live,
-                )
+                listen = listener(settings.source)
+                if dry_run:
+                    outcome = plan_source(settings, selection, listen)
+                    for line in () if console.quiet else planned_lines(outcome):
+                        console.say(line)
+                else:
+                    outcome = load_source(
+                        settings, selection, listen, stop=stop, wants_progress=console.is_live
+                    )
                 outcomes.append(outcome)
-                for line in planned_lines(outcome) if dry_run and not console.quiet else ():
-                    console.say(line)
                 if stop.is_asked:
                     break
     except CloudbillError as error:

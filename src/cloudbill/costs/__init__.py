@@ -1,4 +1,5 @@
 """Money: exact sums by currency and day, and the queries that make them.
 
-Pure; may import `sql` and the providers.
+Pure.
+May import: providers.
 """

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING
 
 from cloudbill.costs.amounts import add_amounts
+from cloudbill.costs.sums import EXACT, Charges, GroupSums, SumQuery
 from cloudbill.models import ColumnType, Totals
+from cloudbill.sql import Fragment
 
-__all__ = ["CostColumns", "DailyTotals", "DayTotals", "choose_costs", "merge_totals"]
+if TYPE_CHECKING:
+    from cloudbill.providers import Provider
 
-_EXACT: Final = frozenset({ColumnType.DECIMAL, ColumnType.INTEGER})
+__all__ = ["CostColumns", "DailyQuery", "DailyTotals", "DayTotals", "choose_costs", "merge_totals"]
 
 DayKey = tuple[str, str | None]
 """A currency, empty where a row has none, and a day as `YYYY-MM-DD`, None where it has none."""
@@ -59,6 +62,40 @@ class DailyTotals:
         return {currency: month.amounts for currency, month in months.items()}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailyQuery:
+    """The query for the daily totals of some charges, and what its sums are of."""
+
+    query: SumQuery
+    costs: CostColumns
+
+    @classmethod
+    def of(cls, charges: Charges, provider: Provider, where: Fragment | None = None) -> DailyQuery:
+        """The query; amounts are added in the type that they have, so nothing is rounded."""
+        costs = choose_costs(charges.kinds, provider.COST_COLUMNS)
+        query = SumQuery(
+            relation=charges.relation,
+            where=where,
+            currency=charges.text(provider.CURRENCY_COLUMN),
+            groups=(charges.day(provider.CLUSTER_COLUMN),),
+            columns={cost.lower(): charges.value(cost) for cost in costs.exact},
+        )
+        return cls(query=query, costs=costs)
+
+    def read(self, sums: Iterable[GroupSums]) -> DailyTotals:
+        """The totals that its answer makes."""
+        return DailyTotals(
+            days={
+                (group.currency, group.groups[0] or None): DayTotals(
+                    rows=group.rows, amounts=group.totals
+                )
+                for group in sums
+            },
+            columns={cost.lower(): cost for cost in self.costs.exact},
+            inexact=self.costs.inexact,
+        )
+
+
 def choose_costs(
     columns: Mapping[str, ColumnType | str], cost_columns: Collection[str]
 ) -> CostColumns:
@@ -74,7 +111,7 @@ def choose_costs(
         key = name.lower()
         if key not in required and (kind is not ColumnType.DECIMAL or "cost" not in key):
             continue
-        if kind in _EXACT:
+        if kind in EXACT:
             exact.append(name)
         else:
             inexact[key] = str(kind)

@@ -1,4 +1,6 @@
-"""Checks what a load depends on: machine, store, warehouse, ledger, deliveries.
+"""Checks what a load depends on: machine, store, warehouse, ledger, deliveries; reads only.
 
-May import anything but `cli`, `looking` and `report`; reads only.
+Pure: check, double_deliveries.
+May import: exports, ledger, retrying, settings, store, surveying, text, warehouses,
+warehouses/bigquery.
 """

@@ -20,6 +20,7 @@ from cloudbill.doctor.warehouse import check_warehouse
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger
 from cloudbill.models import BillingPeriod, LoadRecord, Manifest
+from cloudbill.surveying import read_present
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _warehouse_checks(settings: SourceSettings, store: StoreChecks) -> Iterator[
     loaded: Mapping[BillingPeriod, LoadRecord] = {}
     try:
         yield from check_warehouse(settings, store.bucket_location)
-        with closing(open_warehouse(settings, read_only=True)) as warehouse:
+        with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             loaded = Ledger(settings, warehouse).loaded()
             yield from _ledger_checks(settings, warehouse)
     except CloudbillError as error:
@@ -77,20 +78,22 @@ def _sizes(
 
 
 def _ledger_checks(settings: SourceSettings, warehouse: Warehouse) -> list[Check]:
-    ledger = Ledger(settings, warehouse)
-    loaded, tracked = ledger.loaded(), ledger.tracked()
-    held = warehouse.rows_in_table(settings.table_name, settings.provider.PERIOD_COLUMN)
+    present = read_present(settings, warehouse)
+    loaded, rows = present.remembered.loaded, present.rows
+    tracked = Ledger(settings, warehouse).tracked()
     subject = f"{settings.source}: {settings.table_name}"
     checks = [
         Check(subject=f"{subject} {period}", found=problem, remedy=remedy)
-        for period in sorted({*loaded, *tracked, *held}, reverse=True)
+        for period in sorted({*loaded, *tracked, *rows}, reverse=True)
         for problem, remedy in _differences(
-            loaded.get(period), tracked.get(period), held.get(period, 0)
+            loaded.get(period), tracked.get(period), rows.get(period, 0)
         )
     ]
-    rows = sum(held.values())
     return checks or [
-        Check(subject=subject, found=f"{len(loaded)} months, {rows} rows, as recorded")
+        Check(
+            subject=subject,
+            found=f"{len(loaded)} months, {sum(rows.values())} rows, as recorded",
+        )
     ]
 
 

@@ -29,7 +29,7 @@ def check_warehouse(settings: SourceSettings, bucket_location: str | None) -> It
     from cloudbill.doctor.bigquery import check_bigquery
     from cloudbill.warehouses.bigquery.client import open_client
 
-    with closing(open_client(settings)) as client:
+    with closing(open_client(settings.warehouse)) as client:
         yield from check_bigquery(client, settings, bucket_location)
 
 

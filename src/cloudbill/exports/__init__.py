@@ -1,4 +1,5 @@
 """Which runs an export has delivered: manifests are found, read and cached.
 
-May import `store`, `providers` and what is pure; knows no warehouse.
+Pure: limits.
+May import: providers, settings, store.
 """

@@ -13,14 +13,14 @@ from typing import Final
 from cloudbill.errors import ManifestError
 from cloudbill.models import Manifest
 
-__all__ = ["require_manifest", "require_path"]
+__all__ = ["MAX_NAME", "UNPRINTABLE", "require_manifest", "require_path", "shown"]
 
 _MAX_PARTS: Final = 10_000
 _MAX_PATH_BYTES: Final = 1024
-_MAX_NAME: Final = 300
+MAX_NAME: Final = 300
 _SHOWN: Final = 80
 # They could forge lines in logs, and no cloud writes them.
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def require_path(path: str) -> None:
@@ -29,8 +29,8 @@ def require_path(path: str) -> None:
     Raises:
         ManifestError: If it has control characters.
     """
-    if _UNPRINTABLE.search(path):
-        raise ManifestError("Control characters are in the path", path=_shown(path))
+    if UNPRINTABLE.search(path):
+        raise ManifestError("Control characters are in the path", path=shown(path))
 
 
 def require_manifest(manifest: Manifest, *, root: str) -> None:
@@ -45,15 +45,15 @@ def require_manifest(manifest: Manifest, *, root: str) -> None:
             "the export write larger files:",
             path=manifest.path,
         )
-    if len(manifest.run_id) > _MAX_NAME:
+    if len(manifest.run_id) > MAX_NAME:
         raise ManifestError(
-            f"The id of the run has {len(manifest.run_id)} characters, not at most {_MAX_NAME}:",
+            f"The id of the run has {len(manifest.run_id)} characters, not at most {MAX_NAME}:",
             path=manifest.path,
         )
     for part in manifest.parts:
         problem = _problem_of(part.path, root)
         if problem is not None:
-            raise ManifestError(f"The part {_shown(part.path)} {problem}:", path=manifest.path)
+            raise ManifestError(f"The part {shown(part.path)} {problem}:", path=manifest.path)
 
 
 def _problem_of(path: str, root: str) -> str | None:
@@ -63,10 +63,11 @@ def _problem_of(path: str, root: str) -> str | None:
         return "has a *, by which BigQuery reads other parts too"
     if len(path.encode("utf-8", "surrogatepass")) > _MAX_PATH_BYTES:
         return f"has a name of more than {_MAX_PATH_BYTES} bytes"
-    if _UNPRINTABLE.search(path):
+    if UNPRINTABLE.search(path):
         return "has control characters in its name"
     return None
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """A text that nobody vouches for, as it may be shown: without control characters, and short."""
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")

@@ -1,15 +1,10 @@
 """Remembers what the manifests of a remote export said, so that no run reads one twice.
 
-One file for each export, in the user's cache folder: `$XDG_CACHE_HOME/cloudbill`, else
+One SQLite file for each export, in the user's cache folder: `$XDG_CACHE_HOME/cloudbill`, else
 `~/.cache/cloudbill`. It may be deleted at any time, and where it cannot be kept every manifest is
 read again. What it holds is used only for an object that the listing shows with the same path,
-size, time and version as when it was read; and it is parsed and checked anew each time, so nothing
-but the shape of the file depends on the version of cloudbill.
-
-    cloudbill manifests 1 <newline>
-    SHA-256 of all that follows, 32 bytes
-    length of the index, 8 bytes, and the index: JSON, [path, size, time, version, length] each
-    the manifests in the order of the index, each compressed by zlib
+size, time and version as when it was read. It is parsed and checked each time, so nothing but the
+shape of the table depends on the version of cloudbill.
 """
 
 from __future__ import annotations
@@ -17,13 +12,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sqlite3
 import stat
-import tempfile
-import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -37,31 +30,15 @@ __all__ = ["ManifestCache", "cache_folder", "open_manifest_cache"]
 
 _log = logging.getLogger(__name__)
 
-_MAGIC: Final = b"cloudbill manifests 1\n"
-_DIGEST_BYTES: Final = 32
-_LENGTH_BYTES: Final = 8
 _MAX_BYTES: Final = 64 * 1024 * 1024
 """Compressed; some 10,000 manifests of usual size. Beyond that the oldest are read again."""
-_ABANDONED_AFTER_S: Final = 3600
-"""What a process that was killed was writing lies there for longer than any writing takes."""
+_PATIENCE_S: Final = 1.0
+"""Another process writes for a few milliseconds; to read the manifests again is no harm."""
 
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A manifest: what the listing said of it, and its bytes, compressed."""
-
-    size: int
-    modified_at: str
-    version: str
-    packed: bytes
-
-    def is_of(self, stored: StoredObject) -> bool:
-        """Whether the object is still the one that was read."""
-        return (self.size, self.modified_at, self.version) == (
-            stored.size,
-            stored.modified_at.isoformat(),
-            stored.version,
-        )
+_Object = tuple[str, int, str, str | None]
+"""What the listing says of a manifest: path, size, time and version."""
 
 
 class ManifestCache:
@@ -73,17 +50,15 @@ class ManifestCache:
     def __init__(self, file: Path | None = None, *, is_written: bool = False) -> None:
         self._file = file
         self._is_written = is_written and file is not None
-        self._kept: Mapping[str, _Entry] = {} if file is None else _read(file)
-        self._used: dict[str, _Entry] = {}
+        self._kept: Mapping[_Object, bytes] = {} if file is None else _read(file)
+        self._used: dict[_Object, bytes] = {}
 
     def content(self, stored: StoredObject) -> bytes | None:
         """The bytes of a manifest that has not changed since they were read, or None."""
-        entry = self._kept.get(stored.path)
-        if entry is None or not entry.is_of(stored):
-            return None
-        content = _unpack(entry)
-        if content is not None:
-            self._used[stored.path] = entry
+        packed = self._kept.get(_object(stored))
+        content = None if packed is None else _unpack(packed, stored.size)
+        if packed is not None and content is not None:
+            self._used[_object(stored)] = packed
         return content
 
     def keep(self, stored: StoredObject, content: bytes) -> None:
@@ -93,12 +68,7 @@ class ManifestCache:
         nor one that was replaced between the listing and the reading, as far as its size tells.
         """
         if self._is_written and stored.version is not None and len(content) == stored.size:
-            self._used[stored.path] = _Entry(
-                size=stored.size,
-                modified_at=stored.modified_at.isoformat(),
-                version=stored.version,
-                packed=zlib.compress(content, 3),
-            )
+            self._used[_object(stored)] = zlib.compress(content, 3)
 
     def save(self) -> None:
         """Writes what was used since it was opened, and nothing else; all of it, or nothing."""
@@ -106,7 +76,7 @@ class ManifestCache:
             return
         try:
             _write(self._file, self._used)
-        except OSError as error:
+        except (OSError, sqlite3.Error) as error:
             _log.info("What the manifests said is not kept in %s: %s", self._file, error)
 
 
@@ -136,19 +106,26 @@ def cache_folder() -> Path | None:
         return None
 
 
-def _read(file: Path) -> dict[str, _Entry]:
+def _object(stored: StoredObject) -> _Object:
+    return stored.path, stored.size, stored.modified_at.isoformat(), stored.version
+
+
+def _read(file: Path) -> dict[_Object, bytes]:
     """What a file holds; nothing where it is missing, damaged, or may be somebody else's."""
     try:
-        with os.fdopen(os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as opened:
-            if not _is_private(os.fstat(opened.fileno())) or not _is_private(
-                file.parent.stat(), is_folder=True
-            ):
-                return {}
-            return dict(_entries(opened.read()))
-    except OSError:
+        # By `lstat` a link is not a regular file, so none is followed.
+        if not (_is_private(file.lstat()) and _is_private(file.parent.stat(), is_folder=True)):
+            return {}
+        address = f"{file.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=_PATIENCE_S)) as opened:
+            rows = opened.execute("SELECT path, size, modified_at, version, packed FROM manifests")
+            return {
+                (path, size, time, version): packed for path, size, time, version, packed in rows
+            }
+    except FileNotFoundError:
         return {}
-    except (KeyError, TypeError, ValueError, RecursionError):
-        _log.info("%s is damaged; the manifests are read again", file)
+    except (OSError, sqlite3.Error) as error:
+        _log.info("%s cannot be used (%s); the manifests are read again", file, error)
         return {}
 
 
@@ -161,75 +138,55 @@ def _is_private(status: os.stat_result, *, is_folder: bool = False) -> bool:
     return is_kind(status.st_mode) and not others_write and status.st_uid == os.getuid()
 
 
-def _entries(content: bytes) -> Iterator[tuple[str, _Entry]]:
-    """The entries of a file.
-
-    Raises:
-        ValueError, TypeError, KeyError: If it is not whole, or was not written by `_write`.
-    """
-    body = content[len(_MAGIC) + _DIGEST_BYTES :]
-    digest = content[len(_MAGIC) : len(_MAGIC) + _DIGEST_BYTES]
-    if not content.startswith(_MAGIC) or sha256(body).digest() != digest:
-        raise ValueError("not whole")
-    start = _LENGTH_BYTES + int.from_bytes(body[:_LENGTH_BYTES])
-    for path, size, modified_at, version, length in json.loads(body[_LENGTH_BYTES:start]):
-        packed = body[start : start + length]
-        yield path, _Entry(size=size, modified_at=modified_at, version=version, packed=packed)
-        start += length
-
-
-def _unpack(entry: _Entry) -> bytes | None:
-    """The manifest, if it is as long as its object."""
+def _unpack(packed: bytes, size: int) -> bytes | None:
+    """The manifest, if it is whole and as long as its object."""
+    unpacker = zlib.decompressobj()
     try:
         # Never more than that, whatever is in the file.
-        content = zlib.decompressobj().decompress(entry.packed, entry.size + 1)
-    except zlib.error:
+        content = unpacker.decompress(packed, size + 1)
+    except (TypeError, zlib.error):  # something else lies there
         return None
-    return content if len(content) == entry.size else None
+    return content if unpacker.eof and len(content) == size else None
 
 
-def _write(file: Path, entries: Mapping[str, _Entry]) -> None:
-    """Puts entries in the place of a file, in one step.
+def _write(file: Path, entries: Mapping[_Object, bytes]) -> None:
+    """Puts entries in the place of all that a file holds, in one step.
 
     Raises:
-        OSError: If they cannot be written; the file is then what it was.
+        OSError, sqlite3.Error: If they cannot be written; the file is then what it was, or gone.
     """
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not _is_private(file.parent.stat(), is_folder=True):
         raise PermissionError(f"{file.parent} can be written by others")
-    _remove_abandoned(file)
-    kept = list(_newest(entries))
-    index = json.dumps(
-        [
-            [path, entry.size, entry.modified_at, entry.version, len(entry.packed)]
-            for path, entry in kept
-        ]
-    ).encode()
-    body = len(index).to_bytes(_LENGTH_BYTES) + index + b"".join(entry.packed for _, entry in kept)
-    # Readable by this user alone, as `mkstemp` makes it.
-    descriptor, name = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)
+    if file.is_symlink() or (file.exists() and not _is_private(file.stat())):
+        file.unlink()
     try:
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(_MAGIC + sha256(body).digest() + body)
-        Path(name).replace(file)
-    finally:
-        # There is none any more, unless something went wrong.
-        Path(name).unlink(missing_ok=True)
+        _fill(file, entries)
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode & 0xFF in _BUSY:
+            raise
+        file.unlink()  # damaged, or no such file at all
+        _fill(file, entries)
 
 
-def _newest(entries: Mapping[str, _Entry]) -> Iterable[tuple[str, _Entry]]:
-    """The newest of the entries, as many as may be kept."""
+def _fill(file: Path, entries: Mapping[_Object, bytes]) -> None:
+    file.touch(mode=0o600)  # SQLite itself would let others read it
+    with (
+        closing(sqlite3.connect(file, timeout=_PATIENCE_S, isolation_level=None)) as opened,
+        opened,
+    ):
+        opened.execute("PRAGMA secure_delete = ON")  # what is gone from the bucket goes here too
+        opened.execute("BEGIN IMMEDIATE")
+        opened.execute("DROP TABLE IF EXISTS manifests")
+        opened.execute("CREATE TABLE manifests (path, size, modified_at, version, packed)")
+        opened.executemany("INSERT INTO manifests VALUES (?, ?, ?, ?, ?)", _newest(entries))
+
+
+def _newest(entries: Mapping[_Object, bytes]) -> Iterator[tuple[str | int | bytes | None, ...]]:
+    """The rows of the newest of the entries, as many as may be kept."""
     size = 0
-    for path, entry in sorted(entries.items(), key=lambda one: one[1].modified_at, reverse=True):
-        size += len(entry.packed)
+    for stored, packed in sorted(entries.items(), key=lambda one: one[0][2], reverse=True):
+        size += len(packed)
         if size > _MAX_BYTES:
             return
-        yield path, entry
-
-
-def _remove_abandoned(file: Path) -> None:
-    """Removes what processes that were killed were writing."""
-    for other in file.parent.glob(f"{file.name}.*"):
-        with suppress(OSError):  # another process was faster
-            if other.stat().st_mtime < time.time() - _ABANDONED_AFTER_S:
-                other.unlink()
+        yield *stored, packed

@@ -1,4 +1,5 @@
 """What the parts of a run contain, read with DuckDB or pyarrow for any warehouse.
 
-May import `store`, `providers`, `costs` and what is pure; knows no warehouse.
+Pure: columns, duckdb_types.
+May import: costs, exports, providers, spool, store.
 """

@@ -9,15 +9,15 @@ from itertools import count
 from typing import Final
 
 from cloudbill.errors import SchemaError
-from cloudbill.exports.limits import _MAX_NAME, _UNPRINTABLE, _shown
+from cloudbill.exports.limits import MAX_NAME, UNPRINTABLE, shown
 from cloudbill.models import Column, ColumnType
 
 __all__ = [
     "MergedColumns",
     "added_columns",
     "assign_columns",
-    "require_columns",
     "merge_parts",
+    "require_columns",
     "require_exact_costs",
 ]
 
@@ -191,8 +191,8 @@ def require_columns(columns: Sequence[Column], *, address: str) -> None:
         raise SchemaError(f"{address} has {len(columns)} columns, not at most {_MAX_COLUMNS}")
     for column in columns:
         name = column.target
-        if not name.strip() or len(name) > _MAX_NAME or _UNPRINTABLE.search(name):
+        if not name.strip() or len(name) > MAX_NAME or UNPRINTABLE.search(name):
             raise SchemaError(
-                f"{_shown(name)} of {address} cannot be the name of a column: 1 to {_MAX_NAME} "
+                f"{shown(name)} of {address} cannot be the name of a column: 1 to {MAX_NAME} "
                 "characters are allowed, none of them a control character"
             )

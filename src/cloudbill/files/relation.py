@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
+from cloudbill.costs.sums import Charges
 from cloudbill.models import Column
 from cloudbill.sql import DUCKDB, Fragment
 
@@ -43,6 +44,20 @@ class PartsRelation:
     def value(self, name: str) -> Fragment:
         """The value that the table gets from a column of the relation."""
         return self.values[name]
+
+    def charges(self, *, is_as_stored: bool = False) -> Charges:
+        """The rows as charges, in the types of the table, or in those that the parts have."""
+        return Charges(
+            dialect=DUCKDB,
+            relation=self.relation,
+            kinds={column.target: column.type for column in self.columns},
+            values={
+                column.target: DUCKDB.compose("{name}", name=column.name)
+                if is_as_stored
+                else self.values[column.name]
+                for column in self.columns
+            },
+        )
 
     def projection(self) -> list[Fragment]:
         """Each column with its type and name in the table."""

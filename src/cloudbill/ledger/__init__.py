@@ -1,4 +1,8 @@
-"""The memory of loaded runs: dlt's state in the warehouse, and a tracking table for people."""
+"""The memory of loaded runs: dlt's state in the warehouse, and a tracking table for people.
+
+Pure: state.
+May import: costs, settings, spool, text, warehouses.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +28,8 @@ if TYPE_CHECKING:
     from cloudbill.warehouses import Warehouse
 
 __all__ = [
-    "TRACKING_COLUMNS",
     "Ledger",
+    "TRACKING_COLUMNS",
     "source_name",
     "tracking_source",
     "tracking_table",

@@ -36,8 +36,9 @@ def rebuild_ledger(settings: SourceSettings) -> Rebuilt:
     Raises:
         CloudbillError: If the warehouse cannot be read or written.
     """
-    with closing(open_warehouse(settings)) as warehouse:
-        held = warehouse.rows_in_table(settings.table_name, settings.provider.PERIOD_COLUMN)
+    with closing(open_warehouse(settings.warehouse)) as warehouse:
+        months = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
+        held = {period: month.rows for period, month in months.items()}
         ledger = Ledger(settings, warehouse)
         tracked = ledger.tracked()
         records = tuple(

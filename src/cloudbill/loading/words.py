@@ -30,7 +30,7 @@ from cloudbill.text.sizes import shown_size
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
 
-__all__ = ["outcomes_json", "lines", "planned_line", "planned_lines", "stopped_lines"]
+__all__ = ["lines", "outcomes_json", "planned_line", "planned_lines", "stopped_lines"]
 
 _FORMATS = {"parquet": "Parquet", "csv": "CSV"}
 

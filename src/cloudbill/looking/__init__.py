@@ -1,4 +1,6 @@
 """What is loaded, what came before, and whether it is right; reads only.
 
-May import anything but `cli`, `doctor` and `report`.
+Pure: comparison.
+May import: costs, exports, files, ledger, loading, providers, settings, store, surveying, text,
+warehouses.
 """

@@ -96,7 +96,7 @@ def read_history(settings: SourceSettings, periods: frozenset[BillingPeriod]) ->
     What ends the look is in the result.
     """
     try:
-        with closing(open_warehouse(settings, read_only=True)) as warehouse:
+        with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             rows = warehouse.tracking_rows(tracking_table(settings))
     except CloudbillError as error:
         return SourceHistory(settings=settings, asked=periods, error=error)

@@ -19,9 +19,9 @@ from cloudbill.errors import CloudbillError, LoadError, PartMissingError, StoreE
 from cloudbill.files.csv_headers import read_columns
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.csv_relation import read_csv_parts
-from cloudbill.files.daily_sums import sum_by_day
 from cloudbill.files.downloads import local_parts
 from cloudbill.files.parquet_relation import read_parquet_parts
+from cloudbill.files.sums import sum_by_day
 from cloudbill.models import Column
 
 if TYPE_CHECKING:
@@ -93,13 +93,8 @@ def _sum_parquet(
 ) -> DailyTotals:
     source = read_parquet_parts(connection, [file])
     # Amounts are added in the type of the file, which may have more digits than that of the table.
-    return sum_by_day(
-        connection,
-        source.relation,
-        source.parameters,
-        columns=[(column.name, column.target, column.type) for column in source.columns],
-        provider=provider,
-    )
+    charges = source.charges(is_as_stored=True)
+    return sum_by_day(connection, charges, source.parameters, provider=provider)
 
 
 def _sum_csv(
@@ -107,14 +102,7 @@ def _sum_csv(
 ) -> DailyTotals:
     # Whether an empty text is NULL makes no difference to a currency, nor to a sum.
     with read_csv_parts([part], empty_text_is_null=True) as source:
-        return sum_by_day(
-            connection,
-            source.relation,
-            source.parameters,
-            columns=[(column.name, column.target, column.type) for column in source.columns],
-            provider=provider,
-            value=source.value,
-        )
+        return sum_by_day(connection, source.charges(), source.parameters, provider=provider)
 
 
 def _connect(settings: SourceSettings) -> duckdb.DuckDBPyConnection:

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_of
 from cloudbill.errors import CloudbillError, StaleError
-from cloudbill.ledger import Ledger
-from cloudbill.loading.events import Discovered, Event
 from cloudbill.models import (
     BillingPeriod,
     LoadRecord,
@@ -24,12 +22,11 @@ from cloudbill.models import (
     SkipReason,
 )
 from cloudbill.planning import Selection
-from cloudbill.surveying import prepare
+from cloudbill.surveying import Present, read_present, survey
 from cloudbill.text.times import age_in_words, shown_time
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
-    from cloudbill.ledger.state import Remembered
     from cloudbill.settings import SourceSettings
 
 __all__ = ["MonthState", "MonthStatus", "Pending", "PendingRun", "SourceStatus", "read_status"]
@@ -169,57 +166,43 @@ def read_status(
     """
     status = SourceStatus(settings=settings, looked_at=now, max_age=max_age)
     try:
-        with closing(open_warehouse(settings, read_only=True)) as warehouse:
-            remembered = Ledger(settings, warehouse).read()
-            held = warehouse.rows_in_table(settings.table_name, settings.provider.PERIOD_COLUMN)
+        with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
+            present = read_present(settings, warehouse)
     except CloudbillError as error:
         return replace(status, error=error)
     try:
-        return _with_store(status, remembered, held)
+        return _with_store(status, present)
     except CloudbillError as error:
-        return _with_months(replace(status, error=error), remembered, held)
+        return _with_months(replace(status, error=error), present)
 
 
-def _with_store(
-    status: SourceStatus, remembered: Remembered, held: Mapping[BillingPeriod, int]
-) -> SourceStatus:
+def _with_store(status: SourceStatus, present: Present) -> SourceStatus:
     """The status with all that the store says.
 
     Raises:
         CloudbillError: If the store cannot be read.
     """
-    found: list[Discovered] = []
-
-    def listen(event: Event) -> None:
-        if isinstance(event, Discovered):
-            found.append(event)
-
-    prepared = prepare(status.settings, remembered, Selection(), listen, versions={}, held=held)
+    found = survey(status.settings, present, Selection(), lambda _: None)
     status = replace(
         status,
-        address=found[0].address,
-        manifests=found[0].manifests,
-        manifest_failures=prepared.manifest_failures,
+        address=found.address,
+        manifests=found.manifests,
+        manifest_failures=found.manifest_failures,
     )
-    return _with_months(status, remembered, held, prepared.plan)
+    return _with_months(status, present, found.plan)
 
 
-def _with_months(
-    status: SourceStatus,
-    remembered: Remembered,
-    held: Mapping[BillingPeriod, int],
-    plan: Plan | None = None,
-) -> SourceStatus:
+def _with_months(status: SourceStatus, present: Present, plan: Plan | None = None) -> SourceStatus:
     plan = plan or Plan(loads=(), skips=())
-    loaded = remembered.loaded
+    loaded, rows = present.remembered.loaded, present.rows
     pending = _pending_runs(plan, loaded)
-    known = {*loaded, *held, *pending}
+    known = {*loaded, *rows, *pending}
     months = tuple(
         MonthStatus(
             period=period,
             record=loaded.get(period),
             costs=_costs(status.settings, loaded.get(period)),
-            table_rows=held.get(period, 0),
+            table_rows=rows.get(period, 0),
             pending=tuple(pending.get(period, ())),
         )
         for period in reversed(_without_gaps(known))

@@ -18,6 +18,7 @@ from cloudbill.looking.comparison import MonthReport, Verdict, judge_month
 from cloudbill.looking.part_totals import sum_parts
 from cloudbill.models import BillingPeriod, DiscoveredRun, LoadRecord
 from cloudbill.store import Store, open_store
+from cloudbill.surveying import read_present
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def verify_source(
     failures: list[MonthFailure] = []
     error: CloudbillError | None = None
     try:
-        with closing(open_warehouse(settings, read_only=True)) as warehouse:
+        with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             for found in _verify_months(settings, warehouse, periods):
                 if isinstance(found, MonthFailure):
                     failures.append(found)
@@ -92,11 +93,11 @@ def _verify_months(
 ) -> Iterator[MonthReport | MonthFailure]:
     """The months, newest first."""
     ledger = Ledger(settings, warehouse)
-    loaded = ledger.loaded()
-    # A month that no load accounts for adds to the bill as well.
-    held = warehouse.rows_in_table(settings.table_name, settings.provider.PERIOD_COLUMN)
+    present = read_present(settings, warehouse)
+    loaded = present.remembered.loaded
     month = _Verifier(settings, warehouse, ledger)
-    for period in sorted(periods or {*loaded, *held}, reverse=True):
+    # A month that no load accounts for adds to the bill as well.
+    for period in sorted(periods or {*loaded, *present.months}, reverse=True):
         record = loaded.get(period)
         yield month.unrecorded(period) if record is None else month.verify(record)
 

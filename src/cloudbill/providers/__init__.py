@@ -1,4 +1,8 @@
-"""What differs between the clouds that bill: one module each, and one line in `PROVIDERS`."""
+"""What differs between the clouds that bill: one module each, and one line in `PROVIDERS`.
+
+Pure.
+May import: text.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from cloudbill.models import ColumnType, Manifest, StoredObject
 from cloudbill.providers import aws_cur, azure_focus
 from cloudbill.providers.roles import Roles
 
-__all__ = ["PROVIDERS", "Listing", "Provider", "provider_of"]
+__all__ = ["Listing", "PROVIDERS", "Provider", "provider_of"]
 
 Listing = Mapping[str, StoredObject]
 """Every object of an export, by its path in the store."""

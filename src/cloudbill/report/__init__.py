@@ -4,6 +4,9 @@
 
 `collecting` alone reads anything; `page` alone knows of HTML. The page does its own sums, exactly,
 so that filters work without a server.
+
+Pure: folding, model, page_json, tags, trust, trust_json.
+May import: costs, ledger, providers, settings, surveying, text, warehouses.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.cube import CubeRequest
 from cloudbill.errors import CloudbillError
-from cloudbill.ledger import Ledger, tracking_table
+from cloudbill.ledger import tracking_table
 from cloudbill.ledger.state import Remembered, record_of_row
 from cloudbill.models import BillingPeriod, LoadRecord, SkipReason
 from cloudbill.planning import Selection
@@ -24,7 +23,7 @@ from cloudbill.report.model import (
     StoreReport,
     measures_of,
 )
-from cloudbill.surveying import prepare
+from cloudbill.surveying import Present, read_present, survey
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
@@ -50,20 +49,16 @@ def collect(settings: SourceSettings) -> tuple[SourceReport, CloudbillError | No
         roles=settings.provider.ROLES,
         cost_columns=settings.provider.COST_COLUMNS,
     )
-    remembered, held, failed = Remembered(), dict[BillingPeriod, int](), None
+    present, failed = Present(remembered=Remembered(), months={}), None
     try:
-        with closing(open_warehouse(settings, read_only=True)) as warehouse:
-            ledger = Ledger(settings, warehouse)
-            remembered = ledger.read()
-            held = dict(
-                warehouse.rows_in_table(settings.table_name, settings.provider.PERIOD_COLUMN)
-            )
+        with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
+            present = read_present(settings, warehouse)
             report = _with_sums(report, settings, warehouse)
     except CloudbillError as error:
         report, failed = replace(report, error=str(error)), error
-    report = replace(report, loaded=remembered.loaded, rows_in_table=held)
+    report = replace(report, loaded=present.remembered.loaded, rows_in_table=present.rows)
     if failed is None:
-        report = replace(report, store=_read_store(settings, remembered, held))
+        report = replace(report, store=_read_store(settings, present))
     return report, failed
 
 
@@ -101,29 +96,22 @@ def _tracked(settings: SourceSettings, warehouse: Warehouse) -> tuple[LoadRecord
     return tuple(record for row in rows if (record := record_of_row(row)) is not None)
 
 
-def _read_store(
-    settings: SourceSettings, remembered: Remembered, held: Mapping[BillingPeriod, int]
-) -> StoreReport:
+def _read_store(settings: SourceSettings, present: Present) -> StoreReport:
     """What a load would do now; what keeps the store from being read is part of the report."""
     patience = min(settings.retry_for_s, _STORE_PATIENCE_S)
     try:
-        prepared = prepare(
-            replace(settings, retry_for_s=patience),
-            remembered,
-            Selection(),
-            lambda _: None,
-            versions={},
-            held=held,
+        found = survey(
+            replace(settings, retry_for_s=patience), present, Selection(), lambda _: None
         )
     except CloudbillError as error:
         return StoreReport(error=str(error))
-    plan = prepared.plan
+    plan = found.plan
     times = [skip.manifest.submitted_at for skip in plan.skips]
     times += [load.manifest.submitted_at for load in plan.loads]
     return StoreReport(
         newest_submitted_at=max(times, default=None),
         pending=_pending(plan),
-        unreadable=tuple(str(failure.error) for failure in prepared.manifest_failures),
+        unreadable=tuple(str(failure.error) for failure in found.manifest_failures),
     )
 
 

@@ -1,4 +1,7 @@
-"""Sample exports: Azure FOCUS and AWS CUR trees as they are delivered, and what they hold."""
+"""Sample exports: Azure FOCUS and AWS CUR trees as they are delivered, and what they hold.
+
+May import: sample/aws, sample/azure.
+"""
 
 from cloudbill.sample.aws.export import write_aws
 from cloudbill.sample.azure.export import write_azure

@@ -1,79 +1,146 @@
-"""Every key of a section `[sources.<source>]`, with its default and what it is for."""
+"""Every key of a section `[sources.<source>]`: one row says all that there is to say of it.
+
+The settings, the tables in the documentation, the options of `cloudbill init` and the messages
+come from these rows.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["KEYS", "Key"]
+from cloudbill.providers import Provider
+from cloudbill.settings.values import (
+    read_count,
+    read_file,
+    read_flag,
+    read_folder,
+    read_memory,
+    read_seconds,
+    read_share,
+    read_table_name,
+    read_text,
+)
+
+__all__ = ["KEYS", "Key", "key_named"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One key of a section `[sources.<source>]`; `default` is in words where it depends.
+    """One key of a section `[sources.<source>]`.
 
-    `example` is the value as it is written in TOML.
+    `read` is a reader of `values`, and its return type is the type of the key. `default` is
+    written as in an environment variable; where the provider decides, `default_of` gives it. None
+    means that there is no value, and `default_words` then say what that means. `example` is
+    written as in TOML, and `description` is Markdown.
     """
 
     name: str
-    default: str | None
+    read: Callable[[object], object]
+    default: str | None = None
+    default_of: Callable[[Provider], str] | None = None
+    default_words: str | None = None
+    is_required: bool = False
     example: str
     description: str
 
+    def default_for(self, provider: Provider) -> object:
+        """The value where nothing is configured."""
+        text = self.default if self.default_of is None else self.default_of(provider)
+        return None if text is None else self.read(text)
 
-KEYS: Final = (
+    @property
+    def shown_default(self) -> str:
+        """The default as Markdown: a value as code, anything else in words."""
+        if self.is_required:
+            return "required"
+        return self.default_words or f"`{self.default}`"
+
+    @property
+    def help(self) -> str:
+        """The description as a terminal shows it."""
+        return self.description.replace("`", "")
+
+    @property
+    def title(self) -> str:
+        """The first sentence of the help, without its full stop."""
+        return self.help.partition(". ")[0].removesuffix(".")
+
+
+def key_named(name: str) -> Key:
+    """The row of a key.
+
+    Raises:
+        KeyError: If there is no such key.
+    """
+    return {key.name: key for key in KEYS}[name]
+
+
+KEYS: Final[tuple[Key, ...]] = (
     Key(
         name="bucket",
-        default=None,
+        read=read_text,
+        is_required=True,
         example='"my-billing-bucket"',
         description="Where the exports lie: a bucket name (then `gs://`), a URL (`gs://`, `s3://`, "
-        "`az://`, `file://`), or a path, which starts with `/` or `.`.",
+        "`az://`, `file://`), or a path, which starts with `./`, `/` or `~/`.",
     ),
     Key(
         name="prefix",
+        read=read_folder,
         default="",
+        default_words="none",
         example='"exports/azure"',
         description="The folder that the export's own folder lies in.",
     ),
     Key(
         name="export_name",
-        default=None,
+        read=read_text,
+        is_required=True,
         example='"focus-daily"',
         description="The name of the export.",
     ),
     Key(
         name="table_name",
-        default="by provider",
+        read=read_table_name,
+        default_of=lambda provider: provider.DEFAULT_TABLE,
+        default_words="by provider",
         example='"azure_focus_billing_data"',
         description="The table that is loaded. Every export has one of its own.",
     ),
     Key(
         name="project_id",
-        default="none",
+        read=read_text,
+        default_words="none",
         example='"my-project"',
         description="The Google Cloud project. With it the warehouse is BigQuery, without it "
         "DuckDB.",
     ),
     Key(
         name="dataset",
+        read=read_text,
         default="billing",
         example='"finops"',
         description="The BigQuery dataset, or the DuckDB schema. Created when missing.",
     ),
     Key(
         name="location",
-        default="the dataset's",
+        read=read_text,
+        default_words="that of the dataset",
         example='"EU"',
         description="Where BigQuery creates a missing dataset and runs its jobs, such as `EU`.",
     ),
     Key(
         name="database",
+        read=read_file,
         default="cloudbill.duckdb",
         example='"bills.duckdb"',
         description="The DuckDB file.",
     ),
     Key(
         name="totals",
+        read=read_flag,
         default="true",
         example="false",
         description="Whether the cost columns of a loaded month are summed and reconciled. On "
@@ -81,12 +148,14 @@ KEYS: Final = (
     ),
     Key(
         name="memory_limit",
+        read=read_memory,
         default="1GB",
         example='"4GB"',
         description="The memory that DuckDB may use while it loads, such as `512MB` or `4GB`.",
     ),
     Key(
         name="max_row_drop",
+        read=read_share,
         default="0.5",
         example="0.2",
         description="The share of a month's rows that a newer run may lack, from 0 to 1; one that "
@@ -94,12 +163,14 @@ KEYS: Final = (
     ),
     Key(
         name="parallel_loads",
+        read=read_count,
         default="8",
         example="4",
         description="How many BigQuery load jobs run at once. DuckDB loads one month at a time.",
     ),
     Key(
         name="retry_for_s",
+        read=read_seconds,
         default="240",
         example="600",
         description="How many seconds a call to a cloud is tried again that fails for now. One "
@@ -107,12 +178,14 @@ KEYS: Final = (
     ),
     Key(
         name="lock_timeout_s",
+        read=read_seconds,
         default="60",
         example="300",
         description="How many seconds to wait for a DuckDB file that another process holds.",
     ),
     Key(
         name="cache",
+        read=read_flag,
         default="true",
         example="false",
         description="Whether what the manifests of a bucket said is kept in the user's cache "

@@ -1,4 +1,4 @@
 """From answers to `.dlt/config.toml`.
 
-May import `store`, `providers`, `settings` and `exports`.
+May import: exports, providers, settings, store.
 """

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
 from cloudbill.errors import ConfigError
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings import SourceSettings, dlt_providers, read_sources
+from cloudbill.settings.keys import KEYS, key_named
 from cloudbill.setup.config_file import TomlValues, with_section, write_config
 from cloudbill.setup.export_search import Finding, FoundExport, find_exports
 from cloudbill.store import open_store
@@ -22,28 +22,25 @@ from cloudbill.store.folders import open_browser
 __all__ = [
     "Answers",
     "Change",
-    "read_bucket",
-    "read_dataset",
-    "read_name",
-    "read_project",
-    "read_provider",
     "found_line",
     "look_for_exports",
     "no_choice_error",
     "plan_change",
+    "read_bucket",
+    "read_provider",
     "write_change",
 ]
 
-_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
-_DATASET: Final = re.compile(r"\w{1,1024}", re.ASCII)
-_PROJECT: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 _LOOK_FOR_S: Final = 20.0
 """Somebody waits for the answer, and may name the export instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What a source is to be; `name` is given to a further export, None leaves a key out."""
+    """What a source is to be: the keys that are answered, and `name` for a further export.
+
+    None leaves a key out.
+    """
 
     provider: str
     bucket: str
@@ -69,19 +66,15 @@ class Answers:
 
     @property
     def values(self) -> dict[str, str | None]:
-        """The keys of the section in the order in which they are written."""
+        """The keys of the section in the order in which they are written.
+
+        `prefix` is written also when it is empty: else it would be that of a section further out.
+        """
+        answered = {field.name for field in fields(self)}
         table = PROVIDERS[self.provider].DEFAULT_TABLE
-        return {
-            "bucket": self.bucket,
-            # Also when it is empty: else it would be that of a section further out.
-            "prefix": self.prefix,
-            "export_name": self.export_name,
-            "table_name": self.table_name or (f"{table}_{self.name}" if self.name else table),
-            "project_id": self.project_id,
-            "dataset": self.dataset,
-            "location": self.location,
-            "database": self.database,
-        }
+        own = self.table_name or (f"{table}_{self.name}" if self.name else table)
+        given = {key.name: getattr(self, key.name) for key in KEYS if key.name in answered}
+        return {**given, "table_name": own}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,39 +109,6 @@ def read_bucket(answer: str) -> str:
     bucket = answer.strip()
     parse_address(bucket)
     return bucket
-
-
-def read_name(answer: str) -> str:
-    """The name of a further export, which becomes part of a section.
-
-    Raises:
-        ConfigError: If it cannot be.
-    """
-    return _matching(_NAME, answer, "name of a source", "letters, digits and _, a letter first")
-
-
-def read_project(answer: str) -> str:
-    """The id of a Google Cloud project.
-
-    Raises:
-        ConfigError: If it cannot be one.
-    """
-    return _matching(_PROJECT, answer, "Google Cloud project", "its id, such as my-project")
-
-
-def read_dataset(answer: str) -> str:
-    """The name of a dataset.
-
-    Raises:
-        ConfigError: If it cannot be one.
-    """
-    return _matching(_DATASET, answer, "dataset", "letters, digits and _")
-
-
-def _matching(pattern: re.Pattern[str], answer: str, what: str, advice: str) -> str:
-    if not pattern.fullmatch(answer.strip()):
-        raise ConfigError(f"'{answer}' cannot be the {what}; use {advice}")
-    return answer.strip()
 
 
 def look_for_exports(bucket: str, prefix: str, provider: str | None) -> Finding:
@@ -237,18 +197,13 @@ def _source_of(sources: Sequence[SourceSettings], answers: Answers) -> SourceSet
 def _require_as_answered(
     settings: SourceSettings, answers: Answers, values: dict[str, str | None]
 ) -> None:
-    for key, wanted in values.items():
-        read = getattr(settings, key)
-        if wanted is not None and str(read or "") != str(_as_read(key, wanted)):
+    for name, wanted in values.items():
+        read = getattr(settings, name)
+        if wanted is not None and (read or None) != (key_named(name).read(wanted) or None):
             raise ConfigError(
-                f"'{key}' of [sources.{answers.source}] would be {str(read)!r}, not {wanted!r}: "
-                "the environment or .dlt/secrets.toml has another value, or it begins or ends with "
-                "a space. Nothing was written"
+                f"'{name}' of [sources.{answers.source}] would be {str(read)!r}, not {wanted!r}: "
+                "the environment or .dlt/secrets.toml has another value. Nothing was written"
             )
-
-
-def _as_read(key: str, value: str) -> str | Path:
-    return Path(value).expanduser() if key == "database" else value
 
 
 def write_change(change: Change, answers: Answers) -> SourceSettings:

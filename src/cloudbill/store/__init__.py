@@ -2,6 +2,9 @@
 
 Paths are keys relative to the bucket or folder, with `/` between folders. Every foreign error is
 mapped here, once.
+
+Pure: address, credentials.
+May import: retrying.
 """
 
 from __future__ import annotations

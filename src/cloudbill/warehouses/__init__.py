@@ -1,4 +1,8 @@
-"""Where tables live: one module each, opened through `open_warehouse`, which imports its client."""
+"""Where tables live: one module each, opened through `open_warehouse`, which imports its client.
+
+Pure: reconciliation.
+May import: costs, settings, store, warehouses/bigquery, warehouses/duckdb.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cloudbill.errors import ConfigError
 from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, TableMonth
 from cloudbill.progress import ProgressListener
-from cloudbill.settings import SourceSettings
+from cloudbill.settings.warehouse import WarehouseSettings
 from cloudbill.store import Store
 
 if TYPE_CHECKING:
@@ -38,12 +42,6 @@ class Warehouse(Protocol):
             StoreError: If a part cannot be read.
         """
 
-    def write_marks(self, table: str) -> Mapping[BillingPeriod, str]:
-        """A mark of each month that changes whenever anybody writes it; none where nobody else can.
-
-        A plan carries it, so that a load notices when another process was faster.
-        """
-
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
         """The rows and exact cost totals that a table holds for a month; changes nothing.
 
@@ -67,10 +65,11 @@ class Warehouse(Protocol):
         """The header of a CSV that each column of a table came from, empty where none is known."""
 
     def table_months(self, table: str, period_column: str) -> Mapping[BillingPeriod, TableMonth]:
-        """What `rows_in_table` and `write_marks` say, at one moment and by one query."""
+        """The rows that a table holds of each month, and the month's write mark, by one query.
 
-    def rows_in_table(self, table: str, period_column: str) -> Mapping[BillingPeriod, int]:
-        """How many rows a table holds of each month; none where there is no such table."""
+        A plan carries the mark, so that a load notices when another process was faster. There is no
+        month where there is no such table.
+        """
 
     def tracking_rows(self, table: str) -> Sequence[Mapping[str, object]]:
         """Every row of a tracking table, oldest load first; none where there is no such table."""
@@ -88,7 +87,7 @@ class Warehouse(Protocol):
         """Gives the connection back."""
 
 
-def open_warehouse(settings: SourceSettings, *, read_only: bool = False) -> Warehouse:
+def open_warehouse(settings: WarehouseSettings, *, read_only: bool = False) -> Warehouse:
     """Opens the warehouse of a source; with `read_only` nothing is created, not even a file.
 
     Raises:

@@ -9,7 +9,7 @@ from cloudbill.errors import HeldError, ReconciliationError
 from cloudbill.guards import held_for_rows
 from cloudbill.models import Manifest, Part, PlannedLoad, Totals
 
-__all__ = ["require_footers", "require_rows_in_table", "require_not_held", "require_totals"]
+__all__ = ["require_footers", "require_not_held", "require_rows_in_table", "require_totals"]
 
 
 def require_footers(manifest: Manifest, footer_rows: Sequence[int]) -> int:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import sqlite3
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +33,12 @@ def kept(file: Path, *objects: StoredObject, content: bytes = CONTENT) -> Manife
         cache.keep(stored, content)
     cache.save()
     return ManifestCache(file)
+
+
+def change(file: Path, statement: str, *values: bytes) -> None:
+    """Changes a file as no cloudbill does."""
+    with closing(sqlite3.connect(file)) as opened, opened:
+        opened.execute(statement, values)
 
 
 class TestWhatIsRemembered:
@@ -84,14 +95,87 @@ class TestWhatIsRemembered:
 
         assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
-    def test_leaves_no_other_file_behind(self, tmp_path: Path) -> None:
-        abandoned, busy = tmp_path / "cache.abc", tmp_path / "cache.def"
-        abandoned.touch()
-        busy.touch()
-        os.utime(abandoned, (0, 0))
-        kept(tmp_path / "cache", STORED)
 
-        assert sorted(tmp_path.iterdir()) == [tmp_path / "cache", busy]
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "empty": lambda file: file.write_bytes(b""),
+    "cut off": lambda file: file.write_bytes(file.read_bytes()[:4096]),
+    "overwritten": lambda file: file.write_bytes(file.read_bytes()[:4096] + b"\xff" * 4096),
+    "not a database": lambda file: file.write_bytes(b"cloudbill manifests 1\n" + b"x" * 8192),
+    "a database of the future": lambda file: file.write_bytes(
+        file.read_bytes()[:18] + b"\x09\x09" + file.read_bytes()[20:]
+    ),
+    "another table": lambda file: change(file, "ALTER TABLE manifests DROP COLUMN version"),
+    "no table": lambda file: change(file, "DROP TABLE manifests"),
+    "no manifest": lambda file: change(file, "UPDATE manifests SET packed = NULL"),
+    "text": lambda file: change(file, "UPDATE manifests SET packed = 'packed'"),
+    "bytes that are lost": lambda file: change(
+        file, "UPDATE manifests SET packed = substr(packed, 1, length(packed) - 1)"
+    ),
+    "bytes that changed": lambda file: change(
+        file,
+        "UPDATE manifests SET packed = CAST(substr(packed, 3) || x'ff' AS BLOB)",
+    ),
+    "another manifest": lambda file: change(
+        file, "UPDATE manifests SET packed = ?", zlib.compress(CONTENT + b" ")
+    ),
+}
+
+
+class TestAFile:
+    @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+    def test_that_is_damaged_is_as_if_empty_and_is_replaced(
+        self, tmp_path: Path, damage: Callable[[Path], object]
+    ) -> None:
+        file = tmp_path / "cache"
+        kept(file, STORED)
+        damage(file)
+
+        assert ManifestCache(file).content(STORED) is None
+        assert kept(file, STORED).content(STORED) == CONTENT
+        assert file.stat().st_mode & 0o777 == 0o600
+
+    def test_that_another_process_has_locked_is_as_if_empty_and_is_left(
+        self, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "cache"
+        kept(file, STORED)
+        other = replace(STORED, path="b/manifest.json")
+        with closing(sqlite3.connect(file, isolation_level=None)) as locking:
+            locking.execute("BEGIN EXCLUSIVE")
+            locked = ManifestCache(file, is_written=True)
+            assert locked.content(STORED) is None
+            locked.keep(other, CONTENT)
+            locked.save()
+
+        assert ManifestCache(file).content(STORED) == CONTENT
+        assert ManifestCache(file).content(other) is None
+
+    def test_that_a_killed_process_left_half_written_is_as_if_empty_and_is_replaced(
+        self, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "cache"
+        kept(file, STORED)
+        writing = (
+            "import os, sqlite3, sys; file = sqlite3.connect(sys.argv[1]);"
+            "file.execute('PRAGMA cache_size = 1'); file.execute('DELETE FROM manifests');"
+            "file.executemany('INSERT INTO manifests (packed) VALUES (?)', [(bytes(9999),)] * 99);"
+            "os._exit(9)"
+        )
+        subprocess.run([sys.executable, "-c", writing, file], check=False)
+
+        assert file.stat().st_size > 100_000
+        assert ManifestCache(file).content(STORED) is None
+        assert kept(file, STORED).content(STORED) == CONTENT
+        assert file.stat().st_size < 100_000
+        assert sorted(tmp_path.iterdir()) == [file]
+
+    def test_holds_nothing_that_was_not_used_again(self, tmp_path: Path) -> None:
+        file, other = tmp_path / "cache", replace(STORED, path="b/manifest.json")
+        kept(file, STORED, other)
+
+        assert b"b/manifest.json" in file.read_bytes()
+        assert kept(file, STORED).content(other) is None
+        assert b"b/manifest.json" not in file.read_bytes()
 
 
 class TestWhereItLies:

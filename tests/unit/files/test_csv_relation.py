@@ -458,7 +458,7 @@ class TestCounts:
         with read_csv_parts(parts.parts, empty_text_is_null=True) as source:
             currency, cost = source.columns
             counted = count_parts(
-                parts.connection, source, Summed(costs=(cost,), currency=currency)
+                parts.connection, source, Summed(costs=(cost.target,), currency=currency.target)
             )
         assert counted.part_rows == (2, 0, 3)
         assert counted.totals == {

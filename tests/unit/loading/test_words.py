@@ -43,9 +43,11 @@ SETTINGS = SourceSettings(
     is_database_given=True,
     totals=True,
     memory_limit="1GB",
-    lock_timeout_s=60,
     max_row_drop=Decimal("0.5"),
     parallel_loads=1,
+    retry_for_s=240,
+    lock_timeout_s=60,
+    cache=True,
 )
 RUN = manifest("run", parts=[Part(path="a.parquet"), Part(path="b.parquet")], rows=7)
 PLANNED = to_load(RUN)

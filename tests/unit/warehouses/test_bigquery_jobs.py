@@ -134,9 +134,7 @@ class TestRunJob:
     def test_failure_that_does_not_pass_is_raised_in_the_end(self, pauses: list[float]) -> None:
         jobs = project(BUSY, BUSY, BUSY, BUSY, None)
 
-        with pytest.raises(
-            TransientLoadError, match=r"old month is unchanged \(job id_3, back"
-        ):
+        with pytest.raises(TransientLoadError, match=r"old month is unchanged \(job id_3, back"):
             jobs.run()
         assert len(pauses) == 3
 

@@ -1,4 +1,5 @@
 """The sample bill of Azure.
 
-Imports nothing else of ours but the schedule and the SQL of samples.
+Pure: catalogue, columns.
+May import: sample.
 """

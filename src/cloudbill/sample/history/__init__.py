@@ -1,4 +1,4 @@
 """Deliveries of many months, simulated.
 
-Imports nothing else of ours but the samples.
+May import: sample, sample/azure.
 """

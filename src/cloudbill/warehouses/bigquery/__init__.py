@@ -1,4 +1,5 @@
 """BigQuery: months replaced by native load jobs that copy no data through the client.
 
-May import `files`, `costs`, `store`; never DuckDB the warehouse.
+Pure: job_progress.
+May import: costs, files, providers, retrying, settings, spool, store, warehouses.
 """

@@ -19,7 +19,7 @@ from cloudbill.retrying import Patience, persist
 from cloudbill.warehouses.bigquery.errors import PASSING_JOB_REASONS, bigquery_errors, may_pass
 
 if TYPE_CHECKING:
-    from cloudbill.settings import SourceSettings
+    from cloudbill.settings.warehouse import WarehouseSettings
 
 __all__ = ["EMULATOR_VARIABLE", "JOB_PREFIX", "PersistentClient", "bigquery_errors", "open_client"]
 
@@ -175,7 +175,7 @@ def _made_by(request: Mapping[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def open_client(settings: SourceSettings) -> PersistentClient:
+def open_client(settings: WarehouseSettings) -> PersistentClient:
     """A client with the credentials that dlt would use, or an emulator's.
 
     Raises:

@@ -7,46 +7,41 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from google.api_core import exceptions as api
 from google.cloud import bigquery
 
-from cloudbill.costs.amounts import to_amount
 from cloudbill.costs.cube import CostCube, CubeRequest
 from cloudbill.costs.cube_query import CubeQuery
-from cloudbill.costs.daily_totals import DailyTotals
+from cloudbill.costs.daily_totals import DailyQuery, DailyTotals
+from cloudbill.costs.sums import NOTHING, Charges, GroupSums, SumQuery, billed_costs, by_currency
 from cloudbill.files.columns import added_columns
-from cloudbill.models import BillingPeriod, Column, ColumnType, PlannedLoad, TableMonth, Totals
+from cloudbill.models import BillingPeriod, Column, PlannedLoad, TableMonth, Totals
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
-from cloudbill.warehouses.bigquery.cube import WORDS
-from cloudbill.warehouses.bigquery.daily_totals import DailyQuery
 from cloudbill.warehouses.bigquery.tables import (
     column_types,
     exact_types,
     extended,
-    in_month,
     new_table,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cloudbill.settings import SourceSettings
+    from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.warehouses.bigquery.incoming import Incoming
 
 __all__ = ["Dataset"]
 
-_NUMBERS: Final = frozenset({ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.FLOAT})
 _LABEL_CHARACTERS: Final = re.compile(r"[^a-z0-9_-]")
 
 
 class Dataset:
     """Makes and reads tables; `location` is where jobs run, once it is known."""
 
-    def __init__(self, client: PersistentClient, settings: SourceSettings) -> None:
+    def __init__(self, client: PersistentClient, settings: WarehouseSettings) -> None:
         self._client = client
         self._settings = settings
         self.location = settings.location
@@ -125,77 +120,62 @@ class Dataset:
 
     def held(self, planned: PlannedLoad) -> tuple[int, Totals]:
         """The rows and totals that the table holds for a month."""
-        provider, schema = self._settings.provider, {}
-        with bigquery_errors(f"Reading {planned.table}"):
-            try:
-                table = self._client.get_table(self.reference(planned.table))
-            except api.NotFound:
-                return 0, {}
-            schema = {str(field.name).lower(): str(field.name) for field in table.schema}
-            types = exact_types(table.schema)
-            numbers = {name.lower() for name, kind in types.items() if kind in _NUMBERS}
-        costs = [schema[cost.lower()] for cost in provider.COST_COLUMNS if cost.lower() in numbers]
-        costs = costs if self._settings.totals else []
-        currency = schema.get(provider.CURRENCY_COLUMN.lower()) if costs else None
-        key = BIGQUERY.compose("IFNULL({name}, '')", name=currency) if currency else Fragment("''")
-        sums = [BIGQUERY.compose("IFNULL(SUM({name}), 0)", name=cost) for cost in costs]
-        rows = self._query(
-            "SELECT {columns} FROM {table} WHERE {in_month} GROUP BY 1",
-            *self._month(planned.period),
-            what=f"Counting {planned.period} of {planned.table}",
-            columns=[BIGQUERY.compose("{key} AS currency", key=key), Fragment("COUNT(*)"), *sums],
-            table=self._path(planned.table),
-            in_month=in_month(planned),
+        charges = self._charges(planned.table)
+        if charges is None:
+            return 0, {}
+        provider = self._settings.provider
+        costs = billed_costs(charges.kinds, provider) if self._settings.totals else ()
+        query = SumQuery(
+            relation=charges.relation,
+            where=BIGQUERY.in_month(planned.period_column),
+            currency=charges.text(provider.CURRENCY_COLUMN) if costs else NOTHING,
+            columns={cost: charges.value(cost) for cost in costs},
         )
-        held = sum(int(row[1]) for row in rows)
-        if not costs:
-            return held, {}
-        return held, {
-            str(row[0]): {
-                cost: to_amount(Decimal(value))
-                for cost, value in zip(costs, row.values()[2:], strict=True)
-            }
-            for row in rows
-        }
+        what = f"Counting {planned.period} of {planned.table}"
+        sums = self._read_sums(query, *self._month(planned.period), what=what)
+        return sum(group.rows for group in sums), by_currency(sums) if costs else {}
 
     def daily_totals(self, name: str, period: BillingPeriod) -> DailyTotals:
         """The rows and exact cost totals of a month, by one query over its cost columns."""
-        table = self.find_table(name)
-        if table is None:
+        charges = self._charges(name)
+        if charges is None:
             return DailyTotals()
-        query = DailyQuery.of(table.schema, self._settings.provider)
-        rows = self._query(
-            "SELECT {columns} FROM {table} "
-            "WHERE {period_column} >= @month_start AND {period_column} < @month_end GROUP BY 1, 2",
-            *self._month(period),
-            what=f"Summing {period} of {name}",
-            columns=query.columns,
-            table=self._path(name),
-            period_column=self._settings.provider.PERIOD_COLUMN,
-        )
-        return query.read([row.values() for row in rows])
+        provider = self._settings.provider
+        daily = DailyQuery.of(charges, provider, BIGQUERY.in_month(provider.PERIOD_COLUMN))
+        what = f"Summing {period} of {name}"
+        return daily.read(self._read_sums(daily.query, *self._month(period), what=what))
 
     def cost_cube(self, name: str, request: CubeRequest) -> CostCube:
         """Exact sums by group, by one query over the columns that it needs."""
+        charges = self._charges(name)
+        if charges is None:
+            return CostCube()
+        cube = CubeQuery.of(charges, self._settings.provider, request)
+        since = (
+            [bigquery.ScalarQueryParameter("since", "TIMESTAMP", _midnight(request.since))]
+            if request.since
+            else []
+        )
+        return cube.read(self._read_sums(cube.query, *since, what=f"Summing {name}"))
+
+    def _charges(self, name: str) -> Charges | None:
+        """The rows of a table, or None where there is none."""
         table = self.find_table(name)
         if table is None:
-            return CostCube()
-        query = CubeQuery.of(exact_types(table.schema), self._settings.provider, request, WORDS)
-        parameters = [
-            bigquery.ScalarQueryParameter(key, "STRING", value)
-            for key, value in query.parameters.items()
+            return None
+        relation = BIGQUERY.compose("{table}", table=self._path(name))
+        return Charges(dialect=BIGQUERY, relation=relation, kinds=exact_types(table.schema))
+
+    def _read_sums(
+        self, query: SumQuery, *parameters: bigquery.ScalarQueryParameter, what: str
+    ) -> tuple[GroupSums, ...]:
+        """The answer to a query; `parameters` are those of its condition."""
+        texts = [
+            bigquery.ScalarQueryParameter(name, "STRING", text)
+            for name, text in query.parameters.items()
         ]
-        if request.since is not None:
-            parameters.append(
-                bigquery.ScalarQueryParameter("since", "TIMESTAMP", _midnight(request.since))
-            )
-        statement = query.statement(
-            BIGQUERY,
-            table=self._path(name),
-            period=self._settings.provider.PERIOD_COLUMN,
-            since=None if request.since is None else "@since",
-        )
-        rows = self._query("{statement}", *parameters, what=f"Summing {name}", statement=statement)
+        statement = query.statement(BIGQUERY)
+        rows = self._query("{statement}", *parameters, *texts, what=what, statement=statement)
         return query.read([row.values() for row in rows])
 
     def days_held(self, planned: PlannedLoad) -> list[str]:
@@ -207,7 +187,7 @@ class Dataset:
             what=f"Reading {planned.table}",
             table=self._path(planned.table),
             period_column=planned.period_column,
-            in_month=in_month(planned),
+            in_month=BIGQUERY.in_month(planned.period_column),
         )
         return [str(row[0]) for row in rows]
 
@@ -219,9 +199,9 @@ class Dataset:
         held: dict[BillingPeriod, TableMonth] = {}
         for period, modified_at, rows in self._partitions(table):
             written = modified_at.astimezone(UTC).isoformat()
-            earlier = held.get(period) or TableMonth(rows=0, version=written)
+            earlier = held.get(period) or TableMonth(rows=0, write_mark=written)
             held[period] = TableMonth(
-                rows=earlier.rows + rows, version=max(earlier.version or written, written)
+                rows=earlier.rows + rows, write_mark=max(earlier.write_mark or written, written)
             )
         return held
 
@@ -236,10 +216,10 @@ class Dataset:
         )
         return [dict(row.items()) for row in rows]
 
-    def write_marks(self, table: str) -> dict[BillingPeriod, str]:
-        """When each month of a table was written last, by BigQuery's own clock."""
-        held = self.table_months(table)
-        return {period: month.version for period, month in held.items() if month.version}
+    def write_mark(self, planned: PlannedLoad) -> str | None:
+        """When a month was written last, by BigQuery's own clock; None where it has no rows."""
+        month = self.table_months(planned.table).get(planned.period)
+        return None if month is None else month.write_mark
 
     def _partitions(self, table: str) -> list[tuple[BillingPeriod, datetime, int]]:
         """The partitions of a table that belong to a month: when written, and how many rows."""
@@ -261,10 +241,10 @@ class Dataset:
 
     def is_current(self, planned: PlannedLoad, job: Any) -> bool:
         """Whether a month was not written after a job that had succeeded."""
-        version = self.write_marks(planned.table).get(planned.period)
-        if version is None:
+        mark = self.write_mark(planned)
+        if mark is None:
             return getattr(job, "output_rows", None) == 0
-        return job.ended is not None and datetime.fromisoformat(version) <= job.ended
+        return job.ended is not None and datetime.fromisoformat(mark) <= job.ended
 
     def read_state(self, pipeline_name: str) -> str | None:
         """The newest state of a pipeline whose load package was completed."""

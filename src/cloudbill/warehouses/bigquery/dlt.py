@@ -13,7 +13,7 @@ from google.auth.credentials import AnonymousCredentials
 from cloudbill.warehouses.bigquery.client import EMULATOR_VARIABLE
 
 if TYPE_CHECKING:
-    from cloudbill.settings import SourceSettings
+    from cloudbill.settings.warehouse import WarehouseSettings
 
 __all__ = ["dlt_destination"]
 
@@ -27,7 +27,7 @@ class EmulatorCredentials(GcpServiceAccountCredentials):
         return AnonymousCredentials()
 
 
-def dlt_destination(settings: SourceSettings, location: str | None) -> Any:
+def dlt_destination(settings: WarehouseSettings, location: str | None) -> Any:
     """The destination that writes the ledger into the project of the tables."""
     options: dict[str, Any] = {
         "project_id": settings.project_id,

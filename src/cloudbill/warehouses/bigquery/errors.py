@@ -24,7 +24,7 @@ from cloudbill.errors import (
     TransientLoadError,
 )
 
-__all__ = ["PASSING_JOB_REASONS", "job_error", "bigquery_errors", "may_pass"]
+__all__ = ["PASSING_JOB_REASONS", "bigquery_errors", "job_error", "may_pass"]
 
 PASSING_JOB_REASONS: Final = frozenset(
     {

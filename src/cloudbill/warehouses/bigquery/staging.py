@@ -30,7 +30,7 @@ from cloudbill.warehouses.bigquery.tables import csv_options, fields_in_order
 from cloudbill.warehouses.reconciliation import require_not_held
 
 if TYPE_CHECKING:
-    from cloudbill.settings import SourceSettings
+    from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
     from cloudbill.warehouses.bigquery.incoming import Incoming
 
@@ -48,7 +48,7 @@ class Staging:
     def __init__(
         self,
         client: PersistentClient,
-        settings: SourceSettings,
+        settings: WarehouseSettings,
         location: str | None,
         progress: JobProgress,
     ) -> None:
@@ -184,7 +184,7 @@ def _require_staged(planned: PlannedLoad, expected: int | None, rows: int) -> No
 
 @contextmanager
 def _as_parquet(
-    files: Sequence[Path], planned: PlannedLoad, incoming: Incoming, settings: SourceSettings
+    files: Sequence[Path], planned: PlannedLoad, incoming: Incoming, settings: WarehouseSettings
 ) -> Iterator[Iterator[Path]]:
     """The files themselves where they are Parquet, else one file made of each, one at a time."""
     if planned.manifest.file_format == "parquet":

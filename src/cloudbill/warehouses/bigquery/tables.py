@@ -11,7 +11,7 @@ from google.cloud import bigquery
 from cloudbill.errors import LoadError, ReconciliationError, SchemaError
 from cloudbill.files.parquet_footers import Footer
 from cloudbill.models import BillingPeriod, Column, ColumnType, PlannedLoad
-from cloudbill.sql import BIGQUERY, Fragment
+from cloudbill.sql import BIGQUERY
 
 __all__ = [
     "column_types",
@@ -21,7 +21,6 @@ __all__ = [
     "fields_in_order",
     "fields_of",
     "headers_of",
-    "in_month",
     "new_table",
     "partition_granularity",
     "partition_of",
@@ -227,10 +226,3 @@ def partition_of(planned: PlannedLoad, granularity: str, footers: Sequence[Foote
         )
     day = next(iter(days), planned.period.first_day)
     return f"{day:%Y%m%d}"
-
-
-def in_month(planned: PlannedLoad) -> Fragment:
-    """The condition on the period column; takes `@month_start` and `@month_end`."""
-    return BIGQUERY.compose(
-        "{column} >= @month_start AND {column} < @month_end", column=planned.period_column
-    )

@@ -23,6 +23,7 @@ from cloudbill.errors import (
 from cloudbill.files.columns import added_columns
 from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, TableMonth, utc_now
 from cloudbill.progress import ProgressListener, Stage
+from cloudbill.settings.names import read_dataset, read_project
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors, open_client
 from cloudbill.warehouses.bigquery.dataset import Dataset
 from cloudbill.warehouses.bigquery.incoming import Incoming, look_at
@@ -46,16 +47,13 @@ if TYPE_CHECKING:
     from cloudbill.costs.cube import CostCube, CubeRequest
     from cloudbill.costs.daily_totals import DailyTotals
     from cloudbill.files.parquet_footers import Footer
-    from cloudbill.settings import SourceSettings
+    from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
 
 __all__ = ["BigQueryWarehouse"]
 
 # "Table naming"; spaces are legal too, but not in the name of the tracking table.
 _TABLE_NAME: Final = re.compile(r"[\w-]{1,1000}")
-_DATASET_NAME: Final = re.compile(r"\w{1,1024}", re.ASCII)
-# "Creating and managing projects"; with the domain of an older kind of organisation before it.
-_PROJECT_NAME: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 
 class _NoRows(Exception):  # noqa: N818
@@ -65,25 +63,21 @@ class _NoRows(Exception):  # noqa: N818
 class BigQueryWarehouse:
     """Tables in one dataset of a Google Cloud project."""
 
-    def __init__(self, client: PersistentClient, settings: SourceSettings) -> None:
+    def __init__(self, client: PersistentClient, settings: WarehouseSettings) -> None:
         self._client = client
         self._settings = settings
         self._is_stopped = False
         self._dataset = Dataset(client, settings)
 
     @classmethod
-    def open(cls, settings: SourceSettings) -> BigQueryWarehouse:
+    def open(cls, settings: WarehouseSettings) -> BigQueryWarehouse:
         """Opens the project; nothing is created before the first load.
 
         Raises:
-            ConfigError: If there are no credentials, or the dataset has no legal name.
+            ConfigError: If there are no credentials, or a name is not legal.
         """
-        if not _PROJECT_NAME.fullmatch(str(settings.project_id)):
-            raise ConfigError(f"'{settings.project_id}' cannot be a Google Cloud project")
-        if not _DATASET_NAME.fullmatch(settings.dataset):
-            raise ConfigError(
-                f"'{settings.dataset}' cannot be a BigQuery dataset; use letters, digits and _"
-            )
+        read_project(str(settings.project_id))
+        read_dataset(settings.dataset)
         if not _TABLE_NAME.fullmatch(settings.table_name):
             raise ConfigError(
                 f"'{settings.table_name}' cannot be a BigQuery table; use letters, digits, _ and -"
@@ -249,8 +243,7 @@ class BigQueryWarehouse:
         def submit_if_unchanged(job_id: str) -> Any:
             if self._is_stopped:
                 raise StoppedError("The load was stopped")
-            version = self._dataset.write_marks(planned.table).get(planned.period)
-            if version != planned.version:
+            if self._dataset.write_mark(planned) != planned.write_mark:
                 # Unless it was this very load, in a process that was killed.
                 self._refuse_known(job_id)
                 raise OvertakenError(
@@ -326,10 +319,6 @@ class BigQueryWarehouse:
                 reference = f"{self._dataset.reference(planned.table)}${partition}"
                 self._client.delete_table(reference, not_found_ok=True)
 
-    def write_marks(self, table: str) -> dict[BillingPeriod, str]:
-        """When each month was written last."""
-        return self._dataset.write_marks(table)
-
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
         """What a month holds by currency and day; see `Warehouse.daily_totals`."""
         return self._dataset.daily_totals(table, period)
@@ -346,11 +335,6 @@ class BigQueryWarehouse:
     def table_months(self, table: str, period_column: str) -> dict[BillingPeriod, TableMonth]:  # noqa: ARG002
         """The rows of each month, and when it was written last."""
         return self._dataset.table_months(table)
-
-    def rows_in_table(self, table: str, period_column: str) -> dict[BillingPeriod, int]:
-        """The rows of each month."""
-        held = self.table_months(table, period_column)
-        return {period: month.rows for period, month in held.items()}
 
     def tracking_rows(self, table: str) -> list[dict[str, object]]:
         """Every row of a tracking table."""

@@ -1,4 +1,4 @@
 """DuckDB the warehouse: months replaced in one transaction.
 
-May import `files`, `costs`, `store`; never BigQuery.
+May import: costs, files, providers, retrying, settings, spool, store, warehouses.
 """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cloudbill.models import Manifest
     from cloudbill.store import Store
 
-__all__ = ["SCHEME", "AwaitedFiles"]
+__all__ = ["AwaitedFiles", "SCHEME"]
 
 _PROTOCOL: Final = "awaited"
 SCHEME: Final = f"{_PROTOCOL}://"

@@ -5,28 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from cloudbill.costs.sums import Charges
 from cloudbill.files.columns import added_columns
 from cloudbill.files.duckdb_types import TABLE_TYPES, column_type_of
 from cloudbill.files.relation import PartsRelation
-from cloudbill.models import BillingPeriod, Column, PlannedLoad, Totals
+from cloudbill.models import BillingPeriod, Column, ColumnType, PlannedLoad, Totals
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
+from cloudbill.warehouses.duckdb.dataset import Dataset
 from cloudbill.warehouses.duckdb.totals import Summed, sum_month
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["MonthTable", "describe_table", "ends_of"]
+__all__ = ["MonthTable", "charges_of", "ends_of"]
 
 
 class MonthTable:
     """The rows of one month in the table that a load is planned for, which need not exist yet."""
 
-    def __init__(self, connection: DuckDBPyConnection, schema: str, planned: PlannedLoad) -> None:
-        self._connection = connection
-        self._schema = schema
+    def __init__(self, dataset: Dataset, planned: PlannedLoad) -> None:
+        self._connection = dataset.connection
+        self._schema = dataset.path
         self._planned = planned
-        self._table = (schema, planned.table)
-        described = describe_table(connection, schema, planned.table)
+        self._table = dataset.table(planned.table)
+        self._in_month = DUCKDB.in_month(planned.period_column)
+        described = dataset.describe(planned.table)
         self._types = {name: column_type_of(kind) for name, kind, _ in described}
         self._headers = {name.lower(): comment for name, _, comment in described}
 
@@ -73,7 +76,7 @@ class MonthTable:
             "DELETE FROM {table} WHERE {in_month}",
             ends_of(self._planned.period),
             table=self._table,
-            in_month=self._in_month(),
+            in_month=self._in_month,
         )
 
     def insert(self, source: PartsRelation) -> None:
@@ -92,22 +95,15 @@ class MonthTable:
             "SELECT count(*) FROM {table} WHERE {in_month}",
             ends_of(self._planned.period),
             table=self._table,
-            in_month=self._in_month(),
+            in_month=self._in_month,
         ).fetchone()
         return int(row[0]) if row else 0
 
     def totals(self, summed: Summed) -> Totals:
         """The totals of the month."""
-        month = DUCKDB.compose(
-            "{table} WHERE {in_month}", table=self._table, in_month=self._in_month()
-        )
-        return sum_month(self._connection, month, ends_of(self._planned.period), summed)
-
-    def _in_month(self) -> Fragment:
-        return DUCKDB.compose(
-            "{column} >= $month_start AND {column} < $month_end",
-            column=self._planned.period_column,
-        )
+        table = charges_of(self._table, self._types)
+        ends = ends_of(self._planned.period)
+        return sum_month(self._connection, table, ends, summed, where=self._in_month)
 
     def _execute(
         self,
@@ -123,20 +119,12 @@ def ends_of(period: BillingPeriod) -> dict[str, object]:
     return {"month_start": period.first_day, "month_end": period.next.first_day}
 
 
+def charges_of(table: tuple[str, ...], kinds: Mapping[str, ColumnType | str]) -> Charges:
+    """The rows of a table that has these columns."""
+    return Charges(dialect=DUCKDB, relation=DUCKDB.compose("{table}", table=table), kinds=kinds)
+
+
 def _definition(column: Column) -> Fragment:
     return DUCKDB.compose(
         "{name} {type}", name=column.target, type=Fragment(TABLE_TYPES[column.type])
     )
-
-
-def describe_table(
-    connection: DuckDBPyConnection, schema: str, table: str
-) -> list[tuple[str, str, str]]:
-    """Name, type and comment of each column of a table; none where there is no such table."""
-    rows = connection.execute(
-        "SELECT column_name, data_type, comment FROM duckdb_columns() "
-        "WHERE database_name = current_database() AND lower(schema_name) = lower($schema) "
-        "AND lower(table_name) = lower($table)",
-        {"schema": schema, "table": table},
-    ).fetchall()
-    return [(str(name), str(kind), str(comment or "")) for name, kind, comment in rows]

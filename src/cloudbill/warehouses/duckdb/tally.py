@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudbill.costs.amounts import add_amounts
+from cloudbill.costs.sums import billed_costs
 from cloudbill.errors import ReconciliationError, SchemaError
 from cloudbill.files.columns import MergedColumns
 from cloudbill.files.duckdb_types import TABLE_TYPES
@@ -65,7 +66,7 @@ class Tally:
     @property
     def totals(self) -> Totals:
         """The totals of all parts so far."""
-        costs = [cost.target for cost in self.summed.costs]
+        costs = self.summed.costs
         return {
             currency: {cost: amounts.get(cost.lower(), Decimal(0)) for cost in costs}
             for currency, amounts in self._amounts.items()
@@ -100,7 +101,7 @@ class Tally:
                 held[cost.lower()] = add_amounts(held.get(cost.lower(), Decimal(0)), amount)
         if self._is_summed and not summed.costs and not batch.is_whole:
             # Other parts may have costs; in these each currency then costs nothing.
-            for currency in self._currencies(source, summed.currency):
+            for currency in self._currencies(source):
                 self._amounts.setdefault(currency, {})
         return sum(counted.part_rows)
 
@@ -156,7 +157,12 @@ class Tally:
             )
 
     def _summed(self, columns: tuple[Column, ...]) -> Summed:
-        return Summed.of(columns, self._provider) if self._is_summed else Summed()
+        if not self._is_summed:
+            return Summed()
+        kinds = {column.target: column.type for column in columns}
+        return Summed(
+            costs=billed_costs(kinds, self._provider), currency=self._provider.CURRENCY_COLUMN
+        )
 
     def _require_rows(self, batch: Batch, part_rows: tuple[int, ...]) -> None:
         manifest: Manifest = self._planned.manifest
@@ -181,11 +187,9 @@ class Tally:
                     f"{TABLE_TYPES[ColumnType.DECIMAL]} holds, and nothing is rounded"
                 )
 
-    def _currencies(self, source: PartsRelation, currency: Column | None) -> list[str]:
-        value = source.value(currency.name) if currency else Fragment("''")
-        found = self._execute(
-            "SELECT DISTINCT coalesce({value}, '') FROM {relation}", source, value=value
-        )
+    def _currencies(self, source: PartsRelation) -> list[str]:
+        currency = source.charges().text(self._provider.CURRENCY_COLUMN)
+        found = self._execute("SELECT DISTINCT {value} FROM {relation}", source, value=currency)
         return [str(row[0]) for row in found]
 
     def _is_period(self, column: Column) -> bool:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from cloudbill.costs.amounts import add_amounts
+from cloudbill.costs.sums import NOTHING, Charges, SumQuery, by_currency
 from cloudbill.files.duckdb_types import TABLE_TYPES
 from cloudbill.files.relation import PartsRelation
-from cloudbill.models import Column, ColumnType, Totals
+from cloudbill.files.sums import read_sums
+from cloudbill.models import ColumnType, Totals
 from cloudbill.sql import DUCKDB, Fragment
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from cloudbill.providers import Provider
-
 __all__ = ["Counted", "Summed", "count_parts", "sum_month"]
-
-_NUMBERS: Final = frozenset({ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.FLOAT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,18 +32,8 @@ class Counted:
 class Summed:
     """The columns that are summed, and the one that holds their currency."""
 
-    costs: tuple[Column, ...] = ()
-    currency: Column | None = None
-
-    @classmethod
-    def of(cls, columns: Sequence[Column], provider: Provider) -> Summed:
-        """Those that a provider names, as far as they are there and are numbers."""
-        names = {column.target.lower(): column for column in columns}
-        costs = [names[cost.lower()] for cost in provider.COST_COLUMNS if cost.lower() in names]
-        return cls(
-            costs=tuple(cost for cost in costs if cost.type in _NUMBERS),
-            currency=names.get(provider.CURRENCY_COLUMN.lower()),
-        )
+    costs: tuple[str, ...] = ()
+    currency: str = ""
 
 
 def count_parts(connection: DuckDBPyConnection, source: PartsRelation, summed: Summed) -> Counted:
@@ -55,78 +41,43 @@ def count_parts(connection: DuckDBPyConnection, source: PartsRelation, summed: S
     if source.part_rows is not None and not summed.costs:
         return Counted(part_rows=source.part_rows, totals={})
     file = source.file_column
-    rows = _sum(
-        connection,
-        source.relation,
-        source.parameters,
-        file=DUCKDB.compose("{name}", name=file) if file else Fragment("''"),
-        currency=source.value(summed.currency.name) if summed.currency else None,
-        costs=[source.value(cost.name) for cost in summed.costs],
+    query = _query(
+        source.charges(), summed, file=DUCKDB.compose("{name}", name=file) if file else NOTHING
     )
-    totals: dict[str, dict[str, Decimal]] = {}
+    sums = read_sums(connection, query, source.parameters)
     found: Counter[str] = Counter()
-    for path, currency, count, *sums in rows:
-        found[path] += count
-        amounts = totals.setdefault(currency, {})
-        for cost, amount in zip(summed.costs, sums, strict=True):
-            amounts[cost.target] = add_amounts(amounts.get(cost.target, Decimal(0)), amount)
+    for group in sums:
+        found.update({group.groups[0]: group.rows})
     return Counted(
         part_rows=source.part_rows or tuple(found[path] for path in source.files),
-        totals=totals if summed.costs else {},
+        totals=by_currency(sums) if summed.costs else {},
     )
 
 
 def sum_month(
     connection: DuckDBPyConnection,
-    relation: Fragment,
+    table: Charges,
     parameters: Mapping[str, object],
     summed: Summed,
-) -> Totals:
-    """The totals of a month that a table holds; `relation` is the table and the condition."""
-    rows = _sum(
-        connection,
-        relation,
-        parameters,
-        file=Fragment("''"),
-        currency=_column(summed.currency) if summed.currency else None,
-        costs=[_column(cost) for cost in summed.costs],
-    )
-    return {
-        currency: {
-            cost.target: Decimal(amount) for cost, amount in zip(summed.costs, sums, strict=True)
-        }
-        for _, currency, _, *sums in rows
-    }
-
-
-def _column(column: Column) -> Fragment:
-    return DUCKDB.compose("{name}", name=column.target)
-
-
-def _sum(
-    connection: DuckDBPyConnection,
-    relation: Fragment,
-    parameters: Mapping[str, object],
     *,
-    file: Fragment,
-    currency: Fragment | None,
-    costs: Sequence[Fragment],
-) -> list[tuple[str, str, int, *tuple[Decimal, ...]]]:
-    statement = DUCKDB.compose(
-        "SELECT {columns} FROM {relation} GROUP BY 1, 2",
-        columns=[
-            file,
-            DUCKDB.compose("coalesce({value}, '')", value=currency or Fragment("''")),
-            Fragment("count(*)"),
-            *(
-                DUCKDB.compose(
-                    "coalesce(sum(CAST({value} AS {type})), 0)",
-                    value=cost,
-                    type=Fragment(TABLE_TYPES[ColumnType.DECIMAL]),
-                )
-                for cost in costs
-            ),
-        ],
-        relation=relation,
+    where: Fragment,
+) -> Totals:
+    """The totals of a month that a table holds."""
+    return by_currency(read_sums(connection, _query(table, summed, where=where), parameters))
+
+
+def _query(
+    charges: Charges, summed: Summed, *, file: Fragment = NOTHING, where: Fragment | None = None
+) -> SumQuery:
+    """The query by currency and file; a double is made a decimal before it is added."""
+    decimal = Fragment(TABLE_TYPES[ColumnType.DECIMAL])
+    return SumQuery(
+        relation=charges.relation,
+        where=where,
+        currency=charges.text(summed.currency),
+        groups=(file,),
+        columns={
+            cost: DUCKDB.compose("CAST({value} AS {type})", value=charges.value(cost), type=decimal)
+            for cost in summed.costs
+        },
     )
-    return connection.execute(statement.text, parameters).fetchall()

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from cloudbill.costs.cube import CostCube, CubeRequest
+from cloudbill.costs.cube_query import CubeQuery
+from cloudbill.costs.daily_totals import DailyTotals
 from cloudbill.errors import LoadError
 from cloudbill.files.duckdb_types import column_type_of
+from cloudbill.files.sums import read_sums, sum_by_day
 from cloudbill.models import (
     BillingPeriod,
     ColumnType,
@@ -18,14 +22,14 @@ from cloudbill.models import (
 )
 from cloudbill.progress import ProgressListener
 from cloudbill.sql import DUCKDB, Fragment
-from cloudbill.warehouses.duckdb.month import describe_table, ends_of
+from cloudbill.warehouses.duckdb.dataset import Dataset
+from cloudbill.warehouses.duckdb.month import charges_of, ends_of
 from cloudbill.warehouses.duckdb.opening import connect
 from cloudbill.warehouses.duckdb.replacing import Replacement
 
 if TYPE_CHECKING:
-    from cloudbill.costs.cube import CostCube, CubeRequest
-    from cloudbill.costs.daily_totals import DailyTotals
-    from cloudbill.settings import SourceSettings
+    from cloudbill.costs.sums import Charges
+    from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
 
 __all__ = ["DuckDBWarehouse"]
@@ -36,18 +40,21 @@ class DuckDBWarehouse:
 
     parallel_loads = 1
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: SourceSettings) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings) -> None:
         self._connection = connection
         self._settings = settings
+        self._dataset = Dataset.of(connection, settings.dataset)
         self._is_stopped = False
 
     @classmethod
-    def open(cls, settings: SourceSettings, *, read_only: bool) -> DuckDBWarehouse:
+    def open(cls, settings: WarehouseSettings, *, read_only: bool) -> DuckDBWarehouse:
         """Opens the file, or an empty warehouse in memory where it is only to be read and missing.
 
         Raises:
+            ConfigError: If the dataset has a name that DuckDB keeps for itself.
             LoadError: If another process holds the file for long, or it is no DuckDB file.
         """
+        Dataset.require_legal(settings.dataset, source=settings.source)
         database = settings.database
         try:
             if not read_only:
@@ -67,7 +74,7 @@ class DuckDBWarehouse:
     ) -> LoadResult:
         """Replaces one month in one transaction; see `Warehouse.replace_period`."""
         replacement = Replacement(
-            self._connection,
+            self._dataset,
             self._settings,
             planned,
             listen=listen,
@@ -77,52 +84,47 @@ class DuckDBWarehouse:
 
     def _columns_of(self, table: str) -> dict[str, ColumnType | str]:
         """The columns of a table; none where there is no such table."""
-        described = describe_table(self._connection, self._settings.dataset, table)
+        described = self._dataset.describe(table)
         return {name: column_type_of(kind) for name, kind, _ in described}
-
-    def write_marks(self, table: str) -> dict[BillingPeriod, str]:  # noqa: ARG002
-        """None: this process alone holds the file."""
-        return {}
 
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
         """What a month holds by currency and day; see `Warehouse.daily_totals`."""
-        from cloudbill.files.daily_sums import sum_by_day
-
         provider = self._settings.provider
         try:
-            columns = self._columns_of(table)
-            month = DUCKDB.compose(
-                "{table} WHERE {column} >= $month_start AND {column} < $month_end",
-                table=self._table(table),
-                column=provider.PERIOD_COLUMN,
-            )
+            charges = self._charges(table)
+            if charges is None:
+                return DailyTotals()
+            in_month = DUCKDB.in_month(provider.PERIOD_COLUMN)
             return sum_by_day(
-                self._connection,
-                month if columns else Fragment("(SELECT 1 WHERE false)"),
-                ends_of(period) if columns else {},
-                columns=[(name, name, kind) for name, kind in columns.items()],
-                provider=provider,
+                self._connection, charges, ends_of(period), provider=provider, where=in_month
             )
         except duckdb.Error as error:
             raise LoadError(f"{period} of {table} cannot be read: {error}") from error
 
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
         """Exact sums by group; see `Warehouse.cost_cube`."""
-        from cloudbill.warehouses.duckdb.cube import read_cube
+        charges = self._charges(table)
+        if charges is None:
+            return CostCube()
+        cube = CubeQuery.of(charges, self._settings.provider, request)
+        since = {"since": request.since.first_day} if request.since else {}
+        try:
+            return cube.read(read_sums(self._connection, cube.query, since))
+        except duckdb.Error as error:
+            raise LoadError(f"{table} cannot be summed: {error}") from error
 
-        return read_cube(self._connection, self._settings, table, self._columns_of(table), request)
+    def _charges(self, table: str) -> Charges | None:
+        """The rows of a table, or None where there is no such table."""
+        columns = self._columns_of(table)
+        return charges_of(self._table(table), columns) if columns else None
 
     def headers(self, table: str) -> dict[str, str]:
         """The header of a CSV that each column of a table came from, as its comment says."""
-        described = describe_table(self._connection, self._settings.dataset, table)
+        described = self._dataset.describe(table)
         return {name: comment for name, _, comment in described}
 
     def table_months(self, table: str, period_column: str) -> dict[BillingPeriod, TableMonth]:
-        """The rows of each month, of which none has a version."""
-        return {p: TableMonth(rows=n) for p, n in self.rows_in_table(table, period_column).items()}
-
-    def rows_in_table(self, table: str, period_column: str) -> dict[BillingPeriod, int]:
-        """The rows of each month; rows of no month are left out."""
+        """The rows of each month; no month has a mark, for this process alone holds the file."""
         if not self._columns_of(table):
             return {}
         rows = self._execute(
@@ -131,7 +133,9 @@ class DuckDBWarehouse:
             table=self._table(table),
             period=period_column,
         ).fetchall()
-        return {BillingPeriod.parse(str(month)): int(count) for month, count in rows}
+        return {
+            BillingPeriod.parse(str(month)): TableMonth(rows=int(count)) for month, count in rows
+        }
 
     def tracking_rows(self, table: str) -> list[dict[str, object]]:
         """Every row of a tracking table, by the names of its columns."""
@@ -164,7 +168,7 @@ class DuckDBWarehouse:
         """DuckDB through the connection that is open already."""
         from cloudbill.warehouses.duckdb.dlt import dlt_destination
 
-        return dlt_destination(self._connection)
+        return dlt_destination(self._connection, self._dataset.catalog)
 
     def interrupt(self) -> None:
         """Ends the statement that runs, and lets no other month begin to be replaced."""
@@ -176,7 +180,7 @@ class DuckDBWarehouse:
         self._connection.close()
 
     def _table(self, name: str) -> tuple[str, ...]:
-        return self._settings.dataset, name
+        return self._dataset.table(name)
 
     def _execute(
         self,

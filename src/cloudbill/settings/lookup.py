@@ -1,0 +1,82 @@
+"""Where the value of a key is looked for, in the order of dlt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cloudbill.errors import ConfigError
+from cloudbill.settings.keys import Key
+
+__all__ = ["Lookup", "ValueProvider"]
+
+
+class ValueProvider(Protocol):
+    """The part of dlt's configuration providers that is read here."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it: `config.toml`."""
+
+    def get_value(
+        self, key: str, hint: type[Any], pipeline_name: str | None, *sections: str
+    ) -> tuple[Any, str]:
+        """The value of a key below sections, or None, and the key's full name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """Looks a key up the way dlt does: provider by provider, each from the inner section out.
+
+    `given` holds values that go before all configuration, `fallback` those that come after it.
+    """
+
+    source: str
+    providers: Sequence[ValueProvider]
+    given: Mapping[str, object]
+    fallback: Mapping[str, object]
+
+    def read(self, key: Key) -> object:
+        """The value that is configured; None where none is.
+
+        Raises:
+            ConfigError: If the value is not one that the key may have.
+        """
+        value = self._find(key.name)
+        if value is None:
+            return None
+        try:
+            return key.read(value)
+        except ValueError as error:
+            raise ConfigError(
+                f"'{key.name}' of [sources.{self.source}] {error}, not {value!r}"
+            ) from error
+
+    def missing_error(self, key: Key) -> ConfigError:
+        """Says where a value was looked for in vain."""
+        places = "".join(
+            f"\n  {provider.name}: {self._full_names(provider, key.name)}"
+            for provider in self.providers
+        )
+        return ConfigError(
+            f"'{key.name}' of source {self.source} is missing. Looked for in{places}"
+        )
+
+    def _find(self, name: str) -> object:
+        if self.given.get(name) is not None:
+            return self.given[name]
+        for provider in self.providers:
+            for sections in self._sections():
+                value, _ = provider.get_value(name, str, None, *sections)
+                if value is not None:
+                    return value
+        return self.fallback.get(name)
+
+    def _sections(self) -> Iterator[tuple[str, ...]]:
+        sections = ("sources", *self.source.split("."))
+        for length in range(len(sections), 0, -1):
+            yield sections[:length]
+
+    def _full_names(self, provider: ValueProvider, name: str) -> str:
+        return ", ".join(provider.get_value(name, str, None, *at)[1] for at in self._sections())

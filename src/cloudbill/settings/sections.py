@@ -1,0 +1,108 @@
+"""Which sources the sections of the configuration name, and what in them is a mistake."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from cloudbill.errors import ConfigError
+from cloudbill.providers import PROVIDERS
+from cloudbill.settings.keys import KEYS
+from cloudbill.settings.lookup import ValueProvider
+from cloudbill.settings.names import read_source_name
+
+__all__ = ["configured_sources", "require_known_sections", "suggestion"]
+
+# Tables inside a section that belong to dlt, and so are not exports of their own.
+_DLT_TABLES: Final = frozenset({"client_kwargs", "config_kwargs", "credentials", "kwargs"})
+
+
+def configured_sources(
+    section: str, providers: Sequence[ValueProvider], env: Mapping[str, str]
+) -> Iterator[str]:
+    """The section itself where it names an export, and every table inside it that is one.
+
+    Raises:
+        ConfigError: If a key is unknown, or a table has a name that no source may have.
+    """
+    keys: set[str] = set()
+    for provider in providers:
+        node, _ = provider.get_value(section, dict, None, "sources")
+        if isinstance(node, dict):
+            keys |= set(_node_keys(node))
+    spelt = {key.partition(".")[0].lower(): key.partition(".")[0] for key in keys if "." in key}
+    for key in _env_keys(section, env):
+        # The names of variables have no case, so an export keeps the one that a file gives it.
+        name, dot, inner = key.partition(".")
+        keys.add(f"{spelt.get(name, name)}.{inner}" if dot else key)
+    names = sorted({key.partition(".")[0] for key in keys if "." in key} - _DLT_TABLES)
+    for name in names:
+        _require_source_name(section, name)
+    own = {key for key in keys if "." not in key}
+    _require_known_keys(section, own - _DLT_TABLES)
+    for name in names:
+        _require_known_keys(
+            f"{section}.{name}",
+            {key.removeprefix(f"{name}.") for key in keys if key.startswith(f"{name}.")}
+            - _DLT_TABLES,
+        )
+    if "export_name" in own or (own and not names):
+        yield section
+    for name in names:
+        yield f"{section}.{name}"
+
+
+def require_known_sections(providers: Sequence[ValueProvider]) -> None:
+    """Refuses what looks like a section or a key of ours; the rest is of other dlt sources.
+
+    Raises:
+        ConfigError: If there is such a section or key.
+    """
+    known = [provider.SECTION for provider in PROVIDERS.values()]
+    for provider in providers:
+        node, _ = provider.get_value("sources", dict, None)
+        for name, value in node.items() if isinstance(node, dict) else ():
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+            if isinstance(value, Mapping) and name not in known and near:
+                raise ConfigError(f"Unknown section [sources.{name}]. Did you mean '{near[0]}'?")
+            keys = [key.name for key in KEYS]
+            near = difflib.get_close_matches(name, keys, n=1, cutoff=0.85)
+            if not isinstance(value, Mapping) and name not in keys and near:
+                raise ConfigError(f"Unknown key '{name}' in [sources]. Did you mean '{near[0]}'?")
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """The nearest of the known words, or all of them, as the end of a message."""
+    known = list(dict.fromkeys(known))
+    near = difflib.get_close_matches(word, known, n=1)
+    return f" Did you mean '{near[0]}'?" if near else f" Known are {', '.join(known)}"
+
+
+def _node_keys(node: Mapping[str, object]) -> Iterator[str]:
+    for key, value in node.items():
+        if isinstance(value, Mapping) and key not in _DLT_TABLES:
+            yield from (f"{key}.{inner}" for inner in value)
+        else:
+            yield key
+
+
+def _env_keys(section: str, env: Mapping[str, str]) -> Iterator[str]:
+    prefix = f"SOURCES__{section.upper()}__"
+    for variable in env:
+        if variable.startswith(prefix):
+            first, *rest = variable.removeprefix(prefix).lower().split("__")
+            yield f"{first}.{rest[0]}" if rest and first not in _DLT_TABLES else first
+
+
+def _require_known_keys(section: str, keys: Iterable[str]) -> None:
+    known = [key.name for key in KEYS]
+    for key in sorted(set(keys) - set(known)):
+        raise ConfigError(f"Unknown key '{key}' in [sources.{section}].{suggestion(key, known)}")
+
+
+def _require_source_name(section: str, name: str) -> None:
+    try:
+        read_source_name(name)
+    except ConfigError as error:
+        raise ConfigError(f"[sources.{section}.{name}]: {error}") from error

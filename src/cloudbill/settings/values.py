@@ -1,0 +1,160 @@
+"""Reads the value of a key, as a file or an environment variable has it.
+
+A reader takes what TOML may hold, or the text of a variable. It returns the value, or None where a
+blank text means that nothing is said, and raises `ValueError` with what the value must be. Its
+return type is the type of the key.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Final
+
+from cloudbill.errors import ConfigError
+from cloudbill.text.times import read_age
+
+__all__ = [
+    "read_count",
+    "read_duration",
+    "read_file",
+    "read_flag",
+    "read_folder",
+    "read_memory",
+    "read_seconds",
+    "read_share",
+    "read_table_name",
+    "read_text",
+]
+
+_MEMORY: Final = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?)?B", re.IGNORECASE | re.ASCII)
+_LONGEST_S: Final = 24 * 3600
+
+
+def read_text(value: object) -> str | None:
+    """A text without the spaces around it.
+
+    Raises:
+        ValueError: If it is something else, or holds a NUL, which no place can store.
+    """
+    if not isinstance(value, str | Path) or "\0" in str(value):
+        raise ValueError("must be a text")
+    return str(value).strip() or None
+
+
+def read_folder(value: object) -> str:
+    """The folder inside a bucket; empty for the bucket itself.
+
+    Raises:
+        ValueError: If it is not a text.
+    """
+    return read_text(value) or ""
+
+
+def read_file(value: object) -> Path | None:
+    """A file on disk, with `~` replaced by the user's own folder.
+
+    Raises:
+        ValueError: If it is not a text.
+    """
+    text = read_text(value)
+    return None if text is None else Path(text).expanduser()
+
+
+def read_table_name(value: object) -> str | None:
+    """The name of a table that does not look like one of dlt's own.
+
+    Raises:
+        ValueError: If it does, or is not a text.
+    """
+    name = read_text(value)
+    if name is not None and name.lower().startswith("_dlt"):
+        raise ValueError("must not begin with _dlt, as the names of dlt's own tables do")
+    return name
+
+
+def read_flag(value: object) -> bool:
+    """True or false.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
+        return value.strip().lower() == "true"
+    raise ValueError("must be true or false")
+
+
+def read_memory(value: object) -> str:
+    """A size of memory, as DuckDB writes it.
+
+    Raises:
+        ValueError: If it is not one.
+    """
+    if isinstance(value, str) and _MEMORY.fullmatch(value.strip()):
+        return value.strip()
+    raise ValueError("must be a size such as 512MB or 4GB")
+
+
+def read_share(value: object) -> Decimal:
+    """A share of a whole, from 0 to 1.
+
+    Raises:
+        ValueError: If it is not one.
+    """
+    problem = "must be a number from 0 to 1"
+    try:
+        share = Decimal(str(value))
+    except InvalidOperation as error:
+        raise ValueError(problem) from error
+    if isinstance(value, bool) or not share.is_finite() or not 0 <= share <= 1:
+        raise ValueError(problem)
+    return share
+
+
+def read_count(value: object) -> int:
+    """A whole number of at least 1.
+
+    Raises:
+        ValueError: If it is not one.
+    """
+    try:
+        number = int(str(value))
+    except ValueError:
+        number = 0
+    if isinstance(value, bool) or number < 1:
+        raise ValueError("must be a whole number of at least 1")
+    return number
+
+
+def read_seconds(value: object) -> float:
+    """A number of seconds, at most a day of them.
+
+    Raises:
+        ValueError: If it is not one.
+    """
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        seconds = -1.0
+    if isinstance(value, bool) or not 0 <= seconds <= _LONGEST_S:
+        raise ValueError(f"must be a number of seconds from 0 to {_LONGEST_S}")
+    return seconds
+
+
+def read_duration(value: object) -> timedelta:
+    """A number of minutes, hours or days with its unit: `90m`, `36h`, `1d`.
+
+    Raises:
+        ValueError: If it is not one, or is zero.
+    """
+    problem = "must be a text with a number of minutes, hours or days, such as 90m, 36h or 1d"
+    if not isinstance(value, str):
+        raise ValueError(problem)  # noqa: TRY004 - every reader raises the same error
+    try:
+        return read_age(value)
+    except ConfigError as error:
+        raise ValueError(problem) from error

@@ -1,0 +1,31 @@
+"""What a warehouse needs to know of a source, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloudbill.providers import Provider
+
+__all__ = ["WarehouseSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarehouseSettings:
+    """Where the tables of a source are, and how they are written.
+
+    `project_id` is None where the warehouse is DuckDB; `source` labels jobs and is named in errors.
+    """
+
+    source: str
+    provider: Provider
+    project_id: str | None
+    dataset: str
+    location: str | None
+    database: Path
+    table_name: str
+    totals: bool
+    memory_limit: str
+    parallel_loads: int
+    lock_timeout_s: float
+    retry_for_s: float
