@@ -68,7 +68,7 @@ def _held(settings: SourceSettings, period: BillingPeriod) -> list[Manifest]:
 
 
 def _uncounted(load: PlannedLoad | None) -> Iterator[Manifest]:
-    """The runs of a planned load that may turn out to have too few rows, newest first."""
-    while load is not None and load.min_rows:
+    """The runs of a planned load that may turn out to have too few rows or costs, newest first."""
+    while load is not None and (load.least_rows or load.least_costs or load.rivals):
         yield load.manifest
         load = load.otherwise

@@ -20,6 +20,8 @@ __all__ = [
     "ColumnType",
     "DiscoveredRun",
     "FileFormat",
+    "LeastCosts",
+    "LeastRows",
     "LoadFailure",
     "LoadRecord",
     "LoadResult",
@@ -203,6 +205,15 @@ class Manifest:
     """Whether `covers_from` and `covers_to` are stated, or the month alone is known."""
     time_frame: str | None = None
     """What the export says that each of its runs covers, such as `MonthToDate`."""
+    spans: tuple[BillingPeriod, ...] = ()
+    """All months of the run, where it has several and this is one of them."""
+    run_rows: int | None = None
+    """The rows that the manifest states of all those months together."""
+
+    @property
+    def stated_rows(self) -> int | None:
+        """The rows that the manifest states of all parts together, whatever months they are of."""
+        return self.run_rows if self.spans else self.rows
 
     @property
     def days(self) -> frozenset[date] | None:
@@ -224,6 +235,8 @@ class Manifest:
         parts = [(part.path.rpartition("/")[2], part.size, part.rows) for part in self.parts]
         days = (self.covers_from, self.covers_to)
         said = (self.run_id, str(self.period), *days, self.rows, parts)
+        if self.spans:
+            said = (*said, *map(str, self.spans), self.run_rows)
         return sha256(repr(said).encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
 
     @property
@@ -346,6 +359,28 @@ class LoadRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeastRows:
+    """The rows below which a run is held; the run it is compared with, `name`, has `others`."""
+
+    rows: int
+    name: str
+    others: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeastCosts:
+    """What the loaded run bills by currency, and the share of it below which a run is held.
+
+    Nothing is compared with what is not more than `trifle`.
+    """
+
+    run_id: str
+    costs: Mapping[str, Decimal]
+    share: Decimal
+    trifle: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedLoad:
     """One month to be replaced by one run.
 
@@ -361,10 +396,14 @@ class PlannedLoad:
     is_forced: bool = False
     write_mark: str | None = None
     """The warehouse's mark of the month before the plan was made, if it has any."""
-    min_rows: int = 0
-    """Fewer rows than this are held; for runs whose manifest does not count its rows."""
+    least_rows: LeastRows | None = None
+    """For a run whose manifest does not count its rows."""
+    least_costs: LeastCosts | None = None
     rivals: tuple[Manifest, ...] = ()
-    """Older runs with many more bytes, whose rows nobody has counted: they are, before the load."""
+    """Older runs that may have many more rows, which nobody has counted: they are, before the load.
+    """
+    max_row_drop: Decimal = Decimal(1)
+    """The share of the rows of a rival that the run may lack."""
     otherwise: PlannedLoad | None = None
     """What to load should this run turn out to be held, or never to load."""
 
@@ -392,6 +431,8 @@ class LoadResult:
     job_id: str | None
     started_at: datetime
     finished_at: datetime
+    alarm: str | None = None
+    """What would have held the run, had it been known before the month was replaced."""
 
     @property
     def seconds(self) -> float:

@@ -63,7 +63,7 @@ class Dialect:
             template.format(**{name: self._render(piece) for name, piece in pieces.items()})
         )
 
-    def in_month(self, period_column: str) -> Fragment:
+    def in_month(self, period_column: str | Fragment) -> Fragment:
         """Whether a row is of a month; takes the parameters `month_start` and `month_end`."""
         at = self.parameter
         return self.compose(

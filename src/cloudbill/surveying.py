@@ -98,7 +98,7 @@ def survey(
     root, *_ = settings.provider.export_roots(settings.prefix, settings.export_name)
     found = Discovered(
         settings=settings,
-        manifests=len(discovery.runs) + len(discovery.failures),
+        manifests=discovery.manifests,
         address=store.uri(root),
     )
     listen(found)
@@ -126,7 +126,14 @@ def _plan(
     listen: Callable[[Event], None],
 ) -> Plan:
     remembered = present.remembered
-    guards = Guards(max_row_drop=settings.max_row_drop, accepted=remembered.accepted, now=utc_now())
+    guards = Guards(
+        max_row_drop=settings.max_row_drop,
+        max_cost_drop=settings.max_cost_drop,
+        cost_trifle=settings.cost_trifle,
+        billed_column=settings.provider.BILLED_COLUMN,
+        accepted=remembered.accepted,
+        now=utc_now(),
+    )
 
     def to_load(manifest: Manifest, replaces: LoadRecord | None) -> PlannedLoad:
         month = present.months.get(manifest.period)

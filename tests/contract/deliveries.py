@@ -25,6 +25,10 @@ DECIMAL = pa.decimal128(38, 18)
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 
+NO_PERIOD = date.min
+"""The billing period of a row that has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Charge:
     """One row of a bill, as far as the tests tell rows apart."""
@@ -33,6 +37,8 @@ class Charge:
     cost: Decimal
     note: str = ""
     currency: str = "EUR"
+    period: date | None = field(default=None, compare=False)
+    """What the row says of its billing period, where it is not what all rows of the run say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +192,9 @@ class AzureWriter:
         path.write_bytes(content)
 
     def _table(self, delivery: Delivery, charges: Sequence[Charge]) -> Any:
-        start = midnight(delivery.period_start or delivery.first_day)
+        starts = [
+            delivery.period_start or charge.period or delivery.first_day for charge in charges
+        ]
         costs = [charge.cost for charge in charges]
         amounts = (
             pa.array([str(cost) for cost in costs], pa.string())
@@ -196,7 +204,9 @@ class AzureWriter:
         columns = {
             "BilledCost": amounts,
             "BillingCurrency": pa.array([charge.currency for charge in charges], pa.string()),
-            "BillingPeriodStart": pa.array([start] * len(charges), TIMESTAMP),
+            "BillingPeriodStart": pa.array(
+                [None if start == NO_PERIOD else midnight(start) for start in starts], TIMESTAMP
+            ),
             "ChargeDescription": pa.array([charge.note for charge in charges], pa.string()),
             "ChargePeriodStart": pa.array([midnight(charge.day) for charge in charges], TIMESTAMP),
             "ContractedCost": pa.array(costs, DECIMAL),
@@ -328,7 +338,7 @@ class AwsWriter:
 def _cell(value: object) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%dT%H:%M:%SZ}"
-    return str(value)
+    return "" if value is None else str(value)
 
 
 def _write_csv(

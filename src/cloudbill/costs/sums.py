@@ -154,6 +154,12 @@ class Charges:
         """The UTC month of a column as `YYYY-MM`, empty where there is none."""
         return self._of_time(name, self.dialect.month)
 
+    def positive(self, name: str) -> Fragment:
+        """The value of a column where it is more than nothing."""
+        return self.dialect.compose(
+            "CASE WHEN {value} > 0 THEN {value} END", value=self.value(name)
+        )
+
     def _of_time(self, name: str, template: str) -> Fragment:
         kind = self.kind(name)
         if kind not in {ColumnType.TIMESTAMP, ColumnType.DATE}:

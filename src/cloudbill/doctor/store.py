@@ -74,7 +74,7 @@ def _path_checks(settings: SourceSettings, store: Store, found: Discovery) -> It
     if found.failures:
         yield Check(
             subject=subject,
-            found=f"{len(found.runs)} runs, and {len(found.failures)} manifests that cannot be "
+            found=f"{found.deliveries} runs, and {len(found.failures)} manifests that cannot be "
             f"read: {found.failures[0].error}",
             remedy="let the provider or the copy tool deliver them again",
         )
@@ -91,7 +91,7 @@ def _path_checks(settings: SourceSettings, store: Store, found: Discovery) -> It
     months = len({run.manifest.period for run in found.runs})
     yield Check(
         subject=subject,
-        found=f"{len(found.runs)} runs of {months} months, the newest of {newest:%Y-%m-%d %H:%M} "
+        found=f"{found.deliveries} runs of {months} months, the newest of {newest:%Y-%m-%d %H:%M} "
         "UTC",
     )
 

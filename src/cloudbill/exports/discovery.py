@@ -12,6 +12,7 @@ from typing import Final
 from cloudbill.errors import CloudbillError, ManifestError, StoreError
 from cloudbill.exports.limits import require_manifest, require_path
 from cloudbill.exports.manifest_cache import ManifestCache
+from cloudbill.exports.months import runs_by_month, with_months
 from cloudbill.models import DiscoveredRun, Manifest, ManifestFailure, Part, StoredObject, utc_now
 from cloudbill.providers import Listing, Provider
 from cloudbill.providers.json_object import MAX_DOCUMENT_BYTES
@@ -29,10 +30,23 @@ _TRAILER_BYTES: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """The runs that were found, and the manifests that cannot be read."""
+    """The runs of each month that were found, and the manifests that cannot be read.
+
+    A run over several months is a run of each of them.
+    """
 
     runs: tuple[DiscoveredRun, ...]
     failures: tuple[ManifestFailure, ...]
+
+    @property
+    def deliveries(self) -> int:
+        """How many manifests could be read."""
+        return len({run.manifest.path for run in self.runs})
+
+    @property
+    def manifests(self) -> int:
+        """How many manifests there are."""
+        return self.deliveries + len(self.failures)
 
 
 def discover(
@@ -98,6 +112,7 @@ class _Export:
         manifest = self.provider.read_manifest(
             content, stored=stored, root=self.root, export=self.name, listing=self.listing
         )
+        manifest = with_months(manifest)
         require_manifest(manifest, root=self.root)
         manifest = _with_stored_parts(manifest, self.listing)
         for part in manifest.parts:
@@ -236,10 +251,10 @@ def _sorted(found: Iterable[DiscoveredRun | ManifestFailure]) -> Discovery:
     failures: list[ManifestFailure] = []
     for item in found:
         if isinstance(item, DiscoveredRun):
-            runs.append(item)
+            runs += runs_by_month(item)
         else:
             failures.append(item)
     return Discovery(
-        runs=tuple(sorted(runs, key=lambda run: run.manifest.path)),
+        runs=tuple(sorted(runs, key=lambda run: (run.manifest.path, run.manifest.period))),
         failures=tuple(sorted(failures, key=lambda failure: failure.path)),
     )

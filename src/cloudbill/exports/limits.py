@@ -13,9 +13,10 @@ from typing import Final
 from cloudbill.errors import ManifestError
 from cloudbill.models import Manifest
 
-__all__ = ["MAX_NAME", "UNPRINTABLE", "require_manifest", "require_path", "shown"]
+__all__ = ["MAX_MONTHS", "MAX_NAME", "UNPRINTABLE", "require_manifest", "require_path", "shown"]
 
 _MAX_PARTS: Final = 10_000
+MAX_MONTHS: Final = 36
 _MAX_PATH_BYTES: Final = 1024
 MAX_NAME: Final = 300
 _SHOWN: Final = 80
@@ -43,6 +44,11 @@ def require_manifest(manifest: Manifest, *, root: str) -> None:
         raise ManifestError(
             f"{len(manifest.parts)} parts are more than the {_MAX_PARTS} that one load takes; let "
             "the export write larger files:",
+            path=manifest.path,
+        )
+    if len(manifest.spans) > MAX_MONTHS:
+        raise ManifestError(
+            f"The run covers more than {MAX_MONTHS} months, so its range is taken for a mistake:",
             path=manifest.path,
         )
     if len(manifest.run_id) > MAX_NAME:

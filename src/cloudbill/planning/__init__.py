@@ -176,8 +176,10 @@ class _Month:
             baseline = (described_record(self.record, None),)
         return replace(
             planned,
-            min_rows=self.guards.min_rows(newest.manifest, baseline),
+            least_rows=self.guards.least_rows(newest.manifest, baseline),
+            least_costs=self.guards.least_costs(newest.manifest, self.record),
             rivals=self.guards.rivals(newest.manifest, baseline),
+            max_row_drop=self.guards.max_row_drop,
             otherwise=self.load_of(older, to_load) if older else None,
         )
 

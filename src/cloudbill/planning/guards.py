@@ -13,9 +13,17 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
-from cloudbill.models import BillingPeriod, DiscoveredRun, LoadRecord, Manifest
+from cloudbill.models import (
+    BillingPeriod,
+    DiscoveredRun,
+    LeastCosts,
+    LeastRows,
+    LoadRecord,
+    Manifest,
+)
+from cloudbill.planning.costs import billed_costs_of
 
-__all__ = ["Described", "Guards", "describe", "described_record", "held_for_rows"]
+__all__ = ["Described", "Guards", "describe", "described_record", "held_for_rows", "least_of"]
 
 _FEW_ROWS: Final = 10
 """A month that lacks fewer rows is not held: small bills vary."""
@@ -41,12 +49,16 @@ class Guards:
     """What makes a run wait for a person, and what persons have said so far.
 
     `max_row_drop` is the share of the rows of an earlier run that a newer one may lack, from 0
-    to 1: a month only grows until it closes, and corrections are few. `accepted` and `dismissed`
+    to 1: a month only grows until it closes, and corrections are few. `max_cost_drop` is the same
+    of the costs that the loaded run bills, as `billed_column` has them. `accepted` and `dismissed`
     have run ids, or identities of deliveries (`Manifest.identity`), by month. `now` is this
     machine's clock; None trusts every time.
     """
 
     max_row_drop: Decimal = Decimal("0.5")
+    max_cost_drop: Decimal = Decimal("0.9")
+    cost_trifle: Decimal = Decimal(1)
+    billed_column: str = ""
     accepted: Mapping[BillingPeriod, Collection[str]] = field(default_factory=dict)
     dismissed: Mapping[BillingPeriod, Collection[str]] = field(default_factory=dict)
     now: datetime | None = None
@@ -85,43 +97,60 @@ class Guards:
             or next((why for one in baseline if (why := self._less(manifest, one))), None)
         )
 
-    def min_rows(self, manifest: Manifest, baseline: Sequence[Described]) -> int:
+    def least_rows(self, manifest: Manifest, baseline: Sequence[Described]) -> LeastRows | None:
         """The least rows that a run may turn out to have, where its manifest does not say."""
         if manifest.rows is not None or self.is_accepted(manifest):
-            return 0
-        return max((self._least(one.rows) for one in baseline if one.rows), default=0)
+            return None
+        found = [least_of(one.rows, one.name, self.max_row_drop) for one in baseline if one.rows]
+        return max(found, key=lambda least: least.rows, default=None)
+
+    def least_costs(self, manifest: Manifest, record: LoadRecord | None) -> LeastCosts | None:
+        """What a run must at least bill, where the loaded run bills anything."""
+        if record is None or self.max_cost_drop >= 1 or self.is_accepted(manifest):
+            return None
+        costs = billed_costs_of(record.totals, self.billed_column)
+        if max(costs.values(), default=Decimal(0)) <= self.cost_trifle:
+            return None
+        return LeastCosts(
+            run_id=record.run_id,
+            costs=costs,
+            share=1 - self.max_cost_drop,
+            trifle=self.cost_trifle,
+        )
 
     def rivals(self, manifest: Manifest, baseline: Sequence[Described]) -> tuple[Manifest, ...]:
         """The runs of its baseline whose rows must be counted before it may be loaded.
 
-        Rows of one of the two are unknown, and it has far fewer bytes in the same format.
+        Rows of one of the two are unknown, and it may have far fewer bytes in the same format.
         """
         if self.is_accepted(manifest):
             return ()
         return tuple(
             one.manifest
             for one in baseline
-            if one.manifest is not None
-            and one.rows is None
-            and one.file_format == manifest.file_format
-            and one.size is not None
-            and manifest.size is not None
-            and manifest.size < one.size * (1 - self.max_row_drop)
+            if one.manifest is not None and one.rows is None and self._may_be_less(manifest, one)
         )
+
+    def _may_be_less(self, manifest: Manifest, one: Described) -> bool:
+        # Nobody knows how many of the bytes of several months are of this one.
+        if manifest.spans:
+            return True
+        if one.file_format != manifest.file_format:
+            return one.manifest is not None and bool(one.manifest.spans)
+        if one.size is None or manifest.size is None:
+            return False
+        return manifest.size < one.size * (1 - self.max_row_drop)
 
     def _less(self, manifest: Manifest, one: Described) -> str | None:
         days = manifest.days
         if days is not None and one.days is not None and one.days - days:
             return f"held: it covers {_span(days)}, {one.name} covers {_span(one.days)}"
         rows = manifest.rows if manifest.parts else 0
-        if rows is None or not one.rows or rows >= self._least(one.rows):
+        if rows is None or not one.rows:
+            return None
+        if rows >= least_of(one.rows, one.name, self.max_row_drop).rows:
             return None
         return held_for_rows(rows, one.name, one.rows)
-
-    def _least(self, rows: int) -> int:
-        """The least rows that are not held against a run of `rows` rows; none is always held."""
-        kept = int((rows * (1 - self.max_row_drop)).to_integral_value(ROUND_CEILING))
-        return max(1, min(kept, rows - _FEW_ROWS + 1))
 
     def _impossible_time(self, manifest: Manifest) -> str | None:
         if self.now is None:
@@ -133,6 +162,12 @@ class Guards:
             f"held: it says that it was submitted on {manifest.submitted_at:%Y-%m-%d %H:%M} UTC, "
             "which has not come yet, so no later run would ever be newer"
         )
+
+
+def least_of(rows: int, name: str, max_row_drop: Decimal) -> LeastRows:
+    """The least rows that are not held against a run of `rows` rows; none is always held."""
+    kept = int((rows * (1 - max_row_drop)).to_integral_value(ROUND_CEILING))
+    return LeastRows(rows=max(1, min(kept, rows - _FEW_ROWS + 1)), name=name, others=rows)
 
 
 def describe(manifest: Manifest) -> Described:
@@ -150,7 +185,7 @@ def describe(manifest: Manifest) -> Described:
 def described_record(record: LoadRecord, manifest: Manifest | None) -> Described:
     """What is compared of the loaded run; `manifest` is its own, where the store still has it."""
     return Described(
-        name=f"the loaded run {record.run_id}",
+        name=_loaded(record),
         days=record.days,
         rows=record.rows,
         size=record.size,
@@ -159,9 +194,13 @@ def described_record(record: LoadRecord, manifest: Manifest | None) -> Described
     )
 
 
-def held_for_rows(rows: int, name: str, others: int | None) -> str:
+def held_for_rows(rows: int, name: str, others: int) -> str:
     """What is said of a run that has too few rows."""
     return f"held: it has {rows} rows, {name} has {others}"
+
+
+def _loaded(record: LoadRecord) -> str:
+    return f"the loaded run {record.run_id}"
 
 
 def _is_among(manifest: Manifest, said: Mapping[BillingPeriod, Collection[str]]) -> bool:

@@ -56,6 +56,8 @@ class SourceSettings:
     totals: bool
     memory_limit: str
     max_row_drop: Decimal
+    max_cost_drop: Decimal
+    cost_trifle: Decimal
     parallel_loads: int
     retry_for_s: float
     lock_timeout_s: float

@@ -12,6 +12,7 @@ from typing import Final
 
 from cloudbill.providers import Provider
 from cloudbill.settings.values import (
+    read_amount,
     read_count,
     read_file,
     read_flag,
@@ -160,6 +161,22 @@ KEYS: Final[tuple[Key, ...]] = (
         example="0.2",
         description="The share of a month's rows that a newer run may lack, from 0 to 1; one that "
         "lacks more is held until `cloudbill accept`.",
+    ),
+    Key(
+        name="max_cost_drop",
+        read=read_share,
+        default="0.9",
+        example="0.5",
+        description="The share of a month's billed cost that a newer run may lack, from 0 to 1, "
+        "apart from credits; one that lacks more is held until `cloudbill accept`. 1 holds none.",
+    ),
+    Key(
+        name="cost_trifle",
+        read=read_amount,
+        default="1",
+        example="100",
+        description="The billed cost of a month, in its own currency, up to which `max_cost_drop` "
+        "does not apply.",
     ),
     Key(
         name="parallel_loads",

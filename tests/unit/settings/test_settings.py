@@ -89,6 +89,8 @@ class TestOneSource:
             memory_limit="1GB",
             is_database_given=False,
             max_row_drop=Decimal("0.5"),
+            max_cost_drop=Decimal("0.9"),
+            cost_trifle=Decimal(1),
             parallel_loads=8,
             retry_for_s=240.0,
             lock_timeout_s=60.0,

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from google.api_core import exceptions as api
@@ -18,6 +19,7 @@ from cloudbill.costs.daily_totals import DailyQuery, DailyTotals
 from cloudbill.costs.sums import NOTHING, Charges, GroupSums, SumQuery, billed_costs, by_currency
 from cloudbill.files.columns import added_columns
 from cloudbill.models import BillingPeriod, Column, PlannedLoad, TableMonth, Totals
+from cloudbill.planning.costs import billed_costs_of
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.tables import (
@@ -134,6 +136,40 @@ class Dataset:
         what = f"Counting {planned.period} of {planned.table}"
         sums = self._read_sums(query, *self._month(planned.period), what=what)
         return sum(group.rows for group in sums), by_currency(sums) if costs else {}
+
+    def billed(
+        self, name: str, planned: PlannedLoad, *, without_credits: bool = False
+    ) -> dict[str, Decimal] | None:
+        """What a month bills by currency in a table; None where that cannot be summed."""
+        charges = self._charges(name)
+        provider = self._settings.provider
+        column = provider.BILLED_COLUMN
+        if charges is None or column.lower() not in map(
+            str.lower, billed_costs(charges.kinds, provider)
+        ):
+            return None
+        query = SumQuery(
+            relation=charges.relation,
+            where=BIGQUERY.in_month(planned.period_column),
+            currency=charges.text(provider.CURRENCY_COLUMN),
+            columns={
+                column: charges.positive(column) if without_credits else charges.value(column)
+            },
+        )
+        what = f"Summing {planned.period} of {name}"
+        sums = self._read_sums(query, *self._month(planned.period), what=what)
+        return billed_costs_of(by_currency(sums), column)
+
+    def rows_by_day(self, name: str, planned: PlannedLoad) -> dict[str, int]:
+        """The rows of a table by the day of the period column, empty where a row has none."""
+        charges = self._charges(name)
+        if charges is None:
+            return {}
+        query = SumQuery(
+            relation=charges.relation, groups=(charges.day(planned.period_column),), columns={}
+        )
+        sums = self._read_sums(query, what=f"Counting {name}")
+        return {group.groups[0]: group.rows for group in sums}
 
     def daily_totals(self, name: str, period: BillingPeriod) -> DailyTotals:
         """The rows and exact cost totals of a month, by one query over its cost columns."""

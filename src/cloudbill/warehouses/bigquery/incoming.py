@@ -40,15 +40,18 @@ class Incoming:
     """Whether a load job can read the parts where they lie, without this process."""
     is_guarded: bool
     """Whether too few rows would hold the run."""
+    has_several_months: bool
+    """Whether rows of the parts are not of the month that is replaced."""
 
     @property
     def is_one_job(self) -> bool:
         """Whether one job that replaces the month is enough.
 
         It is not where the rows of CSV must be counted before the month is replaced, because a
-        manifest or a guard speaks of them, nor where the parts of one run have different headers.
+        manifest or a guard speaks of them, nor where the parts of one run have different headers,
+        nor where only some of the rows are of the month.
         """
-        if not self.is_native:
+        if not self.is_native or self.has_several_months:
             return False
         must_count = self.rows is not None or self.is_guarded
         return bool(self.footers) or (not must_count and len(set(self.part_columns)) == 1)
@@ -68,7 +71,8 @@ def look_at(
     if manifest.file_format == "parquet":
         footers = read_footers(store, manifest.parts, period_column=planned.period_column)
         rows = require_footers(manifest, [footer.rows for footer in footers])
-        require_not_held(planned, rows)
+        if not manifest.spans or rows == 0:
+            require_not_held(planned, rows)
         require_month(planned, footers)
         columns = merge_parts([(footer.address, footer.columns) for footer in footers])
         require_exact_costs(columns, provider.COST_COLUMNS)
@@ -78,7 +82,8 @@ def look_at(
             footers=footers,
             rows=rows,
             is_native=is_native,
-            is_guarded=planned.min_rows > 0,
+            is_guarded=planned.least_rows is not None,
+            has_several_months=bool(manifest.spans),
         )
     part_columns = read_columns(store, manifest, provider, existing)
     paths = [part.path for part in manifest.parts]
@@ -86,7 +91,8 @@ def look_at(
         columns=merge_parts(list(zip(paths, part_columns, strict=True))),
         part_columns=part_columns,
         footers=(),
-        rows=manifest.rows,
+        rows=manifest.stated_rows,
         is_native=is_native and manifest.data_version not in _WITHOUT_SECONDS,
-        is_guarded=planned.min_rows > 0,
+        is_guarded=planned.least_rows is not None,
+        has_several_months=bool(manifest.spans),
     )

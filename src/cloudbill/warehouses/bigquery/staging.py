@@ -7,6 +7,7 @@ replaces the month: copies are free and atomic too (BigQuery REST, JobConfigurat
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,7 +18,7 @@ from uuid import uuid4
 
 from google.cloud import bigquery
 
-from cloudbill.errors import ReconciliationError
+from cloudbill.errors import LoadError, ReconciliationError
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.downloads import local_parts
 from cloudbill.models import PlannedLoad, utc_now
@@ -26,18 +27,24 @@ from cloudbill.spool import spool_folder
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.job_progress import JobProgress
 from cloudbill.warehouses.bigquery.jobs import succeeded
-from cloudbill.warehouses.bigquery.tables import csv_options, fields_in_order
-from cloudbill.warehouses.reconciliation import require_not_held
+from cloudbill.warehouses.bigquery.tables import csv_options, fields_in_order, parquet_options
+from cloudbill.warehouses.reconciliation import (
+    require_costs,
+    require_months,
+    require_not_held,
+)
 
 if TYPE_CHECKING:
     from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
+    from cloudbill.warehouses.bigquery.dataset import Dataset
     from cloudbill.warehouses.bigquery.incoming import Incoming
 
 __all__ = ["Staging"]
 
 _EXPIRES_AFTER: Final = timedelta(days=1)
 """What a killed process leaves behind, BigQuery removes."""
+_MONTH_LENGTH: Final = len("2025-10")
 _LEFT_AFTER: Final = timedelta(hours=6)
 """No load takes longer ("Quotas and limits"), so an older staging table is a dead process's."""
 
@@ -49,12 +56,13 @@ class Staging:
         self,
         client: PersistentClient,
         settings: WarehouseSettings,
-        location: str | None,
+        dataset: Dataset,
         progress: JobProgress,
     ) -> None:
         self._client = client
         self._settings = settings
-        self._location = location
+        self._dataset = dataset
+        self._location = dataset.location
         self._progress = progress
 
     @contextmanager
@@ -66,10 +74,14 @@ class Staging:
         table: bigquery.Table,
         partition: str,
     ) -> Iterator[tuple[str, int]]:
-        """The reference of a partition that holds the run, and its rows; removed at the end.
+        """The reference of a partition that holds the month, and its rows; removed at the end.
+
+        Of a run over several months all rows are staged, in the partitions of their months, so that
+        all of them are counted.
 
         Raises:
-            ReconciliationError: If it has other rows than the manifest states.
+            ReconciliationError: If it has other rows than the manifest states, or other months.
+            HeldError: If a guard holds it.
             LoadError: If a part cannot be loaded.
         """
         what = _what(planned)
@@ -86,7 +98,8 @@ class Staging:
             self._remove_left(table)
             self._client.create_table(staging)
         try:
-            reference = f"{staging.reference}${partition}"
+            of_month = f"{staging.reference}${partition}"
+            reference = str(staging.reference) if incoming.has_several_months else of_month
             if incoming.is_native:
                 rows = self._from_store(planned, incoming, table, reference)
             else:
@@ -94,11 +107,51 @@ class Staging:
                     planned, store, incoming, table=table, reference=reference
                 )
             _require_staged(planned, incoming.rows, rows)
+            if incoming.has_several_months:
+                rows = self._rows_of_month(planned, staging.table_id, partition, rows)
             require_not_held(planned, rows)
-            yield reference, rows
+            self._require_costs(planned, staging.table_id)
+            yield of_month, rows
         finally:
             with bigquery_errors(what):
                 self._client.delete_table(staging, not_found_ok=True)
+
+    def _rows_of_month(self, planned: PlannedLoad, name: str, partition: str, rows: int) -> int:
+        """The rows of the month among those of all months, every one of which has to be known."""
+        days = self._dataset.rows_by_day(name, planned)
+        if sum(days.values()) != rows:
+            raise ReconciliationError(
+                f"Run {planned.manifest.run_id} has {rows} rows, but {name} holds "
+                f"{sum(days.values())} of them. The old month is unchanged"
+            )
+        months: Counter[str] = Counter()
+        for day, count in days.items():
+            months[day[:_MONTH_LENGTH]] += count
+        require_months(planned, months, period_column=planned.period_column)
+        month = str(planned.period)
+        in_month = sorted(day for day in days if day[:_MONTH_LENGTH] == month)
+        others = [day for day in in_month if not day.replace("-", "").startswith(partition)]
+        if others:
+            raise LoadError(
+                f"Table {planned.table} is partitioned by DAY, and the {planned.period_column} of "
+                f"run {planned.manifest.run_id} lies on {', '.join(in_month)} in {month}, which no "
+                "single job can replace. Partition the table by MONTH"
+            )
+        return months[month]
+
+    def _require_costs(self, planned: PlannedLoad, name: str) -> None:
+        """Stops a run whose costs have collapsed; sums nothing where that cannot be told."""
+        if planned.least_costs is None or not self._settings.totals:
+            return
+        billed = self._dataset.billed(name, planned)
+        if billed is not None:
+            require_costs(
+                planned,
+                billed=billed,
+                read_charged=lambda: (
+                    self._dataset.billed(name, planned, without_credits=True) or {}
+                ),
+            )
 
     def _remove_left(self, table: bigquery.Table) -> None:
         """Removes what processes that were killed staged for the same table."""
@@ -115,6 +168,9 @@ class Staging:
         reference: str,
     ) -> int:
         """One load job for the parts of each header, which BigQuery reads where they lie."""
+        if incoming.footers:
+            config = self._config(parquet_options(table.schema))
+            return self._load_uris(planned, list(planned.uris), reference, config)
         rows = 0
         parts = sorted(
             zip(incoming.part_columns, planned.uris, strict=True),
@@ -122,14 +178,22 @@ class Staging:
         )
         for columns, group in groupby(parts, key=lambda part: part[0]):
             config = self._config(csv_options(fields_in_order(columns, table.schema)))
-            uris = [uri for _, uri in group]
-            with bigquery_errors(_what(planned)):
-                job = self._client.load_table_from_uri(
-                    uris, reference, location=self._location, job_config=config
-                )
-            while_job_runs = self._progress.at(Stage.STAGING)
-            rows += int(succeeded(job, _what(planned), while_job_runs).output_rows)
+            rows += self._load_uris(planned, [uri for _, uri in group], reference, config)
         return rows
+
+    def _load_uris(
+        self,
+        planned: PlannedLoad,
+        uris: list[str],
+        reference: str,
+        config: bigquery.LoadJobConfig,
+    ) -> int:
+        with bigquery_errors(_what(planned)):
+            job = self._client.load_table_from_uri(
+                uris, reference, location=self._location, job_config=config
+            )
+        while_job_runs = self._progress.at(Stage.STAGING)
+        return int(succeeded(job, _what(planned), while_job_runs).output_rows)
 
     def _through_client(
         self,
@@ -141,12 +205,7 @@ class Staging:
         reference: str,
     ) -> int:
         """Uploads the parts: Parquet as it is, CSV as the Parquet that DuckDB makes of it."""
-        options = {
-            "source_format": bigquery.SourceFormat.PARQUET,
-            "schema": list(table.schema),
-            "decimal_target_types": [bigquery.DecimalTargetType.BIGNUMERIC],
-        }
-        config = self._config(options)
+        config = self._config(parquet_options(table.schema))
         rows = 0
         with (
             local_parts(store, planned.manifest, self._progress.listener) as files,

@@ -22,6 +22,7 @@ __all__ = [
     "fields_of",
     "headers_of",
     "new_table",
+    "parquet_options",
     "partition_granularity",
     "partition_of",
     "require_month",
@@ -115,6 +116,18 @@ def extended(
     return [*described, *fields_of(added)]
 
 
+def parquet_options(fields: Sequence[bigquery.SchemaField]) -> dict[str, Any]:
+    """Options of a load job for Parquet.
+
+    The schema is stated, or the alphabetically last file would decide it.
+    """
+    return {
+        "source_format": bigquery.SourceFormat.PARQUET,
+        "schema": list(fields),
+        "decimal_target_types": [bigquery.DecimalTargetType.BIGNUMERIC],
+    }
+
+
 def csv_options(fields: Sequence[bigquery.SchemaField]) -> dict[str, Any]:
     """Options of a load job for CSV; `fields` are in the order of its header.
 
@@ -196,13 +209,18 @@ def require_month(planned: PlannedLoad, footers: Sequence[Footer]) -> None:
     Raises:
         ReconciliationError: If rows of another month are in the run.
     """
+    manifest = planned.manifest
+    allowed = manifest.spans or (planned.period,)
     for footer in footers:
         for day in (footer.first_day, footer.last_day):
-            if day is not None and BillingPeriod.of(day) != planned.period:
+            if day is not None and BillingPeriod.of(day) not in allowed:
+                stated, remedy = str(planned.period), "export one month at a time"
+                if manifest.spans:
+                    stated = f"{allowed[0]} to {allowed[-1]}"
+                    remedy = "export these months again"
                 raise ReconciliationError(
-                    f"Run {planned.manifest.run_id} is one of {planned.period}, but "
-                    f"{footer.address} has rows whose {planned.period_column} is {day}. The old "
-                    "month stands; export one month at a time"
+                    f"Run {manifest.run_id} is one of {stated}, but {footer.address} has rows "
+                    f"whose {planned.period_column} is {day}. The old month is unchanged; {remedy}"
                 )
 
 
@@ -215,7 +233,8 @@ def partition_of(planned: PlannedLoad, granularity: str, footers: Sequence[Foote
     if granularity == _MONTH:
         return planned.period.partition_id
     days: set[date] = set()
-    for footer in footers:
+    # Of a run over several months the rows of this one are looked at when they are staged.
+    for footer in () if planned.manifest.spans else footers:
         days |= {day for day in (footer.first_day, footer.last_day) if day is not None}
     if len(days) > 1:
         listed = ", ".join(str(day) for day in sorted(days))

@@ -21,7 +21,15 @@ from cloudbill.errors import (
     TransientLoadError,
 )
 from cloudbill.files.columns import added_columns
-from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, TableMonth, utc_now
+from cloudbill.models import (
+    BillingPeriod,
+    LoadResult,
+    PlannedLoad,
+    TableMonth,
+    Totals,
+    utc_now,
+)
+from cloudbill.planning.costs import billed_costs_of
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.settings.names import read_dataset, read_project
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors, open_client
@@ -36,10 +44,15 @@ from cloudbill.warehouses.bigquery.tables import (
     fields_in_order,
     fields_of,
     headers_of,
+    parquet_options,
     partition_granularity,
     partition_of,
 )
-from cloudbill.warehouses.reconciliation import require_footers, require_rows_in_table
+from cloudbill.warehouses.reconciliation import (
+    fallen_costs_of,
+    require_footers,
+    require_rows_in_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -110,7 +123,23 @@ class BigQueryWarehouse:
             job_id=job_id,
             started_at=started_at,
             finished_at=utc_now(),
+            alarm=self._alarm(planned, totals),
         )
+
+    def _alarm(self, planned: PlannedLoad, totals: Totals) -> str | None:
+        """What a guard says of costs that nobody knew before a native load."""
+        column = self._settings.provider.BILLED_COLUMN
+        billed = billed_costs_of(totals, column)
+        if planned.least_costs is None or not billed:
+            return None
+        fallen = fallen_costs_of(
+            planned,
+            billed=billed,
+            read_charged=lambda: (
+                self._dataset.billed(planned.table, planned, without_credits=True) or {}
+            ),
+        )
+        return None if fallen is None else fallen.alarm
 
     def _load(
         self, planned: PlannedLoad, store: Store, progress: JobProgress
@@ -142,12 +171,7 @@ class BigQueryWarehouse:
         added = added_columns(incoming.columns, column_types(table.schema), table=planned.table)
         destination = f"{self._dataset.reference(planned.table)}${partition}"
         if incoming.footers:
-            options: dict[str, Any] = {
-                "source_format": bigquery.SourceFormat.PARQUET,
-                # The schema is stated, or the alphabetically last file would decide it.
-                "schema": [*table.schema, *fields_of(added)],
-                "decimal_target_types": [bigquery.DecimalTargetType.BIGNUMERIC],
-            }
+            options = parquet_options([*table.schema, *fields_of(added)])
         else:
             options = csv_options(fields_in_order(incoming.part_columns[0], table.schema))
         config = bigquery.LoadJobConfig(
@@ -196,7 +220,7 @@ class BigQueryWarehouse:
 
         def submit(job_id: str) -> bigquery.CopyJob:
             self._refuse_known(job_id)
-            staging = Staging(self._client, self._settings, self._dataset.location, progress)
+            staging = Staging(self._client, self._settings, self._dataset, progress)
             with staging.filled(planned, store, incoming, table, partition) as (source, rows):
                 if rows == 0:
                     raise _NoRows
@@ -227,7 +251,8 @@ class BigQueryWarehouse:
             # A partition without rows is none, so there is nothing to copy.
             self._empty(planned)
             return 0, None
-        return (staged_rows[0] if staged_rows else incoming.rows), str(job.job_id)
+        rows = None if incoming.has_several_months else incoming.rows
+        return (staged_rows[0] if staged_rows else rows), str(job.job_id)
 
     def _run(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cloudbill.costs.sums import Charges
@@ -12,7 +13,7 @@ from cloudbill.files.relation import PartsRelation
 from cloudbill.models import BillingPeriod, Column, ColumnType, PlannedLoad, Totals
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
 from cloudbill.warehouses.duckdb.dataset import Dataset
-from cloudbill.warehouses.duckdb.totals import Summed, sum_month
+from cloudbill.warehouses.duckdb.totals import Summed, sum_charged, sum_month
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -80,13 +81,20 @@ class MonthTable:
         )
 
     def insert(self, source: PartsRelation) -> None:
-        """Inserts all rows of some parts, whatever month they are of."""
+        """Inserts all rows of some parts, whatever month they are of.
+
+        Of a run over several months it inserts the rows of the month alone.
+        """
+        where, ends = Fragment("TRUE"), dict[str, object]()
+        if self._planned.manifest.spans:
+            where, ends = source.in_month(self._planned.period_column, self._planned.period)
         self._execute(
-            "INSERT INTO {table} BY NAME SELECT {columns} FROM {relation}",
-            source.parameters,
+            "INSERT INTO {table} BY NAME SELECT {columns} FROM {relation} WHERE {where}",
+            {**source.parameters, **ends},
             table=self._table,
             columns=source.projection(),
             relation=source.relation,
+            where=where,
         )
 
     def count(self) -> int:
@@ -104,6 +112,12 @@ class MonthTable:
         table = charges_of(self._table, self._types)
         ends = ends_of(self._planned.period)
         return sum_month(self._connection, table, ends, summed, where=self._in_month)
+
+    def charged(self, summed: Summed) -> Mapping[str, Decimal]:
+        """What the month bills by currency without its credits, by the first of the columns."""
+        table = charges_of(self._table, self._types)
+        ends = ends_of(self._planned.period)
+        return sum_charged(self._connection, table, ends, summed, where=self._in_month)
 
     def _execute(
         self,

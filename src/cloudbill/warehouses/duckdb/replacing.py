@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import StoppedError
@@ -17,6 +18,7 @@ from cloudbill.files.downloads import Batch, arriving_parts, awaited_parts, is_h
 from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.files.relation import PartsRelation
 from cloudbill.models import LoadResult, PlannedLoad, Totals, utc_now
+from cloudbill.planning.costs import billed_costs_of
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.warehouses.duckdb.awaited import SCHEME, AwaitedFiles
 from cloudbill.warehouses.duckdb.dataset import Dataset
@@ -26,6 +28,7 @@ from cloudbill.warehouses.duckdb.part_opener import PartsOpener
 from cloudbill.warehouses.duckdb.query_progress import QueryProgress
 from cloudbill.warehouses.duckdb.tally import Tally
 from cloudbill.warehouses.reconciliation import (
+    require_costs,
     require_footers,
     require_not_held,
     require_rows_in_table,
@@ -176,16 +179,31 @@ class Replacement:
     def _checked(self) -> Totals:
         """Compares what the table holds with what the parts held, before it is committed."""
         expected = self._tally.rows
-        if self._held != expected:
-            self._tally.refuse_other_months()
+        if self._planned.manifest.spans or self._held != expected:
+            self._tally.require_months()
         require_rows_in_table(self._planned, expected=expected, held=self._held)
         require_not_held(self._planned, self._held)
-        summed = self._tally.summed
-        if self._table is None or not summed.costs:
-            return {}
-        in_table = self._table.totals(summed)
-        require_totals(self._planned, files=self._tally.totals, table=in_table)
+        summed, in_table = self._tally.summed, {}
+        if self._table is not None and summed.costs:
+            in_table = dict(self._table.totals(summed))
+            require_totals(self._planned, files=self._tally.totals, table=in_table)
+        self._require_costs(in_table)
         return in_table
+
+    def _require_costs(self, in_table: Totals) -> None:
+        """Stops a run whose costs have collapsed; a run without the column bills nothing."""
+        column, table = self._settings.provider.BILLED_COLUMN, self._table
+        summed = self._tally.summed
+        billed = [cost for cost in summed.costs if cost.lower() == column.lower()]
+        if not self._settings.totals or (not billed and self._tally.kind_of(column) is not None):
+            return
+        require_costs(
+            self._planned,
+            billed=billed_costs_of(in_table, column),
+            read_charged=lambda: (
+                table.charged(replace(summed, costs=tuple(billed))) if table and billed else {}
+            ),
+        )
 
     def _begun(self, stack: ExitStack) -> MonthTable:
         """The table, in a transaction that lasts as long as the stack."""
