@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from dlt.common.configuration.container import Container
-from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytest_plugins = ["emulators.fixtures"]
 
-# Hundreds of tests start the command: each would compile dlt anew where nobody may keep bytecode.
+# Hundreds of tests start the command, and pytest rewrites every test module: each would be compiled
+# again in every process where nobody may keep bytecode.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture(autouse=True)
-def _own_dlt_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    # A process reads the configuration of one folder, that of its first use of dlt: without this,
-    # whichever test came first would decide for all that follow.
-    Container()[PluggableRunContext].reload(str(tmp_path))
+
+
+@pytest.fixture
+def own_dlt(_own_folders: None, tmp_path: Path) -> Iterator[None]:
+    """Lets dlt read the configuration of `tmp_path`, for tests that use dlt in this process.
+
+    A process reads the configuration of one folder, that of its first use of dlt: without this,
+    whichever test came first would decide for all that follow. It takes 15 ms, so only the tests
+    that use dlt ask for it.
+    """
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+    plugged = Container()[PluggableRunContext]
+    before = plugged.context, plugged.providers
+    plugged.reload(str(tmp_path))
+    yield
+    plugged.context, plugged.providers = before

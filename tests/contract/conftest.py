@@ -21,6 +21,11 @@ WRITERS: dict[str, Callable[[], Writer]] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _dlt_of_the_test(own_dlt: None) -> None:
+    """Every test here loads, and dlt keeps the state."""
+
+
 @pytest.fixture(params=["duckdb", "bigquery"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A warehouse and its store, both empty."""

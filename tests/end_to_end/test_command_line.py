@@ -224,7 +224,7 @@ class TestConfiguration:
     ) -> None:
         assert exports
         with closing(duckdb.connect(str(tmp_path / "cloudbill.duckdb"))):
-            result = run("load")
+            result = run("load", env={"SOURCES__LOCK_TIMEOUT_S": "0.2"})
         assert result.returncode == 5
         assert "PID" in result.stderr
 

@@ -174,6 +174,7 @@ def tables_of(node: dict[str, object]) -> Iterator[dict[str, object]]:
             yield from tables_of(value)
 
 
+@pytest.mark.usefixtures("own_dlt")
 class TestConfiguration:
     PAGE = (ROOT / "docs/configuration.md").read_text()
 

@@ -141,7 +141,7 @@ class TestOptions:
             (("--bucket", "./exports/billing/nothing"), "There is no folder"),
             (("--bucket", ".", "--prefix", "nothing"), "No export was found in ., folder"),
             (("--bucket", "ftp://x"), "'ftp://' is no known store"),
-            (("--bucket", "az://bills?sig=secret"), "holds credentials"),
+            (("--bucket", "az://bills?sig=hush"), "holds credentials"),
             (("--provider", "oracle"), "known are azure, aws"),
             (("--bucket", ".", "--name", "2nd"), "cannot be the name of a source"),
             (("--bucket", ".", "--dataset", "a-b"), "cannot be the dataset"),
@@ -154,7 +154,7 @@ class TestOptions:
         result = run("init", *words)
         assert result.returncode in {2, 4}
         assert message in result.stderr
-        assert "secret" not in result.stdout + result.stderr
+        assert "hush" not in result.stdout + result.stderr
         assert not (tmp_path / ".dlt").exists()
 
     def test_a_section_is_changed_with_replace_alone_and_all_else_stays(
@@ -244,8 +244,8 @@ class TestQuestions:
             "'gcp' is no provider",
             "'ftp://' is no known store",
             "There is no folder",
-            "'9' is none of them; type a number from 1 to 2",
-            "'monthly' is none of them",
+            "'9' is not one of them; type a number from 1 to 2",
+            "'monthly' is not one of them",
             "'snowflake' is neither duckdb nor bigquery",
             "'my project' cannot be the Google Cloud project",
             "Type y or n",

@@ -9,6 +9,11 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
+def _dlt_of_the_test(own_dlt: None) -> None:
+    """Every test here loads, and dlt keeps the state."""
+
+
+@pytest.fixture(autouse=True)
 def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of temporary files, of this process and of those that it starts."""
     folder = tmp_path / "spool"

@@ -751,6 +751,7 @@ class TestTables:
         assert list(bench.client.list_datasets()) == []
 
 
+@pytest.mark.usefixtures("own_dlt")
 class TestDlt:
     def test_dlt_loads_and_restores_its_state_on_a_fresh_machine(
         self, bigquery: BigQueryEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -79,9 +79,9 @@ class TestSecrets:
         assert SECRET not in caplog.text
 
     def test_long_text_takes_no_long_time(self) -> None:
-        started = time.monotonic()
+        started = time.process_time()
 
         for piece in ("-", "a", "_key=", "https://", "'key': '", "sig", "token:", "access_"):
             redacted(piece * (60_000 // len(piece)))
 
-        assert time.monotonic() - started < 5
+        assert time.process_time() - started < 5

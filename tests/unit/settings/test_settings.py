@@ -366,9 +366,8 @@ class TestReadSource:
         assert settings.database == Path("given.duckdb")
 
 
-def test_dlt_reads_the_folder_that_the_process_is_in(
-    tmp_path: Path,
-) -> None:
+@pytest.mark.usefixtures("own_dlt")
+def test_dlt_reads_the_folder_that_the_process_is_in(tmp_path: Path) -> None:
     (tmp_path / ".dlt").mkdir()
     (tmp_path / ".dlt" / "config.toml").write_text(MINIMAL)
     Container()[PluggableRunContext].reload(str(tmp_path))

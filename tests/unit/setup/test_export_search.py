@@ -72,6 +72,7 @@ def test_exports_of_both_providers_are_found_among_other_things(bucket: Path) ->
     assert places(finding) == expected(bucket)
 
 
+@pytest.mark.usefixtures("own_dlt")
 def test_exports_on_gs_are_found(
     bucket: Path, gcs: GcsEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,6 +84,7 @@ def test_exports_on_gs_are_found(
     assert places(find("bills", "nothing/here")) == []
 
 
+@pytest.mark.usefixtures("own_dlt")
 def test_exports_on_s3_are_found(
     bucket: Path, s3: S3Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
