@@ -136,6 +136,8 @@ class StoredObject:
     size: int
     modified_at: datetime
     version: str | None = None
+    fault: str | None = None
+    """Why it is not read, such as a pipe on disk; what a message says after its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

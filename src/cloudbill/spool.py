@@ -7,9 +7,11 @@ containers as well, where a process id says nothing about the processes of anoth
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -24,6 +26,8 @@ __all__ = ["clear_spool", "spool_folder"]
 
 _PREFIX: Final = "cloudbill-"
 _LOCK: Final = ".lock"
+_OURS: Final = re.compile(rf"{_PREFIX}[0-9]+-[0-9a-f]{{12}}{_LOCK}", re.ASCII)
+"""The names that `_take_lock` makes. Others that begin so are somebody else's."""
 
 
 @contextmanager
@@ -45,12 +49,13 @@ def spool_folder() -> Iterator[Path]:
 
 
 def clear_spool() -> None:
-    """Removes the folders of processes that were killed."""
+    """Removes the folders of processes that were killed, and nothing that others made."""
     if fcntl is None:
         return
     for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*{_LOCK}"):
-        with suppress(OSError):  # its process lives, it is another user's, or it is gone by now
-            _remove_if_dead(lock)
+        if _OURS.fullmatch(lock.name):
+            with suppress(OSError):  # its process lives, it is another user's, or it is gone by now
+                _remove_if_dead(lock)
 
 
 def _take_lock(home: Path) -> tuple[Path, int]:
@@ -70,11 +75,24 @@ def _remove_if_dead(lock: Path) -> None:
     Raises:
         OSError: If somebody does, or the lock is another user's.
     """
-    held = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
+    held = os.open(lock, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(held).st_uid == os.getuid():
+        if _is_own(os.fstat(held), stat.S_ISREG) and _is_own_folder(lock.with_suffix("")):
+            # `rmtree` goes into no link, whether it is the folder or lies in it.
             shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
             lock.unlink(missing_ok=True)
     finally:
         os.close(held)
+
+
+def _is_own_folder(folder: Path) -> bool:
+    """Whether a folder is there that this user made, or nothing is."""
+    try:
+        return _is_own(folder.lstat(), stat.S_ISDIR)
+    except FileNotFoundError:  # a process may be killed between making its lock and its folder
+        return True
+
+
+def _is_own(status: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
+    return is_kind(status.st_mode) and status.st_uid == os.getuid()

@@ -273,5 +273,11 @@ _print_lock = threading.Lock()
 
 
 def _print(text: str, *, to_stderr: bool = False) -> None:
+    stream = sys.stderr if to_stderr else sys.stdout
+    try:
+        text.encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        # A name on disk may be no text at all, and not every terminal shows every text.
+        text = text.encode(stream.encoding or "utf-8", "backslashreplace").decode()
     with _print_lock:
-        print(text, file=sys.stderr if to_stderr else sys.stdout, flush=True)
+        print(text, file=stream, flush=True)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from cloudbill.errors import CloudbillError, ManifestError
+from cloudbill.errors import CloudbillError, ManifestError, StoreError
 from cloudbill.exports.limits import require_manifest, require_path
 from cloudbill.exports.manifest_cache import ManifestCache
 from cloudbill.models import DiscoveredRun, Manifest, ManifestFailure, StoredObject
@@ -78,12 +78,16 @@ class _Export:
 
         Raises:
             ManifestError: If the manifest says what no run can be.
+            StoreError: If a part is something that is not read.
         """
         manifest = self.provider.read_manifest(
             content, stored=stored, root=self.root, export=self.name, listing=self.listing
         )
         require_manifest(manifest, root=self.root)
         manifest = _with_stored_parts(manifest, self.listing)
+        for part in manifest.parts:
+            if part.stored is not None:
+                _require_readable(part.stored, f" (a part of {manifest.path})")
         missing = tuple(part for part in manifest.parts if not part.is_whole)
         return DiscoveredRun(manifest=manifest, missing=missing)
 
@@ -122,6 +126,7 @@ def _contents(store: Store, manifests: Sequence[StoredObject]) -> Iterator[bytes
     def read(stored: StoredObject) -> bytes | CloudbillError:
         try:
             require_path(stored.path)
+            _require_readable(stored)
             return _read_content(store, stored)
         except CloudbillError as error:
             return error
@@ -152,6 +157,11 @@ def _find_manifests(
         if manifests:
             return root, listing, manifests
     return roots[0], {}, []
+
+
+def _require_readable(stored: StoredObject, of: str = "") -> None:
+    if stored.fault is not None:
+        raise StoreError(f"{stored.path}{of} {stored.fault}")
 
 
 def _read_content(store: Store, stored: StoredObject) -> bytes:
