@@ -1,15 +1,17 @@
-"""Temporary folders, and what processes left of theirs when they were killed.
+"""Temporary folders, and the removal of those that killed processes left behind.
 
-Each folder has a lock beside it, which its process holds as long as it lives: that is true in
-containers as well, where a process id says nothing about the processes of another one.
+Each folder has a lock file next to it, which its process keeps locked as long as it lives. This
+also works across containers, where a process id says nothing about another container's processes.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -24,11 +26,13 @@ __all__ = ["clear_spool", "spool_folder"]
 
 _PREFIX: Final = "cloudbill-"
 _LOCK: Final = ".lock"
+_OURS: Final = re.compile(rf"{_PREFIX}[0-9]+-[0-9a-f]{{12}}{_LOCK}", re.ASCII)
+"""The names that `_take_lock` makes. Others that begin so are somebody else's."""
 
 
 @contextmanager
 def spool_folder() -> Iterator[Path]:
-    """An empty folder for files that are needed for a while; it is removed at the end."""
+    """An empty folder for temporary files; it is removed at the end."""
     if fcntl is None:
         with tempfile.TemporaryDirectory(prefix=_PREFIX) as plain:
             yield Path(plain)
@@ -45,16 +49,17 @@ def spool_folder() -> Iterator[Path]:
 
 
 def clear_spool() -> None:
-    """Removes the folders of processes that were killed."""
+    """Removes the folders of processes that were killed, and nothing that others made."""
     if fcntl is None:
         return
     for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*{_LOCK}"):
-        with suppress(OSError):  # its process lives, it is another user's, or it is gone by now
-            _remove_if_dead(lock)
+        if _OURS.fullmatch(lock.name):
+            with suppress(OSError):  # its process lives, it is another user's, or it is gone by now
+                _remove_if_dead(lock)
 
 
 def _take_lock(home: Path) -> tuple[Path, int]:
-    """A lock that this process holds, and that nobody took for a dead one's in between."""
+    """A lock of this process, which no other process mistook for that of a dead one meanwhile."""
     while True:
         lock = home / f"{_PREFIX}{os.getpid()}-{uuid4().hex[:12]}{_LOCK}"
         held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -65,16 +70,29 @@ def _take_lock(home: Path) -> tuple[Path, int]:
 
 
 def _remove_if_dead(lock: Path) -> None:
-    """Removes a folder and its lock if nobody holds it.
+    """Removes a folder and its lock file if no process has it locked.
 
     Raises:
         OSError: If somebody does, or the lock is another user's.
     """
-    held = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
+    held = os.open(lock, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(held).st_uid == os.getuid():
+        if _is_own(os.fstat(held), stat.S_ISREG) and _is_own_folder(lock.with_suffix("")):
+            # `rmtree` goes into no link, whether it is the folder or lies in it.
             shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
             lock.unlink(missing_ok=True)
     finally:
         os.close(held)
+
+
+def _is_own_folder(folder: Path) -> bool:
+    """Whether a folder is there that this user made, or nothing is."""
+    try:
+        return _is_own(folder.lstat(), stat.S_ISDIR)
+    except FileNotFoundError:  # a process may be killed between making its lock and its folder
+        return True
+
+
+def _is_own(status: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
+    return is_kind(status.st_mode) and status.st_uid == os.getuid()

@@ -22,9 +22,12 @@ from cloudbill.store.credentials import store_advice
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-__all__ = ["StoreClient", "TruncatedError", "store_errors"]
+__all__ = ["MAX_READ_BYTES", "StoreClient", "TruncatedError", "store_errors"]
 
 _T = TypeVar("_T")
+
+MAX_READ_BYTES: Final = 64 * 1024 * 1024
+"""What is read as a whole, such as a manifest, has no more; a larger object is not read."""
 
 _PASSING_STATUSES: Final = frozenset(
     {

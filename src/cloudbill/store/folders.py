@@ -14,7 +14,9 @@ from typing import Any, Final, Protocol
 from cloudbill.errors import PartMissingError, StoreError
 from cloudbill.retrying import Patience
 from cloudbill.store import Store
+from cloudbill.store.address import require_inside
 from cloudbill.store.client import StoreClient, store_errors
+from cloudbill.store.local import require_folder
 
 __all__ = ["Browser", "LocalBrowser", "RemoteBrowser", "open_browser"]
 
@@ -59,15 +61,16 @@ class LocalBrowser:
 
     def folders(self, prefix: str) -> tuple[str, ...]:
         """The folders in a folder."""
-        if not self.folder.is_dir():
-            raise StoreError(f"There is no folder {self.folder}; check 'bucket'")
+        require_folder(self.folder)
+        require_inside(prefix)
         place = self.folder / prefix
-        if not place.is_dir():
-            return ()
-        with store_errors(str(place)), os.scandir(place) as entries:
-            return tuple(
-                sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-            )
+        with store_errors(str(place)):
+            if not place.is_dir():
+                return ()
+            with os.scandir(place) as entries:
+                return tuple(
+                    sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cloudbill.errors import PartMissingError, StoreError
 from cloudbill.models import StoredObject
 from cloudbill.store.address import Address, require_inside
-from cloudbill.store.client import StoreClient, TruncatedError
+from cloudbill.store.client import MAX_READ_BYTES, StoreClient, TruncatedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,7 +108,10 @@ class RemoteStore:
 
     def read(self, path: str) -> bytes:
         """A whole object, by one request."""
-        return self._read(path, self._size(path))
+        size = self._size(path)
+        if size > MAX_READ_BYTES:
+            raise StoreError(f"{self.uri(path)} has {size} bytes, not at most {MAX_READ_BYTES}")
+        return self._read(path, size)
 
     def read_head(self, path: str, length: int) -> bytes:
         """The beginning of an object, by one request."""

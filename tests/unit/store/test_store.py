@@ -211,7 +211,7 @@ class TestFolder:
             list(LocalStore(tmp_path / "exports" / "top").list(""))
 
     def test_folder_is_no_object(self, tmp_path: Path) -> None:
-        with pytest.raises(StoreError, match="cannot be read"):
+        with pytest.raises(StoreError, match="is a folder, not a file"):
             fill_folder(tmp_path).store.read("a b")
 
     def test_link_to_a_folder_is_not_followed(self, tmp_path: Path) -> None:

@@ -11,24 +11,25 @@ from cloudbill.files.duckdb_types import TABLE_TYPES, column_type_of
 from cloudbill.files.relation import PartsRelation
 from cloudbill.models import BillingPeriod, Column, ColumnType, PlannedLoad, Totals
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
+from cloudbill.warehouses.duckdb.dataset import Dataset
 from cloudbill.warehouses.duckdb.totals import Summed, sum_month
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["MonthTable", "charges_of", "describe_table", "ends_of"]
+__all__ = ["MonthTable", "charges_of", "ends_of"]
 
 
 class MonthTable:
     """The rows of one month in the table that a load is planned for, which need not exist yet."""
 
-    def __init__(self, connection: DuckDBPyConnection, schema: str, planned: PlannedLoad) -> None:
-        self._connection = connection
-        self._schema = schema
+    def __init__(self, dataset: Dataset, planned: PlannedLoad) -> None:
+        self._connection = dataset.connection
+        self._schema = dataset.path
         self._planned = planned
-        self._table = (schema, planned.table)
+        self._table = dataset.table(planned.table)
         self._in_month = DUCKDB.in_month(planned.period_column)
-        described = describe_table(connection, schema, planned.table)
+        described = dataset.describe(planned.table)
         self._types = {name: column_type_of(kind) for name, kind, _ in described}
         self._headers = {name.lower(): comment for name, _, comment in described}
 
@@ -127,16 +128,3 @@ def _definition(column: Column) -> Fragment:
     return DUCKDB.compose(
         "{name} {type}", name=column.target, type=Fragment(TABLE_TYPES[column.type])
     )
-
-
-def describe_table(
-    connection: DuckDBPyConnection, schema: str, table: str
-) -> list[tuple[str, str, str]]:
-    """Name, type and comment of each column of a table; none where there is no such table."""
-    rows = connection.execute(
-        "SELECT column_name, data_type, comment FROM duckdb_columns() "
-        "WHERE database_name = current_database() AND lower(schema_name) = lower($schema) "
-        "AND lower(table_name) = lower($table)",
-        {"schema": schema, "table": table},
-    ).fetchall()
-    return [(str(name), str(kind), str(comment or "")) for name, kind, comment in rows]

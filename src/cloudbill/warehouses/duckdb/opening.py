@@ -34,7 +34,8 @@ def connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.Duck
 
     def attempt() -> duckdb.DuckDBPyConnection:
         try:
-            return duckdb.connect(str(database), read_only=read_only)
+            # In full, or DuckDB would take what stands before a colon for the name of an extension.
+            return duckdb.connect(str(database.absolute()), read_only=read_only)
         except duckdb.IOException as error:
             if _HELD.search(str(error)):
                 raise _HeldError(f"it is held by {_holder(str(error))}") from error

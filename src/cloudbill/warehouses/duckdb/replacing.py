@@ -19,8 +19,9 @@ from cloudbill.files.relation import PartsRelation
 from cloudbill.models import LoadResult, PlannedLoad, Totals, utc_now
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.warehouses.duckdb.awaited import SCHEME, AwaitedFiles
+from cloudbill.warehouses.duckdb.dataset import Dataset
 from cloudbill.warehouses.duckdb.errors import duckdb_errors
-from cloudbill.warehouses.duckdb.month import MonthTable, describe_table
+from cloudbill.warehouses.duckdb.month import MonthTable
 from cloudbill.warehouses.duckdb.part_opener import PartsOpener
 from cloudbill.warehouses.duckdb.query_progress import QueryProgress
 from cloudbill.warehouses.duckdb.tally import Tally
@@ -32,8 +33,6 @@ from cloudbill.warehouses.reconciliation import (
 )
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
     from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
 
@@ -50,14 +49,15 @@ class Replacement:
 
     def __init__(
         self,
-        connection: DuckDBPyConnection,
+        dataset: Dataset,
         settings: WarehouseSettings,
         planned: PlannedLoad,
         *,
         listen: ProgressListener | None,
         is_stopped: Callable[[], bool],
     ) -> None:
-        self._connection = connection
+        self._connection = connection = dataset.connection
+        self._dataset = dataset
         self._settings = settings
         self._planned = planned
         self._listen = listen
@@ -95,7 +95,7 @@ class Replacement:
         return _APART * _ROW_GROUP_ROWS * int(row[0] if row else 1)
 
     def _opener(self, store: Store) -> PartsOpener:
-        described = describe_table(self._connection, self._settings.dataset, self._planned.table)
+        described = self._dataset.describe(self._planned.table)
         return PartsOpener(
             self._connection,
             store,
@@ -191,7 +191,7 @@ class Replacement:
         """The table, in a transaction that lasts as long as the stack."""
         if self._table is None:
             stack.enter_context(self._transaction())
-            self._table = MonthTable(self._connection, self._settings.dataset, self._planned)
+            self._table = MonthTable(self._dataset, self._planned)
         return self._table
 
     @contextmanager

@@ -22,7 +22,8 @@ from cloudbill.models import (
 )
 from cloudbill.progress import ProgressListener
 from cloudbill.sql import DUCKDB, Fragment
-from cloudbill.warehouses.duckdb.month import charges_of, describe_table, ends_of
+from cloudbill.warehouses.duckdb.dataset import Dataset
+from cloudbill.warehouses.duckdb.month import charges_of, ends_of
 from cloudbill.warehouses.duckdb.opening import connect
 from cloudbill.warehouses.duckdb.replacing import Replacement
 
@@ -42,6 +43,7 @@ class DuckDBWarehouse:
     def __init__(self, connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings) -> None:
         self._connection = connection
         self._settings = settings
+        self._dataset = Dataset.of(connection, settings.dataset)
         self._is_stopped = False
 
     @classmethod
@@ -49,8 +51,10 @@ class DuckDBWarehouse:
         """Opens the file, or an empty warehouse in memory where it is only to be read and missing.
 
         Raises:
+            ConfigError: If the dataset has a name that DuckDB keeps for itself.
             LoadError: If another process holds the file for long, or it is no DuckDB file.
         """
+        Dataset.require_legal(settings.dataset, source=settings.source)
         database = settings.database
         try:
             if not read_only:
@@ -70,7 +74,7 @@ class DuckDBWarehouse:
     ) -> LoadResult:
         """Replaces one month in one transaction; see `Warehouse.replace_period`."""
         replacement = Replacement(
-            self._connection,
+            self._dataset,
             self._settings,
             planned,
             listen=listen,
@@ -80,7 +84,7 @@ class DuckDBWarehouse:
 
     def _columns_of(self, table: str) -> dict[str, ColumnType | str]:
         """The columns of a table; none where there is no such table."""
-        described = describe_table(self._connection, self._settings.dataset, table)
+        described = self._dataset.describe(table)
         return {name: column_type_of(kind) for name, kind, _ in described}
 
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
@@ -116,7 +120,7 @@ class DuckDBWarehouse:
 
     def headers(self, table: str) -> dict[str, str]:
         """The header of a CSV that each column of a table came from, as its comment says."""
-        described = describe_table(self._connection, self._settings.dataset, table)
+        described = self._dataset.describe(table)
         return {name: comment for name, _, comment in described}
 
     def table_months(self, table: str, period_column: str) -> dict[BillingPeriod, TableMonth]:
@@ -164,7 +168,7 @@ class DuckDBWarehouse:
         """DuckDB through the connection that is open already."""
         from cloudbill.warehouses.duckdb.dlt import dlt_destination
 
-        return dlt_destination(self._connection)
+        return dlt_destination(self._connection, self._dataset.catalog)
 
     def interrupt(self) -> None:
         """Ends the statement that runs, and lets no other month begin to be replaced."""
@@ -176,7 +180,7 @@ class DuckDBWarehouse:
         self._connection.close()
 
     def _table(self, name: str) -> tuple[str, ...]:
-        return self._settings.dataset, name
+        return self._dataset.table(name)
 
     def _execute(
         self,

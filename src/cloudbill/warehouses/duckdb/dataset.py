@@ -1,0 +1,67 @@
+"""The schema that the tables are in, named in full: without its catalog a name may mean another.
+
+DuckDB names the catalog after the file, so in `billing.duckdb` the schema `billing` is ambiguous,
+and `temp` and `system` are catalogs of DuckDB itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cloudbill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["Dataset"]
+
+_RESERVED: Final = frozenset({"information_schema", "pg_catalog", "system", "temp"})
+"""DuckDB keeps its own tables under the first two, and shows the last two as catalogs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A schema of the file that a connection has open; it need not exist yet."""
+
+    connection: DuckDBPyConnection
+    catalog: str
+    name: str
+
+    @classmethod
+    def of(cls, connection: DuckDBPyConnection, name: str) -> Dataset:
+        """The schema of that name in the file itself."""
+        row = connection.execute("SELECT current_database()").fetchone()
+        return cls(connection=connection, catalog=str(row[0] if row else ""), name=name)
+
+    @staticmethod
+    def require_legal(name: str, *, source: str) -> None:
+        """Refuses the names that DuckDB keeps for itself.
+
+        Raises:
+            ConfigError: If it is one of them.
+        """
+        if name.lower() in _RESERVED:
+            raise ConfigError(
+                f"'dataset' of [sources.{source}] must not be '{name}': DuckDB keeps its own "
+                "tables there. Give it another name, such as billing"
+            )
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The full name of the schema."""
+        return self.catalog, self.name
+
+    def table(self, name: str) -> tuple[str, ...]:
+        """The full name of a table."""
+        return self.catalog, self.name, name
+
+    def describe(self, table: str) -> list[tuple[str, str, str]]:
+        """Name, type and comment of each column of a table; none where there is no such table."""
+        rows = self.connection.execute(
+            "SELECT column_name, data_type, comment FROM duckdb_columns() "
+            "WHERE database_name = $catalog AND lower(schema_name) = lower($schema) "
+            "AND lower(table_name) = lower($table)",
+            {"catalog": self.catalog, "schema": self.name, "table": table},
+        ).fetchall()
+        return [(str(name), str(kind), str(comment or "")) for name, kind, comment in rows]
