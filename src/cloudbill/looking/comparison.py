@@ -148,9 +148,9 @@ def compare_totals(files: DailyTotals, warehouse: DailyTotals) -> tuple[Differen
             for key in compared
         ]
         found += [
-            Difference(currency=currency, day=day, column=column, files=stated, warehouse=held)
-            for column, stated, held in values
-            if stated != held
+            Difference(currency=currency, day=day, column=column, files=stated, warehouse=in_table)
+            for column, stated, in_table in values
+            if stated != in_table
         ]
     return tuple(found)
 
@@ -176,16 +176,16 @@ def compare_record(record: LoadRecord, warehouse: DailyTotals) -> tuple[RecordDi
 def _compare_recorded_totals(
     record: LoadRecord, warehouse: DailyTotals
 ) -> Iterator[RecordDifference]:
-    held = warehouse.by_currency()
+    in_table = warehouse.by_currency()
     columns = {column.lower(): column for totals in record.totals.values() for column in totals}
     compared = sorted(columns.keys() - warehouse.inexact.keys())
-    for currency in sorted({*record.totals, *held}):
+    for currency in sorted({*record.totals, *in_table}):
         stated = {
             column.lower(): amount for column, amount in record.totals.get(currency, {}).items()
         }
         for key in compared:
             recorded = stated.get(key, _ZERO)
-            now = held.get(currency, {}).get(key, _ZERO)
+            now = in_table.get(currency, {}).get(key, _ZERO)
             if recorded != now:
                 yield RecordDifference(
                     currency=currency, column=columns[key], ledger=recorded, warehouse=now

@@ -42,7 +42,7 @@ def status_lines(status: SourceStatus) -> Iterator[str]:
 def _lines(status: SourceStatus) -> Iterator[str]:
     yield f"{status.settings.source} - {_delivery(status)}"
     if status.address is not None and not status.manifests:
-        yield f"  Nothing lies in {status.address}; check 'prefix' and 'export_name'"
+        yield f"  Nothing was found in {status.address}; check 'prefix' and 'export_name'"
     if status.manifest_failures:
         yield f"  manifests that cannot be read: {len(status.manifest_failures)}"
     if not status.months:

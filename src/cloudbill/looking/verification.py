@@ -114,14 +114,14 @@ class _Verifier:
 
     def unrecorded(self, period: BillingPeriod) -> MonthReport:
         """The report of a month that was asked for, and that the ledger does not know."""
-        held = self._warehouse.daily_totals(self._settings.table_name, period)
+        in_table = self._warehouse.daily_totals(self._settings.table_name, period)
         return MonthReport(
             source=self._settings.source,
             period=period,
             run_id=None,
             verdict=Verdict.NOT_CHECKABLE,
-            warehouse_rows=held.rows,
-            reason=f"no load of it is recorded; the table holds {held.rows} rows of it",
+            warehouse_rows=in_table.rows,
+            reason=f"no load of it is recorded; the table holds {in_table.rows} rows of it",
         )
 
     def verify(self, record: LoadRecord) -> MonthReport | MonthFailure:
@@ -147,7 +147,7 @@ class _Verifier:
         return report
 
     def _compare(self, record: LoadRecord, store: Store, discovery: Discovery) -> MonthReport:
-        held = self._warehouse.daily_totals(self._settings.table_name, record.period)
+        in_table = self._warehouse.daily_totals(self._settings.table_name, record.period)
         run = _find_run(discovery, record)
         unread = _why_not_readable(run, record, discovery)
         files: DailyTotals | None = None
@@ -156,10 +156,10 @@ class _Verifier:
                 files = self._sum_files(store, run)
             except PartMissingError as error:
                 unread = str(error)
-        if files is not None and run is not None and not run.manifest.parts and held.rows == 0:
+        if files is not None and run is not None and not run.manifest.parts and in_table.rows == 0:
             files, unread = None, "the run has no parts, and the table holds no rows of the month"
         return judge_month(
-            self._settings.source, record, files=files, warehouse=held, unread=unread
+            self._settings.source, record, files=files, warehouse=in_table, unread=unread
         )
 
     def _sum_files(self, store: Store, run: DiscoveredRun) -> DailyTotals:

@@ -44,12 +44,12 @@ class AmountCheck:
     currency: str
     column: str
     recorded: Decimal
-    held: Decimal
+    in_table: Decimal
 
     @property
     def difference(self) -> Decimal:
         """The amount of the table less that of the record."""
-        return subtract_amounts(self.held, self.recorded)
+        return subtract_amounts(self.in_table, self.recorded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +110,12 @@ def months_of(report: SourceReport) -> tuple[MonthTrust, ...]:
 
 def missing_months(report: SourceReport) -> tuple[BillingPeriod, ...]:
     """The months without a row between the first and the last that have some."""
-    held = sorted(period for period, rows in report.rows_in_table.items() if rows)
-    if not held:
+    filled = sorted(period for period, rows in report.rows_in_table.items() if rows)
+    if not filled:
         return ()
     missing: list[BillingPeriod] = []
-    period = held[0]
-    while period < held[-1]:
+    period = filled[0]
+    while period < filled[-1]:
         if not report.rows_in_table.get(period):
             missing.append(period)
         period = period.next
@@ -181,9 +181,9 @@ def _judge(
     period: BillingPeriod,
     record: LoadRecord | None,
     rows_in_table: int,
-    held: Mapping[tuple[str, str], Decimal],
+    in_table: Mapping[tuple[str, str], Decimal],
 ) -> MonthTrust:
-    amounts = () if record is None else tuple(_compare(record, held))
+    amounts = () if record is None else tuple(_compare(record, in_table))
     if record is None or record.rows is None:
         agreement = Agreement.UNRECORDED
     elif record.rows != rows_in_table or any(amount.difference for amount in amounts):
@@ -200,7 +200,9 @@ def _judge(
     )
 
 
-def _compare(record: LoadRecord, held: Mapping[tuple[str, str], Decimal]) -> Iterator[AmountCheck]:
+def _compare(
+    record: LoadRecord, in_table: Mapping[tuple[str, str], Decimal]
+) -> Iterator[AmountCheck]:
     """What was recorded against the table, and currencies that only the table has."""
     if not record.totals:
         return
@@ -211,12 +213,12 @@ def _compare(record: LoadRecord, held: Mapping[tuple[str, str], Decimal]) -> Ite
     }
     names = {key[1]: column for key, (column, _) in recorded.items()}
     # A column that the table gained since was not totalled, so it is not compared.
-    for key in sorted({*recorded, *(key for key in held if key[1] in names)}):
+    for key in sorted({*recorded, *(key for key in in_table if key[1] in names)}):
         yield AmountCheck(
             currency=key[0],
             column=names[key[1]],
             recorded=recorded.get(key, ("", Decimal(0)))[1],
-            held=held.get(key, Decimal(0)),
+            in_table=in_table.get(key, Decimal(0)),
         )
 
 

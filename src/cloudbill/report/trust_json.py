@@ -79,7 +79,7 @@ def _check(check: AmountCheck) -> list[str]:
         check.currency,
         check.column,
         f"{check.recorded:f}",
-        f"{check.held:f}",
+        f"{check.in_table:f}",
         f"{check.difference:f}",
     ]
 

@@ -82,17 +82,17 @@ class History:
             accepted: Ids of runs that somebody accepts, whenever they are held.
         """
         shelf = Shelf()
-        held: dict[Month, HistoryRun] = {}
+        loaded: dict[Month, HistoryRun] = {}
         for _, events in groupby(self.events, key=lambda event: event.at.date()):
             touched: set[Month] = set()
             for event in events:
                 shelf.apply(event)
                 touched.add(event.run.month)
             for month in touched:
-                newest = _newest(shelf.complete(month), held.get(month), accepted)
+                newest = _newest(shelf.complete(month), loaded.get(month), accepted)
                 if newest is not None:
-                    held[month] = newest
-        return held
+                    loaded[month] = newest
+        return loaded
 
 
 def _newest(
