@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,8 @@ class SourceSettings:
     totals: bool
     memory_limit: str
     max_row_drop: Decimal
+    max_wait: timedelta
+    max_age: timedelta | None
     parallel_loads: int
     retry_for_s: float
     lock_timeout_s: float

@@ -13,6 +13,7 @@ from typing import Final
 from cloudbill.providers import Provider
 from cloudbill.settings.values import (
     read_count,
+    read_duration,
     read_file,
     read_flag,
     read_folder,
@@ -160,6 +161,22 @@ KEYS: Final[tuple[Key, ...]] = (
         example="0.2",
         description="The share of a month's rows that may be missing from a newer run, from 0 to "
         "1. A run that lacks more is held until `cloudbill accept`.",
+    ),
+    Key(
+        name="max_wait",
+        read=read_duration,
+        default="1d",
+        example='"6h"',
+        description="How long a run may lack a part before that is an alarm (exit code 8), such as "
+        "`90m`, `36h` or `2d`. The time begins when the last of its files came.",
+    ),
+    Key(
+        name="max_age",
+        read=read_duration,
+        default_words="any age",
+        example='"36h"',
+        description="How old the newest delivery may be before `cloudbill status --check` ends "
+        "with 8 and the report says so, such as `36h` or `3d`.",
     ),
     Key(
         name="parallel_loads",

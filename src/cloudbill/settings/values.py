@@ -145,7 +145,7 @@ def read_seconds(value: object) -> float:
     return seconds
 
 
-def read_duration(value: object) -> timedelta:
+def read_duration(value: object) -> timedelta | None:
     """A number of minutes, hours or days with its unit: `90m`, `36h`, `1d`.
 
     Raises:
@@ -154,6 +154,8 @@ def read_duration(value: object) -> timedelta:
     problem = "must be a text with a number of minutes, hours or days, such as 90m, 36h or 1d"
     if not isinstance(value, str):
         raise ValueError(problem)  # noqa: TRY004 - every reader raises the same error
+    if not value.strip():
+        return None
     try:
         return read_age(value)
     except ConfigError as error:
