@@ -49,9 +49,13 @@ class CloudbillError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+    is_of_run: bool = False
+    """Whether the run itself is at fault for good, so that an older run may load in its place."""
 
-    def __init__(self, message: str = "") -> None:
+    def __init__(self, message: str = "", *, is_of_run: bool | None = None) -> None:
         super().__init__(redacted(message))
+        if is_of_run is not None:
+            self.is_of_run = is_of_run
 
 
 class ConfigError(CloudbillError):
@@ -64,6 +68,7 @@ class ManifestError(CloudbillError):
     """A manifest cannot be read; `path` is its key in the store, `key` the place inside it."""
 
     exit_code = 3
+    is_of_run = True
 
     def __init__(self, problem: str, *, path: str, key: str | None = None) -> None:
         self.problem = problem
@@ -87,6 +92,7 @@ class LoadError(CloudbillError):
     """A month was not replaced; the table still has the old month."""
 
     exit_code = 5
+    is_of_run = True
 
 
 class HeldError(CloudbillError):
@@ -97,6 +103,8 @@ class HeldError(CloudbillError):
 
 class OvertakenError(LoadError):
     """Another process wrote the month after it was planned; the run of that process stays."""
+
+    is_of_run = False
 
 
 class ReconciliationError(LoadError):
@@ -109,6 +117,8 @@ class SchemaError(LoadError):
 
 class TransientLoadError(LoadError):
     """The warehouse failed for a passing reason; the same load may be tried again."""
+
+    is_of_run = False
 
 
 class StoppedError(CloudbillError):

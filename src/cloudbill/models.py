@@ -234,9 +234,8 @@ class Manifest:
         """
         parts = [(part.path.rpartition("/")[2], part.size, part.rows) for part in self.parts]
         days = (self.covers_from, self.covers_to)
-        said = (self.run_id, str(self.period), *days, self.rows, parts)
-        if self.spans:
-            said = (*said, *map(str, self.spans), self.run_rows)
+        whole = (*map(str, self.spans), self.run_rows) if self.spans else ()
+        said = (self.run_id, str(self.period), *days, self.rows, parts, *whole)
         return sha256(repr(said).encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
 
     @property

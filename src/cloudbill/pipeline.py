@@ -15,7 +15,7 @@ from cloudbill.loading.months import load_planned
 from cloudbill.loading.outcome import Outcome
 from cloudbill.loading.stopping import Stop
 from cloudbill.loading.vanished import but_vanished, merged, only_these, vanished_of
-from cloudbill.models import LoadFailure, LoadResult, Skip
+from cloudbill.models import LoadFailure, LoadResult, Manifest, Skip
 from cloudbill.planning import Selection
 from cloudbill.spool import clear_spool
 from cloudbill.surveying import read_present, survey
@@ -23,6 +23,7 @@ from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
+    from cloudbill.store import Store
 
 __all__ = ["load_source", "plan_source"]
 
@@ -121,6 +122,7 @@ def _load(
             listen,
             stop=stop,
             wants_progress=wants_progress,
+            count_rows=lambda manifest: _count_rows(settings, found.store, manifest),
         ):
             match outcome:
                 case LoadFailure():
@@ -138,4 +140,13 @@ def _load(
         failures=tuple(failures),
         manifest_failures=found.manifest_failures,
         error=recorder.error,
+    )
+
+
+def _count_rows(settings: SourceSettings, store: Store, manifest: Manifest) -> int:
+    """The rows of a run in its month, for a guard that must know them; few loads ask."""
+    from cloudbill.files.each_part import count_rows
+
+    return count_rows(
+        store, manifest, provider=settings.provider, memory_limit=settings.memory_limit
     )

@@ -93,7 +93,8 @@ def _open(part: CsvPart, target: Path) -> CsvFile:
         if error.errno in _NO_ROOM:
             raise LoadError(
                 f"There is no space to unpack {part.address} in {target.parent}; free some, or "
-                "set TMPDIR to another folder"
+                "set TMPDIR to another folder",
+                is_of_run=False,
             ) from error
         raise StoreError(f"{part.address} cannot be read: {error}") from error
     _require_header(head, part)

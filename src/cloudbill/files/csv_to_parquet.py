@@ -52,4 +52,6 @@ def convert_csv_part(part: CsvPart, target: Path, *, memory_limit: str) -> None:
         try:
             connection.execute(statement.text, {**source.parameters, "target": str(target)})
         except duckdb.IOException as error:
-            raise LoadError(f"{part.address} could not be converted: {error}") from error
+            raise LoadError(
+                f"{part.address} could not be converted: {error}", is_of_run=False
+            ) from error

@@ -1,7 +1,7 @@
 """Reads each part of a run by itself, to count or to sum it, and changes nothing.
 
-The parts are read by a DuckDB of their own in memory, whatever the warehouse is. Remote parts are
-downloaded a few at a time, so that neither memory nor disk grows with the run.
+A separate DuckDB in memory reads the parts, whatever the warehouse is. Remote parts are downloaded
+a few at a time, so neither memory nor disk use grows with the run.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def read_each_part(
 
     Raises:
         PartMissingError: If a part is gone.
-        StoreError: If a part cannot be read, or holds what no table could.
-        CloudbillError: If the memory that is allowed is not enough.
+        StoreError: If a part cannot be read, or has a value that no table can store.
+        CloudbillError: If `memory_limit` is too low.
     """
     columns: Mapping[str, tuple[Column, ...]] = {}
     if manifest.file_format == "csv":
@@ -79,8 +79,8 @@ def count_rows(store: Store, manifest: Manifest, *, provider: Provider, memory_l
     """The rows of a run; of one over several months, those of the month of the manifest.
 
     Raises:
-        StoreError: If a part cannot be read, or holds what no table could.
-        CloudbillError: If the memory that is allowed is not enough.
+        StoreError: If a part cannot be read, or has a value that no table can store.
+        CloudbillError: If `memory_limit` is too low.
     """
     if manifest.file_format == "parquet" and not manifest.spans:
         footers = read_footers(store, manifest.parts, period_column=provider.PERIOD_COLUMN)
@@ -115,11 +115,13 @@ def rows_of_month(
 def _columns_of_csv(
     store: Store, manifest: Manifest, provider: Provider, headers: Mapping[str, str]
 ) -> dict[str, tuple[Column, ...]]:
-    """The columns of each part by its path, named as they are in the table."""
+    """The columns of each part by its path, with their names in the table."""
     try:
         columns = read_columns(store, manifest, provider, headers)
     except LoadError as error:
-        raise StoreError(f"Run {manifest.run_id} cannot be read again: {error}") from error
+        raise StoreError(
+            f"Run {manifest.run_id} cannot be read again: {error}", is_of_run=error.is_of_run
+        ) from error
     paths = [part.path for part in manifest.parts]
     return dict(zip(paths, columns, strict=True))
 
@@ -127,7 +129,7 @@ def _columns_of_csv(
 def _connect(memory_limit: str) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     connection.execute("SET memory_limit = $limit", {"limit": memory_limit})
-    # A sum needs no room on disk, and by default it would be made in the working folder.
+    # A sum needs no space on disk, and the default folder would be in the working folder.
     connection.execute("SET temp_directory = ''")
     connection.execute("SET preserve_insertion_order = false")
     connection.execute("SET TimeZone = 'UTC'")
@@ -138,18 +140,21 @@ def _connect(memory_limit: str) -> duckdb.DuckDBPyConnection:
 def _part_errors(store: Store, part: Part, file: Path, memory_limit: str) -> Iterator[None]:
     address = store.uri(part.path)
     if not file.is_file():
-        raise PartMissingError(f"There is no {address}; was it replaced meanwhile?")
+        raise PartMissingError(f"{address} does not exist; was it replaced meanwhile?")
     try:
         yield
     except duckdb.OutOfMemoryException as error:
         raise CloudbillError(
-            f"{address} cannot be read with the memory that is allowed, {memory_limit}: "
-            f"{error}. Raise 'memory_limit'"
+            f"{address} cannot be read within 'memory_limit', which is {memory_limit}: {error}. "
+            "Raise it"
         ) from error
     except LoadError as error:
-        raise StoreError(f"{address} cannot be read again: {error}") from error
+        raise StoreError(
+            f"{address} cannot be read again: {error}", is_of_run=error.is_of_run
+        ) from error
     except duckdb.Error as error:
         raise StoreError(
             f"{address} cannot be read again: {error}. It is damaged, or was changed after it was "
-            "loaded"
+            "loaded",
+            is_of_run=True,
         ) from error

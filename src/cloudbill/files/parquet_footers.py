@@ -73,9 +73,12 @@ def _read_footer(store: Store, path: str, period_column: str) -> Footer:
         physical = {leaf.path: leaf.physical_type for leaf in leaves}
         fields = [(field.name, field) for field in schema]
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"{address} is a damaged Parquet file: {error}") from error
+        raise StoreError(f"{address} is a damaged Parquet file: {error}", is_of_run=True) from error
     if metadata.num_rows < 0:
-        raise StoreError(f"{address} is a damaged Parquet file: it states {metadata.num_rows} rows")
+        raise StoreError(
+            f"{address} is a damaged Parquet file: it states {metadata.num_rows} rows",
+            is_of_run=True,
+        )
     columns = tuple(
         Column(name=name, target=name, type=_column_type(field, physical.get(name), address))
         for name, field in fields

@@ -1,4 +1,4 @@
-"""Replaces months, as many at once as the warehouse takes, until all are done or a user stops."""
+"""Replaces months, as many at once as the warehouse allows, until all are done or a user stops."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.errors import CloudbillError, HeldError, OvertakenError, StoppedError
 from cloudbill.loading.events import Event, LoadFinished, LoadStarted, Progressed, Stopping
 from cloudbill.loading.next_month import FetchingStore
+from cloudbill.loading.rivals import CountRows, with_rivals_counted
 from cloudbill.loading.stopping import Stop
 from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip, SkipReason
 from cloudbill.progress import Progress
@@ -21,7 +22,7 @@ __all__ = ["load_planned"]
 
 _HEED_EVERY_S: Final = 0.2
 _GRACE_S: Final = 5.0
-"""How long a stopped load waits for what is about to end."""
+"""How long a stopped load waits for months that are about to finish."""
 
 _Outcome = LoadResult | LoadFailure | Skip
 
@@ -34,14 +35,17 @@ def load_planned(
     *,
     stop: Stop | None = None,
     wants_progress: bool = False,
+    count_rows: CountRows | None = None,
 ) -> Iterator[LoadResult | LoadFailure | Skip]:
-    """Replaces months, as many at once as the warehouse takes; yields them as they end.
+    """Replaces months, as many at once as the warehouse allows; yields the results as they come.
 
-    A run that turns out to have too few rows once it is read comes back as a skip, and the next one
-    is loaded instead; one whose month another process wrote meanwhile comes back as a skip too.
-    With `wants_progress`, `listen` hears how far each month is. Once `stop` is asked for, nothing
-    more begins, and every month that is not replaced comes back with a `StoppedError`. Where one
-    month is replaced at a time, the parts of the next are fetched meanwhile, if they have to be.
+    If a guard holds a run once it is read, its result is a skip; if a run fails for a lasting
+    reason, its result is a failure. In both cases the next older run is loaded as well. The rows of
+    rivals are counted by `count_rows`; without it they remain unknown. If another process wrote the
+    month meanwhile, the result is also a skip. With `wants_progress`, `listen` receives the
+    progress of each month. After `stop`, no more months begin, and every month that is not replaced
+    fails with a `StoppedError`. If the warehouse replaces one month at a time, remote parts of the
+    next month are downloaded meanwhile.
     """
     stop = stop or Stop()
     ahead: FetchingStore | None = None
@@ -58,12 +62,18 @@ def load_planned(
                     if ahead is not None:
                         ahead.begin(planned.manifest, waiting[-1].manifest if waiting else None)
                     future = workers.submit(
-                        _replace, warehouse, store, planned, listen, wants_progress=wants_progress
+                        _replace,
+                        warehouse,
+                        store,
+                        planned,
+                        listen,
+                        wants_progress=wants_progress,
+                        count_rows=count_rows,
                     )
                     running[future] = planned
                 for future in wait(running, _HEED_EVERY_S, FIRST_COMPLETED).done:
                     planned, outcome = running.pop(future), future.result()
-                    if planned.otherwise and isinstance(outcome, Skip) and outcome.is_held:
+                    if planned.otherwise and _is_passed_over(outcome):
                         waiting.append(planned.otherwise)
                     listen(_event_of(outcome))
                     yield outcome
@@ -82,6 +92,7 @@ def _replace(
     listen: Callable[[Event], None],
     *,
     wants_progress: bool,
+    count_rows: CountRows | None,
 ) -> _Outcome:
     listen(LoadStarted(planned=planned, store_title=store.title))
 
@@ -89,6 +100,8 @@ def _replace(
         listen(Progressed(planned=planned, progress=progress))
 
     try:
+        if count_rows is not None:
+            planned = with_rivals_counted(planned, count_rows)
         return warehouse.replace_period(planned, store, tell if wants_progress else None)
     except HeldError as error:
         return Skip(manifest=planned.manifest, reason=SkipReason.HELD, detail=str(error))
@@ -96,6 +109,13 @@ def _replace(
         return Skip(manifest=planned.manifest, reason=SkipReason.SUPERSEDED, detail=str(error))
     except CloudbillError as error:
         return LoadFailure(planned=planned, error=error)
+
+
+def _is_passed_over(outcome: _Outcome) -> bool:
+    """Whether the next run of the month is loaded instead: this one will not do as it is."""
+    if isinstance(outcome, Skip):
+        return outcome.is_held
+    return isinstance(outcome, LoadFailure) and outcome.error.is_of_run
 
 
 def _event_of(outcome: _Outcome) -> Event:
@@ -108,16 +128,16 @@ def _stopped(
     waiting: Sequence[PlannedLoad],
     listen: Callable[[Event], None],
 ) -> Iterator[LoadResult | LoadFailure | Skip]:
-    """Ends what runs, waits a moment for it, and says of every month what became of it."""
+    """Interrupts the running months, waits a moment, and yields the result of every month."""
     listen(Stopping())
     warehouse.interrupt()
     ended = wait(running, _GRACE_S).done
     for future, planned in running.items():
         outcome = future.result() if future in ended else None
         if outcome is None or isinstance(outcome, LoadFailure):
-            problem = "stopped; the month keeps what it held"
+            problem = "stopped; the month stays as it was"
             if outcome is None:
-                problem = "stopped; what was begun may still end, and the next run takes it up"
+                problem = "stopped; a job may still finish, and the next run finds it"
             outcome = LoadFailure(planned=planned, error=StoppedError(problem))
         listen(_event_of(outcome))
         yield outcome

@@ -1,4 +1,4 @@
-"""Reads the parts of a run again, for their rows and costs alone, and changes nothing."""
+"""Reads the parts of a run again, only for their rows and costs; changes nothing."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def sum_parts(
 
     Raises:
         PartMissingError: If a part is gone.
-        StoreError: If a part cannot be read, or holds what no table could.
-        CloudbillError: If the memory that is allowed is not enough.
+        StoreError: If a part cannot be read, or has a value that no table can store.
+        CloudbillError: If `memory_limit` is too low.
     """
 
     def read(connection: DuckDBPyConnection, source: PartsRelation) -> DailyTotals:

@@ -1,7 +1,7 @@
-"""A month that cannot be replaced by one load job: it is put together beside the table first.
+"""Collects a month in a staging table, if one load job cannot replace it.
 
-The parts go into the partition of a table of its own, their rows are compared, and one copy job
-replaces the month: copies are free and atomic too (BigQuery REST, JobConfigurationTableCopy).
+The parts are loaded into a partition of the staging table, their rows are compared, and one copy
+job replaces the month. Copies are also free and atomic (BigQuery REST, JobConfigurationTableCopy).
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ if TYPE_CHECKING:
 __all__ = ["Staging"]
 
 _EXPIRES_AFTER: Final = timedelta(days=1)
-"""What a killed process leaves behind, BigQuery removes."""
+"""BigQuery removes the table by then if the process is killed."""
 _MONTH_LENGTH: Final = len("2025-10")
 _LEFT_AFTER: Final = timedelta(hours=6)
-"""No load takes longer ("Quotas and limits"), so an older staging table is a dead process's."""
+"""No load takes longer ("Quotas and limits"), so the process of an older staging table is dead."""
 
 
 class Staging:
-    """Fills a partition of a table beside the one that is loaded."""
+    """Fills a partition of a staging table."""
 
     def __init__(
         self,
@@ -74,10 +74,10 @@ class Staging:
         table: bigquery.Table,
         partition: str,
     ) -> Iterator[tuple[str, int]]:
-        """The reference of a partition that holds the month, and its rows; removed at the end.
+        """A staging partition that contains the month, and its rows; it is removed at the end.
 
-        Of a run over several months all rows are staged, in the partitions of their months, so that
-        all of them are counted.
+        All rows of a run over several months are staged, each in the partition of its month, so
+        that all of them are counted.
 
         Raises:
             ReconciliationError: If it has other rows than the manifest states, or other months.
@@ -90,7 +90,7 @@ class Staging:
             f"{planned.period.partition_id}_{uuid4().hex[:8]}",
             schema=table.schema,
         )
-        # A copy between partitions asks for the same partitioning and clustering.
+        # A copy between partitions needs the same partitioning and clustering on both sides.
         staging.time_partitioning = table.time_partitioning
         staging.clustering_fields = table.clustering_fields
         staging.expires = utc_now() + _EXPIRES_AFTER
@@ -154,7 +154,7 @@ class Staging:
             )
 
     def _remove_left(self, table: bigquery.Table) -> None:
-        """Removes what processes that were killed staged for the same table."""
+        """Removes staging tables that killed processes left for the same table."""
         name = re.compile(rf"{re.escape(table.table_id)}_staging_\d{{6}}_[0-9a-f]{{8}}", re.ASCII)
         for found in self._client.list_tables(f"{table.project}.{table.dataset_id}"):
             if name.fullmatch(found.table_id) and found.created < utc_now() - _LEFT_AFTER:
@@ -167,7 +167,10 @@ class Staging:
         table: bigquery.Table,
         reference: str,
     ) -> int:
-        """One load job for the parts of each header, which BigQuery reads where they lie."""
+        """Loads parts from the store, by one job for all parts with the same header.
+
+        A load job maps the columns of CSV by position, from one list for all of its files.
+        """
         if incoming.footers:
             config = self._config(parquet_options(table.schema))
             return self._load_uris(planned, list(planned.uris), reference, config)
@@ -204,7 +207,7 @@ class Staging:
         table: bigquery.Table,
         reference: str,
     ) -> int:
-        """Uploads the parts: Parquet as it is, CSV as the Parquet that DuckDB makes of it."""
+        """Uploads the parts, one by one: Parquet as it is, CSV converted to Parquet by DuckDB."""
         config = self._config(parquet_options(table.schema))
         rows = 0
         with (
@@ -245,7 +248,10 @@ def _require_staged(planned: PlannedLoad, expected: int | None, rows: int) -> No
 def _as_parquet(
     files: Sequence[Path], planned: PlannedLoad, incoming: Incoming, settings: WarehouseSettings
 ) -> Iterator[Iterator[Path]]:
-    """The files themselves where they are Parquet, else one file made of each, one at a time."""
+    """The files if they are Parquet; otherwise each is converted when it is asked for.
+
+    Only one converted file exists at a time, so the disk needs no second copy of the run.
+    """
     if planned.manifest.file_format == "parquet":
         yield iter(files)
         return

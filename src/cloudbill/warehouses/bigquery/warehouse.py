@@ -114,11 +114,13 @@ class BigQueryWarehouse:
             self._empty(planned)
             rows, job_id = require_footers(planned.manifest, []), None
         progress.say(Stage.CHECKING)
-        held, totals = self._dataset.held(planned)
-        require_rows_in_table(planned, expected=held if rows is None else rows, held=held)
+        in_table, totals = self._dataset.rows_and_totals(planned)
+        require_rows_in_table(
+            planned, expected=in_table if rows is None else rows, in_table=in_table
+        )
         return LoadResult(
             planned=planned,
-            rows=held,
+            rows=in_table,
             totals=totals,
             job_id=job_id,
             started_at=started_at,
@@ -196,7 +198,8 @@ class BigQueryWarehouse:
             raise LoadError(
                 f"Job {job.job_id} loaded {job.output_rows} rows of {planned.period}, but the "
                 f"footers of its parts had {incoming.rows}: a part was replaced between the two. "
-                "The month is not recorded, and the next run replaces it"
+                "The month is not recorded, and the next run replaces it",
+                is_of_run=False,
             )
         return int(job.output_rows), str(job.job_id)
 
@@ -315,7 +318,7 @@ class BigQueryWarehouse:
         )
         partition = partition_of(planned, granularity, footers)
         if granularity == bigquery.TimePartitioningType.DAY:
-            others = sorted(set(self._dataset.days_held(planned)) - {partition})
+            others = sorted(set(self._dataset.days_with_rows(planned)) - {partition})
             if others:
                 raise LoadError(
                     f"Table {planned.table} is partitioned by DAY and holds {planned.period} in "
@@ -339,7 +342,7 @@ class BigQueryWarehouse:
             )
             partitions = [planned.period.partition_id]
             if granularity == bigquery.TimePartitioningType.DAY:
-                partitions = self._dataset.days_held(planned)
+                partitions = self._dataset.days_with_rows(planned)
             for partition in partitions:
                 reference = f"{self._dataset.reference(planned.table)}${partition}"
                 self._client.delete_table(reference, not_found_ok=True)

@@ -1,4 +1,4 @@
-"""Counts rows and sums cost columns in DuckDB, of the parts of a run and of a table."""
+"""Counts rows and sums cost columns in DuckDB, for the parts of a run and for a table."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def count_parts(
     *,
     one_of_several: PlannedLoad | None = None,
 ) -> Counted:
-    """Counts and sums the parts before they are loaded, reading no more columns than it needs.
+    """Counts and sums parts, and reads only the columns that it needs.
 
     `one_of_several` is the load of one month of a run that has several.
     """
