@@ -213,6 +213,7 @@ EXPLANATIONS: Final = (
             "A part was replaced while it was being loaded.",
             "A copy tool mixed parts of two different runs.",
             "The manifest states another row count than its files have.",
+            "Rows belong to another month than the run, or say nothing of their month.",
         ),
         remedies=(
             "Run again: by then the delivery is complete.",
@@ -259,6 +260,11 @@ EXPLANATIONS: Final = (
         causes=(
             "The newer run covers fewer days than the loaded run.",
             "The newer run has no rows, or fewer than `max_row_drop` allows.",
+            (
+                "The newer run bills less than `max_cost_drop` allows, and not because of credits: "
+                "its rows have no costs, or the export is filtered now. If BigQuery reads the "
+                "files itself, this is known only after the load, and the run is loaded."
+            ),
         ),
         remedies=(
             "Look at the held run: `cloudbill status`.",
