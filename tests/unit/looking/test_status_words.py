@@ -91,7 +91,7 @@ class TestExitCode:
         (error,) = status(max_age=timedelta(hours=8)).errors
         assert str(error).startswith(
             "The newest delivery was submitted 9 h ago (2025-10-22 01:00 UTC), longer ago than "
-            "--max-age allows. Look at the export"
+            "--max-age allows. Check the export"
         )
 
     def test_where_nothing_was_delivered_any_age_is_too_old(self) -> None:
