@@ -140,7 +140,7 @@ class TestOptions:
             ((), "--bucket is missing"),
             (("--bucket", "./exports/billing/nothing"), "There is no folder"),
             (("--bucket", ".", "--prefix", "nothing"), "No export was found in ., folder"),
-            (("--bucket", "ftp://x"), "'ftp://' is no known store"),
+            (("--bucket", "ftp://x"), "'ftp://' is not a known store"),
             (("--bucket", "az://bills?sig=hush"), "holds credentials"),
             (("--provider", "oracle"), "known are azure, aws"),
             (("--bucket", ".", "--name", "2nd"), "cannot be the name of a source"),
@@ -241,8 +241,8 @@ class TestQuestions:
         shown, code = talk(tmp_path, (), answers)
         assert code == 0, shown
         for reason in (
-            "'gcp' is no provider",
-            "'ftp://' is no known store",
+            "'gcp' is not a provider",
+            "'ftp://' is not a known store",
             "There is no folder",
             "'9' is not one of them; type a number from 1 to 2",
             "'monthly' is not one of them",
