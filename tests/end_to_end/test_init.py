@@ -141,7 +141,7 @@ class TestOptions:
             (("--bucket", "./exports/billing/nothing"), "There is no folder"),
             (("--bucket", ".", "--prefix", "nothing"), "No export was found in ., folder"),
             (("--bucket", "ftp://x"), "'ftp://' is not a known store"),
-            (("--bucket", "az://bills?sig=hush"), "holds credentials"),
+            (("--bucket", "az://bills?sig=hush"), "contains credentials"),
             (("--provider", "oracle"), "known are azure, aws"),
             (("--bucket", ".", "--name", "2nd"), "cannot be the name of a source"),
             (("--bucket", ".", "--dataset", "a-b"), "cannot be the dataset"),
@@ -281,7 +281,7 @@ class TestQuestions:
         answers = ["azure", str(exports), "", "", "2nd", "second", ""]
         shown, code = talk(tmp_path, (), answers)
         assert code == 0, shown
-        assert "[sources.azure_billing] is in" in shown
+        assert "[sources.azure_billing] is already in" in shown
         assert "'2nd' cannot be the name of a source" in shown
         assert written(tmp_path)["azure_billing"]["bucket"] == "old"
         assert written(tmp_path)["azure_billing"]["second"]["export_name"] == "focus-daily"
