@@ -60,6 +60,8 @@ def read_each_part(
     if manifest.file_format == "csv":
         columns = _columns_of_csv(store, manifest, provider, headers)
     with closing(_connect(memory_limit)) as connection:
+        # Part by part, because the results are added here and not by DuckDB: each query is small,
+        # whatever the size of the run.
         for start in range(0, len(manifest.parts), _AT_ONCE):
             batch = replace(manifest, parts=manifest.parts[start : start + _AT_ONCE])
             with local_parts(store, batch) as files:

@@ -132,6 +132,9 @@ def with_section(
     name = ".".join(section)
     if has_section(text, section, file=file) and not replace:
         raise SectionThereError(f"[{name}] is already in {file}, and nothing was changed")
+    # TOML has several layouts for the same data, such as inline tables and dotted keys, and not
+    # every change fits each of them. So the result is parsed again, and only accepted if it has
+    # exactly the wanted data.
     wanted = _merged(_parse(text, file).unwrap(), section, values)
     for put in (_appended, _set):
         with suppress(TOMLKitError, tomllib.TOMLDecodeError, TypeError, AttributeError, ValueError):
@@ -164,6 +167,7 @@ def write_config(file: Path, text: str) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         mode = target.stat().st_mode & 0o7777 if target.exists() else _NEW_FILE_MODE
+        # In the same folder, because a file can replace another in one step only within one disk.
         handle, name = tempfile.mkstemp(prefix=f"{target.name}.", dir=target.parent)
         try:
             with os.fdopen(handle, "wb") as stream:

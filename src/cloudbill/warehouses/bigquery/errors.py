@@ -41,6 +41,7 @@ PASSING_JOB_REASONS: Final = frozenset(
 
 _PASSING_REASONS: Final = frozenset({*PASSING_JOB_REASONS, "badGateway"})
 _LASTING_REASONS: Final = frozenset({"quotaExceeded", "billingNotEnabled", "notImplemented"})
+_NOT_OF_RUN: Final = frozenset({"stopped", "billingNotEnabled"})
 _BROKEN_CONNECTIONS: Final = (
     api.RetryError,
     auth.TransportError,
@@ -127,7 +128,8 @@ def job_error(what: str, reason: str, message: str) -> LoadError | PartMissingEr
         )
     if reason == "accessDenied":
         return LoadError(f"{text}. {_missing_role(message)}", is_of_run=False)
-    return _known(what, reason, message) or LoadError(text)
+    known = _known(what, reason, message)
+    return known or LoadError(text, is_of_run=reason not in _NOT_OF_RUN)
 
 
 def _known(what: str, reason: str, message: str) -> LoadError | None:

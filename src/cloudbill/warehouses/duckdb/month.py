@@ -81,13 +81,16 @@ class MonthTable:
         )
 
     def insert(self, source: PartsRelation) -> None:
-        """Inserts all rows of some parts, whatever month they are of.
+        """Inserts all rows of some parts, of any month.
 
-        Of a run over several months it inserts the rows of the month alone.
+        Of a run over several months, only the rows of this month are inserted.
         """
+        # Rows of other months are inserted as well, and found by the count: a condition would drop
+        # them silently. Those of a run over several months were counted by month before.
         where, ends = Fragment("TRUE"), dict[str, object]()
         if self._planned.manifest.spans:
             where, ends = source.in_month(self._planned.period_column, self._planned.period)
+        # By name, because the order of columns differs from run to run.
         self._execute(
             "INSERT INTO {table} BY NAME SELECT {columns} FROM {relation} WHERE {where}",
             {**source.parameters, **ends},

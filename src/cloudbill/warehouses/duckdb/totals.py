@@ -54,6 +54,7 @@ def count_parts(
 
     `one_of_several` is the load of one month of a run that has several.
     """
+    # Footers of Parquet state the rows, so without costs to sum no part has to be read.
     if source.part_rows is not None and not summed.costs and one_of_several is None:
         return Counted(part_rows=source.part_rows, totals={})
     file = source.file_column
