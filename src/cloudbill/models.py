@@ -32,6 +32,7 @@ __all__ = [
     "SkipReason",
     "StoredObject",
     "TableMonth",
+    "TableRows",
     "Totals",
     "days_between",
     "utc_now",
@@ -147,11 +148,25 @@ class StoredObject:
 class TableMonth:
     """What a table holds of a month; `write_mark` changes whenever anybody writes the month.
 
-    It is None where nobody else can write it.
+    It is None where nobody else can write it. `written_at` is when that was last, by the clock of
+    the warehouse; None where the warehouse does not tell.
     """
 
     rows: int
     write_mark: str | None = None
+    written_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRows:
+    """The rows that a table holds: of each month, and how many are of no month.
+
+    A row is of no month where its period is NULL, infinite, or before 1960 or after 2159: such rows
+    add to the sum of the table and to no month.
+    """
+
+    months: Mapping[BillingPeriod, TableMonth] = field(default_factory=dict)
+    of_no_month: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,9 +108,9 @@ def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str,
     failures: list[LoadFailure] = []
     is_recording = False
     with closing(open_warehouse(settings.warehouse)) as warehouse:
-        months = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
+        table = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
         # The ledger of a pipeline of the user's own is the state that dlt gives to its resource.
-        present = Present(remembered=read_remembered(state), months=months)
+        present = Present(remembered=read_remembered(state), table=table)
         found = survey(settings, present, Selection(), _log_event, keeps_manifests=True)
         for outcome in load_planned(warehouse, found.store, found.plan.loads, _log_event):
             if isinstance(outcome, LoadFailure):

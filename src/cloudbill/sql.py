@@ -70,6 +70,17 @@ class Dialect:
             f"{{column}} >= {at}month_start AND {{column}} < {at}month_end", column=period_column
         )
 
+    def of_no_month(self, period_column: str) -> Fragment:
+        """Whether a row is of no month: it has no period, or one that no bill has.
+
+        These are the years for which BigQuery makes partitions; rows outside them have none, be the
+        table by month or by day ("Introduction to partitioned tables").
+        """
+        return self.compose(
+            "({column} IS NULL OR {column} < '1960-01-01' OR {column} >= '2160-01-01')",
+            column=period_column,
+        )
+
     def _render(self, piece: Piece) -> str:
         if isinstance(piece, Fragment):
             return piece.text

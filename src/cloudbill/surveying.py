@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.exports.manifest_cache import open_manifest_cache
 from cloudbill.ledger import Ledger
-from cloudbill.loading.events import Discovered, Drifted, Event
+from cloudbill.loading.events import Discovered, Drifted, Event, OddRows
 from cloudbill.models import (
     BillingPeriod,
     LoadRecord,
@@ -17,7 +17,7 @@ from cloudbill.models import (
     ManifestFailure,
     Plan,
     PlannedLoad,
-    TableMonth,
+    TableRows,
     utc_now,
 )
 from cloudbill.planning import Selection, plan_loads
@@ -34,15 +34,15 @@ __all__ = ["Present", "Survey", "read_present", "survey"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """What is loaded now: what the ledger remembers, and what the table holds of each month."""
+    """What is loaded now: what the ledger remembers, and what the table holds."""
 
     remembered: Remembered
-    months: Mapping[BillingPeriod, TableMonth]
+    table: TableRows = field(default_factory=TableRows)
 
     @property
     def rows(self) -> dict[BillingPeriod, int]:
         """The rows of each month that the table holds."""
-        return {period: month.rows for period, month in self.months.items()}
+        return {period: month.rows for period, month in self.table.months.items()}
 
 
 def read_present(settings: SourceSettings, warehouse: Warehouse) -> Present:
@@ -53,8 +53,8 @@ def read_present(settings: SourceSettings, warehouse: Warehouse) -> Present:
     """
     # The table before the ledger: a write that comes between the two changes the table's write
     # mark, so that a load planned from this notices it.
-    months = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
-    return Present(remembered=Ledger(settings, warehouse).read(), months=months)
+    table = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
+    return Present(remembered=Ledger(settings, warehouse).read(), table=table)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +102,8 @@ def survey(
         address=store.uri(root),
     )
     listen(found)
+    if present.table.of_no_month:
+        listen(OddRows(settings=settings, rows=present.table.of_no_month))
     for failure in discovery.failures:
         listen(failure)
     plan = _plan(settings, present, selection, discovery=discovery, store=store, listen=listen)
@@ -129,7 +131,7 @@ def _plan(
     guards = Guards(max_row_drop=settings.max_row_drop, accepted=remembered.accepted, now=utc_now())
 
     def to_load(manifest: Manifest, replaces: LoadRecord | None) -> PlannedLoad:
-        month = present.months.get(manifest.period)
+        month = present.table.months.get(manifest.period)
         return PlannedLoad(
             manifest=manifest,
             table=settings.table_name,

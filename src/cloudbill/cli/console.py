@@ -150,13 +150,15 @@ class Console:
 
     def listener(self, source: str | None) -> Callable[[Event], None]:
         """Prints the events of a source as they happen, a line or some for each."""
-        from cloudbill.loading.events import Discovered, Drifted, Stopping
+        from cloudbill.loading.events import Discovered, Drifted, OddRows, Stopping
         from cloudbill.loading.log_lines import event_log_line
         from cloudbill.loading.words import lines
         from cloudbill.models import LoadFailure, ManifestFailure, utc_now
 
         def listen(event: Event) -> None:
-            is_failure = isinstance(event, LoadFailure | ManifestFailure | Drifted | Stopping)
+            is_failure = isinstance(
+                event, LoadFailure | ManifestFailure | Drifted | OddRows | Stopping
+            )
             if isinstance(event, Discovered):
                 # Nothing at all is most likely a mistake in the configuration.
                 is_failure = not event.manifests

@@ -20,7 +20,9 @@ from cloudbill.doctor.warehouse import check_warehouse
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger
 from cloudbill.models import BillingPeriod, LoadRecord, Manifest
+from cloudbill.sql import BIGQUERY, DUCKDB
 from cloudbill.surveying import read_present
+from cloudbill.text.odd_rows import odd_rows_found, odd_rows_remedy
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
@@ -89,12 +91,24 @@ def _ledger_checks(settings: SourceSettings, warehouse: Warehouse) -> list[Check
             loaded.get(period), tracked.get(period), rows.get(period, 0)
         )
     ]
-    return checks or [
-        Check(
-            subject=subject,
-            found=f"{len(loaded)} months, {sum(rows.values())} rows, as recorded",
-        )
-    ]
+    odd = list(_odd_rows(settings, subject, present.table.of_no_month))
+    if checks or odd:
+        return checks + odd
+    found = f"{len(loaded)} months, {sum(rows.values())} rows, as recorded"
+    return [Check(subject=subject, found=found)]
+
+
+def _odd_rows(settings: SourceSettings, subject: str, rows: int) -> Iterator[Check]:
+    """Rows of no month, if there are any, and how to be rid of them."""
+    if not rows:
+        return
+    dialect, home = (DUCKDB, ()) if settings.project_id is None else (BIGQUERY, (settings.project_id,))
+    column, table = settings.provider.PERIOD_COLUMN, (*home, settings.dataset, settings.table_name)
+    yield Check(
+        subject=subject,
+        found=odd_rows_found(rows, settings.table_name, column),
+        remedy=odd_rows_remedy(dialect, table, column),
+    )
 
 
 def _differences(

@@ -24,6 +24,7 @@ __all__ = [
     "Event",
     "LoadFinished",
     "LoadStarted",
+    "OddRows",
     "Progressed",
     "Stopping",
 ]
@@ -74,9 +75,18 @@ class Drifted:
     held: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OddRows:
+    """The table of a source holds rows of no month, which no load writes or replaces."""
+
+    settings: SourceSettings
+    rows: int
+
+
 Event = (
     Discovered
     | Drifted
+    | OddRows
     | Skip
     | LoadStarted
     | Progressed

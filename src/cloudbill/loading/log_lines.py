@@ -14,6 +14,7 @@ from cloudbill.loading.events import (
     Event,
     LoadFinished,
     LoadStarted,
+    OddRows,
     Progressed,
     Stopping,
 )
@@ -55,6 +56,8 @@ def _told(event: Event) -> tuple[str, str | None, Mapping[str, object]]:
             return "info" if event.manifests else "warning", "discovered", told
         case Drifted():
             return "warning", "drifted", _drifted(event)
+        case OddRows():
+            return "warning", "rows_of_no_month", {"rows": event.rows}
         case Skip():
             return "warning" if event.is_held else "info", "skipped", _skipped(event)
         case Progressed() | Stopping():

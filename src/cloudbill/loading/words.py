@@ -14,6 +14,7 @@ from cloudbill.loading.events import (
     Event,
     LoadFinished,
     LoadStarted,
+    OddRows,
     Progressed,
     Stopping,
 )
@@ -25,6 +26,7 @@ from cloudbill.models import (
     Skip,
 )
 from cloudbill.text.failures import failure_entry
+from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.sizes import shown_size
 
 if TYPE_CHECKING:
@@ -60,6 +62,10 @@ def _lines(event: Event) -> Iterator[str]:
                 f"Found {event.held} rows of {record.period} in the table, where {record.rows} "
                 "were loaded - loading the month again"
             )
+        case OddRows():
+            column, table = event.settings.provider.PERIOD_COLUMN, event.settings.table_name
+            found = odd_rows_found(event.rows, table, column)
+            yield f"Found that {found}; `cloudbill doctor` says how to see them"
         case Skip():
             yield f"Skipping {_run(event)} - {event.detail}"
         case LoadStarted():

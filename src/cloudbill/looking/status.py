@@ -106,14 +106,16 @@ class SourceStatus:
     """Where a source stands at a moment, its months newest first; `error` is what ended the look.
 
     A delivery is a run that is complete, in the store or loaded; what still waits for parts is
-    none. `is_loaded_known` says whether ledger and table could be read. `address` is the folder
-    that was listed, None where the store was not.
+    none. `is_loaded_known` says whether ledger and table could be read; `rows_of_no_month` are rows
+    of the table that have no period, or an impossible one. `address` is the folder that was listed,
+    None where the store was not.
     """
 
     settings: SourceSettings
     looked_at: datetime
     max_age: timedelta | None = None
     is_loaded_known: bool = False
+    rows_of_no_month: int = 0
     months: tuple[MonthStatus, ...] = ()
     newest_delivery_at: datetime | None = None
     address: str | None = None
@@ -210,6 +212,7 @@ def _with_months(status: SourceStatus, present: Present, plan: Plan | None = Non
     return replace(
         status,
         is_loaded_known=True,
+        rows_of_no_month=present.table.of_no_month,
         months=months,
         newest_delivery_at=_newest_delivery(plan, loaded),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.costs.amounts import costs_to_text, shown_costs, totals_to_text
 from cloudbill.looking.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
 from cloudbill.text.failures import failure_entry
+from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
 from cloudbill.text.times import age_in_words, iso_time
 
@@ -45,6 +46,10 @@ def _lines(status: SourceStatus) -> Iterator[str]:
         yield f"  Nothing lies in {status.address}; check 'prefix' and 'export_name'"
     if status.manifest_failures:
         yield f"  manifests that cannot be read: {len(status.manifest_failures)}"
+    if status.rows_of_no_month:
+        settings = status.settings
+        column = settings.provider.PERIOD_COLUMN
+        yield f"  {odd_rows_found(status.rows_of_no_month, settings.table_name, column)}"
     if not status.months:
         if status.is_loaded_known:
             yield "  Nothing is loaded"
@@ -151,6 +156,7 @@ def _source(status: SourceStatus) -> dict[str, object]:
         "newest_delivery_at": iso_time(status.newest_delivery_at),
         "newest_delivery_age_s": None if age is None else round(age.total_seconds()),
         "is_stale": status.stale is not None,
+        "rows_of_no_month": status.rows_of_no_month,
         "months": [*map(_month, status.months)],
     }
 

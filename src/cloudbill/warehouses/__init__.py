@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cloudbill.errors import ConfigError
-from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, TableMonth
+from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, TableRows
 from cloudbill.progress import ProgressListener
 from cloudbill.settings.warehouse import WarehouseSettings
 from cloudbill.store import Store
@@ -64,11 +64,14 @@ class Warehouse(Protocol):
     def headers(self, table: str) -> Mapping[str, str]:
         """The header of a CSV that each column of a table came from, empty where none is known."""
 
-    def table_months(self, table: str, period_column: str) -> Mapping[BillingPeriod, TableMonth]:
-        """The rows that a table holds of each month, and the month's write mark, by one query.
+    def table_months(self, table: str, period_column: str) -> TableRows:
+        """The rows that a table holds of each month, and those of no month, by one query.
 
-        A plan carries the mark, so that a load notices when another process was faster. There is no
-        month where there is no such table.
+        Each month has its write mark, which a plan carries, so that a load notices when another
+        process was faster. A table that is not there has no rows.
+
+        Raises:
+            LoadError: If the table cannot be read, or its period column holds no times.
         """
 
     def tracking_rows(self, table: str) -> Sequence[Mapping[str, object]]:

@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,7 @@ from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyQuery, DailyTotals
 from cloudbill.costs.sums import NOTHING, Charges, GroupSums, SumQuery, billed_costs, by_currency
 from cloudbill.files.columns import added_columns
-from cloudbill.models import BillingPeriod, Column, PlannedLoad, TableMonth, Totals
+from cloudbill.models import BillingPeriod, Column, PlannedLoad, TableMonth, TableRows, Totals
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.tables import (
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Dataset"]
 
+# A table by YEAR has shorter ids, of which no month can be told. Rows without a period are in
+# `__NULL__`; those that are outside all partitions, or were streamed a moment ago, in the last one.
+_PARTITION: Final = re.compile(r"[0-9]{6,10}|__NULL__|__UNPARTITIONED__")
 _LABEL_CHARACTERS: Final = re.compile(r"[^a-z0-9_-]")
 
 
@@ -191,19 +195,25 @@ class Dataset:
         )
         return [str(row[0]) for row in rows]
 
-    def table_months(self, table: str) -> dict[BillingPeriod, TableMonth]:
+    def table_months(self, table: str) -> TableRows:
         """The rows of each month, and when it was written last by BigQuery's own clock.
 
-        The metadata of the partitions tells both, for free.
+        The metadata of the partitions tells both, for free, and the rows of no month as well.
         """
-        held: dict[BillingPeriod, TableMonth] = {}
-        for period, modified_at, rows in self._partitions(table):
-            written = modified_at.astimezone(UTC).isoformat()
-            earlier = held.get(period) or TableMonth(rows=0, write_mark=written)
-            held[period] = TableMonth(
-                rows=earlier.rows + rows, write_mark=max(earlier.write_mark or written, written)
+        months: dict[BillingPeriod, TableMonth] = {}
+        of_no_month = 0
+        for partition in self._partitions(table):
+            if partition.period is None:
+                of_no_month += partition.rows
+                continue
+            earlier = months.get(partition.period)
+            rows, written_at = partition.rows, partition.written_at
+            if earlier is not None and earlier.written_at is not None:
+                rows, written_at = rows + earlier.rows, max(written_at, earlier.written_at)
+            months[partition.period] = TableMonth(
+                rows=rows, write_mark=written_at.isoformat(), written_at=written_at
             )
-        return held
+        return TableRows(months=months, of_no_month=of_no_month)
 
     def tracking_rows(self, table: str) -> list[dict[str, object]]:
         """Every row of a tracking table, by the names of its columns."""
@@ -218,11 +228,11 @@ class Dataset:
 
     def write_mark(self, planned: PlannedLoad) -> str | None:
         """When a month was written last, by BigQuery's own clock; None where it has no rows."""
-        month = self.table_months(planned.table).get(planned.period)
+        month = self.table_months(planned.table).months.get(planned.period)
         return None if month is None else month.write_mark
 
-    def _partitions(self, table: str) -> list[tuple[BillingPeriod, datetime, int]]:
-        """The partitions of a table that belong to a month: when written, and how many rows."""
+    def _partitions(self, table: str) -> list[_Partition]:
+        """The partitions of a table by a column; none where it is partitioned in no such way."""
         if self.find_table(table) is None:
             return []
         rows = self._query(
@@ -233,10 +243,11 @@ class Dataset:
             dataset=self._path(),
         )
         return [
-            # In a table by DAY a month has several; `__NULL__` and the like belong to none.
-            (BillingPeriod(year=int(row[0][:4]), month=int(row[0][4:6])), row[1], int(row[2] or 0))
+            _Partition(
+                period=_period_of(str(row[0])), written_at=row[1].astimezone(UTC), rows=row[2] or 0
+            )
             for row in rows
-            if row[0] is not None and str(row[0]).isdecimal() and row[1] is not None
+            if row[1] is not None and _PARTITION.fullmatch(str(row[0]))
         ]
 
     def is_current(self, planned: PlannedLoad, job: Any) -> bool:
@@ -302,6 +313,21 @@ class Dataset:
             bigquery.ScalarQueryParameter("month_start", "TIMESTAMP", start),
             bigquery.ScalarQueryParameter("month_end", "TIMESTAMP", end),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Partition:
+    """A partition; a month has several in a table by DAY. `period` is None where it is of none."""
+
+    period: BillingPeriod | None
+    written_at: datetime
+    rows: int
+
+
+def _period_of(partition: str) -> BillingPeriod | None:
+    if not partition.isdecimal():
+        return None
+    return BillingPeriod(year=int(partition[:4]), month=int(partition[4:6]))
 
 
 def _midnight(period: BillingPeriod) -> datetime:

@@ -21,7 +21,7 @@ from cloudbill.errors import (
     TransientLoadError,
 )
 from cloudbill.files.columns import added_columns
-from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, TableMonth, utc_now
+from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, TableRows, utc_now
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.settings.names import read_dataset, read_project
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors, open_client
@@ -332,8 +332,8 @@ class BigQueryWarehouse:
         found = self._dataset.find_table(table)
         return headers_of(found.schema) if found else {}
 
-    def table_months(self, table: str, period_column: str) -> dict[BillingPeriod, TableMonth]:  # noqa: ARG002
-        """The rows of each month, and when it was written last."""
+    def table_months(self, table: str, period_column: str) -> TableRows:  # noqa: ARG002
+        """The rows of each month, and when it was written last; see `Warehouse.table_months`."""
         return self._dataset.table_months(table)
 
     def tracking_rows(self, table: str) -> list[dict[str, object]]:

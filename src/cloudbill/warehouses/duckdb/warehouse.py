@@ -19,6 +19,7 @@ from cloudbill.models import (
     LoadResult,
     PlannedLoad,
     TableMonth,
+    TableRows,
 )
 from cloudbill.progress import ProgressListener
 from cloudbill.sql import DUCKDB, Fragment
@@ -123,19 +124,32 @@ class DuckDBWarehouse:
         described = self._dataset.describe(table)
         return {name: comment for name, _, comment in described}
 
-    def table_months(self, table: str, period_column: str) -> dict[BillingPeriod, TableMonth]:
+    def table_months(self, table: str, period_column: str) -> TableRows:
         """The rows of each month; no month has a mark, for this process alone holds the file."""
         if not self._columns_of(table):
-            return {}
-        rows = self._execute(
-            "SELECT strftime({period}, '%Y-%m') AS month, count(*) FROM {table} "
-            "WHERE {period} IS NOT NULL GROUP BY month",
-            table=self._table(table),
-            period=period_column,
-        ).fetchall()
-        return {
-            BillingPeriod.parse(str(month)): TableMonth(rows=int(count)) for month, count in rows
-        }
+            return TableRows()
+        try:
+            rows = self._execute(
+                "SELECT CASE WHEN {of_no_month} THEN NULL "
+                "ELSE year({period}) * 100 + month({period}) END, count(*) "
+                "FROM {table} GROUP BY 1",
+                table=self._table(table),
+                period=period_column,
+                of_no_month=DUCKDB.of_no_month(period_column),
+            ).fetchall()
+        except duckdb.Error as error:
+            raise LoadError(
+                f"The rows of {table} cannot be counted by the month of {period_column}: {error}. "
+                "Did something else change the table? The column must hold times"
+            ) from error
+        return TableRows(
+            months={
+                BillingPeriod(year=month // 100, month=month % 100): TableMonth(rows=count)
+                for month, count in rows
+                if month is not None
+            },
+            of_no_month=sum(count for month, count in rows if month is None),
+        )
 
     def tracking_rows(self, table: str) -> list[dict[str, object]]:
         """Every row of a tracking table, by the names of its columns."""
