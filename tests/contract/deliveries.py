@@ -272,7 +272,8 @@ class AwsWriter:
         manifest = home / f"{self.export_name}-Manifest.json"
         manifest.write_text(json.dumps(self._manifest(delivery, period, below, parts)))
         times = [delivery.submitted_at.timestamp()] * 2
-        os.utime(manifest, (times[0], times[1]))
+        for file in (*parts, manifest):
+            os.utime(file, (times[0], times[1]))
         # AWS keeps the manifest of the newest run one folder up as well.
         if delivery.submitted_at >= self._current.get(delivery.period, delivery.submitted_at):
             self._current[delivery.period] = delivery.submitted_at

@@ -95,14 +95,14 @@ class TestDisk:
         assert "Python 3." in found["versions"]["found"]
         assert found["configuration"]["found"].endswith("config.toml: 1 sources (azure_billing)")
         assert "runs of 1 months, the newest of 2025-10-" in found["export"]["found"]
-        assert "is not there yet" in found["database"]["found"]
+        assert "does not exist yet" in found["database"]["found"]
         assert "about 4 times its parts" in found["disk"]["found"]
         run("load")
         before = contents(tmp_path)
         after = checks(run)
         assert contents(tmp_path) == before
         assert {check["result"] for check in after.values()} == {"ok"}
-        assert "nothing is to be loaded" in after["disk"]["found"]
+        assert "there is nothing to load" in after["disk"]["found"]
 
     def test_an_export_that_is_not_there_is_said_with_what_to_do(
         self, run: Run, exports: Path, tmp_path: Path
@@ -187,8 +187,8 @@ class TestCloud:
         before = contents(cloud.gcs.root)
         found = checks(run, env)
         assert {check["result"] for check in found.values()} <= {"ok", "not_checked"}, found
-        assert found["project"]["found"] == "acme takes jobs"
-        assert "acme.finops is not there yet" in found["dataset"]["found"]
+        assert found["project"]["found"] == "acme accepts jobs"
+        assert "acme.finops does not exist yet" in found["dataset"]["found"]
         assert list(client.list_datasets()) == []
         assert run("load", env=env).returncode == 0
         tables = {table.table_id for table in client.list_tables("finops")}

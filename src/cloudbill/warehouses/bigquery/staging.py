@@ -178,7 +178,7 @@ def _require_staged(planned: PlannedLoad, expected: int | None, rows: int) -> No
     if expected is not None and rows != expected:
         raise ReconciliationError(
             f"The manifest {planned.manifest.path} states {expected} rows, its parts have {rows}. "
-            "The old month stands; the run is delivered incomplete or was changed since"
+            "The old month is unchanged; the run is delivered incomplete or was changed since"
         )
 
 
