@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudbill.doctor.examination import examine
+from cloudbill.errors import LoadError
 from cloudbill.loading.events import OddRows
 from cloudbill.looking.status import read_status
 from cloudbill.looking.status_words import status_json, status_lines
 from cloudbill.looking.verification import verify_source
 from cloudbill.looking.verification_words import closing_lines, verification_json
-from cloudbill.models import BillingPeriod, utc_now
+from cloudbill.models import BillingPeriod, TableRows, utc_now
 from cloudbill.report.collecting import collect
 from cloudbill.report.trust_json import trust_json
 from cloudbill.surveying import read_present
 from cloudbill.warehouses import open_warehouse
 from contract.deliveries import AzureWriter, Delivery, at, charges
+from contract.places import Case
 
 if TYPE_CHECKING:
-    from contract.places import Case
+    from pathlib import Path
+
+    from contract.places import Place
 
 OCTOBER = BillingPeriod.parse("2025-10")
 
@@ -89,38 +93,51 @@ def test_rows_of_no_month_are_no_matter_of_a_month_that_is_asked_for(case: Case)
     assert verified.exit_code(strict=True) == 0
 
 
-@pytest.mark.parametrize("period", ["1959-12-31", "2160-01-01", "9999-12-31", "0001-01-01"])
-def test_a_period_that_no_bill_has_is_of_no_month(case: Case, period: str) -> None:
-    if not isinstance(case.writer, AzureWriter):
-        pytest.skip("the table is the same, whatever it was loaded from")
-    deliver_october(case)
-    insert(case, f"TIMESTAMP '{period}'")
+@pytest.fixture
+def one_case(place: Place, tmp_path: Path) -> Case:
+    """One provider, for what does not depend on what the table was loaded from."""
+    return Case(place=place, writer=AzureWriter(), scratch=tmp_path)
+
+
+def table_of(case: Case) -> TableRows:
+    """What the table holds, as any command reads it."""
     with closing(open_warehouse(case.settings.warehouse, read_only=True)) as warehouse:
-        table = read_present(case.settings, warehouse).table
-    assert {month: held.rows for month, held in table.months.items()} == {OCTOBER: 2}
-    assert table.of_no_month == 1
+        return read_present(case.settings, warehouse).table
 
 
-def test_periods_of_the_first_and_the_last_month_are_counted_by_month(case: Case) -> None:
-    if not isinstance(case.writer, AzureWriter):
-        pytest.skip("the table is the same, whatever it was loaded from")
-    deliver_october(case)
-    insert(case, "TIMESTAMP '1960-01-01'")
-    insert(case, "TIMESTAMP '2159-12-31'")
-    with closing(open_warehouse(case.settings.warehouse, read_only=True)) as warehouse:
-        table = read_present(case.settings, warehouse).table
-    assert sorted(map(str, table.months)) == ["1960-01", "2025-10", "2159-12"]
-    assert table.of_no_month == 0
+def test_periods_that_no_bill_has_are_of_no_month(one_case: Case) -> None:
+    deliver_october(one_case)
+    for day in ("0001-01-01", "1959-12-31", "2160-01-01", "9999-12-31"):
+        insert(one_case, f"TIMESTAMP '{day}'")
+    for day in ("1960-01-01", "2159-12-31"):
+        insert(one_case, f"TIMESTAMP '{day}'")
+    table = table_of(one_case)
+    months = {str(month): held.rows for month, held in table.months.items()}
+    assert months == {"1960-01": 1, "2025-10": 2, "2159-12": 1}
+    assert table.of_no_month == 4
 
 
-def test_an_infinite_period_is_of_no_month_and_in_no_amount_of_a_report(case: Case) -> None:
-    if case.place.name != "duckdb" or not isinstance(case.writer, AzureWriter):
+def test_an_infinite_period_is_of_no_month_and_in_no_amount_of_a_report(one_case: Case) -> None:
+    if one_case.place.name != "duckdb":
         pytest.skip("BigQuery has no infinite times")
-    deliver_october(case)
-    insert(case, "TIMESTAMP 'infinity'")
-    insert(case, "TIMESTAMP '-infinity'")
-    insert(case, "TIMESTAMP '290000-01-01'")
-    assert read_status(case.settings, now=utc_now()).rows_of_no_month == 3
-    report, _ = collect(case.settings)
+    deliver_october(one_case)
+    for day in ("infinity", "-infinity", "290000-01-01"):
+        insert(one_case, f"TIMESTAMP '{day}'")
+    assert table_of(one_case).of_no_month == 3
+    report, _ = collect(one_case.settings)
     assert {cell.key[0] for cell in report.months.cells} == {"2025-10"}
     assert report.rows_of_no_month == 3
+
+
+def test_a_period_column_that_holds_no_times_any_more_is_named(one_case: Case) -> None:
+    if one_case.place.name != "duckdb":
+        pytest.skip("BigQuery changes no column of this kind, least of all that of the partitions")
+    deliver_october(one_case)
+    one_case.place.query(
+        "ALTER TABLE {table} ALTER {period} TYPE VARCHAR USING 'October'",
+        table=one_case.table,
+        period=one_case.writer.period_column,
+    )
+    error = read_status(one_case.settings, now=utc_now()).error
+    assert isinstance(error, LoadError)
+    assert one_case.writer.period_column in str(error)

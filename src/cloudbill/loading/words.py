@@ -56,16 +56,8 @@ def _lines(event: Event) -> Iterator[str]:
     match event:
         case Discovered():
             yield from _discovered_lines(event)
-        case Drifted():
-            record = event.record
-            yield (
-                f"Found {event.held} rows of {record.period} in the table, where {record.rows} "
-                "were loaded - loading the month again"
-            )
-        case OddRows():
-            column, table = event.settings.provider.PERIOD_COLUMN, event.settings.table_name
-            found = odd_rows_found(event.rows, table, column)
-            yield f"Found that {found}; `cloudbill doctor` says how to see them"
+        case Drifted() | OddRows():
+            yield _table_line(event)
         case Skip():
             yield f"Skipping {_run(event)} - {event.detail}"
         case LoadStarted():
@@ -92,6 +84,19 @@ def _discovered_lines(event: Discovered) -> Iterator[str]:
     yield f"Discovered {event.manifests} {event.settings.provider.TITLE} manifests"
     if not event.manifests:
         yield f"  Nothing lies in {event.address}; check 'prefix' and 'export_name'"
+
+
+def _table_line(event: Drifted | OddRows) -> str:
+    """What the table holds that no load left there."""
+    if isinstance(event, OddRows):
+        settings = event.settings
+        found = odd_rows_found(event.rows, settings.table_name, settings.provider.PERIOD_COLUMN)
+        return f"Found that {found}; `cloudbill doctor` says how to see them"
+    record = event.record
+    return (
+        f"Found {event.held} rows of {record.period} in the table, where {record.rows} "
+        "were loaded - loading the month again"
+    )
 
 
 def planned_line(planned: PlannedLoad) -> str:

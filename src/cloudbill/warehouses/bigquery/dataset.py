@@ -232,8 +232,10 @@ class Dataset:
         return None if month is None else month.write_mark
 
     def _partitions(self, table: str) -> list[_Partition]:
-        """The partitions of a table by a column; none where it is partitioned in no such way."""
-        if self.find_table(table) is None:
+        """The partitions of a table by a column; none where it is not partitioned so."""
+        found = self.find_table(table)
+        by = None if found is None else found.time_partitioning
+        if by is None or by.field is None:
             return []
         rows = self._query(
             "SELECT partition_id, last_modified_time, total_rows "
