@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -10,6 +9,7 @@ from typing import Final
 
 from cloudbill.costs.amounts import subtract_amounts, to_amount
 from cloudbill.costs.daily_totals import DailyTotals, DayTotals
+from cloudbill.costs.month_totals import RecordDifference, differing_totals
 from cloudbill.models import BillingPeriod, LoadRecord
 
 __all__ = [
@@ -52,24 +52,6 @@ class Difference:
     def difference(self) -> Decimal:
         """How much more the warehouse holds than the files; negative where it holds less."""
         return subtract_amounts(self.warehouse, self.files)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordDifference:
-    """A total of the month that the ledger recorded and the table does not hold now.
-
-    Where the column is `rows`, `currency` is None.
-    """
-
-    currency: str | None
-    column: str
-    ledger: Decimal
-    warehouse: Decimal
-
-    @property
-    def difference(self) -> Decimal:
-        """How much more the warehouse holds than was recorded."""
-        return subtract_amounts(self.warehouse, self.ledger)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +143,7 @@ def compare_record(record: LoadRecord, warehouse: DailyTotals) -> tuple[RecordDi
     Nothing is said of what was not recorded: an older shape of the state kept neither rows nor
     totals, and a source may have its totals turned off.
     """
-    found = list(_compare_recorded_totals(record, warehouse)) if record.totals else []
+    found = list(differing_totals(record, warehouse.by_currency(), warehouse.inexact))
     if record.rows is not None and record.rows != warehouse.rows:
         rows = RecordDifference(
             currency=None,
@@ -171,25 +153,6 @@ def compare_record(record: LoadRecord, warehouse: DailyTotals) -> tuple[RecordDi
         )
         found.insert(0, rows)
     return tuple(found)
-
-
-def _compare_recorded_totals(
-    record: LoadRecord, warehouse: DailyTotals
-) -> Iterator[RecordDifference]:
-    held = warehouse.by_currency()
-    columns = {column.lower(): column for totals in record.totals.values() for column in totals}
-    compared = sorted(columns.keys() - warehouse.inexact.keys())
-    for currency in sorted({*record.totals, *held}):
-        stated = {
-            column.lower(): amount for column, amount in record.totals.get(currency, {}).items()
-        }
-        for key in compared:
-            recorded = stated.get(key, _ZERO)
-            now = held.get(currency, {}).get(key, _ZERO)
-            if recorded != now:
-                yield RecordDifference(
-                    currency=currency, column=columns[key], ledger=recorded, warehouse=now
-                )
 
 
 def _by_currency(key: tuple[str, str | None]) -> tuple[str, str]:

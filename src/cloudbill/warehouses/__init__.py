@@ -6,7 +6,7 @@ May import: costs, planning, settings, store, warehouses/bigquery, warehouses/du
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cloudbill.errors import ConfigError
@@ -18,6 +18,7 @@ from cloudbill.store import Store
 if TYPE_CHECKING:
     from cloudbill.costs.cube import CostCube, CubeRequest
     from cloudbill.costs.daily_totals import DailyTotals
+    from cloudbill.costs.month_totals import MonthTotals
 
 __all__ = ["Warehouse", "open_warehouse"]
 
@@ -51,6 +52,15 @@ class Warehouse(Protocol):
             LoadError: If the table cannot be read.
         """
 
+    def month_totals(self, table: str, periods: Collection[BillingPeriod]) -> MonthTotals:
+        """The exact cost totals that a table holds of some months; changes nothing.
+
+        One query over the cost columns, which reads no other months where the table is partitioned.
+
+        Raises:
+            LoadError: If the table cannot be read.
+        """
+
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
         """The exact sums that a table holds, grouped as requested; changes nothing.
 
@@ -73,6 +83,16 @@ class Warehouse(Protocol):
         Raises:
             LoadError: If the table cannot be read, or its period column holds no times.
         """
+
+    @property
+    def is_as_left(self) -> bool:
+        """Whether nothing wrote the tables since `leave` was called last for this source.
+
+        False where nobody knows; where each month says when it was written, that tells more.
+        """
+
+    def leave(self) -> None:
+        """Notes that the months of the source are as they were recorded, for `is_as_left`."""
 
     def tracking_rows(self, table: str) -> Sequence[Mapping[str, object]]:
         """Every row of a tracking table, oldest load first; none where there is no such table."""

@@ -16,9 +16,17 @@ from google.cloud import bigquery
 from cloudbill.costs.cube import CostCube, CubeRequest
 from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyQuery, DailyTotals
+from cloudbill.costs.month_totals import MonthQuery, MonthTotals, spans_of
 from cloudbill.costs.sums import NOTHING, Charges, GroupSums, SumQuery, billed_costs, by_currency
 from cloudbill.files.columns import added_columns
-from cloudbill.models import BillingPeriod, Column, PlannedLoad, TableMonth, TableRows, Totals
+from cloudbill.models import (
+    BillingPeriod,
+    Column,
+    PlannedLoad,
+    TableMonth,
+    TableRows,
+    Totals,
+)
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.tables import (
@@ -29,7 +37,7 @@ from cloudbill.warehouses.bigquery.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.warehouses.bigquery.incoming import Incoming
@@ -148,6 +156,16 @@ class Dataset:
         daily = DailyQuery.of(charges, provider, BIGQUERY.in_month(provider.PERIOD_COLUMN))
         what = f"Summing {period} of {name}"
         return daily.read(self._read_sums(daily.query, *self._month(period), what=what))
+
+    def month_totals(self, name: str, periods: Collection[BillingPeriod]) -> MonthTotals:
+        """The cost totals of some months, by one query that scans their partitions alone."""
+        charges = self._charges(name)
+        if charges is None:
+            return MonthTotals()
+        provider = self._settings.provider
+        where = BIGQUERY.in_spans(provider.PERIOD_COLUMN, spans_of(periods))
+        monthly = MonthQuery.of(charges, provider, where)
+        return monthly.read(self._read_sums(monthly.query, what=f"Summing months of {name}"))
 
     def cost_cube(self, name: str, request: CubeRequest) -> CostCube:
         """Exact sums by group, by one query over the columns that it needs."""

@@ -42,10 +42,11 @@ from cloudbill.warehouses.bigquery.tables import (
 from cloudbill.warehouses.reconciliation import require_footers, require_rows_in_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from cloudbill.costs.cube import CostCube, CubeRequest
     from cloudbill.costs.daily_totals import DailyTotals
+    from cloudbill.costs.month_totals import MonthTotals
     from cloudbill.files.parquet_footers import Footer
     from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
@@ -322,6 +323,18 @@ class BigQueryWarehouse:
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
         """What a month holds by currency and day; see `Warehouse.daily_totals`."""
         return self._dataset.daily_totals(table, period)
+
+    def month_totals(self, table: str, periods: Collection[BillingPeriod]) -> MonthTotals:
+        """The exact cost totals of some months; see `Warehouse.month_totals`."""
+        return self._dataset.month_totals(table, periods)
+
+    @property
+    def is_as_left(self) -> bool:
+        """False: each partition says when it was written."""
+        return False
+
+    def leave(self) -> None:
+        """Nothing to note."""
 
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
         """Exact sums by group; see `Warehouse.cost_cube`."""

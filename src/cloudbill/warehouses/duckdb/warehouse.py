@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -10,6 +11,7 @@ import duckdb
 from cloudbill.costs.cube import CostCube, CubeRequest
 from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyTotals
+from cloudbill.costs.month_totals import MonthQuery, MonthTotals, spans_of
 from cloudbill.errors import LoadError
 from cloudbill.files.duckdb_types import column_type_of
 from cloudbill.files.sums import read_sums, sum_by_day
@@ -24,6 +26,7 @@ from cloudbill.models import (
 from cloudbill.progress import ProgressListener
 from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses.duckdb.dataset import Dataset
+from cloudbill.warehouses.duckdb.left_file import LeftFile, mark_of
 from cloudbill.warehouses.duckdb.month import charges_of, ends_of
 from cloudbill.warehouses.duckdb.opening import connect
 from cloudbill.warehouses.duckdb.replacing import Replacement
@@ -41,7 +44,14 @@ class DuckDBWarehouse:
 
     parallel_loads = 1
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        settings: WarehouseSettings,
+        *,
+        is_as_left: bool = False,
+    ) -> None:
+        self.is_as_left = is_as_left
         self._connection = connection
         self._settings = settings
         self._dataset = Dataset.of(connection, settings.dataset)
@@ -57,6 +67,8 @@ class DuckDBWarehouse:
         """
         Dataset.require_legal(settings.dataset, source=settings.source)
         database = settings.database
+        # Before and after, for opening it waits for other processes, and takes up their logs.
+        before = mark_of(database)
         try:
             if not read_only:
                 database.absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +80,9 @@ class DuckDBWarehouse:
             connection.execute("SET TimeZone = 'UTC'")
         except (duckdb.Error, OSError) as error:
             raise LoadError(f"The DuckDB file {database} cannot be opened: {error}") from error
-        return cls(connection, settings)
+        noted = LeftFile.of(settings).mark()
+        is_as_left = noted is not None and noted == before == mark_of(database)
+        return cls(connection, settings, is_as_left=is_as_left)
 
     def replace_period(
         self, planned: PlannedLoad, store: Store, listen: ProgressListener | None = None
@@ -101,6 +115,30 @@ class DuckDBWarehouse:
             )
         except duckdb.Error as error:
             raise LoadError(f"{period} of {table} cannot be read: {error}") from error
+
+    def month_totals(self, table: str, periods: Collection[BillingPeriod]) -> MonthTotals:
+        """The exact cost totals of some months; see `Warehouse.month_totals`."""
+        provider = self._settings.provider
+        charges = self._charges(table)
+        if charges is None:
+            return MonthTotals()
+        where = DUCKDB.in_spans(provider.PERIOD_COLUMN, spans_of(periods))
+        monthly = MonthQuery.of(charges, provider, where)
+        try:
+            return monthly.read(read_sums(self._connection, monthly.query, {}))
+        except duckdb.Error as error:
+            raise LoadError(f"The months of {table} cannot be summed: {error}") from error
+
+    def leave(self) -> None:
+        """Notes how the file is now; the same process writes nothing after it."""
+        left, mark = LeftFile.of(self._settings), mark_of(self._settings.database)
+        if mark is None:
+            # What was committed is still to be merged into the file, which changes it once more.
+            with suppress(duckdb.Error):
+                self._connection.execute("CHECKPOINT")
+            mark = mark_of(self._settings.database)
+        if mark is not None and not (self.is_as_left and left.mark() == mark):
+            left.write(mark)
 
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
         """Exact sums by group; see `Warehouse.cost_cube`."""
