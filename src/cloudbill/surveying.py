@@ -165,7 +165,7 @@ def _find_drifted(
 ) -> dict[BillingPeriod, Drifted]:
     """The months that do not hold the rows that were recorded."""
     return {
-        period: Drifted(record=record, held=rows.get(period, 0))
+        period: Drifted(record=record, rows_in_table=rows.get(period, 0))
         for period, record in remembered.loaded.items()
         if record.rows is not None and record.rows != rows.get(period, 0)
     }

@@ -124,12 +124,12 @@ class TestDisk:
         assert found["database"]["result"] == "ok"
 
     def test_a_file_that_another_process_holds_is_named_with_the_process(
-        self, run: Run, exports: Path, tmp_path: Path
+        self, run_process: Run, exports: Path, tmp_path: Path
     ) -> None:
         assert exports.is_dir()
         configure(tmp_path, f"{LOCAL}lock_timeout_s = 0.2\n")
         with closing(duckdb.connect(str(tmp_path / "cloudbill.duckdb"))):
-            found = checks(run)
+            found = checks(run_process)
         assert f"(PID {os.getpid()})" in found["warehouse"]["found"]
 
     def test_one_source_can_be_examined_alone(
@@ -141,17 +141,19 @@ class TestDisk:
         assert run("doctor", "azure").returncode == 0
 
     def test_a_wrong_configuration_is_a_failure_in_the_document_too(
-        self, run: Run, tmp_path: Path
+        self, run_process: Run, tmp_path: Path
     ) -> None:
         configure(tmp_path, "[sources.azure_billing]\nbuket = 'x'\n")
-        result = run("doctor", "--json")
+        result = run_process("doctor", "--json")
         assert result.returncode == 2
         (failure,) = json.loads(result.stdout)["failures"]
         assert "Did you mean 'bucket'?" in failure["message"]
 
-    def test_a_file_that_is_not_toml_is_said_with_its_line(self, run: Run, tmp_path: Path) -> None:
+    def test_a_file_that_is_not_toml_is_said_with_its_line(
+        self, run_process: Run, tmp_path: Path
+    ) -> None:
         configure(tmp_path, "# mine\n[sources\n")
-        result = run("doctor")
+        result = run_process("doctor")
         assert result.returncode == 2
         assert ".dlt/config.toml is not valid TOML" in result.stderr
         assert "line 2" in result.stderr

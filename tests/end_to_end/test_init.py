@@ -209,9 +209,9 @@ class TestOptions:
         assert "'table_name' of [sources.azure_billing] would be 'other'" in result.stderr
         assert not (tmp_path / ".dlt").exists()
 
-    def test_a_file_that_is_not_toml_is_left_alone(self, run: Run, tmp_path: Path) -> None:
+    def test_a_file_that_is_not_toml_is_left_alone(self, run_process: Run, tmp_path: Path) -> None:
         configure(tmp_path, "[sources\n")
-        result = run("init", "--bucket", "bills")
+        result = run_process("init", "--bucket", "bills")
         assert result.returncode == 2
         assert "not valid TOML" in result.stderr
         assert "line 1" in result.stderr

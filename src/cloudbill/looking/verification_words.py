@@ -1,4 +1,4 @@
-"""Turns what verifying found into lines and into one JSON document; prints nothing itself."""
+"""Turns the results of verifying into lines and one JSON document; prints nothing itself."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _RESULTS: Final = {
 
 
 def month_lines(month: MonthReport) -> Iterator[str]:
-    """One line for a month, and then what differs."""
+    """A line for a month, followed by its differences."""
     title = f"{month.source} {month.period}"
     if month.run_id is not None:
         title += f" (run_id: {month.run_id})"
@@ -133,7 +133,7 @@ def _record_line(one: RecordDifference) -> str:
 
 
 def _shown(text: str) -> str:
-    """A text of the data as it may stand on a terminal, which obeys control characters."""
+    """A text from the data, safe for a terminal, which would obey control characters."""
     return text if text.isprintable() and text else repr(text) if text else "no currency"
 
 

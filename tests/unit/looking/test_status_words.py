@@ -189,7 +189,7 @@ class TestLines:
         empty = status(newest_delivery_at=None, manifests=0)
         assert list(status_lines(empty)) == [
             "azure_billing - nothing complete was delivered yet",
-            "  Nothing lies in gs://exports/focus/; check 'prefix' and 'export_name'",
+            "  Nothing was found in gs://exports/focus/; check 'prefix' and 'export_name'",
             "  Nothing is loaded",
         ]
 

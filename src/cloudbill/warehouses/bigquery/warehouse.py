@@ -102,11 +102,13 @@ class BigQueryWarehouse:
             self._empty(planned)
             rows, job_id = require_footers(planned.manifest, []), None
         progress.say(Stage.CHECKING)
-        held, totals = self._dataset.held(planned)
-        require_rows_in_table(planned, expected=held if rows is None else rows, held=held)
+        in_table, totals = self._dataset.rows_and_totals(planned)
+        require_rows_in_table(
+            planned, expected=in_table if rows is None else rows, in_table=in_table
+        )
         return LoadResult(
             planned=planned,
-            rows=held,
+            rows=in_table,
             totals=totals,
             job_id=job_id,
             started_at=started_at,
@@ -291,7 +293,7 @@ class BigQueryWarehouse:
         )
         partition = partition_of(planned, granularity, footers)
         if granularity == bigquery.TimePartitioningType.DAY:
-            others = sorted(set(self._dataset.days_held(planned)) - {partition})
+            others = sorted(set(self._dataset.days_with_rows(planned)) - {partition})
             if others:
                 raise LoadError(
                     f"Table {planned.table} is partitioned by DAY and holds {planned.period} in "
@@ -315,7 +317,7 @@ class BigQueryWarehouse:
             )
             partitions = [planned.period.partition_id]
             if granularity == bigquery.TimePartitioningType.DAY:
-                partitions = self._dataset.days_held(planned)
+                partitions = self._dataset.days_with_rows(planned)
             for partition in partitions:
                 reference = f"{self._dataset.reference(planned.table)}${partition}"
                 self._client.delete_table(reference, not_found_ok=True)
