@@ -28,6 +28,7 @@ __all__ = [
     "Part",
     "Plan",
     "PlannedLoad",
+    "Reason",
     "Skip",
     "SkipReason",
     "StoredObject",
@@ -284,6 +285,18 @@ class DiscoveredRun:
     def is_gone(self) -> bool:
         """Whether no part of it is there: not yet, or not any more, as after a retention."""
         return bool(self.missing) and len(self.missing) == len(self.manifest.parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Something that a person should look at, although nothing that was tried has failed.
+
+    `period` and `run_id` are None where it is not about one month, or not about one run.
+    """
+
+    error: CloudbillError
+    period: BillingPeriod | None = None
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

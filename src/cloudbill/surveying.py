@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.exports.manifest_cache import open_manifest_cache
 from cloudbill.ledger import Ledger
+from cloudbill.loading.drift import compare_rows, compare_totals, lost_months, with_plan
 from cloudbill.loading.events import Discovered, Drifted, Event, OddRows
 from cloudbill.models import (
     BillingPeriod,
@@ -17,6 +18,7 @@ from cloudbill.models import (
     ManifestFailure,
     Plan,
     PlannedLoad,
+    Reason,
     TableRows,
     utc_now,
 )
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
     from cloudbill.warehouses import Warehouse
 
-__all__ = ["Present", "Survey", "read_present", "survey"]
+__all__ = ["Present", "Survey", "compare_recorded", "read_present", "survey"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +40,18 @@ class Present:
 
     remembered: Remembered
     table: TableRows = field(default_factory=TableRows)
+    differing: Mapping[BillingPeriod, Drifted] = field(default_factory=dict)
+    """The months whose costs were compared with what was recorded, and are others."""
 
     @property
     def rows(self) -> dict[BillingPeriod, int]:
         """The rows of each month that the table holds."""
         return {period: month.rows for period, month in self.table.months.items()}
+
+    @property
+    def drifted(self) -> dict[BillingPeriod, Drifted]:
+        """The months that are not what was recorded, by their rows or by their costs."""
+        return compare_rows(self.remembered.loaded, self.rows) | dict(self.differing)
 
 
 def read_present(settings: SourceSettings, warehouse: Warehouse) -> Present:
@@ -57,15 +66,39 @@ def read_present(settings: SourceSettings, warehouse: Warehouse) -> Present:
     return Present(remembered=Ledger(settings, warehouse).read(), table=table)
 
 
+def compare_recorded(
+    settings: SourceSettings, warehouse: Warehouse, present: Present, *, trusts_file: bool
+) -> Present:
+    """Compares the costs of the months with what was recorded; see `compare_totals`.
+
+    Raises:
+        LoadError: If the table cannot be read.
+    """
+    differing = compare_totals(
+        warehouse,
+        settings.table_name,
+        present.remembered.loaded,
+        present.table.months,
+        trusts_file=trusts_file,
+    )
+    return replace(present, differing=differing)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """A source that was discovered and planned; `address` is the folder that was listed."""
+    """A source that was discovered and planned; `address` is the folder that was listed.
+
+    `reasons` are what a person should look at, although everything could be read. `drifted` are the
+    months that are not what was recorded.
+    """
 
     store: Store
     plan: Plan
     address: str
     manifests: int
     manifest_failures: tuple[ManifestFailure, ...]
+    reasons: tuple[Reason, ...] = ()
+    drifted: tuple[Drifted, ...] = ()
 
 
 def survey(
@@ -106,7 +139,11 @@ def survey(
         listen(OddRows(settings=settings, rows=present.table.of_no_month))
     for failure in discovery.failures:
         listen(failure)
-    plan = _plan(settings, present, selection, discovery=discovery, store=store, listen=listen)
+    plan = _plan(settings, present, selection, discovery=discovery, store=store)
+    drifted = with_plan(present.drifted.values(), plan)
+    asked = [one for one in drifted if selection.includes(one.record.period)]
+    for event in asked:
+        listen(event)
     for skip in plan.skips:
         listen(skip)
     return Survey(
@@ -115,6 +152,8 @@ def survey(
         address=found.address,
         manifests=found.manifests,
         manifest_failures=discovery.failures,
+        reasons=lost_months(settings.table_name, asked, plan),
+        drifted=drifted,
     )
 
 
@@ -125,7 +164,6 @@ def _plan(
     *,
     discovery: Discovery,
     store: Store,
-    listen: Callable[[Event], None],
 ) -> Plan:
     remembered = present.remembered
     guards = Guards(max_row_drop=settings.max_row_drop, accepted=remembered.accepted, now=utc_now())
@@ -142,9 +180,7 @@ def _plan(
             write_mark=None if month is None else month.write_mark,
         )
 
-    drifted = _find_drifted(remembered, present.rows)
-    for event in drifted.values():
-        listen(event)
+    drifted = present.drifted
     return plan_loads(
         discovery.runs,
         # A month that is empty protects nothing from an older run.
@@ -158,14 +194,3 @@ def _plan(
         guards=guards,
         to_load=to_load,
     )
-
-
-def _find_drifted(
-    remembered: Remembered, rows: Mapping[BillingPeriod, int]
-) -> dict[BillingPeriod, Drifted]:
-    """The months that do not hold the rows that were recorded."""
-    return {
-        period: Drifted(record=record, rows_in_table=rows.get(period, 0))
-        for period, record in remembered.loaded.items()
-        if record.rows is not None and record.rows != rows.get(period, 0)
-    }

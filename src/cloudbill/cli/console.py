@@ -188,8 +188,9 @@ class Console:
         from cloudbill.loading.words import outcomes_json
 
         for outcome in outcomes:
-            if outcome.error is not None:
-                self.failed(outcome.settings.source, outcome.error)
+            ends = [] if outcome.error is None else [outcome.error]
+            for error in (*(reason.error for reason in outcome.reasons), *ends):
+                self.failed(outcome.settings.source, error)
         if failed is not None:
             self.failed(None, failed)
         delivered = {outcome.settings.source: outcome.manifests for outcome in outcomes}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cloudbill.costs.amounts import subtract_amounts, to_amount
+from cloudbill.costs.amounts import shown_amount, subtract_amounts, to_amount
 from cloudbill.costs.sums import EXACT, Charges, GroupSums, SumQuery
 from cloudbill.models import BillingPeriod, LoadRecord, Totals
 from cloudbill.sql import Fragment
@@ -22,6 +22,7 @@ __all__ = [
     "RecordDifference",
     "differing_totals",
     "inexact_columns",
+    "shown_differences",
     "spans_of",
 ]
 
@@ -118,6 +119,20 @@ def inexact_columns(record: LoadRecord, inexact: Mapping[str, str]) -> dict[str,
     """The columns that were recorded exactly and hold no exact amounts now, with what they hold."""
     columns = _recorded_columns(record)
     return {columns[key]: kind for key, kind in sorted(inexact.items()) if key in columns}
+
+
+def shown_differences(
+    differences: Sequence[RecordDifference], inexact: Mapping[str, str]
+) -> Iterator[str]:
+    """What of a month differs, in words: the first of its totals, and columns of another type."""
+    for one in differences[:1]:
+        more = f", and {len(differences) - 1} more totals differ" if differences[1:] else ""
+        yield (
+            f"{one.column} is {shown_amount(one.warehouse)} {one.currency or '(no currency)'} in "
+            f"the table, {shown_amount(one.ledger)} was loaded{more}"
+        )
+    for column, kind in inexact.items():
+        yield f"{column} is {kind} now, which holds no exact amounts"
 
 
 def spans_of(periods: Iterable[BillingPeriod]) -> tuple[tuple[date, date], ...]:

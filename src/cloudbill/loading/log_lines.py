@@ -88,6 +88,17 @@ def _drifted(event: Drifted) -> Mapping[str, object]:
         "run_id": record.run_id,
         "rows": record.rows,
         "held_rows": event.rows_in_table,
+        "differences": [
+            {
+                "currency": one.currency,
+                "column": one.column,
+                "ledger": f"{one.ledger:f}",
+                "warehouse": f"{one.warehouse:f}",
+            }
+            for one in event.differences
+        ],
+        "inexact": dict(event.inexact),
+        "is_loaded_again": event.is_loaded_again,
     }
 
 

@@ -93,9 +93,12 @@ def _table_line(event: Drifted | OddRows) -> str:
         found = odd_rows_found(event.rows, settings.table_name, settings.provider.PERIOD_COLUMN)
         return f"Found that {found}; `cloudbill doctor` says how to see them"
     record = event.record
+    what = "loading the month again" if event.is_loaded_again else "it is not loaded again now"
+    if event.differences or event.inexact:
+        return f"Found {record.period} changed: {event.found} - {what}"
     return (
         f"Found {event.rows_in_table} rows of {record.period} in the table, where {record.rows} "
-        "were loaded - loading the month again"
+        f"were loaded - {what}"
     )
 
 
@@ -197,6 +200,9 @@ def _failures(outcome: Outcome) -> Iterator[object]:
         yield failure_entry(source, str(manifest.period), manifest.run_id, failure.error)
     for unread in outcome.manifest_failures:
         yield failure_entry(source, None, None, unread.error)
+    for reason in outcome.reasons:
+        period = None if reason.period is None else str(reason.period)
+        yield failure_entry(source, period, reason.run_id, reason.error)
     if outcome.error is not None:
         yield failure_entry(source, None, None, outcome.error)
 

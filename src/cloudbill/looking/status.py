@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_of
 from cloudbill.errors import CloudbillError, StaleError
+from cloudbill.loading.events import Drifted
 from cloudbill.models import (
     BillingPeriod,
     LoadRecord,
@@ -22,7 +23,7 @@ from cloudbill.models import (
     SkipReason,
 )
 from cloudbill.planning import Selection
-from cloudbill.surveying import Present, read_present, survey
+from cloudbill.surveying import Present, compare_recorded, read_present, survey
 from cloudbill.text.times import age_in_words, shown_time
 from cloudbill.warehouses import open_warehouse
 
@@ -77,13 +78,15 @@ class MonthStatus:
     """What a month holds, and which newer runs there are, newest first.
 
     `record` is what the ledger remembers, `costs` the billed cost of it by currency, None where no
-    total was recorded; `table_rows` is what the table holds now.
+    total was recorded; `table_rows` is what the table holds now, and `drifted` how that differs
+    from what was recorded.
     """
 
     period: BillingPeriod
     record: LoadRecord | None = None
     costs: Mapping[str, Decimal] | None = None
     table_rows: int = 0
+    drifted: Drifted | None = None
     pending: tuple[PendingRun, ...] = ()
 
     @property
@@ -96,7 +99,9 @@ class MonthStatus:
 
     @property
     def is_drifted(self) -> bool:
-        """Whether the table does not hold the rows that were loaded."""
+        """Whether the table does not have what was loaded."""
+        if self.drifted is not None:
+            return True
         expected = 0 if self.record is None else self.record.rows
         return expected is not None and expected != self.table_rows
 
@@ -170,6 +175,7 @@ def read_status(
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             present = read_present(settings, warehouse)
+            present = compare_recorded(settings, warehouse, present, trusts_file=False)
     except CloudbillError as error:
         return replace(status, error=error)
     try:
@@ -198,6 +204,7 @@ def _with_months(status: SourceStatus, present: Present, plan: Plan | None = Non
     plan = plan or Plan(loads=(), skips=())
     loaded, rows = present.remembered.loaded, present.rows
     pending = _pending_runs(plan, loaded)
+    drifted = present.drifted
     known = {*loaded, *rows, *pending}
     months = tuple(
         MonthStatus(
@@ -205,6 +212,7 @@ def _with_months(status: SourceStatus, present: Present, plan: Plan | None = Non
             record=loaded.get(period),
             costs=_costs(status.settings, loaded.get(period)),
             table_rows=rows.get(period, 0),
+            drifted=drifted.get(period),
             pending=tuple(pending.get(period, ())),
         )
         for period in reversed(_without_gaps(known))

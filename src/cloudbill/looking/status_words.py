@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_to_text, shown_costs, totals_to_text
+from cloudbill.costs.month_totals import shown_differences
 from cloudbill.looking.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
 from cloudbill.text.failures import failure_entry
 from cloudbill.text.odd_rows import odd_rows_found
@@ -116,7 +117,10 @@ def _notes(month: MonthStatus, status: SourceStatus) -> Iterator[str]:
     if month.is_drifted and month.record is None:
         yield f"the table holds {month.table_rows:,} rows that belong to no recorded load"
     elif month.is_drifted and month.record is not None:
-        yield f"the table holds {month.table_rows:,} rows, {month.record.rows:,} were loaded"
+        if month.record.rows not in {None, month.table_rows}:
+            yield f"the table holds {month.table_rows:,} rows, {month.record.rows:,} were loaded"
+        if month.drifted is not None:
+            yield from shown_differences(month.drifted.differences, month.drifted.inexact)
     for run in month.pending[:_LISTED]:
         yield _pending(month, run, status)
     if len(month.pending) > _LISTED:
@@ -181,6 +185,17 @@ def _month(month: MonthStatus) -> dict[str, object]:
         "state": str(month.state),
         "loaded": loaded,
         "table_rows": month.table_rows,
+        "ledger_differences": [
+            {
+                "currency": one.currency,
+                "column": one.column,
+                "ledger": f"{one.ledger:f}",
+                "warehouse": f"{one.warehouse:f}",
+                "difference": f"{one.difference:f}",
+            }
+            for one in (month.drifted.differences if month.drifted else ())
+        ],
+        "inexact_columns": dict(month.drifted.inexact) if month.drifted else {},
         "pending": [
             {
                 "reason": str(run.pending),

@@ -245,6 +245,8 @@ class TestDocument:
                                 "totals": {"EUR": {"BilledCost": "1204.110000000000000000"}},
                             },
                             "table_rows": 1234,
+                            "ledger_differences": [],
+                            "inexact_columns": {},
                             "pending": [
                                 {
                                     "reason": "waiting",
@@ -262,6 +264,8 @@ class TestDocument:
                             "state": "missing",
                             "loaded": None,
                             "table_rows": 0,
+                            "ledger_differences": [],
+                            "inexact_columns": {},
                             "pending": [],
                         },
                     ],
