@@ -68,7 +68,7 @@ def look_at(
         StoreError: If a part cannot be read.
     """
     manifest = planned.manifest
-    is_native = store.scheme == "gs"
+    is_native = store.scheme == "gs" and all(map(_is_read_as_named, planned.uris))
     if manifest.file_format == "parquet":
         footers = read_footers(store, manifest.parts, period_column=planned.period_column)
         rows = require_footers(manifest, [footer.rows for footer in footers])
@@ -94,3 +94,12 @@ def look_at(
         is_native=is_native and manifest.data_version not in _WITHOUT_SECONDS,
         is_guarded=planned.min_rows > 0,
     )
+
+
+def _is_read_as_named(uri: str) -> bool:
+    """Whether BigQuery reads the object that a URI names, and no other.
+
+    It takes a `*` for any text, and several slashes for one ("Loading data from Cloud Storage",
+    wildcard support and limitations).
+    """
+    return "*" not in uri and "//" not in uri.partition("://")[2]

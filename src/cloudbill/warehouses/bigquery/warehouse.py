@@ -120,7 +120,6 @@ class BigQueryWarehouse:
     ) -> tuple[int | None, str | None]:
         """Loads a run that has parts; returns its rows, as far as they are known, and the job."""
         provider = self._settings.provider
-        _refuse_wildcards(planned)
         table = self._dataset.find_table(planned.table)
         existing = headers_of(table.schema) if table else {}
         incoming = look_at(store, planned, provider, existing)
@@ -372,9 +371,3 @@ class BigQueryWarehouse:
     def close(self) -> None:
         """Gives the connections back."""
         self._client.close()
-
-
-def _refuse_wildcards(planned: PlannedLoad) -> None:
-    for uri in planned.uris:
-        if "*" in uri:
-            raise LoadError(f"BigQuery would take the * in {uri} for any text; rename that object")
