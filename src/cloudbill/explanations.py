@@ -65,7 +65,11 @@ EXIT_CODES: Final = (
     ExitCode(
         code=6, means="Nothing failed, but a run is held: look at it, then `cloudbill accept`."
     ),
-    ExitCode(code=7, means="`verify` found a month that differs."),
+    ExitCode(
+        code=7,
+        means="`verify` found a month that differs, or rows of no month; or a month was changed "
+        "since it was loaded, and cannot be loaded again.",
+    ),
     ExitCode(code=8, means="`status --max-age` found a source whose newest delivery is too old."),
     ExitCode(code=130, means="You stopped the command; the months that were loaded are kept."),
 )
@@ -277,7 +281,11 @@ EXPLANATIONS: Final = (
         exit_code=7,
         means="The files of a month, its table and the record of its load differ.",
         causes=(
-            "Somebody changed the table after it was loaded.",
+            (
+                "Somebody changed the table after it was loaded. `load` loads such a month again, "
+                "and ends with 7 where the files of its run are gone."
+            ),
+            "The table holds rows whose period is empty or impossible.",
             "The files were changed after they were loaded.",
         ),
         remedies=(
@@ -286,6 +294,8 @@ EXPLANATIONS: Final = (
                 "If the files are right, load the month again: `cloudbill load --force --month "
                 "YYYY-MM`."
             ),
+            "If the files are gone, have them delivered again, or put back what the table held.",
+            "See rows of no month, and delete them, as `cloudbill doctor` says.",
         ),
     ),
     Explanation(

@@ -30,10 +30,12 @@ __all__ = [
     "Part",
     "Plan",
     "PlannedLoad",
+    "Reason",
     "Skip",
     "SkipReason",
     "StoredObject",
     "TableMonth",
+    "TableRows",
     "Totals",
     "days_between",
     "utc_now",
@@ -149,11 +151,25 @@ class StoredObject:
 class TableMonth:
     """What a table holds of a month; `write_mark` changes whenever anybody writes the month.
 
-    `write_mark` is None if no other process can write.
+    `write_mark` is None if no other process can write. `written_at` is when that was last, by the
+    clock of the warehouse; None where the warehouse does not tell.
     """
 
     rows: int
     write_mark: str | None = None
+    written_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRows:
+    """The rows that a table holds: of each month, and how many are of no month.
+
+    A row is of no month where its period is NULL, infinite, or before 1960 or after 2159: such rows
+    add to the sum of the table and to no month.
+    """
+
+    months: Mapping[BillingPeriod, TableMonth] = field(default_factory=dict)
+    of_no_month: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,6 +297,18 @@ class DiscoveredRun:
     def is_gone(self) -> bool:
         """Whether no part of it is there: not yet, or not any more, as after a retention."""
         return bool(self.missing) and len(self.missing) == len(self.manifest.parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Something that a person should look at, although nothing that was tried has failed.
+
+    `period` and `run_id` are None where it is not about one month, or not about one run.
+    """
+
+    error: CloudbillError
+    period: BillingPeriod | None = None
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from cloudbill.loading.vanished import but_vanished, merged, only_these, vanishe
 from cloudbill.models import LoadFailure, LoadResult, Manifest, Skip
 from cloudbill.planning import Selection
 from cloudbill.spool import clear_spool
-from cloudbill.surveying import read_present, survey
+from cloudbill.surveying import compare_recorded, read_present, survey
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def plan_source(
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             present = read_present(settings, warehouse)
+            present = compare_recorded(settings, warehouse, present, trusts_file=True)
             found = survey(settings, present, selection, listen)
     except CloudbillError as error:
         return Outcome(settings=settings, error=error)
@@ -46,6 +47,7 @@ def plan_source(
         skips=found.plan.skips,
         manifest_failures=found.manifest_failures,
         planned=found.plan.loads,
+        reasons=found.reasons,
     )
 
 
@@ -111,6 +113,7 @@ def _load(
         CloudbillError: If the table, the ledger or the store cannot be read.
     """
     present = read_present(settings, warehouse)
+    present = compare_recorded(settings, warehouse, present, trusts_file=True)
     found = survey(settings, present, selection, listen, keeps_manifests=True)
     results: list[LoadResult] = []
     failures: list[LoadFailure] = []
@@ -134,12 +137,16 @@ def _load(
                     results.append(outcome)
                     recorder.add(outcome)
     loaded = {result.planned.manifest for result in results}
+    periods = {manifest.period for manifest in loaded}
+    if recorder.error is None and periods.issuperset(one.record.period for one in found.drifted):
+        warehouse.leave()
     return Outcome(
         settings=settings,
         results=tuple(results),
         skips=(*(skip for skip in found.plan.skips if skip.manifest not in loaded), *held),
         failures=tuple(failures),
         manifest_failures=found.manifest_failures,
+        reasons=found.reasons,
         error=recorder.error,
     )
 

@@ -150,13 +150,15 @@ class Console:
 
     def listener(self, source: str | None) -> Callable[[Event], None]:
         """Prints the events of a source as they happen, in one or more lines each."""
-        from cloudbill.loading.events import Discovered, Drifted, Stopping
+        from cloudbill.loading.events import Discovered, Drifted, OddRows, Stopping
         from cloudbill.loading.log_lines import event_log_line
         from cloudbill.loading.words import lines
         from cloudbill.models import LoadFailure, ManifestFailure, utc_now
 
         def listen(event: Event) -> None:
-            is_failure = isinstance(event, LoadFailure | ManifestFailure | Drifted | Stopping)
+            is_failure = isinstance(
+                event, LoadFailure | ManifestFailure | Drifted | OddRows | Stopping
+            )
             if isinstance(event, Discovered):
                 # Finding nothing at all is most likely a mistake in the configuration.
                 is_failure = not event.manifests
@@ -186,8 +188,9 @@ class Console:
         from cloudbill.loading.words import outcomes_json
 
         for outcome in outcomes:
-            if outcome.error is not None:
-                self.failed(outcome.settings.source, outcome.error)
+            ends = [] if outcome.error is None else [outcome.error]
+            for error in (*(reason.error for reason in outcome.reasons), *ends):
+                self.failed(outcome.settings.source, error)
         if failed is not None:
             self.failed(None, failed)
         delivered = {outcome.settings.source: outcome.manifests for outcome in outcomes}

@@ -22,6 +22,8 @@ __all__ = ["Discovery", "discover"]
 
 _READERS: Final = 32
 """Manifests are small: what they cost is the time to the first byte."""
+_WITH_EMPTY_FOLDERS: Final = frozenset({"gs", "s3"})
+"""Stores whose keys may have folders without a name; elsewhere two slashes are one."""
 _SETTLE: Final = timedelta(hours=1)
 _CHECKOUT: Final = timedelta(minutes=1)
 """What a checkout or a small copy writes in one go, in any order."""
@@ -197,7 +199,11 @@ def _find_manifests(
 
     A later root may contain much more than the export, so it is listed only if necessary.
     """
-    roots = provider.export_roots(prefix, export_name)
+    roots = [
+        root
+        for root in provider.export_roots(prefix, export_name)
+        if store.scheme in _WITH_EMPTY_FOLDERS or not _has_empty_folder(root)
+    ]
     for root in roots:
         listing = {stored.path: stored for stored in store.list(root)}
         manifests = [
@@ -208,6 +214,10 @@ def _find_manifests(
         if manifests:
             return root, listing, manifests
     return roots[0], {}, []
+
+
+def _has_empty_folder(root: str) -> bool:
+    return root.startswith("/") or "//" in root
 
 
 def _require_readable(stored: StoredObject, of: str = "") -> None:

@@ -37,8 +37,8 @@ def rebuild_ledger(settings: SourceSettings) -> Rebuilt:
         CloudbillError: If the warehouse cannot be read or written.
     """
     with closing(open_warehouse(settings.warehouse)) as warehouse:
-        months = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
-        held = {period: month.rows for period, month in months.items()}
+        table = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
+        held = {period: month.rows for period, month in table.months.items()}
         ledger = Ledger(settings, warehouse)
         tracked = ledger.tracked()
         records = tuple(

@@ -64,6 +64,7 @@ def merged(first: Outcome, second: Outcome, vanished: _Vanished, listen: _Listen
         results=(*first.results, *second.results),
         skips=(*earlier, *skips),
         failures=(*others, *second.failures, *lost),
+        reasons=(*first.reasons, *(one for one in second.reasons if one.period in vanished)),
         error=first.error or second.error,
     )
 

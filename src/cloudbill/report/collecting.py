@@ -49,14 +49,19 @@ def collect(settings: SourceSettings) -> tuple[SourceReport, CloudbillError | No
         roles=settings.provider.ROLES,
         cost_columns=settings.provider.COST_COLUMNS,
     )
-    present, failed = Present(remembered=Remembered(), months={}), None
+    present, failed = Present(remembered=Remembered()), None
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             present = read_present(settings, warehouse)
             report = _with_sums(report, settings, warehouse)
     except CloudbillError as error:
         report, failed = replace(report, error=str(error)), error
-    report = replace(report, loaded=present.remembered.loaded, rows_in_table=present.rows)
+    report = replace(
+        report,
+        loaded=present.remembered.loaded,
+        rows_in_table=present.rows,
+        rows_of_no_month=present.table.of_no_month,
+    )
     if failed is None:
         report = replace(report, store=_read_store(settings, present))
     return report, failed

@@ -98,6 +98,8 @@ class SourceReport:
     tracked: tuple[LoadRecord, ...] = ()
     """Every recorded load, oldest first."""
     rows_in_table: Mapping[BillingPeriod, int] = field(default_factory=dict)
+    rows_of_no_month: int = 0
+    """Rows of the table that are in no amount of the report."""
     store: StoreReport = field(default_factory=StoreReport)
 
 

@@ -93,7 +93,7 @@ def find_exports(
 
 
 def _is_month(folder: str, providers: Iterable[Provider]) -> bool:
-    name = folder.rstrip("/").rpartition("/")[2]
+    name = folder.removesuffix("/").rpartition("/")[2]
     return any(provider.is_month_folder(name) for provider in providers)
 
 

@@ -16,6 +16,7 @@ from cloudbill.loading.events import (
     Event,
     LoadFinished,
     LoadStarted,
+    OddRows,
     Progressed,
     Stopping,
 )
@@ -67,7 +68,20 @@ def told(event: Event) -> dict[str, Any]:
                 rows_in_table=1,
             ),
             "warning",
-            {"event": "drifted", **OCTOBER, "rows": 3, "held_rows": 1},
+            {
+                "event": "drifted",
+                **OCTOBER,
+                "rows": 3,
+                "held_rows": 1,
+                "differences": [],
+                "inexact": {},
+                "is_loaded_again": True,
+            },
+        ),
+        (
+            OddRows(settings=SETTINGS, rows=2),
+            "warning",
+            {"event": "rows_of_no_month", "rows": 2},
         ),
         (
             Skip(manifest=manifest("run"), reason=SkipReason.HELD, detail="fewer\ndays"),

@@ -232,6 +232,7 @@ class TestDocument:
                     "newest_delivery_at": "2025-10-22T01:00:00+00:00",
                     "newest_delivery_age_s": 32400,
                     "is_stale": False,
+                    "rows_of_no_month": 0,
                     "months": [
                         {
                             "period": "2025-10",
@@ -246,6 +247,8 @@ class TestDocument:
                                 "totals": {"EUR": {"BilledCost": "1204.110000000000000000"}},
                             },
                             "table_rows": 1234,
+                            "ledger_differences": [],
+                            "inexact_columns": {},
                             "pending": [
                                 {
                                     "reason": "waiting",
@@ -263,6 +266,8 @@ class TestDocument:
                             "state": "missing",
                             "loaded": None,
                             "table_rows": 0,
+                            "ledger_differences": [],
+                            "inexact_columns": {},
                             "pending": [],
                         },
                     ],

@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -16,9 +17,17 @@ from google.cloud import bigquery
 from cloudbill.costs.cube import CostCube, CubeRequest
 from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyQuery, DailyTotals
+from cloudbill.costs.month_totals import MonthQuery, MonthTotals, spans_of
 from cloudbill.costs.sums import NOTHING, Charges, GroupSums, SumQuery, billed_costs, by_currency
 from cloudbill.files.columns import added_columns
-from cloudbill.models import BillingPeriod, Column, PlannedLoad, TableMonth, Totals
+from cloudbill.models import (
+    BillingPeriod,
+    Column,
+    PlannedLoad,
+    TableMonth,
+    TableRows,
+    Totals,
+)
 from cloudbill.planning.costs import billed_costs_of
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
@@ -30,13 +39,16 @@ from cloudbill.warehouses.bigquery.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.warehouses.bigquery.incoming import Incoming
 
 __all__ = ["Dataset"]
 
+# A table by YEAR has shorter ids, of which no month can be told. Rows without a period are in
+# `__NULL__`; those that are outside all partitions, or were streamed a moment ago, in the last one.
+_PARTITION: Final = re.compile(r"[0-9]{6,10}|__NULL__|__UNPARTITIONED__")
 _LABEL_CHARACTERS: Final = re.compile(r"[^a-z0-9_-]")
 
 
@@ -185,6 +197,16 @@ class Dataset:
         what = f"Summing {period} of {name}"
         return daily.read(self._read_sums(daily.query, *self._month(period), what=what))
 
+    def month_totals(self, name: str, periods: Collection[BillingPeriod]) -> MonthTotals:
+        """The cost totals of some months, by one query that scans their partitions alone."""
+        charges = self._charges(name)
+        if charges is None:
+            return MonthTotals()
+        provider = self._settings.provider
+        where = BIGQUERY.in_spans(provider.PERIOD_COLUMN, spans_of(periods))
+        monthly = MonthQuery.of(charges, provider, where)
+        return monthly.read(self._read_sums(monthly.query, what=f"Summing months of {name}"))
+
     def cost_cube(self, name: str, request: CubeRequest) -> CostCube:
         """Exact sums by group, by one query over the columns that it needs."""
         charges = self._charges(name)
@@ -231,19 +253,25 @@ class Dataset:
         )
         return [str(row[0]) for row in rows]
 
-    def table_months(self, table: str) -> dict[BillingPeriod, TableMonth]:
-        """The rows of each month, and when it was last written, by BigQuery's clock.
+    def table_months(self, table: str) -> TableRows:
+        """The rows of each month, and when it was written last by BigQuery's own clock.
 
-        The metadata of the partitions has both, so the query costs nothing.
+        The metadata of the partitions tells both, for free, and the rows of no month as well.
         """
         months: dict[BillingPeriod, TableMonth] = {}
-        for period, modified_at, rows in self._partitions(table):
-            written = modified_at.astimezone(UTC).isoformat()
-            earlier = months.get(period) or TableMonth(rows=0, write_mark=written)
-            months[period] = TableMonth(
-                rows=earlier.rows + rows, write_mark=max(earlier.write_mark or written, written)
+        of_no_month = 0
+        for partition in self._partitions(table):
+            if partition.period is None:
+                of_no_month += partition.rows
+                continue
+            earlier = months.get(partition.period)
+            rows, written_at = partition.rows, partition.written_at
+            if earlier is not None and earlier.written_at is not None:
+                rows, written_at = rows + earlier.rows, max(written_at, earlier.written_at)
+            months[partition.period] = TableMonth(
+                rows=rows, write_mark=written_at.isoformat(), written_at=written_at
             )
-        return months
+        return TableRows(months=months, of_no_month=of_no_month)
 
     def tracking_rows(self, table: str) -> list[dict[str, object]]:
         """Every row of a tracking table, by column name."""
@@ -257,13 +285,15 @@ class Dataset:
         return [dict(row.items()) for row in rows]
 
     def write_mark(self, planned: PlannedLoad) -> str | None:
-        """When a month was last written, by BigQuery's clock; None if it has no rows."""
-        month = self.table_months(planned.table).get(planned.period)
+        """When a month was written last, by BigQuery's own clock; None where it has no rows."""
+        month = self.table_months(planned.table).months.get(planned.period)
         return None if month is None else month.write_mark
 
-    def _partitions(self, table: str) -> list[tuple[BillingPeriod, datetime, int]]:
-        """The partitions of a table that belong to a month, with their write time and rows."""
-        if self.find_table(table) is None:
+    def _partitions(self, table: str) -> list[_Partition]:
+        """The partitions of a table by a column; none where it is not partitioned so."""
+        found = self.find_table(table)
+        by = None if found is None else found.time_partitioning
+        if by is None or by.field is None:
             return []
         rows = self._query(
             "SELECT partition_id, last_modified_time, total_rows "
@@ -273,10 +303,11 @@ class Dataset:
             dataset=self._path(),
         )
         return [
-            # In a table by DAY a month has several; `__NULL__` and similar ones have no month.
-            (BillingPeriod(year=int(row[0][:4]), month=int(row[0][4:6])), row[1], int(row[2] or 0))
+            _Partition(
+                period=_period_of(str(row[0])), written_at=row[1].astimezone(UTC), rows=row[2] or 0
+            )
             for row in rows
-            if row[0] is not None and str(row[0]).isdecimal() and row[1] is not None
+            if row[1] is not None and _PARTITION.fullmatch(str(row[0]))
         ]
 
     def is_current(self, planned: PlannedLoad, job: Any) -> bool:
@@ -347,6 +378,21 @@ class Dataset:
             bigquery.ScalarQueryParameter("month_start", "TIMESTAMP", start),
             bigquery.ScalarQueryParameter("month_end", "TIMESTAMP", end),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Partition:
+    """A partition; a month has several in a table by DAY. `period` is None where it is of none."""
+
+    period: BillingPeriod | None
+    written_at: datetime
+    rows: int
+
+
+def _period_of(partition: str) -> BillingPeriod | None:
+    if not partition.isdecimal():
+        return None
+    return BillingPeriod(year=int(partition[:4]), month=int(partition[4:6]))
 
 
 def _midnight(period: BillingPeriod) -> datetime:

@@ -71,7 +71,7 @@ def look_at(
         StoreError: If a part cannot be read.
     """
     manifest = planned.manifest
-    is_native = store.scheme == "gs"
+    is_native = store.scheme == "gs" and all(map(_is_read_as_named, planned.uris))
     if manifest.file_format == "parquet":
         footers = read_footers(store, manifest.parts, period_column=planned.period_column)
         # All of this needs only the footers, so a run that fails here has started no job.
@@ -101,3 +101,12 @@ def look_at(
         is_guarded=planned.least_rows is not None,
         has_several_months=bool(manifest.spans),
     )
+
+
+def _is_read_as_named(uri: str) -> bool:
+    """Whether BigQuery reads the object that a URI names, and no other.
+
+    It takes a `*` for any text, and several slashes for one ("Loading data from Cloud Storage",
+    wildcard support and limitations).
+    """
+    return "*" not in uri and "//" not in uri.partition("://")[2]

@@ -21,14 +21,7 @@ from cloudbill.errors import (
     TransientLoadError,
 )
 from cloudbill.files.columns import added_columns
-from cloudbill.models import (
-    BillingPeriod,
-    LoadResult,
-    PlannedLoad,
-    TableMonth,
-    Totals,
-    utc_now,
-)
+from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, TableRows, Totals, utc_now
 from cloudbill.planning.costs import billed_costs_of
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.settings.names import read_dataset, read_project
@@ -55,10 +48,11 @@ from cloudbill.warehouses.reconciliation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from cloudbill.costs.cube import CostCube, CubeRequest
     from cloudbill.costs.daily_totals import DailyTotals
+    from cloudbill.costs.month_totals import MonthTotals
     from cloudbill.files.parquet_footers import Footer
     from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
@@ -148,7 +142,6 @@ class BigQueryWarehouse:
     ) -> tuple[int | None, str | None]:
         """Loads a run that has parts; returns its rows, if known, and the id of the job."""
         provider = self._settings.provider
-        _refuse_wildcards(planned)
         table = self._dataset.find_table(planned.table)
         existing = headers_of(table.schema) if table else {}
         incoming = look_at(store, planned, provider, existing)
@@ -363,6 +356,18 @@ class BigQueryWarehouse:
         """The totals of a month by currency and day; see `Warehouse.daily_totals`."""
         return self._dataset.daily_totals(table, period)
 
+    def month_totals(self, table: str, periods: Collection[BillingPeriod]) -> MonthTotals:
+        """The exact cost totals of some months; see `Warehouse.month_totals`."""
+        return self._dataset.month_totals(table, periods)
+
+    @property
+    def is_as_left(self) -> bool:
+        """False: each partition says when it was written."""
+        return False
+
+    def leave(self) -> None:
+        """Nothing to note."""
+
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
         """Exact sums by group; see `Warehouse.cost_cube`."""
         return self._dataset.cost_cube(table, request)
@@ -372,8 +377,8 @@ class BigQueryWarehouse:
         found = self._dataset.find_table(table)
         return headers_of(found.schema) if found else {}
 
-    def table_months(self, table: str, period_column: str) -> dict[BillingPeriod, TableMonth]:  # noqa: ARG002
-        """The rows of each month, and when it was last written."""
+    def table_months(self, table: str, period_column: str) -> TableRows:  # noqa: ARG002
+        """The rows of each month, and when it was written last; see `Warehouse.table_months`."""
         return self._dataset.table_months(table)
 
     def tracking_rows(self, table: str) -> list[dict[str, object]]:
@@ -397,9 +402,3 @@ class BigQueryWarehouse:
     def close(self) -> None:
         """Closes the connections."""
         self._client.close()
-
-
-def _refuse_wildcards(planned: PlannedLoad) -> None:
-    for uri in planned.uris:
-        if "*" in uri:
-            raise LoadError(f"BigQuery would read the * in {uri} as a wildcard; rename that object")

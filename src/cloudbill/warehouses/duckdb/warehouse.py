@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -10,6 +11,7 @@ import duckdb
 from cloudbill.costs.cube import CostCube, CubeRequest
 from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyTotals
+from cloudbill.costs.month_totals import MonthQuery, MonthTotals, spans_of
 from cloudbill.errors import LoadError
 from cloudbill.files.duckdb_types import column_type_of
 from cloudbill.files.sums import read_sums, sum_by_day
@@ -19,10 +21,12 @@ from cloudbill.models import (
     LoadResult,
     PlannedLoad,
     TableMonth,
+    TableRows,
 )
 from cloudbill.progress import ProgressListener
 from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses.duckdb.dataset import Dataset
+from cloudbill.warehouses.duckdb.left_file import LeftFile, mark_of
 from cloudbill.warehouses.duckdb.month import charges_of, ends_of
 from cloudbill.warehouses.duckdb.opening import connect
 from cloudbill.warehouses.duckdb.replacing import Replacement
@@ -40,7 +44,14 @@ class DuckDBWarehouse:
 
     parallel_loads = 1
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        settings: WarehouseSettings,
+        *,
+        is_as_left: bool = False,
+    ) -> None:
+        self.is_as_left = is_as_left
         self._connection = connection
         self._settings = settings
         self._dataset = Dataset.of(connection, settings.dataset)
@@ -56,6 +67,8 @@ class DuckDBWarehouse:
         """
         Dataset.require_legal(settings.dataset, source=settings.source)
         database = settings.database
+        # Before and after, for opening it waits for other processes, and takes up their logs.
+        before = mark_of(database)
         try:
             if not read_only:
                 database.absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +81,9 @@ class DuckDBWarehouse:
             connection.execute("SET TimeZone = 'UTC'")
         except (duckdb.Error, OSError) as error:
             raise LoadError(f"The DuckDB file {database} cannot be opened: {error}") from error
-        return cls(connection, settings)
+        noted = LeftFile.of(settings).mark()
+        is_as_left = noted is not None and noted == before == mark_of(database)
+        return cls(connection, settings, is_as_left=is_as_left)
 
     def replace_period(
         self, planned: PlannedLoad, store: Store, listen: ProgressListener | None = None
@@ -102,6 +117,30 @@ class DuckDBWarehouse:
         except duckdb.Error as error:
             raise LoadError(f"{period} of {table} cannot be read: {error}") from error
 
+    def month_totals(self, table: str, periods: Collection[BillingPeriod]) -> MonthTotals:
+        """The exact cost totals of some months; see `Warehouse.month_totals`."""
+        provider = self._settings.provider
+        charges = self._charges(table)
+        if charges is None:
+            return MonthTotals()
+        where = DUCKDB.in_spans(provider.PERIOD_COLUMN, spans_of(periods))
+        monthly = MonthQuery.of(charges, provider, where)
+        try:
+            return monthly.read(read_sums(self._connection, monthly.query, {}))
+        except duckdb.Error as error:
+            raise LoadError(f"The months of {table} cannot be summed: {error}") from error
+
+    def leave(self) -> None:
+        """Notes how the file is now; the same process writes nothing after it."""
+        left, mark = LeftFile.of(self._settings), mark_of(self._settings.database)
+        if mark is None:
+            # What was committed is still to be merged into the file, which changes it once more.
+            with suppress(duckdb.Error):
+                self._connection.execute("CHECKPOINT")
+            mark = mark_of(self._settings.database)
+        if mark is not None and not (self.is_as_left and left.mark() == mark):
+            left.write(mark)
+
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
         """Exact sums by group; see `Warehouse.cost_cube`."""
         charges = self._charges(table)
@@ -124,19 +163,32 @@ class DuckDBWarehouse:
         described = self._dataset.describe(table)
         return {name: comment for name, _, comment in described}
 
-    def table_months(self, table: str, period_column: str) -> dict[BillingPeriod, TableMonth]:
-        """The rows of each month; it has no mark, because this process has locked the file."""
+    def table_months(self, table: str, period_column: str) -> TableRows:
+        """The rows of each month; no month has a mark, for this process alone holds the file."""
         if not self._columns_of(table):
-            return {}
-        rows = self._execute(
-            "SELECT strftime({period}, '%Y-%m') AS month, count(*) FROM {table} "
-            "WHERE {period} IS NOT NULL GROUP BY month",
-            table=self._table(table),
-            period=period_column,
-        ).fetchall()
-        return {
-            BillingPeriod.parse(str(month)): TableMonth(rows=int(count)) for month, count in rows
-        }
+            return TableRows()
+        try:
+            rows = self._execute(
+                "SELECT CASE WHEN {of_no_month} THEN NULL "
+                "ELSE year({period}) * 100 + month({period}) END, count(*) "
+                "FROM {table} GROUP BY 1",
+                table=self._table(table),
+                period=period_column,
+                of_no_month=DUCKDB.of_no_month(period_column),
+            ).fetchall()
+        except duckdb.Error as error:
+            raise LoadError(
+                f"The rows of {table} cannot be counted by the month of {period_column}: {error}. "
+                "Did something else change the table? The column must hold times"
+            ) from error
+        return TableRows(
+            months={
+                BillingPeriod(year=month // 100, month=month % 100): TableMonth(rows=count)
+                for month, count in rows
+                if month is not None
+            },
+            of_no_month=sum(count for month, count in rows if month is None),
+        )
 
     def tracking_rows(self, table: str) -> list[dict[str, object]]:
         """Every row of a tracking table, by column name."""
