@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol, TypeVar
 from cloudbill.errors import ConfigError
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings.keys import KEYS
+from cloudbill.settings.tables import require_separate_tables
 from cloudbill.settings.warehouse import WarehouseSettings
 
 __all__ = [
@@ -115,6 +116,7 @@ def read_sources(
             for source in _configured(provider.SECTION, providers, env)
         )
     _refuse_shared_tables(sources)
+    require_separate_tables(sources)
     return tuple(sources)
 
 
