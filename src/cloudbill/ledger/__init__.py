@@ -86,7 +86,7 @@ class Ledger:
         try:
             if not holds_all(newest, rows):
                 rows = self._rows(newest_only=False)
-                decoded = (decode_state(stored, self._at) for stored in rows.states)
+                decoded = (decode_state(stored, self._at) for stored in _held(rows))
                 states = [state for state in decoded if state is not None]
             return merge(states, rows, self._at)
         except LedgerError as error:
@@ -106,7 +106,7 @@ class Ledger:
         rows = self._rows(newest_only=False)
         states: list[State] = []
         problems: list[str] = []
-        for stored in rows.states:
+        for stored in _held(rows):
             try:
                 state = decode_state(stored, self._at)
                 if state is not None:
@@ -206,6 +206,11 @@ class Ledger:
             make_source=lambda: tracking_source(self._settings, rows),
         )
         write_package(package, self._warehouse.table_columns)
+
+
+def _held(rows: LedgerRows) -> Iterator[StoredState]:
+    """The states that are there; one whose column was dropped left nothing to read."""
+    return (stored for stored in rows.states if stored.text is not None)
 
 
 def _keep_telemetry_off() -> None:

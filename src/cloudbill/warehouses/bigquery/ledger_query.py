@@ -36,7 +36,7 @@ class LedgerQuery:
             if name == STATE_TABLE
             else _tracking_rows((*dataset, name))
             for name, there in columns.items()
-            if there and (name != STATE_TABLE or "state" in there)
+            if there
         ]
         if not selects:
             return cls(statement=None)
@@ -61,12 +61,13 @@ def _states(there: frozenset[str], table: tuple[str, ...], *, newest_only: bool)
         return Fragment(f"CAST(NULL AS {kind})")
 
     load_id, version = column("_dlt_load_id", "STRING"), column("version", "INT64")
-    text = Fragment("state")
+    text = column("state", "STRING")
     if newest_only:
         text = BIGQUERY.compose(
-            "IF(ROW_NUMBER() OVER (ORDER BY {version} DESC, {load_id} DESC) = 1, state, NULL)",
+            "IF(ROW_NUMBER() OVER (ORDER BY {version} DESC, {load_id} DESC) = 1, {text}, NULL)",
             version=version,
             load_id=load_id,
+            text=text,
         )
     return BIGQUERY.compose(
         "SELECT TRUE AS is_state, {load_id} AS load_id, {version} AS version, {text} AS text "

@@ -161,28 +161,25 @@ class DuckDBWarehouse:
 
     def _states(self, pipeline_name: str, *, newest_only: bool) -> list[StoredState]:
         there = self._columns_of(STATE_TABLE)
-        if "state" not in there:
+        if not there:
             return []
 
         def column(name: str) -> Fragment:
             return DUCKDB.compose("{name}", name=name) if name in there else Fragment("NULL")
 
-        load_id, version = column("_dlt_load_id"), column("version")
-        order = DUCKDB.compose(
-            "ORDER BY {version} DESC NULLS LAST, {load_id} DESC NULLS LAST",
-            version=version,
-            load_id=load_id,
-        )
         rows = self._execute(
-            "SELECT {load_id}, {version}, "
+            "WITH states AS (SELECT {load_id} AS load_id, {version} AS version, {state} AS state "
+            "FROM {table} WHERE coalesce({pipeline}, $pipeline) = $pipeline) "
+            "SELECT load_id, version, "
             "CASE WHEN NOT $newest_only OR row_number() OVER ({order}) = 1 THEN state END "
-            "FROM {states} WHERE coalesce({pipeline}, $pipeline) = $pipeline {order}",
+            "FROM states {order}",
             {"pipeline": pipeline_name, "newest_only": newest_only},
-            load_id=load_id,
-            version=version,
-            order=order,
+            load_id=column("_dlt_load_id"),
+            version=column("version"),
+            state=column("state"),
             pipeline=column("pipeline_name"),
-            states=self._table(STATE_TABLE),
+            table=self._table(STATE_TABLE),
+            order=Fragment("ORDER BY version DESC NULLS LAST, load_id DESC NULLS LAST"),
         ).fetchall()
         return [stored_state(*row) for row in rows]
 
