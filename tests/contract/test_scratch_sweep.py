@@ -9,6 +9,7 @@ from cloudbill.ledger import Ledger
 from cloudbill.warehouses import open_warehouse
 import shutil
 
+
 def known(case):
     w = open_warehouse(case.settings.warehouse, read_only=True)
     try:
@@ -16,10 +17,12 @@ def known(case):
     finally:
         w.close()
 
+
 def test_sweep(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     place = DiskAndDuckDB(tmp_path)
-    scratch = tmp_path / "scratch"; scratch.mkdir()
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
     case = Case(place=place, writer=AzureWriter(), scratch=scratch)
     case.deliver(run("first"), run("september", month="2025-09"))
     case.load()
@@ -32,11 +35,17 @@ def test_sweep(tmp_path, monkeypatch):
     jobs = []
     for n in range(1, 5):
         for combo in itertools.combinations(tables, n):
-            jobs.append(("drop " + ",".join(combo), lambda combo=combo: [ledgers.drop_table(case, t) for t in combo]))
+            jobs.append(
+                (
+                    "drop " + ",".join(combo),
+                    lambda combo=combo: [ledgers.drop_table(case, t) for t in combo],
+                )
+            )
     for t in tables:
         for c in case.place.columns(t):
             jobs.append((f"column {t}.{c}", lambda t=t, c=c: ledgers.drop_column(case, t, c)))
     import os
+
     only = os.environ.get("ONLY")
     jobs = [j for j in jobs if not only or any(o in j[0] for o in only.split(","))]
     bad = 0
@@ -49,15 +58,28 @@ def test_sweep(tmp_path, monkeypatch):
                     lines = []
                     rebuild_ledger(case.settings, lambda r: lines.extend(rebuilding_lines(r)))
                 out = case.load()
-                ok = out.exit_code == 0 and len(out.results) <= 2 and case.load().results == () and loaded(case) == {"2025-09": "september", "2025-10": "newer"}
+                ok = (
+                    out.exit_code == 0
+                    and len(out.results) <= 2
+                    and case.load().results == ()
+                    and loaded(case) == {"2025-09": "september", "2025-10": "newer"}
+                )
                 k = known(case)
                 t = {row[0]: row[1] for row in case.tracked()}
                 ok = ok and k == {"2025-09": "september", "2025-10": "newer"}
                 d = ledgers.restored_by_dlt(case)["cloudbill"]["periods"]
                 ok = ok and {m: e["run_id"] for m, e in d.items()} == k
                 tr = case.tracked()
-                print(("ok  " if ok else "BAD ") + name, mode, len(out.results), out.error or "", "" if ok else (k, d), len(tr))
-                if mode == "rebuild": print("     ", lines)
+                print(
+                    ("ok  " if ok else "BAD ") + name,
+                    mode,
+                    len(out.results),
+                    out.error or "",
+                    "" if ok else (k, d),
+                    len(tr),
+                )
+                if mode == "rebuild":
+                    print("     ", lines)
                 bad += not ok
             except Exception as e:
                 bad += 1

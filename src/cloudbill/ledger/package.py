@@ -157,7 +157,7 @@ def _with_tables(schema: Schema, tables: Iterable[TTableSchema]) -> Schema:
         # table is another one.
         table.pop("schema_contract", None)
         name = table["name"]
-        if name and whole.naming.normalize_table_identifier(name) == name:
+        if name and whole.naming.normalize_tables_path(name) == name:
             whole.update_table(table, normalize_identifiers=False)
     return whole
 

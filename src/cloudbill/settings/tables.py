@@ -13,16 +13,15 @@ if TYPE_CHECKING:
 __all__ = ["require_separate_tables", "tracking_name"]
 
 _DLT: Final = "_dlt"
-_LONGEST: Final = 200
-"""dlt writes rows to files that are named after their table, and names of files end at 255 bytes.
-"""
+_LONGEST: Final = 220
+"""dlt names files after the table: with an id and an ending, they must stay below 255 bytes."""
 
 
 def tracking_name(table_name: str) -> str:
     """The tracking table of a table, by the name that dlt gives it."""
     from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-    return NamingConvention().normalize_table_identifier(f"{table_name}_load_tracking")
+    return NamingConvention().normalize_tables_path(f"{table_name}_load_tracking")
 
 
 def require_separate_tables(sources: Sequence[SourceSettings]) -> None:
@@ -60,11 +59,10 @@ def _require_usable(settings: SourceSettings) -> None:
             f"'table_name' of [sources.{settings.source}] must not be '{settings.table_name}': "
             f"its ledger would be {name}, and dlt keeps its own tables so"
         )
-    longest = max(len(name), len(settings.table_name.encode()))
-    if longest > _LONGEST:
+    if len(name) > _LONGEST:
         raise ConfigError(
-            f"'table_name' of [sources.{settings.source}] is too long: with '_load_tracking' it "
-            f"has {longest} characters as dlt counts them, and may have {_LONGEST}"
+            f"'table_name' of [sources.{settings.source}] is too long: its ledger would be "
+            f"{name[:20]}…, with {len(name)} characters, and dlt writes no more than {_LONGEST}"
         )
 
 
