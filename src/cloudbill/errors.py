@@ -3,6 +3,7 @@
     CloudbillError                  1   something else went wrong
     ├── ConfigError                 2   the configuration is missing or contradicts itself
     ├── ManifestError               3   a manifest cannot be read
+    ├── LedgerError                 1   the ledger cannot be read or written; no month was lost
     ├── HeldError                   6   a guard held a run; `cloudbill accept` loads it after all
     ├── VerificationError           7   the files of a month and its table differ
     ├── StaleError                  8   the newest delivery of a source is older than is allowed
@@ -28,6 +29,7 @@ __all__ = [
     "CloudbillError",
     "ConfigError",
     "HeldError",
+    "LedgerError",
     "LoadError",
     "ManifestError",
     "OvertakenError",
@@ -87,6 +89,10 @@ class LoadError(CloudbillError):
     """A month was not replaced; the table still has the old month."""
 
     exit_code = 5
+
+
+class LedgerError(CloudbillError):
+    """The ledger cannot be read or written; the months that are loaded are as they were."""
 
 
 class HeldError(CloudbillError):

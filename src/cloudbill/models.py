@@ -253,7 +253,9 @@ class Skip:
 class LoadRecord:
     """What the ledger remembers of the run that a month holds.
 
-    `submitted_at` and the coverage are None if an older form of the state did not keep them.
+    `submitted_at` and the coverage are None where an older shape of the state did not keep them.
+    `sequence` counts the records of a ledger: the greatest is the newest, whatever a clock said.
+    It is 0 for a record of an older shape, which is older than all that count.
     """
 
     period: BillingPeriod
@@ -266,6 +268,7 @@ class LoadRecord:
     parts: int | None = None
     totals: Totals = field(default_factory=dict)
     job_id: str | None = None
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -26,6 +26,12 @@ from cloudbill.warehouses.duckdb.dataset import Dataset
 from cloudbill.warehouses.duckdb.month import charges_of, ends_of
 from cloudbill.warehouses.duckdb.opening import connect
 from cloudbill.warehouses.duckdb.replacing import Replacement
+from cloudbill.warehouses.ledger_rows import (
+    STATE_TABLE,
+    LedgerRows,
+    StoredState,
+    stored_state,
+)
 
 if TYPE_CHECKING:
     from cloudbill.costs.sums import Charges
@@ -138,32 +144,55 @@ class DuckDBWarehouse:
             BillingPeriod.parse(str(month)): TableMonth(rows=int(count)) for month, count in rows
         }
 
-    def tracking_rows(self, table: str) -> list[dict[str, object]]:
-        """Every row of a tracking table, by column name."""
-        if not self._columns_of(table):
-            return []
-        cursor = self._execute("SELECT * FROM {table} ORDER BY loaded_at", table=self._table(table))
-        names = [str(column[0]) for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    def table_columns(self, table: str) -> frozenset[str]:
+        """The names of a table's columns; see `Warehouse.table_columns`."""
+        return frozenset(self._columns_of(table))
 
-    def read_state(self, pipeline_name: str) -> str | None:
-        """The newest state of a pipeline whose load package was completed."""
+    def read_ledger(
+        self, pipeline_name: str, tracking_tables: Sequence[str], *, newest_only: bool
+    ) -> LedgerRows:
+        """The states of a pipeline and its tracking rows; see `Warehouse.read_ledger`."""
         try:
-            row = self._execute(
-                "SELECT s.state FROM {states} AS s JOIN {loads} AS l ON l.load_id = s._dlt_load_id "
-                "WHERE s.pipeline_name = $pipeline AND l.status = 0 "
-                "ORDER BY l.load_id DESC LIMIT 1",
-                {"pipeline": pipeline_name},
-                states=self._table("_dlt_pipeline_state"),
-                loads=self._table("_dlt_loads"),
-            ).fetchone()
-        except duckdb.CatalogException:  # dlt has not written anything yet
-            return None
+            # Here names that differ in their case alone are one table.
+            names = {table.lower(): table for table in reversed(tracking_tables)}
+            tracked = [row for table in names.values() for row in self._tracking_rows(table)]
+            states = self._states(pipeline_name, newest_only=newest_only)
         except duckdb.Error as error:
             raise LoadError(
                 f"The ledger in {self._settings.database} cannot be read: {error}"
             ) from error
-        return str(row[0]) if row else None
+        return LedgerRows(states=tuple(states), tracked=tuple(tracked))
+
+    def _tracking_rows(self, table: str) -> list[dict[str, object]]:
+        if not self._columns_of(table):
+            return []
+        cursor = self._execute("SELECT * FROM {table}", table=self._table(table))
+        names = [str(column[0]) for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def _states(self, pipeline_name: str, *, newest_only: bool) -> list[StoredState]:
+        there = self._columns_of(STATE_TABLE)
+        if not there:
+            return []
+
+        def column(name: str) -> Fragment:
+            return DUCKDB.compose("{name}", name=name) if name in there else Fragment("NULL")
+
+        rows = self._execute(
+            "WITH states AS (SELECT {load_id} AS load_id, {version} AS version, {state} AS state "
+            "FROM {table} WHERE coalesce({pipeline}, $pipeline) = $pipeline) "
+            "SELECT load_id, version, "
+            "CASE WHEN NOT $newest_only OR row_number() OVER ({order}) = 1 THEN state END "
+            "FROM states {order}",
+            {"pipeline": pipeline_name, "newest_only": newest_only},
+            load_id=column("_dlt_load_id"),
+            version=column("version"),
+            state=column("state"),
+            pipeline=column("pipeline_name"),
+            table=self._table(STATE_TABLE),
+            order=Fragment("ORDER BY version DESC NULLS LAST, load_id DESC NULLS LAST"),
+        ).fetchall()
+        return [stored_state(*row) for row in rows]
 
     def destination(self) -> Any:
         """DuckDB, through the connection that is already open."""
