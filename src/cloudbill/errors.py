@@ -8,8 +8,8 @@
     ├── StaleError                  8   the newest delivery of a source is older than is allowed
     ├── StoreError                  4   the store did not give what it should
     │   └── PartMissingError        4   a part that was listed is gone
-    ├── StoppedError              130   the user stopped the command; the old month stands
-    └── LoadError                   5   a month was not replaced; the old month stands
+    ├── StoppedError              130   the user stopped the command; no month is half done
+    └── LoadError                   5   a month was not changed
         ├── OvertakenError          5   another process wrote the month first; its run stands
         ├── ReconciliationError     5   the counts or totals of a month differ
         ├── SchemaError             5   a column does not fit the table
@@ -112,7 +112,7 @@ class TransientLoadError(LoadError):
 
 
 class StoppedError(CloudbillError):
-    """The user stopped the command before a month was replaced; the old month stands."""
+    """The user stopped the command before a month was replaced; it is as it was."""
 
     exit_code = 130
 

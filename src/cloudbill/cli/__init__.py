@@ -3,7 +3,7 @@
 `app` has the application and its help, `commands` the list of the commands, `console` all that is
 printed, and one module for each kind of command has the commands.
 
-May import: accepting, costs, doctor, ledger, loading, looking, pipeline, report, sample,
+May import: accepting, costs, disk, doctor, ledger, loading, looking, pipeline, report, sample,
 sample/history, settings, setup, sources, store, surveying, text.
 """
 

@@ -114,7 +114,7 @@ def added_columns(
         elif kind != column.type:
             raise SchemaError(
                 f"Column '{column.target}' changed its type from {kind} (table {table}) to "
-                f"{column.type} (this run). The old month stands. Load this export into a new "
+                f"{column.type} (this run). The month was not changed. Load this export into a new "
                 "'table_name', or convert the column of the table, and run again"
             )
     return tuple(added)

@@ -1,7 +1,7 @@
 """The memory of loaded runs: dlt's state in the warehouse, and a tracking table for people.
 
 Pure: state.
-May import: costs, settings, spool, text, warehouses.
+May import: costs, disk, settings, spool, text, warehouses.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
+from cloudbill.disk.room import full_disk_of
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger.state import (
     Remembered,
@@ -21,7 +22,7 @@ from cloudbill.ledger.state import (
     write_record,
 )
 from cloudbill.models import BillingPeriod, LoadRecord, LoadResult
-from cloudbill.spool import spool_folder
+from cloudbill.spool import ANOTHER_FOLDER, spool_folder
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -188,7 +189,9 @@ class Ledger:
             try:
                 pipeline.run(tracking_source(self._settings, tracked))
             except PipelineStepFailed as error:
-                raise CloudbillError(f"{problem}: {error}. {remedy}") from error
+                # The file of the tables may be the one that is full, or the folder of this run.
+                full = full_disk_of(error, folder, remedy=ANOTHER_FOLDER)
+                raise CloudbillError(f"{problem}: {full or error}. {remedy}") from error
 
 
 def source_name(settings: SourceSettings) -> str:

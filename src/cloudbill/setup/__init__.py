@@ -1,4 +1,4 @@
 """From answers to `.dlt/config.toml`.
 
-May import: exports, providers, settings, store.
+May import: disk, exports, providers, settings, store.
 """

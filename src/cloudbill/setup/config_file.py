@@ -18,6 +18,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Null, Table
 
+from cloudbill.disk.room import full_disk_of
 from cloudbill.errors import ConfigError
 
 __all__ = [
@@ -177,7 +178,8 @@ def write_config(file: Path, text: str) -> None:
             with suppress(FileNotFoundError):
                 Path(name).unlink()
     except OSError as error:
-        raise ConfigError(f"{file} cannot be written: {error.strerror}") from error
+        full = full_disk_of(error, target, remedy="run it in another folder")
+        raise ConfigError(f"{file} cannot be written: {full or error.strerror}") from error
 
 
 def _parse(text: str, file: Path) -> tomlkit.TOMLDocument:

@@ -1,7 +1,7 @@
 """Where tables live: one module each, opened through `open_warehouse`, which imports its client.
 
 Pure: reconciliation.
-May import: costs, settings, store, warehouses/bigquery, warehouses/duckdb.
+May import: costs, disk, settings, store, warehouses/bigquery, warehouses/duckdb.
 """
 
 from __future__ import annotations

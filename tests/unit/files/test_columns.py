@@ -78,6 +78,6 @@ class TestAddedColumns:
 
         assert str(error.value) == (
             f"Column 'BilledCost' changed its type from {kind} (table bill) to decimal (this run). "
-            "The old month stands. Load this export into a new 'table_name', or convert the column "
-            "of the table, and run again"
+            "The month was not changed. Load this export into a new 'table_name', or convert the "
+            "column of the table, and run again"
         )

@@ -31,6 +31,11 @@ def connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.Duck
     """
     if read_only and not database.exists():
         return duckdb.connect(":memory:")
+    if database.exists() and not database.is_file():
+        # DuckDB would wait for ever for a pipe.
+        raise LoadError(
+            f"'database' names {database}, which is not a file; name a file, which need not exist"
+        )
 
     def attempt() -> duckdb.DuckDBPyConnection:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -10,6 +11,7 @@ import duckdb
 from cloudbill.costs.cube import CostCube, CubeRequest
 from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyTotals
+from cloudbill.disk.room import full_disk_of
 from cloudbill.errors import LoadError
 from cloudbill.files.duckdb_types import column_type_of
 from cloudbill.files.sums import read_sums, sum_by_day
@@ -66,7 +68,12 @@ class DuckDBWarehouse:
             connection.execute("SET preserve_insertion_order = false")
             connection.execute("SET TimeZone = 'UTC'")
         except (duckdb.Error, OSError) as error:
-            raise LoadError(f"The DuckDB file {database} cannot be opened: {error}") from error
+            full = full_disk_of(
+                error, database, remedy="set 'database' to a file on another disk, and run again"
+            )
+            raise LoadError(
+                f"The DuckDB file {database} cannot be opened: {full or error}"
+            ) from error
         return cls(connection, settings)
 
     def replace_period(
@@ -177,7 +184,9 @@ class DuckDBWarehouse:
 
     def close(self) -> None:
         """Gives the file back to other processes."""
-        self._connection.close()
+        # What is committed stays in the log of the file, should there be no room to merge it now.
+        with suppress(duckdb.Error):
+            self._connection.close()
 
     def _table(self, name: str) -> tuple[str, ...]:
         return self._dataset.table(name)
