@@ -1,7 +1,7 @@
-"""Temporary folders, and what processes left of theirs when they were killed.
+"""Temporary folders, and the removal of those that killed processes left behind.
 
-Each folder has a lock beside it, which its process holds as long as it lives: that is true in
-containers as well, where a process id says nothing about the processes of another one.
+Each folder has a lock file next to it, which its process keeps locked as long as it lives. This
+also works across containers, where a process id says nothing about another container's processes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _OURS: Final = re.compile(rf"{_PREFIX}[0-9]+-[0-9a-f]{{12}}{_LOCK}", re.ASCII)
 
 @contextmanager
 def spool_folder() -> Iterator[Path]:
-    """An empty folder for files that are needed for a while; it is removed at the end.
+    """An empty folder for temporary files; it is removed at the end.
 
     Raises:
         LoadError: If it cannot be made.
@@ -98,7 +98,7 @@ def clear_spool() -> None:
 
 
 def _take_lock(home: Path) -> tuple[Path, int]:
-    """A lock that this process holds, and that nobody took for a dead one's in between."""
+    """A lock of this process, which no other process mistook for that of a dead one meanwhile."""
     while True:
         lock = home / f"{_PREFIX}{os.getpid()}-{uuid4().hex[:12]}{_LOCK}"
         held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -109,7 +109,7 @@ def _take_lock(home: Path) -> tuple[Path, int]:
 
 
 def _remove_if_dead(lock: Path) -> None:
-    """Removes a folder and its lock if nobody holds it.
+    """Removes a folder and its lock file if no process has it locked.
 
     Raises:
         OSError: If somebody does, or the lock is another user's.

@@ -1,4 +1,4 @@
-"""Clouds that fail for now: the month is loaded once and whole, or the old month stands."""
+"""Clouds that fail for now: the month is loaded once and whole, or the old month is unchanged."""
 
 from __future__ import annotations
 

@@ -209,9 +209,9 @@ class TestOptions:
         assert "'table_name' of [sources.azure_billing] would be 'other'" in result.stderr
         assert not (tmp_path / ".dlt").exists()
 
-    def test_a_file_that_is_not_toml_is_left_alone(self, run: Run, tmp_path: Path) -> None:
+    def test_a_file_that_is_not_toml_is_left_alone(self, run_process: Run, tmp_path: Path) -> None:
         configure(tmp_path, "[sources\n")
-        result = run("init", "--bucket", "bills")
+        result = run_process("init", "--bucket", "bills")
         assert result.returncode == 2
         assert "not valid TOML" in result.stderr
         assert "line 1" in result.stderr
@@ -244,8 +244,8 @@ class TestQuestions:
             "'gcp' is no provider",
             "'ftp://' is no known store",
             "There is no folder",
-            "'9' is none of them; type a number from 1 to 2",
-            "'monthly' is none of them",
+            "'9' is not one of them; type a number from 1 to 2",
+            "'monthly' is not one of them",
             "'snowflake' is neither duckdb nor bigquery",
             "'my project' cannot be the Google Cloud project",
             "Type y or n",

@@ -1,4 +1,4 @@
-"""How DuckDB reads the parts of a run: their columns, their rows, and the relation over them."""
+"""How DuckDB reads Parquet parts: their columns, their rows, and the relation over them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["read_parquet_parts"]
 
 _AWARE: Final = "TIMESTAMP WITH TIME ZONE"
-# Both are the same time in UTC, and DuckDB's own conversion takes many times as long. It is left
-# for infinity, which has no microseconds.
+# Both give the same time in UTC, and DuckDB's own cast takes many times as long. The cast is
+# only for infinity, which has no microseconds.
 _AWARE_TO_UTC: Final = "coalesce(make_timestamp(epoch_us({name})), CAST({name} AS TIMESTAMP))"
 
 
@@ -33,7 +33,7 @@ def read_parquet_parts(
     addresses: Sequence[str] = (),
     scheme: str = "",
 ) -> PartsRelation:
-    """Looks at the footers of Parquet parts; there is at least one.
+    """Describes one or more Parquet parts by their footers.
 
     `addresses` names the parts in messages, where the files are called otherwise; `scheme` is that
     of the file system that they are in, where it is not the local one.
@@ -67,7 +67,7 @@ def read_parquet_parts(
         described.append((address, columns))
     merged = merge_parts(described)
     return PartsRelation(
-        # Folders such as `year=2025` are no columns of a bill.
+        # A folder such as `year=2025` is not a column of a bill.
         relation=Fragment("read_parquet($files, union_by_name = true, hive_partitioning = false)"),
         parameters={"files": names},
         columns=merged,
@@ -81,7 +81,7 @@ def read_parquet_parts(
 
 
 def _parquet_value(column: Column, types: AbstractSet[str]) -> Fragment:
-    """A column in the type of the table; `types` are those that it has in the parts."""
+    """A column in the type of the table; `types` are its types in the parts."""
     if types == {_AWARE}:
         return DUCKDB.compose(_AWARE_TO_UTC, name=column.name)
     return DUCKDB.compose(

@@ -1,4 +1,4 @@
-"""The end of a Parquet file, where its columns and rows are described.
+"""The end of a Parquet file, which describes its columns and rows.
 
 Source: Apache Parquet, "File format": a file ends in the footer, its length in four bytes, and
 `PAR1`.
@@ -23,7 +23,7 @@ _TRAILER_BYTES: Final = 8
 
 
 def read_parquet_tail(store: Store, path: str) -> bytes:
-    """The last bytes of a part, which hold at least its footer.
+    """The last bytes of a part, which contain at least its footer.
 
     Raises:
         StoreError: If the part cannot be read or is not a Parquet file.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ SETTINGS = SourceSettings(
     totals=True,
     memory_limit="1GB",
     max_row_drop=Decimal("0.5"),
+    max_wait=timedelta(days=1),
+    max_age=None,
     parallel_loads=1,
     retry_for_s=240,
     lock_timeout_s=60,
@@ -75,7 +78,10 @@ class TestLines:
                 discovered(0),
                 [
                     "Discovered 0 Azure billing manifests",
-                    "  Nothing lies in gs://exports/focus-daily/; check 'prefix' and 'export_name'",
+                    (
+                        "  Nothing was found in gs://exports/focus-daily/; "
+                        "check 'prefix' and 'export_name'"
+                    ),
                 ],
             ),
             (SKIP, ["Skipping 2025-10 (run_id: run) - waiting, 1/2 parts there"]),

@@ -91,7 +91,7 @@ class TestExitCode:
         (error,) = status(max_age=timedelta(hours=8)).errors
         assert str(error).startswith(
             "The newest delivery was submitted 9 h ago (2025-10-22 01:00 UTC), longer ago than "
-            "--max-age allows. Look at the export"
+            "--max-age allows. Check the export"
         )
 
     def test_where_nothing_was_delivered_any_age_is_too_old(self) -> None:
@@ -189,7 +189,7 @@ class TestLines:
         empty = status(newest_delivery_at=None, manifests=0)
         assert list(status_lines(empty)) == [
             "azure_billing - nothing complete was delivered yet",
-            "  Nothing lies in gs://exports/focus/; check 'prefix' and 'export_name'",
+            "  Nothing was found in gs://exports/focus/; check 'prefix' and 'export_name'",
             "  Nothing is loaded",
         ]
 

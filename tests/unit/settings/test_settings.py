@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,8 @@ class TestOneSource:
             memory_limit="1GB",
             is_database_given=False,
             max_row_drop=Decimal("0.5"),
+            max_wait=timedelta(days=1),
+            max_age=None,
             parallel_loads=8,
             retry_for_s=240.0,
             lock_timeout_s=60.0,

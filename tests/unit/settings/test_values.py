@@ -50,6 +50,7 @@ Reader = Callable[[object], object]
         (read_duration, "1d", timedelta(days=1)),
         (read_duration, " 36h ", timedelta(hours=36)),
         (read_duration, "90m", timedelta(minutes=90)),
+        (read_duration, " ", None),
     ],
 )
 def test_value_is_read(read: Reader, value: object, expected: object) -> None:

@@ -20,6 +20,7 @@ from cloudbill.setup.config_file import (
     with_section,
     write_config,
 )
+from figures import tries
 
 FILE = Path("config.toml")
 AZURE = ("sources", "azure_billing")
@@ -130,6 +131,7 @@ def test_a_file_that_cannot_be_written_is_as_it_was(tmp_path: Path) -> None:
     assert blocked.read_text() == "no folder"
 
 
+@tries(100)
 @given(
     value=st.text(st.characters(exclude_categories=["Cs"])), text=st.sampled_from([*TEXTS.values()])
 )

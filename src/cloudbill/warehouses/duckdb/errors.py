@@ -1,4 +1,4 @@
-"""Errors of DuckDB, in the words of a load."""
+"""Turns errors of DuckDB into errors of a load."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _load_error(error: duckdb.Error, planned: PlannedLoad, database: Path) -> Lo
         return LoadError(f"{what}: {full}")
     if isinstance(error, duckdb.OutOfMemoryException):
         return LoadError(
-            f"{what}: {reason_of(error)}. Raise 'memory_limit', or free disk space beside "
+            f"{what}: {reason_of(error)}. Raise 'memory_limit', or free disk space in the folder of "
             f"{database}, and run again"
         )
     part = _part_in(str(error), planned)
