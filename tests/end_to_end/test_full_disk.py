@@ -85,12 +85,12 @@ def errors(document: str) -> dict[str, str]:
 
 @pytest.mark.usefixtures("exports")
 def test_a_full_disk_under_the_database_is_named_and_room_is_all_that_it_needs(
-    run: Run, tmp_path: Path, small_disk: Callable[[str], SmallDisk]
+    run_process: Run, tmp_path: Path, small_disk: Callable[[str], SmallDisk]
 ) -> None:
     disk = small_disk("300k")
     configure(tmp_path, BOTH.format(database=disk.folder / "bills.duckdb"))
 
-    full = run("load", "--json")
+    full = run_process("load", "--json")
 
     found = errors(full.stdout)
     assert full.returncode == 5
@@ -101,16 +101,16 @@ def test_a_full_disk_under_the_database_is_named_and_room_is_all_that_it_needs(
         assert "set 'database' to a file on another disk, and run again" in message
     assert "rollback" not in full.stderr + full.stdout
     disk.resize("60m")
-    assert run("load", "-q").returncode == 0
+    assert run_process("load", "-q").returncode == 0
 
 
 @pytest.mark.usefixtures("exports")
 def test_a_full_folder_of_temporary_files_is_named_with_what_fits_into_it(
-    run: Run, small_disk: Callable[[str], SmallDisk]
+    run_process: Run, small_disk: Callable[[str], SmallDisk]
 ) -> None:
     disk = small_disk("64k")
 
-    full = run("load", "--json", env={"TMPDIR": str(disk.folder)})
+    full = run_process("load", "--json", env={"TMPDIR": str(disk.folder)})
 
     found = errors(full.stdout)
     assert full.returncode == 5
@@ -125,7 +125,7 @@ def test_a_full_folder_of_temporary_files_is_named_with_what_fits_into_it(
         assert f"{NO_ROOM} {disk.folder}" in message
         assert "name a folder on another disk in TMPDIR" in message
     assert list(disk.folder.iterdir()) == []
-    assert run("load", "-q").returncode == 0
+    assert run_process("load", "-q").returncode == 0
 
 
 @pytest.mark.usefixtures("exports")

@@ -47,8 +47,8 @@ def _load_error(error: duckdb.Error, planned: PlannedLoad, database: Path) -> Lo
         return LoadError(f"{what}: {full}")
     if isinstance(error, duckdb.OutOfMemoryException):
         return LoadError(
-            f"{what}: {reason_of(error)}. Raise 'memory_limit', or free disk space in the folder of "
-            f"{database}, and run again"
+            f"{what}: {reason_of(error)}. Raise 'memory_limit', or free disk space in "
+            f"the folder of {database}, and run again"
         )
     part = _part_in(str(error), planned)
     if part is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -63,7 +64,7 @@ class DuckDBWarehouse:
                 database.absolute().parent.mkdir(parents=True, exist_ok=True)
             # Set after opening: a process can open a file again only with the same configuration,
             # and other code in this process, such as dlt, opens it without any.
-            connection = connect(database, read_only=read_only, timeout_s=settings.lock_timeout_s)
+            connection = _connect(database, read_only=read_only, timeout_s=settings.lock_timeout_s)
             connection.execute("SET memory_limit = $limit", {"limit": settings.memory_limit})
             connection.execute("SET preserve_insertion_order = false")
             connection.execute("SET TimeZone = 'UTC'")
@@ -198,3 +199,13 @@ class DuckDBWarehouse:
         **pieces: str | tuple[str, ...] | Fragment | list[Fragment],
     ) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(DUCKDB.compose(template, **pieces).text, parameters or {})
+
+
+def _connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.DuckDBPyConnection:
+    try:
+        return connect(database, read_only=read_only, timeout_s=timeout_s)
+    except duckdb.ConnectionException:
+        if not read_only:
+            raise
+        # This process has the file open for writing already, so nobody else has to wait for it.
+        return connect(database, read_only=False, timeout_s=timeout_s)
