@@ -74,6 +74,8 @@ def plan_loads(
         chosen = candidates[0] if candidates else None
         if chosen is not None:
             loads.append(_load_of(candidates, record, to_load))
+        # A held run that is older than the chosen one is only superseded: the chosen run replaces
+        # it, so there is nothing left for a person to decide.
         skips += [
             _skip(run, SkipReason.HELD, held[run.manifest.run_id])
             if run.manifest.run_id in held
@@ -105,6 +107,8 @@ def _merge(copies: Iterable[DiscoveredRun], latest: datetime) -> DiscoveredRun:
     After a checkout or a copy, the times of objects say little: a run that arrived later may be
     older.
     """
+    # The copy with the fewest missing parts can be loaded first. The path only makes the choice
+    # the same for every order of the listing.
     best, *others = sorted(
         copies,
         key=lambda run: (len(run.missing), not run.manifest.is_current, run.manifest.path),
@@ -176,6 +180,8 @@ def _load_of(
     to_load: Callable[[Manifest, LoadRecord | None], PlannedLoad],
 ) -> PlannedLoad:
     """The load of the first run, followed by those to load instead if it has too few rows."""
+    # A guard can only decide about a run without a stated count when its rows are counted, which
+    # happens during the load. So the plan says in advance what to load instead.
     newest, *older = newest_first
     planned = to_load(newest.manifest, record)
     if not older or not planned.min_rows or newest.manifest.rows is not None:

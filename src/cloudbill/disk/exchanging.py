@@ -26,6 +26,7 @@ def write_in_one_step(file: Path, content: bytes) -> None:
     target = file.resolve()  # a link stays a link
     target.parent.mkdir(parents=True, exist_ok=True)
     mode = target.stat().st_mode & 0o7777 if target.exists() else _NEW_FILE_MODE & ~_umask()
+    # In the same folder, because a file can replace another in one step only within one disk.
     handle, name = tempfile.mkstemp(prefix=f"{target.name}.", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -42,6 +42,8 @@ def read_parquet_parts(
         SchemaError: If parts contradict each other or hold a type that is not loaded.
         LoadError: If a part is damaged.
     """
+    # Each part is described separately. DuckDB would unify the columns of all files by itself, and
+    # silently turn a decimal into a double if one file has doubles.
     names = [scheme + literal_path(file) for file in files]
     addresses = addresses or [file.name for file in files]
     described: list[tuple[str, list[Column]]] = []

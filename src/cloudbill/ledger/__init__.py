@@ -69,6 +69,8 @@ class Ledger:
         Raises:
             CloudbillError: If the state cannot be read, or a newer cloudbill wrote it.
         """
+        # The warehouse is asked directly, because dlt would need a whole pipeline run to restore
+        # its state.
         encoded = self._warehouse.read_state(self._settings.pipeline_name)
         if encoded is None:
             return Remembered(loaded=self.tracked())

@@ -47,6 +47,8 @@ def load_planned(
     ahead: FetchingStore | None = None
     if warehouse.parallel_loads == 1 and store.local_path("") is None:
         store = ahead = FetchingStore(store)
+    # Newest first, so a load that is stopped early has the months that people look at. The list
+    # is reversed, because `pop` takes the last.
     waiting = list(reversed(loads))
     running: dict[Future[_Outcome], PlannedLoad] = {}
     workers = ThreadPoolExecutor(warehouse.parallel_loads, thread_name_prefix="load")
@@ -61,8 +63,11 @@ def load_planned(
                         _replace, warehouse, store, planned, listen, wants_progress=wants_progress
                     )
                     running[future] = planned
+                # With a timeout, because a signal only sets `stop` and cannot end a wait.
                 for future in wait(running, _HEED_EVERY_S, FIRST_COMPLETED).done:
                     planned, outcome = running.pop(future), future.result()
+                    # The run is held only now that its rows are counted: the next run of the same
+                    # month is loaded at once, before any other month.
                     if planned.otherwise and isinstance(outcome, Skip) and outcome.is_held:
                         waiting.append(planned.otherwise)
                     listen(_event_of(outcome))

@@ -75,6 +75,8 @@ def _each_part(
     settings: SourceSettings,
     columns: Mapping[str, tuple[Column, ...]],
 ) -> Iterator[DailyTotals]:
+    # Part by part, because the sums are added here and not by DuckDB: each query is small, whatever
+    # the size of the run.
     for start in range(0, len(manifest.parts), _AT_ONCE):
         batch = replace(manifest, parts=manifest.parts[start : start + _AT_ONCE])
         with local_parts(store, batch) as files:

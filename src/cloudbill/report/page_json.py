@@ -68,6 +68,8 @@ def _folded_costs(
         fact for index, report in enumerate(reports) for fact in _facts(report.days, index, labels)
     ]
     costs, daily, most = by_month, by_day, 0
+    # Fewer names until the rows fit. The names are chosen by month and used for days as well, so
+    # that a name that is in one chart is also in the other.
     for most in _SIZES:
         folding = Folding.of(by_month, most)
         costs, daily = folding.apply(by_month), folding.apply(by_day)

@@ -88,6 +88,8 @@ class _Parts:
         return cls(
             totals=totals,
             tagged=tagged,
+            # The query reads only the costliest combinations of tags. What is missing from the
+            # total of a group belongs to the combinations that it left out.
             rare={
                 group: left
                 for group, amounts in totals.items()
@@ -98,6 +100,8 @@ class _Parts:
     def by_value(self, key: str) -> Iterator[tuple[_Group, Name, Amounts]]:
         """Every value, and the rest of the totals."""
         known = self.tagged.get(key, {})
+        # The rest of the total is untagged. It is computed, not read, so the values of every key
+        # add up to the same total, also if a row has several keys.
         used = dict(self.rare)
         for (group, value), amounts in known.items():
             _add(used, group, amounts)

@@ -130,6 +130,9 @@ def with_section(
     name = ".".join(section)
     if has_section(text, section, file=file) and not replace:
         raise SectionThereError(f"[{name}] is already in {file}, and nothing was changed")
+    # TOML has several layouts for the same data, such as inline tables and dotted keys, and not
+    # every change fits each of them. So the result is parsed again, and only accepted if it has
+    # exactly the wanted data.
     wanted = _merged(_parse(text, file).unwrap(), section, values)
     for put in (_appended, _set):
         with suppress(TOMLKitError, tomllib.TOMLDecodeError, TypeError, AttributeError, ValueError):

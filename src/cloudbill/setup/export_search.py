@@ -66,6 +66,8 @@ def find_exports(
     start = "".join(f"{folder}/" for folder in prefix.split("/") if folder)
     months: list[str] = []
     level, looked, is_whole = [start], 0, True
+    # Level by level, not depth first: the folders of one level are listed at the same time, and if
+    # the limit is reached, it is the deepest folders that were not searched.
     with ThreadPoolExecutor(max_workers=_LOOKERS, thread_name_prefix="folder") as lookers:
         while level:
             if looked + len(level) > max_folders:

@@ -123,6 +123,8 @@ class StoreClient:
             except TimeoutError as error:
                 raise TimeoutError(str(error) or f"no answer within {limit_s:g} s") from error
 
+        # The clients run in fsspec's event loop, in its own thread. A deadline inside that loop
+        # ends the request itself, not only the wait for it.
         future = asyncio.run_coroutine_threadsafe(bounded(), self.filesystem.loop)
         try:
             return future.result()

@@ -111,6 +111,7 @@ def short_ids(run_ids: Iterable[str]) -> dict[str, str]:
     """The shortest distinct beginnings of run ids, all of the same length, at least 8."""
     whole = set(run_ids)
     length = _ID_LENGTH
+    # Ids of one provider often begin the same, so a fixed length could show equal beginnings.
     while len({run_id[:length] for run_id in whole}) < len(whole):
         length += 1
     return {run_id: run_id[:length] for run_id in whole}

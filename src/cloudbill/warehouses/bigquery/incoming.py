@@ -71,6 +71,7 @@ def look_at(
     is_native = store.scheme == "gs"
     if manifest.file_format == "parquet":
         footers = read_footers(store, manifest.parts, period_column=planned.period_column)
+        # All of this needs only the footers, so a run that fails here has started no job.
         rows = require_footers(manifest, [footer.rows for footer in footers])
         require_not_held(planned, rows)
         require_month(planned, footers)

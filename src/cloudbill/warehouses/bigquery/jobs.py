@@ -101,6 +101,7 @@ def run_job(
         TransientLoadError: If it kept failing for passing reasons.
         LoadError: If the job failed.
     """
+    # With a short patience, as in tests, the pauses become shorter in the same proportion.
     pace = min(1.0, (patience or Patience()).first_pause_s)
     fresh_failures = 0
     for attempt in range(_MAX_ATTEMPTS):

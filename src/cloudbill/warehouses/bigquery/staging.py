@@ -73,6 +73,8 @@ class Staging:
             LoadError: If a part cannot be loaded.
         """
         what = _what(planned)
+        # Each attempt has its own table. A fixed name could still contain the rows of an attempt
+        # that failed halfway, and these jobs append.
         staging = bigquery.Table(
             f"{table.project}.{table.dataset_id}.{table.table_id}_staging_"
             f"{planned.period.partition_id}_{uuid4().hex[:8]}",

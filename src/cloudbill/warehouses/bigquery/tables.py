@@ -120,6 +120,7 @@ def csv_options(fields: Sequence[bigquery.SchemaField]) -> dict[str, Any]:
 
     The header line is skipped, so its text and a byte order mark make no difference.
     """
+    # Every tolerance of BigQuery is off: a row that does not fit must fail the job, not disappear.
     return {
         "source_format": bigquery.SourceFormat.CSV,
         "schema": list(fields),

@@ -152,6 +152,8 @@ class BigQueryWarehouse:
             }
         else:
             options = csv_options(fields_in_order(incoming.part_columns[0], table.schema))
+        # The new columns are part of the job, so they appear together with the month. If the job
+        # fails, the table keeps its columns.
         config = bigquery.LoadJobConfig(
             write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
             create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
@@ -271,6 +273,8 @@ class BigQueryWarehouse:
             patience=self._client.patience,
             while_job_runs=while_job_runs,
         ).job
+        # Both processes may have compared the mark before either of them wrote. BigQuery runs one
+        # job after the other, and only the second one is in the table.
         if not self._dataset.is_current(planned, job):
             raise TransientLoadError(
                 f"{what}: another process wrote the month at the same time, so this load is not "

@@ -81,6 +81,8 @@ class MonthTable:
 
     def insert(self, source: PartsRelation) -> None:
         """Inserts all rows of some parts, of any month."""
+        # By name, because the order of columns differs from run to run. Rows of other months are
+        # inserted as well, and found by the count: a condition here would drop them silently.
         self._execute(
             "INSERT INTO {table} BY NAME SELECT {columns} FROM {relation}",
             source.parameters,

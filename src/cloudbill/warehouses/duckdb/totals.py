@@ -38,6 +38,7 @@ class Summed:
 
 def count_parts(connection: DuckDBPyConnection, source: PartsRelation, summed: Summed) -> Counted:
     """Counts and sums parts, and reads only the columns that it needs."""
+    # Footers of Parquet state the rows, so without costs to sum no part has to be read.
     if source.part_rows is not None and not summed.costs:
         return Counted(part_rows=source.part_rows, totals={})
     file = source.file_column

@@ -66,6 +66,7 @@ class DuckDBWarehouse:
             # and other code in this process, such as dlt, opens it without any.
             connection = _connect(database, read_only=read_only, timeout_s=settings.lock_timeout_s)
             connection.execute("SET memory_limit = $limit", {"limit": settings.memory_limit})
+            # Otherwise an INSERT must keep rows in memory to write them in the order of the files.
             connection.execute("SET preserve_insertion_order = false")
             connection.execute("SET TimeZone = 'UTC'")
         except (duckdb.Error, OSError) as error:
