@@ -9,8 +9,8 @@
     ├── StaleError                  8   the newest delivery of a source is older than is allowed
     ├── StoreError                  4   the store cannot be listed or read
     │   └── PartMissingError        4   a part that was listed is gone
-    ├── StoppedError              130   the user stopped the command; the old month is unchanged
-    └── LoadError                   5   a month was not replaced; the old month is unchanged
+    ├── StoppedError              130   the user stopped the command; no month is half done
+    └── LoadError                   5   a month was not changed
         ├── OvertakenError          5   another process wrote the month first; its run stays
         ├── ReconciliationError     5   the counts or totals of a month differ
         ├── SchemaError             5   a column does not fit the table
@@ -118,7 +118,7 @@ class TransientLoadError(LoadError):
 
 
 class StoppedError(CloudbillError):
-    """The user stopped the command before a month was replaced; the old month is unchanged."""
+    """The user stopped the command before a month was replaced; it was not changed."""
 
     exit_code = 130
 

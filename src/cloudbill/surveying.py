@@ -61,10 +61,19 @@ class Survey:
     """A source that was discovered and planned; `address` is the folder that was listed."""
 
     store: Store
+    discovery: Discovery
     plan: Plan
     address: str
-    manifests: int
-    manifest_failures: tuple[ManifestFailure, ...]
+
+    @property
+    def manifests(self) -> int:
+        """How many manifests there are, read or not."""
+        return len(self.discovery.runs) + len(self.discovery.failures)
+
+    @property
+    def manifest_failures(self) -> tuple[ManifestFailure, ...]:
+        """The manifests that cannot be read."""
+        return self.discovery.failures
 
 
 def survey(
@@ -74,15 +83,35 @@ def survey(
     listen: Callable[[Event], None],
     *,
     keeps_manifests: bool = False,
+    earlier: Survey | None = None,
 ) -> Survey:
     """Discovers the runs of a source and plans its months; changes nothing.
 
     With `keeps_manifests`, the manifests are cached in the user's cache folder, so that the next
-    command need not read them again.
+    command need not read them again. With `earlier`, the source is planned from what that survey
+    discovered.
 
     Raises:
         CloudbillError: If the store cannot be listed.
     """
+    store, discovery = (
+        (earlier.store, earlier.discovery)
+        if earlier
+        else _discover(settings, keeps_manifests=keeps_manifests)
+    )
+    root, *_ = settings.provider.export_roots(settings.prefix, settings.export_name)
+    address = store.uri(root)
+    manifests = len(discovery.runs) + len(discovery.failures)
+    listen(Discovered(settings=settings, manifests=manifests, address=address))
+    for failure in discovery.failures:
+        listen(failure)
+    plan = _plan(settings, present, selection, discovery=discovery, store=store, listen=listen)
+    for skip in plan.skips:
+        listen(skip)
+    return Survey(store=store, discovery=discovery, plan=plan, address=address)
+
+
+def _discover(settings: SourceSettings, *, keeps_manifests: bool) -> tuple[Store, Discovery]:
     store = open_store(
         settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
     )
@@ -94,25 +123,7 @@ def survey(
         export_name=settings.export_name,
         cache=cache,
     )
-    root, *_ = settings.provider.export_roots(settings.prefix, settings.export_name)
-    found = Discovered(
-        settings=settings,
-        manifests=len(discovery.runs) + len(discovery.failures),
-        address=store.uri(root),
-    )
-    listen(found)
-    for failure in discovery.failures:
-        listen(failure)
-    plan = _plan(settings, present, selection, discovery=discovery, store=store, listen=listen)
-    for skip in plan.skips:
-        listen(skip)
-    return Survey(
-        store=store,
-        plan=plan,
-        address=found.address,
-        manifests=found.manifests,
-        manifest_failures=discovery.failures,
-    )
+    return store, discovery
 
 
 def _plan(

@@ -1,4 +1,8 @@
-"""The memory of loaded runs: dlt's state in the warehouse, and a tracking table for people."""
+"""The memory of loaded runs: dlt's state in the warehouse, and a tracking table for people.
+
+Pure: entries, state.
+May import: costs, disk, settings, text, warehouses.
+"""
 
 from __future__ import annotations
 

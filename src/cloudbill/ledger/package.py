@@ -19,10 +19,11 @@ from dlt.common.storages.load_package import create_load_id
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.pipeline.pipeline import Pipeline
 
+from cloudbill.disk.room import full_disk_of
+from cloudbill.disk.spool import ANOTHER_FOLDER, spool_folder
 from cloudbill.errors import LedgerError
 from cloudbill.ledger.dlt_settings import without_settings
 from cloudbill.ledger.load_ids import next_load_id
-from cloudbill.spool import spool_folder
 
 if TYPE_CHECKING:
     from dlt.common.schema import Schema
@@ -59,11 +60,13 @@ def write_package(package: Package, columns_of: Callable[[str], frozenset[str]])
     Raises:
         LedgerError: If dlt could not write.
     """
-    try:
-        with spool_folder() as folder, without_settings():
+    with spool_folder() as folder, without_settings():
+        try:
             _write(package, folder, columns_of)
-    except DltException as error:
-        raise LedgerError(_reason(error)) from error
+        except DltException as error:
+            # The file of the tables may be the one that is full, or the folder of this run.
+            full = full_disk_of(error, folder, remedy=ANOTHER_FOLDER)
+            raise LedgerError(full or _reason(error)) from error
 
 
 def _write(package: Package, folder: Path, columns_of: Callable[[str], frozenset[str]]) -> None:

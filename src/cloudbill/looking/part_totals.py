@@ -19,13 +19,14 @@ from cloudbill.errors import CloudbillError, LoadError, PartMissingError, StoreE
 from cloudbill.files.csv_headers import read_columns
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.csv_relation import read_csv_parts
+from cloudbill.files.damage import AGAIN, reason_of
 from cloudbill.files.downloads import local_parts
 from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.files.sums import sum_by_day
 from cloudbill.models import Column
 
 if TYPE_CHECKING:
-    from cloudbill.models import Manifest, Part
+    from cloudbill.models import Manifest
     from cloudbill.providers import Provider
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store
@@ -80,20 +81,19 @@ def _each_part(
         batch = replace(manifest, parts=manifest.parts[start : start + _AT_ONCE])
         with local_parts(store, batch) as files:
             for part, file in zip(batch.parts, files, strict=True):
-                with _part_errors(store, part, file, settings):
+                address = store.uri(part.path)
+                with _part_errors(address, file, settings):
                     if manifest.file_format == "parquet":
-                        yield _sum_parquet(connection, file, settings.provider)
+                        yield _sum_parquet(connection, file, address, settings.provider)
                     else:
-                        described = CsvPart(
-                            file=file, address=store.uri(part.path), columns=columns[part.path]
-                        )
+                        described = CsvPart(file=file, address=address, columns=columns[part.path])
                         yield _sum_csv(connection, described, settings.provider)
 
 
 def _sum_parquet(
-    connection: duckdb.DuckDBPyConnection, file: Path, provider: Provider
+    connection: duckdb.DuckDBPyConnection, file: Path, address: str, provider: Provider
 ) -> DailyTotals:
-    source = read_parquet_parts(connection, [file])
+    source = read_parquet_parts(connection, [file], addresses=[address])
     # Amounts are added in the type of the file, which may have more digits than the table.
     charges = source.charges(is_as_stored=True)
     return sum_by_day(connection, charges, source.parameters, provider=provider)
@@ -118,8 +118,7 @@ def _connect(settings: SourceSettings) -> duckdb.DuckDBPyConnection:
 
 
 @contextmanager
-def _part_errors(store: Store, part: Part, file: Path, settings: SourceSettings) -> Iterator[None]:
-    address = store.uri(part.path)
+def _part_errors(address: str, file: Path, settings: SourceSettings) -> Iterator[None]:
     if not file.is_file():
         raise PartMissingError(f"{address} does not exist; was it replaced meanwhile?")
     try:
@@ -127,12 +126,12 @@ def _part_errors(store: Store, part: Part, file: Path, settings: SourceSettings)
     except duckdb.OutOfMemoryException as error:
         raise CloudbillError(
             f"{address} cannot be read within 'memory_limit', which is {settings.memory_limit}: "
-            f"{error}. Raise it"
+            f"{reason_of(error)}. Raise it"
         ) from error
     except LoadError as error:
-        raise StoreError(f"{address} cannot be read again: {error}") from error
+        raise StoreError(f"A part cannot be read again: {error}") from error
     except duckdb.Error as error:
         raise StoreError(
-            f"{address} cannot be read again: {error}. It is damaged, or was changed after it was "
-            "loaded"
+            f"{address} cannot be read again ({reason_of(error)}): it is damaged, or was changed "
+            f"after it was loaded. {AGAIN}"
         ) from error

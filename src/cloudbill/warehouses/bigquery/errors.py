@@ -23,6 +23,7 @@ from cloudbill.errors import (
     SchemaError,
     TransientLoadError,
 )
+from cloudbill.files.damage import AGAIN
 
 __all__ = ["PASSING_JOB_REASONS", "bigquery_errors", "job_error", "may_pass"]
 
@@ -66,6 +67,7 @@ _LOCATIONS: Final = re.compile(
     r"different locations: source: (?P<source>[\w-]+), destination: (?P<destination>[\w-]+)"
 )
 _CHANGED_TYPE: Final = "Provided Schema does not match"
+_UNREADABLE: Final = "Error while reading data"
 
 
 def may_pass(error: BaseException) -> bool:
@@ -127,7 +129,8 @@ def job_error(what: str, reason: str, message: str) -> LoadError | PartMissingEr
         )
     if reason == "accessDenied":
         return LoadError(f"{text}. {_missing_role(message)}")
-    return _known(what, reason, message) or LoadError(text)
+    again = f". {AGAIN}" if _UNREADABLE in message else ""
+    return _known(what, reason, message) or LoadError(f"{text}{again}")
 
 
 def _known(what: str, reason: str, message: str) -> LoadError | None:

@@ -160,8 +160,8 @@ class Tally:
             )
             raise ReconciliationError(
                 f"Run {self._planned.manifest.run_id} is one of {self._planned.period}, but by "
-                f"{self._planned.period_column} its rows belong to {listed}. The old month is "
-                "unchanged; export one month at a time"
+                f"{self._planned.period_column} its rows belong to {listed}. The month was not "
+                "changed; export one month at a time"
             )
 
     def _summed(self, columns: tuple[Column, ...]) -> Summed:

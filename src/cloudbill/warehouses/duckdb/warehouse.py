@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -10,6 +12,7 @@ import duckdb
 from cloudbill.costs.cube import CostCube, CubeRequest
 from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyTotals
+from cloudbill.disk.room import full_disk_of
 from cloudbill.errors import LoadError
 from cloudbill.files.duckdb_types import column_type_of
 from cloudbill.files.sums import read_sums, sum_by_day
@@ -67,13 +70,18 @@ class DuckDBWarehouse:
                 database.absolute().parent.mkdir(parents=True, exist_ok=True)
             # Set after opening: a process can open a file again only with the same configuration,
             # and other code in this process, such as dlt, opens it without any.
-            connection = connect(database, read_only=read_only, timeout_s=settings.lock_timeout_s)
+            connection = _connect(database, read_only=read_only, timeout_s=settings.lock_timeout_s)
             connection.execute("SET memory_limit = $limit", {"limit": settings.memory_limit})
             # Otherwise an INSERT must keep rows in memory to write them in the order of the files.
             connection.execute("SET preserve_insertion_order = false")
             connection.execute("SET TimeZone = 'UTC'")
         except (duckdb.Error, OSError) as error:
-            raise LoadError(f"The DuckDB file {database} cannot be opened: {error}") from error
+            full = full_disk_of(
+                error, database, remedy="set 'database' to a file on another disk, and run again"
+            )
+            raise LoadError(
+                f"The DuckDB file {database} cannot be opened: {full or error}"
+            ) from error
         return cls(connection, settings)
 
     def replace_period(
@@ -207,7 +215,9 @@ class DuckDBWarehouse:
 
     def close(self) -> None:
         """Closes the file, so other processes can open it."""
-        self._connection.close()
+        # What is committed stays in the log of the file, should there be no room to merge it now.
+        with suppress(duckdb.Error):
+            self._connection.close()
 
     def _table(self, name: str) -> tuple[str, ...]:
         return self._dataset.table(name)
@@ -219,3 +229,13 @@ class DuckDBWarehouse:
         **pieces: str | tuple[str, ...] | Fragment | list[Fragment],
     ) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(DUCKDB.compose(template, **pieces).text, parameters or {})
+
+
+def _connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.DuckDBPyConnection:
+    try:
+        return connect(database, read_only=read_only, timeout_s=timeout_s)
+    except duckdb.ConnectionException:
+        if not read_only:
+            raise
+        # This process has the file open for writing already, so nobody else has to wait for it.
+        return connect(database, read_only=False, timeout_s=timeout_s)
