@@ -225,7 +225,7 @@ def test_a_ledger_is_kept_whatever_all_settings_are(
         (tmp_path / ".dlt/config.toml").write_text("\n".join(lines.values()))
         Container()[PluggableRunContext].reload(str(tmp_path))
     assert dlt.config.get("dev_mode")
-    with pytest.raises((DltException, ValueError, TypeError, OSError)):
+    with pytest.raises((DltException, ValueError, TypeError, OSError, Warning)):
         dlt.pipeline("own", destination="duckdb", dataset_name=DATASET).run([{"a": 1}])
     assert load_twice(case) == ["run 10", "run 11"]
 

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 # The table, its tracking table, and whether the emulated BigQuery takes it.
 NAMES = {
     "AzureFocus": ("azure_focus_load_tracking", True),
-    "__bill__a": ("bill__a_load_tracking", True),
-    "azure.focus": ("azure_focus_load_tracking", True),
+    "azure-focus": ("azure_focus_load_tracking", True),
     "Azure_Focus_2025": ("azure_focus_2025_load_tracking", True),
     "2025__bill_": ("_2025__bill__load_tracking", True),
     "__bill__a": ("bill__a_load_tracking", True),
