@@ -4,7 +4,7 @@ The public names are imported when they are first used, because importing dlt ta
 top are the steps of a load, and the pure modules that any package may import.
 
 Pure: errors, explanations, models, progress, redaction, sql.
-May import: exports, files, ledger, loading, planning, providers, settings, store, warehouses.
+May import: disk, exports, files, ledger, loading, planning, providers, settings, store, warehouses.
 """
 
 from __future__ import annotations

@@ -182,7 +182,7 @@ EXPLANATIONS: Final = (
             "A part is damaged, or its CSV is broken.",
             "The account may not write to the table, or run jobs.",
             "Another process locked the DuckDB file for longer than `lock_timeout_s`.",
-            "The disk is full.",
+            "The disk of the database, or of the temporary files, is full.",
             "The files of this month contain rows of another month.",
         ),
         remedies=(
@@ -191,7 +191,14 @@ EXPLANATIONS: Final = (
                 "On BigQuery, grant `roles/bigquery.jobUser` on the project and "
                 "`roles/bigquery.dataEditor` on the dataset."
             ),
-            "If a part is damaged, let the provider or the copy tool deliver it again.",
+            (
+                "If a part is damaged, copy it again from where the provider wrote it; if it is "
+                "damaged there too, run the export again."
+            ),
+            (
+                "If a disk is full, make room on the one that the message names, or set `database` "
+                "or `TMPDIR` to a place on another one."
+            ),
             "Then run `cloudbill load` again.",
         ),
     ),
@@ -211,8 +218,8 @@ EXPLANATIONS: Final = (
     Explanation(
         name="ReconciliationError",
         exit_code=5,
-        means="Manifest, files and table do not agree on the rows or totals of a month. The old "
-        "month is unchanged.",
+        means="Manifest, files and table do not agree on the rows or totals of a month. The "
+        "month was not changed.",
         causes=(
             "A part was replaced while it was being loaded.",
             "A copy tool mixed parts of two different runs.",
@@ -230,7 +237,7 @@ EXPLANATIONS: Final = (
     Explanation(
         name="SchemaError",
         exit_code=5,
-        means="A column of the run does not fit the table. The old month is unchanged.",
+        means="A column of the run does not fit the table. The month was not changed.",
         causes=(
             "The provider changed the type of a column, for example between versions of FOCUS.",
             "An amount has more digits than the table can store.",
@@ -247,7 +254,7 @@ EXPLANATIONS: Final = (
     Explanation(
         name="TransientLoadError",
         exit_code=5,
-        means="The warehouse failed for a passing reason. The old month is unchanged.",
+        means="The warehouse failed for a passing reason. The month was not changed.",
         causes=(
             "BigQuery was busy, or limited the rate of requests.",
             "The network was down for longer than `retry_for_s`.",

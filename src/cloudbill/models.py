@@ -353,7 +353,9 @@ class Skip:
 class LoadRecord:
     """What the ledger remembers of the run that a month holds.
 
-    `submitted_at` and the coverage are None if an older form of the state did not keep them.
+    `submitted_at` and the coverage are None where an older shape of the state did not keep them.
+    `sequence` counts the records of a ledger: the greatest is the newest, whatever a clock said.
+    It is 0 for a record of an older shape, which is older than all that count.
     """
 
     period: BillingPeriod
@@ -366,6 +368,7 @@ class LoadRecord:
     parts: int | None = None
     totals: Totals = field(default_factory=dict)
     job_id: str | None = None
+    sequence: int = 0
     scope: str | None = None
     digest: str | None = None
     parts_digest: str | None = None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from cloudbill.disk.spool import clear_spool
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger
 from cloudbill.ledger.recorder import Recorder
@@ -17,8 +18,7 @@ from cloudbill.loading.stopping import Stop
 from cloudbill.loading.vanished import but_vanished, merged, only_these, vanished_of
 from cloudbill.models import LoadFailure, LoadResult, Manifest, Skip
 from cloudbill.planning import Selection
-from cloudbill.spool import clear_spool
-from cloudbill.surveying import compare_recorded, read_present, survey
+from cloudbill.surveying import Survey, compare_recorded, read_present, survey
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ def plan_source(
             found = survey(settings, present, selection, listen)
     except CloudbillError as error:
         return Outcome(settings=settings, error=error)
+    return _planned(settings, found)
+
+
+def _planned(settings: SourceSettings, found: Survey) -> Outcome:
     return Outcome(
         settings=settings,
         skips=found.plan.skips,
@@ -67,20 +71,30 @@ def load_source(
     """
     stop = stop or Stop()
     try:
+        clear_spool()
+        looked = _look_first(settings, selection) if settings.project_id is None else None
+        if looked is not None and not looked.found.plan.loads:
+            for event in looked.events:
+                listen(event)
+            return _planned(settings, looked.found)
         with closing(open_warehouse(settings.warehouse)) as warehouse:
-            clear_spool()
 
-            def load(selection: Selection, listen: Callable[[Event], None]) -> Outcome:
+            def load(
+                selection: Selection,
+                listen: Callable[[Event], None],
+                earlier: Survey | None = None,
+            ) -> Outcome:
                 return _load(
                     settings,
                     warehouse,
                     selection,
                     listen,
+                    earlier,
                     stop=stop,
                     wants_progress=wants_progress,
                 )
 
-            first = load(selection, but_vanished(listen))
+            first = load(selection, but_vanished(listen), looked.found if looked else None)
             vanished = vanished_of(first)
             if not vanished:
                 return first
@@ -98,11 +112,37 @@ def load_source(
         return Outcome(settings=settings, error=error)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """A source that was looked at without locking its file for others who read it."""
+
+    found: Survey
+    events: tuple[Event, ...]
+
+
+def _look_first(settings: SourceSettings, selection: Selection) -> _Look:
+    """Plans a source whose warehouse is a file that only one process at a time can write.
+
+    Who reads the file meanwhile is disturbed by a load, and disturbs it; most runs find nothing to
+    load. What is loaded is planned a second time, once the file is locked.
+
+    Raises:
+        CloudbillError: If the table, the ledger or the store cannot be read.
+    """
+    with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
+        present = read_present(settings, warehouse)
+        present = compare_recorded(settings, warehouse, present, trusts_file=True)
+    events: list[Event] = []
+    found = survey(settings, present, selection, events.append, keeps_manifests=True)
+    return _Look(found=found, events=tuple(events))
+
+
 def _load(
     settings: SourceSettings,
     warehouse: Warehouse,
     selection: Selection,
     listen: Callable[[Event], None],
+    earlier: Survey | None,
     *,
     stop: Stop,
     wants_progress: bool,
@@ -114,7 +154,7 @@ def _load(
     """
     present = read_present(settings, warehouse)
     present = compare_recorded(settings, warehouse, present, trusts_file=True)
-    found = survey(settings, present, selection, listen, keeps_manifests=True)
+    found = survey(settings, present, selection, listen, keeps_manifests=True, earlier=earlier)
     results: list[LoadResult] = []
     failures: list[LoadFailure] = []
     held: list[Skip] = []

@@ -13,14 +13,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dlt
 
 from cloudbill.errors import ConfigError, LoadError
-from cloudbill.ledger import tracking_source
-from cloudbill.ledger.state import read_remembered, tracking_row, write_record
+from cloudbill.ledger.entries import tracking_row
+from cloudbill.ledger.state import read_remembered, write_record
+from cloudbill.ledger.tables import tracking_source
 from cloudbill.loading.events import Event
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.words import lines
@@ -110,7 +112,9 @@ def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str,
     with closing(open_warehouse(settings.warehouse)) as warehouse:
         table = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
         # The ledger of a pipeline of the user's own is the state that dlt gives to its resource.
-        present = Present(remembered=read_remembered(state), table=table)
+        remembered = read_remembered(state)
+        sequence = remembered.sequence
+        present = Present(remembered=remembered, table=table)
         present = compare_recorded(settings, warehouse, present, trusts_file=True)
         found = survey(settings, present, Selection(), _log_event, keeps_manifests=True)
         for outcome in load_planned(warehouse, found.store, found.plan.loads, _log_event):
@@ -118,8 +122,10 @@ def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str,
                 failures.append(outcome)
             elif isinstance(outcome, LoadResult):
                 is_recording = True
-                write_record(state, outcome.to_record())
-                yield tracking_row(outcome)
+                sequence += 1
+                record = replace(outcome.to_record(), sequence=sequence)
+                write_record(state, record)
+                yield tracking_row(record, outcome.planned.manifest.path)
     for failure in failures:
         _log.error("%s", failure.error)
     for unread in found.manifest_failures:

@@ -93,12 +93,21 @@ class Survey:
     """
 
     store: Store
+    discovery: Discovery
     plan: Plan
     address: str
-    manifests: int
-    manifest_failures: tuple[ManifestFailure, ...]
     reasons: tuple[Reason, ...] = ()
     drifted: tuple[Drifted, ...] = ()
+
+    @property
+    def manifests(self) -> int:
+        """How many manifests there are, read or not."""
+        return self.discovery.manifests
+
+    @property
+    def manifest_failures(self) -> tuple[ManifestFailure, ...]:
+        """The manifests that cannot be read."""
+        return self.discovery.failures
 
 
 def survey(
@@ -108,33 +117,25 @@ def survey(
     listen: Callable[[Event], None],
     *,
     keeps_manifests: bool = False,
+    earlier: Survey | None = None,
 ) -> Survey:
     """Discovers the runs of a source and plans its months; changes nothing.
 
     With `keeps_manifests`, the manifests are cached in the user's cache folder, so that the next
-    command need not read them again.
+    command need not read them again. With `earlier`, the source is planned from what that survey
+    discovered.
 
     Raises:
         CloudbillError: If the store cannot be listed.
     """
-    store = open_store(
-        settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
-    )
-    cache = open_manifest_cache(store, settings, is_written=keeps_manifests)
-    discovery = discover(
-        store,
-        settings.provider,
-        prefix=settings.prefix,
-        export_name=settings.export_name,
-        cache=cache,
+    store, discovery = (
+        (earlier.store, earlier.discovery)
+        if earlier
+        else _discover(settings, keeps_manifests=keeps_manifests)
     )
     root, *_ = settings.provider.export_roots(settings.prefix, settings.export_name)
-    found = Discovered(
-        settings=settings,
-        manifests=discovery.manifests,
-        address=store.uri(root),
-    )
-    listen(found)
+    address = store.uri(root)
+    listen(Discovered(settings=settings, manifests=discovery.manifests, address=address))
     if present.table.of_no_month:
         listen(OddRows(settings=settings, rows=present.table.of_no_month))
     for failure in discovery.failures:
@@ -148,13 +149,27 @@ def survey(
         listen(skip)
     return Survey(
         store=store,
+        discovery=discovery,
         plan=plan,
-        address=found.address,
-        manifests=found.manifests,
-        manifest_failures=discovery.failures,
+        address=address,
         reasons=lost_months(settings.table_name, asked, plan),
         drifted=drifted,
     )
+
+
+def _discover(settings: SourceSettings, *, keeps_manifests: bool) -> tuple[Store, Discovery]:
+    store = open_store(
+        settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
+    )
+    cache = open_manifest_cache(store, settings, is_written=keeps_manifests)
+    discovery = discover(
+        store,
+        settings.provider,
+        prefix=settings.prefix,
+        export_name=settings.export_name,
+        cache=cache,
+    )
+    return store, discovery
 
 
 def _plan(

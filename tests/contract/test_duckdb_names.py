@@ -98,7 +98,9 @@ def test_every_command_reads_a_dataset_that_is_called_as_its_file(
     report, failed = collect(case.settings)
     assert failed is None
     assert len(report.months.cells) == 1
-    assert [str(record.period) for record in rebuild_ledger(case.settings).records] == ["2025-10"]
+    assert [
+        str(record.period) for record in rebuild_ledger(case.settings, lambda _: None).records
+    ] == ["2025-10"]
 
 
 @pytest.mark.parametrize("dataset", ["temp", "System", "information_schema", "PG_CATALOG"])

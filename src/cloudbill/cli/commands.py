@@ -74,7 +74,7 @@ COMMANDS: Final = (
         "sample",
         "setting_up",
         _SET_UP,
-        "Write realistic sample exports, to try cloudbill without an account.",
+        "Write sample exports, to try cloudbill without an account.",
     ),
     Command(
         "explain", "explaining", _SET_UP, "Say what an error or an exit code means, and what to do."

@@ -220,7 +220,8 @@ class _LogHandler(logging.Handler):
     """Prints log messages, such as that a call is tried again, in the form of the other lines."""
 
     def __init__(self, console: Console) -> None:
-        super().__init__(logging.INFO if console.verbose else logging.WARNING)
+        quiet = logging.ERROR if console.quiet else logging.WARNING
+        super().__init__(logging.INFO if console.verbose else quiet)
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -14,8 +14,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cloudbill.disk.spool import spool_folder
 from cloudbill.errors import StoreError
-from cloudbill.spool import spool_folder
 
 if TYPE_CHECKING:
     from cloudbill.models import Manifest, StoredObject

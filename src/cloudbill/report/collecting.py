@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.cube import CubeRequest
 from cloudbill.errors import CloudbillError
-from cloudbill.ledger import tracking_table
-from cloudbill.ledger.state import Remembered, record_of_row
-from cloudbill.models import BillingPeriod, LoadRecord, SkipReason
+from cloudbill.ledger import Ledger
+from cloudbill.ledger.state import Remembered
+from cloudbill.models import BillingPeriod, SkipReason
 from cloudbill.planning import Selection
 from cloudbill.report.model import (
     BY_DAY,
@@ -81,7 +81,7 @@ def _with_sums(
         dimensions=BY_MONTH, measures=measures_of(report.roles, report.cost_columns)
     )
     months = warehouse.cost_cube(table, by_month)
-    report = replace(report, months=months, tracked=_tracked(settings, warehouse))
+    report = replace(report, months=months, tracked=Ledger(settings, warehouse).loads())
     if not months.cells:
         return report
     newest = BillingPeriod.parse(max(cell.key[0] for cell in months.cells))
@@ -94,11 +94,6 @@ def _with_sums(
         tags=warehouse.cost_cube(table, by_tags),
         headers=warehouse.headers(table),
     )
-
-
-def _tracked(settings: SourceSettings, warehouse: Warehouse) -> tuple[LoadRecord, ...]:
-    rows = warehouse.tracking_rows(tracking_table(settings))
-    return tuple(record for row in rows if (record := record_of_row(row)) is not None)
 
 
 def _read_store(settings: SourceSettings, present: Present) -> StoreReport:

@@ -14,6 +14,7 @@ from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, TableRows
 from cloudbill.progress import ProgressListener
 from cloudbill.settings.warehouse import WarehouseSettings
 from cloudbill.store import Store
+from cloudbill.warehouses.ledger_rows import LedgerRows
 
 if TYPE_CHECKING:
     from cloudbill.costs.cube import CostCube, CubeRequest
@@ -94,11 +95,21 @@ class Warehouse(Protocol):
     def leave(self) -> None:
         """Notes that the months of the source are as they were recorded, for `is_as_left`."""
 
-    def tracking_rows(self, table: str) -> Sequence[Mapping[str, object]]:
-        """Every row of a tracking table, oldest load first; none if there is no such table."""
+    def table_columns(self, table: str) -> frozenset[str]:
+        """The names of a table's columns, as they are now; none where there is no such table."""
 
-    def read_state(self, pipeline_name: str) -> str | None:
-        """The newest state that dlt stored for a pipeline, encoded, or None."""
+    def read_ledger(
+        self, pipeline_name: str, tracking_tables: Sequence[str], *, newest_only: bool
+    ) -> LedgerRows:
+        """The states that dlt stored for a pipeline, and every row of its tracking tables.
+
+        One query. With `newest_only`, the text of the state with the greatest version alone is
+        read; of the others their load ids and versions. A table or column that is not there has
+        nothing.
+
+        Raises:
+            LoadError: If the warehouse cannot be read.
+        """
 
     def destination(self) -> Any:
         """The dlt destination that writes the ledger next to the tables."""

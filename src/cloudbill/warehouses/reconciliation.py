@@ -39,7 +39,7 @@ def require_footers(manifest: Manifest, footer_rows: Sequence[int]) -> int:
     if stated is not None and stated != total:
         raise ReconciliationError(
             f"The manifest {manifest.path} states {stated} rows, its parts have {total}. "
-            "The old month is unchanged; the run is delivered incomplete or was changed since"
+            "The month was not changed; the run is delivered incomplete or was changed since"
         )
     return total
 
@@ -48,7 +48,7 @@ def _require_part(manifest: Manifest, part: Part, rows: int) -> None:
     if part.rows is not None and part.rows != rows:
         raise ReconciliationError(
             f"The manifest {manifest.path} states {part.rows} rows for {part.path}, which has "
-            f"{rows}. The old month is unchanged; the part was replaced or is damaged"
+            f"{rows}. The month was not changed; the part was replaced or is damaged"
         )
 
 

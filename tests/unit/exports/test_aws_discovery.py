@@ -14,8 +14,9 @@ import pytest
 from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.models import DiscoveredRun, LoadRecord, Manifest, Plan, SkipReason, StoredObject
 from cloudbill.providers import aws_cur
-from cloudbill.sample import WrittenRun, write_aws
+from cloudbill.sample import WrittenRun
 from cloudbill.store.local import LocalStore
+from samples import write_aws
 from unit.builders import at, plan, record, result, run
 
 REPORT = "cur-hourly"

@@ -66,7 +66,7 @@ class TestFooters:
             require_footers(stated, footers)
 
         assert "run/manifest.json" in str(error.value)
-        assert "The old month is unchanged" in str(error.value)
+        assert "The month was not changed" in str(error.value)
 
     def test_footer_that_is_missing_is_a_mistake_of_the_caller(self) -> None:
         with pytest.raises(ValueError, match="shorter"):

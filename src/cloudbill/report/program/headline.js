@@ -100,7 +100,7 @@ function drawNotes(now) {
   });
   const without = total(now.shown.filter((row) => amount(row) === null && !data.sources[row.source].missing[kind]), (row) => row.amounts[0]);
   if (without !== null && without !== 0n) {
-    add(`The export states no ${KINDS[kind].toLowerCase()} cost for some charges, such as taxes, fees and credits. Groups of nothing else were billed ${exact(without)} and are not in these amounts.`, "info");
+    add(`The export states no ${KINDS[kind].toLowerCase()} cost for some charges, such as taxes, fees and credits. Groups that have only such charges were billed ${exact(without)} and are not in these amounts.`, "info");
   }
   fill(byId("notes"), notes);
 }

@@ -41,10 +41,10 @@ function agreement(isShown) {
     el("th", { scope: "row" }, one.month), sourceCell(one.source), el("td", null, currency || "no currency"), el("td", null, column),
     amountCell(parse(recorded)), amountCell(parse(held)), changeCell(parse(difference)))));
   return [el("h3", null, "Reconciliation"),
-    el("p", { class: "quiet" }, "What each load recorded in the ledger, against what the table holds now."),
+    el("p", { class: "quiet" }, "What each load recorded in the ledger, compared with what the table holds now."),
     odd,
     table("Reconciliation of each month", [textColumn("Month"), textColumn("Source"), numberColumn("Rows recorded"), numberColumn("Rows in the table"), textColumn("Verdict"), textColumn("Run made")], rows),
-    amounts.length ? folded("Every total that was compared", "agreement-amounts", table("Totals recorded and held", [textColumn("Month"), textColumn("Source"), textColumn("Currency"), textColumn("Column"), numberColumn("Recorded"), numberColumn("In the table"), numberColumn("Difference")], amounts)) : null];
+    amounts.length ? folded("Every total that was compared", "agreement-amounts", table("Totals recorded and in the table", [textColumn("Month"), textColumn("Source"), textColumn("Currency"), textColumn("Column"), numberColumn("Recorded"), numberColumn("In the table"), numberColumn("Difference")], amounts)) : null];
 }
 
 function gapsAndRuns(isShown) {

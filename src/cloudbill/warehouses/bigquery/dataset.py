@@ -31,12 +31,14 @@ from cloudbill.models import (
 from cloudbill.planning.costs import billed_costs_of
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
+from cloudbill.warehouses.bigquery.ledger_query import LedgerQuery
 from cloudbill.warehouses.bigquery.tables import (
     column_types,
     exact_types,
     extended,
     new_table,
 )
+from cloudbill.warehouses.ledger_rows import STATE_TABLE, LedgerRows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -273,17 +275,6 @@ class Dataset:
             )
         return TableRows(months=months, of_no_month=of_no_month)
 
-    def tracking_rows(self, table: str) -> list[dict[str, object]]:
-        """Every row of a tracking table, by column name."""
-        if self.find_table(table) is None:
-            return []
-        rows = self._query(
-            "SELECT * FROM {table} ORDER BY loaded_at",
-            what=f"Reading {table}",
-            table=self._path(table),
-        )
-        return [dict(row.items()) for row in rows]
-
     def write_mark(self, planned: PlannedLoad) -> str | None:
         """When a month was written last, by BigQuery's own clock; None where it has no rows."""
         month = self.table_months(planned.table).months.get(planned.period)
@@ -322,25 +313,37 @@ class Dataset:
             return getattr(job, "output_rows", None) == 0
         return job.ended is not None and datetime.fromisoformat(mark) <= job.ended
 
-    def read_state(self, pipeline_name: str) -> str | None:
-        """The newest state of a pipeline whose load package was completed."""
-        with bigquery_errors("Reading the ledger"):
-            reference = f"{self._settings.project_id}.{self._settings.dataset}"
-            try:
-                self.location = self._client.get_dataset(reference).location or self.location
-                self._has_dataset = True
-                self._client.get_table(f"{reference}._dlt_pipeline_state")
-            except api.NotFound:  # dlt has not written anything yet
-                return None
+    def read_ledger(
+        self, pipeline_name: str, tracking_tables: Sequence[str], *, newest_only: bool
+    ) -> LedgerRows:
+        """The states of a pipeline and the rows of its tracking tables, by one query."""
+        query = LedgerQuery.of(
+            {name: self._find_columns(name) for name in (STATE_TABLE, *tracking_tables)},
+            self._path(),
+            newest_only=newest_only,
+        )
+        if query.statement is None:
+            return LedgerRows()
         rows = self._query(
-            "SELECT s.state FROM {states} AS s JOIN {loads} AS l ON l.load_id = s._dlt_load_id "
-            "WHERE s.pipeline_name = @pipeline AND l.status = 0 ORDER BY l.load_id DESC LIMIT 1",
+            "{statement}",
             bigquery.ScalarQueryParameter("pipeline", "STRING", pipeline_name),
             what="Reading the ledger",
-            states=self._path("_dlt_pipeline_state"),
-            loads=self._path("_dlt_loads"),
+            statement=query.statement,
         )
-        return str(rows[0][0]) if rows else None
+        return query.read([row.values() for row in rows])
+
+    def _find_columns(self, name: str) -> frozenset[str]:
+        """The columns of a table; the first of a run also says where the dataset is."""
+        with bigquery_errors("Reading the ledger"):
+            try:
+                if not self._has_dataset:
+                    reference = f"{self._settings.project_id}.{self._settings.dataset}"
+                    self.location = self._client.get_dataset(reference).location or self.location
+                    self._has_dataset = True
+                table = self._client.get_table(self.reference(name))
+            except api.NotFound:  # nothing was written here yet
+                return frozenset()
+        return frozenset(str(field.name) for field in table.schema)
 
     def labels(self, planned: PlannedLoad) -> dict[str, str]:
         """The labels of a job, for the list of jobs and for the bill."""

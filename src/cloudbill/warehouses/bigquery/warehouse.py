@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from cloudbill.files.parquet_footers import Footer
     from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
+    from cloudbill.warehouses.ledger_rows import LedgerRows
 
 __all__ = ["BigQueryWarehouse"]
 
@@ -381,13 +382,16 @@ class BigQueryWarehouse:
         """The rows of each month, and when it was written last; see `Warehouse.table_months`."""
         return self._dataset.table_months(table)
 
-    def tracking_rows(self, table: str) -> list[dict[str, object]]:
-        """Every row of a tracking table."""
-        return self._dataset.tracking_rows(table)
+    def table_columns(self, table: str) -> frozenset[str]:
+        """The names of a table's columns; see `Warehouse.table_columns`."""
+        found = self._dataset.find_table(table)
+        return frozenset(str(field.name) for field in found.schema) if found else frozenset()
 
-    def read_state(self, pipeline_name: str) -> str | None:
-        """The newest state that dlt stored for a pipeline."""
-        return self._dataset.read_state(pipeline_name)
+    def read_ledger(
+        self, pipeline_name: str, tracking_tables: Sequence[str], *, newest_only: bool
+    ) -> LedgerRows:
+        """The states of a pipeline and its tracking rows; see `Warehouse.read_ledger`."""
+        return self._dataset.read_ledger(pipeline_name, tracking_tables, newest_only=newest_only)
 
     def destination(self) -> Any:
         """dlt's BigQuery destination, next to the tables."""

@@ -9,9 +9,11 @@ counted before the transaction begins.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+
+import duckdb
 
 from cloudbill.errors import StoppedError
 from cloudbill.files.downloads import Batch, arriving_parts, awaited_parts, is_here
@@ -73,7 +75,7 @@ class Replacement:
     def run(self, store: Store) -> LoadResult:
         """Replaces the month; see `Warehouse.replace_period`."""
         started_at = utc_now()
-        with duckdb_errors(self._planned):
+        with duckdb_errors(self._planned, database=self._settings.database):
             is_awaited = self._planned.manifest.file_format == "parquet" and not is_here(
                 store, self._planned.manifest
             )
@@ -116,7 +118,9 @@ class Replacement:
         with awaited_parts(store, self._planned.manifest, is_stopped=self._is_stopped) as parts:
             files = AwaitedFiles(store, self._planned.manifest, parts)
             with files.readable(self._connection), ExitStack() as stack:
-                source = read_parquet_parts(self._connection, files.names, scheme=SCHEME)
+                source = read_parquet_parts(
+                    self._connection, files.names, addresses=self._planned.uris, scheme=SCHEME
+                )
                 self._tally.describe(source)
                 rows = sum(source.part_rows or ())
                 with self._progress.at(Stage.INSERTING, rows=rows, before=parts.look):
@@ -232,4 +236,7 @@ class Replacement:
             is_committed = True
         finally:
             if not is_committed:
-                self._connection.execute("ROLLBACK")
+                # A statement or a commit that failed may have ended the transaction already; what
+                # this would say of it must not take the place of why that failed.
+                with suppress(duckdb.Error):
+                    self._connection.execute("ROLLBACK")
