@@ -16,7 +16,8 @@ from cloudbill.loading.months import load_planned
 from cloudbill.loading.outcome import Outcome
 from cloudbill.loading.stopping import Stop
 from cloudbill.loading.vanished import but_vanished, merged, only_these, vanished_of
-from cloudbill.models import LoadFailure, LoadResult, Manifest, Skip
+from cloudbill.manifests import Manifest
+from cloudbill.models import LoadFailure, LoadResult, Skip
 from cloudbill.planning import Selection
 from cloudbill.surveying import Survey, compare_recorded, read_present, survey
 from cloudbill.warehouses import Warehouse, open_warehouse

@@ -11,17 +11,9 @@ from cloudbill.exports.manifest_cache import open_manifest_cache
 from cloudbill.ledger import Ledger
 from cloudbill.loading.drift import compare_rows, compare_totals, lost_months, with_plan
 from cloudbill.loading.events import Discovered, Drifted, Event, OddRows
-from cloudbill.models import (
-    BillingPeriod,
-    LoadRecord,
-    Manifest,
-    ManifestFailure,
-    Plan,
-    PlannedLoad,
-    Reason,
-    TableRows,
-    utc_now,
-)
+from cloudbill.manifests import Manifest, ManifestFailure
+from cloudbill.models import LoadRecord, Plan, PlannedLoad, Reason, TableRows
+from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.planning import Selection, plan_loads
 from cloudbill.planning.guards import Guards
 from cloudbill.store import Store, open_store

@@ -13,7 +13,8 @@ from google.cloud import bigquery as bq
 
 from cloudbill.errors import LoadError, TransientLoadError
 from cloudbill.looking.status import read_status
-from cloudbill.models import LoadResult, utc_now
+from cloudbill.models import LoadResult
+from cloudbill.periods import utc_now
 from contract.deliveries import AzureWriter, Delivery, at, charges
 from contract.places import DATASET, PROJECT, Case, GcsAndBigQuery
 

@@ -16,7 +16,7 @@ from cloudbill.loading.events import Drifted
 from cloudbill.loading.words import lines, outcomes_json
 from cloudbill.looking.status import Pending, read_status
 from cloudbill.looking.status_words import status_json, status_lines
-from cloudbill.models import utc_now
+from cloudbill.periods import utc_now
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from cloudbill.warehouses import open_warehouse

@@ -13,7 +13,7 @@ from cloudbill.errors import ConfigError
 from cloudbill.ledger.rebuilding import rebuild_ledger
 from cloudbill.looking.status import read_status
 from cloudbill.looking.verification import verify_source
-from cloudbill.models import utc_now
+from cloudbill.periods import utc_now
 from cloudbill.report.collecting import collect
 from contract.deliveries import AzureWriter, Delivery, at, charges
 from contract.places import Case, DiskAndDuckDB

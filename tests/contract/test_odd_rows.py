@@ -15,7 +15,8 @@ from cloudbill.looking.status import read_status
 from cloudbill.looking.status_words import status_json, status_lines
 from cloudbill.looking.verification import verify_source
 from cloudbill.looking.verification_words import closing_lines, verification_json
-from cloudbill.models import BillingPeriod, TableRows, utc_now
+from cloudbill.models import TableRows
+from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.report.collecting import collect
 from cloudbill.report.trust_json import trust_json
 from cloudbill.surveying import read_present

@@ -15,7 +15,8 @@ import duckdb
 
 from cloudbill.errors import LoadError
 from cloudbill.exports.discovery import discover
-from cloudbill.models import PlannedLoad, utc_now
+from cloudbill.models import PlannedLoad
+from cloudbill.periods import utc_now
 from cloudbill.sample.history.simulation import HistoryRun, Month, PutPart, deliver
 from cloudbill.store import open_store
 from cloudbill.warehouses import open_warehouse

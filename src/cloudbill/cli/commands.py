@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import typer
 
-__all__ = ["COMMANDS", "Command", "CommandsOnDemand", "PANELS"]
+__all__ = ["COMMANDS", "PANELS", "Command", "CommandsOnDemand"]
 
 _LOAD: Final = "Load the bills"
 _LOOK: Final = "Look at what is loaded"

@@ -99,7 +99,7 @@ class Console:
             self.warn("".join(traceback.format_exception(error)).rstrip())
         if self.log_format is LogFormat.JSON:
             from cloudbill.loading.log_lines import error_log_line
-            from cloudbill.models import utc_now
+            from cloudbill.periods import utc_now
 
             _print(error_log_line(source, error, utc_now()), to_stderr=True)
             return
@@ -153,7 +153,9 @@ class Console:
         from cloudbill.loading.events import Discovered, Drifted, OddRows, Stopping
         from cloudbill.loading.log_lines import event_log_line
         from cloudbill.loading.words import lines
-        from cloudbill.models import LoadFailure, ManifestFailure, utc_now
+        from cloudbill.manifests import ManifestFailure
+        from cloudbill.models import LoadFailure
+        from cloudbill.periods import utc_now
 
         def listen(event: Event) -> None:
             is_failure = isinstance(
@@ -210,7 +212,7 @@ class Console:
     def _line(self, level: str, text: str, *, to_stderr: bool) -> None:
         if self.log_format is LogFormat.JSON:
             from cloudbill.loading.log_lines import text_log_line
-            from cloudbill.models import utc_now
+            from cloudbill.periods import utc_now
 
             text = text_log_line(level, text, utc_now())
         _print(text, to_stderr=to_stderr)
@@ -230,7 +232,7 @@ class _LogHandler(logging.Handler):
         text = redacted(record.getMessage())
         if self._console.log_format is LogFormat.JSON:
             from cloudbill.loading.log_lines import text_log_line
-            from cloudbill.models import utc_now
+            from cloudbill.periods import utc_now
 
             text = text_log_line(record.levelname.lower(), text, utc_now(), logger=record.name)
         _print(text, to_stderr=True)
@@ -252,7 +254,7 @@ def read_selection(months: Sequence[str], *, force: bool = False) -> Selection:
         ConfigError: If a text is not a month.
     """
     from cloudbill.errors import ConfigError
-    from cloudbill.models import BillingPeriod
+    from cloudbill.periods import BillingPeriod
     from cloudbill.planning import Selection
 
     try:

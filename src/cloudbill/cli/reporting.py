@@ -26,7 +26,7 @@ def report(
 ) -> None:
     """Draw the bill as one page that works offline: the costs, and how far to trust them."""
     from cloudbill.errors import CloudbillError
-    from cloudbill.models import utc_now
+    from cloudbill.periods import utc_now
     from cloudbill.report.collecting import collect
     from cloudbill.report.page import build_page
     from cloudbill.report.page_json import page_json

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from cloudbill.costs.amounts import shown_amount, subtract_amounts, to_amount
 from cloudbill.costs.sums import EXACT, Charges, GroupSums, SumQuery
-from cloudbill.models import BillingPeriod, LoadRecord, Totals
+from cloudbill.models import LoadRecord, Totals
+from cloudbill.periods import BillingPeriod
 from cloudbill.sql import Fragment
 
 if TYPE_CHECKING:

@@ -20,7 +20,9 @@ from cloudbill.doctor.store import StoreChecks, check_store
 from cloudbill.doctor.warehouse import check_warehouse
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger
-from cloudbill.models import BillingPeriod, LoadRecord, Manifest
+from cloudbill.manifests import Manifest
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 from cloudbill.sql import BIGQUERY, DUCKDB
 from cloudbill.surveying import compare_recorded, read_present
 from cloudbill.text.odd_rows import odd_rows_found, odd_rows_remedy

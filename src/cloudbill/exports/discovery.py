@@ -13,7 +13,8 @@ from cloudbill.errors import CloudbillError, ManifestError, StoreError
 from cloudbill.exports.limits import require_manifest, require_path
 from cloudbill.exports.manifest_cache import ManifestCache
 from cloudbill.exports.months import runs_by_month, with_months
-from cloudbill.models import DiscoveredRun, Manifest, ManifestFailure, Part, StoredObject, utc_now
+from cloudbill.manifests import DiscoveredRun, Manifest, ManifestFailure, Part, StoredObject
+from cloudbill.periods import utc_now
 from cloudbill.providers import Listing, Provider
 from cloudbill.providers.json_object import MAX_DOCUMENT_BYTES
 from cloudbill.store import Store

@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from cloudbill.errors import ManifestError
-from cloudbill.models import Manifest
+from cloudbill.manifests import Manifest
 
 __all__ = ["MAX_MONTHS", "MAX_NAME", "UNPRINTABLE", "require_manifest", "require_path", "shown"]
 

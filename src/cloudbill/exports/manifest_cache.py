@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.settings.cache_folder import cache_folder, is_private
 
 if TYPE_CHECKING:
-    from cloudbill.models import StoredObject
+    from cloudbill.manifests import StoredObject
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store
 

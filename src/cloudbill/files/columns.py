@@ -10,7 +10,7 @@ from typing import Final
 
 from cloudbill.errors import SchemaError
 from cloudbill.exports.limits import MAX_NAME, UNPRINTABLE, shown
-from cloudbill.models import Column, ColumnType
+from cloudbill.manifests import Column, ColumnType
 
 __all__ = [
     "MergedColumns",

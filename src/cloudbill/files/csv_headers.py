@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.errors import LoadError, SchemaError
 from cloudbill.files.columns import assign_columns
 from cloudbill.files.damage import AGAIN
-from cloudbill.models import Column
+from cloudbill.manifests import Column
 
 if TYPE_CHECKING:
-    from cloudbill.models import Manifest, Part
+    from cloudbill.manifests import Manifest, Part
     from cloudbill.providers import Provider
     from cloudbill.store import Store
 

@@ -18,7 +18,7 @@ from cloudbill.disk.spool import ANOTHER_FOLDER, spool_folder
 from cloudbill.errors import LoadError, SchemaError, StoreError
 from cloudbill.files.csv_headers import MAX_HEADER_BYTES, is_gzip, parse_header
 from cloudbill.files.damage import AGAIN
-from cloudbill.models import Column
+from cloudbill.manifests import Column
 
 __all__ = ["CsvFile", "CsvPart", "plain_files"]
 

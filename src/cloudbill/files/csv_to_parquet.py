@@ -18,7 +18,7 @@ from cloudbill.errors import LoadError
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.csv_relation import read_csv_parts
 from cloudbill.files.damage import reason_of
-from cloudbill.models import ColumnType
+from cloudbill.manifests import ColumnType
 from cloudbill.sql import DUCKDB, Fragment
 
 __all__ = ["convert_csv_part"]

@@ -18,7 +18,7 @@ from cloudbill.errors import StoppedError, StoreError
 from cloudbill.progress import Progress, ProgressListener, Stage, progress_told
 
 if TYPE_CHECKING:
-    from cloudbill.models import Manifest, Part
+    from cloudbill.manifests import Manifest, Part
     from cloudbill.store import Store
 
 __all__ = ["AwaitedParts", "Batch", "arriving_parts", "awaited_parts", "is_here", "local_parts"]

@@ -17,7 +17,7 @@ from cloudbill.disk.spool import room_for, spool_folder
 from cloudbill.errors import SchemaError, StoreError
 from cloudbill.files.damage import AGAIN
 from cloudbill.files.parquet_tail import PARQUET_MAGIC, read_parquet_tail
-from cloudbill.models import Column, ColumnType, Part
+from cloudbill.manifests import Column, ColumnType, Part
 
 if TYPE_CHECKING:
     from cloudbill.store import Store

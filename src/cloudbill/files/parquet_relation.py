@@ -12,7 +12,7 @@ from cloudbill.files.columns import merge_parts
 from cloudbill.files.damage import damaged_parts
 from cloudbill.files.duckdb_types import TABLE_TYPES, _may_lose_digits, column_type_of
 from cloudbill.files.relation import PartsRelation, literal_path
-from cloudbill.models import Column, ColumnType
+from cloudbill.manifests import Column, ColumnType
 from cloudbill.sql import DUCKDB, Fragment
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from cloudbill.ledger.tables import (
     tracking_source,
     tracking_tables,
 )
-from cloudbill.models import BillingPeriod, LoadRecord, LoadResult
+from cloudbill.models import LoadRecord, LoadResult
+from cloudbill.periods import BillingPeriod
 from cloudbill.warehouses.ledger_rows import STATE_TABLE, LedgerRows, StoredState
 
 if TYPE_CHECKING:

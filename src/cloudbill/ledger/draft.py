@@ -10,7 +10,8 @@ from cloudbill.ledger.state import accept_in, forget_in, write_record
 
 if TYPE_CHECKING:
     from cloudbill.ledger.merging import Merged
-    from cloudbill.models import BillingPeriod, LoadRecord
+    from cloudbill.models import LoadRecord
+    from cloudbill.periods import BillingPeriod
 
 __all__ = ["Draft"]
 

@@ -10,7 +10,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeVar
 
 from cloudbill.costs.amounts import totals_to_text
-from cloudbill.models import BillingPeriod, LoadRecord, Totals
+from cloudbill.models import LoadRecord, Totals
+from cloudbill.periods import BillingPeriod
 from cloudbill.text.times import parse_time
 
 __all__ = [

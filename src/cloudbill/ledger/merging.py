@@ -37,7 +37,8 @@ from cloudbill.ledger.state import (
     remember,
     run_ids_of,
 )
-from cloudbill.models import BillingPeriod, LoadRecord
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 from cloudbill.warehouses.ledger_rows import LedgerRows, StoredState
 
 __all__ = ["Address", "Merged", "State", "decode_state", "holds_all", "merge"]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from cloudbill.ledger import Ledger
 from cloudbill.ledger.entries import newest_entries
-from cloudbill.models import BillingPeriod, LoadRecord
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ from cloudbill.ledger.entries import (
     record_json,
     sequence_of,
 )
-from cloudbill.models import BillingPeriod, LoadRecord
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 from cloudbill.text.times import parse_time
 
 __all__ = [

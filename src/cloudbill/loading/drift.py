@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from cloudbill.costs.month_totals import differing_totals, inexact_columns
 from cloudbill.errors import VerificationError
 from cloudbill.loading.events import Drifted
-from cloudbill.models import BillingPeriod, LoadRecord, Plan, Reason, SkipReason, TableMonth
+from cloudbill.models import LoadRecord, Plan, Reason, SkipReason, TableMonth
+from cloudbill.periods import BillingPeriod
 
 if TYPE_CHECKING:
     from cloudbill.warehouses import Warehouse

@@ -7,14 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cloudbill.costs.month_totals import RecordDifference, shown_differences
-from cloudbill.models import (
-    LoadFailure,
-    LoadRecord,
-    LoadResult,
-    ManifestFailure,
-    PlannedLoad,
-    Skip,
-)
+from cloudbill.manifests import ManifestFailure
+from cloudbill.models import LoadFailure, LoadRecord, LoadResult, PlannedLoad, Skip
 
 if TYPE_CHECKING:
     from cloudbill.progress import Progress

@@ -18,7 +18,8 @@ from cloudbill.loading.events import (
     Progressed,
     Stopping,
 )
-from cloudbill.models import LoadFailure, Manifest, ManifestFailure, Skip
+from cloudbill.manifests import Manifest, ManifestFailure
+from cloudbill.models import LoadFailure, Skip
 from cloudbill.redaction import redacted
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from cloudbill.disk.spool import spool_folder
 from cloudbill.errors import StoreError
 
 if TYPE_CHECKING:
-    from cloudbill.models import Manifest, StoredObject
+    from cloudbill.manifests import Manifest, StoredObject
     from cloudbill.store import Store
 
 __all__ = ["FetchingStore"]

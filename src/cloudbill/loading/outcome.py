@@ -6,15 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudbill.errors import CloudbillError, HeldError, StoppedError
-from cloudbill.models import (
-    LoadFailure,
-    LoadResult,
-    Manifest,
-    ManifestFailure,
-    PlannedLoad,
-    Reason,
-    Skip,
-)
+from cloudbill.manifests import Manifest, ManifestFailure
+from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Reason, Skip
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings

@@ -19,13 +19,8 @@ from cloudbill.loading.events import (
     Stopping,
 )
 from cloudbill.loading.outcome import Outcome
-from cloudbill.models import (
-    LoadFailure,
-    LoadResult,
-    ManifestFailure,
-    PlannedLoad,
-    Skip,
-)
+from cloudbill.manifests import ManifestFailure
+from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip
 from cloudbill.text.failures import failure_entry
 from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.sizes import shown_size

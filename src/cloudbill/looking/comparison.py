@@ -10,7 +10,8 @@ from typing import Final
 from cloudbill.costs.amounts import subtract_amounts, to_amount
 from cloudbill.costs.daily_totals import DailyTotals, DayTotals
 from cloudbill.costs.month_totals import RecordDifference, differing_totals
-from cloudbill.models import BillingPeriod, LoadRecord
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 
 __all__ = [
     "Difference",

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from cloudbill.costs.amounts import costs_of, subtract_amounts
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger
-from cloudbill.models import BillingPeriod, LoadRecord
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:

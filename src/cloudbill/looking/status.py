@@ -14,14 +14,9 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.costs.amounts import costs_of
 from cloudbill.errors import CloudbillError, StaleError
 from cloudbill.loading.events import Drifted
-from cloudbill.models import (
-    BillingPeriod,
-    LoadRecord,
-    Manifest,
-    ManifestFailure,
-    Plan,
-    SkipReason,
-)
+from cloudbill.manifests import Manifest, ManifestFailure
+from cloudbill.models import LoadRecord, Plan, SkipReason
+from cloudbill.periods import BillingPeriod
 from cloudbill.planning import Selection
 from cloudbill.surveying import Present, compare_recorded, read_present, survey
 from cloudbill.text.times import age_in_words, shown_time

@@ -16,7 +16,9 @@ from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.ledger import Ledger
 from cloudbill.looking.comparison import MonthReport, Verdict, judge_month
 from cloudbill.looking.part_totals import sum_parts
-from cloudbill.models import BillingPeriod, DiscoveredRun, LoadRecord
+from cloudbill.manifests import DiscoveredRun
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 from cloudbill.store import Store, open_store
 from cloudbill.surveying import Present, read_present
 from cloudbill.warehouses import Warehouse, open_warehouse

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from cloudbill.models import BillingPeriod, Column, ColumnType, Manifest, Part, StoredObject
+from cloudbill.manifests import Column, ColumnType, Manifest, Part, StoredObject
+from cloudbill.periods import BillingPeriod
 from cloudbill.providers.cur_columns import DOCUMENTED_TYPES, athena_name
 from cloudbill.providers.json_object import JsonObject
 from cloudbill.providers.roles import CostCase, CostKind, CostRule, Roles

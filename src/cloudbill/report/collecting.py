@@ -11,7 +11,8 @@ from cloudbill.costs.cube import CubeRequest
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger
 from cloudbill.ledger.state import Remembered
-from cloudbill.models import BillingPeriod, SkipReason
+from cloudbill.models import SkipReason
+from cloudbill.periods import BillingPeriod
 from cloudbill.planning import Selection
 from cloudbill.report.model import (
     BY_DAY,

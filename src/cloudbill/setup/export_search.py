@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Final
 
-from cloudbill.models import StoredObject
+from cloudbill.manifests import StoredObject
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.store import Store
 from cloudbill.store.folders import Browser

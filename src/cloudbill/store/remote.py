@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudbill.errors import PartMissingError, StoreError
-from cloudbill.models import StoredObject
+from cloudbill.manifests import StoredObject
 from cloudbill.store.address import Address, require_inside
 from cloudbill.store.client import MAX_READ_BYTES, StoreClient, TruncatedError
 

@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cloudbill.errors import ConfigError
-from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, TableRows
+from cloudbill.models import LoadResult, PlannedLoad, TableRows
+from cloudbill.periods import BillingPeriod
 from cloudbill.progress import ProgressListener
 from cloudbill.settings.warehouse import WarehouseSettings
 from cloudbill.store import Store

@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Final
 
 from cloudbill.errors import HeldError, ReconciliationError
-from cloudbill.models import Manifest, Part, PlannedLoad, Totals
+from cloudbill.manifests import Manifest, Part
+from cloudbill.models import PlannedLoad, Totals
 from cloudbill.planning.costs import FallenCosts, fallen_costs, too_low
 from cloudbill.planning.guards import held_for_rows
 

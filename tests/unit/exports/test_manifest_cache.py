@@ -17,7 +17,7 @@ import pytest
 
 from cloudbill.exports import manifest_cache
 from cloudbill.exports.manifest_cache import ManifestCache
-from cloudbill.models import StoredObject
+from cloudbill.manifests import StoredObject
 from cloudbill.settings.cache_folder import cache_folder
 from unit.builders import MODIFIED_AT
 

@@ -6,7 +6,7 @@ import pytest
 
 from cloudbill.errors import SchemaError
 from cloudbill.files.columns import added_columns, merge_parts
-from cloudbill.models import Column, ColumnType
+from cloudbill.manifests import Column, ColumnType
 
 
 def column(name: str, kind: ColumnType = ColumnType.STRING, *, target: str | None = None) -> Column:

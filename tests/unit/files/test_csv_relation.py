@@ -16,7 +16,7 @@ from cloudbill.errors import LoadError, SchemaError, StoreError
 from cloudbill.files.csv_faults import MAX_ROW_BYTES
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.csv_relation import read_csv_parts
-from cloudbill.models import Column, ColumnType
+from cloudbill.manifests import Column, ColumnType
 from cloudbill.warehouses.duckdb.totals import Summed, count_parts
 
 TYPES = {"Cost": ColumnType.DECIMAL, "Start": ColumnType.TIMESTAMP}

@@ -16,7 +16,8 @@ from cloudbill.errors import CloudbillError
 from cloudbill.ledger.entries import entry_of_row, tracking_row
 from cloudbill.ledger.state import read_remembered, write_record
 from cloudbill.ledger.tables import TRACKING_COLUMNS
-from cloudbill.models import BillingPeriod, LoadRecord
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 from figures import tries
 from property.strategies import JSON_VALUES
 from unit.builders import OCTOBER, SEPTEMBER, at, manifest, result

@@ -16,7 +16,8 @@ from cloudbill.ledger.draft import Draft
 from cloudbill.ledger.entries import Entry, entry_of_row, newest_entries
 from cloudbill.ledger.load_ids import next_load_id
 from cloudbill.ledger.merging import Address, Merged, State, decode_state, holds_all, merge
-from cloudbill.models import BillingPeriod, LoadRecord
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 from cloudbill.warehouses.ledger_rows import LedgerRows, StoredState
 from unit.builders import at
 

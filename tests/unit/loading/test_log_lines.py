@@ -21,14 +21,9 @@ from cloudbill.loading.events import (
     Stopping,
 )
 from cloudbill.loading.log_lines import error_log_line, event_log_line, text_log_line
-from cloudbill.models import (
-    BillingPeriod,
-    LoadFailure,
-    LoadRecord,
-    ManifestFailure,
-    Skip,
-    SkipReason,
-)
+from cloudbill.manifests import ManifestFailure
+from cloudbill.models import LoadFailure, LoadRecord, Skip, SkipReason
+from cloudbill.periods import BillingPeriod
 from cloudbill.progress import Progress, Stage
 from unit.builders import manifest, result, to_load
 from unit.loading.test_words import SETTINGS

@@ -16,7 +16,7 @@ import pytest
 from cloudbill.costs.daily_totals import DailyTotals
 from cloudbill.errors import PartMissingError, StoreError
 from cloudbill.looking.part_totals import sum_parts
-from cloudbill.models import Manifest, Part
+from cloudbill.manifests import Manifest, Part
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings import SourceSettings, read_source
 from cloudbill.store.local import LocalStore

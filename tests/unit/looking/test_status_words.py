@@ -13,7 +13,9 @@ import pytest
 from cloudbill.errors import ConfigError, ManifestError, StoreError
 from cloudbill.looking.status import MonthStatus, Pending, PendingRun, SourceStatus
 from cloudbill.looking.status_words import status_json, status_lines
-from cloudbill.models import BillingPeriod, LoadRecord, ManifestFailure
+from cloudbill.manifests import ManifestFailure
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings import SourceSettings, read_source
 from unit.builders import OCTOBER, RUN_ID, SEPTEMBER, at

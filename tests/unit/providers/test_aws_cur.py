@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from cloudbill.errors import ManifestError
-from cloudbill.models import BillingPeriod, Column, ColumnType, Manifest, Part
+from cloudbill.manifests import Column, ColumnType, Manifest, Part
+from cloudbill.periods import BillingPeriod
 from cloudbill.providers import aws_cur, provider_of
 from unit.builders import MODIFIED_AT, OCTOBER, encoded, listing, stored
 

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from cloudbill.errors import ReconciliationError
-from cloudbill.models import Manifest, Part, Totals
+from cloudbill.manifests import Manifest, Part
+from cloudbill.models import Totals
 from cloudbill.warehouses.reconciliation import (
     require_footers,
     require_rows_in_table,

@@ -20,14 +20,9 @@ from cloudbill.costs.daily_totals import DailyQuery, DailyTotals
 from cloudbill.costs.month_totals import MonthQuery, MonthTotals, spans_of
 from cloudbill.costs.sums import NOTHING, Charges, GroupSums, SumQuery, billed_costs, by_currency
 from cloudbill.files.columns import added_columns
-from cloudbill.models import (
-    BillingPeriod,
-    Column,
-    PlannedLoad,
-    TableMonth,
-    TableRows,
-    Totals,
-)
+from cloudbill.manifests import Column
+from cloudbill.models import PlannedLoad, TableMonth, TableRows, Totals
+from cloudbill.periods import BillingPeriod
 from cloudbill.planning.costs import billed_costs_of
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.files.columns import merge_parts, require_exact_costs
 from cloudbill.files.csv_headers import read_columns
 from cloudbill.files.parquet_footers import Footer, read_footers
-from cloudbill.models import Column, PlannedLoad
+from cloudbill.manifests import Column
+from cloudbill.models import PlannedLoad
 from cloudbill.warehouses.bigquery.tables import require_month
 from cloudbill.warehouses.reconciliation import require_footers, require_not_held
 

@@ -22,7 +22,8 @@ from cloudbill.disk.spool import spool_folder
 from cloudbill.errors import LoadError, ReconciliationError
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.downloads import local_parts
-from cloudbill.models import PlannedLoad, utc_now
+from cloudbill.models import PlannedLoad
+from cloudbill.periods import utc_now
 from cloudbill.progress import Stage
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.job_progress import JobProgress

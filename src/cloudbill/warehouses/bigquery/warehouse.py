@@ -21,7 +21,8 @@ from cloudbill.errors import (
     TransientLoadError,
 )
 from cloudbill.files.columns import added_columns
-from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, TableRows, Totals, utc_now
+from cloudbill.models import LoadResult, PlannedLoad, TableRows, Totals
+from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.planning.costs import billed_costs_of
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.settings.names import read_dataset, read_project

@@ -23,10 +23,10 @@ from cloudbill.files.parquet_tail import read_parquet_tail
 
 if TYPE_CHECKING:
     from cloudbill.files.downloads import AwaitedParts
-    from cloudbill.models import Manifest
+    from cloudbill.manifests import Manifest
     from cloudbill.store import Store
 
-__all__ = ["AwaitedFiles", "SCHEME"]
+__all__ = ["SCHEME", "AwaitedFiles"]
 
 _PROTOCOL: Final = "awaited"
 SCHEME: Final = f"{_PROTOCOL}://"

@@ -12,7 +12,7 @@ from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.csv_relation import read_csv_parts
 from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.files.relation import PartsRelation
-from cloudbill.models import Column, Manifest
+from cloudbill.manifests import Column, Manifest
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -19,7 +19,8 @@ from cloudbill.errors import StoppedError
 from cloudbill.files.downloads import Batch, arriving_parts, awaited_parts, is_here
 from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.files.relation import PartsRelation
-from cloudbill.models import LoadResult, PlannedLoad, Totals, utc_now
+from cloudbill.models import LoadResult, PlannedLoad, Totals
+from cloudbill.periods import utc_now
 from cloudbill.planning.costs import billed_costs_of
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.warehouses.duckdb.awaited import SCHEME, AwaitedFiles

@@ -17,14 +17,9 @@ from cloudbill.disk.room import full_disk_of
 from cloudbill.errors import LoadError
 from cloudbill.files.duckdb_types import column_type_of
 from cloudbill.files.sums import read_sums, sum_by_day
-from cloudbill.models import (
-    BillingPeriod,
-    ColumnType,
-    LoadResult,
-    PlannedLoad,
-    TableMonth,
-    TableRows,
-)
+from cloudbill.manifests import ColumnType
+from cloudbill.models import LoadResult, PlannedLoad, TableMonth, TableRows
+from cloudbill.periods import BillingPeriod
 from cloudbill.progress import ProgressListener
 from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses.duckdb.dataset import Dataset
