@@ -16,6 +16,7 @@ from cloudbill.models import LoadRecord, Plan, PlannedLoad, Reason, TableRows
 from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.planning import Selection, plan_loads
 from cloudbill.planning.guards import Guards
+from cloudbill.planning.scopes import ScopeFrom
 from cloudbill.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -179,6 +180,7 @@ def _plan(
         cost_trifle=settings.cost_trifle,
         billed_column=settings.provider.BILLED_COLUMN,
         accepted=remembered.accepted,
+        dismissed=remembered.dismissed,
         now=utc_now(),
     )
 
@@ -207,4 +209,5 @@ def _plan(
         selection=selection,
         guards=guards,
         to_load=to_load,
+        scopes=[ScopeFrom(scope=scope, since=since) for since, scope in remembered.scopes.items()],
     )

@@ -13,7 +13,12 @@ from typing import Any, Final
 
 import typer
 
-__all__ = ["COMMANDS", "PANELS", "Command", "CommandsOnDemand"]
+__all__ = [
+    "COMMANDS",
+    "Command",
+    "CommandsOnDemand",
+    "PANELS",
+]
 
 _LOAD: Final = "Load the bills"
 _LOOK: Final = "Look at what is loaded"
@@ -48,6 +53,9 @@ COMMANDS: Final = (
     Command("plan", "loading", _LOAD, "Say what `load` would do, and why; change nothing."),
     Command(
         "accept", "loading", _LOAD, "Load a held run after all, and remember that it is right."
+    ),
+    Command(
+        "dismiss", "loading", _LOAD, "Say that a held run is not wanted; it is no alarm any more."
     ),
     Command(
         "status",

@@ -15,7 +15,15 @@ from cloudbill.sql import Dialect, Fragment
 if TYPE_CHECKING:
     from cloudbill.providers import Provider
 
-__all__ = ["EXACT", "NOTHING", "Charges", "GroupSums", "SumQuery", "billed_costs", "by_currency"]
+__all__ = [
+    "Charges",
+    "EXACT",
+    "GroupSums",
+    "NOTHING",
+    "SumQuery",
+    "billed_costs",
+    "by_currency",
+]
 
 EXACT: Final = frozenset({ColumnType.DECIMAL, ColumnType.INTEGER})
 """The types that can be summed without rounding."""

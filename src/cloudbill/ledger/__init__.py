@@ -154,17 +154,32 @@ class Ledger:
             "The next run loads them again, which changes nothing",
         )
 
-    def accept(self, period: BillingPeriod, run_id: str) -> None:
-        """Remembers that a person wants a held run.
+    def accept(self, period: BillingPeriod, run: str, *, scope: str | None = None) -> None:
+        """Remembers that a person wants a held run; `scope` moves the source from its month on.
 
         Raises:
             LedgerError: If dlt could not write.
         """
-        self._change(
-            lambda draft: draft.accept(period, run_id),
-            f"That {run_id} is accepted could not be written",
-            "Run it again",
-        )
+
+        def change(draft: Draft) -> None:
+            draft.accept(period, run)
+            if scope is not None:
+                draft.set_scope(period, scope)
+
+        self._change(change, f"That {run} is accepted could not be written", "Run it again")
+
+    def dismiss(self, runs: Sequence[tuple[BillingPeriod, str]]) -> None:
+        """Remembers that a person does not want held runs.
+
+        Raises:
+            LedgerError: If dlt could not write.
+        """
+
+        def change(draft: Draft) -> None:
+            for period, run in runs:
+                draft.dismiss(period, run)
+
+        self._change(change, "What is dismissed could not be written", "Run it again")
 
     def rewrite(self, merged: Merged, change: Callable[[Draft], None]) -> None:
         """Writes a ledger that was read before, changed.

@@ -15,8 +15,8 @@ from cloudbill.periods import BillingPeriod
 from cloudbill.text.times import parse_time
 
 __all__ = [
-    "UNREADABLE",
     "Entry",
+    "UNREADABLE",
     "entry_of_row",
     "newest_entries",
     "read_record",
@@ -91,6 +91,11 @@ def read_record(period: BillingPeriod, entry: Mapping[str, Any]) -> LoadRecord:
         totals=_totals_from_json(entry.get("totals") or {}),
         job_id=_read(_texted, entry.get("job_id")),
         sequence=sequence_of(entry),
+        scope=_read(_texted, entry.get("scope")),
+        digest=_read(_texted, entry.get("digest")),
+        parts_digest=_read(_texted, entry.get("parts_digest")),
+        size=_counted(entry.get("size")),
+        file_format=_read(_texted, entry.get("file_format")),
     )
 
 
@@ -140,6 +145,11 @@ def record_json(record: LoadRecord) -> dict[str, Any]:
         "parts": record.parts,
         "totals": totals_to_text(record.totals),
         "job_id": record.job_id,
+        "scope": record.scope,
+        "digest": record.digest,
+        "parts_digest": record.parts_digest,
+        "size": record.size,
+        "file_format": record.file_format,
     }
 
 

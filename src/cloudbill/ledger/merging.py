@@ -31,8 +31,9 @@ from cloudbill.ledger.state import (
     EXECUTIONS,
     OURS,
     VERSION,
+    Decisions,
     Remembered,
-    accepted_in,
+    decisions_in,
     entries_of_state,
     remember,
     run_ids_of,
@@ -76,14 +77,14 @@ class Merged:
     """A ledger as it is now.
 
     `told` is all that the states say, `tracked` what the tracking table says, the oldest first;
-    `accepted` are the held runs that are right. `sources` is what the next state holds if nothing
+    `decisions` are what persons decided. `sources` is what the next state holds if nothing
     changes, `ledger` the part of it that is the ledger's. `version` is the greatest that dlt
     counted to, `load_ids` those of all states.
     """
 
     told: tuple[Entry, ...] = ()
     tracked: tuple[Entry, ...] = ()
-    accepted: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
+    decisions: Decisions = field(default_factory=Decisions)
     sources: dict[str, Any] = field(default_factory=dict)
     ledger: dict[str, Any] = field(default_factory=dict)
     version: int = 0
@@ -97,7 +98,7 @@ class Merged:
     @property
     def remembered(self) -> Remembered:
         """What each month holds, and what was accepted."""
-        return remember(self.entries, self.accepted)
+        return remember(self.entries, self.decisions)
 
     @property
     def untracked(self) -> tuple[LoadRecord, ...]:
@@ -196,14 +197,14 @@ def merge(
     """
     ordered = sorted(states, key=lambda state: state.order, reverse=True)
     entries: list[Entry] = []
-    accepted: dict[BillingPeriod, frozenset[str]] = {}
+    decisions = Decisions()
     for state in ordered:
         try:
             entries += entries_of_state(
                 state.ledger, version=state.version, load_id=state.load_id, is_lenient=is_lenient
             )
-            for period, run_ids in accepted_in(state.ledger, is_lenient=is_lenient).items():
-                accepted[period] = accepted.get(period, frozenset()) | run_ids
+            older = decisions_in(state.ledger, is_lenient=is_lenient)
+            decisions = decisions.with_older(older)
         except LedgerError as error:
             raise _named(state.load_id, error) from error
     versions = {stored.load_id: stored.version for stored in rows.states}
@@ -211,11 +212,11 @@ def merge(
     tracked = [entry for row in rows.tracked if (entry := entry_of_row(row, known)) is not None]
     told = _in_full(entries, tracked)
     load_ids = tuple(stored.load_id or "" for stored in rows.states)
-    ledger = _ledger(ordered, [*told, *tracked], accepted, load_ids)
+    ledger = _ledger(ordered, [*told, *tracked], decisions, load_ids)
     return Merged(
         told=tuple(told),
         tracked=tuple(sorted(tracked, key=lambda entry: entry.rank)),
-        accepted=accepted,
+        decisions=decisions,
         sources=_sources(ordered, at, ledger),
         ledger=ledger,
         version=max([0, *known.values(), *(state.version for state in states)]),
@@ -250,7 +251,7 @@ def _with_row(entry: Entry, rows: Mapping[tuple[BillingPeriod, str], LoadRecord]
 def _ledger(
     ordered: Sequence[State],
     entries: Iterable[Entry],
-    accepted: Mapping[BillingPeriod, frozenset[str]],
+    decisions: Decisions,
     load_ids: Sequence[str],
 ) -> dict[str, Any]:
     """What a resource state holds that knows all of this; keys of others as the newest has them."""
@@ -277,10 +278,16 @@ def _ledger(
             **ours,
             "version": VERSION,
             "periods": periods,
-            "accepted": {str(period): sorted(runs) for period, runs in sorted(accepted.items())},
+            "accepted": _runs_json(decisions.accepted),
+            "dismissed": _runs_json(decisions.dismissed),
+            "scopes": {str(since): scope for since, scope in sorted(decisions.scopes.items())},
             _MERGED: digest_of(load_ids),
         },
     }
+
+
+def _runs_json(runs: Mapping[BillingPeriod, frozenset[str]]) -> dict[str, list[str]]:
+    return {str(period): sorted(some) for period, some in sorted(runs.items())}
 
 
 def _add_executions(executions: dict[str, list[str]], older: object) -> None:

@@ -5,7 +5,9 @@ The shape of the state, below the resource `<table_name>_load_tracking`:
     loaded_executions   {"2025-10": ["<run_id>", ...]}   every run that was ever loaded, newest last
     cloudbill           {"version": 2,
                          "periods": {"2025-10": {"run_id": ..., "sequence": 7, ...}},
-                         "accepted": {"2025-10": ["<run_id>", ...]},  held runs, loaded after all
+                         "accepted": {"2025-10": ["<delivery>", ...]},   held runs, loaded after all
+                         "dismissed": {"2025-10": ["<delivery>", ...]},  held runs, not wanted
+                         "scopes": {"2025-10": "<scope>"},               the scope from a month on
                          "merged": "<digest>"}                        see `merging`
 
 `loaded_executions` is also read in its later form, {"2025-10": {"run_id", "submitted_time"}}.
@@ -35,23 +37,50 @@ from cloudbill.periods import BillingPeriod
 from cloudbill.text.times import parse_time
 
 __all__ = [
+    "Decisions",
     "EXECUTIONS",
     "OURS",
-    "VERSION",
     "Remembered",
+    "VERSION",
     "accept_in",
-    "accepted_in",
+    "decisions_in",
+    "dismiss_in",
     "entries_of_state",
     "forget_in",
     "read_remembered",
     "remember",
     "run_ids_of",
+    "set_scope_in",
     "write_record",
 ]
 
 VERSION: Final = 2
 OURS: Final = "cloudbill"
 EXECUTIONS: Final = "loaded_executions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """What persons decided: held runs that are right or not wanted, by month; the scope from one.
+
+    A run is named by its id, or by the identity of a delivery (`Manifest.identity`).
+    """
+
+    accepted: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
+    dismissed: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
+    scopes: Mapping[BillingPeriod, str] = field(default_factory=dict)
+
+    def with_older(self, older: Decisions) -> Decisions:
+        """Both, as far as they do not contradict each other: then these are the newer."""
+        accepted, dismissed = dict(self.accepted), dict(self.dismissed)
+        for period, runs in older.accepted.items():
+            kept = runs - self.dismissed.get(period, frozenset())
+            accepted[period] = accepted.get(period, frozenset()) | kept
+        for period, runs in older.dismissed.items():
+            kept = runs - self.accepted.get(period, frozenset())
+            dismissed[period] = dismissed.get(period, frozenset()) | kept
+        scopes = {**older.scopes, **self.scopes}
+        return Decisions(accepted=accepted, dismissed=dismissed, scopes=scopes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +92,12 @@ class Remembered:
 
     loaded: Mapping[BillingPeriod, LoadRecord] = field(default_factory=dict)
     accepted: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
+    dismissed: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
+    scopes: Mapping[BillingPeriod, str] = field(default_factory=dict)
     sequence: int = 0
 
 
-def remember(
-    entries: Iterable[Entry], accepted: Mapping[BillingPeriod, frozenset[str]]
-) -> Remembered:
+def remember(entries: Iterable[Entry], decisions: Decisions) -> Remembered:
     """What entries of any places, put together, say of each month."""
     listed = list(entries)
     return Remembered(
@@ -77,7 +106,9 @@ def remember(
             for period, entry in newest_entries(listed).items()
             if entry.record is not None
         },
-        accepted=accepted,
+        accepted=decisions.accepted,
+        dismissed=decisions.dismissed,
+        scopes=decisions.scopes,
         sequence=max((entry.sequence for entry in listed), default=0),
     )
 
@@ -89,21 +120,34 @@ def read_remembered(state: Mapping[str, Any]) -> Remembered:
         LedgerError: If a newer cloudbill wrote the state, or it cannot be read.
     """
     try:
-        return remember(entries_of_state(state), accepted_in(state))
+        return remember(entries_of_state(state), decisions_in(state))
     except LedgerError as error:
         raise LedgerError(f"The ledger cannot be read: {error}") from error
 
 
-def accepted_in(
-    state: Mapping[str, Any], *, is_lenient: bool = False
-) -> dict[BillingPeriod, frozenset[str]]:
-    """The held runs of each month that a resource state accepts; raises as `entries_of_state`."""
-    accepted: dict[BillingPeriod, frozenset[str]] = {}
+def decisions_in(state: Mapping[str, Any], *, is_lenient: bool = False) -> Decisions:
+    """What persons decided, by a resource state; raises as `entries_of_state`."""
+    scopes: dict[BillingPeriod, str] = {}
     with _reading(is_lenient=is_lenient):
-        for month, run_ids in (state.get(OURS) or {}).get("accepted", {}).items():
+        for month, scope in (state.get(OURS) or {}).get("scopes", {}).items():
             with _reading(is_lenient=is_lenient):
-                accepted[BillingPeriod.parse(month)] = frozenset(map(str, run_ids))
-    return accepted
+                scopes[BillingPeriod.parse(month)] = str(scope)
+    return Decisions(
+        accepted=_runs_in(state, "accepted", is_lenient=is_lenient),
+        dismissed=_runs_in(state, "dismissed", is_lenient=is_lenient),
+        scopes=scopes,
+    )
+
+
+def _runs_in(
+    state: Mapping[str, Any], key: str, *, is_lenient: bool
+) -> dict[BillingPeriod, frozenset[str]]:
+    found: dict[BillingPeriod, frozenset[str]] = {}
+    with _reading(is_lenient=is_lenient):
+        for month, run_ids in (state.get(OURS) or {}).get(key, {}).items():
+            with _reading(is_lenient=is_lenient):
+                found[BillingPeriod.parse(month)] = frozenset(map(str, run_ids))
+    return found
 
 
 def entries_of_state(
@@ -212,11 +256,33 @@ def run_ids_of(executions: object) -> list[str]:
     return []
 
 
-def accept_in(state: MutableMapping[str, Any], period: BillingPeriod, run_id: str) -> None:
+def accept_in(state: MutableMapping[str, Any], period: BillingPeriod, run: str) -> None:
     """Remembers in a resource state that a held run is right."""
-    accepted = _ours(state).setdefault("accepted", {}).setdefault(str(period), [])
-    if run_id not in accepted:
-        accepted.append(run_id)
+    _put_in(_ours(state), "accepted", period, run)
+    _take_from(_ours(state), "dismissed", period, run)
+
+
+def dismiss_in(state: MutableMapping[str, Any], period: BillingPeriod, run: str) -> None:
+    """Remembers in a resource state that a held run is not wanted."""
+    _put_in(_ours(state), "dismissed", period, run)
+    _take_from(_ours(state), "accepted", period, run)
+
+
+def set_scope_in(state: MutableMapping[str, Any], since: BillingPeriod, scope: str) -> None:
+    """Remembers in a resource state which scope the source loads from a month on."""
+    _ours(state).setdefault("scopes", {})[str(since)] = scope
+
+
+def _put_in(ours: dict[str, Any], key: str, period: BillingPeriod, run: str) -> None:
+    runs = ours.setdefault(key, {}).setdefault(str(period), [])
+    if run not in runs:
+        runs.append(run)
+
+
+def _take_from(ours: dict[str, Any], key: str, period: BillingPeriod, run: str) -> None:
+    runs = ours.get(key, {}).get(str(period), [])
+    if run in runs:
+        runs.remove(run)
 
 
 def forget_in(state: MutableMapping[str, Any], period: BillingPeriod, sequence: int) -> None:

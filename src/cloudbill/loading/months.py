@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import CloudbillError, HeldError, OvertakenError, StoppedError
@@ -54,6 +55,13 @@ def load_planned(
     # Newest first, so a load that is stopped early has the months that people look at. The list
     # is reversed, because `pop` takes the last.
     waiting = list(reversed(loads))
+    replace_one = partial(
+        _replace,
+        warehouse,
+        listen=listen,
+        wants_progress=wants_progress,
+        count_rows=count_rows,
+    )
     running: dict[Future[_Outcome], PlannedLoad] = {}
     workers = ThreadPoolExecutor(warehouse.parallel_loads, thread_name_prefix="load")
     try:
@@ -63,16 +71,7 @@ def load_planned(
                     planned = waiting.pop()
                     if ahead is not None:
                         ahead.begin(planned.manifest, waiting[-1].manifest if waiting else None)
-                    future = workers.submit(
-                        _replace,
-                        warehouse,
-                        store,
-                        planned,
-                        listen,
-                        wants_progress=wants_progress,
-                        count_rows=count_rows,
-                    )
-                    running[future] = planned
+                    running[workers.submit(replace_one, store, planned)] = planned
                 # With a timeout, because a signal only sets `stop` and cannot end a wait.
                 for future in wait(running, _HEED_EVERY_S, FIRST_COMPLETED).done:
                     planned, outcome = running.pop(future), future.result()
@@ -94,8 +93,8 @@ def _replace(
     warehouse: Warehouse,
     store: Store,
     planned: PlannedLoad,
-    listen: Callable[[Event], None],
     *,
+    listen: Callable[[Event], None],
     wants_progress: bool,
     count_rows: CountRows | None,
 ) -> _Outcome:

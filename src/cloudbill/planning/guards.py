@@ -18,12 +18,21 @@ from cloudbill.models import LeastCosts, LeastRows, LoadRecord
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning.costs import billed_costs_of
 
-__all__ = ["Described", "Guards", "describe", "described_record", "held_for_rows", "least_of"]
+__all__ = [
+    "Described",
+    "Guards",
+    "describe",
+    "described_record",
+    "held_for_rows",
+    "is_slice_detail",
+    "least_of",
+]
 
 _FEW_ROWS: Final = 10
 """A month that lacks fewer rows is not held: small bills vary."""
 _CLOCKS_DIFFER: Final = timedelta(hours=24)
 _SLICES: Final = frozenset({"weektodate", "thelastweek", "thelastday", "yesterday"})
+_IS_SLICE: Final = "a slice of the month"
 _ADVICE: Final = "cloudbill needs exports of the month to date"
 
 
@@ -218,7 +227,12 @@ def _slice(manifest: Manifest, *, is_one: bool) -> str | None:
     days = manifest.days
     covers = f"it covers {_span(days)}" if days else f"its export covers {manifest.time_frame}"
     why = f" ({manifest.time_frame})" if frame in _SLICES and days else ""
-    return f"held: {covers}{why}, a slice of the month and not all of it so far; {_ADVICE}"
+    return f"held: {covers}{why}, {_IS_SLICE} and not all of it so far; {_ADVICE}"
+
+
+def is_slice_detail(detail: str) -> bool:
+    """Whether what is said of a held run is that it is a slice of its month."""
+    return _IS_SLICE in detail
 
 
 def _span(days: frozenset[date]) -> str:

@@ -13,7 +13,12 @@ from cloudbill.manifests import ColumnType, Manifest, StoredObject
 from cloudbill.providers import aws_cur, azure_focus
 from cloudbill.providers.roles import Roles
 
-__all__ = ["PROVIDERS", "Listing", "Provider", "provider_of"]
+__all__ = [
+    "Listing",
+    "PROVIDERS",
+    "Provider",
+    "provider_of",
+]
 
 Listing = Mapping[str, StoredObject]
 """Every object of an export, by its path in the store."""

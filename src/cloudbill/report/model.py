@@ -16,11 +16,11 @@ from cloudbill.providers.roles import CostKind, CostRule, Roles
 
 __all__ = [
     "AMOUNT",
+    "Amounts",
     "BY_DAY",
     "BY_MONTH",
     "BY_TAGS",
     "KINDS",
-    "Amounts",
     "PendingRun",
     "RunState",
     "SourceReport",

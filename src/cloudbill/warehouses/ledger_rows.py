@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["STATE_TABLE", "LedgerRows", "StoredState", "stored_state"]
+__all__ = [
+    "LedgerRows",
+    "STATE_TABLE",
+    "StoredState",
+    "stored_state",
+]
 
 STATE_TABLE: Final = "_dlt_pipeline_state"
 """Where dlt keeps the states of all pipelines of a dataset."""

@@ -31,6 +31,7 @@ from cloudbill.warehouses.bigquery.tables import (
     column_types,
     exact_types,
     extended,
+    label_of,
     new_table,
 )
 from cloudbill.warehouses.ledger_rows import STATE_TABLE, LedgerRows
@@ -46,7 +47,6 @@ __all__ = ["Dataset"]
 # A table by YEAR has shorter ids, of which no month can be told. Rows without a period are in
 # `__NULL__`; those that are outside all partitions, or were streamed a moment ago, in the last one.
 _PARTITION: Final = re.compile(r"[0-9]{6,10}|__NULL__|__UNPARTITIONED__")
-_LABEL_CHARACTERS: Final = re.compile(r"[^a-z0-9_-]")
 
 
 class Dataset:
@@ -342,7 +342,7 @@ class Dataset:
 
     def labels(self, planned: PlannedLoad) -> dict[str, str]:
         """The labels of a job, for the list of jobs and for the bill."""
-        return {"source": _label(self._settings.source), "period": str(planned.period)}
+        return {"source": label_of(self._settings.source), "period": str(planned.period)}
 
     def reference(self, table: str) -> str:
         """The name of a table for the API."""
@@ -357,7 +357,7 @@ class Dataset:
     ) -> list[bigquery.Row]:
         config = bigquery.QueryJobConfig(
             query_parameters=list(parameters),
-            labels={"source": _label(self._settings.source)},
+            labels={"source": label_of(self._settings.source)},
         )
         with bigquery_errors(what):
             return self._client.rows(
@@ -395,8 +395,3 @@ def _period_of(partition: str) -> BillingPeriod | None:
 
 def _midnight(period: BillingPeriod) -> datetime:
     return datetime(period.year, period.month, 1, tzinfo=UTC)
-
-
-def _label(text: str) -> str:
-    # "Requirements for labels": lower case, digits, _ and -, at most 63 characters.
-    return _LABEL_CHARACTERS.sub("-", text.lower())[:63]

@@ -28,8 +28,8 @@ from cloudbill.warehouses.bigquery.errors import job_error
 from cloudbill.warehouses.bigquery.job_progress import WhileJobRuns
 
 __all__ = [
-    "JOB_TIMEOUT_S",
     "FinishedJob",
+    "JOB_TIMEOUT_S",
     "job_identity",
     "run_job",
     "succeeded",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
@@ -23,6 +24,7 @@ __all__ = [
     "fields_in_order",
     "fields_of",
     "headers_of",
+    "label_of",
     "new_table",
     "parquet_options",
     "partition_granularity",
@@ -249,3 +251,12 @@ def partition_of(planned: PlannedLoad, granularity: str, footers: Sequence[Foote
         )
     day = next(iter(days), planned.period.first_day)
     return f"{day:%Y%m%d}"
+
+
+_LABEL_CHARACTERS: Final = re.compile(r"[^a-z0-9_-]")
+
+
+def label_of(text: str) -> str:
+    """A text as the value of a label."""
+    # "Requirements for labels": lower case, digits, _ and -, at most 63 characters.
+    return _LABEL_CHARACTERS.sub("-", text.lower())[:63]

@@ -50,6 +50,7 @@ from cloudbill.warehouses.reconciliation import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from decimal import Decimal
 
     from cloudbill.costs.cube import CostCube, CubeRequest
     from cloudbill.costs.daily_totals import DailyTotals
@@ -126,17 +127,14 @@ class BigQueryWarehouse:
 
     def _alarm(self, planned: PlannedLoad, totals: Totals) -> str | None:
         """What a guard says of costs that nobody knew before a native load."""
-        column = self._settings.provider.BILLED_COLUMN
-        billed = billed_costs_of(totals, column)
+        billed = billed_costs_of(totals, self._settings.provider.BILLED_COLUMN)
         if planned.least_costs is None or not billed:
             return None
-        fallen = fallen_costs_of(
-            planned,
-            billed=billed,
-            read_charged=lambda: (
-                self._dataset.billed(planned.table, planned, without_credits=True) or {}
-            ),
-        )
+
+        def charged() -> Mapping[str, Decimal]:
+            return self._dataset.billed(planned.table, planned, without_credits=True) or {}
+
+        fallen = fallen_costs_of(planned, billed=billed, read_charged=charged)
         return None if fallen is None else fallen.alarm
 
     def _load(

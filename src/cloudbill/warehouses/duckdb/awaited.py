@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from cloudbill.manifests import Manifest
     from cloudbill.store import Store
 
-__all__ = ["SCHEME", "AwaitedFiles"]
+__all__ = [
+    "AwaitedFiles",
+    "SCHEME",
+]
 
 _PROTOCOL: Final = "awaited"
 SCHEME: Final = f"{_PROTOCOL}://"
