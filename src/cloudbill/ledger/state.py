@@ -164,7 +164,7 @@ def entries_of_state(
     periods: Mapping[str, Any] = {}
     executions: Mapping[str, Any] = {}
     with _reading(is_lenient=is_lenient):
-        executions = dict(state.get(EXECUTIONS) or {})
+        executions = _object(state.get(EXECUTIONS) or {})
     with _reading(is_lenient=is_lenient):
         periods = _periods(state.get(OURS), is_lenient=is_lenient)
     for month in sorted({*periods, *executions}):
@@ -203,7 +203,14 @@ def _periods(ours: Mapping[str, Any] | None, *, is_lenient: bool) -> Mapping[str
             f"a newer cloudbill wrote it (version {ours['version']} of its state, this one reads "
             f"{VERSION}). Upgrade cloudbill, unless no newer one was ever used"
         )
-    return dict(ours["periods"])
+    return _object(ours["periods"])
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    """What JSON calls an object; `dict` would make one of a list of pairs as well."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{type(value).__name__} where an object belongs")
+    return value
 
 
 def _entry(

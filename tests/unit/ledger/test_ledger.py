@@ -132,6 +132,11 @@ class TestOurShape:
             "parts": 2,
             "totals": {"EUR": {"BilledCost": "1.000000000000000001", "ListCost": "-0.0000002"}},
             "job_id": "cloudbill_202510_0",
+            "scope": None,
+            "digest": None,
+            "parts_digest": None,
+            "size": None,
+            "file_format": None,
         }
 
     def test_run_that_is_loaded_again_moves_to_the_end(self) -> None:

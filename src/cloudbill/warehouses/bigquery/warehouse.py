@@ -42,11 +42,7 @@ from cloudbill.warehouses.bigquery.tables import (
     partition_granularity,
     partition_of,
 )
-from cloudbill.warehouses.reconciliation import (
-    fallen_costs_of,
-    require_footers,
-    require_rows_in_table,
-)
+from cloudbill.warehouses.reconciliation import alarm_of, require_footers, require_rows_in_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -128,14 +124,11 @@ class BigQueryWarehouse:
     def _alarm(self, planned: PlannedLoad, totals: Totals) -> str | None:
         """What a guard says of costs that nobody knew before a native load."""
         billed = billed_costs_of(totals, self._settings.provider.BILLED_COLUMN)
-        if planned.least_costs is None or not billed:
-            return None
 
         def charged() -> Mapping[str, Decimal]:
             return self._dataset.billed(planned.table, planned, without_credits=True) or {}
 
-        fallen = fallen_costs_of(planned, billed=billed, read_charged=charged)
-        return None if fallen is None else fallen.alarm
+        return alarm_of(planned, billed=billed, read_charged=charged)
 
     def _load(
         self, planned: PlannedLoad, store: Store, progress: JobProgress
