@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import CloudbillError, HeldError, OvertakenError, StoppedError
@@ -53,6 +54,14 @@ def load_planned(
         store = ahead = FetchingStore(store)
     # Newest first, so a load that is stopped early has the months that people look at. The list
     # is reversed, because `pop` takes the last.
+    replace_month = partial(
+        _replace,
+        warehouse,
+        store,
+        listen,
+        wants_progress=wants_progress,
+        count_rows=count_rows,
+    )
     waiting = list(reversed(loads))
     running: dict[Future[_Outcome], PlannedLoad] = {}
     workers = ThreadPoolExecutor(warehouse.parallel_loads, thread_name_prefix="load")
@@ -63,16 +72,7 @@ def load_planned(
                     planned = waiting.pop()
                     if ahead is not None:
                         ahead.begin(planned.manifest, waiting[-1].manifest if waiting else None)
-                    future = workers.submit(
-                        _replace,
-                        warehouse,
-                        store,
-                        planned,
-                        listen,
-                        wants_progress=wants_progress,
-                        count_rows=count_rows,
-                    )
-                    running[future] = planned
+                    running[workers.submit(replace_month, planned)] = planned
                 # With a timeout, because a signal only sets `stop` and cannot end a wait.
                 for future in wait(running, _HEED_EVERY_S, FIRST_COMPLETED).done:
                     planned, outcome = running.pop(future), future.result()
@@ -93,8 +93,8 @@ def load_planned(
 def _replace(
     warehouse: Warehouse,
     store: Store,
-    planned: PlannedLoad,
     listen: Callable[[Event], None],
+    planned: PlannedLoad,
     *,
     wants_progress: bool,
     count_rows: CountRows | None,

@@ -28,6 +28,7 @@ from cloudbill.warehouses.bigquery.tables import (
     extended,
     new_table,
 )
+from cloudbill.warehouses.reconciliation import fallen_costs_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -163,6 +164,18 @@ class Dataset:
         what = f"Summing {planned.period} of {name}"
         sums = self._read_sums(query, *self._month(planned.period), what=what)
         return billed_costs_of(by_currency(sums), column)
+
+    def alarm(self, planned: PlannedLoad, totals: Totals) -> str | None:
+        """What a guard says of costs that nobody knew before a native load."""
+        billed = billed_costs_of(totals, self._settings.provider.BILLED_COLUMN)
+        if not billed:
+            return None
+        fallen = fallen_costs_of(
+            planned,
+            billed=billed,
+            read_charged=lambda: self.billed(planned.table, planned, without_credits=True) or {},
+        )
+        return None if fallen is None else fallen.alarm
 
     def rows_by_day(self, name: str, planned: PlannedLoad) -> dict[str, int]:
         """The rows of a table by the day of the period column, empty where a row has none."""

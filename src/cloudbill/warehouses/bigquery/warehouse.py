@@ -26,10 +26,8 @@ from cloudbill.models import (
     LoadResult,
     PlannedLoad,
     TableMonth,
-    Totals,
     utc_now,
 )
-from cloudbill.planning.costs import billed_costs_of
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.settings.names import read_dataset, read_project
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors, open_client
@@ -125,23 +123,8 @@ class BigQueryWarehouse:
             job_id=job_id,
             started_at=started_at,
             finished_at=utc_now(),
-            alarm=self._alarm(planned, totals),
+            alarm=self._dataset.alarm(planned, totals),
         )
-
-    def _alarm(self, planned: PlannedLoad, totals: Totals) -> str | None:
-        """What a guard says of costs that nobody knew before a native load."""
-        column = self._settings.provider.BILLED_COLUMN
-        billed = billed_costs_of(totals, column)
-        if planned.least_costs is None or not billed:
-            return None
-        fallen = fallen_costs_of(
-            planned,
-            billed=billed,
-            read_charged=lambda: (
-                self._dataset.billed(planned.table, planned, without_credits=True) or {}
-            ),
-        )
-        return None if fallen is None else fallen.alarm
 
     def _load(
         self, planned: PlannedLoad, store: Store, progress: JobProgress
