@@ -47,7 +47,6 @@ from cloudbill.warehouses.bigquery.tables import (
     partition_of,
 )
 from cloudbill.warehouses.reconciliation import (
-    fallen_costs_of,
     require_footers,
     require_rows_in_table,
 )
