@@ -10,7 +10,9 @@ from cloudbill.errors import ConfigError
 from cloudbill.ledger import Ledger
 from cloudbill.loading.events import Event
 from cloudbill.loading.outcome import Outcome
-from cloudbill.models import BillingPeriod, Manifest, PlannedLoad
+from cloudbill.manifests import Manifest
+from cloudbill.models import PlannedLoad
+from cloudbill.periods import BillingPeriod
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from cloudbill.surveying import read_present, survey

@@ -3,13 +3,14 @@
     CloudbillError                  1   something else went wrong
     ├── ConfigError                 2   the configuration is missing or contradicts itself
     ├── ManifestError               3   a manifest cannot be read
+    ├── LedgerError                 1   the ledger cannot be read or written; no month was lost
     ├── HeldError                   6   a guard held a run; `cloudbill accept` loads it after all
     ├── VerificationError           7   the files of a month and its table differ
     ├── StaleError                  8   the newest delivery of a source is older than is allowed
     ├── StoreError                  4   the store cannot be listed or read
     │   └── PartMissingError        4   a part that was listed is gone
-    ├── StoppedError              130   the user stopped the command; the old month is unchanged
-    └── LoadError                   5   a month was not replaced; the old month is unchanged
+    ├── StoppedError              130   the user stopped the command; no month is half done
+    └── LoadError                   5   a month was not changed
         ├── OvertakenError          5   another process wrote the month first; its run stays
         ├── ReconciliationError     5   the counts or totals of a month differ
         ├── SchemaError             5   a column does not fit the table
@@ -28,6 +29,7 @@ __all__ = [
     "CloudbillError",
     "ConfigError",
     "HeldError",
+    "LedgerError",
     "LoadError",
     "ManifestError",
     "OvertakenError",
@@ -95,6 +97,10 @@ class LoadError(CloudbillError):
     is_of_run = True
 
 
+class LedgerError(CloudbillError):
+    """The ledger cannot be read or written; the months that are loaded are as they were."""
+
+
 class HeldError(CloudbillError):
     """A run is held because of what it would replace; nothing was changed."""
 
@@ -122,7 +128,7 @@ class TransientLoadError(LoadError):
 
 
 class StoppedError(CloudbillError):
-    """The user stopped the command before a month was replaced; the old month is unchanged."""
+    """The user stopped the command before a month was replaced; it was not changed."""
 
     exit_code = 130
 

@@ -65,7 +65,11 @@ EXIT_CODES: Final = (
     ExitCode(
         code=6, means="Nothing failed, but a run is held: look at it, then `cloudbill accept`."
     ),
-    ExitCode(code=7, means="`verify` found a month that differs."),
+    ExitCode(
+        code=7,
+        means="`verify` found a month that differs, or rows of no month; or a month was changed "
+        "since it was loaded, and cannot be loaded again.",
+    ),
     ExitCode(code=8, means="`status --max-age` found a source whose newest delivery is too old."),
     ExitCode(code=130, means="You stopped the command; the months that were loaded are kept."),
 )
@@ -178,7 +182,7 @@ EXPLANATIONS: Final = (
             "A part is damaged, or its CSV is broken.",
             "The account may not write to the table, or run jobs.",
             "Another process locked the DuckDB file for longer than `lock_timeout_s`.",
-            "The disk is full.",
+            "The disk of the database, or of the temporary files, is full.",
             "The files of this month contain rows of another month.",
         ),
         remedies=(
@@ -187,7 +191,14 @@ EXPLANATIONS: Final = (
                 "On BigQuery, grant `roles/bigquery.jobUser` on the project and "
                 "`roles/bigquery.dataEditor` on the dataset."
             ),
-            "If a part is damaged, let the provider or the copy tool deliver it again.",
+            (
+                "If a part is damaged, copy it again from where the provider wrote it; if it is "
+                "damaged there too, run the export again."
+            ),
+            (
+                "If a disk is full, make room on the one that the message names, or set `database` "
+                "or `TMPDIR` to a place on another one."
+            ),
             "Then run `cloudbill load` again.",
         ),
     ),
@@ -207,8 +218,8 @@ EXPLANATIONS: Final = (
     Explanation(
         name="ReconciliationError",
         exit_code=5,
-        means="Manifest, files and table do not agree on the rows or totals of a month. The old "
-        "month is unchanged.",
+        means="Manifest, files and table do not agree on the rows or totals of a month. The "
+        "month was not changed.",
         causes=(
             "A part was replaced while it was being loaded.",
             "A copy tool mixed parts of two different runs.",
@@ -226,7 +237,7 @@ EXPLANATIONS: Final = (
     Explanation(
         name="SchemaError",
         exit_code=5,
-        means="A column of the run does not fit the table. The old month is unchanged.",
+        means="A column of the run does not fit the table. The month was not changed.",
         causes=(
             "The provider changed the type of a column, for example between versions of FOCUS.",
             "An amount has more digits than the table can store.",
@@ -243,7 +254,7 @@ EXPLANATIONS: Final = (
     Explanation(
         name="TransientLoadError",
         exit_code=5,
-        means="The warehouse failed for a passing reason. The old month is unchanged.",
+        means="The warehouse failed for a passing reason. The month was not changed.",
         causes=(
             "BigQuery was busy, or limited the rate of requests.",
             "The network was down for longer than `retry_for_s`.",
@@ -277,7 +288,11 @@ EXPLANATIONS: Final = (
         exit_code=7,
         means="The files of a month, its table and the record of its load differ.",
         causes=(
-            "Somebody changed the table after it was loaded.",
+            (
+                "Somebody changed the table after it was loaded. `load` loads such a month again, "
+                "and ends with 7 where the files of its run are gone."
+            ),
+            "The table holds rows whose period is empty or impossible.",
             "The files were changed after they were loaded.",
         ),
         remedies=(
@@ -286,6 +301,8 @@ EXPLANATIONS: Final = (
                 "If the files are right, load the month again: `cloudbill load --force --month "
                 "YYYY-MM`."
             ),
+            "If the files are gone, have them delivered again, or put back what the table held.",
+            "See rows of no month, and delete them, as `cloudbill doctor` says.",
         ),
     ),
     Explanation(

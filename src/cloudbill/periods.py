@@ -1,14 +1,14 @@
-"""The months that are billed, and their days; pure. `models` has them under the same names."""
+"""Calendar months that are billed as one, their days, and the time now."""
 
 from __future__ import annotations
 
 import re
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, Self
 
-__all__ = ["BillingPeriod", "days_between"]
+__all__ = ["BillingPeriod", "days_between", "utc_now"]
 
 _NO_MONTH: Final = "'{}' is not a month; write it as YYYY-MM, for example 2025-10"
 
@@ -81,3 +81,8 @@ def days_between(
     begin, end = max(first, period.first_day), min(ends)
     count = (end - begin).days + 1
     return frozenset(begin + timedelta(days=n) for n in range(count)) or None
+
+
+def utc_now() -> datetime:
+    """The time now, aware and in UTC."""
+    return datetime.now(UTC)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from cloudbill.disk.spool import clear_spool
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger
 from cloudbill.ledger.recorder import Recorder
@@ -15,10 +16,10 @@ from cloudbill.loading.months import load_planned
 from cloudbill.loading.outcome import Outcome
 from cloudbill.loading.stopping import Stop
 from cloudbill.loading.vanished import but_vanished, merged, only_these, vanished_of
-from cloudbill.models import LoadFailure, LoadResult, Manifest, Skip
+from cloudbill.manifests import Manifest
+from cloudbill.models import LoadFailure, LoadResult, Skip
 from cloudbill.planning import Selection
-from cloudbill.spool import clear_spool
-from cloudbill.surveying import read_present, survey
+from cloudbill.surveying import Survey, compare_recorded, read_present, survey
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
@@ -38,14 +39,20 @@ def plan_source(
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             present = read_present(settings, warehouse)
+            present = compare_recorded(settings, warehouse, present, trusts_file=True)
             found = survey(settings, present, selection, listen)
     except CloudbillError as error:
         return Outcome(settings=settings, error=error)
+    return _planned(settings, found)
+
+
+def _planned(settings: SourceSettings, found: Survey) -> Outcome:
     return Outcome(
         settings=settings,
         skips=found.plan.skips,
         manifest_failures=found.manifest_failures,
         planned=found.plan.loads,
+        reasons=found.reasons,
     )
 
 
@@ -65,20 +72,30 @@ def load_source(
     """
     stop = stop or Stop()
     try:
+        clear_spool()
+        looked = _look_first(settings, selection) if settings.project_id is None else None
+        if looked is not None and not looked.found.plan.loads:
+            for event in looked.events:
+                listen(event)
+            return _planned(settings, looked.found)
         with closing(open_warehouse(settings.warehouse)) as warehouse:
-            clear_spool()
 
-            def load(selection: Selection, listen: Callable[[Event], None]) -> Outcome:
+            def load(
+                selection: Selection,
+                listen: Callable[[Event], None],
+                earlier: Survey | None = None,
+            ) -> Outcome:
                 return _load(
                     settings,
                     warehouse,
                     selection,
                     listen,
+                    earlier,
                     stop=stop,
                     wants_progress=wants_progress,
                 )
 
-            first = load(selection, but_vanished(listen))
+            first = load(selection, but_vanished(listen), looked.found if looked else None)
             vanished = vanished_of(first)
             if not vanished:
                 return first
@@ -96,11 +113,37 @@ def load_source(
         return Outcome(settings=settings, error=error)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """A source that was looked at without locking its file for others who read it."""
+
+    found: Survey
+    events: tuple[Event, ...]
+
+
+def _look_first(settings: SourceSettings, selection: Selection) -> _Look:
+    """Plans a source whose warehouse is a file that only one process at a time can write.
+
+    Who reads the file meanwhile is disturbed by a load, and disturbs it; most runs find nothing to
+    load. What is loaded is planned a second time, once the file is locked.
+
+    Raises:
+        CloudbillError: If the table, the ledger or the store cannot be read.
+    """
+    with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
+        present = read_present(settings, warehouse)
+        present = compare_recorded(settings, warehouse, present, trusts_file=True)
+    events: list[Event] = []
+    found = survey(settings, present, selection, events.append, keeps_manifests=True)
+    return _Look(found=found, events=tuple(events))
+
+
 def _load(
     settings: SourceSettings,
     warehouse: Warehouse,
     selection: Selection,
     listen: Callable[[Event], None],
+    earlier: Survey | None,
     *,
     stop: Stop,
     wants_progress: bool,
@@ -111,7 +154,8 @@ def _load(
         CloudbillError: If the table, the ledger or the store cannot be read.
     """
     present = read_present(settings, warehouse)
-    found = survey(settings, present, selection, listen, keeps_manifests=True)
+    present = compare_recorded(settings, warehouse, present, trusts_file=True)
+    found = survey(settings, present, selection, listen, keeps_manifests=True, earlier=earlier)
     results: list[LoadResult] = []
     failures: list[LoadFailure] = []
     held: list[Skip] = []
@@ -134,12 +178,16 @@ def _load(
                     results.append(outcome)
                     recorder.add(outcome)
     loaded = {result.planned.manifest for result in results}
+    periods = {manifest.period for manifest in loaded}
+    if recorder.error is None and periods.issuperset(one.record.period for one in found.drifted):
+        warehouse.leave()
     return Outcome(
         settings=settings,
         results=tuple(results),
         skips=(*(skip for skip in found.plan.skips if skip.manifest not in loaded), *held),
         failures=tuple(failures),
         manifest_failures=found.manifest_failures,
+        reasons=found.reasons,
         error=recorder.error,
     )
 

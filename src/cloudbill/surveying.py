@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.exports.manifest_cache import open_manifest_cache
 from cloudbill.ledger import Ledger
-from cloudbill.loading.events import Discovered, Drifted, Event
-from cloudbill.models import (
-    BillingPeriod,
-    LoadRecord,
-    Manifest,
-    ManifestFailure,
-    Plan,
-    PlannedLoad,
-    TableMonth,
-    utc_now,
-)
+from cloudbill.loading.drift import compare_rows, compare_totals, lost_months, with_plan
+from cloudbill.loading.events import Discovered, Drifted, Event, OddRows
+from cloudbill.manifests import Manifest, ManifestFailure
+from cloudbill.models import LoadRecord, Plan, PlannedLoad, Reason, TableRows
+from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.planning import Selection, plan_loads
 from cloudbill.planning.guards import Guards
 from cloudbill.store import Store, open_store
@@ -29,20 +23,27 @@ if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
     from cloudbill.warehouses import Warehouse
 
-__all__ = ["Present", "Survey", "read_present", "survey"]
+__all__ = ["Present", "Survey", "compare_recorded", "read_present", "survey"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """What is loaded now: the records of the ledger, and the rows of each month in the table."""
+    """What is loaded now: what the ledger remembers, and what the table holds."""
 
     remembered: Remembered
-    months: Mapping[BillingPeriod, TableMonth]
+    table: TableRows = field(default_factory=TableRows)
+    differing: Mapping[BillingPeriod, Drifted] = field(default_factory=dict)
+    """The months whose costs were compared with what was recorded, and are others."""
 
     @property
     def rows(self) -> dict[BillingPeriod, int]:
-        """The rows of each month in the table."""
-        return {period: month.rows for period, month in self.months.items()}
+        """The rows of each month that the table holds."""
+        return {period: month.rows for period, month in self.table.months.items()}
+
+    @property
+    def drifted(self) -> dict[BillingPeriod, Drifted]:
+        """The months that are not what was recorded, by their rows or by their costs."""
+        return compare_rows(self.remembered.loaded, self.rows) | dict(self.differing)
 
 
 def read_present(settings: SourceSettings, warehouse: Warehouse) -> Present:
@@ -51,21 +52,54 @@ def read_present(settings: SourceSettings, warehouse: Warehouse) -> Present:
     Raises:
         CloudbillError: If the table or the ledger cannot be read.
     """
-    # The table is read before the ledger. If another process writes between the two, the table's
-    # write mark changes, and a load that was planned from the old mark notices it.
-    months = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
-    return Present(remembered=Ledger(settings, warehouse).read(), months=months)
+    # The table before the ledger: a write that comes between the two changes the table's write
+    # mark, so that a load planned from this notices it.
+    table = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
+    return Present(remembered=Ledger(settings, warehouse).read(), table=table)
+
+
+def compare_recorded(
+    settings: SourceSettings, warehouse: Warehouse, present: Present, *, trusts_file: bool
+) -> Present:
+    """Compares the costs of the months with what was recorded; see `compare_totals`.
+
+    Raises:
+        LoadError: If the table cannot be read.
+    """
+    differing = compare_totals(
+        warehouse,
+        settings.table_name,
+        present.remembered.loaded,
+        present.table.months,
+        trusts_file=trusts_file,
+    )
+    return replace(present, differing=differing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """A source that was discovered and planned; `address` is the folder that was listed."""
+    """A source that was discovered and planned; `address` is the folder that was listed.
+
+    `reasons` are what a person should look at, although everything could be read. `drifted` are the
+    months that are not what was recorded.
+    """
 
     store: Store
+    discovery: Discovery
     plan: Plan
     address: str
-    manifests: int
-    manifest_failures: tuple[ManifestFailure, ...]
+    reasons: tuple[Reason, ...] = ()
+    drifted: tuple[Drifted, ...] = ()
+
+    @property
+    def manifests(self) -> int:
+        """How many manifests there are, read or not."""
+        return self.discovery.manifests
+
+    @property
+    def manifest_failures(self) -> tuple[ManifestFailure, ...]:
+        """The manifests that cannot be read."""
+        return self.discovery.failures
 
 
 def survey(
@@ -75,15 +109,47 @@ def survey(
     listen: Callable[[Event], None],
     *,
     keeps_manifests: bool = False,
+    earlier: Survey | None = None,
 ) -> Survey:
     """Discovers the runs of a source and plans its months; changes nothing.
 
     With `keeps_manifests`, the manifests are cached in the user's cache folder, so that the next
-    command need not read them again.
+    command need not read them again. With `earlier`, the source is planned from what that survey
+    discovered.
 
     Raises:
         CloudbillError: If the store cannot be listed.
     """
+    store, discovery = (
+        (earlier.store, earlier.discovery)
+        if earlier
+        else _discover(settings, keeps_manifests=keeps_manifests)
+    )
+    root, *_ = settings.provider.export_roots(settings.prefix, settings.export_name)
+    address = store.uri(root)
+    listen(Discovered(settings=settings, manifests=discovery.manifests, address=address))
+    if present.table.of_no_month:
+        listen(OddRows(settings=settings, rows=present.table.of_no_month))
+    for failure in discovery.failures:
+        listen(failure)
+    plan = _plan(settings, present, selection, discovery=discovery, store=store)
+    drifted = with_plan(present.drifted.values(), plan)
+    asked = [one for one in drifted if selection.includes(one.record.period)]
+    for event in asked:
+        listen(event)
+    for skip in plan.skips:
+        listen(skip)
+    return Survey(
+        store=store,
+        discovery=discovery,
+        plan=plan,
+        address=address,
+        reasons=lost_months(settings.table_name, asked, plan),
+        drifted=drifted,
+    )
+
+
+def _discover(settings: SourceSettings, *, keeps_manifests: bool) -> tuple[Store, Discovery]:
     store = open_store(
         settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
     )
@@ -95,25 +161,7 @@ def survey(
         export_name=settings.export_name,
         cache=cache,
     )
-    root, *_ = settings.provider.export_roots(settings.prefix, settings.export_name)
-    found = Discovered(
-        settings=settings,
-        manifests=discovery.manifests,
-        address=store.uri(root),
-    )
-    listen(found)
-    for failure in discovery.failures:
-        listen(failure)
-    plan = _plan(settings, present, selection, discovery=discovery, store=store, listen=listen)
-    for skip in plan.skips:
-        listen(skip)
-    return Survey(
-        store=store,
-        plan=plan,
-        address=found.address,
-        manifests=found.manifests,
-        manifest_failures=discovery.failures,
-    )
+    return store, discovery
 
 
 def _plan(
@@ -123,7 +171,6 @@ def _plan(
     *,
     discovery: Discovery,
     store: Store,
-    listen: Callable[[Event], None],
 ) -> Plan:
     remembered = present.remembered
     guards = Guards(
@@ -136,7 +183,7 @@ def _plan(
     )
 
     def to_load(manifest: Manifest, replaces: LoadRecord | None) -> PlannedLoad:
-        month = present.months.get(manifest.period)
+        month = present.table.months.get(manifest.period)
         return PlannedLoad(
             manifest=manifest,
             table=settings.table_name,
@@ -147,9 +194,7 @@ def _plan(
             write_mark=None if month is None else month.write_mark,
         )
 
-    drifted = _find_drifted(remembered, present.rows)
-    for event in drifted.values():
-        listen(event)
+    drifted = present.drifted
     return plan_loads(
         discovery.runs,
         # An empty month has no rows that an older run could take away.
@@ -163,14 +208,3 @@ def _plan(
         guards=guards,
         to_load=to_load,
     )
-
-
-def _find_drifted(
-    remembered: Remembered, rows: Mapping[BillingPeriod, int]
-) -> dict[BillingPeriod, Drifted]:
-    """The months whose rows in the table are not those that were recorded."""
-    return {
-        period: Drifted(record=record, rows_in_table=rows.get(period, 0))
-        for period, record in remembered.loaded.items()
-        if record.rows is not None and record.rows != rows.get(period, 0)
-    }

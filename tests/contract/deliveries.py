@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cloudbill.models import BillingPeriod
+from cloudbill.periods import BillingPeriod
 
 DECIMAL = pa.decimal128(38, 18)
 TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -281,9 +281,9 @@ class AwsWriter:
             parts.append(path)
         manifest = home / f"{self.export_name}-Manifest.json"
         manifest.write_text(json.dumps(self._manifest(delivery, period, below, parts)))
-        # A part that is newer than its manifest may be one of the next delivery.
+        times = [delivery.submitted_at.timestamp()] * 2
         for file in (*parts, manifest):
-            os.utime(file, (delivery.submitted_at.timestamp(),) * 2)
+            os.utime(file, (times[0], times[1]))
         # AWS keeps the manifest of the newest run one folder up as well.
         if delivery.submitted_at >= self._current.get(delivery.period, delivery.submitted_at):
             self._current[delivery.period] = delivery.submitted_at

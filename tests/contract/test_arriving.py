@@ -306,7 +306,7 @@ def test_part_whose_end_cannot_be_read_is_found_before_any_is_inserted(world: Wo
 
     (failure,) = world.load().failures
 
-    assert "is not a Parquet file, or was cut off; deliver it again" in str(failure.error)
+    assert "is not a Parquet file, or was cut off. Copy the part again" in str(failure.error)
     assert world.read == set()
     assert_old_month_stands(world)
 
@@ -384,7 +384,7 @@ def test_rows_of_another_month_are_counted_over_all_parts(world: World) -> None:
     (failure,) = world.load().failures
 
     assert isinstance(failure.error, ReconciliationError)
-    assert "belong to 2025-09 (4 rows), 2025-10 (8 rows). The old month" in str(failure.error)
+    assert "belong to 2025-09 (4 rows), 2025-10 (8 rows). The month was" in str(failure.error)
     assert_old_month_stands(world)
 
 

@@ -12,7 +12,7 @@ import pytest
 from cloudbill.errors import ReconciliationError
 from cloudbill.looking.comparison import Verdict
 from cloudbill.looking.verification import verify_source
-from cloudbill.models import BillingPeriod
+from cloudbill.periods import BillingPeriod
 from contract.deliveries import (
     NO_PERIOD,
     AzureCsvWriter,

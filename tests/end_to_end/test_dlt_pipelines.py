@@ -11,7 +11,7 @@ import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from cloudbill import azure_billing_source
-from cloudbill.sample import write_azure
+from samples import write_azure
 
 if TYPE_CHECKING:
     from pathlib import Path

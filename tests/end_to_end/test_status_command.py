@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloudbill.models import BillingPeriod, utc_now
+from cloudbill.periods import BillingPeriod, utc_now
 from contract.deliveries import AzureWriter, Delivery, at, charges
 from end_to_end.conftest import configure
 

@@ -15,7 +15,8 @@ import duckdb
 
 from cloudbill.errors import LoadError
 from cloudbill.exports.discovery import discover
-from cloudbill.models import PlannedLoad, utc_now
+from cloudbill.models import PlannedLoad
+from cloudbill.periods import utc_now
 from cloudbill.sample.history.simulation import HistoryRun, Month, PutPart, deliver
 from cloudbill.store import open_store
 from cloudbill.warehouses import open_warehouse
@@ -122,7 +123,7 @@ class Replacer:
     def replace(self, run: HistoryRun) -> bool:
         """Whether the month was replaced by a run."""
         plan = self._plans[run.run_id]
-        month = self.warehouse.table_months(plan.table, plan.period_column).get(plan.period)
+        month = self.warehouse.table_months(plan.table, plan.period_column).months.get(plan.period)
         mark = None if month is None else month.write_mark
         try:
             self.warehouse.replace_period(replace(plan, write_mark=mark), self._store)

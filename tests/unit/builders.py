@@ -7,18 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from cloudbill.models import (
-    BillingPeriod,
-    DiscoveredRun,
-    LoadRecord,
-    LoadResult,
-    Manifest,
-    Part,
-    Plan,
-    PlannedLoad,
-    StoredObject,
-    Totals,
-)
+from cloudbill.manifests import DiscoveredRun, Manifest, Part, StoredObject
+from cloudbill.models import LoadRecord, LoadResult, Plan, PlannedLoad, Totals
+from cloudbill.periods import BillingPeriod
 from cloudbill.planning import Selection, plan_loads
 from cloudbill.planning.guards import Guards
 from cloudbill.planning.scopes import ScopeFrom

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import typer
 
-__all__ = ["COMMANDS", "Command", "CommandsOnDemand", "PANELS"]
+__all__ = ["COMMANDS", "PANELS", "Command", "CommandsOnDemand"]
 
 _LOAD: Final = "Load the bills"
 _LOOK: Final = "Look at what is loaded"
@@ -74,7 +74,7 @@ COMMANDS: Final = (
         "sample",
         "setting_up",
         _SET_UP,
-        "Write realistic sample exports, to try cloudbill without an account.",
+        "Write sample exports, to try cloudbill without an account.",
     ),
     Command(
         "explain", "explaining", _SET_UP, "Say what an error or an exit code means, and what to do."

@@ -99,7 +99,7 @@ class Console:
             self.warn("".join(traceback.format_exception(error)).rstrip())
         if self.log_format is LogFormat.JSON:
             from cloudbill.loading.log_lines import error_log_line
-            from cloudbill.models import utc_now
+            from cloudbill.periods import utc_now
 
             _print(error_log_line(source, error, utc_now()), to_stderr=True)
             return
@@ -150,13 +150,17 @@ class Console:
 
     def listener(self, source: str | None) -> Callable[[Event], None]:
         """Prints the events of a source as they happen, in one or more lines each."""
-        from cloudbill.loading.events import Discovered, Drifted, Stopping
+        from cloudbill.loading.events import Discovered, Drifted, OddRows, Stopping
         from cloudbill.loading.log_lines import event_log_line
         from cloudbill.loading.words import lines
-        from cloudbill.models import LoadFailure, ManifestFailure, utc_now
+        from cloudbill.manifests import ManifestFailure
+        from cloudbill.models import LoadFailure
+        from cloudbill.periods import utc_now
 
         def listen(event: Event) -> None:
-            is_failure = isinstance(event, LoadFailure | ManifestFailure | Drifted | Stopping)
+            is_failure = isinstance(
+                event, LoadFailure | ManifestFailure | Drifted | OddRows | Stopping
+            )
             if isinstance(event, Discovered):
                 # Finding nothing at all is most likely a mistake in the configuration.
                 is_failure = not event.manifests
@@ -186,8 +190,9 @@ class Console:
         from cloudbill.loading.words import outcomes_json
 
         for outcome in outcomes:
-            if outcome.error is not None:
-                self.failed(outcome.settings.source, outcome.error)
+            ends = [] if outcome.error is None else [outcome.error]
+            for error in (*(reason.error for reason in outcome.reasons), *ends):
+                self.failed(outcome.settings.source, error)
         if failed is not None:
             self.failed(None, failed)
         delivered = {outcome.settings.source: outcome.manifests for outcome in outcomes}
@@ -207,7 +212,7 @@ class Console:
     def _line(self, level: str, text: str, *, to_stderr: bool) -> None:
         if self.log_format is LogFormat.JSON:
             from cloudbill.loading.log_lines import text_log_line
-            from cloudbill.models import utc_now
+            from cloudbill.periods import utc_now
 
             text = text_log_line(level, text, utc_now())
         _print(text, to_stderr=to_stderr)
@@ -217,7 +222,8 @@ class _LogHandler(logging.Handler):
     """Prints log messages, such as that a call is tried again, in the form of the other lines."""
 
     def __init__(self, console: Console) -> None:
-        super().__init__(logging.INFO if console.verbose else logging.WARNING)
+        quiet = logging.ERROR if console.quiet else logging.WARNING
+        super().__init__(logging.INFO if console.verbose else quiet)
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -226,7 +232,7 @@ class _LogHandler(logging.Handler):
         text = redacted(record.getMessage())
         if self._console.log_format is LogFormat.JSON:
             from cloudbill.loading.log_lines import text_log_line
-            from cloudbill.models import utc_now
+            from cloudbill.periods import utc_now
 
             text = text_log_line(record.levelname.lower(), text, utc_now(), logger=record.name)
         _print(text, to_stderr=True)
@@ -248,7 +254,7 @@ def read_selection(months: Sequence[str], *, force: bool = False) -> Selection:
         ConfigError: If a text is not a month.
     """
     from cloudbill.errors import ConfigError
-    from cloudbill.models import BillingPeriod
+    from cloudbill.periods import BillingPeriod
     from cloudbill.planning import Selection
 
     try:

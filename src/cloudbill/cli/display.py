@@ -12,14 +12,8 @@ from cloudbill.costs.amounts import costs_of, shown_amount
 from cloudbill.errors import StoppedError
 from cloudbill.loading.events import Discovered, Event, LoadFinished, LoadStarted, Progressed
 from cloudbill.loading.words import alarm_line, lines
-from cloudbill.models import (
-    LoadFailure,
-    LoadResult,
-    ManifestFailure,
-    PlannedLoad,
-    Skip,
-    SkipReason,
-)
+from cloudbill.manifests import ManifestFailure
+from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip, SkipReason
 from cloudbill.progress import Progress, Stage
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
 

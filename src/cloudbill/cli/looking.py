@@ -45,7 +45,7 @@ def status(
     from cloudbill.errors import CloudbillError
     from cloudbill.looking.status import read_status
     from cloudbill.looking.status_words import status_json, status_lines
-    from cloudbill.models import utc_now
+    from cloudbill.periods import utc_now
     from cloudbill.text.times import read_age
 
     console = Console(as_json=as_json, verbose=verbose)

@@ -8,13 +8,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudbill.costs.amounts import add_amounts, to_amount
-from cloudbill.models import ColumnType, Totals
+from cloudbill.manifests import ColumnType
+from cloudbill.models import Totals
 from cloudbill.sql import Dialect, Fragment
 
 if TYPE_CHECKING:
     from cloudbill.providers import Provider
 
-__all__ = ["Charges", "EXACT", "GroupSums", "NOTHING", "SumQuery", "billed_costs", "by_currency"]
+__all__ = ["EXACT", "NOTHING", "Charges", "GroupSums", "SumQuery", "billed_costs", "by_currency"]
 
 EXACT: Final = frozenset({ColumnType.DECIMAL, ColumnType.INTEGER})
 """The types that can be summed without rounding."""

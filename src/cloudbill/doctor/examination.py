@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from cloudbill.costs.month_totals import shown_differences
 from cloudbill.doctor.check import Check, failed_check
 from cloudbill.doctor.double_deliveries import find_double_deliveries
 from cloudbill.doctor.machine import (
@@ -19,11 +20,16 @@ from cloudbill.doctor.store import StoreChecks, check_store
 from cloudbill.doctor.warehouse import check_warehouse
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger
-from cloudbill.models import BillingPeriod, LoadRecord, Manifest
-from cloudbill.surveying import read_present
+from cloudbill.manifests import Manifest
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
+from cloudbill.sql import BIGQUERY, DUCKDB
+from cloudbill.surveying import compare_recorded, read_present
+from cloudbill.text.odd_rows import odd_rows_found, odd_rows_remedy
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
+    from cloudbill.loading.events import Drifted
     from cloudbill.settings import SourceSettings
 
 __all__ = ["Check", "examine"]
@@ -79,22 +85,49 @@ def _sizes(
 
 def _ledger_checks(settings: SourceSettings, warehouse: Warehouse) -> list[Check]:
     present = read_present(settings, warehouse)
+    present = compare_recorded(settings, warehouse, present, trusts_file=False)
     loaded, rows = present.remembered.loaded, present.rows
     tracked = Ledger(settings, warehouse).tracked()
     subject = f"{settings.source}: {settings.table_name}"
     checks = [
         Check(subject=f"{subject} {period}", found=problem, remedy=remedy)
         for period in sorted({*loaded, *tracked, *rows}, reverse=True)
-        for problem, remedy in _differences(
-            loaded.get(period), tracked.get(period), rows.get(period, 0)
+        for problem, remedy in (
+            *_differences(loaded.get(period), tracked.get(period), rows.get(period, 0)),
+            *_amount_differences(present.differing.get(period)),
         )
     ]
-    return checks or [
-        Check(
-            subject=subject,
-            found=f"{len(loaded)} months, {sum(rows.values())} rows, as recorded",
-        )
-    ]
+    odd = list(_odd_rows(settings, subject, present.table.of_no_month))
+    if checks or odd:
+        return checks + odd
+    found = f"{len(loaded)} months, {sum(rows.values())} rows, as recorded"
+    return [Check(subject=subject, found=found)]
+
+
+def _amount_differences(drifted: Drifted | None) -> Iterator[tuple[str, str]]:
+    """Costs of a month that are not those that were recorded."""
+    if drifted is None:
+        return
+    again = f"load it again: `cloudbill load --force --month {drifted.record.period}`"
+    for found in shown_differences(drifted.differences, {}):
+        yield found, again
+    for found in shown_differences((), drifted.inexact):
+        yield found, "give the column its type back, then load the month again"
+
+
+def _odd_rows(settings: SourceSettings, subject: str, rows: int) -> Iterator[Check]:
+    """Rows of no month, if there are any, and how to be rid of them."""
+    if not rows:
+        return
+    dialect, home = (
+        (DUCKDB, ()) if settings.project_id is None else (BIGQUERY, (settings.project_id,))
+    )
+    column, table = settings.provider.PERIOD_COLUMN, (*home, settings.dataset, settings.table_name)
+    yield Check(
+        subject=subject,
+        found=odd_rows_found(rows, settings.table_name, column),
+        remedy=odd_rows_remedy(dialect, table, column),
+    )
 
 
 def _differences(

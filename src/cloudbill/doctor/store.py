@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from cloudbill.doctor.check import Check, failed_check
 from cloudbill.errors import CloudbillError
 from cloudbill.exports.discovery import Discovery, discover
-from cloudbill.models import BillingPeriod, DiscoveredRun, Manifest
+from cloudbill.manifests import DiscoveredRun, Manifest
+from cloudbill.periods import BillingPeriod
 from cloudbill.retrying import Patience
 from cloudbill.store import Store, open_store
 from cloudbill.store.client import StoreClient

@@ -13,7 +13,8 @@ from cloudbill.errors import CloudbillError, ManifestError, StoreError
 from cloudbill.exports.limits import require_manifest, require_path
 from cloudbill.exports.manifest_cache import ManifestCache
 from cloudbill.exports.months import runs_by_month, with_months
-from cloudbill.models import DiscoveredRun, Manifest, ManifestFailure, Part, StoredObject, utc_now
+from cloudbill.manifests import DiscoveredRun, Manifest, ManifestFailure, Part, StoredObject
+from cloudbill.periods import utc_now
 from cloudbill.providers import Listing, Provider
 from cloudbill.providers.json_object import MAX_DOCUMENT_BYTES
 from cloudbill.store import Store
@@ -22,6 +23,8 @@ __all__ = ["Discovery", "discover"]
 
 _READERS: Final = 32
 """Manifests are small: what they cost is the time to the first byte."""
+_WITH_EMPTY_FOLDERS: Final = frozenset({"gs", "s3"})
+"""Stores whose keys may have folders without a name; elsewhere two slashes are one."""
 _SETTLE: Final = timedelta(hours=1)
 _CHECKOUT: Final = timedelta(minutes=1)
 """What a checkout or a small copy writes in one go, in any order."""
@@ -197,7 +200,11 @@ def _find_manifests(
 
     A later root may contain much more than the export, so it is listed only if necessary.
     """
-    roots = provider.export_roots(prefix, export_name)
+    roots = [
+        root
+        for root in provider.export_roots(prefix, export_name)
+        if store.scheme in _WITH_EMPTY_FOLDERS or not _has_empty_folder(root)
+    ]
     for root in roots:
         listing = {stored.path: stored for stored in store.list(root)}
         manifests = [
@@ -208,6 +215,10 @@ def _find_manifests(
         if manifests:
             return root, listing, manifests
     return roots[0], {}, []
+
+
+def _has_empty_folder(root: str) -> bool:
+    return root.startswith("/") or "//" in root
 
 
 def _require_readable(stored: StoredObject, of: str = "") -> None:

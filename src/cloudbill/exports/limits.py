@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from cloudbill.errors import ManifestError
-from cloudbill.models import Manifest
+from cloudbill.manifests import Manifest
 
 __all__ = ["MAX_MONTHS", "MAX_NAME", "UNPRINTABLE", "require_manifest", "require_path", "shown"]
 
@@ -65,8 +65,6 @@ def require_manifest(manifest: Manifest, *, root: str) -> None:
 def _problem_of(path: str, root: str) -> str | None:
     if not path.startswith(root) or {".", ".."} & {*path.split("/")}:
         return "lies outside the export"
-    if "*" in path:
-        return "has a *, by which BigQuery reads other parts too"
     if len(path.encode("utf-8", "surrogatepass")) > _MAX_PATH_BYTES:
         return f"has a name of more than {_MAX_PATH_BYTES} bytes"
     if UNPRINTABLE.search(path):

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cloudbill.exports.limits import MAX_MONTHS
-from cloudbill.models import BillingPeriod, DiscoveredRun, Manifest
+from cloudbill.manifests import DiscoveredRun, Manifest
+from cloudbill.periods import BillingPeriod
 
 __all__ = ["runs_by_month", "with_months"]
 

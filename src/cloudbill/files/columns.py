@@ -10,7 +10,7 @@ from typing import Final
 
 from cloudbill.errors import SchemaError
 from cloudbill.exports.limits import MAX_NAME, UNPRINTABLE, shown
-from cloudbill.models import Column, ColumnType
+from cloudbill.manifests import Column, ColumnType
 
 __all__ = [
     "MergedColumns",
@@ -114,8 +114,8 @@ def added_columns(
         elif kind != column.type:
             raise SchemaError(
                 f"Column '{column.target}' changed its type from {kind} (table {table}) to "
-                f"{column.type} (this run). The old month is unchanged. Load this export into a "
-                "new 'table_name', or convert the column of the table, and run again"
+                f"{column.type} (this run). The month was not changed. Load this export into a new "
+                "'table_name', or convert the column of the table, and run again"
             )
     return tuple(added)
 

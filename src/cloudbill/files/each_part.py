@@ -22,11 +22,11 @@ from cloudbill.files.downloads import local_parts
 from cloudbill.files.parquet_footers import read_footers
 from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.files.relation import PartsRelation
-from cloudbill.models import Column
+from cloudbill.manifests import Column
 from cloudbill.sql import DUCKDB, Fragment
 
 if TYPE_CHECKING:
-    from cloudbill.models import Manifest, Part
+    from cloudbill.manifests import Manifest, Part
     from cloudbill.providers import Provider
     from cloudbill.store import Store
 

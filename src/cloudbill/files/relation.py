@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from cloudbill.costs.sums import Charges
-from cloudbill.models import BillingPeriod, Column, ColumnType
+from cloudbill.manifests import Column, ColumnType
+from cloudbill.periods import BillingPeriod
 from cloudbill.sql import DUCKDB, Fragment
 
 __all__ = ["PartsRelation", "literal_path"]

@@ -1,5 +1,5 @@
 """One month after the other: downloaded, replaced, reported, and stopped in good order.
 
 Pure: rivals, stopping.
-May import: costs, planning, settings, spool, store, text, warehouses.
+May import: costs, disk, planning, settings, store, text, warehouses.
 """

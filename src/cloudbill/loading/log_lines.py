@@ -14,10 +14,12 @@ from cloudbill.loading.events import (
     Event,
     LoadFinished,
     LoadStarted,
+    OddRows,
     Progressed,
     Stopping,
 )
-from cloudbill.models import LoadFailure, Manifest, ManifestFailure, Skip
+from cloudbill.manifests import Manifest, ManifestFailure
+from cloudbill.models import LoadFailure, Skip
 from cloudbill.redaction import redacted
 
 if TYPE_CHECKING:
@@ -55,6 +57,8 @@ def _told(event: Event) -> tuple[str, str | None, Mapping[str, object]]:
             return "info" if event.manifests else "warning", "discovered", told
         case Drifted():
             return "warning", "drifted", _drifted(event)
+        case OddRows():
+            return "warning", "rows_of_no_month", {"rows": event.rows}
         case Skip():
             return "warning" if event.is_held else "info", "skipped", _skipped(event)
         case Progressed() | Stopping():
@@ -86,6 +90,17 @@ def _drifted(event: Drifted) -> Mapping[str, object]:
         "run_id": record.run_id,
         "rows": record.rows,
         "held_rows": event.rows_in_table,
+        "differences": [
+            {
+                "currency": one.currency,
+                "column": one.column,
+                "ledger": f"{one.ledger:f}",
+                "warehouse": f"{one.warehouse:f}",
+            }
+            for one in event.differences
+        ],
+        "inexact": dict(event.inexact),
+        "is_loaded_again": event.is_loaded_again,
     }
 
 

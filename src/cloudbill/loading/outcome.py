@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudbill.errors import CloudbillError, HeldError, StoppedError
-from cloudbill.models import LoadFailure, LoadResult, Manifest, ManifestFailure, PlannedLoad, Skip
+from cloudbill.manifests import Manifest, ManifestFailure
+from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Reason, Skip
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -25,6 +26,7 @@ class Outcome:
     failures: tuple[LoadFailure, ...] = ()
     manifest_failures: tuple[ManifestFailure, ...] = ()
     planned: tuple[PlannedLoad, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     error: CloudbillError | None = None
 
     @property
@@ -45,6 +47,7 @@ class Outcome:
         """Every error."""
         errors = [failure.error for failure in self.failures]
         errors += [failure.error for failure in self.manifest_failures]
+        errors += [reason.error for reason in self.reasons]
         return (*errors, self.error) if self.error else tuple(errors)
 
     @property

@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from cloudbill.errors import CloudbillError, HeldError, PartMissingError
-from cloudbill.models import Manifest, PlannedLoad
+from cloudbill.manifests import Manifest
+from cloudbill.models import PlannedLoad
 from cloudbill.planning.guards import held_for_rows, least_of
 
 __all__ = ["CountRows", "with_rivals_counted"]

@@ -8,7 +8,8 @@ from dataclasses import replace
 from cloudbill.errors import PartMissingError
 from cloudbill.loading.events import Event, LoadFinished, LoadStarted, Progressed
 from cloudbill.loading.outcome import Outcome
-from cloudbill.models import BillingPeriod, LoadFailure, Skip
+from cloudbill.models import LoadFailure, Skip
+from cloudbill.periods import BillingPeriod
 
 __all__ = ["but_vanished", "merged", "only_these", "vanished_of"]
 
@@ -64,6 +65,7 @@ def merged(first: Outcome, second: Outcome, vanished: _Vanished, listen: _Listen
         results=(*first.results, *second.results),
         skips=(*earlier, *skips),
         failures=(*others, *second.failures, *lost),
+        reasons=(*first.reasons, *(one for one in second.reasons if one.period in vanished)),
         error=first.error or second.error,
     )
 

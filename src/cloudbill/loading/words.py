@@ -14,18 +14,15 @@ from cloudbill.loading.events import (
     Event,
     LoadFinished,
     LoadStarted,
+    OddRows,
     Progressed,
     Stopping,
 )
 from cloudbill.loading.outcome import Outcome
-from cloudbill.models import (
-    LoadFailure,
-    LoadResult,
-    ManifestFailure,
-    PlannedLoad,
-    Skip,
-)
+from cloudbill.manifests import ManifestFailure
+from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip
 from cloudbill.text.failures import failure_entry
+from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.sizes import shown_size
 
 if TYPE_CHECKING:
@@ -55,12 +52,8 @@ def _lines(event: Event) -> Iterator[str]:
     match event:
         case Discovered():
             yield from _discovered_lines(event)
-        case Drifted():
-            record = event.record
-            yield (
-                f"Found {event.rows_in_table} rows of {record.period} in the table, where "
-                f"{record.rows} were loaded - loading the month again"
-            )
+        case Drifted() | OddRows():
+            yield _table_line(event)
         case Skip():
             yield f"Skipping {_run(event)} - {event.detail}"
         case LoadStarted():
@@ -97,6 +90,22 @@ def _finished_lines(result: LoadResult) -> Iterator[str]:
 def alarm_line(result: LoadResult) -> str:
     """The line of a run that was loaded before anybody knew that a person should look at it."""
     return f"Look at {_run(result.planned)} - it was loaded, but {result.alarm}"
+
+
+def _table_line(event: Drifted | OddRows) -> str:
+    """What the table holds that no load left there."""
+    if isinstance(event, OddRows):
+        settings = event.settings
+        found = odd_rows_found(event.rows, settings.table_name, settings.provider.PERIOD_COLUMN)
+        return f"Found that {found}; `cloudbill doctor` says how to see them"
+    record = event.record
+    what = "loading the month again" if event.is_loaded_again else "it is not loaded again now"
+    if event.differences or event.inexact:
+        return f"Found {record.period} changed: {event.found} - {what}"
+    return (
+        f"Found {event.rows_in_table} rows of {record.period} in the table, where {record.rows} "
+        f"were loaded - {what}"
+    )
 
 
 def planned_line(planned: PlannedLoad) -> str:
@@ -198,6 +207,9 @@ def _failures(outcome: Outcome) -> Iterator[object]:
         yield failure_entry(source, str(manifest.period), manifest.run_id, failure.error)
     for unread in outcome.manifest_failures:
         yield failure_entry(source, None, None, unread.error)
+    for reason in outcome.reasons:
+        period = None if reason.period is None else str(reason.period)
+        yield failure_entry(source, period, reason.run_id, reason.error)
     if outcome.error is not None:
         yield failure_entry(source, None, None, outcome.error)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from cloudbill.files.relation import PartsRelation
-    from cloudbill.models import Manifest
+    from cloudbill.manifests import Manifest
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store
 

@@ -13,16 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_of
 from cloudbill.errors import CloudbillError, StaleError
-from cloudbill.models import (
-    BillingPeriod,
-    LoadRecord,
-    Manifest,
-    ManifestFailure,
-    Plan,
-    SkipReason,
-)
+from cloudbill.loading.events import Drifted
+from cloudbill.manifests import Manifest, ManifestFailure
+from cloudbill.models import LoadRecord, Plan, SkipReason
+from cloudbill.periods import BillingPeriod
 from cloudbill.planning import Selection
-from cloudbill.surveying import Present, read_present, survey
+from cloudbill.surveying import Present, compare_recorded, read_present, survey
 from cloudbill.text.times import age_in_words, shown_time
 from cloudbill.warehouses import open_warehouse
 
@@ -76,14 +72,16 @@ class MonthState(StrEnum):
 class MonthStatus:
     """What a month holds, and its newer runs, newest first.
 
-    `record` is the record of the ledger, and `costs` its billed cost by currency, None if no total
-    was recorded; `table_rows` counts the rows in the table now.
+    `record` is what the ledger remembers, `costs` the billed cost of it by currency, None where no
+    total was recorded; `table_rows` is what the table holds now, and `drifted` how that differs
+    from what was recorded.
     """
 
     period: BillingPeriod
     record: LoadRecord | None = None
     costs: Mapping[str, Decimal] | None = None
     table_rows: int = 0
+    drifted: Drifted | None = None
     pending: tuple[PendingRun, ...] = ()
 
     @property
@@ -96,7 +94,9 @@ class MonthStatus:
 
     @property
     def is_drifted(self) -> bool:
-        """Whether the table does not have the rows that were loaded."""
+        """Whether the table does not have what was loaded."""
+        if self.drifted is not None:
+            return True
         expected = 0 if self.record is None else self.record.rows
         return expected is not None and expected != self.table_rows
 
@@ -105,15 +105,17 @@ class MonthStatus:
 class SourceStatus:
     """The status of a source at one moment, months newest first; `error` ended the reading, if any.
 
-    A delivery is a complete run, in the store or loaded; a run that waits for parts does not count.
-    `is_loaded_known` says whether ledger and table could be read. `address` is the folder that was
-    listed, or None if the store was not.
+    A delivery is a run that is complete, in the store or loaded; what still waits for parts is
+    none. `is_loaded_known` says whether ledger and table could be read; `rows_of_no_month` are rows
+    of the table that have no period, or an impossible one. `address` is the folder that was listed,
+    None where the store was not.
     """
 
     settings: SourceSettings
     looked_at: datetime
     max_age: timedelta | None = None
     is_loaded_known: bool = False
+    rows_of_no_month: int = 0
     months: tuple[MonthStatus, ...] = ()
     newest_delivery_at: datetime | None = None
     address: str | None = None
@@ -168,6 +170,7 @@ def read_status(
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             present = read_present(settings, warehouse)
+            present = compare_recorded(settings, warehouse, present, trusts_file=False)
     except CloudbillError as error:
         return replace(status, error=error)
     try:
@@ -196,6 +199,7 @@ def _with_months(status: SourceStatus, present: Present, plan: Plan | None = Non
     plan = plan or Plan(loads=(), skips=())
     loaded, rows = present.remembered.loaded, present.rows
     pending = _pending_runs(plan, loaded)
+    drifted = present.drifted
     known = {*loaded, *rows, *pending}
     months = tuple(
         MonthStatus(
@@ -203,6 +207,7 @@ def _with_months(status: SourceStatus, present: Present, plan: Plan | None = Non
             record=loaded.get(period),
             costs=_costs(status.settings, loaded.get(period)),
             table_rows=rows.get(period, 0),
+            drifted=drifted.get(period),
             pending=tuple(pending.get(period, ())),
         )
         for period in reversed(_without_gaps(known))
@@ -210,6 +215,7 @@ def _with_months(status: SourceStatus, present: Present, plan: Plan | None = Non
     return replace(
         status,
         is_loaded_known=True,
+        rows_of_no_month=present.table.of_no_month,
         months=months,
         newest_delivery_at=_newest_delivery(plan, loaded),
     )

@@ -9,8 +9,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_to_text, shown_costs, totals_to_text
+from cloudbill.costs.month_totals import shown_differences
 from cloudbill.looking.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
 from cloudbill.text.failures import failure_entry
+from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
 from cloudbill.text.times import age_in_words, iso_time
 
@@ -45,6 +47,10 @@ def _lines(status: SourceStatus) -> Iterator[str]:
         yield f"  Nothing was found in {status.address}; check 'prefix' and 'export_name'"
     if status.manifest_failures:
         yield f"  manifests that cannot be read: {len(status.manifest_failures)}"
+    if status.rows_of_no_month:
+        settings = status.settings
+        column = settings.provider.PERIOD_COLUMN
+        yield f"  {odd_rows_found(status.rows_of_no_month, settings.table_name, column)}"
     if not status.months:
         if status.is_loaded_known:
             yield "  Nothing is loaded"
@@ -111,7 +117,10 @@ def _notes(month: MonthStatus, status: SourceStatus) -> Iterator[str]:
     if month.is_drifted and month.record is None:
         yield f"the table holds {month.table_rows:,} rows that belong to no recorded load"
     elif month.is_drifted and month.record is not None:
-        yield f"the table holds {month.table_rows:,} rows, {month.record.rows:,} were loaded"
+        if month.record.rows not in {None, month.table_rows}:
+            yield f"the table holds {month.table_rows:,} rows, {month.record.rows:,} were loaded"
+        if month.drifted is not None:
+            yield from shown_differences(month.drifted.differences, month.drifted.inexact)
     for run in month.pending[:_LISTED]:
         yield _pending(month, run, status)
     if len(month.pending) > _LISTED:
@@ -153,6 +162,7 @@ def _source(status: SourceStatus) -> dict[str, object]:
         "newest_delivery_at": iso_time(status.newest_delivery_at),
         "newest_delivery_age_s": None if age is None else round(age.total_seconds()),
         "is_stale": status.stale is not None,
+        "rows_of_no_month": status.rows_of_no_month,
         "months": [*map(_month, status.months)],
     }
 
@@ -175,6 +185,17 @@ def _month(month: MonthStatus) -> dict[str, object]:
         "state": str(month.state),
         "loaded": loaded,
         "table_rows": month.table_rows,
+        "ledger_differences": [
+            {
+                "currency": one.currency,
+                "column": one.column,
+                "ledger": f"{one.ledger:f}",
+                "warehouse": f"{one.warehouse:f}",
+                "difference": f"{one.difference:f}",
+            }
+            for one in (month.drifted.differences if month.drifted else ())
+        ],
+        "inexact_columns": dict(month.drifted.inexact) if month.drifted else {},
         "pending": [
             {
                 "reason": str(run.pending),

@@ -12,16 +12,9 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from cloudbill.models import (
-    BillingPeriod,
-    DiscoveredRun,
-    LoadRecord,
-    Manifest,
-    Plan,
-    PlannedLoad,
-    Skip,
-    SkipReason,
-)
+from cloudbill.manifests import DiscoveredRun, Manifest
+from cloudbill.models import LoadRecord, Plan, PlannedLoad, Skip, SkipReason
+from cloudbill.periods import BillingPeriod
 from cloudbill.planning.guards import Described, Guards, describe, described_record
 from cloudbill.planning.runs import Age, age_of, is_newer, loaded_age, newest_first, slices_of
 from cloudbill.planning.scopes import ScopeFrom, Scopes, find_scopes

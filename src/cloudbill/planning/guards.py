@@ -13,14 +13,9 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
-from cloudbill.models import (
-    BillingPeriod,
-    DiscoveredRun,
-    LeastCosts,
-    LeastRows,
-    LoadRecord,
-    Manifest,
-)
+from cloudbill.manifests import DiscoveredRun, Manifest
+from cloudbill.models import LeastCosts, LeastRows, LoadRecord
+from cloudbill.periods import BillingPeriod
 from cloudbill.planning.costs import billed_costs_of
 
 __all__ = ["Described", "Guards", "describe", "described_record", "held_for_rows", "least_of"]

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from cloudbill.models import DiscoveredRun, LoadRecord, Manifest
+from cloudbill.manifests import DiscoveredRun, Manifest
+from cloudbill.models import LoadRecord
 
 __all__ = ["Age", "age_of", "is_newer", "loaded_age", "newest_first", "slices_of"]
 

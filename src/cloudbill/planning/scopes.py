@@ -10,7 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cloudbill.models import BillingPeriod, DiscoveredRun, Manifest
+from cloudbill.manifests import DiscoveredRun, Manifest
+from cloudbill.periods import BillingPeriod
 
 __all__ = ["ScopeFrom", "Scopes", "find_scopes"]
 

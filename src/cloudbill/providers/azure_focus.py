@@ -14,7 +14,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from cloudbill.errors import ManifestError
-from cloudbill.models import BillingPeriod, ColumnType, FileFormat, Manifest, Part, StoredObject
+from cloudbill.manifests import ColumnType, FileFormat, Manifest, Part, StoredObject
+from cloudbill.periods import BillingPeriod
 from cloudbill.providers.focus_columns import focus_type
 from cloudbill.providers.json_object import JsonObject
 from cloudbill.providers.roles import CostKind, CostRule, Roles

@@ -222,7 +222,8 @@ KEYS: Final[tuple[Key, ...]] = (
         read=read_flag,
         default="true",
         example="false",
-        description="Whether the manifests of a bucket are cached in the user's cache folder, so "
-        "that the next command does not read them again.",
+        description="Whether the manifests of a bucket, and a note of how the last load left a "
+        "DuckDB file, are cached in the user's cache folder, so that the next command does not "
+        "read them again.",
     ),
 )

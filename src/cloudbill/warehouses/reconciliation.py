@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Final
 
 from cloudbill.errors import HeldError, ReconciliationError
-from cloudbill.models import Manifest, Part, PlannedLoad, Totals
+from cloudbill.manifests import Manifest, Part
+from cloudbill.models import PlannedLoad, Totals
 from cloudbill.planning.costs import FallenCosts, fallen_costs, too_low
 from cloudbill.planning.guards import held_for_rows
 
@@ -39,7 +40,7 @@ def require_footers(manifest: Manifest, footer_rows: Sequence[int]) -> int:
     if stated is not None and stated != total:
         raise ReconciliationError(
             f"The manifest {manifest.path} states {stated} rows, its parts have {total}. "
-            "The old month is unchanged; the run is delivered incomplete or was changed since"
+            "The month was not changed; the run is delivered incomplete or was changed since"
         )
     return total
 
@@ -48,7 +49,7 @@ def _require_part(manifest: Manifest, part: Part, rows: int) -> None:
     if part.rows is not None and part.rows != rows:
         raise ReconciliationError(
             f"The manifest {manifest.path} states {part.rows} rows for {part.path}, which has "
-            f"{rows}. The old month is unchanged; the part was replaced or is damaged"
+            f"{rows}. The month was not changed; the part was replaced or is damaged"
         )
 
 

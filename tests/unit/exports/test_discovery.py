@@ -13,7 +13,7 @@ import pytest
 from cloudbill.errors import ManifestError, PartMissingError, StoreError
 from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.files.downloads import local_parts
-from cloudbill.models import utc_now
+from cloudbill.periods import utc_now
 from cloudbill.providers import azure_focus
 from cloudbill.providers.json_object import MAX_DOCUMENT_BYTES
 from cloudbill.store.local import LocalStore

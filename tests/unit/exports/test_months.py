@@ -10,7 +10,8 @@ import pytest
 from cloudbill.errors import ManifestError
 from cloudbill.exports.limits import MAX_MONTHS, require_manifest
 from cloudbill.exports.months import runs_by_month, with_months
-from cloudbill.models import BillingPeriod, DiscoveredRun, Manifest
+from cloudbill.manifests import DiscoveredRun, Manifest
+from cloudbill.periods import BillingPeriod
 from unit.builders import at, manifest
 
 

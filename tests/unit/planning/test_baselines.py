@@ -7,16 +7,9 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from cloudbill.models import (
-    BillingPeriod,
-    DiscoveredRun,
-    LoadRecord,
-    Manifest,
-    Part,
-    Plan,
-    SkipReason,
-    StoredObject,
-)
+from cloudbill.manifests import DiscoveredRun, Manifest, Part, StoredObject
+from cloudbill.models import LoadRecord, Plan, SkipReason
+from cloudbill.periods import BillingPeriod
 from cloudbill.planning.guards import Guards
 from cloudbill.planning.scopes import ScopeFrom
 from unit.builders import OCTOBER, SEPTEMBER, at, manifest, plan

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cloudbill.errors import ManifestError
-from cloudbill.models import BillingPeriod, Manifest, Part
+from cloudbill.manifests import Manifest, Part
+from cloudbill.periods import BillingPeriod
 from cloudbill.providers import PROVIDERS, azure_focus, provider_of
 from unit.builders import (
     FOLDER,

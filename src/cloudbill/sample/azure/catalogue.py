@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-__all__ = ["COMPANY", "REGIONS", "SKUS", "SUBSCRIPTIONS", "Sku", "Subscription", "TAGS"]
+__all__ = ["COMPANY", "REGIONS", "SKUS", "SUBSCRIPTIONS", "TAGS", "Sku", "Subscription"]
 
 COMPANY = "Kaskade Mühlenwerke GmbH"
 

@@ -35,8 +35,8 @@ from cloudbill.sample.schedule import Month, draw, guid
 
 __all__ = [
     "ADDED_COLUMNS",
-    "Event",
     "FEW_COLUMNS",
+    "Event",
     "History",
     "HistoryRun",
     "Layout",

@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -16,28 +17,35 @@ from google.cloud import bigquery
 from cloudbill.costs.cube import CostCube, CubeRequest
 from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyQuery, DailyTotals
+from cloudbill.costs.month_totals import MonthQuery, MonthTotals, spans_of
 from cloudbill.costs.sums import NOTHING, Charges, GroupSums, SumQuery, billed_costs, by_currency
 from cloudbill.files.columns import added_columns
-from cloudbill.models import BillingPeriod, Column, PlannedLoad, TableMonth, Totals
+from cloudbill.manifests import Column
+from cloudbill.models import PlannedLoad, TableMonth, TableRows, Totals
+from cloudbill.periods import BillingPeriod
 from cloudbill.planning.costs import billed_costs_of
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
+from cloudbill.warehouses.bigquery.ledger_query import LedgerQuery
 from cloudbill.warehouses.bigquery.tables import (
     column_types,
     exact_types,
     extended,
     new_table,
 )
-from cloudbill.warehouses.reconciliation import fallen_costs_of
+from cloudbill.warehouses.ledger_rows import STATE_TABLE, LedgerRows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.warehouses.bigquery.incoming import Incoming
 
 __all__ = ["Dataset"]
 
+# A table by YEAR has shorter ids, of which no month can be told. Rows without a period are in
+# `__NULL__`; those that are outside all partitions, or were streamed a moment ago, in the last one.
+_PARTITION: Final = re.compile(r"[0-9]{6,10}|__NULL__|__UNPARTITIONED__")
 _LABEL_CHARACTERS: Final = re.compile(r"[^a-z0-9_-]")
 
 
@@ -165,18 +173,6 @@ class Dataset:
         sums = self._read_sums(query, *self._month(planned.period), what=what)
         return billed_costs_of(by_currency(sums), column)
 
-    def alarm(self, planned: PlannedLoad, totals: Totals) -> str | None:
-        """What a guard says of costs that nobody knew before a native load."""
-        billed = billed_costs_of(totals, self._settings.provider.BILLED_COLUMN)
-        if not billed:
-            return None
-        fallen = fallen_costs_of(
-            planned,
-            billed=billed,
-            read_charged=lambda: self.billed(planned.table, planned, without_credits=True) or {},
-        )
-        return None if fallen is None else fallen.alarm
-
     def rows_by_day(self, name: str, planned: PlannedLoad) -> dict[str, int]:
         """The rows of a table by the day of the period column, empty where a row has none."""
         charges = self._charges(name)
@@ -197,6 +193,16 @@ class Dataset:
         daily = DailyQuery.of(charges, provider, BIGQUERY.in_month(provider.PERIOD_COLUMN))
         what = f"Summing {period} of {name}"
         return daily.read(self._read_sums(daily.query, *self._month(period), what=what))
+
+    def month_totals(self, name: str, periods: Collection[BillingPeriod]) -> MonthTotals:
+        """The cost totals of some months, by one query that scans their partitions alone."""
+        charges = self._charges(name)
+        if charges is None:
+            return MonthTotals()
+        provider = self._settings.provider
+        where = BIGQUERY.in_spans(provider.PERIOD_COLUMN, spans_of(periods))
+        monthly = MonthQuery.of(charges, provider, where)
+        return monthly.read(self._read_sums(monthly.query, what=f"Summing months of {name}"))
 
     def cost_cube(self, name: str, request: CubeRequest) -> CostCube:
         """Exact sums by group, by one query over the columns that it needs."""
@@ -244,39 +250,36 @@ class Dataset:
         )
         return [str(row[0]) for row in rows]
 
-    def table_months(self, table: str) -> dict[BillingPeriod, TableMonth]:
-        """The rows of each month, and when it was last written, by BigQuery's clock.
+    def table_months(self, table: str) -> TableRows:
+        """The rows of each month, and when it was written last by BigQuery's own clock.
 
-        The metadata of the partitions has both, so the query costs nothing.
+        The metadata of the partitions tells both, for free, and the rows of no month as well.
         """
         months: dict[BillingPeriod, TableMonth] = {}
-        for period, modified_at, rows in self._partitions(table):
-            written = modified_at.astimezone(UTC).isoformat()
-            earlier = months.get(period) or TableMonth(rows=0, write_mark=written)
-            months[period] = TableMonth(
-                rows=earlier.rows + rows, write_mark=max(earlier.write_mark or written, written)
+        of_no_month = 0
+        for partition in self._partitions(table):
+            if partition.period is None:
+                of_no_month += partition.rows
+                continue
+            earlier = months.get(partition.period)
+            rows, written_at = partition.rows, partition.written_at
+            if earlier is not None and earlier.written_at is not None:
+                rows, written_at = rows + earlier.rows, max(written_at, earlier.written_at)
+            months[partition.period] = TableMonth(
+                rows=rows, write_mark=written_at.isoformat(), written_at=written_at
             )
-        return months
-
-    def tracking_rows(self, table: str) -> list[dict[str, object]]:
-        """Every row of a tracking table, by column name."""
-        if self.find_table(table) is None:
-            return []
-        rows = self._query(
-            "SELECT * FROM {table} ORDER BY loaded_at",
-            what=f"Reading {table}",
-            table=self._path(table),
-        )
-        return [dict(row.items()) for row in rows]
+        return TableRows(months=months, of_no_month=of_no_month)
 
     def write_mark(self, planned: PlannedLoad) -> str | None:
-        """When a month was last written, by BigQuery's clock; None if it has no rows."""
-        month = self.table_months(planned.table).get(planned.period)
+        """When a month was written last, by BigQuery's own clock; None where it has no rows."""
+        month = self.table_months(planned.table).months.get(planned.period)
         return None if month is None else month.write_mark
 
-    def _partitions(self, table: str) -> list[tuple[BillingPeriod, datetime, int]]:
-        """The partitions of a table that belong to a month, with their write time and rows."""
-        if self.find_table(table) is None:
+    def _partitions(self, table: str) -> list[_Partition]:
+        """The partitions of a table by a column; none where it is not partitioned so."""
+        found = self.find_table(table)
+        by = None if found is None else found.time_partitioning
+        if by is None or by.field is None:
             return []
         rows = self._query(
             "SELECT partition_id, last_modified_time, total_rows "
@@ -286,10 +289,11 @@ class Dataset:
             dataset=self._path(),
         )
         return [
-            # In a table by DAY a month has several; `__NULL__` and similar ones have no month.
-            (BillingPeriod(year=int(row[0][:4]), month=int(row[0][4:6])), row[1], int(row[2] or 0))
+            _Partition(
+                period=_period_of(str(row[0])), written_at=row[1].astimezone(UTC), rows=row[2] or 0
+            )
             for row in rows
-            if row[0] is not None and str(row[0]).isdecimal() and row[1] is not None
+            if row[1] is not None and _PARTITION.fullmatch(str(row[0]))
         ]
 
     def is_current(self, planned: PlannedLoad, job: Any) -> bool:
@@ -304,25 +308,37 @@ class Dataset:
             return getattr(job, "output_rows", None) == 0
         return job.ended is not None and datetime.fromisoformat(mark) <= job.ended
 
-    def read_state(self, pipeline_name: str) -> str | None:
-        """The newest state of a pipeline whose load package was completed."""
-        with bigquery_errors("Reading the ledger"):
-            reference = f"{self._settings.project_id}.{self._settings.dataset}"
-            try:
-                self.location = self._client.get_dataset(reference).location or self.location
-                self._has_dataset = True
-                self._client.get_table(f"{reference}._dlt_pipeline_state")
-            except api.NotFound:  # dlt has not written anything yet
-                return None
+    def read_ledger(
+        self, pipeline_name: str, tracking_tables: Sequence[str], *, newest_only: bool
+    ) -> LedgerRows:
+        """The states of a pipeline and the rows of its tracking tables, by one query."""
+        query = LedgerQuery.of(
+            {name: self._find_columns(name) for name in (STATE_TABLE, *tracking_tables)},
+            self._path(),
+            newest_only=newest_only,
+        )
+        if query.statement is None:
+            return LedgerRows()
         rows = self._query(
-            "SELECT s.state FROM {states} AS s JOIN {loads} AS l ON l.load_id = s._dlt_load_id "
-            "WHERE s.pipeline_name = @pipeline AND l.status = 0 ORDER BY l.load_id DESC LIMIT 1",
+            "{statement}",
             bigquery.ScalarQueryParameter("pipeline", "STRING", pipeline_name),
             what="Reading the ledger",
-            states=self._path("_dlt_pipeline_state"),
-            loads=self._path("_dlt_loads"),
+            statement=query.statement,
         )
-        return str(rows[0][0]) if rows else None
+        return query.read([row.values() for row in rows])
+
+    def _find_columns(self, name: str) -> frozenset[str]:
+        """The columns of a table; the first of a run also says where the dataset is."""
+        with bigquery_errors("Reading the ledger"):
+            try:
+                if not self._has_dataset:
+                    reference = f"{self._settings.project_id}.{self._settings.dataset}"
+                    self.location = self._client.get_dataset(reference).location or self.location
+                    self._has_dataset = True
+                table = self._client.get_table(self.reference(name))
+            except api.NotFound:  # nothing was written here yet
+                return frozenset()
+        return frozenset(str(field.name) for field in table.schema)
 
     def labels(self, planned: PlannedLoad) -> dict[str, str]:
         """The labels of a job, for the list of jobs and for the bill."""
@@ -360,6 +376,21 @@ class Dataset:
             bigquery.ScalarQueryParameter("month_start", "TIMESTAMP", start),
             bigquery.ScalarQueryParameter("month_end", "TIMESTAMP", end),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Partition:
+    """A partition; a month has several in a table by DAY. `period` is None where it is of none."""
+
+    period: BillingPeriod | None
+    written_at: datetime
+    rows: int
+
+
+def _period_of(partition: str) -> BillingPeriod | None:
+    if not partition.isdecimal():
+        return None
+    return BillingPeriod(year=int(partition[:4]), month=int(partition[4:6]))
 
 
 def _midnight(period: BillingPeriod) -> datetime:

@@ -23,6 +23,7 @@ from cloudbill.errors import (
     SchemaError,
     TransientLoadError,
 )
+from cloudbill.files.damage import AGAIN
 
 __all__ = ["PASSING_JOB_REASONS", "bigquery_errors", "job_error", "may_pass"]
 
@@ -67,6 +68,7 @@ _LOCATIONS: Final = re.compile(
     r"different locations: source: (?P<source>[\w-]+), destination: (?P<destination>[\w-]+)"
 )
 _CHANGED_TYPE: Final = "Provided Schema does not match"
+_UNREADABLE: Final = "Error while reading data"
 
 
 def may_pass(error: BaseException) -> bool:
@@ -128,8 +130,9 @@ def job_error(what: str, reason: str, message: str) -> LoadError | PartMissingEr
         )
     if reason == "accessDenied":
         return LoadError(f"{text}. {_missing_role(message)}", is_of_run=False)
+    again = f". {AGAIN}" if _UNREADABLE in message else ""
     known = _known(what, reason, message)
-    return known or LoadError(text, is_of_run=reason not in _NOT_OF_RUN)
+    return known or LoadError(f"{text}{again}", is_of_run=reason not in _NOT_OF_RUN)
 
 
 def _known(what: str, reason: str, message: str) -> LoadError | None:

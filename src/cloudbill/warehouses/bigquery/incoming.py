@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.files.columns import merge_parts, require_exact_costs
 from cloudbill.files.csv_headers import read_columns
 from cloudbill.files.parquet_footers import Footer, read_footers
-from cloudbill.models import Column, PlannedLoad
+from cloudbill.manifests import Column
+from cloudbill.models import PlannedLoad
 from cloudbill.warehouses.bigquery.tables import require_month
 from cloudbill.warehouses.reconciliation import require_footers, require_not_held
 
@@ -71,7 +72,7 @@ def look_at(
         StoreError: If a part cannot be read.
     """
     manifest = planned.manifest
-    is_native = store.scheme == "gs"
+    is_native = store.scheme == "gs" and all(map(_is_read_as_named, planned.uris))
     if manifest.file_format == "parquet":
         footers = read_footers(store, manifest.parts, period_column=planned.period_column)
         # All of this needs only the footers, so a run that fails here has started no job.
@@ -101,3 +102,12 @@ def look_at(
         is_guarded=planned.least_rows is not None,
         has_several_months=bool(manifest.spans),
     )
+
+
+def _is_read_as_named(uri: str) -> bool:
+    """Whether BigQuery reads the object that a URI names, and no other.
+
+    It takes a `*` for any text, and several slashes for one ("Loading data from Cloud Storage",
+    wildcard support and limitations).
+    """
+    return "*" not in uri and "//" not in uri.partition("://")[2]

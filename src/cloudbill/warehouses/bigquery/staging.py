@@ -18,12 +18,13 @@ from uuid import uuid4
 
 from google.cloud import bigquery
 
+from cloudbill.disk.spool import spool_folder
 from cloudbill.errors import LoadError, ReconciliationError
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.downloads import local_parts
-from cloudbill.models import PlannedLoad, utc_now
+from cloudbill.models import PlannedLoad
+from cloudbill.periods import utc_now
 from cloudbill.progress import Stage
-from cloudbill.spool import spool_folder
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.job_progress import JobProgress
 from cloudbill.warehouses.bigquery.jobs import succeeded
@@ -242,7 +243,7 @@ def _require_staged(planned: PlannedLoad, expected: int | None, rows: int) -> No
     if expected is not None and rows != expected:
         raise ReconciliationError(
             f"The manifest {planned.manifest.path} states {expected} rows, its parts have {rows}. "
-            "The old month is unchanged; the run is delivered incomplete or was changed since"
+            "The month was not changed; the run is delivered incomplete or was changed since"
         )
 
 
@@ -262,11 +263,11 @@ def _as_parquet(
     with spool_folder() as folder:
 
         def convert() -> Iterator[Path]:
-            parts = zip(files, planned.manifest.parts, incoming.part_columns, strict=True)
-            for index, (file, part, columns) in enumerate(parts):
+            parts = zip(files, planned.uris, incoming.part_columns, strict=True)
+            for index, (file, address, columns) in enumerate(parts):
                 target = Path(folder, f"{index:05d}.parquet")
                 convert_csv_part(
-                    CsvPart(file=file, address=part.path, columns=columns),
+                    CsvPart(file=file, address=address, columns=columns),
                     target,
                     memory_limit=settings.memory_limit,
                 )

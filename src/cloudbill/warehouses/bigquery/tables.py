@@ -10,7 +10,9 @@ from google.cloud import bigquery
 
 from cloudbill.errors import LoadError, ReconciliationError, SchemaError
 from cloudbill.files.parquet_footers import Footer
-from cloudbill.models import BillingPeriod, Column, ColumnType, PlannedLoad
+from cloudbill.manifests import Column, ColumnType
+from cloudbill.models import PlannedLoad
+from cloudbill.periods import BillingPeriod
 from cloudbill.sql import BIGQUERY
 
 __all__ = [

@@ -21,15 +21,11 @@ from cloudbill.errors import (
     TransientLoadError,
 )
 from cloudbill.files.columns import added_columns
-from cloudbill.models import (
-    BillingPeriod,
-    LoadResult,
-    PlannedLoad,
-    TableMonth,
-    utc_now,
-)
+from cloudbill.models import LoadResult, PlannedLoad, TableRows
+from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.settings.names import read_dataset, read_project
+from cloudbill.warehouses.bigquery.alarms import alarm_of_costs
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors, open_client
 from cloudbill.warehouses.bigquery.dataset import Dataset
 from cloudbill.warehouses.bigquery.incoming import Incoming, look_at
@@ -52,13 +48,15 @@ from cloudbill.warehouses.reconciliation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from cloudbill.costs.cube import CostCube, CubeRequest
     from cloudbill.costs.daily_totals import DailyTotals
+    from cloudbill.costs.month_totals import MonthTotals
     from cloudbill.files.parquet_footers import Footer
     from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
+    from cloudbill.warehouses.ledger_rows import LedgerRows
 
 __all__ = ["BigQueryWarehouse"]
 
@@ -122,7 +120,12 @@ class BigQueryWarehouse:
             job_id=job_id,
             started_at=started_at,
             finished_at=utc_now(),
-            alarm=self._dataset.alarm(planned, totals),
+            alarm=alarm_of_costs(
+                self._dataset,
+                planned,
+                totals,
+                billed_column=self._settings.provider.BILLED_COLUMN,
+            ),
         )
 
     def _load(
@@ -130,7 +133,6 @@ class BigQueryWarehouse:
     ) -> tuple[int | None, str | None]:
         """Loads a run that has parts; returns its rows, if known, and the id of the job."""
         provider = self._settings.provider
-        _refuse_wildcards(planned)
         table = self._dataset.find_table(planned.table)
         existing = headers_of(table.schema) if table else {}
         incoming = look_at(store, planned, provider, existing)
@@ -345,6 +347,18 @@ class BigQueryWarehouse:
         """The totals of a month by currency and day; see `Warehouse.daily_totals`."""
         return self._dataset.daily_totals(table, period)
 
+    def month_totals(self, table: str, periods: Collection[BillingPeriod]) -> MonthTotals:
+        """The exact cost totals of some months; see `Warehouse.month_totals`."""
+        return self._dataset.month_totals(table, periods)
+
+    @property
+    def is_as_left(self) -> bool:
+        """False: each partition says when it was written."""
+        return False
+
+    def leave(self) -> None:
+        """Nothing to note."""
+
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
         """Exact sums by group; see `Warehouse.cost_cube`."""
         return self._dataset.cost_cube(table, request)
@@ -354,17 +368,20 @@ class BigQueryWarehouse:
         found = self._dataset.find_table(table)
         return headers_of(found.schema) if found else {}
 
-    def table_months(self, table: str, period_column: str) -> dict[BillingPeriod, TableMonth]:  # noqa: ARG002
-        """The rows of each month, and when it was last written."""
+    def table_months(self, table: str, period_column: str) -> TableRows:  # noqa: ARG002
+        """The rows of each month, and when it was written last; see `Warehouse.table_months`."""
         return self._dataset.table_months(table)
 
-    def tracking_rows(self, table: str) -> list[dict[str, object]]:
-        """Every row of a tracking table."""
-        return self._dataset.tracking_rows(table)
+    def table_columns(self, table: str) -> frozenset[str]:
+        """The names of a table's columns; see `Warehouse.table_columns`."""
+        found = self._dataset.find_table(table)
+        return frozenset(str(field.name) for field in found.schema) if found else frozenset()
 
-    def read_state(self, pipeline_name: str) -> str | None:
-        """The newest state that dlt stored for a pipeline."""
-        return self._dataset.read_state(pipeline_name)
+    def read_ledger(
+        self, pipeline_name: str, tracking_tables: Sequence[str], *, newest_only: bool
+    ) -> LedgerRows:
+        """The states of a pipeline and its tracking rows; see `Warehouse.read_ledger`."""
+        return self._dataset.read_ledger(pipeline_name, tracking_tables, newest_only=newest_only)
 
     def destination(self) -> Any:
         """dlt's BigQuery destination, next to the tables."""
@@ -379,9 +396,3 @@ class BigQueryWarehouse:
     def close(self) -> None:
         """Closes the connections."""
         self._client.close()
-
-
-def _refuse_wildcards(planned: PlannedLoad) -> None:
-    for uri in planned.uris:
-        if "*" in uri:
-            raise LoadError(f"BigQuery would read the * in {uri} as a wildcard; rename that object")

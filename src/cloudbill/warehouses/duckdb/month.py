@@ -10,7 +10,9 @@ from cloudbill.costs.sums import Charges
 from cloudbill.files.columns import added_columns
 from cloudbill.files.duckdb_types import TABLE_TYPES, column_type_of
 from cloudbill.files.relation import PartsRelation
-from cloudbill.models import BillingPeriod, Column, ColumnType, PlannedLoad, Totals
+from cloudbill.manifests import Column, ColumnType
+from cloudbill.models import PlannedLoad, Totals
+from cloudbill.periods import BillingPeriod
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
 from cloudbill.warehouses.duckdb.dataset import Dataset
 from cloudbill.warehouses.duckdb.totals import Summed, sum_charged, sum_month

@@ -9,15 +9,18 @@ counted before the transaction begins.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+
+import duckdb
 
 from cloudbill.errors import StoppedError
 from cloudbill.files.downloads import Batch, arriving_parts, awaited_parts, is_here
 from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.files.relation import PartsRelation
-from cloudbill.models import LoadResult, PlannedLoad, Totals, utc_now
+from cloudbill.models import LoadResult, PlannedLoad, Totals
+from cloudbill.periods import utc_now
 from cloudbill.planning.costs import billed_costs_of
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.warehouses.duckdb.awaited import SCHEME, AwaitedFiles
@@ -73,7 +76,7 @@ class Replacement:
     def run(self, store: Store) -> LoadResult:
         """Replaces the month; see `Warehouse.replace_period`."""
         started_at = utc_now()
-        with duckdb_errors(self._planned):
+        with duckdb_errors(self._planned, database=self._settings.database):
             is_awaited = self._planned.manifest.file_format == "parquet" and not is_here(
                 store, self._planned.manifest
             )
@@ -116,7 +119,9 @@ class Replacement:
         with awaited_parts(store, self._planned.manifest, is_stopped=self._is_stopped) as parts:
             files = AwaitedFiles(store, self._planned.manifest, parts)
             with files.readable(self._connection), ExitStack() as stack:
-                source = read_parquet_parts(self._connection, files.names, scheme=SCHEME)
+                source = read_parquet_parts(
+                    self._connection, files.names, addresses=self._planned.uris, scheme=SCHEME
+                )
                 self._tally.describe(source)
                 rows = sum(source.part_rows or ())
                 with self._progress.at(Stage.INSERTING, rows=rows, before=parts.look):
@@ -232,4 +237,7 @@ class Replacement:
             is_committed = True
         finally:
             if not is_committed:
-                self._connection.execute("ROLLBACK")
+                # A statement or a commit that failed may have ended the transaction already; what
+                # this would say of it must not take the place of why that failed.
+                with suppress(duckdb.Error):
+                    self._connection.execute("ROLLBACK")

@@ -15,7 +15,8 @@ from cloudbill.errors import SchemaError
 from cloudbill.files.columns import MergedColumns
 from cloudbill.files.duckdb_types import TABLE_TYPES
 from cloudbill.files.relation import PartsRelation
-from cloudbill.models import Column, ColumnType, Manifest, PlannedLoad, Totals
+from cloudbill.manifests import Column, ColumnType, Manifest
+from cloudbill.models import PlannedLoad, Totals
 from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses.duckdb.totals import Summed, count_parts
 from cloudbill.warehouses.reconciliation import require_footers, require_months

@@ -12,7 +12,8 @@ from cloudbill.costs.sums import NOTHING, Charges, SumQuery, by_currency
 from cloudbill.files.duckdb_types import TABLE_TYPES
 from cloudbill.files.relation import PartsRelation
 from cloudbill.files.sums import read_sums
-from cloudbill.models import ColumnType, PlannedLoad, Totals
+from cloudbill.manifests import ColumnType
+from cloudbill.models import PlannedLoad, Totals
 from cloudbill.planning.costs import billed_costs_of
 from cloudbill.sql import DUCKDB, Fragment
 

@@ -1,0 +1,58 @@
+"""A part that is damaged is named with what to ask for, and nothing is said of an old month."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from contract.deliveries import Delivery, at, charges
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from contract.places import Case
+
+BROKEN = Delivery(
+    period="2025-10",
+    charges=charges("2025-10", "1", "2", "3", "4", note="broken"),
+    submitted_at=at("2025-10-15 04:00"),
+    parts=2,
+)
+
+
+def inside(content: bytes) -> bytes:
+    """Bytes in the middle are others."""
+    middle = len(content) // 2
+    return content[: middle - 200] + b"\xff" * 400 + content[middle + 200 :]
+
+
+def end(content: bytes) -> bytes:
+    """The last bytes are none."""
+    return content[:-100] + bytes(100)
+
+
+def all_of_it(content: bytes) -> bytes:
+    """Nothing is left of what it was."""
+    return b"\xff" * len(content)
+
+
+@pytest.mark.parametrize("damage", [inside, end, all_of_it])
+def test_the_part_is_named_with_what_to_ask_for(
+    case: Case, damage: Callable[[bytes], bytes]
+) -> None:
+    written = case.write(BROKEN)
+    part = max(path for path in written.folder.rglob("*") if path.suffix != ".json")
+    part.write_bytes(damage(part.read_bytes()))
+    case.place.put(written.folder)
+
+    outcome = case.load()
+
+    (failure,) = outcome.failures
+    message = str(failure.error)
+    assert part.name in message
+    assert "opy the part again from where the provider wrote it" in message or (
+        "export it again" in message
+    )
+    for word in ("LINE 1", "^^", "read_parquet", "old month", "cloudbill-"):
+        assert word not in message
