@@ -54,14 +54,15 @@ def load_planned(
         store = ahead = FetchingStore(store)
     # Newest first, so a load that is stopped early has the months that people look at. The list
     # is reversed, because `pop` takes the last.
-    waiting = list(reversed(loads))
-    replace_one = partial(
+    replace_month = partial(
         _replace,
         warehouse,
-        listen=listen,
+        store,
+        listen,
         wants_progress=wants_progress,
         count_rows=count_rows,
     )
+    waiting = list(reversed(loads))
     running: dict[Future[_Outcome], PlannedLoad] = {}
     workers = ThreadPoolExecutor(warehouse.parallel_loads, thread_name_prefix="load")
     try:
@@ -71,7 +72,7 @@ def load_planned(
                     planned = waiting.pop()
                     if ahead is not None:
                         ahead.begin(planned.manifest, waiting[-1].manifest if waiting else None)
-                    running[workers.submit(replace_one, store, planned)] = planned
+                    running[workers.submit(replace_month, planned)] = planned
                 # With a timeout, because a signal only sets `stop` and cannot end a wait.
                 for future in wait(running, _HEED_EVERY_S, FIRST_COMPLETED).done:
                     planned, outcome = running.pop(future), future.result()
@@ -92,9 +93,9 @@ def load_planned(
 def _replace(
     warehouse: Warehouse,
     store: Store,
+    listen: Callable[[Event], None],
     planned: PlannedLoad,
     *,
-    listen: Callable[[Event], None],
     wants_progress: bool,
     count_rows: CountRows | None,
 ) -> _Outcome:

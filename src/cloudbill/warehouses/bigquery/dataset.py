@@ -157,9 +157,7 @@ class Dataset:
         charges = self._charges(name)
         provider = self._settings.provider
         column = provider.BILLED_COLUMN
-        if charges is None or column.lower() not in map(
-            str.lower, billed_costs(charges.kinds, provider)
-        ):
+        if charges is None or charges.spelt(column) not in billed_costs(charges.kinds, provider):
             return None
         query = SumQuery(
             relation=charges.relation,

@@ -21,11 +21,11 @@ from cloudbill.errors import (
     TransientLoadError,
 )
 from cloudbill.files.columns import added_columns
-from cloudbill.models import LoadResult, PlannedLoad, TableRows, Totals
+from cloudbill.models import LoadResult, PlannedLoad, TableRows
 from cloudbill.periods import BillingPeriod, utc_now
-from cloudbill.planning.costs import billed_costs_of
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.settings.names import read_dataset, read_project
+from cloudbill.warehouses.bigquery.alarms import alarm_of_costs
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors, open_client
 from cloudbill.warehouses.bigquery.dataset import Dataset
 from cloudbill.warehouses.bigquery.incoming import Incoming, look_at
@@ -42,11 +42,13 @@ from cloudbill.warehouses.bigquery.tables import (
     partition_granularity,
     partition_of,
 )
-from cloudbill.warehouses.reconciliation import alarm_of, require_footers, require_rows_in_table
+from cloudbill.warehouses.reconciliation import (
+    require_footers,
+    require_rows_in_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
-    from decimal import Decimal
 
     from cloudbill.costs.cube import CostCube, CubeRequest
     from cloudbill.costs.daily_totals import DailyTotals
@@ -118,17 +120,13 @@ class BigQueryWarehouse:
             job_id=job_id,
             started_at=started_at,
             finished_at=utc_now(),
-            alarm=self._alarm(planned, totals),
+            alarm=alarm_of_costs(
+                self._dataset,
+                planned,
+                totals,
+                billed_column=self._settings.provider.BILLED_COLUMN,
+            ),
         )
-
-    def _alarm(self, planned: PlannedLoad, totals: Totals) -> str | None:
-        """What a guard says of costs that nobody knew before a native load."""
-        billed = billed_costs_of(totals, self._settings.provider.BILLED_COLUMN)
-
-        def charged() -> Mapping[str, Decimal]:
-            return self._dataset.billed(planned.table, planned, without_credits=True) or {}
-
-        return alarm_of(planned, billed=billed, read_charged=charged)
 
     def _load(
         self, planned: PlannedLoad, store: Store, progress: JobProgress
