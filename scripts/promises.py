@@ -1,4 +1,4 @@
-"""Tries the promises in larger numbers than a change must pass, and prints what was counted.
+"""Tests the promises with more examples than a change must pass, and prints the counts.
 
     uv run python scripts/promises.py [TIMES] [TESTS...]
 

@@ -54,9 +54,9 @@ ProgressListener = Callable[[Progress], None]
 
 @contextmanager
 def progress_told(listen: ProgressListener | None, look: Callable[[], Progress]) -> Iterator[None]:
-    """Tells what `look` sees, now and every moment until the block ends.
+    """Reports the result of `look`, now and in short intervals until the block ends.
 
-    What is done needs to know nothing of who listens, so it is the same without a listener.
+    The code in the block knows nothing of the listener, so it is the same without one.
     """
     if listen is None:
         yield

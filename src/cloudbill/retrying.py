@@ -89,6 +89,8 @@ def persist(
             multiplier=patience.first_pause_s, max=patience.longest_pause_s
         )
         + tenacity.wait_random(0, patience.first_pause_s),
+        # Both must hold to stop. A single attempt on a large file may use up the whole time, and
+        # a connection that broke at its end deserves a second attempt.
         stop=tenacity.stop_before_delay(patience.total_s) & tenacity.stop_after_attempt(2),
         before_sleep=log,
         reraise=True,

@@ -61,6 +61,9 @@ def clear_spool() -> None:
 def _take_lock(home: Path) -> tuple[Path, int]:
     """A lock of this process, which no other process mistook for that of a dead one meanwhile."""
     while True:
+        # The file is created first and locked after that. In between it looks like the lock of a
+        # dead process, and another process may remove it. Then a lock on the open file would
+        # protect nothing, so this checks that the file still has its name, or starts over.
         lock = home / f"{_PREFIX}{os.getpid()}-{uuid4().hex[:12]}{_LOCK}"
         held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -77,6 +80,8 @@ def _remove_if_dead(lock: Path) -> None:
     """
     held = os.open(lock, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
+        # Getting the lock is the proof that its process is dead: the system releases the locks of
+        # a process when it ends, however it ends.
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if _is_own(os.fstat(held), stat.S_ISREG) and _is_own_folder(lock.with_suffix("")):
             # `rmtree` goes into no link, whether it is the folder or lies in it.

@@ -140,8 +140,8 @@ class TestOptions:
             ((), "--bucket is missing"),
             (("--bucket", "./exports/billing/nothing"), "There is no folder"),
             (("--bucket", ".", "--prefix", "nothing"), "No export was found in ., folder"),
-            (("--bucket", "ftp://x"), "'ftp://' is no known store"),
-            (("--bucket", "az://bills?sig=hush"), "holds credentials"),
+            (("--bucket", "ftp://x"), "'ftp://' is not a known store"),
+            (("--bucket", "az://bills?sig=hush"), "contains credentials"),
             (("--provider", "oracle"), "known are azure, aws"),
             (("--bucket", ".", "--name", "2nd"), "cannot be the name of a source"),
             (("--bucket", ".", "--dataset", "a-b"), "cannot be the dataset"),
@@ -241,8 +241,8 @@ class TestQuestions:
         shown, code = talk(tmp_path, (), answers)
         assert code == 0, shown
         for reason in (
-            "'gcp' is no provider",
-            "'ftp://' is no known store",
+            "'gcp' is not a provider",
+            "'ftp://' is not a known store",
             "There is no folder",
             "'9' is not one of them; type a number from 1 to 2",
             "'monthly' is not one of them",
@@ -281,7 +281,7 @@ class TestQuestions:
         answers = ["azure", str(exports), "", "", "2nd", "second", ""]
         shown, code = talk(tmp_path, (), answers)
         assert code == 0, shown
-        assert "[sources.azure_billing] is in" in shown
+        assert "[sources.azure_billing] is already in" in shown
         assert "'2nd' cannot be the name of a source" in shown
         assert written(tmp_path)["azure_billing"]["bucket"] == "old"
         assert written(tmp_path)["azure_billing"]["second"]["export_name"] == "focus-daily"

@@ -141,9 +141,9 @@ class TestManifests:
         store = LocalStore(tmp_path / "in")
 
         for read in (store.read, store.uri, store.local_path):
-            with pytest.raises(StoreError, match="is no path inside the store"):
+            with pytest.raises(StoreError, match="is not a path inside the store"):
                 read(path)
-        with pytest.raises(StoreError, match="is no path inside the store"):
+        with pytest.raises(StoreError, match="is not a path inside the store"):
             list(store.list(path))
 
     @pytest.mark.parametrize("parts", [10_001, 200_000])

@@ -98,6 +98,7 @@ def _remembered(
     content = cache.content(stored)
     if content is None:
         return None
+    # A cached manifest that cannot be parsed may be damaged in the cache only, so it is read again.
     with suppress(ManifestError):
         return export.run_of(stored, content)
     return None
@@ -112,6 +113,7 @@ def _understood(
         run = export.run_of(stored, content)
     except CloudbillError as error:
         return ManifestFailure(path=stored.path, error=error)
+    # Only now, so the cache never has a manifest that could not be parsed.
     cache.keep(stored, content)
     return run
 

@@ -133,6 +133,9 @@ def assign_columns(
     Every header gets its own column; names are compared without case. Headers that prefer the same
     name get `_2`, `_3` and so on. The order of the headers makes no difference.
     """
+    # A header must have the same column in every month, although `lineItem/Cost` and
+    # `line_item/cost` prefer the same name. So recorded headers come first, and only the rest is
+    # named, in sorted order, because the order in a file may change from run to run.
     wanted = {header: _own_name(header, name) for header in headers}
     owned: dict[str, str] = {}
     free: dict[str, str] = {}
@@ -143,6 +146,7 @@ def assign_columns(
             free[column.lower()] = column
     assigned = {header: owned[header] for header in wanted if header in owned}
     used = {column.lower() for column in existing}
+    # A numbered name must not be the name that another header prefers: `cost_2` may be a header.
     reserved = {own.lower() for own in wanted.values()}
     for header in sorted(wanted.keys() - assigned.keys()):
         own = wanted[header]
@@ -162,6 +166,7 @@ def _own_name(header: str, name: Callable[[str], str]) -> str:
         own = f"column{own}"
     if len(own) <= _LONGEST_NAME:
         return own
+    # A hash, because long headers, such as tags, may differ only after the part that is kept.
     digits = hashlib.sha256(header.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_DIGITS]
     return f"{own[: _LONGEST_NAME - _HASH_DIGITS - 1]}_{digits}"
 

@@ -99,6 +99,7 @@ def parse_header(head: bytes, address: str, *, is_whole: bool) -> tuple[str, ...
 
 def _read_header(store: Store, path: str) -> tuple[str, ...]:
     address = store.uri(path)
+    # Almost every header fits into the first read; the second one is for hundreds of tag columns.
     for length in (_FIRST_READ_BYTES, MAX_HEADER_BYTES):
         head = store.read_head(path, length)
         is_whole = len(head) < length
@@ -115,6 +116,7 @@ def _read_header(store: Store, path: str) -> tuple[str, ...]:
 
 def _unpack(head: bytes, address: str, *, is_whole: bool) -> tuple[bytes, bool]:
     """The first unpacked bytes of a gzipped file, and whether they are the whole file."""
+    # Unpacks at most the longest header: a few kilobytes of gzip may unpack to gigabytes.
     unpacker = zlib.decompressobj(_ANY_GZIP)
     try:
         unpacked = unpacker.decompress(head, MAX_HEADER_BYTES + 1)
@@ -127,6 +129,8 @@ def _unpack(head: bytes, address: str, *, is_whole: bool) -> tuple[bytes, bool]:
 
 def _end_of_record(head: bytes) -> int | None:
     """Where the first record ends: after the first line end outside quotes."""
+    # A header with a line end in a name has an odd number of quotes before that line end. A doubled
+    # quote inside a name counts as two, so it does not change the parity.
     end = head.find(b"\n") + 1
     quotes = head.count(b'"', 0, end)
     while end and quotes % 2:

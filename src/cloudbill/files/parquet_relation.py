@@ -35,6 +35,8 @@ def read_parquet_parts(
     Raises:
         SchemaError: If parts contradict each other or have a type that is not loaded.
     """
+    # Each part is described separately. DuckDB would unify the columns of all files by itself, and
+    # silently turn a decimal into a double if one file has doubles.
     names = [scheme + literal_path(file) for file in files]
     described: list[tuple[str, list[Column]]] = []
     inexact: dict[str, Column] = {}

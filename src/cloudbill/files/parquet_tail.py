@@ -28,6 +28,7 @@ def read_parquet_tail(store: Store, path: str) -> bytes:
         StoreError: If the part cannot be read or is not a Parquet file.
     """
     address = store.uri(path)
+    # One request is enough for most parts. Asking for the length first would always take two.
     tail = store.read_tail(path, _FIRST_READ_BYTES)
     if len(tail) < _TRAILER_BYTES or not tail.endswith(PARQUET_MAGIC):
         raise StoreError(f"{address} is not a Parquet file, or was cut off; deliver it again")

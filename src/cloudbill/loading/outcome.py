@@ -1,4 +1,4 @@
-"""What became of a source."""
+"""The result of loading a source."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Outcome"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a source; `error` is what ended it, if anything did."""
+    """The result of loading a source; `error` is the error that ended it, if any."""
 
     settings: SourceSettings
     results: tuple[LoadResult, ...] = ()
@@ -29,7 +29,7 @@ class Outcome:
 
     @property
     def manifests(self) -> tuple[Manifest, ...]:
-        """The manifests of all runs that were found and could be read."""
+        """The manifests of all runs that could be read."""
         loads = [result.planned for result in self.results] + list(self.planned)
         loads += [failure.planned for failure in self.failures]
         skipped = [skip.manifest for skip in self.skips]
@@ -42,14 +42,14 @@ class Outcome:
 
     @property
     def errors(self) -> tuple[CloudbillError, ...]:
-        """All that went wrong."""
+        """Every error."""
         errors = [failure.error for failure in self.failures]
         errors += [failure.error for failure in self.manifest_failures]
         return (*errors, self.error) if self.error else tuple(errors)
 
     @property
     def exit_code(self) -> int:
-        """The highest of its failures' exit codes; where none failed, whether a run is held."""
+        """The highest exit code of its failures; without a failure, that of a held run, or 0."""
         is_held = any(skip.is_held for skip in self.skips)
         waiting = HeldError.exit_code if is_held else 0
         return max((error.exit_code for error in self.errors), default=waiting)
