@@ -78,19 +78,31 @@ EXPLANATIONS: Final = (
     Explanation(
         name="CloudbillError",
         exit_code=1,
-        means="Something went wrong for which there is no other error, such as writing the ledger.",
-        causes=(
-            "The warehouse accepted a month, but not the few rows that record it in the ledger.",
-            "The ledger cannot be read because somebody changed it by hand.",
-            "`verify` does not have enough memory to read a file: `memory_limit` is too low.",
-        ),
+        means="Something went wrong for which there is no other error.",
+        causes=("`verify` does not have enough memory to read a file: `memory_limit` is too low.",),
         remedies=(
             "Read the message: it says what failed, and what to do next.",
             "Run the same command again. Loaded months stay loaded, and are not loaded twice.",
+        ),
+    ),
+    Explanation(
+        name="LedgerError",
+        exit_code=1,
+        means="The ledger cannot be read or written. The loaded months are as they were.",
+        causes=(
+            "The warehouse accepted a month, but not the few rows that record it in the ledger.",
+            "Somebody changed a state in `_dlt_pipeline_state`, or a copy damaged it.",
+            "A newer cloudbill wrote the ledger.",
+        ),
+        remedies=(
+            "If a newer cloudbill wrote the ledger, upgrade this one.",
             (
-                "If the ledger and the table disagree, run `cloudbill doctor`, then "
-                "`cloudbill state rebuild`."
+                "Run `cloudbill state rebuild`: it says what it would restore from the tracking "
+                "table and from all states that can be read, and writes the ledger again. No month "
+                "is forgotten without `--forget`."
             ),
+            "Run the same command again. Loaded months stay loaded, and are not loaded twice.",
+            "If tables of the ledger were dropped, do nothing: the next load makes them again.",
         ),
     ),
     Explanation(
@@ -100,7 +112,10 @@ EXPLANATIONS: Final = (
         causes=(
             "The command runs in a folder that has no `.dlt/config.toml`.",
             "`bucket` or `export_name` is missing, or a key is misspelt.",
-            "Two sources have the same `table_name`.",
+            (
+                "Two sources have the same `table_name`, or names that dlt makes into one, such as "
+                "`AzureFocus` and `azure_focus`: their tracking tables would be one table."
+            ),
             "The credentials of the store or of BigQuery are missing.",
             "The client of a store is not installed, such as the client of `s3://`.",
         ),

@@ -13,7 +13,6 @@ from cloudbill.planning.costs import FallenCosts, fallen_costs, too_low
 from cloudbill.planning.guards import held_for_rows
 
 __all__ = [
-    "alarm_of",
     "fallen_costs_of",
     "require_costs",
     "require_footers",
@@ -158,16 +157,3 @@ def _check_currency(
                 f"{column} of {planned.period} in {currency or 'no currency'} is {stated} in the "
                 f"parts of run {planned.manifest.run_id} and {in_table} in {planned.table}"
             )
-
-
-def alarm_of(
-    planned: PlannedLoad,
-    *,
-    billed: Mapping[str, Decimal],
-    read_charged: Callable[[], Mapping[str, Decimal]],
-) -> str | None:
-    """What is said of costs that fell and that nobody knew before they were loaded, or None."""
-    if planned.least_costs is None or not billed:
-        return None
-    fallen = fallen_costs_of(planned, billed=billed, read_charged=read_charged)
-    return None if fallen is None else fallen.alarm
