@@ -182,6 +182,7 @@ def _plan(
         accepted=remembered.accepted,
         dismissed=remembered.dismissed,
         now=utc_now(),
+        max_wait=settings.max_wait,
     )
 
     def to_load(manifest: Manifest, replaces: LoadRecord | None) -> PlannedLoad:

@@ -38,11 +38,18 @@ def status(
             metavar="AGE",
         ),
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="For monitors: fail if a person should look at anything, such as a held run.",
+        ),
+    ] = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Show what each month holds, what is waiting or missing, and how old it is; change nothing."""
-    from cloudbill.errors import CloudbillError
+    from cloudbill.errors import CloudbillError, HeldError
     from cloudbill.looking.status import read_status
     from cloudbill.looking.status_words import status_json, status_lines
     from cloudbill.periods import utc_now
@@ -54,17 +61,23 @@ def status(
     try:
         age = None if max_age is None else read_age(max_age)
         for settings in read_settings(source):
-            found.append(read_status(settings, now=utc_now(), max_age=age))
+            limit = settings.max_age if check and age is None else age
+            found.append(read_status(settings, now=utc_now(), max_age=limit))
             _say_lines(console, status_lines(found[-1]), is_first=len(found) == 1)
             for error in found[-1].errors:
                 console.failed(settings.source, error)
+            for reason in found[-1].reasons if check else ():
+                console.failed(settings.source, reason.error)
     except CloudbillError as error:
         failed = error
         console.failed(None, error)
     if as_json:
         console.document(status_json(found, failed))
-    codes = [one.exit_code for one in found]
-    raise typer.Exit(max([*codes, failed.exit_code if failed else 0]))
+    codes = [one.check_code if check else one.exit_code for one in found]
+    codes.append(failed.exit_code if failed else 0)
+    # A held run is told last: whatever else there is needs a person sooner.
+    others = [code for code in codes if code != HeldError.exit_code]
+    raise typer.Exit(max(others) or max(codes))
 
 
 def history(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,12 +12,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_of
-from cloudbill.errors import CloudbillError, StaleError
+from cloudbill.errors import CloudbillError, HeldError, ManifestError, StaleError
 from cloudbill.loading.events import Drifted
 from cloudbill.manifests import Manifest, ManifestFailure
-from cloudbill.models import LoadRecord, Plan, SkipReason
+from cloudbill.models import LoadRecord, Plan, Reason, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning import Selection
+from cloudbill.planning.guards import Guards
 from cloudbill.surveying import Present, compare_recorded, read_present, survey
 from cloudbill.text.times import age_in_words, shown_time
 from cloudbill.warehouses import open_warehouse
@@ -55,6 +56,8 @@ class PendingRun:
     parts_missing: int
     rows: int | None
     detail: str | None = None
+    is_overdue: bool = False
+    """Whether it waits for longer than `max_wait`."""
     """Why the plan holds the run or lets it wait, with the numbers."""
 
 
@@ -121,7 +124,36 @@ class SourceStatus:
     address: str | None = None
     manifests: int = 0
     manifest_failures: tuple[ManifestFailure, ...] = ()
+    lost: tuple[Reason, ...] = ()
     error: CloudbillError | None = None
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """What a person should look at, although nothing failed: what `--check` adds to errors."""
+        found = [*self.lost]
+        if self.address is not None and not self.manifests and not self.has_loads:
+            problem = "No manifest, and nothing is loaded. Check 'prefix' and 'export_name' of the "
+            error = ManifestError(
+                f"{problem}source; `cloudbill init` finds exports. Nothing is in",
+                path=self.address,
+            )
+            found.append(Reason(error=error))
+        for month in self.months:
+            found += _reasons_of(month)
+        return tuple(found)
+
+    @property
+    def has_loads(self) -> bool:
+        """Whether any month is loaded."""
+        return any(month.record is not None for month in self.months)
+
+    @property
+    def check_code(self) -> int:
+        """The exit code of `--check`: the highest of all, that of a held run last."""
+        codes = [error.exit_code for error in self.errors]
+        codes += [reason.error.exit_code for reason in self.reasons]
+        others = [code for code in codes if code != HeldError.exit_code]
+        return max(others or codes, default=0)
 
     @property
     def age(self) -> timedelta | None:
@@ -158,6 +190,25 @@ class SourceStatus:
         return max((error.exit_code for error in self.errors), default=0)
 
 
+def _reasons_of(month: MonthStatus) -> Iterator[Reason]:
+    """The newest held run of a month, and every run that waits for too long."""
+    held = next((run for run in month.pending if run.pending is Pending.HELD), None)
+    if held is not None:
+        why = str(held.detail).removeprefix("held: ")
+        error: CloudbillError = HeldError(
+            f"Run {held.run_id} of {month.period} is held: {why}. `cloudbill accept` loads it, "
+            "`cloudbill dismiss` ends the alarm"
+        )
+        yield Reason(error=error, period=month.period, run_id=held.run_id)
+    for run in month.pending:
+        if run.is_overdue:
+            error = StaleError(
+                f"Run {run.run_id} of {month.period} is {run.detail}, for longer than 'max_wait' "
+                "allows. Check the job that copies the export"
+            )
+            yield Reason(error=error, period=month.period, run_id=run.run_id)
+
+
 def read_status(
     settings: SourceSettings, *, now: datetime, max_age: timedelta | None = None
 ) -> SourceStatus:
@@ -191,6 +242,7 @@ def _with_store(status: SourceStatus, present: Present) -> SourceStatus:
         address=found.address,
         manifests=found.manifests,
         manifest_failures=found.manifest_failures,
+        lost=found.reasons,
     )
     return _with_months(status, present, found.plan)
 
@@ -198,7 +250,8 @@ def _with_store(status: SourceStatus, present: Present) -> SourceStatus:
 def _with_months(status: SourceStatus, present: Present, plan: Plan | None = None) -> SourceStatus:
     plan = plan or Plan(loads=(), skips=())
     loaded, rows = present.remembered.loaded, present.rows
-    pending = _pending_runs(plan, loaded)
+    guards = Guards(now=status.looked_at, max_wait=status.settings.max_wait)
+    pending = _pending_runs(plan, loaded, guards)
     drifted = present.drifted
     known = {*loaded, *rows, *pending}
     months = tuple(
@@ -226,7 +279,7 @@ def _costs(settings: SourceSettings, record: LoadRecord | None) -> Mapping[str, 
 
 
 def _pending_runs(
-    plan: Plan, loaded: Mapping[BillingPeriod, LoadRecord]
+    plan: Plan, loaded: Mapping[BillingPeriod, LoadRecord], guards: Guards
 ) -> dict[BillingPeriod, list[PendingRun]]:
     """The runs of each month that are newer than the one it holds, newest first."""
     found: list[tuple[BillingPeriod, PendingRun]] = []
@@ -238,6 +291,8 @@ def _pending_runs(
     for skip in plan.skips:
         if skip.reason in _PENDING:
             run = _pending_run(skip.manifest, _PENDING[skip.reason], skip.detail)
+            if run.pending is Pending.WAITING:
+                run = replace(run, is_overdue=guards.is_overdue(skip.manifest))
             found.append((skip.manifest.period, run))
     by_period: dict[BillingPeriod, list[PendingRun]] = defaultdict(list)
     for period, run in sorted(found, key=lambda one: one[1].submitted_at, reverse=True):

@@ -162,6 +162,15 @@ def _source(status: SourceStatus) -> dict[str, object]:
         "newest_delivery_at": iso_time(status.newest_delivery_at),
         "newest_delivery_age_s": None if age is None else round(age.total_seconds()),
         "is_stale": status.stale is not None,
+        "reasons": [
+            {
+                "exit_code": reason.error.exit_code,
+                "period": None if reason.period is None else str(reason.period),
+                "run_id": reason.run_id,
+                "message": str(reason.error),
+            }
+            for reason in status.reasons
+        ],
         "rows_of_no_month": status.rows_of_no_month,
         "months": [*map(_month, status.months)],
     }
