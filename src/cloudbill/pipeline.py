@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cloudbill.disk.spool import clear_spool
@@ -15,7 +16,7 @@ from cloudbill.loading.events import Event
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.outcome import Outcome
 from cloudbill.loading.stopping import Stop
-from cloudbill.loading.vanished import but_vanished, merged, only_these, vanished_of
+from cloudbill.loading.vanished import but_vanished, look_again
 from cloudbill.manifests import Manifest
 from cloudbill.models import LoadFailure, LoadResult, Skip
 from cloudbill.planning import Selection
@@ -79,36 +80,9 @@ def load_source(
                 listen(event)
             return _planned(settings, looked.found)
         with closing(open_warehouse(settings.warehouse)) as warehouse:
-
-            def load(
-                selection: Selection,
-                listen: Callable[[Event], None],
-                earlier: Survey | None = None,
-            ) -> Outcome:
-                return _load(
-                    settings,
-                    warehouse,
-                    selection,
-                    listen,
-                    earlier,
-                    stop=stop,
-                    wants_progress=wants_progress,
-                )
-
+            load = partial(_load, settings, warehouse, stop=stop, wants_progress=wants_progress)
             first = load(selection, but_vanished(listen), looked.found if looked else None)
-            vanished = vanished_of(first)
-            if not vanished:
-                return first
-            # An export that overwrites its runs takes parts away while they are loaded, so these
-            # months are discovered and planned a second time.
-            second = Outcome(settings=settings)
-            try:
-                if not stop.is_asked:
-                    again = replace(selection, periods=frozenset(vanished))
-                    second = load(again, only_these(vanished, listen))
-            except CloudbillError as error:
-                second = Outcome(settings=settings, error=error)
-            return merged(first, second, vanished, listen)
+            return look_again(first, load, selection, listen, stop=stop)
     except CloudbillError as error:
         return Outcome(settings=settings, error=error)
 
@@ -133,8 +107,10 @@ def _look_first(settings: SourceSettings, selection: Selection) -> _Look:
     with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
         present = read_present(settings, warehouse)
         present = compare_recorded(settings, warehouse, present, trusts_file=True)
-    events: list[Event] = []
-    found = survey(settings, present, selection, events.append, keeps_manifests=True)
+        events: list[Event] = []
+        found = survey(settings, present, selection, events.append, keeps_manifests=True)
+        if not found.drifted:
+            warehouse.leave()
     return _Look(found=found, events=tuple(events))
 
 
@@ -143,7 +119,7 @@ def _load(
     warehouse: Warehouse,
     selection: Selection,
     listen: Callable[[Event], None],
-    earlier: Survey | None,
+    earlier: Survey | None = None,
     *,
     stop: Stop,
     wants_progress: bool,
@@ -158,7 +134,7 @@ def _load(
     found = survey(settings, present, selection, listen, keeps_manifests=True, earlier=earlier)
     results: list[LoadResult] = []
     failures: list[LoadFailure] = []
-    held: list[Skip] = []
+    put_off: list[Skip] = []
     with Recorder(Ledger(settings, warehouse)) as recorder:
         for outcome in load_planned(
             warehouse,
@@ -173,7 +149,7 @@ def _load(
                 case LoadFailure():
                     failures.append(outcome)
                 case Skip():
-                    held.append(outcome)
+                    put_off.append(outcome)
                 case LoadResult():
                     results.append(outcome)
                     recorder.add(outcome)
@@ -184,7 +160,7 @@ def _load(
     return Outcome(
         settings=settings,
         results=tuple(results),
-        skips=(*(skip for skip in found.plan.skips if skip.manifest not in loaded), *held),
+        skips=(*(skip for skip in found.plan.skips if skip.manifest not in loaded), *put_off),
         failures=tuple(failures),
         manifest_failures=found.manifest_failures,
         reasons=found.reasons,

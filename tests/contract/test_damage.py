@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,7 +25,8 @@ BROKEN = Delivery(
 def inside(content: bytes) -> bytes:
     """Bytes in the middle are others."""
     middle = len(content) // 2
-    return content[: middle - 200] + b"\xff" * 400 + content[middle + 200 :]
+    half = min(200, middle // 2)
+    return content[: middle - half] + b"\xff" * (2 * half) + content[middle + half :]
 
 
 def end(content: bytes) -> bytes:
@@ -43,7 +45,10 @@ def test_the_part_is_named_with_what_to_ask_for(
 ) -> None:
     written = case.write(BROKEN)
     part = max(path for path in written.folder.rglob("*") if path.suffix != ".json")
+    before = part.stat().st_mtime
     part.write_bytes(damage(part.read_bytes()))
+    # One that is newer than its manifest would be waited for.
+    os.utime(part, (before, before))
     case.place.put(written.folder)
 
     outcome = case.load()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from datetime import timedelta
 from decimal import Decimal
@@ -240,6 +241,8 @@ class TestCheck:
         for part in (home / "exports").rglob("*second*/*.parquet"):
             part.unlink()
             break
+        for file in (home / "exports").rglob("*.*"):
+            os.utime(file, (later.timestamp(),) * 2)
         done = run("status", "--check")
         assert done.returncode == 8
         assert "for longer than 'max_wait' allows" in done.stderr

@@ -130,7 +130,7 @@ def require_months(
         remedy = "export these months again"
     raise ReconciliationError(
         f"Run {manifest.run_id} is {stated}, but by {period_column} its rows belong to "
-        f"{', '.join(listed[:_LISTED_MONTHS])}{others}. The old month is unchanged; {remedy}"
+        f"{', '.join(listed[:_LISTED_MONTHS])}{others}. The month was not changed; {remedy}"
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudbill.ledger.load_ids import next_load_id
+from figures import tries
 
 NOW = "1764324660.123456"
 IDS = st.one_of(
@@ -17,7 +18,7 @@ IDS = st.one_of(
 )
 
 
-@settings(max_examples=500)
+@tries(500)
 @given(st.lists(IDS, max_size=5), IDS)
 def test_any_next_id_is_greater_than_all_before_it(known: list[str], clock: str) -> None:
     for _ in range(4):

@@ -125,7 +125,7 @@ class Staging:
         if sum(days.values()) != rows:
             raise ReconciliationError(
                 f"Run {planned.manifest.run_id} has {rows} rows, but {name} holds "
-                f"{sum(days.values())} of them. The old month is unchanged"
+                f"{sum(days.values())} of them. The month was not changed"
             )
         months: Counter[str] = Counter()
         for day, count in days.items():

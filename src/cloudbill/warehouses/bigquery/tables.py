@@ -226,7 +226,7 @@ def require_month(planned: PlannedLoad, footers: Sequence[Footer]) -> None:
                     remedy = "export these months again"
                 raise ReconciliationError(
                     f"Run {manifest.run_id} is one of {stated}, but {footer.address} has rows "
-                    f"whose {planned.period_column} is {day}. The old month is unchanged; {remedy}"
+                    f"whose {planned.period_column} is {day}. The month was not changed; {remedy}"
                 )
 
 
