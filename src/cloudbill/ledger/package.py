@@ -63,7 +63,7 @@ def write_package(package: Package, columns_of: Callable[[str], frozenset[str]])
     with spool_folder() as folder, without_settings():
         try:
             _write(package, folder, columns_of)
-        except DltException as error:
+        except (DltException, OSError) as error:
             # The file of the tables may be the one that is full, or the folder of this run.
             full = full_disk_of(error, folder, remedy=ANOTHER_FOLDER)
             raise LedgerError(full or _reason(error)) from error

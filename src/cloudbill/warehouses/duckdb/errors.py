@@ -54,7 +54,8 @@ def _load_error(error: duckdb.Error, planned: PlannedLoad, database: Path) -> Lo
     part = _part_in(str(error), planned)
     if part is not None:
         return damaged_part(part, error)
-    return LoadError(f"{what}: {reason_of(error)}")
+    run = f"DuckDB could not load {planned.period} (run {planned.manifest.run_id})"
+    return LoadError(f"{run}: {reason_of(error)}. {what}")
 
 
 def _part_in(message: str, planned: PlannedLoad) -> str | None:
