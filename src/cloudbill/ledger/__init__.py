@@ -219,13 +219,12 @@ class Ledger:
         package = Package(
             pipeline=self._at.pipeline,
             dataset=self._settings.dataset,
-            destination=self._warehouse.destination(),
             sources=draft.sources,
             version=draft.merged.version,
             load_ids=draft.merged.load_ids,
             make_source=lambda: tracking_source(self._settings, rows),
         )
-        write_package(package, self._warehouse.table_columns)
+        write_package(package, self._warehouse)
 
 
 def _held(rows: LedgerRows) -> Iterator[StoredState]:

@@ -99,6 +99,15 @@ class Warehouse(Protocol):
     def table_columns(self, table: str) -> frozenset[str]:
         """The names of a table's columns, as they are now; none where there is no such table."""
 
+    def add_columns(self, table: str, columns: Mapping[str, str]) -> None:
+        """Adds columns to a table, empty in the rows that it has.
+
+        The types are in the words of the warehouse.
+
+        Raises:
+            LoadError: If the table cannot be changed.
+        """
+
     def read_ledger(
         self, pipeline_name: str, tracking_tables: Sequence[str], *, newest_only: bool
     ) -> LedgerRows:

@@ -15,8 +15,10 @@ from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad
 from cloudbill.periods import BillingPeriod
 from cloudbill.sql import BIGQUERY
+from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 
 __all__ = [
+    "add_columns",
     "column_types",
     "csv_options",
     "exact_types",
@@ -260,3 +262,15 @@ def label_of(text: str) -> str:
     """A text as the value of a label."""
     # "Requirements for labels": lower case, digits, _ and -, at most 63 characters.
     return _LABEL_CHARACTERS.sub("-", text.lower())[:63]
+
+
+def add_columns(client: PersistentClient, reference: str, columns: Mapping[str, str]) -> None:
+    """Adds columns to a table, in BigQuery's types; a change of the schema costs nothing."""
+    with bigquery_errors(f"Adding columns to {reference}"):
+        table = client.get_table(reference)
+        # The API has no lengths such as in `STRING(64)`, and a column without one holds as much.
+        added = [
+            bigquery.SchemaField(column, kind.partition("(")[0]) for column, kind in columns.items()
+        ]
+        table.schema = [*table.schema, *added]
+        client.update_table(table, ["schema"])

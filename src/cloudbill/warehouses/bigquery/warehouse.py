@@ -33,6 +33,7 @@ from cloudbill.warehouses.bigquery.job_progress import JobProgress, WhileJobRuns
 from cloudbill.warehouses.bigquery.jobs import job_identity, run_job, wait_for
 from cloudbill.warehouses.bigquery.staging import Staging
 from cloudbill.warehouses.bigquery.tables import (
+    add_columns,
     column_types,
     csv_options,
     fields_in_order,
@@ -113,6 +114,7 @@ class BigQueryWarehouse:
         require_rows_in_table(
             planned, expected=in_table if rows is None else rows, in_table=in_table
         )
+        billed_column = self._settings.provider.BILLED_COLUMN
         return LoadResult(
             planned=planned,
             rows=in_table,
@@ -120,12 +122,7 @@ class BigQueryWarehouse:
             job_id=job_id,
             started_at=started_at,
             finished_at=utc_now(),
-            alarm=alarm_of_costs(
-                self._dataset,
-                planned,
-                totals,
-                billed_column=self._settings.provider.BILLED_COLUMN,
-            ),
+            alarm=alarm_of_costs(self._dataset, planned, totals, billed_column=billed_column),
         )
 
     def _load(
@@ -376,6 +373,10 @@ class BigQueryWarehouse:
         """The names of a table's columns; see `Warehouse.table_columns`."""
         found = self._dataset.find_table(table)
         return frozenset(str(field.name) for field in found.schema) if found else frozenset()
+
+    def add_columns(self, table: str, columns: Mapping[str, str]) -> None:
+        """Adds columns to a table; see `Warehouse.add_columns`."""
+        add_columns(self._client, self._dataset.reference(table), columns)
 
     def read_ledger(
         self, pipeline_name: str, tracking_tables: Sequence[str], *, newest_only: bool

@@ -202,6 +202,19 @@ class DuckDBWarehouse:
         """The names of a table's columns; see `Warehouse.table_columns`."""
         return frozenset(self._columns_of(table))
 
+    def add_columns(self, table: str, columns: Mapping[str, str]) -> None:
+        """Adds columns to a table; see `Warehouse.add_columns`."""
+        try:
+            for name, kind in columns.items():
+                self._execute(
+                    "ALTER TABLE {table} ADD COLUMN {name} {kind}",
+                    table=self._table(table),
+                    name=name,
+                    kind=Fragment(kind),
+                )
+        except duckdb.Error as error:
+            raise LoadError(f"{table} has lost columns, and gets none: {error}") from error
+
     def read_ledger(
         self, pipeline_name: str, tracking_tables: Sequence[str], *, newest_only: bool
     ) -> LedgerRows:
