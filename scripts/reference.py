@@ -17,9 +17,9 @@ import typer
 
 from cloudbill.cli import app
 from cloudbill.cli.commands import PANELS
-from cloudbill.explanations import EXIT_CODES, EXPLANATIONS, explanations_of_code
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings.keys import KEYS
+from cloudbill.text.explanations import EXIT_CODES, EXPLANATIONS, explanations_of_code
 
 DOCS = Path(__file__).parent.parent / "docs"
 PANEL = "rich_help_panel"

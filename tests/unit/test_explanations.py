@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cloudbill import errors
-from cloudbill.explanations import (
+from cloudbill.text.explanations import (
     EXIT_CODES,
     EXPLANATIONS,
     Explanation,

@@ -10,7 +10,7 @@ import typer
 from cloudbill.cli.console import Console
 
 if TYPE_CHECKING:
-    from cloudbill.explanations import Explanation
+    from cloudbill.text.explanations import Explanation
 
 __all__ = ["explain"]
 
@@ -40,7 +40,7 @@ def explain(
 
 
 def _find(name: str) -> Sequence[list[str]]:
-    from cloudbill.explanations import EXIT_CODES, explanation_of, explanations_of_code
+    from cloudbill.text.explanations import EXIT_CODES, explanation_of, explanations_of_code
 
     if name.isdecimal():
         means = [code.means for code in EXIT_CODES if code.code == int(name)]
@@ -64,7 +64,7 @@ def _explained(explanation: Explanation) -> list[str]:
 
 
 def _overview() -> Iterator[str]:
-    from cloudbill.explanations import EXIT_CODES, explanations_of_code
+    from cloudbill.text.explanations import EXIT_CODES, explanations_of_code
 
     yield "Exit codes:"
     for code in EXIT_CODES:
@@ -89,7 +89,7 @@ def _wrapped(text: str, first: str = "", then: str = "") -> list[str]:
 def _unknown(name: str) -> str:
     import difflib
 
-    from cloudbill.explanations import EXIT_CODES, EXPLANATIONS
+    from cloudbill.text.explanations import EXIT_CODES, EXPLANATIONS
 
     if name.isdecimal():
         known = ", ".join(str(code.code) for code in EXIT_CODES)

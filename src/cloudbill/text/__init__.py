@@ -1,4 +1,4 @@
-"""Text for people: tables, times, sizes and failures.
+"""Text for people: tables, times, sizes, failures, and what an error means.
 
 Pure.
 May import: nothing.
