@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -174,6 +175,8 @@ class TestWaits:
         assert case.held() == list(older.charges)
 
         written.parts[1].write_bytes(kept)
+        # A part that is much newer than its manifest is waited for a while longer.
+        os.utime(written.parts[1], (LATE.timestamp(),) * 2)
         case.place.put(written.folder)
         case.load()
         assert case.held() == list(newer.charges)
