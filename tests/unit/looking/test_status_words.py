@@ -234,6 +234,7 @@ class TestDocument:
                     "newest_delivery_at": "2025-10-22T01:00:00+00:00",
                     "newest_delivery_age_s": 32400,
                     "is_stale": False,
+                    "reasons": [],
                     "rows_of_no_month": 0,
                     "months": [
                         {
