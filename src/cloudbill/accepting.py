@@ -12,11 +12,12 @@ from cloudbill.ledger import Ledger
 from cloudbill.loading.events import Event
 from cloudbill.loading.outcome import Outcome
 from cloudbill.manifests import Manifest
-from cloudbill.models import PlannedLoad, SkipReason
+from cloudbill.models import PlannedLoad
 from cloudbill.periods import BillingPeriod
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from cloudbill.planning.guards import is_slice_detail
+from cloudbill.planning.scopes import find_scopes
 from cloudbill.surveying import read_present, survey
 from cloudbill.warehouses import open_warehouse
 
@@ -142,18 +143,15 @@ def _held(settings: SourceSettings, period: BillingPeriod | None) -> Iterator[_H
         present = read_present(settings, warehouse)
     periods = frozenset() if period is None else frozenset({period})
     plan = survey(settings, present, Selection(periods=periods), lambda _: None).plan
-    scopes = present.remembered.scopes
+    scopes = find_scopes((), present.remembered.scopes)
     for skip in plan.skips:
-        if skip.reason is SkipReason.HELD:
-            known = [
-                scope for since, scope in sorted(scopes.items()) if since <= skip.manifest.period
-            ]
+        if skip.is_held:
+            scope = skip.manifest.scope
             yield _Held(
                 settings=settings,
                 manifest=skip.manifest,
                 detail=skip.detail,
-                moves_scope=skip.manifest.scope is not None
-                and skip.manifest.scope not in known[-1:],
+                moves_scope=scope not in {None, scopes.of(skip.manifest.period)},
             )
     for load in plan.loads:
         yield from (_Held(settings=settings, manifest=manifest) for manifest in _uncounted(load))

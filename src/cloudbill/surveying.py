@@ -16,7 +16,6 @@ from cloudbill.models import LoadRecord, Plan, PlannedLoad, Reason, TableRows
 from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.planning import Selection, plan_loads
 from cloudbill.planning.guards import Guards
-from cloudbill.planning.scopes import ScopeFrom
 from cloudbill.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -210,5 +209,5 @@ def _plan(
         selection=selection,
         guards=guards,
         to_load=to_load,
-        scopes=[ScopeFrom(scope=scope, since=since) for since, scope in remembered.scopes.items()],
+        scopes=remembered.scopes,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,6 @@ from cloudbill.models import LoadRecord, LoadResult, Plan, PlannedLoad, Totals
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning import Selection, plan_loads
 from cloudbill.planning.guards import Guards
-from cloudbill.planning.scopes import ScopeFrom
 
 OCTOBER = BillingPeriod(year=2025, month=10)
 SEPTEMBER = BillingPeriod(year=2025, month=9)
@@ -94,7 +93,7 @@ def plan(
     force: bool = False,
     guards: Guards | None = None,
     failed: Collection[str] = (),
-    scopes: Sequence[ScopeFrom] = (),
+    scopes: Mapping[BillingPeriod, str] | None = None,
 ) -> Plan:
     """The plan of some runs, given what is loaded."""
     return plan_loads(
@@ -104,7 +103,7 @@ def plan(
         guards=guards or Guards(),
         to_load=to_load,
         failed=failed,
-        scopes=scopes,
+        scopes=scopes or {},
     )
 
 

@@ -186,7 +186,7 @@ class Console:
         """Prints what ended sources or the command, and the document; ends with the exit code."""
         from cloudbill.doctor.double_deliveries import find_double_deliveries
         from cloudbill.doctor.words import check_line
-        from cloudbill.errors import HeldError
+        from cloudbill.loading.outcome import exit_code_of
         from cloudbill.loading.words import outcomes_json
 
         for outcome in outcomes:
@@ -205,9 +205,7 @@ class Console:
             self.document(outcomes_json(outcomes, failed, dry_run=dry_run))
         codes = {outcome.exit_code for outcome in outcomes}
         codes.add(failed.exit_code if failed else 0)
-        # A failure matters more than a held run.
-        failures = codes - {HeldError.exit_code}
-        raise typer.Exit(max(failures) or max(codes))
+        raise typer.Exit(exit_code_of(codes))
 
     def _line(self, level: str, text: str, *, to_stderr: bool) -> None:
         if self.log_format is LogFormat.JSON:

@@ -49,7 +49,8 @@ def status(
     verbose: Verbose = False,
 ) -> None:
     """Show what each month holds, what is waiting or missing, and how old it is; change nothing."""
-    from cloudbill.errors import CloudbillError, HeldError
+    from cloudbill.errors import CloudbillError
+    from cloudbill.loading.outcome import exit_code_of
     from cloudbill.looking.status import read_status
     from cloudbill.looking.status_words import status_json, status_lines
     from cloudbill.periods import utc_now
@@ -75,9 +76,7 @@ def status(
         console.document(status_json(found, failed))
     codes = [one.check_code if check else one.exit_code for one in found]
     codes.append(failed.exit_code if failed else 0)
-    # A held run is told last: whatever else there is needs a person sooner.
-    others = [code for code in codes if code != HeldError.exit_code]
-    raise typer.Exit(max(others) or max(codes))
+    raise typer.Exit(exit_code_of(codes))
 
 
 def history(

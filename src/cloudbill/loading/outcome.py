@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
 
-__all__ = ["Outcome"]
+__all__ = ["Outcome", "exit_code_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,3 +61,12 @@ class Outcome:
         is_alarmed = any(result.alarm for result in self.results)
         waiting = HeldError.exit_code if is_held or is_alarmed else 0
         return max((error.exit_code for error in self.errors), default=waiting)
+
+
+def exit_code_of(codes: Iterable[int]) -> int:
+    """The exit code of a command that has several: the highest, but that of a held run last.
+
+    Whatever else there is needs a person sooner.
+    """
+    every = set(codes)
+    return max(every - {HeldError.exit_code} - {0} or every, default=0)

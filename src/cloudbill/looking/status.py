@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.costs.amounts import costs_of
 from cloudbill.errors import CloudbillError, HeldError, ManifestError, StaleError
 from cloudbill.loading.events import Drifted
+from cloudbill.loading.outcome import exit_code_of
 from cloudbill.manifests import Manifest, ManifestFailure
 from cloudbill.models import LoadRecord, Plan, Reason, SkipReason
 from cloudbill.periods import BillingPeriod
@@ -56,9 +57,9 @@ class PendingRun:
     parts_missing: int
     rows: int | None
     detail: str | None = None
+    """Why the plan holds the run or lets it wait, with the numbers."""
     is_overdue: bool = False
     """Whether it waits for longer than `max_wait`."""
-    """Why the plan holds the run or lets it wait, with the numbers."""
 
 
 class MonthState(StrEnum):
@@ -150,10 +151,8 @@ class SourceStatus:
     @property
     def check_code(self) -> int:
         """The exit code of `--check`: the highest of all, that of a held run last."""
-        codes = [error.exit_code for error in self.errors]
-        codes += [reason.error.exit_code for reason in self.reasons]
-        others = [code for code in codes if code != HeldError.exit_code]
-        return max(others or codes, default=0)
+        found = [*self.errors, *(reason.error for reason in self.reasons)]
+        return exit_code_of(error.exit_code for error in found)
 
     @property
     def age(self) -> timedelta | None:

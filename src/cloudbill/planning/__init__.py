@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from cloudbill.manifests import DiscoveredRun, Manifest
 from cloudbill.models import LoadRecord, Plan, PlannedLoad, Skip, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning.guards import Described, Guards, describe, described_record
 from cloudbill.planning.runs import Age, age_of, is_newer, loaded_age, newest_first, slices_of
-from cloudbill.planning.scopes import ScopeFrom, Scopes, find_scopes
+from cloudbill.planning.scopes import Scopes, find_scopes
 
 __all__ = ["Selection", "plan_loads"]
 
@@ -45,7 +46,7 @@ def plan_loads(
     to_load: _ToLoad,
     drifted: Collection[BillingPeriod] = (),
     failed: Collection[str] = (),
-    scopes: Sequence[ScopeFrom] = (),
+    scopes: Mapping[BillingPeriod, str] = MappingProxyType({}),
 ) -> Plan:
     """Picks the newest complete run of each month, and says of every other run why it is not it.
 
@@ -53,8 +54,9 @@ def plan_loads(
     guard holds is passed over for the next one that is newer than the loaded. The months in
     `drifted` do not hold what was loaded any more, so the loaded run is loaded again if nothing
     newer is there. `failed` are the identities of runs that failed to load for a lasting reason:
-    they are tried, but nothing is compared with them. `scopes` is what the ledger knows of them.
-    `to_load` makes the planned load of a manifest, given the record that it replaces.
+    they are tried, but nothing is compared with them. `scopes` are those that the ledger knows, by
+    the month from which on each holds. `to_load` makes the planned load of a manifest, given the
+    record that it replaces.
     """
     by_period: dict[BillingPeriod, list[DiscoveredRun]] = defaultdict(list)
     for run in runs:
@@ -64,16 +66,17 @@ def plan_loads(
     loads: list[PlannedLoad] = []
     skips: list[Skip] = []
     for period in sorted(by_period, reverse=True):
+        newest = newest_first(by_period[period])
+        if not selection.includes(period):
+            skips += map(_not_selected, newest)
+            continue
         month = _Month(
-            runs=newest_first(by_period[period]),
+            runs=newest,
             record=loaded.get(period),
             guards=guards,
             scopes=of_scopes,
             failed=failed,
         )
-        if not selection.includes(period):
-            skips += month.not_selected()
-            continue
         again = selection.force or period in drifted
         candidates = month.candidates(again=again)
         if candidates:
@@ -132,8 +135,8 @@ class _Month:
         them here would make a mixture.
         """
         known = self.record.parts_digest if self.record is not None else None
-        now = manifest.parts_digest
-        if known is None or now is None or known == now or self.guards.is_accepted(manifest):
+        found = manifest.parts_digest
+        if known is None or found in {None, known} or self.guards.is_accepted(manifest):
             return
         self.held[manifest.path] = (
             "held: the parts of the loaded run were changed under an unchanged manifest"
@@ -176,13 +179,6 @@ class _Month:
             otherwise=self.load_of(older, to_load) if older else None,
         )
 
-    def not_selected(self) -> list[Skip]:
-        """The runs of a month that nobody asked for."""
-        reason = SkipReason.NOT_SELECTED
-        return [
-            Skip(manifest=run.manifest, reason=reason, detail="not selected") for run in self.runs
-        ]
-
     def skips(self, chosen: DiscoveredRun | None) -> list[Skip]:
         """Why each of the other runs is not loaded."""
         return [self._skip(run, chosen) for run in self.runs if run is not chosen]
@@ -209,6 +205,10 @@ class _Month:
         else:
             found = SkipReason.WAITING, _awaited(run)
         return found
+
+
+def _not_selected(run: DiscoveredRun) -> Skip:
+    return Skip(manifest=run.manifest, reason=SkipReason.NOT_SELECTED, detail="not selected")
 
 
 def _awaited(run: DiscoveredRun) -> str:

@@ -19,6 +19,7 @@ from cloudbill.periods import BillingPeriod
 from cloudbill.planning.costs import billed_costs_of
 
 __all__ = [
+    "CLOCKS_DIFFER",
     "Described",
     "Guards",
     "describe",
@@ -30,7 +31,8 @@ __all__ = [
 
 _FEW_ROWS: Final = 10
 """A month that lacks fewer rows is not held: small bills vary."""
-_CLOCKS_DIFFER: Final = timedelta(hours=24)
+CLOCKS_DIFFER: Final = timedelta(hours=24)
+"""How far a time may be ahead of both clocks that are known before it is impossible."""
 _SLICES: Final = frozenset({"weektodate", "thelastweek", "thelastday", "yesterday"})
 _IS_SLICE: Final = "a slice of the month"
 _ADVICE: Final = "cloudbill needs exports of the month to date"
@@ -159,7 +161,7 @@ class Guards:
     def _impossible_time(self, manifest: Manifest) -> str | None:
         if self.now is None:
             return None
-        latest = max(self.now, manifest.stored_at or self.now) + _CLOCKS_DIFFER
+        latest = max(self.now, manifest.stored_at or self.now) + CLOCKS_DIFFER
         if manifest.submitted_at <= latest:
             return None
         return (

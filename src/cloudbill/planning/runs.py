@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from cloudbill.manifests import DiscoveredRun, Manifest
 from cloudbill.models import LoadRecord
+from cloudbill.planning.guards import CLOCKS_DIFFER
 
 __all__ = ["Age", "age_of", "is_newer", "loaded_age", "newest_first", "slices_of"]
 
@@ -17,7 +18,6 @@ Age = tuple[datetime, bool, int, int, str, datetime]
 current, how many days and rows they have, their id, and when their manifest was written."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_CLOCKS_DIFFER = timedelta(hours=24)
 
 
 def age_of(manifest: Manifest) -> Age:
@@ -84,7 +84,7 @@ def loaded_age(
     submitted_at = record.submitted_at
     if submitted_at is not None:
         latest = max((at for at in (now, record.loaded_at) if at is not None), default=None)
-        if now is not None and latest is not None and submitted_at > latest + _CLOCKS_DIFFER:
+        if now is not None and latest is not None and submitted_at > latest + CLOCKS_DIFFER:
             submitted_at = record.loaded_at or submitted_at
             ages.clear()  # the manifest says the same
         rows = -1 if record.rows is None else record.rows

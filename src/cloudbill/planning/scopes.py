@@ -7,7 +7,7 @@ other, for a table holds a month of one scope.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cloudbill.manifests import DiscoveredRun, Manifest
@@ -56,10 +56,14 @@ class Scopes:
         return f"held: it is of scope {scope}, the loaded runs are of scope {established}"
 
 
-def find_scopes(runs: Iterable[DiscoveredRun], known: Sequence[ScopeFrom]) -> Scopes:
-    """The scopes that a ledger knows, else that of the newest month that has only one."""
+def find_scopes(runs: Iterable[DiscoveredRun], known: Mapping[BillingPeriod, str]) -> Scopes:
+    """The scopes that a ledger knows, by their first month, else that of a month with only one."""
     if known:
-        return Scopes(established=tuple(sorted(known, key=lambda one: one.since)))
+        return Scopes(
+            established=tuple(
+                ScopeFrom(scope=scope, since=since) for since, scope in sorted(known.items())
+            )
+        )
     by_month: dict[BillingPeriod, set[str]] = defaultdict(set)
     for run in runs:
         if run.is_complete and run.manifest.scope is not None:

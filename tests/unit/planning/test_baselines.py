@@ -11,7 +11,6 @@ from cloudbill.manifests import DiscoveredRun, Manifest, Part, StoredObject
 from cloudbill.models import LoadRecord, Plan, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning.guards import Guards
-from cloudbill.planning.scopes import ScopeFrom
 from unit.builders import OCTOBER, SEPTEMBER, at, manifest, plan
 
 NOW = at(31)
@@ -217,7 +216,7 @@ class TestScopes:
             snapshot("b1", (1, 11), rows=100, scope="b"),
         ]
 
-        planned = plan(runs, scopes=[ScopeFrom(scope="a", since=SEPTEMBER)])
+        planned = plan(runs, scopes={SEPTEMBER: "a"})
 
         assert chosen(planned) == ["a1"]
         assert held(planned) == {"b1": "held: it is of scope b, the loaded runs are of scope a"}
@@ -240,9 +239,7 @@ class TestScopes:
         }
 
     def test_later_month_of_another_scope_alone_is_held(self) -> None:
-        planned = plan(
-            [snapshot("b", (1, 10), scope="b")], scopes=[ScopeFrom(scope="a", since=SEPTEMBER)]
-        )
+        planned = plan([snapshot("b", (1, 10), scope="b")], scopes={SEPTEMBER: "a"})
 
         assert list(held(planned)) == ["b"]
 
