@@ -132,11 +132,18 @@ class World:
         def is_loaded() -> bool:
             if self.writer.changes_type:
                 return index in self.read
-            return index in self.store.came and not list(self.spool.glob(f"*/{index:05d}*"))
+            return index in self.store.came and not self._copies_of(index)
 
         while not is_loaded():
             assert time.monotonic() < deadline, f"part {index} waits for those after it"
             time.sleep(0.01)
+
+    def _copies_of(self, index: int) -> list[Path]:
+        """The copies of a part; the folder that they are in may be deleted while it is read."""
+        try:
+            return list(self.spool.glob(f"*/{index:05d}*"))
+        except FileNotFoundError:
+            return []
 
     def table(self) -> tuple[list[Any], list[Any]]:
         """The columns in their order, with types and comments, and all rows."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.errors import ConfigError
+import duckdb
+
+from cloudbill.errors import ConfigError, LoadError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -57,11 +59,18 @@ class Dataset:
         return self.catalog, self.name, name
 
     def describe(self, table: str) -> list[tuple[str, str, str]]:
-        """Name, type and comment of each column of a table; none where there is no such table."""
-        rows = self.connection.execute(
-            "SELECT column_name, data_type, comment FROM duckdb_columns() "
-            "WHERE database_name = $catalog AND lower(schema_name) = lower($schema) "
-            "AND lower(table_name) = lower($table)",
-            {"catalog": self.catalog, "schema": self.name, "table": table},
-        ).fetchall()
+        """Name, type and comment of each column of a table; none where there is no such table.
+
+        Raises:
+            LoadError: If they cannot be read.
+        """
+        try:
+            rows = self.connection.execute(
+                "SELECT column_name, data_type, comment FROM duckdb_columns() "
+                "WHERE database_name = $catalog AND lower(schema_name) = lower($schema) "
+                "AND lower(table_name) = lower($table)",
+                {"catalog": self.catalog, "schema": self.name, "table": table},
+            ).fetchall()
+        except duckdb.Error as error:
+            raise LoadError(f"The columns of {table} cannot be read: {error}") from error
         return [(str(name), str(kind), str(comment or "")) for name, kind, comment in rows]
