@@ -19,7 +19,11 @@ from cloudbill.warehouses import open_warehouse
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
-__all__ = ["accept_run"]
+__all__ = ["HeldRun", "accept_held", "accept_run", "find_held"]
+
+
+HeldRun = tuple["SourceSettings", Manifest]
+"""A held run, and its source."""
 
 
 def accept_run(
@@ -37,12 +41,43 @@ def accept_run(
         ConfigError: If nothing is held, or more than one source holds a run of the month.
         CloudbillError: If a source cannot be planned, or the ledger cannot be written.
     """
-    held = [
-        (settings, manifest)
-        for settings in sources
-        for manifest in _held(settings, period)
-        if run_id in {None, manifest.run_id}
-    ]
+    held = [one for settings in sources for one in find_held(settings, period, run_id)]
+    return accept_held(held, period, run_id, listen)
+
+
+def find_held(
+    settings: SourceSettings, period: BillingPeriod, run_id: str | None
+) -> list[HeldRun]:
+    """The runs of a month that a source holds, newest first; only one of them with `run_id`.
+
+    A run that a load may hold once its rows are counted is one of them.
+
+    Raises:
+        CloudbillError: If the source cannot be planned.
+    """
+    with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
+        present = read_present(settings, warehouse)
+    selection = Selection(periods=frozenset({period}))
+    plan = survey(settings, present, selection, lambda _: None).plan
+    held = [skip.manifest for skip in plan.skips if skip.is_held]
+    held += [manifest for load in plan.loads for manifest in _uncounted(load)]
+    return [(settings, manifest) for manifest in held if run_id in {None, manifest.run_id}]
+
+
+def accept_held(
+    held: Sequence[HeldRun],
+    period: BillingPeriod,
+    run_id: str | None,
+    listen: Callable[[Event], None],
+    *,
+    unread: Sequence[str] = (),
+) -> Outcome:
+    """Accepts the newest of some held runs, as `accept_run`; `unread` are sources not looked at.
+
+    Raises:
+        ConfigError: If nothing is held, or if it is not clear whose run is meant.
+        CloudbillError: If the ledger cannot be written.
+    """
     owners = list(dict.fromkeys(settings.source for settings, _ in held))
     if not held:
         what = f"run {run_id} of {period} is not held" if run_id else f"no run of {period} is held"
@@ -52,19 +87,14 @@ def accept_run(
             f"{' and '.join(owners)} both hold a run of {period}; say which with --source"
         )
     settings, manifest = held[0]
+    if unread and run_id is None:
+        raise ConfigError(
+            f"{settings.source} holds a run of {period}, but it is not known whether "
+            f"{' or '.join(unread)} holds one, too; say which is meant with --source"
+        )
     with closing(open_warehouse(settings.warehouse)) as warehouse:
         Ledger(settings, warehouse).accept(period, manifest.run_id)
     return load_source(settings, Selection(periods=frozenset({period})), listen)
-
-
-def _held(settings: SourceSettings, period: BillingPeriod) -> list[Manifest]:
-    """The runs that a load holds, or may hold once their rows are counted, newest first."""
-    with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
-        present = read_present(settings, warehouse)
-    selection = Selection(periods=frozenset({period}))
-    plan = survey(settings, present, selection, lambda _: None).plan
-    waiting = [skip.manifest for skip in plan.skips if skip.is_held]
-    return waiting + [manifest for load in plan.loads for manifest in _uncounted(load)]
 
 
 def _uncounted(load: PlannedLoad | None) -> Iterator[Manifest]:

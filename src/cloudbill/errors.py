@@ -4,6 +4,7 @@
     ├── ConfigError                 2   the configuration is missing or contradicts itself
     ├── ManifestError               3   a manifest cannot be read
     ├── HeldError                   6   a guard held a run; `cloudbill accept` loads it after all
+    ├── UnexpectedError             1   a fault of cloudbill itself; its traceback is in a file
     ├── VerificationError           7   the files of a month and its table differ
     ├── StaleError                  8   the newest delivery of a source is older than is allowed
     ├── StoreError                  4   the store cannot be listed or read
@@ -38,6 +39,7 @@ __all__ = [
     "StoppedError",
     "StoreError",
     "TransientLoadError",
+    "UnexpectedError",
     "VerificationError",
 ]
 
@@ -52,6 +54,10 @@ class CloudbillError(Exception):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(redacted(message))
+
+
+class UnexpectedError(CloudbillError):
+    """A fault of cloudbill itself, which ended one source; its traceback is in a file."""
 
 
 class ConfigError(CloudbillError):

@@ -32,11 +32,15 @@ __all__ = [
     "StoredObject",
     "TableMonth",
     "Totals",
+    "months_between",
     "utc_now",
 ]
 
 FileFormat = Literal["parquet", "csv"]
 
+_FIRST_YEAR: Final = 100
+_LONGEST_GAP: Final = 120
+"""Months; a longer gap in a table is one to a row of another century, not to a missing bill."""
 _NO_MONTH: Final = "'{}' is not a month; write it as YYYY-MM, for example 2025-10"
 
 Totals = Mapping[str, Mapping[str, Decimal]]
@@ -51,8 +55,11 @@ class BillingPeriod:
     month: int
 
     def __post_init__(self) -> None:
-        # The range of datetime; a period outside it could not be compared with the data.
+        # The range of datetime; a period outside it could not be compared with the data. The last
+        # month of that range is left out, for the day after it cannot be named.
         date(self.year, self.month, 1)
+        if (self.year, self.month) == (date.max.year, date.max.month):
+            raise ValueError(f"{self} is the last month that can be named")
 
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.month:02d}"
@@ -71,6 +78,19 @@ class BillingPeriod:
             return cls(year=int(match[1]), month=int(match[2]))
         except ValueError as error:
             raise ValueError(_NO_MONTH.format(text)) from error
+
+    @classmethod
+    def in_table(cls, text: object) -> Self | None:
+        """The month that a warehouse calls so; None for what no bill is of.
+
+        A table may hold rows of any day and of none: infinity, years before Christ, years of five
+        digits, and years of two, which are a date that was read wrongly.
+        """
+        try:
+            period = cls.parse(str(text))
+        except ValueError:
+            return None
+        return period if _FIRST_YEAR <= period.year < date.max.year else None
 
     @classmethod
     def of(cls, day: date) -> Self:
@@ -98,6 +118,15 @@ class BillingPeriod:
         if self.month == 12:  # noqa: PLR2004
             return type(self)(year=self.year + 1, month=1)
         return type(self)(year=self.year, month=self.month + 1)
+
+
+def months_between(first: BillingPeriod, last: BillingPeriod) -> list[BillingPeriod]:
+    """The months after the first and before the last; none if that is more than ten years."""
+    gap = (last.year - first.year) * 12 + last.month - first.month
+    months: list[BillingPeriod] = []
+    while gap <= _LONGEST_GAP and (following := (months or [first])[-1].next) < last:
+        months.append(following)
+    return months
 
 
 class ColumnType(StrEnum):

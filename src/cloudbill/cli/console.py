@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cloudbill.loading.events import Event
     from cloudbill.loading.outcome import Outcome
     from cloudbill.planning import Selection
-    from cloudbill.settings import SourceSettings
+    from cloudbill.text.failures import SourceFailure
 
 __all__ = [
     "AsJson",
@@ -32,7 +32,6 @@ __all__ = [
     "SourceName",
     "Verbose",
     "read_selection",
-    "read_settings",
 ]
 
 
@@ -108,10 +107,14 @@ class Console:
     def explain(self, errors: Sequence[CloudbillError]) -> None:
         """Names the command that explains the kinds of errors that happened."""
         kinds = list(dict.fromkeys(type(error).__name__ for error in errors))
-        if "StoppedError" in kinds:  # its user knows
-            kinds.remove("StoppedError")
+        # Who stopped it knows, and a fault of cloudbill has said all that there is to say.
+        kinds = [kind for kind in kinds if kind not in {"StoppedError", "UnexpectedError"}]
         for kind in kinds if self.log_format is LogFormat.TEXT else ():
             self.warn(f"More: cloudbill explain {kind}")
+
+    def ended(self, failure: SourceFailure) -> None:
+        """Says what ended a source or the command, as soon as it has."""
+        self.failed(failure.source, failure.error)
 
     def end(self, error: CloudbillError) -> NoReturn:
         """Ends a command that could do nothing."""
@@ -175,7 +178,7 @@ class Console:
     def finish(
         self,
         outcomes: Sequence[Outcome],
-        failed: CloudbillError | None,
+        failures: Sequence[SourceFailure],
         *,
         dry_run: bool = False,
     ) -> NoReturn:
@@ -188,21 +191,20 @@ class Console:
         for outcome in outcomes:
             if outcome.error is not None:
                 self.failed(outcome.settings.source, outcome.error)
-        if failed is not None:
-            self.failed(None, failed)
+        for failure in failures:
+            self.failed(failure.source, failure.error)
         delivered = {outcome.settings.source: outcome.manifests for outcome in outcomes}
         for check in find_double_deliveries(delivered):
             self.warn(check_line(check))
-        self.explain([error for outcome in outcomes for error in outcome.errors])
-        if failed is not None:
-            self.explain([failed])
+        errors = [error for outcome in outcomes for error in outcome.errors]
+        self.explain([*errors, *(failure.error for failure in failures)])
         if self.as_json:
-            self.document(outcomes_json(outcomes, failed, dry_run=dry_run))
-        codes = {outcome.exit_code for outcome in outcomes}
-        codes.add(failed.exit_code if failed else 0)
+            self.document(outcomes_json(outcomes, failures, dry_run=dry_run))
+        codes = {0, *(outcome.exit_code for outcome in outcomes)}
+        codes |= {failure.error.exit_code for failure in failures}
         # A failure matters more than a held run.
-        failures = codes - {HeldError.exit_code}
-        raise typer.Exit(max(failures) or max(codes))
+        failed = codes - {HeldError.exit_code}
+        raise typer.Exit(max(failed) or max(codes))
 
     def _line(self, level: str, text: str, *, to_stderr: bool) -> None:
         if self.log_format is LogFormat.JSON:
@@ -256,18 +258,10 @@ def read_selection(months: Sequence[str], *, force: bool = False) -> Selection:
         periods = frozenset(BillingPeriod.parse(month) for month in months)
     except ValueError as error:
         raise ConfigError(f"--month: {error}") from error
+    for period in periods:
+        if BillingPeriod.in_table(period) is None:
+            raise ConfigError(f"--month: nobody sends a bill of {period}")
     return Selection(periods=periods, force=force)
-
-
-def read_settings(name: str) -> tuple[SourceSettings, ...]:
-    """The configured sources that a name on the command line means.
-
-    Raises:
-        ConfigError: If there is none, or the configuration is wrong.
-    """
-    from cloudbill.settings import dlt_providers, read_sources, select_sources
-
-    return select_sources(read_sources(dlt_providers(), os.environ), name)
 
 
 _print_lock = threading.Lock()

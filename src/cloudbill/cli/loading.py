@@ -16,16 +16,16 @@ from cloudbill.cli.console import (
     SourceName,
     Verbose,
     read_selection,
-    read_settings,
 )
+from cloudbill.cli.each_source import attempt, each_source
 from cloudbill.cli.signals import stopped_by_signals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cloudbill.errors import CloudbillError
     from cloudbill.loading.outcome import Outcome
-    from cloudbill.planning import Selection
+    from cloudbill.settings import SourceSettings
+    from cloudbill.text.failures import SourceFailure
 
 __all__ = ["accept", "load", "plan"]
 
@@ -66,34 +66,36 @@ def plan(
 
 
 def _load(console: Console, source: str, months: list[str], *, force: bool, dry_run: bool) -> None:
-    from cloudbill.errors import CloudbillError
     from cloudbill.loading.stopping import Stop
     from cloudbill.loading.words import planned_lines
     from cloudbill.pipeline import load_source, plan_source
 
     outcomes: list[Outcome] = []
-    failed: CloudbillError | None = None
+    failures: list[SourceFailure] = []
     stop = Stop()
-    try:
-        selection: Selection = read_selection(months, force=force)
+
+    def load_all() -> None:
+        selection = read_selection(months, force=force)
         with console.showing() as listener, stopped_by_signals(stop):
-            for settings in read_settings(source):
+
+            def work(settings: SourceSettings) -> None:
                 listen = listener(settings.source)
                 if dry_run:
-                    outcome = plan_source(settings, selection, listen)
-                    for line in () if console.quiet else planned_lines(outcome):
+                    outcomes.append(plan_source(settings, selection, listen))
+                    for line in () if console.quiet else planned_lines(outcomes[-1]):
                         console.say(line)
                 else:
-                    outcome = load_source(
-                        settings, selection, listen, stop=stop, wants_progress=console.is_live
+                    outcomes.append(
+                        load_source(
+                            settings, selection, listen, stop=stop, wants_progress=console.is_live
+                        )
                     )
-                outcomes.append(outcome)
-                if stop.is_asked:
-                    break
-    except CloudbillError as error:
-        failed = error
+
+            each_source(source, work, failed=failures.append, is_stopped=lambda: stop.is_asked)
+
+    attempt(None, load_all, failures.append)
     _close(console, outcomes, source)
-    console.finish(outcomes, failed, dry_run=dry_run)
+    console.finish(outcomes, failures, dry_run=dry_run)
 
 
 def _close(console: Console, outcomes: Sequence[Outcome], source: str) -> None:
@@ -122,16 +124,24 @@ def accept(
     verbose: Verbose = False,
 ) -> None:
     """Load a held run after all, and remember that it is right."""
-    from cloudbill.accepting import accept_run
-    from cloudbill.errors import CloudbillError
+    from cloudbill.accepting import HeldRun, accept_held, find_held
 
     console = Console(as_json=as_json, verbose=verbose)
     outcomes: list[Outcome] = []
-    failed: CloudbillError | None = None
-    try:
+    failures: list[SourceFailure] = []
+
+    def accept_it() -> None:
         (period,) = read_selection([month]).periods
-        listen = console.listener(None)
-        outcomes.append(accept_run(read_settings(source), period, run_id, listen))
-    except CloudbillError as error:
-        failed = error
-    console.finish(outcomes, failed)
+        held: list[HeldRun] = []
+        each_source(
+            source,
+            lambda settings: held.extend(find_held(settings, period, run_id)),
+            failed=failures.append,
+        )
+        unread = [failure.source or "the configuration" for failure in failures]
+        if not unread or held:
+            listen = console.listener(None)
+            outcomes.append(accept_held(held, period, run_id, listen, unread=unread))
+
+    attempt(None, accept_it, failures.append)
+    console.finish(outcomes, failures)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cloudbill.costs.cube import CostCell, CostCube, CubeRequest, Dimension
 from cloudbill.costs.sums import EXACT, Charges, GroupSums, SumQuery
+from cloudbill.models import BillingPeriod
 from cloudbill.providers.roles import CostCase, CostRule
 from cloudbill.sql import Fragment
 
@@ -59,6 +60,7 @@ class CubeQuery:
     def read(self, sums: Iterable[GroupSums]) -> CostCube:
         """The cube from the answer to the query."""
         size = len(self.request.dimensions)
+        place = self.request.dimensions.index(Dimension.MONTH) if self._has_months else None
         return CostCube(
             dimensions=self.request.dimensions,
             tag_columns=self.tag_columns,
@@ -72,8 +74,14 @@ class CubeQuery:
                     amounts=tuple(group.amounts.values()),
                 )
                 for group in sums
+                # A row of no month is part of no bill, as one without any.
+                if place is None or BillingPeriod.in_table(group.groups[place]) is not None
             ),
         )
+
+    @property
+    def _has_months(self) -> bool:
+        return Dimension.MONTH in self.request.dimensions
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ from cloudbill.models import (
     PlannedLoad,
     Skip,
 )
-from cloudbill.text.failures import failure_entry
+from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.sizes import shown_size
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def stopped_lines(outcomes: Sequence[Outcome], command: str) -> Iterator[str]:
 
 
 def outcomes_json(
-    outcomes: Sequence[Outcome], error: CloudbillError | None = None, *, dry_run: bool = False
+    outcomes: Sequence[Outcome], ended: Sequence[SourceFailure] = (), *, dry_run: bool = False
 ) -> str:
     """The JSON document of a load; amounts are exact decimal text.
 
@@ -137,7 +137,7 @@ def outcomes_json(
     loads: list[object] = []
     planned: list[object] = []
     skips: list[object] = []
-    failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
+    failures: list[object] = failures_json(ended)
     for outcome in outcomes:
         source = outcome.settings.source
         loads += [

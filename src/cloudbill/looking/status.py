@@ -20,6 +20,7 @@ from cloudbill.models import (
     ManifestFailure,
     Plan,
     SkipReason,
+    months_between,
 )
 from cloudbill.planning import Selection
 from cloudbill.surveying import Present, read_present, survey
@@ -262,8 +263,8 @@ def _newest_delivery(plan: Plan, loaded: Mapping[BillingPeriod, LoadRecord]) -> 
 
 def _without_gaps(periods: Iterable[BillingPeriod]) -> list[BillingPeriod]:
     """Every month from the first to the last."""
-    known = sorted(periods)
-    every = known[:1]
-    while every and every[-1] < known[-1]:
-        every.append(every[-1].next)
+    every: list[BillingPeriod] = []
+    for period in sorted(periods):
+        every += months_between(every[-1], period) if every else []
+        every.append(period)
     return every

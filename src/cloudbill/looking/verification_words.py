@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.looking.comparison import Difference, MonthReport, RecordDifference, Verdict
 from cloudbill.looking.verification import Verified
-from cloudbill.text.failures import failure_entry
+from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
@@ -49,9 +49,9 @@ def closing_lines(verified: Verified) -> Iterator[str]:
         yield f"{source} has nothing to verify: no load is recorded, and its table holds no rows"
 
 
-def verification_json(sources: Sequence[Verified], error: CloudbillError | None = None) -> str:
+def verification_json(sources: Sequence[Verified], ended: Sequence[SourceFailure] = ()) -> str:
     """The JSON document; amounts are exact decimal text, `failures` is there only if not empty."""
-    failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
+    failures: list[object] = failures_json(ended)
     for verified in sources:
         source = verified.settings.source
         failures += [

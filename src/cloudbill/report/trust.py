@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from itertools import chain, pairwise
 
 from cloudbill.costs.amounts import add_amounts, subtract_amounts
-from cloudbill.models import BillingPeriod, LoadRecord
+from cloudbill.models import BillingPeriod, LoadRecord, months_between
 from cloudbill.providers.roles import CostKind
 from cloudbill.report.model import AMOUNT, SourceReport
 
@@ -111,15 +112,8 @@ def months_of(report: SourceReport) -> tuple[MonthTrust, ...]:
 def missing_months(report: SourceReport) -> tuple[BillingPeriod, ...]:
     """The months without rows between the first and the last month with rows."""
     filled = sorted(period for period, rows in report.rows_in_table.items() if rows)
-    if not filled:
-        return ()
-    missing: list[BillingPeriod] = []
-    period = filled[0]
-    while period < filled[-1]:
-        if not report.rows_in_table.get(period):
-            missing.append(period)
-        period = period.next
-    return tuple(missing)
+    gaps = (months_between(first, second) for first, second in pairwise(filled))
+    return tuple(chain.from_iterable(gaps))
 
 
 def closings_of(report: SourceReport) -> tuple[Closing, ...]:

@@ -16,6 +16,7 @@ from google.cloud import bigquery
 
 from cloudbill.errors import ConfigError
 from cloudbill.retrying import Patience, persist
+from cloudbill.store.credentials import MALFORMED, bigquery_advice, malformed_value
 from cloudbill.warehouses.bigquery.errors import PASSING_JOB_REASONS, bigquery_errors, may_pass
 
 if TYPE_CHECKING:
@@ -206,6 +207,11 @@ def open_client(settings: WarehouseSettings) -> PersistentClient:
             f"No credentials for BigQuery: {error}. Run 'gcloud auth application-default login', "
             "set GOOGLE_APPLICATION_CREDENTIALS, or put [destination.bigquery.credentials] into "
             ".dlt/secrets.toml"
+        ) from error
+    except MALFORMED as error:
+        advice = "\n".join(bigquery_advice())
+        raise ConfigError(
+            f"The credentials for BigQuery cannot be used: {malformed_value(error)}\n{advice}"
         ) from error
     return PersistentClient(
         patience=patience,

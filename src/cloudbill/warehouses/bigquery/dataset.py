@@ -238,9 +238,10 @@ class Dataset:
         )
         return [
             # In a table by DAY a month has several; `__NULL__` and similar ones have no month.
-            (BillingPeriod(year=int(row[0][:4]), month=int(row[0][4:6])), row[1], int(row[2] or 0))
+            (period, row[1], int(row[2] or 0))
             for row in rows
-            if row[0] is not None and str(row[0]).isdecimal() and row[1] is not None
+            if row[1] is not None
+            and (period := BillingPeriod.in_table(f"{str(row[0])[:4]}-{str(row[0])[4:6]}"))
         ]
 
     def is_current(self, planned: PlannedLoad, job: Any) -> bool:

@@ -10,7 +10,7 @@ from google.cloud import bigquery
 
 from cloudbill.errors import LoadError, ReconciliationError, SchemaError
 from cloudbill.files.parquet_footers import Footer
-from cloudbill.models import BillingPeriod, Column, ColumnType, PlannedLoad
+from cloudbill.models import Column, ColumnType, PlannedLoad
 from cloudbill.sql import BIGQUERY
 
 __all__ = [
@@ -199,11 +199,11 @@ def require_month(planned: PlannedLoad, footers: Sequence[Footer]) -> None:
     """
     for footer in footers:
         for day in (footer.first_day, footer.last_day):
-            if day is not None and BillingPeriod.of(day) != planned.period:
+            if day is not None and f"{day:%Y-%m}" != str(planned.period):
                 raise ReconciliationError(
                     f"Run {planned.manifest.run_id} is one of {planned.period}, but "
-                    f"{footer.address} has rows whose {planned.period_column} is {day}. The old "
-                    "month is unchanged; export one month at a time"
+                    f"{footer.address} has rows whose {planned.period_column} is {day}. The "
+                    "month was not changed; export one month at a time"
                 )
 
 

@@ -6,19 +6,23 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 
 from cloudbill.disk.room import duckdb_needs, full_disk_of
-from cloudbill.errors import LoadError
+from cloudbill.errors import LoadError, SchemaError
 from cloudbill.files.damage import damaged_part, reason_of
-from cloudbill.models import PlannedLoad
+from cloudbill.models import ColumnType, PlannedLoad
 
-__all__ = ["duckdb_errors"]
+if TYPE_CHECKING:
+    from cloudbill.settings.warehouse import WarehouseSettings
+
+__all__ = ["duckdb_errors", "require_period", "table_errors"]
 
 _FILE: Final = re.compile(r"file [\"'](?P<name>[^\"'\n]+)[\"']")
 _AWAITED: Final = "awaited:"
+_HAS_A_MONTH: Final = frozenset({ColumnType.TIMESTAMP, ColumnType.DATE})
 
 
 @contextmanager
@@ -32,6 +36,41 @@ def duckdb_errors(planned: PlannedLoad, *, database: Path) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise _load_error(error, planned, database) from error
+
+
+@contextmanager
+def table_errors(what: str, settings: WarehouseSettings) -> Iterator[None]:
+    """Says what could not be read of a table, and why.
+
+    Raises:
+        LoadError: If DuckDB raised an error.
+    """
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise LoadError(
+            f"{what} cannot be read within 'memory_limit', which is {settings.memory_limit}: "
+            f"{reason_of(error)}. Raise it"
+        ) from error
+    except duckdb.Error as error:
+        raise LoadError(
+            f"{what} in {settings.database} cannot be read: {reason_of(error)}"
+        ) from error
+
+
+def require_period(table: str, column: str, kind: ColumnType | str | None) -> None:
+    """Refuses a table whose rows are of no month; `kind` is the column's type, if there is one.
+
+    Raises:
+        SchemaError: If it is none that a month can be read from.
+    """
+    if kind in _HAS_A_MONTH:
+        return
+    problem = f"has no column '{column}'" if kind is None else f"has {kind} in column '{column}'"
+    raise SchemaError(
+        f"Table {table} {problem}, which says by a timestamp or a date what month a row belongs "
+        "to. Give the column its name and type back, or set another 'table_name' and load again"
+    )
 
 
 def _load_error(error: duckdb.Error, planned: PlannedLoad, database: Path) -> LoadError:

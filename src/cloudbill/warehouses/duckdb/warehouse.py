@@ -13,7 +13,8 @@ from cloudbill.costs.cube import CostCube, CubeRequest
 from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyTotals
 from cloudbill.disk.room import full_disk_of
-from cloudbill.errors import LoadError
+from cloudbill.errors import ConfigError, LoadError
+from cloudbill.files.damage import reason_of
 from cloudbill.files.duckdb_types import column_type_of
 from cloudbill.files.sums import read_sums, sum_by_day
 from cloudbill.models import (
@@ -26,6 +27,7 @@ from cloudbill.models import (
 from cloudbill.progress import ProgressListener
 from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses.duckdb.dataset import Dataset
+from cloudbill.warehouses.duckdb.errors import require_period, table_errors
 from cloudbill.warehouses.duckdb.month import charges_of, ends_of
 from cloudbill.warehouses.duckdb.opening import connect
 from cloudbill.warehouses.duckdb.replacing import Replacement
@@ -65,7 +67,7 @@ class DuckDBWarehouse:
             # Set after opening: a process can open a file again only with the same configuration,
             # and other code in this process, such as dlt, opens it without any.
             connection = _connect(database, read_only=read_only, timeout_s=settings.lock_timeout_s)
-            connection.execute("SET memory_limit = $limit", {"limit": settings.memory_limit})
+            _limit_memory(connection, settings)
             # Otherwise an INSERT must keep rows in memory to write them in the order of the files.
             connection.execute("SET preserve_insertion_order = false")
             connection.execute("SET TimeZone = 'UTC'")
@@ -99,7 +101,7 @@ class DuckDBWarehouse:
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
         """The totals of a month by currency and day; see `Warehouse.daily_totals`."""
         provider = self._settings.provider
-        try:
+        with table_errors(f"{period} of {table}", self._settings):
             charges = self._charges(table)
             if charges is None:
                 return DailyTotals()
@@ -107,20 +109,16 @@ class DuckDBWarehouse:
             return sum_by_day(
                 self._connection, charges, ends_of(period), provider=provider, where=in_month
             )
-        except duckdb.Error as error:
-            raise LoadError(f"{period} of {table} cannot be read: {error}") from error
 
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
         """Exact sums by group; see `Warehouse.cost_cube`."""
-        charges = self._charges(table)
-        if charges is None:
-            return CostCube()
-        cube = CubeQuery.of(charges, self._settings.provider, request)
-        since = {"since": request.since.first_day} if request.since else {}
-        try:
+        with table_errors(table, self._settings):
+            charges = self._charges(table)
+            if charges is None:
+                return CostCube()
+            cube = CubeQuery.of(charges, self._settings.provider, request)
+            since = {"since": request.since.first_day} if request.since else {}
             return cube.read(read_sums(self._connection, cube.query, since))
-        except duckdb.Error as error:
-            raise LoadError(f"{table} cannot be summed: {error}") from error
 
     def _charges(self, table: str) -> Charges | None:
         """The rows of a table, or None if there is no such table."""
@@ -129,21 +127,27 @@ class DuckDBWarehouse:
 
     def headers(self, table: str) -> dict[str, str]:
         """The CSV header that each column of a table came from, from its comment."""
-        described = self._dataset.describe(table)
+        with table_errors(table, self._settings):
+            described = self._dataset.describe(table)
         return {name: comment for name, _, comment in described}
 
     def table_months(self, table: str, period_column: str) -> dict[BillingPeriod, TableMonth]:
         """The rows of each month; it has no mark, because this process has locked the file."""
-        if not self._columns_of(table):
-            return {}
-        rows = self._execute(
-            "SELECT strftime({period}, '%Y-%m') AS month, count(*) FROM {table} "
-            "WHERE {period} IS NOT NULL GROUP BY month",
-            table=self._table(table),
-            period=period_column,
-        ).fetchall()
+        with table_errors(table, self._settings):
+            columns = {name.lower(): kind for name, kind in self._columns_of(table).items()}
+            if not columns:
+                return {}
+            require_period(table, period_column, columns.get(period_column.lower()))
+            rows = self._execute(
+                "SELECT strftime({period}, '%Y-%m') AS month, count(*) FROM {table} "
+                "WHERE {period} IS NOT NULL GROUP BY month",
+                table=self._table(table),
+                period=period_column,
+            ).fetchall()
         return {
-            BillingPeriod.parse(str(month)): TableMonth(rows=int(count)) for month, count in rows
+            period: TableMonth(rows=int(count))
+            for month, count in rows
+            if (period := BillingPeriod.in_table(month))
         }
 
     def tracking_rows(self, table: str) -> list[dict[str, object]]:
@@ -210,3 +214,13 @@ def _connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.Duc
             raise
         # This process has the file open for writing already, so nobody else has to wait for it.
         return connect(database, read_only=False, timeout_s=timeout_s)
+
+
+def _limit_memory(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings) -> None:
+    try:
+        connection.execute("SET memory_limit = $limit", {"limit": settings.memory_limit})
+    except duckdb.Error as error:
+        raise ConfigError(
+            f"'memory_limit' of [sources.{settings.source}] is {settings.memory_limit}, which "
+            f"DuckDB does not take: {reason_of(error)}"
+        ) from error
