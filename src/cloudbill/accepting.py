@@ -24,11 +24,11 @@ from cloudbill.warehouses import open_warehouse
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
-__all__ = ["Dismissed", "accept_run", "dismiss_runs"]
+__all__ = ["HeldRun", "accept_held", "accept_run", "dismiss_runs", "find_held"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
+class HeldRun:
     """A run that a guard holds, or with `is_held` false may hold once its rows are counted."""
 
     settings: SourceSettings
@@ -36,14 +36,6 @@ class _Held:
     detail: str = ""
     moves_scope: bool = False
     is_held: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dismissed:
-    """The held runs of a source that are not wanted any more."""
-
-    settings: SourceSettings
-    manifests: tuple[Manifest, ...]
 
 
 def accept_run(
@@ -66,14 +58,40 @@ def accept_run(
             slice.
         CloudbillError: If a source cannot be planned, or the ledger cannot be written.
     """
-    held = _chosen(sources, period, run_id, action="accept")
+    held = [one for settings in sources for one in find_held(settings, period, run_id)]
+    return accept_held(held, period, run_id, listen, takes_slice=takes_slice)
+
+
+def accept_held(
+    held: Sequence[HeldRun],
+    period: BillingPeriod,
+    run_id: str | None,
+    listen: Callable[[Event], None],
+    *,
+    unread: Sequence[str] = (),
+    takes_slice: bool = False,
+) -> Outcome:
+    """Accepts the newest of some held runs, as `accept_run`; `unread` are sources not looked at.
+
+    Raises:
+        ConfigError: If nothing is held, it is not clear whose run is meant, or it is a slice.
+        CloudbillError: If the ledger cannot be written.
+    """
     owners = list(dict.fromkeys(one.settings.source for one in held))
+    if not held:
+        what = f"run {run_id} of {period} is not held" if run_id else f"no run of {period} is held"
+        raise ConfigError(f"Nothing to accept: {what}; `cloudbill plan` says what is")
     if len(owners) > 1:
         raise ConfigError(
             f"{' and '.join(owners)} both hold a run of {period}; say which with --source"
         )
     chosen = held[0]
     settings, manifest = chosen.settings, chosen.manifest
+    if unread and run_id is None:
+        raise ConfigError(
+            f"{settings.source} holds a run of {period}, but it is not known whether "
+            f"{' or '.join(unread)} holds one, too; say which is meant with --source"
+        )
     if is_slice_detail(chosen.detail) and not takes_slice:
         raise ConfigError(
             f"Run {manifest.run_id} of {period} is {chosen.detail}. With --slice it is loaded all "
@@ -86,59 +104,44 @@ def accept_run(
 
 
 def dismiss_runs(
-    sources: Sequence[SourceSettings],
-    period: BillingPeriod | None,
-    run_id: str | None,
-) -> tuple[Dismissed, ...]:
-    """Dismisses held runs, so that they are no alarm any more; the loaded runs stay.
+    settings: SourceSettings, period: BillingPeriod | None, run_id: str | None
+) -> tuple[Manifest, ...]:
+    """Dismisses held runs of a source, so that they are no alarm any more; the loaded runs stay.
 
-    Without `run_id` all held runs of the month, without `period` those of all months.
+    Without `run_id` all held runs of the month, without `period` those of all months. Gives the
+    runs that were dismissed.
 
     Raises:
-        ConfigError: If nothing is held.
-        CloudbillError: If a source cannot be planned, or the ledger cannot be written.
+        CloudbillError: If the source cannot be planned, or the ledger cannot be written.
     """
-    held = [
-        one
-        for one in _chosen(sources, period, run_id, action="dismiss")
+    manifests = tuple(
+        one.manifest
+        for one in find_held(settings, period, run_id)
         # One that is to be loaded is meant only where it is named.
         if one.is_held or run_id is not None
-    ]
-    dismissed: list[Dismissed] = []
-    for settings in sources:
-        manifests = tuple(one.manifest for one in held if one.settings is settings)
-        if not manifests:
-            continue
+    )
+    if manifests:
         with closing(open_warehouse(settings.warehouse)) as warehouse:
             Ledger(settings, warehouse).dismiss(
                 [(manifest.period, manifest.identity) for manifest in manifests]
             )
-        dismissed.append(Dismissed(settings=settings, manifests=manifests))
-    return tuple(dismissed)
+    return manifests
 
 
-def _chosen(
-    sources: Sequence[SourceSettings],
-    period: BillingPeriod | None,
-    run_id: str | None,
-    *,
-    action: str,
-) -> list[_Held]:
-    held = [
-        one
-        for settings in sources
-        for one in _held(settings, period)
-        if run_id in {None, one.manifest.run_id}
-    ]
-    if not held:
-        month = f" of {period}" if period is not None else ""
-        what = f"run {run_id}{month} is not held" if run_id else f"no run{month} is held"
-        raise ConfigError(f"Nothing to {action}: {what}; `cloudbill plan` says what is")
-    return held
+def find_held(
+    settings: SourceSettings, period: BillingPeriod | None, run_id: str | None
+) -> list[HeldRun]:
+    """The runs that a source holds, newest first: of a month, or of a run id, or all of them.
+
+    A run that a load may hold once its rows are counted is one of them.
+
+    Raises:
+        CloudbillError: If the source cannot be planned.
+    """
+    return [one for one in _held(settings, period) if run_id in {None, one.manifest.run_id}]
 
 
-def _held(settings: SourceSettings, period: BillingPeriod | None) -> Iterator[_Held]:
-    """The runs that a load would hold now, newest first, and those it may hold once counted."""
+def _held(settings: SourceSettings, period: BillingPeriod | None) -> Iterator[HeldRun]:
     with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
         present = read_present(settings, warehouse)
     periods = frozenset() if period is None else frozenset({period})
@@ -147,14 +150,14 @@ def _held(settings: SourceSettings, period: BillingPeriod | None) -> Iterator[_H
     for skip in plan.skips:
         if skip.is_held:
             scope = skip.manifest.scope
-            yield _Held(
+            yield HeldRun(
                 settings=settings,
                 manifest=skip.manifest,
                 detail=skip.detail,
                 moves_scope=scope not in {None, scopes.of(skip.manifest.period)},
             )
     for load in plan.loads:
-        yield from (_Held(settings=settings, manifest=manifest) for manifest in _uncounted(load))
+        yield from (HeldRun(settings=settings, manifest=manifest) for manifest in _uncounted(load))
 
 
 def _uncounted(load: PlannedLoad | None) -> Iterator[Manifest]:

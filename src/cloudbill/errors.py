@@ -5,6 +5,7 @@
     ├── ManifestError               3   a manifest cannot be read
     ├── LedgerError                 1   the ledger cannot be read or written; no month was lost
     ├── HeldError                   6   a guard held a run; `cloudbill accept` loads it after all
+    ├── UnexpectedError             1   a fault of cloudbill itself; its traceback is in a file
     ├── VerificationError           7   the files of a month and its table differ
     ├── StaleError                  8   the newest delivery of a source is older than is allowed
     ├── StoreError                  4   the store cannot be listed or read
@@ -40,6 +41,7 @@ __all__ = [
     "StoppedError",
     "StoreError",
     "TransientLoadError",
+    "UnexpectedError",
     "VerificationError",
 ]
 
@@ -58,6 +60,10 @@ class CloudbillError(Exception):
         super().__init__(redacted(message))
         if is_of_run is not None:
             self.is_of_run = is_of_run
+
+
+class UnexpectedError(CloudbillError):
+    """A fault of cloudbill itself, which ended one source; its traceback is in a file."""
 
 
 class ConfigError(CloudbillError):

@@ -80,19 +80,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _unexpected(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """Prints an error that cloudbill did not expect: one line, or the traceback with `-v`."""
+    """Prints an error that cloudbill did not expect: two lines, or the traceback with `-v`."""
     from cloudbill.redaction import redacted
 
     if {"-v", "--verbose"} & {*sys.argv}:
         text = "".join(traceback.format_exception(kind, error, trace))
         print(redacted(text), file=sys.stderr)
         return
-    print(
-        f"Failed - unexpected {kind.__name__}: {redacted(str(error))}. This is a fault of "
-        "cloudbill; the month in progress stays as it was. Run again with -v, and report the "
-        "fault with the output",
-        file=sys.stderr,
-    )
+    from cloudbill.cli.each_source import unexpected_error
+    from cloudbill.text.failures import error_line
+
+    print(error_line(None, unexpected_error(error)), file=sys.stderr)
 
 
 def _show_version(is_asked: bool) -> None:  # noqa: FBT001

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cloudbill.loading.events import Event
     from cloudbill.loading.outcome import Outcome
     from cloudbill.planning import Selection
-    from cloudbill.settings import SourceSettings
+    from cloudbill.text.failures import SourceFailure
 
 __all__ = [
     "AsJson",
@@ -32,7 +32,6 @@ __all__ = [
     "SourceName",
     "Verbose",
     "read_selection",
-    "read_settings",
 ]
 
 
@@ -91,12 +90,13 @@ class Console:
 
     def failed(self, source: str | None, error: CloudbillError) -> None:
         """Prints the error that ended a source or the command, with the traceback if verbose."""
+        from cloudbill.redaction import redacted
         from cloudbill.text.failures import error_line
 
         if self.verbose:
             import traceback
 
-            self.warn("".join(traceback.format_exception(error)).rstrip())
+            self.warn(redacted("".join(traceback.format_exception(error)).rstrip()))
         if self.log_format is LogFormat.JSON:
             from cloudbill.loading.log_lines import error_log_line
             from cloudbill.periods import utc_now
@@ -108,10 +108,23 @@ class Console:
     def explain(self, errors: Sequence[CloudbillError]) -> None:
         """Names the command that explains the kinds of errors that happened."""
         kinds = list(dict.fromkeys(type(error).__name__ for error in errors))
-        if "StoppedError" in kinds:  # its user knows
-            kinds.remove("StoppedError")
+        # Who stopped it knows, and a fault of cloudbill has said all that there is to say.
+        kinds = [kind for kind in kinds if kind not in {"StoppedError", "UnexpectedError"}]
         for kind in kinds if self.log_format is LogFormat.TEXT else ():
             self.warn(f"More: cloudbill explain {kind}")
+
+    def ended(self, failure: SourceFailure) -> None:
+        """Says what ended a source or the command, as soon as it has."""
+        self.failed(failure.source, failure.error)
+
+    def close(self, failures: Sequence[SourceFailure]) -> NoReturn:
+        """Ends a command of which failures are all that is left to say."""
+        from cloudbill.cli.each_source import code_with
+
+        for failure in failures:
+            self.ended(failure)
+        self.explain([failure.error for failure in failures])
+        raise typer.Exit(code_with((), failures))
 
     def end(self, error: CloudbillError) -> NoReturn:
         """Ends a command that could do nothing."""
@@ -179,33 +192,31 @@ class Console:
     def finish(
         self,
         outcomes: Sequence[Outcome],
-        failed: CloudbillError | None,
+        failures: Sequence[SourceFailure],
         *,
         dry_run: bool = False,
     ) -> NoReturn:
         """Prints what ended sources or the command, and the document; ends with the exit code."""
+        from cloudbill.cli.each_source import code_with
         from cloudbill.doctor.double_deliveries import find_double_deliveries
         from cloudbill.doctor.words import check_line
-        from cloudbill.loading.outcome import exit_code_of
         from cloudbill.loading.words import outcomes_json
 
         for outcome in outcomes:
             ends = [] if outcome.error is None else [outcome.error]
             for error in (*(reason.error for reason in outcome.reasons), *ends):
                 self.failed(outcome.settings.source, error)
-        if failed is not None:
-            self.failed(None, failed)
+        for failure in failures:
+            self.failed(failure.source, failure.error)
         delivered = {outcome.settings.source: outcome.manifests for outcome in outcomes}
         for check in find_double_deliveries(delivered):
             self.warn(check_line(check))
-        self.explain([error for outcome in outcomes for error in outcome.errors])
-        if failed is not None:
-            self.explain([failed])
+        errors = [error for outcome in outcomes for error in outcome.errors]
+        self.explain([*errors, *(failure.error for failure in failures)])
         if self.as_json:
-            self.document(outcomes_json(outcomes, failed, dry_run=dry_run))
-        codes = {outcome.exit_code for outcome in outcomes}
-        codes.add(failed.exit_code if failed else 0)
-        raise typer.Exit(exit_code_of(codes))
+            self.document(outcomes_json(outcomes, failures, dry_run=dry_run))
+        codes = [outcome.exit_code for outcome in outcomes]
+        raise typer.Exit(code_with(codes, failures))
 
     def _line(self, level: str, text: str, *, to_stderr: bool) -> None:
         if self.log_format is LogFormat.JSON:
@@ -260,17 +271,6 @@ def read_selection(months: Sequence[str], *, force: bool = False) -> Selection:
     except ValueError as error:
         raise ConfigError(f"--month: {error}") from error
     return Selection(periods=periods, force=force)
-
-
-def read_settings(name: str) -> tuple[SourceSettings, ...]:
-    """The configured sources that a name on the command line means.
-
-    Raises:
-        ConfigError: If there is none, or the configuration is wrong.
-    """
-    from cloudbill.settings import dlt_providers, read_sources, select_sources
-
-    return select_sources(read_sources(dlt_providers(), os.environ), name)
 
 
 _print_lock = threading.Lock()

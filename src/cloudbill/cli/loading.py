@@ -16,16 +16,16 @@ from cloudbill.cli.console import (
     SourceName,
     Verbose,
     read_selection,
-    read_settings,
 )
+from cloudbill.cli.each_source import attempt, each_source
 from cloudbill.cli.signals import stopped_by_signals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cloudbill.errors import CloudbillError
     from cloudbill.loading.outcome import Outcome
-    from cloudbill.planning import Selection
+    from cloudbill.settings import SourceSettings
+    from cloudbill.text.failures import SourceFailure
 
 __all__ = ["accept", "dismiss", "load", "plan"]
 
@@ -66,34 +66,36 @@ def plan(
 
 
 def _load(console: Console, source: str, months: list[str], *, force: bool, dry_run: bool) -> None:
-    from cloudbill.errors import CloudbillError
     from cloudbill.loading.stopping import Stop
     from cloudbill.loading.words import planned_lines
     from cloudbill.pipeline import load_source, plan_source
 
     outcomes: list[Outcome] = []
-    failed: CloudbillError | None = None
+    failures: list[SourceFailure] = []
     stop = Stop()
-    try:
-        selection: Selection = read_selection(months, force=force)
+
+    def load_all() -> None:
+        selection = read_selection(months, force=force)
         with console.showing() as listener, stopped_by_signals(stop):
-            for settings in read_settings(source):
+
+            def work(settings: SourceSettings) -> None:
                 listen = listener(settings.source)
                 if dry_run:
-                    outcome = plan_source(settings, selection, listen)
-                    for line in () if console.quiet else planned_lines(outcome):
+                    outcomes.append(plan_source(settings, selection, listen))
+                    for line in () if console.quiet else planned_lines(outcomes[-1]):
                         console.say(line)
                 else:
-                    outcome = load_source(
-                        settings, selection, listen, stop=stop, wants_progress=console.is_live
+                    outcomes.append(
+                        load_source(
+                            settings, selection, listen, stop=stop, wants_progress=console.is_live
+                        )
                     )
-                outcomes.append(outcome)
-                if stop.is_asked:
-                    break
-    except CloudbillError as error:
-        failed = error
+
+            each_source(source, work, failed=failures.append, is_stopped=lambda: stop.is_asked)
+
+    attempt(None, load_all, failures.append)
     _close(console, outcomes, source)
-    console.finish(outcomes, failed, dry_run=dry_run)
+    console.finish(outcomes, failures, dry_run=dry_run)
 
 
 def _close(console: Console, outcomes: Sequence[Outcome], source: str) -> None:
@@ -125,20 +127,29 @@ def accept(
     verbose: Verbose = False,
 ) -> None:
     """Load a held run after all, and remember that it is right."""
-    from cloudbill.accepting import accept_run
-    from cloudbill.errors import CloudbillError
+    from cloudbill.accepting import HeldRun, accept_held, find_held
 
     console = Console(as_json=as_json, verbose=verbose)
     outcomes: list[Outcome] = []
-    failed: CloudbillError | None = None
-    try:
+    failures: list[SourceFailure] = []
+
+    def accept_it() -> None:
         (period,) = read_selection([month]).periods
-        listen = console.listener(None)
-        outcome = accept_run(read_settings(source), period, run_id, listen, takes_slice=takes_slice)
-        outcomes.append(outcome)
-    except CloudbillError as error:
-        failed = error
-    console.finish(outcomes, failed)
+        held: list[HeldRun] = []
+        each_source(
+            source,
+            lambda settings: held.extend(find_held(settings, period, run_id)),
+            failed=failures.append,
+        )
+        unread = [failure.source or "the configuration" for failure in failures]
+        if not unread or held:
+            listen = console.listener(None)
+            outcomes.append(
+                accept_held(held, period, run_id, listen, unread=unread, takes_slice=takes_slice)
+            )
+
+    attempt(None, accept_it, failures.append)
+    console.finish(outcomes, failures)
 
 
 def dismiss(
@@ -155,17 +166,29 @@ def dismiss(
 ) -> None:
     """Say that a held run is not wanted, so that it is no alarm any more."""
     from cloudbill.accepting import dismiss_runs
-    from cloudbill.errors import CloudbillError, ConfigError
+    from cloudbill.errors import ConfigError
 
     console = Console(verbose=verbose)
-    try:
+    failures: list[SourceFailure] = []
+    dismissed: list[str] = []
+
+    def dismiss_them() -> None:
         if (month is None) != every:
             raise ConfigError("Name a month, or give --all for the held runs of all months")
-        periods = read_selection([month]).periods if month else frozenset()
-        for done in dismiss_runs(read_settings(source), next(iter(periods), None), run_id):
-            for manifest in done.manifests:
+        period = None if month is None else next(iter(read_selection([month]).periods))
+
+        def work(settings: SourceSettings) -> None:
+            for manifest in dismiss_runs(settings, period, run_id):
+                dismissed.append(manifest.run_id)
                 console.say(
-                    f"{done.settings.source}: dismissed run {manifest.run_id} of {manifest.period}"
+                    f"{settings.source}: dismissed run {manifest.run_id} of {manifest.period}"
                 )
-    except CloudbillError as error:
-        console.end(error)
+
+        each_source(source, work, failed=failures.append)
+        if not dismissed and not failures:
+            of_month = f" of {month}" if month else ""
+            what = f"run {run_id}{of_month} is not held" if run_id else f"no run{of_month} is held"
+            raise ConfigError(f"Nothing to dismiss: {what}; `cloudbill plan` says what is")
+
+    attempt(None, dismiss_them, failures.append)
+    console.close(failures)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,15 +14,16 @@ from cloudbill.cli.console import (
     SourceName,
     Verbose,
     read_selection,
-    read_settings,
 )
+from cloudbill.cli.each_source import attempt, code_with, each_source
 
 if TYPE_CHECKING:
-    from cloudbill.errors import CloudbillError
     from cloudbill.looking.comparison import MonthReport
     from cloudbill.looking.load_history import SourceHistory
     from cloudbill.looking.status import SourceStatus
     from cloudbill.looking.verification import Verified
+    from cloudbill.settings import SourceSettings
+    from cloudbill.text.failures import SourceFailure
 
 __all__ = ["history", "status", "verify"]
 
@@ -49,8 +50,6 @@ def status(
     verbose: Verbose = False,
 ) -> None:
     """Show what each month holds, what is waiting or missing, and how old it is; change nothing."""
-    from cloudbill.errors import CloudbillError
-    from cloudbill.loading.outcome import exit_code_of
     from cloudbill.looking.status import read_status
     from cloudbill.looking.status_words import status_json, status_lines
     from cloudbill.periods import utc_now
@@ -58,10 +57,12 @@ def status(
 
     console = Console(as_json=as_json, verbose=verbose)
     found: list[SourceStatus] = []
-    failed: CloudbillError | None = None
-    try:
+    failures: list[SourceFailure] = []
+
+    def look() -> None:
         age = None if max_age is None else read_age(max_age)
-        for settings in read_settings(source):
+
+        def work(settings: SourceSettings) -> None:
             limit = settings.max_age if check and age is None else age
             found.append(read_status(settings, now=utc_now(), max_age=limit))
             _say_lines(console, status_lines(found[-1]), is_first=len(found) == 1)
@@ -69,14 +70,14 @@ def status(
                 console.failed(settings.source, error)
             for reason in found[-1].reasons if check else ():
                 console.failed(settings.source, reason.error)
-    except CloudbillError as error:
-        failed = error
-        console.failed(None, error)
+
+        each_source(source, work, failed=_told(console, failures))
+
+    attempt(None, look, _told(console, failures))
     if as_json:
-        console.document(status_json(found, failed))
+        console.document(status_json(found, failures))
     codes = [one.check_code if check else one.exit_code for one in found]
-    codes.append(failed.exit_code if failed else 0)
-    raise typer.Exit(exit_code_of(codes))
+    raise typer.Exit(code_with(codes, failures))
 
 
 def history(
@@ -87,27 +88,28 @@ def history(
     verbose: Verbose = False,
 ) -> None:
     """Show how the billed cost of each month changed from load to load; change nothing."""
-    from cloudbill.errors import CloudbillError
     from cloudbill.looking.load_history import read_history
     from cloudbill.looking.load_history_words import history_json, history_lines
 
     console = Console(as_json=as_json, verbose=verbose)
     found: list[SourceHistory] = []
-    failed: CloudbillError | None = None
-    try:
+    failures: list[SourceFailure] = []
+
+    def look() -> None:
         periods = read_selection(month or []).periods
-        for settings in read_settings(source):
+
+        def work(settings: SourceSettings) -> None:
             found.append(read_history(settings, periods))
             _say_lines(console, history_lines(found[-1]), is_first=len(found) == 1)
             if found[-1].error is not None:
                 console.failed(settings.source, found[-1].error)
-    except CloudbillError as error:
-        failed = error
-        console.failed(None, error)
+
+        each_source(source, work, failed=_told(console, failures))
+
+    attempt(None, look, _told(console, failures))
     if as_json:
-        console.document(history_json(found, failed))
-    codes = [one.exit_code for one in found]
-    raise typer.Exit(max([*codes, failed.exit_code if failed else 0]))
+        console.document(history_json(found, failures))
+    raise typer.Exit(code_with([one.exit_code for one in found], failures))
 
 
 def _say_lines(console: Console, lines: Iterable[str], *, is_first: bool) -> None:
@@ -127,7 +129,6 @@ def verify(
     verbose: Verbose = False,
 ) -> None:
     """Read the files and the table of loaded months again, compare every cost; change nothing."""
-    from cloudbill.errors import CloudbillError
     from cloudbill.looking.verification import verify_source
     from cloudbill.looking.verification_words import (
         closing_lines,
@@ -141,17 +142,30 @@ def verify(
         console.say("\n".join(month_lines(report)))
 
     found: list[Verified] = []
-    failed: CloudbillError | None = None
-    try:
+    failures: list[SourceFailure] = []
+
+    def look() -> None:
         periods = read_selection(month or []).periods
-        for settings in read_settings(source):
+
+        def work(settings: SourceSettings) -> None:
             found.append(verify_source(settings, periods, listen))
             for line in closing_lines(found[-1]):
                 console.warn(line)
-    except CloudbillError as error:
-        failed = error
-        console.failed(None, error)
+
+        each_source(source, work, failed=_told(console, failures))
+
+    attempt(None, look, _told(console, failures))
     if as_json:
-        console.document(verification_json(found, failed))
+        console.document(verification_json(found, failures))
     codes = [verified.exit_code(strict=strict) for verified in found]
-    raise typer.Exit(max([*codes, failed.exit_code if failed else 0]))
+    raise typer.Exit(code_with(codes, failures))
+
+
+def _told(console: Console, failures: list[SourceFailure]) -> Callable[[SourceFailure], None]:
+    """Keeps what ended a source, and prints it at once."""
+
+    def tell(failure: SourceFailure) -> None:
+        failures.append(failure)
+        console.ended(failure)
+
+    return tell

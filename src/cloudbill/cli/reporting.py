@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cloudbill.cli.console import Console, SourceName, Verbose, read_settings
+from cloudbill.cli.console import Console, SourceName, Verbose
+from cloudbill.cli.each_source import attempt, code_with, each_source
 
 if TYPE_CHECKING:
     from cloudbill.report.model import SourceReport
+    from cloudbill.settings import SourceSettings
+    from cloudbill.text.failures import SourceFailure
 
 __all__ = ["report"]
 
@@ -25,36 +29,49 @@ def report(
     verbose: Verbose = False,
 ) -> None:
     """Draw the bill as one page that works offline: the costs, and how far to trust them."""
-    from cloudbill.errors import CloudbillError
     from cloudbill.periods import utc_now
-    from cloudbill.report.collecting import collect
+    from cloudbill.report.collecting import collect, unread
     from cloudbill.report.page import build_page
     from cloudbill.report.page_json import page_json
 
     console = Console(verbose=verbose)
-    reports: list[SourceReport] = []
-    codes = [0]
-    try:
-        for settings in read_settings(source):
-            found, failed = collect(settings)
-            reports.append(found)
-            if failed is not None:
-                console.failed(settings.source, failed)
-                codes.append(failed.exit_code)
-        if len(codes) > len(reports):
+    reports: dict[str, SourceReport] = {}
+    failures: list[SourceFailure] = []
+    page: list[bytes] = []
+
+    def work(settings: SourceSettings) -> None:
+        reports[settings.source] = unread(settings)
+        reports[settings.source], error = collect(settings)
+        if error is not None:
+            raise error
+
+    def failed(failure: SourceFailure) -> None:
+        failures.append(failure)
+        console.ended(failure)
+        if failure.source in reports:
+            report = reports[failure.source]
+            reports[failure.source] = replace(report, error=str(failure.error))
+
+    def draw() -> None:
+        each_source(source, work, failed=failed)
+        if all(report.error for report in reports.values()):
             console.warn(_not_written(output))
-            raise typer.Exit(max(codes))
-        page = build_page(page_json(tuple(reports), utc_now())).encode(errors="backslashreplace")
-        _write(output, page)
-    except CloudbillError as error:
-        console.end(error)
-    console.say(f"Wrote {output.absolute()} ({len(page) / 1e6:.1f} MB)")
+            return
+        drawn = build_page(page_json(tuple(reports.values()), utc_now()))
+        page.append(drawn.encode(errors="backslashreplace"))
+        _write(output, page[0])
+
+    attempt(None, draw, failed)
+    console.explain([failure.error for failure in failures])
+    if not page or any(failure.source is None for failure in failures):
+        raise typer.Exit(code_with([], failures))
+    console.say(f"Wrote {output.absolute()} ({len(page[0]) / 1e6:.1f} MB)")
     if is_opened:
         import webbrowser
 
         if not webbrowser.open(output.absolute().as_uri()):
             console.warn("No browser could be opened; open the file yourself")
-    raise typer.Exit(max(codes))
+    raise typer.Exit(code_with([], failures))
 
 
 def _not_written(path: Path) -> str:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cloudbill.cli.console import AsJson, Console, SourceName, Verbose, read_settings
+from cloudbill.cli.console import AsJson, Console, SourceName, Verbose
+from cloudbill.cli.each_source import attempt, code_with, each_source
 
 if TYPE_CHECKING:
     from cloudbill.doctor.check import Check
-    from cloudbill.errors import CloudbillError
+    from cloudbill.settings import SourceSettings
+    from cloudbill.text.failures import SourceFailure
 
 __all__ = ["doctor", "sample", "state"]
 
@@ -26,25 +28,34 @@ def doctor(
     source: SourceName = "all", *, as_json: AsJson = False, verbose: Verbose = False
 ) -> None:
     """Check configuration, permissions, stores, warehouses and disk; change nothing."""
-    from cloudbill.doctor.examination import examine
+    from cloudbill.doctor.examination import Examined, examine_source, put_together
     from cloudbill.doctor.words import check_line
-    from cloudbill.errors import CloudbillError
-    from cloudbill.setup.config_file import config_file
 
     console = Console(as_json=as_json, verbose=verbose)
-    try:
-        config_file()  # names the broken line, if there is one
-        checks = examine(read_settings(source))
-    except CloudbillError as error:
-        if as_json:
-            console.document(_checks_json((), error))
-        console.end(error)
+    sources: list[SourceSettings] = []
+    examined: list[Examined] = []
+    failures: list[SourceFailure] = []
+    checks: list[Check] = []
+
+    def work(settings: SourceSettings) -> None:
+        sources.append(settings)
+        examined.append(examine_source(settings))
+
+    def look() -> None:
+        each_source(source, work, failed=failures.append)
+        if sources:
+            checks.extend(put_together(sources, examined))
+
+    attempt(None, look, failures.append)
     if as_json:
-        console.document(_checks_json(checks))
+        console.document(_checks_json(checks, failures))
     else:
         for check in checks:
             console.say(_coloured(check, check_line(check)))
-    raise typer.Exit(0 if all(check.is_well for check in checks) else 1)
+    for failure in failures:
+        console.ended(failure)
+    console.explain([failure.error for failure in failures])
+    raise typer.Exit(code_with([int(not check.is_well) for check in checks], failures))
 
 
 def _coloured(check: Check, line: str) -> str:
@@ -56,8 +67,8 @@ def _coloured(check: Check, line: str) -> str:
     return f"{typer.style(word, fg=colour, bold=True)}{gap}{rest}"
 
 
-def _checks_json(checks: Sequence[Check], error: CloudbillError | None = None) -> str:
-    from cloudbill.text.failures import failure_entry
+def _checks_json(checks: Sequence[Check], failures: Sequence[SourceFailure]) -> str:
+    from cloudbill.text.failures import failures_json
 
     found = [
         {
@@ -68,8 +79,7 @@ def _checks_json(checks: Sequence[Check], error: CloudbillError | None = None) -
         }
         for check in checks
     ]
-    failures = [] if error is None else [failure_entry(None, None, None, error)]
-    return json.dumps({"checks": found, "failures": failures}, indent=2)
+    return json.dumps({"checks": found, "failures": failures_json(failures)}, indent=2)
 
 
 def _result(check: Check) -> str:
@@ -94,21 +104,21 @@ def rebuild(
     holds. Tables and columns of the ledger that are gone are made again. No month is forgotten
     without --forget.
     """
-    from cloudbill.errors import CloudbillError
     from cloudbill.ledger.rebuilding import Rebuilding, rebuild_ledger, rebuilding_lines
 
     console = Console(verbose=verbose)
+    failures: list[SourceFailure] = []
 
     def listen(rebuilding: Rebuilding) -> None:
         for line in rebuilding_lines(rebuilding):
             console.say(line)
 
-    try:
-        for settings in read_settings(source):
-            rebuild_ledger(settings, listen, forget=forget)
-            console.say(f"Rebuilt the ledger of {settings.source}")
-    except CloudbillError as error:
-        console.end(error)
+    def work(settings: SourceSettings) -> None:
+        rebuild_ledger(settings, listen, forget=forget)
+        console.say(f"Rebuilt the ledger of {settings.source}")
+
+    each_source(source, work, failed=failures.append)
+    console.close(failures)
 
 
 def sample(

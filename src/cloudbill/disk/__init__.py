@@ -1,4 +1,4 @@
-"""This machine's disks: whether there is room, and files that are written in one step.
+"""This machine's disks: whether there is room, files that are written in one step, and faults.
 
 May import: text.
 """

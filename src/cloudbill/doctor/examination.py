@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.month_totals import shown_differences
@@ -32,31 +32,55 @@ if TYPE_CHECKING:
     from cloudbill.loading.events import Drifted
     from cloudbill.settings import SourceSettings
 
-__all__ = ["Check", "examine"]
+__all__ = ["Check", "Examined", "examine", "examine_source", "put_together"]
 
 _WAIT_S: Final = 20.0
 """Somebody waits for the answer, and a store or file that is busy is an answer too."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What was found of one source, and the manifests of its runs."""
+
+    source: str
+    checks: tuple[Check, ...]
+    manifests: tuple[Manifest, ...] = ()
+
+
 def examine(sources: Sequence[SourceSettings]) -> tuple[Check, ...]:
     """Checks the machine, and each source with its store and warehouse; changes nothing."""
-    checks = [check_versions(), check_configuration(sources)]
-    delivered: dict[str, tuple[Manifest, ...]] = {}
-    for settings in sources:
-        missing = list(check_clients(settings))
-        if missing:
-            checks += missing
-            continue
-        impatient = replace(
-            settings,
-            lock_timeout_s=min(settings.lock_timeout_s, _WAIT_S),
-            retry_for_s=min(settings.retry_for_s, _WAIT_S),
-        )
-        store = check_store(impatient)
-        checks += store.checks
-        delivered[settings.source] = store.manifests
-        checks += _warehouse_checks(impatient, store)
-    return (*checks, *find_double_deliveries(delivered))
+    return put_together(sources, [*map(examine_source, sources)])
+
+
+def examine_source(settings: SourceSettings) -> Examined:
+    """Checks a source with its store and warehouse; changes nothing."""
+    missing = tuple(check_clients(settings))
+    if missing:
+        return Examined(source=settings.source, checks=missing)
+    impatient = replace(
+        settings,
+        lock_timeout_s=min(settings.lock_timeout_s, _WAIT_S),
+        retry_for_s=min(settings.retry_for_s, _WAIT_S),
+    )
+    store = check_store(impatient)
+    return Examined(
+        source=settings.source,
+        checks=(*store.checks, *_warehouse_checks(impatient, store)),
+        manifests=store.manifests,
+    )
+
+
+def put_together(
+    sources: Sequence[SourceSettings], examined: Sequence[Examined]
+) -> tuple[Check, ...]:
+    """The checks of the machine, of each source, and of what only all of them show."""
+    delivered = {one.source: one.manifests for one in examined}
+    return (
+        check_versions(),
+        check_configuration(sources),
+        *(check for one in examined for check in one.checks),
+        *find_double_deliveries(delivered),
+    )
 
 
 def _warehouse_checks(settings: SourceSettings, store: StoreChecks) -> Iterator[Check]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from cloudbill.costs.amounts import totals_to_text
 from cloudbill.errors import StoppedError
@@ -21,12 +20,9 @@ from cloudbill.loading.events import (
 from cloudbill.loading.outcome import Outcome
 from cloudbill.manifests import ManifestFailure
 from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip
-from cloudbill.text.failures import failure_entry
+from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.sizes import shown_size
-
-if TYPE_CHECKING:
-    from cloudbill.errors import CloudbillError
 
 __all__ = ["alarm_line", "lines", "outcomes_json", "planned_line", "planned_lines", "stopped_lines"]
 
@@ -148,7 +144,7 @@ def stopped_lines(outcomes: Sequence[Outcome], command: str) -> Iterator[str]:
 
 
 def outcomes_json(
-    outcomes: Sequence[Outcome], error: CloudbillError | None = None, *, dry_run: bool = False
+    outcomes: Sequence[Outcome], ended: Sequence[SourceFailure] = (), *, dry_run: bool = False
 ) -> str:
     """The JSON document of a load; amounts are exact decimal text.
 
@@ -157,7 +153,7 @@ def outcomes_json(
     loads: list[object] = []
     planned: list[object] = []
     skips: list[object] = []
-    failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
+    failures: list[object] = failures_json(ended)
     for outcome in outcomes:
         source = outcome.settings.source
         loads += [

@@ -9,12 +9,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_to_text, shown_amount, shown_costs, totals_to_text
-from cloudbill.text.failures import failure_entry
+from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines, wrapped
 from cloudbill.text.times import iso_time, shown_time
 
 if TYPE_CHECKING:
-    from cloudbill.errors import CloudbillError
     from cloudbill.looking.load_history import Closing, Load, MonthHistory, SourceHistory
 
 __all__ = ["closing_sentence", "history_json", "history_lines"]
@@ -117,9 +116,9 @@ def _moved(currency: str, closing: Closing, difference: Decimal) -> str:
     return f"{at}, now {now}, {_signed(difference)}" if difference else f"{at}, the same now"
 
 
-def history_json(sources: Sequence[SourceHistory], error: CloudbillError | None = None) -> str:
+def history_json(sources: Sequence[SourceHistory], ended: Sequence[SourceFailure] = ()) -> str:
     """The JSON document: times in UTC, amounts as exact decimal text; loads oldest first."""
-    failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
+    failures: list[object] = failures_json(ended)
     failures += [
         failure_entry(history.settings.source, None, None, history.error)
         for history in sources

@@ -6,18 +6,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cloudbill.costs.amounts import costs_to_text, shown_costs, totals_to_text
 from cloudbill.costs.month_totals import shown_differences
 from cloudbill.looking.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
-from cloudbill.text.failures import failure_entry
+from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
 from cloudbill.text.times import age_in_words, iso_time
-
-if TYPE_CHECKING:
-    from cloudbill.errors import CloudbillError
 
 __all__ = ["status_json", "status_lines"]
 
@@ -142,9 +139,9 @@ def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
             return f"held: {submitted}: {why}; `cloudbill accept {month.period}` loads it"
 
 
-def status_json(sources: Sequence[SourceStatus], error: CloudbillError | None = None) -> str:
+def status_json(sources: Sequence[SourceStatus], ended: Sequence[SourceFailure] = ()) -> str:
     """The JSON document: times in UTC, amounts as exact decimal text; every month, newest first."""
-    failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
+    failures: list[object] = failures_json(ended)
     failures += [
         failure_entry(status.settings.source, None, None, found)
         for status in sources

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cloudbill.looking.comparison import Difference, MonthReport, RecordDifference, Verdict
 from cloudbill.looking.verification import Verified
-from cloudbill.text.failures import failure_entry
+from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
-
-if TYPE_CHECKING:
-    from cloudbill.errors import CloudbillError
 
 __all__ = ["closing_lines", "month_lines", "verification_json"]
 
@@ -55,12 +52,12 @@ def closing_lines(verified: Verified) -> Iterator[str]:
         yield f"{source} has nothing to verify: no load is recorded, and its table holds no rows"
 
 
-def verification_json(sources: Sequence[Verified], error: CloudbillError | None = None) -> str:
+def verification_json(sources: Sequence[Verified], ended: Sequence[SourceFailure] = ()) -> str:
     """The JSON document; amounts are exact decimal text.
 
     `failures` is there if there are any, and so is `rows_of_no_month`, by source.
     """
-    failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
+    failures: list[object] = failures_json(ended)
     for verified in sources:
         source = verified.settings.source
         failures += [

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cloudbill.models import Plan
     from cloudbill.settings import SourceSettings
 
-__all__ = ["collect"]
+__all__ = ["collect", "unread"]
 
 _MOST_TAG_SETS: Final = 200_000
 """How many combinations of tags are read; the others are shown as one amount."""
@@ -42,14 +42,7 @@ _STATES: Final = {SkipReason.HELD: RunState.HELD, SkipReason.WAITING: RunState.W
 
 def collect(settings: SourceSettings) -> tuple[SourceReport, CloudbillError | None]:
     """The data of a report for one source, or the error of reading the warehouse."""
-    report = SourceReport(
-        source=settings.source,
-        title=settings.provider.TITLE,
-        table=f"{settings.dataset}.{settings.table_name}",
-        warehouse=_warehouse_name(settings),
-        roles=settings.provider.ROLES,
-        cost_columns=settings.provider.COST_COLUMNS,
-    )
+    report = unread(settings)
     present, failed = Present(remembered=Remembered()), None
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
@@ -66,6 +59,18 @@ def collect(settings: SourceSettings) -> tuple[SourceReport, CloudbillError | No
     if failed is None:
         report = replace(report, store=_read_store(settings, present))
     return report, failed
+
+
+def unread(settings: SourceSettings) -> SourceReport:
+    """What a report says of a source before anything of it was read."""
+    return SourceReport(
+        source=settings.source,
+        title=settings.provider.TITLE,
+        table=f"{settings.dataset}.{settings.table_name}",
+        warehouse=_warehouse_name(settings),
+        roles=settings.provider.ROLES,
+        cost_columns=settings.provider.COST_COLUMNS,
+    )
 
 
 def _warehouse_name(settings: SourceSettings) -> str:

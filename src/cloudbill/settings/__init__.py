@@ -1,8 +1,8 @@
 """The configuration, read once from dlt's files and the environment into frozen values.
 
 `keys` has a row for each key, `values` has the readers of values, `names` says which names are
-legal, `sections` finds the sources, `lookup` finds the values, and `warehouse` has the part that a
-warehouse gets. dlt is imported when its files are read.
+legal, `files` opens dlt's files, `sections` finds the sources, `lookup` finds the values, and
+`warehouse` has the part that a warehouse gets. dlt is imported when its files are read.
 
 Pure: names.
 May import: providers, text.
@@ -10,25 +10,29 @@ May import: providers, text.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cloudbill.errors import ConfigError
 from cloudbill.providers import PROVIDERS, Provider
+from cloudbill.settings.files import dlt_context
 from cloudbill.settings.keys import KEYS
 from cloudbill.settings.lookup import Lookup, ValueProvider
-from cloudbill.settings.sections import configured_sources, require_known_sections, suggestion
+from cloudbill.settings.sections import configured_sources, suggestion, unknown_sections
 from cloudbill.settings.tables import require_separate_tables
 from cloudbill.settings.warehouse import WarehouseSettings
 
 __all__ = [
+    "Misconfigured",
     "SourceSettings",
     "ValueProvider",
     "dlt_providers",
+    "read_each_source",
     "read_source",
     "read_sources",
     "select_sources",
@@ -90,32 +94,104 @@ class SourceSettings:
         return warehouse, self.dataset.lower(), self.table_name.lower()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misconfigured:
+    """A source whose settings cannot be read, and why; `source` is None if nobody knows which."""
+
+    source: str | None
+    error: ConfigError
+    provider: Provider | None = None
+
+
+_Source = TypeVar("_Source", SourceSettings, Misconfigured, SourceSettings | Misconfigured)
+
+
+def read_each_source(
+    providers: Sequence[ValueProvider], env: Mapping[str, str]
+) -> tuple[SourceSettings | Misconfigured, ...]:
+    """Every configured source, in the order of the providers, then by name.
+
+    A mistake of one source does not hide the others.
+
+    Raises:
+        ConfigError: If a mistake concerns every source.
+    """
+    found: list[SourceSettings | Misconfigured] = [
+        Misconfigured(source=None, error=error) for error in unknown_sections(providers)
+    ]
+    for provider in PROVIDERS.values():
+        for source, error in configured_sources(provider.SECTION, providers, env):
+            found.append(_read_or_say_why(source, provider, providers, error))
+    return _without_conflicts(found)
+
+
+def _read_or_say_why(
+    source: str,
+    provider: Provider,
+    providers: Sequence[ValueProvider],
+    error: ConfigError | None,
+) -> SourceSettings | Misconfigured:
+    try:
+        if error is None:
+            return read_source(source, provider, providers)
+    except ConfigError as raised:
+        error = raised
+    return Misconfigured(source=source, error=error, provider=provider)
+
+
+def _without_conflicts(
+    found: Sequence[SourceSettings | Misconfigured],
+) -> tuple[SourceSettings | Misconfigured, ...]:
+    """The sources; of two that would write one table, neither is usable."""
+    refused: dict[str, ConfigError] = {}
+
+    def check(*sources: SourceSettings) -> None:
+        try:
+            _refuse_shared_tables(sources)
+            require_separate_tables(sources)
+        except ConfigError as error:
+            for settings in sources:
+                refused.setdefault(settings.source, error)
+
+    usable = [one for one in found if isinstance(one, SourceSettings)]
+    for settings in usable:
+        check(settings)
+    # One that is refused alone takes no other with it.
+    for first, second in itertools.combinations(
+        [settings for settings in usable if settings.source not in refused], 2
+    ):
+        check(first, second)
+    return tuple(
+        Misconfigured(source=one.source, error=refused[one.source], provider=one.provider)
+        if isinstance(one, SourceSettings) and one.source in refused
+        else one
+        for one in found
+    )
+
+
 def read_sources(
     providers: Sequence[ValueProvider], env: Mapping[str, str]
 ) -> tuple[SourceSettings, ...]:
-    """Every configured source, in the order of the providers, then by name.
+    """Every configured source, as `read_each_source`, as long as all can be read.
 
     Raises:
         ConfigError: If a value is missing or unknown, or if two sources share a table.
     """
-    require_known_sections(providers)
     sources: list[SourceSettings] = []
-    for provider in PROVIDERS.values():
-        sources.extend(
-            read_source(source, provider, providers)
-            for source in configured_sources(provider.SECTION, providers, env)
-        )
-    _refuse_shared_tables(sources)
-    require_separate_tables(sources)
+    for one in read_each_source(providers, env):
+        if isinstance(one, Misconfigured):
+            raise one.error
+        sources.append(one)
     return tuple(sources)
 
 
 def dlt_providers() -> tuple[ValueProvider, ...]:
-    """dlt's places for configuration: the environment, secrets.toml, config.toml."""
-    from dlt.common.configuration.container import Container
-    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+    """dlt's places for configuration: the environment, secrets.toml, config.toml.
 
-    return tuple(Container()[PluggableRunContext].providers.providers)
+    Raises:
+        ConfigError: If dlt cannot read one of its files; names the file and the line.
+    """
+    return tuple(dlt_context().providers.providers)
 
 
 def read_source(
@@ -149,18 +225,15 @@ def read_source(
     )
 
 
-def select_sources(sources: Sequence[SourceSettings], name: str) -> tuple[SourceSettings, ...]:
-    """The sources that `all`, a provider, or the name of a source means.
+def select_sources(sources: Sequence[_Source], name: str) -> tuple[_Source, ...]:
+    """The sources that `all`, a provider, or the name of a source stands for.
+
+    Mistakes of which nobody knows what source they are of belong to every selection.
 
     Raises:
         ConfigError: If nothing of that name is configured.
     """
-    chosen = tuple(
-        settings
-        for settings in sources
-        if name in {"all", settings.provider.NAME, settings.source}
-        or name == settings.provider.SECTION
-    )
+    chosen = tuple(one for one in sources if _is_called(one, name))
     if chosen:
         return chosen
     if name in PROVIDERS or name == "all":
@@ -171,8 +244,14 @@ def select_sources(sources: Sequence[SourceSettings], name: str) -> tuple[Source
             f"No source is configured for '{name}': .dlt/config.toml (looked for in the current "
             f"folder) has no section [sources.{wanted}] with {required}"
         )
-    known = ["all", *PROVIDERS, *(settings.source for settings in sources)]
+    known = ["all", *PROVIDERS, *(one.source for one in sources if one.source)]
     raise ConfigError(f"There is no source '{name}'.{suggestion(name, known)}")
+
+
+def _is_called(one: SourceSettings | Misconfigured, name: str) -> bool:
+    """Whether a name stands for a source; any name does where nobody knows which source it is."""
+    provider = one.provider
+    return provider is None or name in {"all", one.source, provider.NAME, provider.SECTION}
 
 
 def _refuse_shared_tables(sources: Iterable[SourceSettings]) -> None:

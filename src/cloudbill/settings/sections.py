@@ -12,7 +12,7 @@ from cloudbill.settings.keys import KEYS
 from cloudbill.settings.lookup import ValueProvider
 from cloudbill.settings.names import read_source_name
 
-__all__ = ["configured_sources", "require_known_sections", "suggestion"]
+__all__ = ["configured_sources", "suggestion", "unknown_sections"]
 
 # Tables inside a section that belong to dlt, so they are not exports.
 _DLT_TABLES: Final = frozenset({"client_kwargs", "config_kwargs", "credentials", "kwargs"})
@@ -20,11 +20,11 @@ _DLT_TABLES: Final = frozenset({"client_kwargs", "config_kwargs", "credentials",
 
 def configured_sources(
     section: str, providers: Sequence[ValueProvider], env: Mapping[str, str]
-) -> Iterator[str]:
+) -> Iterator[tuple[str, ConfigError | None]]:
     """The section itself if it names an export, and every table inside it that does.
 
-    Raises:
-        ConfigError: If a key is unknown, or a table has a name that no source may have.
+    With each comes what is wrong with its section: an unknown key, or a name that no source may
+    have. A mistake in the section itself is one of every table inside it, too.
     """
     keys: set[str] = set()
     for provider in providers:
@@ -37,36 +37,34 @@ def configured_sources(
         name, dot, inner = key.partition(".")
         keys.add(f"{spelt.get(name, name)}.{inner}" if dot else key)
     names = sorted({key.partition(".")[0] for key in keys if "." in key} - _DLT_TABLES)
-    for name in names:
-        _require_source_name(section, name)
     own = {key for key in keys if "." not in key}
-    _require_known_keys(section, own - _DLT_TABLES)
-    for name in names:
-        _require_known_keys(
-            f"{section}.{name}",
-            {key.removeprefix(f"{name}.") for key in keys if key.startswith(f"{name}.")}
-            - _DLT_TABLES,
-        )
+    shared = _unknown_key(section, own - _DLT_TABLES)
     if "export_name" in own or (own and not names):
-        yield section
+        yield section, shared
     for name in names:
-        yield f"{section}.{name}"
+        below = {key.removeprefix(f"{name}.") for key in keys if key.startswith(f"{name}.")}
+        source = f"{section}.{name}"
+        yield (
+            source,
+            shared or _illegal_name(section, name) or _unknown_key(source, below - _DLT_TABLES),
+        )
 
 
-def require_known_sections(providers: Sequence[ValueProvider]) -> None:
-    """Refuses a misspelt section or key of ours; others belong to other dlt sources.
+def unknown_sections(providers: Sequence[ValueProvider]) -> Iterator[ConfigError]:
+    """Every section below `sources` that looks like a misspelt one of ours.
 
     Raises:
-        ConfigError: If there is such a section or key.
+        ConfigError: If a key there looks like one of ours: what it was meant for is unknown to
+            every source.
     """
     known = [provider.SECTION for provider in PROVIDERS.values()]
+    keys = [key.name for key in KEYS]
     for provider in providers:
         node, _ = provider.get_value("sources", dict, None)
         for name, value in node.items() if isinstance(node, dict) else ():
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
             if isinstance(value, Mapping) and name not in known and near:
-                raise ConfigError(f"Unknown section [sources.{name}]. Did you mean '{near[0]}'?")
-            keys = [key.name for key in KEYS]
+                yield ConfigError(f"Unknown section [sources.{name}]. Did you mean '{near[0]}'?")
             near = difflib.get_close_matches(name, keys, n=1, cutoff=0.85)
             if not isinstance(value, Mapping) and name not in keys and near:
                 raise ConfigError(f"Unknown key '{name}' in [sources]. Did you mean '{near[0]}'?")
@@ -95,14 +93,16 @@ def _env_keys(section: str, env: Mapping[str, str]) -> Iterator[str]:
             yield f"{first}.{rest[0]}" if rest and first not in _DLT_TABLES else first
 
 
-def _require_known_keys(section: str, keys: Iterable[str]) -> None:
+def _unknown_key(section: str, keys: Iterable[str]) -> ConfigError | None:
     known = [key.name for key in KEYS]
     for key in sorted(set(keys) - set(known)):
-        raise ConfigError(f"Unknown key '{key}' in [sources.{section}].{suggestion(key, known)}")
+        return ConfigError(f"Unknown key '{key}' in [sources.{section}].{suggestion(key, known)}")
+    return None
 
 
-def _require_source_name(section: str, name: str) -> None:
+def _illegal_name(section: str, name: str) -> ConfigError | None:
     try:
         read_source_name(name)
     except ConfigError as error:
-        raise ConfigError(f"[sources.{section}.{name}]: {error}") from error
+        return ConfigError(f"[sources.{section}.{name}]: {error}")
+    return None

@@ -30,7 +30,7 @@ __all__ = [
     "read_text",
 ]
 
-_MEMORY: Final = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?)?B", re.IGNORECASE | re.ASCII)
+_MEMORY: Final = re.compile(r"(?P<number>\d+(\.\d+)?)\s*([KMGT]i?)?B", re.IGNORECASE | re.ASCII)
 _LONGEST_S: Final = 24 * 3600
 
 
@@ -58,10 +58,13 @@ def read_file(value: object) -> Path | None:
     """A file on disk, with `~` replaced by the user's home folder.
 
     Raises:
-        ValueError: If it is not a text.
+        ValueError: If it is not a text, or begins with a `~` that is nobody's.
     """
     text = read_text(value)
-    return None if text is None else Path(text).expanduser()
+    try:
+        return None if text is None else Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError("must be a file; its ~ is the home of nobody here") from error
 
 
 def read_table_name(value: object) -> str | None:
@@ -95,9 +98,10 @@ def read_memory(value: object) -> str:
     Raises:
         ValueError: If it is not one.
     """
-    if isinstance(value, str) and _MEMORY.fullmatch(value.strip()):
-        return value.strip()
-    raise ValueError("must be a size such as 512MB or 4GB")
+    match = _MEMORY.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or not float(match["number"]):
+        raise ValueError("must be a size above zero, such as 512MB or 4GB")
+    return match[0]
 
 
 def read_share(value: object) -> Decimal:

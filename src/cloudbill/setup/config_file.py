@@ -19,6 +19,7 @@ from tomlkit.items import Null, Table
 from cloudbill.disk.exchanging import write_in_one_step
 from cloudbill.disk.room import full_disk_of
 from cloudbill.errors import ConfigError
+from cloudbill.settings.files import dlt_context
 
 __all__ = [
     "SectionThereError",
@@ -65,17 +66,7 @@ def config_file() -> Path:
     Raises:
         ConfigError: If dlt cannot read it, or one of its other files; names the line.
     """
-    from dlt.common.configuration.container import Container
-    from dlt.common.configuration.providers.toml import TomlProviderReadException
-    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
-
-    try:
-        return Path(Container()[PluggableRunContext].context.settings_dir) / "config.toml"
-    except TomlProviderReadException as error:
-        # dlt reads all its files at once, and does not name the broken one.
-        for name in ("config.toml", "secrets.toml"):
-            read_config(Path(".dlt", name))
-        raise ConfigError(f"dlt cannot read its configuration: {error}") from error
+    return Path(dlt_context().context.settings_dir) / "config.toml"
 
 
 def read_config(file: Path) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from cloudbill.errors import ConfigError
 from cloudbill.manifests import StoredObject
 from cloudbill.retrying import Patience
 from cloudbill.store.address import parse_address
@@ -88,8 +89,17 @@ def open_store(bucket: str, *, sections: tuple[str, ...], retry_for_s: float = 2
     """
     address = parse_address(bucket, section=".".join(sections))
     if address.scheme == "file":
-        return LocalStore(Path(address.place).expanduser())
+        return LocalStore(_folder_of(address.place))
     client = StoreClient.open(
         address.scheme, address.place, sections=sections, patience=Patience(retry_for_s)
     )
     return RemoteStore(client, address)
+
+
+def _folder_of(place: str) -> Path:
+    try:
+        return Path(place).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"'bucket' is {place}, and its ~ is the home of nobody here; write the path in full"
+        ) from error

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from cloudbill.errors import ConfigError, PartMissingError, StoreError
 from cloudbill.retrying import Patience, persist
-from cloudbill.store.credentials import store_advice
+from cloudbill.store.credentials import MALFORMED, malformed_value, store_advice
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -83,7 +83,6 @@ class StoreClient:
             ConfigError: If the client is not installed, or there are no credentials.
         """
         filesystem = _open_filesystem(scheme, bucket, sections, patience)
-        _switch_retries_off(filesystem, scheme)
         return cls(filesystem, scheme=scheme, errors=_client_errors(scheme), patience=patience)
 
     def stretch(self, size: int) -> float:
@@ -216,12 +215,12 @@ def _open_filesystem(
             from gcsfs import GCSFileSystem
 
             options = {"token": "anon", "endpoint_url": emulator, "use_listings_cache": False}
-            return GCSFileSystem(**options, **timeouts)
+            return _without_retries(GCSFileSystem(**options, **timeouts), scheme)
         config = resolve_configuration(
             FilesystemConfiguration(bucket_url=f"{scheme}://{bucket}"), sections=sections
         )
         config.kwargs = {**timeouts, **(config.kwargs or {})}
-        return fsspec_from_config(config)[0]
+        return _without_retries(fsspec_from_config(config)[0], scheme)
     except (ImportError, MissingDependencyException) as error:
         hint = f"pip install 'cloudbill[{scheme}]'"
         raise ConfigError(f"Reading {scheme}:// needs a client; install it: {hint}") from error
@@ -230,6 +229,12 @@ def _open_filesystem(
         raise ConfigError(f"No credentials for {scheme}://{bucket} were found\n{advice}") from error
     except ConfigurationException as error:
         raise ConfigError(f"No credentials for {scheme}://{bucket}: {error}") from error
+    except _unusable_credentials(scheme) as error:
+        advice = "\n".join(store_advice(scheme, ".".join(sections[1:])))
+        raise ConfigError(
+            f"The credentials for {scheme}://{bucket} cannot be used: {malformed_value(error)}\n"
+            f"{advice}"
+        ) from error
 
 
 def _timeouts(scheme: str, patience: Patience) -> dict[str, Any]:
@@ -255,7 +260,7 @@ def _timeouts(scheme: str, patience: Patience) -> dict[str, Any]:
     return {"connection_timeout": max(1, round(idle_s)), "read_timeout": max(1, round(idle_s))}
 
 
-def _switch_retries_off(filesystem: AbstractFileSystem, scheme: str) -> None:
+def _without_retries(filesystem: AbstractFileSystem, scheme: str) -> AbstractFileSystem:
     if scheme == "gs":
         for name in _GCSFS_RETRIED:
             once = getattr(getattr(type(filesystem), name, None), "__wrapped__", None)
@@ -266,6 +271,7 @@ def _switch_retries_off(filesystem: AbstractFileSystem, scheme: str) -> None:
     else:
         # azure-storage-blob accepts it only for the client, which adlfs creates without options.
         filesystem.service_client._config.retry_policy.total_retries = 0  # noqa: SLF001
+    return filesystem
 
 
 def _client_errors(scheme: str) -> tuple[type[Exception], ...]:
@@ -285,6 +291,10 @@ def _client_errors(scheme: str) -> tuple[type[Exception], ...]:
     from azure.core.exceptions import AzureError
 
     return (AzureError,)
+
+
+def _unusable_credentials(scheme: str) -> tuple[type[Exception], ...]:
+    return (*MALFORMED, *_client_errors(scheme))
 
 
 def _passing_errors(scheme: str) -> tuple[type[Exception], ...]:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["bigquery_advice", "store_advice"]
+__all__ = ["MALFORMED", "bigquery_advice", "malformed_value", "store_advice"]
+
+MALFORMED: Final = (AttributeError, LookupError, OSError, TypeError, ValueError)
+"""What dlt and the clients raise for values that are no keys, and for files that are none."""
+
 
 _GOOGLE: Final = (
     "run `gcloud auth application-default login`",
@@ -39,6 +43,14 @@ def store_advice(scheme: str, section: str) -> tuple[str, ...]:
         *(f"  {way}" for way in ways),
         f"  or, in .dlt/secrets.toml, [sources.{section}.credentials]: {', '.join(keys)}",
         f"  or each of these keys in the environment, such as {variable}",
+    )
+
+
+def malformed_value(error: Exception) -> str:
+    """Why credentials cannot be used, and what to do; names no value, for it may be the secret."""
+    return (
+        f"one of their values is malformed or missing ({type(error).__name__}). Write them again "
+        "as they were given out, a private key with all of its lines"
     )
 
 

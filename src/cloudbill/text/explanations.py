@@ -106,6 +106,19 @@ EXPLANATIONS: Final = (
         ),
     ),
     Explanation(
+        name="UnexpectedError",
+        exit_code=1,
+        means="A fault of cloudbill itself ended a source. The other sources were done.",
+        causes=("Something happened that cloudbill does not know how to handle.",),
+        remedies=(
+            (
+                "Report it, with the file that the message names: it has the traceback, and no "
+                "secrets."
+            ),
+            "Run the same command again. What is loaded stays, and is not loaded twice.",
+        ),
+    ),
+    Explanation(
         name="ConfigError",
         exit_code=2,
         means="The configuration is missing a value, has an unknown key, or contradicts itself.",

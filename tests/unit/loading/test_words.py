@@ -20,7 +20,7 @@ from cloudbill.models import LoadFailure, Skip, SkipReason
 from cloudbill.periods import utc_now
 from cloudbill.providers import azure_focus
 from cloudbill.settings import SourceSettings
-from cloudbill.text.failures import error_line
+from cloudbill.text.failures import SourceFailure, error_line
 from cloudbill.text.sizes import shown_size
 from unit.builders import manifest, result, to_load
 
@@ -61,7 +61,9 @@ def discovered(manifests: int) -> Discovered:
 
 def parsed(*outcomes: Outcome, error: CloudbillError | None = None) -> dict[str, Any]:
     """The document as a program reads it."""
-    read: dict[str, Any] = json.loads(outcomes_json(outcomes, error))
+    read: dict[str, Any] = json.loads(
+        outcomes_json(outcomes, [SourceFailure(source=None, error=error)] if error else [])
+    )
     return read
 
 

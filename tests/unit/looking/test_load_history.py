@@ -20,6 +20,7 @@ from cloudbill.looking.load_history_words import history_json, history_lines
 from cloudbill.models import LoadRecord
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings import SourceSettings, read_source
+from cloudbill.text.failures import SourceFailure
 from figures import tries
 from unit.builders import OCTOBER, SEPTEMBER, at
 
@@ -29,6 +30,7 @@ COSTS = st.dictionaries(
     st.decimals(-(10**9), 10**9, places=18),
     max_size=3,
 )
+NO_SOURCE = SourceFailure(source=None, error=ConfigError("no source"))
 
 
 def settings() -> SourceSettings:
@@ -289,5 +291,5 @@ class TestDocument:
 
     def test_what_ended_a_source_or_the_command_is_a_failure(self) -> None:
         failed = SourceHistory(settings=settings(), error=LoadError("locked"))
-        document = json.loads(history_json([failed], ConfigError("no source")))
+        document = json.loads(history_json([failed], [NO_SOURCE]))
         assert [entry["error"] for entry in document["failures"]] == ["ConfigError", "LoadError"]

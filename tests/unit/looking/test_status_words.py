@@ -18,10 +18,12 @@ from cloudbill.models import LoadRecord
 from cloudbill.periods import BillingPeriod
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings import SourceSettings, read_source
+from cloudbill.text.failures import SourceFailure
 from unit.builders import OCTOBER, RUN_ID, SEPTEMBER, at
 
 NOW = at(22, 10)
 UNREAD = ManifestFailure(path="m.json", error=ManifestError("No", path="m.json", key="k"))
+NO_SOURCE = SourceFailure(source=None, error=ConfigError("no source"))
 
 
 def settings() -> SourceSettings:
@@ -281,7 +283,7 @@ class TestDocument:
 
     def test_every_error_is_a_failure(self) -> None:
         stale = status(max_age=timedelta(hours=1), manifest_failures=(UNREAD,))
-        document = json.loads(status_json([stale], ConfigError("no source")))
+        document = json.loads(status_json([stale], [NO_SOURCE]))
         assert [(entry["source"], entry["error"]) for entry in document["failures"]] == [
             (None, "ConfigError"),
             ("azure_billing", "ManifestError"),

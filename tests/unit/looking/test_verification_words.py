@@ -14,6 +14,7 @@ from cloudbill.looking.verification import MonthFailure, Verified
 from cloudbill.looking.verification_words import closing_lines, month_lines, verification_json
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings import SourceSettings, read_source
+from cloudbill.text.failures import SourceFailure
 from unit.builders import OCTOBER
 
 
@@ -50,6 +51,9 @@ def report(
         record_differences=recorded,
         reason=reason,
     )
+
+
+NO_SOURCE = SourceFailure(source=None, error=ConfigError("no source"))
 
 
 def settings() -> SourceSettings:
@@ -148,7 +152,7 @@ class TestDocument:
 
     def test_failures_stand_beside_the_months(self) -> None:
         verified = Verified(settings=settings(), failures=(failure(StoreError("cut off")),))
-        document = json.loads(verification_json([verified], ConfigError("no source")))
+        document = json.loads(verification_json([verified], [NO_SOURCE]))
         assert [entry["error"] for entry in document["failures"]] == ["ConfigError", "StoreError"]
         assert document["failures"][1]["period"] == "2025-10"
 

@@ -275,8 +275,11 @@ class TestMistakes:
             ),
             ('totals = "yes"', "'totals' of [sources.azure_billing] must be true or false, not 'y"),
             ("totals = 1", "'totals' of [sources.azure_billing] must be true or false, not 1"),
-            ('memory_limit = "lots"', "must be a size such as 512MB or 4GB, not 'lots'"),
-            ("memory_limit = 4", "must be a size such as 512MB or 4GB, not 4"),
+            (
+                'memory_limit = "lots"',
+                "must be a size above zero, such as 512MB or 4GB, not 'lots'",
+            ),
+            ("memory_limit = 4", "must be a size above zero, such as 512MB or 4GB, not 4"),
             ("parallel_loads = 0", "must be a whole number of at least 1, not 0"),
             ("parallel_loads = 1.5", "must be a whole number of at least 1, not 1.5"),
             ("parallel_loads = true", "must be a whole number of at least 1, not True"),

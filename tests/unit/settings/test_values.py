@@ -71,7 +71,7 @@ def test_value_is_read(read: Reader, value: object, expected: object) -> None:
         (read_file, True, "must be a text"),
         (read_table_name, "_dlt_loads", "must not begin with _dlt"),
         (read_flag, 1, "must be true or false"),
-        (read_memory, "4", "must be a size such as 512MB or 4GB"),
+        (read_memory, "4", "must be a size above zero, such as 512MB or 4GB"),
         (read_share, "NaN", "must be a number from 0 to 1"),
         (read_share, 1.1, "must be a number from 0 to 1"),
         (read_share, True, "must be a number from 0 to 1"),

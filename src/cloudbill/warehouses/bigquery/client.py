@@ -16,6 +16,7 @@ from google.cloud import bigquery
 
 from cloudbill.errors import ConfigError
 from cloudbill.retrying import Patience, persist
+from cloudbill.store.credentials import MALFORMED, bigquery_advice, malformed_value
 from cloudbill.warehouses.bigquery.errors import PASSING_JOB_REASONS, bigquery_errors, may_pass
 
 if TYPE_CHECKING:
@@ -204,6 +205,11 @@ def open_client(settings: WarehouseSettings) -> PersistentClient:
         credentials = find_credentials().to_native_credentials()
     except auth.GoogleAuthError as error:
         raise _no_credentials(error) from error
+    except MALFORMED as error:
+        advice = "\n".join(bigquery_advice())
+        raise ConfigError(
+            f"The credentials for BigQuery cannot be used: {malformed_value(error)}\n{advice}"
+        ) from error
     return PersistentClient(
         patience=patience,
         project=settings.project_id,

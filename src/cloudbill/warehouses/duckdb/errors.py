@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 
@@ -15,7 +15,10 @@ from cloudbill.errors import LoadError
 from cloudbill.files.damage import damaged_part, reason_of
 from cloudbill.models import PlannedLoad
 
-__all__ = ["duckdb_errors"]
+if TYPE_CHECKING:
+    from cloudbill.settings.warehouse import WarehouseSettings
+
+__all__ = ["duckdb_errors", "table_errors"]
 
 _FILE: Final = re.compile(r"file [\"'](?P<name>[^\"'\n]+)[\"']")
 _AWAITED: Final = "awaited:"
@@ -32,6 +35,26 @@ def duckdb_errors(planned: PlannedLoad, *, database: Path) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise _load_error(error, planned, database) from error
+
+
+@contextmanager
+def table_errors(what: str, settings: WarehouseSettings) -> Iterator[None]:
+    """Says what could not be read of a table, and why.
+
+    Raises:
+        LoadError: If DuckDB raised an error.
+    """
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise LoadError(
+            f"{what} cannot be read within 'memory_limit', which is {settings.memory_limit}: "
+            f"{reason_of(error)}. Raise it"
+        ) from error
+    except duckdb.Error as error:
+        raise LoadError(
+            f"{what} in {settings.database} cannot be read: {reason_of(error)}"
+        ) from error
 
 
 def _load_error(error: duckdb.Error, planned: PlannedLoad, database: Path) -> LoadError:

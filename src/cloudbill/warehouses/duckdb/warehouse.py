@@ -14,7 +14,8 @@ from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyTotals
 from cloudbill.costs.month_totals import MonthQuery, MonthTotals, spans_of
 from cloudbill.disk.room import full_disk_of
-from cloudbill.errors import LoadError
+from cloudbill.errors import ConfigError, LoadError
+from cloudbill.files.damage import reason_of
 from cloudbill.files.duckdb_types import column_type_of
 from cloudbill.files.sums import read_sums, sum_by_day
 from cloudbill.manifests import ColumnType
@@ -23,6 +24,7 @@ from cloudbill.periods import BillingPeriod
 from cloudbill.progress import ProgressListener
 from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses.duckdb.dataset import Dataset
+from cloudbill.warehouses.duckdb.errors import table_errors
 from cloudbill.warehouses.duckdb.left_file import LeftFile, mark_of
 from cloudbill.warehouses.duckdb.month import charges_of, ends_of
 from cloudbill.warehouses.duckdb.opening import connect
@@ -78,7 +80,7 @@ class DuckDBWarehouse:
             # Set after opening: a process can open a file again only with the same configuration,
             # and other code in this process, such as dlt, opens it without any.
             connection = _connect(database, read_only=read_only, timeout_s=settings.lock_timeout_s)
-            connection.execute("SET memory_limit = $limit", {"limit": settings.memory_limit})
+            _limit_memory(connection, settings)
             # Otherwise an INSERT must keep rows in memory to write them in the order of the files.
             connection.execute("SET preserve_insertion_order = false")
             connection.execute("SET TimeZone = 'UTC'")
@@ -114,7 +116,7 @@ class DuckDBWarehouse:
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
         """The totals of a month by currency and day; see `Warehouse.daily_totals`."""
         provider = self._settings.provider
-        try:
+        with table_errors(f"{period} of {table}", self._settings):
             charges = self._charges(table)
             if charges is None:
                 return DailyTotals()
@@ -122,8 +124,6 @@ class DuckDBWarehouse:
             return sum_by_day(
                 self._connection, charges, ends_of(period), provider=provider, where=in_month
             )
-        except duckdb.Error as error:
-            raise LoadError(f"{period} of {table} cannot be read: {error}") from error
 
     def month_totals(self, table: str, periods: Collection[BillingPeriod]) -> MonthTotals:
         """The exact cost totals of some months; see `Warehouse.month_totals`."""
@@ -133,10 +133,8 @@ class DuckDBWarehouse:
             return MonthTotals()
         where = DUCKDB.in_spans(provider.PERIOD_COLUMN, spans_of(periods))
         monthly = MonthQuery.of(charges, provider, where)
-        try:
+        with table_errors(f"The costs in {table}", self._settings):
             return monthly.read(read_sums(self._connection, monthly.query, {}))
-        except duckdb.Error as error:
-            raise LoadError(f"The months of {table} cannot be summed: {error}") from error
 
     def leave(self) -> None:
         """Notes how the file is now; the same process writes nothing after it."""
@@ -151,15 +149,13 @@ class DuckDBWarehouse:
 
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
         """Exact sums by group; see `Warehouse.cost_cube`."""
-        charges = self._charges(table)
-        if charges is None:
-            return CostCube()
-        cube = CubeQuery.of(charges, self._settings.provider, request)
-        since = {"since": request.since.first_day} if request.since else {}
-        try:
+        with table_errors(table, self._settings):
+            charges = self._charges(table)
+            if charges is None:
+                return CostCube()
+            cube = CubeQuery.of(charges, self._settings.provider, request)
+            since = {"since": request.since.first_day} if request.since else {}
             return cube.read(read_sums(self._connection, cube.query, since))
-        except duckdb.Error as error:
-            raise LoadError(f"{table} cannot be summed: {error}") from error
 
     def _charges(self, table: str) -> Charges | None:
         """The rows of a table, or None if there is no such table."""
@@ -298,3 +294,13 @@ def _connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.Duc
             raise
         # This process has the file open for writing already, so nobody else has to wait for it.
         return connect(database, read_only=False, timeout_s=timeout_s)
+
+
+def _limit_memory(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings) -> None:
+    try:
+        connection.execute("SET memory_limit = $limit", {"limit": settings.memory_limit})
+    except duckdb.Error as error:
+        raise ConfigError(
+            f"'memory_limit' of [sources.{settings.source}] is {settings.memory_limit}, which "
+            f"DuckDB does not take: {reason_of(error)}"
+        ) from error

@@ -1,0 +1,96 @@
+"""The one loop over sources: whatever ends one of them, the others go on.
+
+Here is the only broad `except` of the project. Every error that was foreseen has a name and comes
+through; the rest is a fault of cloudbill, and is written to a file for whoever looks into it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from cloudbill.text.failures import SourceFailure
+
+if TYPE_CHECKING:
+    from cloudbill.errors import CloudbillError
+    from cloudbill.settings import Misconfigured, SourceSettings
+
+__all__ = ["attempt", "code_with", "each_source", "unexpected_error"]
+
+_SHOWN_CHARACTERS: Final = 300
+
+
+def each_source(
+    name: str,
+    work: Callable[[SourceSettings], object],
+    *,
+    failed: Callable[[SourceFailure], None],
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Does the work of a command for every source that a name on the command line stands for.
+
+    `failed` hears what ended a source, or kept its settings from being read, as soon as it did.
+    """
+    found: list[SourceSettings | Misconfigured] = []
+    attempt(None, lambda: found.extend(_configured(name)), failed)
+    for one in found:
+        if is_stopped():
+            return
+        attempt(one.source, partial(_do, one, work), failed)
+
+
+def attempt(
+    source: str | None, action: Callable[[], object], failed: Callable[[SourceFailure], None]
+) -> None:
+    """Does something for a source, or for the command; tells `failed` what ended it, if so."""
+    from cloudbill.errors import CloudbillError
+
+    try:
+        action()
+    except CloudbillError as error:
+        failed(SourceFailure(source=source, error=error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other sources go on
+        failed(SourceFailure(source=source, error=unexpected_error(error)))
+
+
+def unexpected_error(error: BaseException) -> CloudbillError:
+    """What is said of an error that nobody foresaw, in two lines; its traceback goes to a file."""
+    from cloudbill.disk.fault_log import write_fault
+    from cloudbill.errors import UnexpectedError
+
+    file = write_fault(error)
+    where = (
+        f"Its traceback is in {file}: report it with that, then run again"
+        if file
+        else "Its traceback could not be kept: run again with -v, and report it with the output"
+    )
+    reason = " ".join(str(error).split())[:_SHOWN_CHARACTERS]
+    told = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+    unexpected = UnexpectedError(
+        f"unexpected {told}. This is a fault of cloudbill; what was loaded before stays\n{where}"
+    )
+    unexpected.__cause__ = error
+    return unexpected
+
+
+def code_with(codes: Iterable[int], failures: Iterable[SourceFailure]) -> int:
+    """The exit code of a command, from those of its sources and of what ended some of them."""
+    from cloudbill.loading.outcome import exit_code_of
+
+    return exit_code_of([*codes, *(failure.error.exit_code for failure in failures)])
+
+
+def _configured(name: str) -> tuple[SourceSettings | Misconfigured, ...]:
+    from cloudbill.settings import dlt_providers, read_each_source, select_sources
+
+    return select_sources(read_each_source(dlt_providers(), os.environ), name)
+
+
+def _do(one: SourceSettings | Misconfigured, work: Callable[[SourceSettings], object]) -> None:
+    from cloudbill.settings import Misconfigured
+
+    if isinstance(one, Misconfigured):
+        raise one.error
+    work(one)
