@@ -1,4 +1,8 @@
-"""Every test of this folder runs on every warehouse and provider."""
+"""Every test of this folder runs on every warehouse and in every format.
+
+Formats matter where files are read and rows written. A module whose tests ask what is said of
+months that were loaded has `WAYS = LOOKING_WAYS`: every format on one warehouse, one on the other.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +25,26 @@ WRITERS: dict[str, Callable[[], Writer]] = {
 }
 
 
+PLACES = ("duckdb", "bigquery")
+EVERY_WAY = tuple((kind, place) for place in PLACES for kind in WRITERS)
+LOOKING_WAYS = tuple(way for way in EVERY_WAY if "duckdb" in way or "azure parquet" in way)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs a test in every way that its module names, or with both warehouses."""
+    if {"kind", "place"} <= {*metafunc.fixturenames}:
+        ways = getattr(metafunc.module, "WAYS", EVERY_WAY)
+        metafunc.parametrize(
+            ("kind", "place"), ways, indirect=True, ids=["-".join(w) for w in ways]
+        )
+
+
 @pytest.fixture(autouse=True)
 def _dlt_of_the_test(own_dlt: None) -> None:
     """Every test here loads, and dlt keeps the state."""
 
 
-@pytest.fixture(params=["duckdb", "bigquery"])
+@pytest.fixture
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A warehouse and its store, both empty."""
     monkeypatch.chdir(tmp_path)
@@ -38,9 +56,15 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return GcsAndBigQuery(cloud)
 
 
-@pytest.fixture(params=list(WRITERS))
-def case(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Case:
+@pytest.fixture
+def kind(request: pytest.FixtureRequest) -> str:
+    """A provider and its format, by a key of `WRITERS`."""
+    return str(request.param)
+
+
+@pytest.fixture
+def case(kind: str, place: Place, tmp_path: Path) -> Case:
     """A place and a provider."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    return Case(place=place, writer=WRITERS[request.param](), scratch=scratch)
+    return Case(place=place, writer=WRITERS[kind](), scratch=scratch)

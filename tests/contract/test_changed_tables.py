@@ -20,6 +20,7 @@ from cloudbill.periods import utc_now
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from cloudbill.warehouses import open_warehouse
+from contract.conftest import LOOKING_WAYS
 from contract.deliveries import AzureWriter, Delivery, at, charges
 from contract.places import Case
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from contract.deliveries import Written
     from contract.places import Place
+
+WAYS = LOOKING_WAYS
 
 
 @pytest.fixture

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloudbill.loading.events import Drifted
+from contract.conftest import LOOKING_WAYS
 from contract.deliveries import Delivery, at, charges
 
 if TYPE_CHECKING:
     from contract.places import Case
+
+WAYS = LOOKING_WAYS
 
 EARLY, LATE = at("2025-10-15 04:00"), at("2025-10-31 22:00")
 

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from cloudbill.doctor.examination import examine
 from cloudbill.ledger.rebuilding import rebuild_ledger
+from contract.conftest import LOOKING_WAYS
 from contract.deliveries import Delivery, at, charges
 
 if TYPE_CHECKING:
     from contract.places import Case
+
+WAYS = LOOKING_WAYS
 
 EARLY, LATE = at("2025-10-15 04:00"), at("2025-10-31 22:00")
 

@@ -101,14 +101,17 @@ def run(run_id: str, *, month: str = "2025-10", day: int = 10) -> Delivery:
     )
 
 
-def require_whole(case: Case) -> None:
-    """Every place that remembers says the same, and the next loads are as if nothing had been."""
+def require_whole(case: Case, newest: str = "newer", *, day: int = 11) -> None:
+    """Every place that remembers says the same, and the next loads are as if nothing had been.
+
+    `newest` is delivered and loaded, which no load had.
+    """
     assert case.load().results == ()
-    case.deliver(run("newer", day=11))
+    case.deliver(run(newest, day=day))
     outcome = case.load()
     assert (outcome.error, len(outcome.results)) == (None, 1)
     assert case.load().results == ()
-    everything = {"2025-09": "september", "2025-10": "newer"}
+    everything = {"2025-09": "september", "2025-10": newest}
     periods = ledgers.restored_by_dlt(case)["cloudbill"]["periods"]
     assert {month: entry["run_id"] for month, entry in periods.items()} == everything
     assert {tuple(row[:2]) for row in case.tracked()} >= {*everything.items()}
@@ -123,22 +126,29 @@ def rebuild(case: Case, *, forget: bool = False) -> tuple[Rebuilding, list[str]]
     return rebuilding, said
 
 
-@pytest.mark.parametrize("lost", LOSSES.values(), ids=LOSSES)
+# One ledger takes one damage after the other: each has to be mended as if it were the first.
+
+
 def test_tables_that_were_dropped_are_made_again_with_what_they_had(
-    case: Case, lost: tuple[str, ...]
+    case: Case, subtests: pytest.Subtests
 ) -> None:
-    for table in lost:
-        ledgers.drop_table(case, table)
-    require_whole(case)
+    for day, (name, lost) in enumerate(LOSSES.items(), start=11):
+        with subtests.test(name):
+            for table in lost:
+                ledgers.drop_table(case, table)
+            require_whole(case, f"newer {day}", day=day)
 
 
-@pytest.mark.parametrize("lost", LOSSES.values(), ids=LOSSES)
-def test_rebuilding_after_a_loss_forgets_nothing(case: Case, lost: tuple[str, ...]) -> None:
-    for table in lost:
-        ledgers.drop_table(case, table)
-    rebuilding, _ = rebuild(case)
-    assert [record.run_id for record in rebuilding.records] == ["september", "october"]
-    assert {row[1] for row in case.tracked()} == {"september", "october"}
+def test_rebuilding_after_a_loss_forgets_nothing(case: Case, subtests: pytest.Subtests) -> None:
+    for name, lost in LOSSES.items():
+        with subtests.test(name):
+            for table in lost:
+                ledgers.drop_table(case, table)
+            rebuilding, _ = rebuild(case)
+            assert [record.run_id for record in rebuilding.records] == ["september", "october"]
+            assert {row[1] for row in case.tracked()} == {"september", "october"}
+            outcome = case.load()
+            assert (outcome.error, outcome.results) == (None, ())
     require_whole(case)
 
 
@@ -149,31 +159,42 @@ def test_when_everything_is_lost_the_months_are_loaded_again(case: Case) -> None
     require_whole(case)
 
 
-@pytest.mark.parametrize(("table", "column"), COLUMNS)
-def test_a_column_that_was_dropped_is_made_again(case: Case, table: str, column: str) -> None:
-    ledgers.drop_column(case, table, column)
-    case.deliver(run("august", month="2025-08"))
-    assert case.load("2025-08").error is None
-    assert column in case.place.columns(table)
-    periods = ledgers.restored_by_dlt(case)["cloudbill"]["periods"]
-    assert {entry["run_id"] for entry in periods.values()} == {"august", "september", "october"}
-    assert case.load().results == ()
+def test_a_column_that_was_dropped_is_made_again(case: Case, subtests: pytest.Subtests) -> None:
+    for day, (table, column) in enumerate(COLUMNS, start=11):
+        with subtests.test(f"{column} of {table}"):
+            august = f"august {day}"
+            ledgers.drop_column(case, table, column)
+            case.deliver(run(august, month="2025-08", day=day))
+            assert case.load("2025-08").error is None
+            assert column in case.place.columns(table)
+            periods = ledgers.restored_by_dlt(case)["cloudbill"]["periods"]
+            assert {entry["run_id"] for entry in periods.values()} == {
+                august,
+                "september",
+                "october",
+            }
+            assert case.load().results == ()
 
 
-@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
 @pytest.mark.parametrize("where", ["newest state", "all states"])
 def test_a_state_that_cannot_be_read_is_named_and_rebuilt(
-    case: Case, garbage: str, where: str
+    case: Case, where: str, subtests: pytest.Subtests
 ) -> None:
-    newest = ledgers.load_ids(case)[-1]
-    ledgers.put_state(case, garbage, newest if where == "newest state" else None)
-    error = case.load().error
-    assert isinstance(error, LedgerError)
-    assert f"The state of load {newest} cannot be read" in str(error)
-    assert "`cloudbill state rebuild azure_billing`" in str(error)
-    rebuilding, said = rebuild(case)
-    assert [record.run_id for record in rebuilding.records] == ["september", "october"]
-    assert any("cannot be read" in line for line in said)
+    damaged: set[str] = set()
+    for name, garbage in GARBAGE.items():
+        with subtests.test(name):
+            newest = ledgers.load_ids(case)[-1]
+            damaged.add(newest)
+            ledgers.put_state(case, garbage, newest if where == "newest state" else None)
+            error = case.load().error
+            assert isinstance(error, LedgerError)
+            assert any(f"The state of load {one} cannot be read" in str(error) for one in damaged)
+            assert "`cloudbill state rebuild azure_billing`" in str(error)
+            rebuilding, said = rebuild(case)
+            assert [record.run_id for record in rebuilding.records] == ["september", "october"]
+            assert any("cannot be read" in line for line in said)
+            outcome = case.load()
+            assert (outcome.error, outcome.results) == (None, ())
     require_whole(case)
 
 

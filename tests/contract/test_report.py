@@ -22,6 +22,7 @@ from cloudbill.periods import BillingPeriod
 from cloudbill.report.collecting import collect
 from cloudbill.report.page_json import page_json
 from cloudbill.sql import Fragment
+from contract.conftest import LOOKING_WAYS
 from contract.deliveries import (
     AwsWriter,
     AzureCsvWriter,
@@ -33,6 +34,8 @@ from contract.deliveries import (
     at,
 )
 from contract.places import Case, Place
+
+WAYS = LOOKING_WAYS
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 Key = tuple[str, ...]
@@ -124,12 +127,12 @@ WRITERS: dict[str, type[AzureWriter | AwsWriter]] = {
 }
 
 
-@pytest.fixture(params=list(WRITERS))
-def case(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Case:
+@pytest.fixture
+def case(kind: str, place: Place, tmp_path: Path) -> Case:
     """A place, and a provider whose files have all that a report reads."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    writer: Writer = WRITERS[request.param]()
+    writer: Writer = WRITERS[kind]()
     return Case(place=place, writer=writer, scratch=scratch)
 
 

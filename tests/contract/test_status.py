@@ -15,11 +15,14 @@ from cloudbill.looking.load_history_words import closing_sentence, history_json
 from cloudbill.looking.status import MonthState, MonthStatus, Pending, SourceStatus, read_status
 from cloudbill.looking.status_words import status_json, status_lines
 from cloudbill.periods import BillingPeriod, utc_now
+from contract.conftest import LOOKING_WAYS
 from contract.deliveries import Charge, Delivery, at, charges
 from contract.places import DiskAndDuckDB, GcsAndBigQuery
 
 if TYPE_CHECKING:
     from contract.places import Case
+
+WAYS = LOOKING_WAYS
 
 EARLY, LATE, LATEST = at("2025-10-15 04:00"), at("2025-10-31 22:00"), at("2025-11-03 04:00")
 NOW = at("2025-11-04 04:00")

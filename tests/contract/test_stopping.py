@@ -16,11 +16,14 @@ from cloudbill.loading.stopping import Stop
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from cloudbill.progress import Progress, Stage, progress_told
+from contract.conftest import LOOKING_WAYS
 from contract.deliveries import Delivery, at, charges
 
 if TYPE_CHECKING:
     from contract.places import Case
     from emulators.fixtures import Cloud
+
+WAYS = LOOKING_WAYS
 
 MONTHS = [f"2025-{month:02d}" for month in range(1, 13)]
 

@@ -17,10 +17,13 @@ from cloudbill.looking.comparison import Difference, MonthReport, RecordDifferen
 from cloudbill.looking.part_totals import sum_parts
 from cloudbill.looking.verification import Verified, verify_source
 from cloudbill.periods import BillingPeriod
+from contract.conftest import LOOKING_WAYS
 from contract.deliveries import Charge, Delivery, Written, at, charges
 
 if TYPE_CHECKING:
     from contract.places import Case
+
+WAYS = LOOKING_WAYS
 
 EARLY = at("2025-10-15 04:00")
 LATE = at("2025-10-31 22:00")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from time import sleep
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,7 +64,10 @@ def s3_server() -> Iterator[S3Emulator]:
 def bigquery_server(gcs_root: Path) -> Iterator[BigQueryEmulator]:
     """The running server, as the last test left it."""
     server: BigQueryEmulator = import_module("emulators.bigquery").BigQueryEmulator.start(gcs_root)
-    yield server
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        # dlt asks once a second whether a job is done; here it is done at once.
+        monkeypatch.setattr("dlt.destinations.impl.bigquery.bigquery.sleep", lambda _: sleep(0.02))
+        yield server
     server.stop()
 
 

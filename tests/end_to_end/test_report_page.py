@@ -70,26 +70,35 @@ def browser() -> Iterator[Browser]:
 Show = Callable[..., "Page"]
 
 
+@pytest.fixture(scope="module")
+def tab(browser: Browser) -> Page:
+    """One tab for all tests: there the browser compiles the program of the page but once."""
+    return browser.new_page()
+
+
 @pytest.fixture
-def show(browser: Browser) -> Iterator[Show]:
+def show(tab: Page) -> Iterator[Show]:
     """Opens a page; at the end it must have asked nobody and complained of nothing."""
     requests: list[str] = []
     complaints: list[str] = []
-    with contextlib.ExitStack() as stack:
+    heard: Final[dict[Any, Callable[[Any], None]]] = {
+        "request": lambda request: requests.append(request.url),
+        "console": lambda message: complaints.append(message.text),
+        "pageerror": lambda error: complaints.append(str(error)),
+    }
+    for event, listen in heard.items():
+        tab.on(event, listen)
 
-        def show_page(path: Path, *, scheme: Any = "light", width: int = 1280) -> Page:
-            context = browser.new_context(
-                color_scheme=scheme, viewport={"width": width, "height": 900}
-            )
-            stack.callback(context.close)
-            page = context.new_page()
-            page.on("request", lambda request: requests.append(request.url))
-            page.on("console", lambda message: complaints.append(message.text))
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.goto(path.as_uri())
-            return page
+    def show_page(path: Path, *, scheme: Any = "light", width: int = 1280) -> Page:
+        tab.emulate_media(media="screen", color_scheme=scheme)
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.mouse.move(0, 0)
+        tab.goto(path.as_uri())
+        return tab
 
-        yield show_page
+    yield show_page
+    for event, listen in heard.items():
+        tab.remove_listener(event, listen)
     assert [url for url in requests if not url.startswith("file://")] == []
     assert complaints == []
 

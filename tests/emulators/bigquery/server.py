@@ -7,6 +7,11 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 from unittest import mock
 
+from bqemulator.api.middleware import (
+    AccessLogMiddleware,
+    CorrelationIdMiddleware,
+    MetricsMiddleware,
+)
 from bqemulator.config import Settings
 from bqemulator.jobs.executor import JOB_RESULTS, JOB_SCHEMAS
 from bqemulator.server import EmulatorServer
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _DEADLINE_S = 30.0
+_UNREAD = (AccessLogMiddleware, CorrelationIdMiddleware, MetricsMiddleware)
 _BUILT_IN_SCHEMAS = ("main", "information_schema", "pg_catalog", CATALOG_SCHEMA, SNAPSHOTS_SCHEMA)
 
 
@@ -50,6 +56,9 @@ class _Server(EmulatorServer):
             context=context, engine=self.engine, catalog=self.catalog, gcs_root=gcs_root
         )
         app: Any = server.config.app
+        # Its logs and figures are read by nobody here, and cost a fifth of an answer.
+        app.user_middleware[:] = [one for one in app.user_middleware if one.cls not in _UNREAD]
+        app.middleware_stack = None
         stock = len(app.router.routes)
         for router in (job_routes(runner), table_routes(runner), upload_routes(runner)):
             app.include_router(router)
