@@ -4,7 +4,7 @@ The public names are imported when they are first used, for dlt alone takes a se
 the way of a load and the pure modules that any package may import.
 
 Pure: errors, explanations, guards, models, planning, progress, redaction, sql.
-May import: exports, ledger, loading, providers, settings, store, warehouses.
+May import: exports, ledger, loading, providers, settings, setup, store, text, warehouses.
 """
 
 from __future__ import annotations

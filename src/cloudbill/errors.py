@@ -3,13 +3,17 @@
     CloudbillError                  1   something else went wrong
     ├── ConfigError                 2   the configuration is missing or contradicts itself
     ├── ManifestError               3   a manifest cannot be read
+    ├── NoManifestError             3   no manifest is where a source looks for them
+    ├── DatasetError                3   what was delivered is of a kind that is not loaded
     ├── HeldError                   6   a guard held a run; `cloudbill accept` loads it after all
     ├── VerificationError           7   the files of a month and its table differ
     ├── StaleError                  8   the newest delivery of a source is older than is allowed
+    ├── WaitingError                8   a run lacks a part for longer than is allowed
     ├── StoreError                  4   the store did not give what it should
     │   └── PartMissingError        4   a part that was listed is gone
     ├── StoppedError              130   the user stopped the command; the old month stands
     └── LoadError                   5   a month was not replaced; the old month stands
+        ├── LastTryError            5   the newest try of a month failed, and none succeeded since
         ├── OvertakenError          5   another process wrote the month first; its run stands
         ├── ReconciliationError     5   the counts or totals of a month differ
         ├── SchemaError             5   a column does not fit the table
@@ -27,9 +31,12 @@ from cloudbill.redaction import redacted
 __all__ = [
     "CloudbillError",
     "ConfigError",
+    "DatasetError",
     "HeldError",
+    "LastTryError",
     "LoadError",
     "ManifestError",
+    "NoManifestError",
     "OvertakenError",
     "PartMissingError",
     "ReconciliationError",
@@ -39,6 +46,7 @@ __all__ = [
     "StoreError",
     "TransientLoadError",
     "VerificationError",
+    "WaitingError",
 ]
 
 
@@ -73,6 +81,18 @@ class ManifestError(CloudbillError):
         super().__init__(f"{problem} {where}")
 
 
+class NoManifestError(CloudbillError):
+    """No manifest is where a source looks for them: nothing at all, or files without one."""
+
+    exit_code = 3
+
+
+class DatasetError(CloudbillError):
+    """What was delivered is of a kind that the source does not load."""
+
+    exit_code = 3
+
+
 class StoreError(CloudbillError):
     """The store could not be listed or read."""
 
@@ -93,6 +113,10 @@ class HeldError(CloudbillError):
     """A run is held because of what it would replace; nothing was changed."""
 
     exit_code = 6
+
+
+class LastTryError(LoadError):
+    """The newest try to load a month, or a source, failed, and none has succeeded since."""
 
 
 class OvertakenError(LoadError):
@@ -125,5 +149,11 @@ class VerificationError(CloudbillError):
 
 class StaleError(CloudbillError):
     """The newest delivery of a source is older than its user allows, or there is none."""
+
+    exit_code = 8
+
+
+class WaitingError(CloudbillError):
+    """A run lacks a part for longer than its user allows."""
 
     exit_code = 8

@@ -51,18 +51,33 @@ EXIT_CODES: Final = (
     ),
     ExitCode(
         code=2,
-        means="The configuration or the command line lacks something, or contradicts itself.",
+        means="The configuration or the command line lacks something, or contradicts itself; or "
+        "`--month` names a month that is still to come, or that no source has.",
     ),
-    ExitCode(code=3, means="A manifest cannot be read; the other runs were loaded."),
+    ExitCode(
+        code=3,
+        means="A manifest cannot be read, or none is where a source looks, or what is delivered is "
+        "of a dataset that is not loaded; the other runs were loaded.",
+    ),
     ExitCode(code=4, means="The store cannot be read."),
     ExitCode(
-        code=5, means="A month was not replaced, and the old one stands; the others were loaded."
+        code=5,
+        means="A month was not replaced, and the old one stands; the others were loaded. From "
+        "`status --check`: the newest try failed, and none has succeeded since.",
     ),
     ExitCode(
         code=6, means="Nothing failed, but a run is held: look at it, then `cloudbill accept`."
     ),
-    ExitCode(code=7, means="`verify` found a month that differs."),
-    ExitCode(code=8, means="`status --max-age` found a source whose newest delivery is too old."),
+    ExitCode(
+        code=7,
+        means="`verify` found a month that differs. From `status --check` and `doctor`: a month is "
+        "not what was recorded, and no run is there to load it again.",
+    ),
+    ExitCode(
+        code=8,
+        means="A run lacks a part for longer than `max_wait`; or the newest delivery of a source "
+        "is older than `--max-age` or `max_age`.",
+    ),
     ExitCode(code=130, means="You stopped the command; what was loaded before is kept."),
 )
 
@@ -131,6 +146,41 @@ EXPLANATIONS: Final = (
         ),
     ),
     Explanation(
+        name="NoManifestError",
+        exit_code=3,
+        means="No manifest is where a source looks for them. Nothing can be loaded from there.",
+        causes=(
+            "`prefix` or `export_name` is misspelt, or the export was moved.",
+            "The export has not delivered anything yet.",
+            "An older export of Azure has no file partitioning, and therefore no manifest.",
+            "The job that copies the export brings the data files, but not the manifests.",
+        ),
+        remedies=(
+            "Read the message: it names the folder, what lies there, and the nearest names.",
+            "Let `cloudbill init` look for the exports in the bucket.",
+            (
+                "If data files came without a manifest, switch file partitioning on at Azure, or "
+                "let the copy job bring `*.json` as well."
+            ),
+        ),
+    ),
+    Explanation(
+        name="DatasetError",
+        exit_code=3,
+        means="What was delivered is of a kind that the source does not load.",
+        causes=(
+            "The export is of another dataset than FOCUS, such as amortized cost or a price sheet.",
+            "It is an AWS Data Export (CUR 2.0, FOCUS), not a Cost and Usage Report.",
+            "An export of one provider is configured as a source of the other.",
+        ),
+        remedies=(
+            "Read the message: it names the file and the dataset that it is of.",
+            "At Azure, create an export of the dataset 'Cost and usage details (FOCUS)'.",
+            "In AWS, create a 'Legacy CUR export' with the compression type GZIP.",
+            "Then set `prefix` and `export_name` to the new export.",
+        ),
+    ),
+    Explanation(
         name="StoreError",
         exit_code=4,
         means="The store could not be listed or read.",
@@ -185,6 +235,19 @@ EXPLANATIONS: Final = (
             ),
             "If a part is damaged, have the provider or the copy tool deliver it again.",
             "Then run `cloudbill load` again.",
+        ),
+    ),
+    Explanation(
+        name="LastTryError",
+        exit_code=5,
+        means="The newest try to load a month, or a source, failed, and none has succeeded since.",
+        causes=(
+            "The run is damaged, and no newer one was delivered.",
+            "The store or the warehouse could not be reached when the last load ran.",
+        ),
+        remedies=(
+            "Read the message: it says when the try was, and why it failed.",
+            "Do what that message says, then run `cloudbill load`. A load that succeeds ends this.",
         ),
     ),
     Explanation(
@@ -289,6 +352,22 @@ EXPLANATIONS: Final = (
             "Look at how old each source is: `cloudbill status`.",
             "Check the export at the provider, then the job that copies it.",
             "If a source is slow by nature, allow more: `cloudbill status --max-age 3d`.",
+        ),
+    ),
+    Explanation(
+        name="WaitingError",
+        exit_code=8,
+        means="A run lacks a part for longer than `max_wait` allows. The month stays as it was.",
+        causes=(
+            "The job that copies the export has stopped, or leaves some files out.",
+            "A newer delivery overwrote the parts, and its manifest did not come.",
+            "A rule of the bucket deleted a part.",
+        ),
+        remedies=(
+            "See which runs wait, and for how many parts: `cloudbill status`.",
+            "Let the copy job bring the part that the message names, or deliver the run again.",
+            "If the run is of no use, delete its manifest from the store.",
+            'If the export is slow by nature, set `max_wait` to more, such as `"2d"`.',
         ),
     ),
     Explanation(

@@ -27,6 +27,7 @@ __all__ = [
     "Part",
     "Plan",
     "PlannedLoad",
+    "Reason",
     "Skip",
     "SkipReason",
     "StoredObject",
@@ -194,12 +195,23 @@ class Manifest:
     """What the provider bills as one: a billing account, a subscription, a payer account."""
     is_current: bool = False
     """Whether the provider says that this run is the newest of its period, whatever the times."""
+    written_at: datetime | None = None
+    """When the manifest was written, or copied, as the listing showed it."""
 
     @property
     def size(self) -> int | None:
         """The bytes of all parts as they were listed, or None where one of them was not."""
         sizes = [part.stored.size for part in self.parts if part.stored is not None]
         return sum(sizes) if len(sizes) == len(self.parts) else None
+
+    def newest_file_at(self, now: datetime) -> datetime:
+        """When the last of its files came, as far as they are there: it waits since then.
+
+        A time that is still to come is of a clock that is wrong, so it does not count.
+        """
+        times = [self.submitted_at, self.written_at]
+        times += [part.stored.modified_at for part in self.parts if part.stored is not None]
+        return max((time for time in times if time is not None and time <= now), default=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +225,18 @@ class DiscoveredRun:
     def is_complete(self) -> bool:
         """Whether every part is there in full."""
         return not self.missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Something that a person should look at, although nothing that was tried has failed.
+
+    `period` and `run_id` are None where it is not about one month, or not about one run.
+    """
+
+    error: CloudbillError
+    period: BillingPeriod | None = None
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,12 @@ from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger
 from cloudbill.ledger.recorder import Recorder
 from cloudbill.loading.events import Event
+from cloudbill.loading.failures import remember
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.outcome import Outcome
 from cloudbill.loading.stopping import Stop
 from cloudbill.loading.vanished import but_vanished, merged, only_these, vanished_of
-from cloudbill.models import LoadFailure, LoadResult, Skip
+from cloudbill.models import LoadFailure, LoadResult, Skip, utc_now
 from cloudbill.planning import Selection
 from cloudbill.spool import clear_spool
 from cloudbill.surveying import read_present, survey
@@ -45,6 +46,8 @@ def plan_source(
         skips=found.plan.skips,
         manifest_failures=found.manifest_failures,
         planned=found.plan.loads,
+        reasons=found.reasons,
+        known=present.periods,
     )
 
 
@@ -58,10 +61,26 @@ def load_source(
 ) -> Outcome:
     """Loads every month of a source that has a newer run.
 
-    A month that fails does not stop the others, and what ends the source is in the outcome. With
-    `wants_progress`, `listen` hears how far each month is; `stop` ends the load early.
+    A month that fails does not stop the others, and what ends the source is in the outcome; what
+    failed is remembered until it succeeds. With `wants_progress`, `listen` hears how far each month
+    is; `stop` ends the load early.
     """
-    stop = stop or Stop()
+    outcome = _load_twice(
+        settings, selection, listen, stop=stop or Stop(), wants_progress=wants_progress
+    )
+    remember(outcome, utc_now())
+    return outcome
+
+
+def _load_twice(
+    settings: SourceSettings,
+    selection: Selection,
+    listen: Callable[[Event], None],
+    *,
+    stop: Stop,
+    wants_progress: bool,
+) -> Outcome:
+    """Loads a source, and the months once more whose parts went away meanwhile."""
     try:
         with closing(open_warehouse(settings.warehouse)) as warehouse:
             clear_spool()
@@ -137,5 +156,7 @@ def _load(
         skips=(*(skip for skip in found.plan.skips if skip.manifest not in loaded), *held),
         failures=tuple(failures),
         manifest_failures=found.manifest_failures,
+        reasons=found.reasons,
+        known=present.periods,
         error=recorder.error,
     )

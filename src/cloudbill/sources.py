@@ -123,10 +123,14 @@ def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str,
         _log.error("%s", failure.error)
     for unread in found.manifest_failures:
         _log.error("%s", unread.error)
+    for reason in found.reasons:
+        _log.error("%s", reason.error)
     # dlt forgets what a resource wrote if it raises. So months that were loaded are recorded first,
     # and what fails is raised by the run that finds nothing else to load.
     if failures and not is_recording:
         raise LoadError("\n".join(str(failure.error) for failure in failures))
+    if found.reasons and not is_recording:
+        raise found.reasons[0].error
 
 
 def _warehouse_of_pipeline() -> dict[str, object]:

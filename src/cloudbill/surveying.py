@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from cloudbill.errors import CloudbillError, ManifestError, WaitingError
+from cloudbill.exports.absence import absence_of, unannounced
 from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.exports.manifest_cache import open_manifest_cache
 from cloudbill.guards import Guards
@@ -16,19 +20,26 @@ from cloudbill.models import (
     LoadRecord,
     Manifest,
     ManifestFailure,
+    Part,
     Plan,
     PlannedLoad,
+    Reason,
+    Skip,
+    SkipReason,
     TableMonth,
+    utc_now,
 )
 from cloudbill.planning import Selection, plan_loads
+from cloudbill.setup.nearest import nearest_names
 from cloudbill.store import Store, open_store
+from cloudbill.text.times import shown_time
 
 if TYPE_CHECKING:
     from cloudbill.ledger.state import Remembered
     from cloudbill.settings import SourceSettings
     from cloudbill.warehouses import Warehouse
 
-__all__ = ["Present", "Survey", "read_present", "survey"]
+__all__ = ["Found", "Present", "Survey", "find_runs", "read_present", "survey"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +53,11 @@ class Present:
     def rows(self) -> dict[BillingPeriod, int]:
         """The rows of each month that the table holds."""
         return {period: month.rows for period, month in self.months.items()}
+
+    @property
+    def periods(self) -> frozenset[BillingPeriod]:
+        """The months that the ledger or the table knows."""
+        return frozenset({*self.remembered.loaded, *self.months})
 
 
 def read_present(settings: SourceSettings, warehouse: Warehouse) -> Present:
@@ -57,14 +73,73 @@ def read_present(settings: SourceSettings, warehouse: Warehouse) -> Present:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the store of a source has; `address` is the folder that was listed."""
+
+    store: Store
+    discovery: Discovery
+    address: str
+
+    @property
+    def manifests(self) -> int:
+        """How many manifests there are, whether or not they can be read."""
+        return len(self.discovery.runs) + len(self.discovery.failures)
+
+    @property
+    def failures(self) -> tuple[ManifestFailure, ...]:
+        """The manifests that cannot be read; only the newest where all have the same fault."""
+        failures = self.discovery.failures
+        errors = [one.error for one in failures if isinstance(one.error, ManifestError)]
+        faults = {(error.problem, error.key) for error in errors}
+        is_same = len(errors) == len(failures) > 1 and len(faults) == 1
+        if self.discovery.runs or not is_same:
+            return failures
+        newest = max(failures, key=lambda one: self.discovery.listing[one.path].modified_at)
+        ((problem, key),) = faults
+        fault = (
+            f"All {len(failures)} manifests have the same fault, so it is in the export, or in "
+            f"what copies it, and another delivery will not help: {problem}"
+        )
+        error = ManifestError(fault, path=newest.path, key=key)
+        return (ManifestFailure(path=newest.path, error=error),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """A source that was discovered and planned; `address` is the folder that was listed."""
+    """A source that was discovered and planned; `address` is the folder that was listed.
+
+    `reasons` are what a person should look at, although everything could be read.
+    """
 
     store: Store
     plan: Plan
     address: str
     manifests: int
     manifest_failures: tuple[ManifestFailure, ...]
+    reasons: tuple[Reason, ...] = ()
+
+
+def find_runs(settings: SourceSettings, *, keeps_manifests: bool = False) -> Found:
+    """Lists the export of a source and reads its manifests; changes nothing.
+
+    With `keeps_manifests`, what the manifests said is kept in the user's cache folder, so that the
+    next run need not read them again.
+
+    Raises:
+        CloudbillError: If the store cannot be opened or listed.
+    """
+    store = open_store(
+        settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
+    )
+    discovery = discover(
+        store,
+        settings.provider,
+        prefix=settings.prefix,
+        export_name=settings.export_name,
+        cache=open_manifest_cache(store, settings, is_written=keeps_manifests),
+    )
+    root, *_ = settings.provider.export_roots(settings.prefix, settings.export_name)
+    return Found(store=store, discovery=discovery, address=store.uri(root))
 
 
 def survey(
@@ -74,45 +149,93 @@ def survey(
     listen: Callable[[Event], None],
     *,
     keeps_manifests: bool = False,
+    found: Found | None = None,
+    now: datetime | None = None,
 ) -> Survey:
-    """Discovers the runs of a source and plans its months; changes nothing.
+    """Discovers the runs of a source, unless they are `found`, and plans its months.
 
-    With `keeps_manifests`, what the manifests said is kept in the user's cache folder, so that the
-    next run need not read them again.
+    It changes nothing, but for what `find_runs` keeps. `now` is the time by which a run has waited.
 
     Raises:
         CloudbillError: If the store cannot be listed.
     """
-    store = open_store(
-        settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
-    )
-    cache = open_manifest_cache(store, settings, is_written=keeps_manifests)
-    discovery = discover(
-        store,
-        settings.provider,
-        prefix=settings.prefix,
-        export_name=settings.export_name,
-        cache=cache,
-    )
-    root, *_ = settings.provider.export_roots(settings.prefix, settings.export_name)
-    found = Discovered(
+    found = found or find_runs(settings, keeps_manifests=keeps_manifests)
+    now = now or utc_now()
+    discovery = found.discovery
+    event = Discovered(
         settings=settings,
-        manifests=len(discovery.runs) + len(discovery.failures),
-        address=store.uri(root),
+        manifests=found.manifests,
+        address=found.address,
     )
-    listen(found)
-    for failure in discovery.failures:
+    absence = _absence(settings, present, found, now)
+    listen(event if absence is None else replace(event, is_explained=True))
+    for failure in found.failures:
         listen(failure)
-    plan = _plan(settings, present, selection, discovery=discovery, store=store, listen=listen)
+    plan = _plan(
+        settings, present, selection, discovery=discovery, store=found.store, listen=listen
+    )
     for skip in plan.skips:
         listen(skip)
     return Survey(
-        store=store,
+        store=found.store,
         plan=plan,
         address=found.address,
-        manifests=found.manifests,
-        manifest_failures=discovery.failures,
+        manifests=event.manifests,
+        manifest_failures=found.failures,
+        reasons=(
+            *([] if absence is None else [Reason(error=absence)]),
+            *_waiting_too_long(settings, plan.skips, now),
+        ),
     )
+
+
+def _absence(
+    settings: SourceSettings, present: Present, found: Found, now: datetime
+) -> CloudbillError | None:
+    """Why there are no manifests, or none of the newest files; None where that is in order."""
+    discovery = found.discovery
+    if discovery.runs or discovery.failures:
+        return unannounced(found.store, settings, discovery, now)
+    return absence_of(
+        found.store,
+        settings,
+        discovery,
+        is_loaded=bool(present.remembered.loaded),
+        nearest=lambda: nearest_names(found.store, settings),
+    )
+
+
+def _waiting_too_long(
+    settings: SourceSettings, skips: Iterable[Skip], now: datetime
+) -> Iterator[Reason]:
+    """The newest run of each month that has lacked a part for longer than `max_wait`."""
+    late: dict[BillingPeriod, list[Manifest]] = defaultdict(list)
+    for skip in skips:
+        manifest = skip.manifest
+        is_waiting = skip.reason is SkipReason.WAITING
+        if is_waiting and now - manifest.newest_file_at(now) > settings.max_wait:
+            late[manifest.period].append(manifest)
+    for period, manifests in late.items():
+        newest = max(manifests, key=lambda manifest: manifest.submitted_at)
+        missing = [part for part in newest.parts if not part.is_whole]
+        others = f" (and {len(manifests) - 1} older runs)" if len(manifests) > 1 else ""
+        error = WaitingError(
+            f"Run {newest.run_id} of {period}{others} has lacked {len(missing)} of its "
+            f"{len(newest.parts)} parts since {shown_time(newest.newest_file_at(now))} UTC, which "
+            f"is longer than 'max_wait' allows{_such_as(missing)}. Look at what copies the export "
+            "into the store, and deliver the run again; if it is of no use, delete its manifest, "
+            f"{newest.path}"
+        )
+        yield Reason(error=error, period=period, run_id=newest.run_id)
+
+
+def _such_as(missing: Sequence[Part]) -> str:
+    """The first of the parts that are missing or cut short."""
+    for part in missing:
+        if part.stored is None:
+            return f": {part.path} is missing"
+        return f": {part.path} has {part.stored.size} of {part.size} bytes"
+    return ""
 
 
 def _plan(

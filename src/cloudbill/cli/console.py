@@ -182,12 +182,13 @@ class Console:
         """Says what ended sources or the command, prints the document, ends with the exit code."""
         from cloudbill.doctor.double_deliveries import find_double_deliveries
         from cloudbill.doctor.words import check_line
-        from cloudbill.errors import HeldError
         from cloudbill.loading.words import outcomes_json
+        from cloudbill.text.exit_codes import highest_code
 
         for outcome in outcomes:
-            if outcome.error is not None:
-                self.failed(outcome.settings.source, outcome.error)
+            ends = [] if outcome.error is None else [outcome.error]
+            for error in (*(reason.error for reason in outcome.reasons), *ends):
+                self.failed(outcome.settings.source, error)
         if failed is not None:
             self.failed(None, failed)
         delivered = {outcome.settings.source: outcome.manifests for outcome in outcomes}
@@ -198,11 +199,8 @@ class Console:
             self.explain([failed])
         if self.as_json:
             self.document(outcomes_json(outcomes, failed, dry_run=dry_run))
-        codes = {outcome.exit_code for outcome in outcomes}
-        codes.add(failed.exit_code if failed else 0)
-        # A failure is more than a run that waits for somebody.
-        failures = codes - {HeldError.exit_code}
-        raise typer.Exit(max(failures) or max(codes))
+        codes = [outcome.exit_code for outcome in outcomes]
+        raise typer.Exit(highest_code([*codes, failed.exit_code if failed else 0]))
 
     def _line(self, level: str, text: str, *, to_stderr: bool) -> None:
         if self.log_format is LogFormat.JSON:

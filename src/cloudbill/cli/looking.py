@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cloudbill.looking.load_history import SourceHistory
     from cloudbill.looking.status import SourceStatus
     from cloudbill.looking.verification import Verified
+    from cloudbill.models import Reason
 
 __all__ = ["history", "status", "verify"]
 
@@ -38,33 +39,50 @@ def status(
             metavar="AGE",
         ),
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="End with the exit code of all that a person should look at, for a monitor.",
+        ),
+    ] = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Say what each month holds, what waits or is missing, and how old it is; change nothing."""
     from cloudbill.errors import CloudbillError
+    from cloudbill.looking.reasons import reasons_of
     from cloudbill.looking.status import read_status
     from cloudbill.looking.status_words import status_json, status_lines
     from cloudbill.models import utc_now
+    from cloudbill.text.exit_codes import exit_code_of, highest_code
     from cloudbill.text.times import read_age
 
     console = Console(as_json=as_json, verbose=verbose)
     found: list[SourceStatus] = []
+    reasons: dict[str, tuple[Reason, ...]] = {}
     failed: CloudbillError | None = None
     try:
         age = None if max_age is None else read_age(max_age)
         for settings in read_settings(source):
-            found.append(read_status(settings, now=utc_now(), max_age=age))
+            found.append(read_status(settings, now=utc_now(), max_age=age, by_key=check))
             _say_lines(console, status_lines(found[-1]), is_first=len(found) == 1)
-            for error in found[-1].errors:
+            errors = found[-1].errors
+            if check:
+                reasons[settings.source] = reasons_of(found[-1])
+                errors = tuple(reason.error for reason in reasons[settings.source])
+            for error in errors:
                 console.failed(settings.source, error)
     except CloudbillError as error:
         failed = error
         console.failed(None, error)
+    told = [reason.error for of_source in reasons.values() for reason in of_source]
+    if check:
+        console.explain([*told, *([failed] if failed else [])])
     if as_json:
-        console.document(status_json(found, failed))
-    codes = [one.exit_code for one in found]
-    raise typer.Exit(max([*codes, failed.exit_code if failed else 0]))
+        console.document(status_json(found, failed, reasons=reasons if check else None))
+    codes = [exit_code_of(told)] if check else [one.exit_code for one in found]
+    raise typer.Exit(highest_code([*codes, failed.exit_code if failed else 0]))
 
 
 def history(

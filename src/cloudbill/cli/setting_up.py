@@ -30,6 +30,7 @@ def doctor(
     from cloudbill.doctor.words import check_line
     from cloudbill.errors import CloudbillError
     from cloudbill.setup.config_file import config_file
+    from cloudbill.text.exit_codes import highest_code
 
     console = Console(as_json=as_json, verbose=verbose)
     try:
@@ -44,7 +45,7 @@ def doctor(
     else:
         for check in checks:
             console.say(_coloured(check, check_line(check)))
-    raise typer.Exit(0 if all(check.is_well for check in checks) else 1)
+    raise typer.Exit(highest_code(check.exit_code for check in checks if not check.is_well))
 
 
 def _coloured(check: Check, line: str) -> str:

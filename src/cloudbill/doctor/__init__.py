@@ -1,6 +1,6 @@
 """Examines what a load depends on: machine, store, warehouse, ledger, deliveries; reads only.
 
 Pure: check, double_deliveries.
-May import: exports, ledger, retrying, settings, store, surveying, text, warehouses,
+May import: exports, ledger, looking, retrying, settings, store, surveying, text, warehouses,
 warehouses/bigquery.
 """

@@ -18,6 +18,8 @@ class Check:
     remedy: str | None = None
     is_checked: bool = True
     """Whether there was an answer; else `found` says why there was none."""
+    exit_code: int = 1
+    """What `doctor` ends with where it is not well."""
 
     @property
     def is_well(self) -> bool:

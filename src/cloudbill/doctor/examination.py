@@ -17,17 +17,33 @@ from cloudbill.doctor.machine import (
 )
 from cloudbill.doctor.store import StoreChecks, check_store
 from cloudbill.doctor.warehouse import check_warehouse
-from cloudbill.errors import CloudbillError
+from cloudbill.errors import (
+    CloudbillError,
+    HeldError,
+    LastTryError,
+    StaleError,
+    VerificationError,
+    WaitingError,
+)
 from cloudbill.ledger import Ledger
-from cloudbill.models import BillingPeriod, LoadRecord, Manifest
-from cloudbill.surveying import read_present
-from cloudbill.warehouses import Warehouse, open_warehouse
+from cloudbill.looking.reasons import reasons_of
+from cloudbill.looking.status import status_before, with_store
+from cloudbill.models import BillingPeriod, LoadRecord, Manifest, utc_now
+from cloudbill.surveying import Found, Present, read_present
+from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
 __all__ = ["Check", "examine"]
 
+_SUBJECTS: Final[Mapping[type[CloudbillError], str]] = {
+    HeldError: "held run",
+    LastTryError: "last load",
+    StaleError: "newest delivery",
+    VerificationError: "lost rows",
+    WaitingError: "waiting run",
+}
 _WAIT_S: Final = 20.0
 """Somebody waits for the answer, and a store or file that is busy is an answer too."""
 
@@ -58,8 +74,12 @@ def _warehouse_checks(settings: SourceSettings, store: StoreChecks) -> Iterator[
     try:
         yield from check_warehouse(settings, store.bucket_location)
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
-            loaded = Ledger(settings, warehouse).loaded()
-            yield from _ledger_checks(settings, warehouse)
+            present = read_present(settings, warehouse)
+            loaded = present.remembered.loaded
+            tracked = Ledger(settings, warehouse).tracked()
+        yield from _ledger_checks(settings, present, tracked)
+        if store.found is not None:
+            yield from _reason_checks(settings, present, store.found)
     except CloudbillError as error:
         yield failed_check(f"{settings.source}: warehouse", error)
     if store.newest is not None:
@@ -77,10 +97,29 @@ def _sizes(
     ]
 
 
-def _ledger_checks(settings: SourceSettings, warehouse: Warehouse) -> list[Check]:
-    present = read_present(settings, warehouse)
+def _reason_checks(settings: SourceSettings, present: Present, found: Found) -> Iterator[Check]:
+    """What else `status --check` ends for: held, waiting, stale, lost or never delivered."""
+    status = with_store(status_before(settings, utc_now(), by_key=True), present, found)
+    told = {id(failure.error) for failure in status.manifest_failures}
+    for reason in reasons_of(status):
+        if id(reason.error) not in told:
+            where = (
+                settings.source if reason.period is None else f"{settings.source} {reason.period}"
+            )
+            code = reason.error.exit_code
+            yield Check(
+                subject=f"{where}: {_SUBJECTS.get(type(reason.error), 'export')}",
+                found=str(reason.error),
+                remedy="see the message",
+                # Of a load that failed earlier `doctor` only says that there is a thing to look at.
+                exit_code=1 if isinstance(reason.error, LastTryError) else code,
+            )
+
+
+def _ledger_checks(
+    settings: SourceSettings, present: Present, tracked: Mapping[BillingPeriod, LoadRecord]
+) -> list[Check]:
     loaded, rows = present.remembered.loaded, present.rows
-    tracked = Ledger(settings, warehouse).tracked()
     subject = f"{settings.source}: {settings.table_name}"
     checks = [
         Check(subject=f"{subject} {period}", found=problem, remedy=remedy)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudbill.doctor.check import Check, failed_check
-from cloudbill.errors import CloudbillError
-from cloudbill.exports.discovery import Discovery, discover
+from cloudbill.errors import CloudbillError, ConfigError
 from cloudbill.models import BillingPeriod, DiscoveredRun, Manifest
 from cloudbill.retrying import Patience
-from cloudbill.store import Store, open_store
+from cloudbill.store import Store
 from cloudbill.store.client import StoreClient
+from cloudbill.surveying import Found, find_runs
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -27,6 +27,8 @@ class StoreChecks:
     checks: tuple[Check, ...]
     manifests: tuple[Manifest, ...] = ()
     newest: Mapping[BillingPeriod, Manifest] | None = None
+    found: Found | None = None
+    """All that was found, where the store could be read."""
     is_local: bool = False
     bucket_location: str | None = None
     """Where a bucket on `gs://` lies, or None where that cannot be seen."""
@@ -36,25 +38,21 @@ def check_store(settings: SourceSettings) -> StoreChecks:
     """Lists the export and reads the first bytes of its newest part; changes nothing."""
     subject = f"{settings.source}: store"
     try:
-        store = open_store(
-            settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
-        )
-    except CloudbillError as error:
+        found = find_runs(settings)
+    except ConfigError as error:
         return StoreChecks(checks=(failed_check(f"{settings.source}: credentials", error),))
-    try:
-        found = discover(
-            store, settings.provider, prefix=settings.prefix, export_name=settings.export_name
-        )
     except CloudbillError as error:
         return StoreChecks(checks=(failed_check(subject, error),))
-    newest = _newest(found.runs)
+    store, runs = found.store, found.discovery.runs
+    newest = _newest(runs)
     checks = [Check(subject=subject, found=f"{store.title}, {store.address} can be listed")]
-    checks += _path_checks(settings, store, found)
+    checks += _path_checks(settings, found)
     checks += _part_checks(settings, store, newest)
     return StoreChecks(
         checks=tuple(checks),
-        manifests=tuple(run.manifest for run in found.runs),
+        manifests=tuple(run.manifest for run in runs),
         newest=newest,
+        found=found,
         is_local=store.local_path("") is not None,
         bucket_location=_bucket_location(settings, store),
     )
@@ -69,31 +67,28 @@ def _newest(runs: tuple[DiscoveredRun, ...]) -> dict[BillingPeriod, Manifest]:
     return newest
 
 
-def _path_checks(settings: SourceSettings, store: Store, found: Discovery) -> Iterator[Check]:
-    subject = f"{settings.source}: export"
+def _path_checks(settings: SourceSettings, found: Found) -> Iterator[Check]:
+    """What lies in the export; that nothing does is told with all else that somebody should see."""
+    subject, runs = f"{settings.source}: export", found.discovery.runs
     if found.failures:
+        unread = len(found.discovery.failures)
         yield Check(
             subject=subject,
-            found=f"{len(found.runs)} runs, and {len(found.failures)} manifests that cannot be "
-            f"read: {found.failures[0].error}",
-            remedy="have the provider or the copy tool deliver them again",
+            found=f"{len(runs)} runs, and {unread} manifests that cannot be read: "
+            f"{found.failures[0].error}",
+            remedy="have the provider or the copy tool deliver them again"
+            if len(found.failures) == unread
+            else "see the message",
+            exit_code=found.failures[0].error.exit_code,
         )
         return
-    if not found.runs:
-        (root, *_) = settings.provider.export_roots(settings.prefix, settings.export_name)
+    if runs:
+        newest = max(run.manifest.submitted_at for run in runs)
+        months = len({run.manifest.period for run in runs})
         yield Check(
             subject=subject,
-            found=f"no runs in {store.address}/{root}",
-            remedy="check 'prefix' and 'export_name', or let `cloudbill init` look for exports",
+            found=f"{len(runs)} runs of {months} months, the newest of {newest:%Y-%m-%d %H:%M} UTC",
         )
-        return
-    newest = max(run.manifest.submitted_at for run in found.runs)
-    months = len({run.manifest.period for run in found.runs})
-    yield Check(
-        subject=subject,
-        found=f"{len(found.runs)} runs of {months} months, the newest of {newest:%Y-%m-%d %H:%M} "
-        "UTC",
-    )
 
 
 def _part_checks(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cloudbill.errors import CloudbillError, ManifestError, StoreError
@@ -24,10 +24,15 @@ _READERS: Final = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """What was found: the runs, and the manifests that cannot be read."""
+    """What was found: the runs, and the manifests that cannot be read.
+
+    `listing` has every object below `root`, the folder that was listed last.
+    """
 
     runs: tuple[DiscoveredRun, ...]
     failures: tuple[ManifestFailure, ...]
+    root: str = field(default="", compare=False)
+    listing: Listing = field(default_factory=dict, compare=False, repr=False)
 
 
 def discover(
@@ -61,7 +66,7 @@ def discover(
     for stored, content in zip(unread, _contents(store, unread), strict=True):
         found.append(_understood(export, cache, stored, content))
     cache.save()
-    return _sorted(found)
+    return _sorted(found, export)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +89,7 @@ class _Export:
             content, stored=stored, root=self.root, export=self.name, listing=self.listing
         )
         require_manifest(manifest, root=self.root)
-        manifest = _with_stored_parts(manifest, self.listing)
+        manifest = _with_stored_parts(manifest, self.listing, stored)
         for part in manifest.parts:
             if part.stored is not None:
                 _require_readable(part.stored, f" (a part of {manifest.path})")
@@ -144,9 +149,11 @@ def _find_manifests(
 ) -> tuple[str, Listing, list[StoredObject]]:
     """The first root that has manifests, what lies below it, and those of them that are manifests.
 
-    A later root may hold much more than the export, so it is not listed without need.
+    Where none has any, it is the first that has files. A later root may hold much more than the
+    export, so it is not listed without need.
     """
     roots = provider.export_roots(prefix, export_name)
+    without: tuple[str, Listing] | None = None
     for root in roots:
         listing = {stored.path: stored for stored in store.list(root)}
         manifests = [
@@ -156,7 +163,9 @@ def _find_manifests(
         ]
         if manifests:
             return root, listing, manifests
-    return roots[0], {}, []
+        if listing and without is None:
+            without = root, listing
+    return (*(without or (roots[0], {})), [])
 
 
 def _require_readable(stored: StoredObject, of: str = "") -> None:
@@ -171,12 +180,12 @@ def _read_content(store: Store, stored: StoredObject) -> bytes:
     return store.read(stored.path)
 
 
-def _with_stored_parts(manifest: Manifest, listing: Listing) -> Manifest:
+def _with_stored_parts(manifest: Manifest, listing: Listing, stored: StoredObject) -> Manifest:
     parts = (replace(part, stored=listing.get(part.path)) for part in manifest.parts)
-    return replace(manifest, parts=tuple(parts))
+    return replace(manifest, parts=tuple(parts), written_at=stored.modified_at)
 
 
-def _sorted(found: Iterable[DiscoveredRun | ManifestFailure]) -> Discovery:
+def _sorted(found: Iterable[DiscoveredRun | ManifestFailure], export: _Export) -> Discovery:
     runs: list[DiscoveredRun] = []
     failures: list[ManifestFailure] = []
     for item in found:
@@ -187,4 +196,6 @@ def _sorted(found: Iterable[DiscoveredRun | ManifestFailure]) -> Discovery:
     return Discovery(
         runs=tuple(sorted(runs, key=lambda run: run.manifest.path)),
         failures=tuple(sorted(failures, key=lambda failure: failure.path)),
+        root=export.root,
+        listing=export.listing,
     )

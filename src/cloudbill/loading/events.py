@@ -31,11 +31,15 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovered:
-    """The export of a source was listed; `address` is the folder that it belongs in."""
+    """The export of a source was listed; `address` is the folder that it belongs in.
+
+    `is_explained` says that an error tells why there are no manifests.
+    """
 
     settings: SourceSettings
     manifests: int
     address: str
+    is_explained: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudbill.errors import CloudbillError, HeldError, StoppedError
-from cloudbill.models import LoadFailure, LoadResult, Manifest, ManifestFailure, PlannedLoad, Skip
+from cloudbill.models import (
+    BillingPeriod,
+    LoadFailure,
+    LoadResult,
+    Manifest,
+    ManifestFailure,
+    PlannedLoad,
+    Reason,
+    Skip,
+)
+from cloudbill.text.exit_codes import exit_code_of
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -17,7 +27,11 @@ __all__ = ["Outcome"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a source; `error` is what ended it, if anything did."""
+    """What became of a source; `error` is what ended it, if anything did.
+
+    `reasons` are what a person should look at although nothing failed, `known` are the months that
+    the ledger or the table knew before.
+    """
 
     settings: SourceSettings
     results: tuple[LoadResult, ...] = ()
@@ -25,6 +39,8 @@ class Outcome:
     failures: tuple[LoadFailure, ...] = ()
     manifest_failures: tuple[ManifestFailure, ...] = ()
     planned: tuple[PlannedLoad, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    known: frozenset[BillingPeriod] = frozenset()
     error: CloudbillError | None = None
 
     @property
@@ -45,11 +61,11 @@ class Outcome:
         """All that went wrong."""
         errors = [failure.error for failure in self.failures]
         errors += [failure.error for failure in self.manifest_failures]
+        errors += [reason.error for reason in self.reasons]
         return (*errors, self.error) if self.error else tuple(errors)
 
     @property
     def exit_code(self) -> int:
-        """The highest of its failures' exit codes; where none failed, whether a run is held."""
+        """The highest of its errors' exit codes; where there is none, whether a run is held."""
         is_held = any(skip.is_held for skip in self.skips)
-        waiting = HeldError.exit_code if is_held else 0
-        return max((error.exit_code for error in self.errors), default=waiting)
+        return exit_code_of((*self.errors, *([HeldError()] if is_held else [])))

@@ -84,7 +84,7 @@ def _lines(event: Event) -> Iterator[str]:
 
 def _discovered_lines(event: Discovered) -> Iterator[str]:
     yield f"Discovered {event.manifests} {event.settings.provider.TITLE} manifests"
-    if not event.manifests:
+    if not event.manifests and not event.is_explained:
         yield f"  Nothing lies in {event.address}; check 'prefix' and 'export_name'"
 
 
@@ -186,6 +186,9 @@ def _failures(outcome: Outcome) -> Iterator[object]:
         yield failure_entry(source, str(manifest.period), manifest.run_id, failure.error)
     for unread in outcome.manifest_failures:
         yield failure_entry(source, None, None, unread.error)
+    for reason in outcome.reasons:
+        period = None if reason.period is None else str(reason.period)
+        yield failure_entry(source, period, reason.run_id, reason.error)
     if outcome.error is not None:
         yield failure_entry(source, None, None, outcome.error)
 

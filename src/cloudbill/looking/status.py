@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,23 +13,34 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_of
 from cloudbill.errors import CloudbillError, StaleError
+from cloudbill.loading.failures import PastFailure, read_failures
 from cloudbill.models import (
     BillingPeriod,
     LoadRecord,
     Manifest,
     ManifestFailure,
     Plan,
+    Reason,
     SkipReason,
 )
 from cloudbill.planning import Selection
-from cloudbill.surveying import Present, read_present, survey
+from cloudbill.surveying import Found, Present, read_present, survey
 from cloudbill.text.times import age_in_words, shown_time
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
-__all__ = ["MonthState", "MonthStatus", "Pending", "PendingRun", "SourceStatus", "read_status"]
+__all__ = [
+    "MonthState",
+    "MonthStatus",
+    "Pending",
+    "PendingRun",
+    "SourceStatus",
+    "read_status",
+    "status_before",
+    "with_store",
+]
 
 
 class Pending(StrEnum):
@@ -60,6 +71,8 @@ class PendingRun:
     rows: int | None
     detail: str | None = None
     """What the plan says of a run that is held or waits, with the numbers."""
+    newest_file_at: datetime | None = None
+    """When the last of its files came."""
 
 
 class MonthState(StrEnum):
@@ -77,7 +90,8 @@ class MonthStatus:
     """What a month holds, and which newer runs there are, newest first.
 
     `record` is what the ledger remembers, `costs` the billed cost of it by currency, None where no
-    total was recorded; `table_rows` is what the table holds now.
+    total was recorded; `table_rows` is what the table holds now. `failure` is the newest try to
+    load it, where that failed.
     """
 
     period: BillingPeriod
@@ -85,13 +99,14 @@ class MonthStatus:
     costs: Mapping[str, Decimal] | None = None
     table_rows: int = 0
     pending: tuple[PendingRun, ...] = ()
+    failure: PastFailure | None = None
 
     @property
     def state(self) -> MonthState:
         """Whether it is loaded, could be, or is missing."""
         if self.record is not None:
             return MonthState.LOADED
-        is_there = self.pending or self.table_rows
+        is_there = self.pending or self.table_rows or self.failure
         return MonthState.NOT_LOADED if is_there else MonthState.MISSING
 
     @property
@@ -107,18 +122,23 @@ class SourceStatus:
 
     A delivery is a run that is complete, in the store or loaded; what still waits for parts is
     none. `is_loaded_known` says whether ledger and table could be read. `address` is the folder
-    that was listed, None where the store was not.
+    that was listed, None where the store was not. `seen` is what a person should look at in the
+    store, `failure` the newest try to load the source, where all of that failed.
     """
 
     settings: SourceSettings
     looked_at: datetime
     max_age: timedelta | None = None
+    max_age_name: str = "--max-age"
+    """What allows that age: the option, or the key."""
     is_loaded_known: bool = False
     months: tuple[MonthStatus, ...] = ()
     newest_delivery_at: datetime | None = None
     address: str | None = None
     manifests: int = 0
     manifest_failures: tuple[ManifestFailure, ...] = ()
+    seen: tuple[Reason, ...] = ()
+    failure: PastFailure | None = None
     error: CloudbillError | None = None
 
     @property
@@ -140,8 +160,8 @@ class SourceStatus:
             return None
         return StaleError(
             f"The newest delivery was submitted {age_in_words(self.age)} "
-            f"({shown_time(self.newest_delivery_at)} UTC), longer ago than --max-age allows. "
-            f"{remedy}"
+            f"({shown_time(self.newest_delivery_at)} UTC), longer ago than {self.max_age_name} "
+            f"allows. {remedy}"
         )
 
     @property
@@ -157,46 +177,78 @@ class SourceStatus:
 
 
 def read_status(
-    settings: SourceSettings, *, now: datetime, max_age: timedelta | None = None
+    settings: SourceSettings,
+    *,
+    now: datetime,
+    max_age: timedelta | None = None,
+    by_key: bool = False,
 ) -> SourceStatus:
     """Reads ledger, table and store of a source, and plans it as a load would; changes nothing.
 
     What is loaded is told even if the store cannot be read. `max_age` is how old the newest
-    delivery may be. What ends the look is in the result.
+    delivery may be; where it is None, the key of that name counts if `by_key`. What ends the look
+    is in the result.
     """
-    status = SourceStatus(settings=settings, looked_at=now, max_age=max_age)
+    status = status_before(settings, now, max_age, by_key=by_key)
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             present = read_present(settings, warehouse)
     except CloudbillError as error:
         return replace(status, error=error)
     try:
-        return _with_store(status, present)
+        return with_store(status, present)
     except CloudbillError as error:
         return _with_months(replace(status, error=error), present)
 
 
-def _with_store(status: SourceStatus, present: Present) -> SourceStatus:
-    """The status with all that the store says.
+def status_before(
+    settings: SourceSettings,
+    now: datetime,
+    max_age: timedelta | None = None,
+    *,
+    by_key: bool = False,
+) -> SourceStatus:
+    """The status before anything was looked at; the arguments are those of `read_status`."""
+    if by_key and max_age is None:
+        return SourceStatus(
+            settings=settings,
+            looked_at=now,
+            max_age=settings.max_age,
+            max_age_name="'max_age'",
+        )
+    return SourceStatus(settings=settings, looked_at=now, max_age=max_age)
+
+
+def with_store(status: SourceStatus, present: Present, found: Found | None = None) -> SourceStatus:
+    """The status with all that the store says, which is `found` or read now.
 
     Raises:
         CloudbillError: If the store cannot be read.
     """
-    found = survey(status.settings, present, Selection(), lambda _: None)
+    surveyed = survey(
+        status.settings,
+        present,
+        Selection(),
+        lambda _: None,
+        found=found,
+        now=status.looked_at,
+    )
     status = replace(
         status,
-        address=found.address,
-        manifests=found.manifests,
-        manifest_failures=found.manifest_failures,
+        address=surveyed.address,
+        manifests=surveyed.manifests,
+        manifest_failures=surveyed.manifest_failures,
+        seen=surveyed.reasons,
     )
-    return _with_months(status, present, found.plan)
+    return _with_months(status, present, surveyed.plan)
 
 
 def _with_months(status: SourceStatus, present: Present, plan: Plan | None = None) -> SourceStatus:
     plan = plan or Plan(loads=(), skips=())
     loaded, rows = present.remembered.loaded, present.rows
-    pending = _pending_runs(plan, loaded)
-    known = {*loaded, *rows, *pending}
+    pending = _pending_runs(plan, loaded, status.looked_at)
+    failures = {failure.period: failure for failure in _standing(status.settings, loaded)}
+    known = {*loaded, *rows, *pending, *(period for period in failures if period is not None)}
     months = tuple(
         MonthStatus(
             period=period,
@@ -204,6 +256,7 @@ def _with_months(status: SourceStatus, present: Present, plan: Plan | None = Non
             costs=_costs(status.settings, loaded.get(period)),
             table_rows=rows.get(period, 0),
             pending=tuple(pending.get(period, ())),
+            failure=failures.get(period),
         )
         for period in reversed(_without_gaps(known))
     )
@@ -211,8 +264,23 @@ def _with_months(status: SourceStatus, present: Present, plan: Plan | None = Non
         status,
         is_loaded_known=True,
         months=months,
+        failure=failures.get(None),
         newest_delivery_at=_newest_delivery(plan, loaded),
     )
+
+
+def _standing(
+    settings: SourceSettings, loaded: Mapping[BillingPeriod, LoadRecord]
+) -> Iterator[PastFailure]:
+    """The failures that no later load has ended, of this machine or of another one."""
+    newest = max((one.loaded_at for one in loaded.values() if one.loaded_at), default=None)
+    for failure in read_failures(settings):
+        record = loaded.get(failure.period) if failure.period is not None else None
+        ended_at = None if record is None else record.loaded_at
+        if failure.period is None:
+            ended_at = newest
+        if ended_at is None or ended_at <= failure.at:
+            yield failure
 
 
 def _costs(settings: SourceSettings, record: LoadRecord | None) -> Mapping[str, Decimal] | None:
@@ -220,7 +288,7 @@ def _costs(settings: SourceSettings, record: LoadRecord | None) -> Mapping[str, 
 
 
 def _pending_runs(
-    plan: Plan, loaded: Mapping[BillingPeriod, LoadRecord]
+    plan: Plan, loaded: Mapping[BillingPeriod, LoadRecord], now: datetime
 ) -> dict[BillingPeriod, list[PendingRun]]:
     """The runs of each month that are not what it holds, but newer, the newest first."""
     found: list[tuple[BillingPeriod, PendingRun]] = []
@@ -228,10 +296,10 @@ def _pending_runs(
         record = loaded.get(load.period)
         is_again = record is not None and record.run_id == load.manifest.run_id
         pending = Pending.AGAIN if is_again else Pending.NEW
-        found.append((load.period, _pending_run(load.manifest, pending)))
+        found.append((load.period, _pending_run(load.manifest, pending, now)))
     for skip in plan.skips:
         if skip.reason in _PENDING:
-            run = _pending_run(skip.manifest, _PENDING[skip.reason], skip.detail)
+            run = _pending_run(skip.manifest, _PENDING[skip.reason], now, skip.detail)
             found.append((skip.manifest.period, run))
     by_period: dict[BillingPeriod, list[PendingRun]] = defaultdict(list)
     for period, run in sorted(found, key=lambda one: one[1].submitted_at, reverse=True):
@@ -239,7 +307,9 @@ def _pending_runs(
     return by_period
 
 
-def _pending_run(manifest: Manifest, pending: Pending, detail: str | None = None) -> PendingRun:
+def _pending_run(
+    manifest: Manifest, pending: Pending, now: datetime, detail: str | None = None
+) -> PendingRun:
     return PendingRun(
         pending=pending,
         run_id=manifest.run_id,
@@ -248,6 +318,7 @@ def _pending_run(manifest: Manifest, pending: Pending, detail: str | None = None
         parts_missing=sum(not part.is_whole for part in manifest.parts),
         rows=manifest.rows,
         detail=detail,
+        newest_file_at=manifest.newest_file_at(now),
     )
 
 

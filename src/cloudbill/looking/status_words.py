@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_to_text, shown_costs, totals_to_text
 from cloudbill.looking.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
+from cloudbill.models import Reason
 from cloudbill.text.failures import failure_entry
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
-from cloudbill.text.times import age_in_words, iso_time
+from cloudbill.text.times import age_in_words, iso_time, shown_time
 
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
+    from cloudbill.loading.failures import PastFailure
 
 __all__ = ["status_json", "status_lines"]
 
@@ -41,7 +43,13 @@ def status_lines(status: SourceStatus) -> Iterator[str]:
 
 def _lines(status: SourceStatus) -> Iterator[str]:
     yield f"{status.settings.source} - {_delivery(status)}"
-    if status.address is not None and not status.manifests:
+    if status.failure is not None:
+        yield f"  failed: the last load, {_failed(status.failure, status)}"
+    for reason in status.seen:
+        # What waits is told with its month.
+        if reason.period is None:
+            yield f"  {reason.error}"
+    if status.address is not None and not status.manifests and not status.seen:
         yield f"  Nothing lies in {status.address}; check 'prefix' and 'export_name'"
     if status.manifest_failures:
         yield f"  manifests that cannot be read: {len(status.manifest_failures)}"
@@ -110,6 +118,10 @@ def _notes(month: MonthStatus, status: SourceStatus) -> Iterator[str]:
         yield f"no load accounts for the {month.table_rows:,} rows that the table holds"
     elif month.is_drifted and month.record is not None:
         yield f"the table holds {month.table_rows:,} rows, {month.record.rows:,} were loaded"
+    if month.failure is not None:
+        yield f"failed: the last try of run {month.failure.run_id}, " + _failed(
+            month.failure, status
+        )
     for run in month.pending[:_LISTED]:
         yield _pending(month, run, status)
     if len(month.pending) > _LISTED:
@@ -118,7 +130,10 @@ def _notes(month: MonthStatus, status: SourceStatus) -> Iterator[str]:
 
 def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
     submitted = f"run {run.run_id}, submitted {_age(run.submitted_at, status)}"
+    has_failed = month.failure is not None and month.failure.run_id == run.run_id
     match run.pending:
+        case Pending.NEW if has_failed:
+            return f"again: `cloudbill load` tries {submitted}, once more"
         case Pending.NEW:
             rows = "" if run.rows is None else f", {run.rows:,} rows"
             return f"new: {submitted}{rows}; `cloudbill load` takes it"
@@ -131,15 +146,40 @@ def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
             return f"held: {submitted}: {why}; `cloudbill accept {month.period}` loads it"
 
 
-def status_json(sources: Sequence[SourceStatus], error: CloudbillError | None = None) -> str:
-    """The JSON document: times in UTC, amounts as exact decimal text; every month, newest first."""
+def _failed(failure: PastFailure, status: SourceStatus) -> str:
+    return f"{_age(failure.at, status)} ({shown_time(failure.at)} UTC): {failure.message}"
+
+
+def status_json(
+    sources: Sequence[SourceStatus],
+    error: CloudbillError | None = None,
+    *,
+    reasons: Mapping[str, Sequence[Reason]] | None = None,
+) -> str:
+    """The JSON document: times in UTC, amounts as exact decimal text; every month, newest first.
+
+    `reasons` are those of each source, where they were asked for.
+    """
     failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
     failures += [
         failure_entry(status.settings.source, None, None, found)
         for status in sources
         for found in status.errors
     ]
-    return json.dumps({"sources": [*map(_source, sources)], "failures": failures}, indent=2)
+    document: dict[str, object] = {"sources": [*map(_source, sources)], "failures": failures}
+    if reasons is not None:
+        listed = [] if error is None else [_reason(None, Reason(error=error))]
+        listed += [_reason(source, one) for source, found in reasons.items() for one in found]
+        document["reasons"] = listed
+    return json.dumps(document, indent=2)
+
+
+def _reason(source: str | None, reason: Reason) -> dict[str, object]:
+    period = None if reason.period is None else str(reason.period)
+    return {
+        **failure_entry(source, period, reason.run_id, reason.error),
+        "exit_code": reason.error.exit_code,
+    }
 
 
 def _source(status: SourceStatus) -> dict[str, object]:
@@ -151,6 +191,7 @@ def _source(status: SourceStatus) -> dict[str, object]:
         "newest_delivery_at": iso_time(status.newest_delivery_at),
         "newest_delivery_age_s": None if age is None else round(age.total_seconds()),
         "is_stale": status.stale is not None,
+        "last_failure": _past(status.failure),
         "months": [*map(_month, status.months)],
     }
 
@@ -173,6 +214,7 @@ def _month(month: MonthStatus) -> dict[str, object]:
         "state": str(month.state),
         "loaded": loaded,
         "table_rows": month.table_rows,
+        "last_failure": _past(month.failure),
         "pending": [
             {
                 "reason": str(run.pending),
@@ -185,4 +227,16 @@ def _month(month: MonthStatus) -> dict[str, object]:
             }
             for run in month.pending
         ],
+    }
+
+
+def _past(failure: PastFailure | None) -> dict[str, object] | None:
+    """The newest try, where it failed."""
+    if failure is None:
+        return None
+    return {
+        "at": iso_time(failure.at),
+        "run_id": failure.run_id,
+        "error": failure.error,
+        "message": failure.message,
     }
