@@ -191,7 +191,7 @@ def _source(status: SourceStatus) -> dict[str, object]:
         "newest_delivery_at": iso_time(status.newest_delivery_at),
         "newest_delivery_age_s": None if age is None else round(age.total_seconds()),
         "is_stale": status.stale is not None,
-        "last_failure": _past(status.failure),
+        **_past(status.failure),
         "months": [*map(_month, status.months)],
     }
 
@@ -214,7 +214,7 @@ def _month(month: MonthStatus) -> dict[str, object]:
         "state": str(month.state),
         "loaded": loaded,
         "table_rows": month.table_rows,
-        "last_failure": _past(month.failure),
+        **_past(month.failure),
         "pending": [
             {
                 "reason": str(run.pending),
@@ -230,13 +230,15 @@ def _month(month: MonthStatus) -> dict[str, object]:
     }
 
 
-def _past(failure: PastFailure | None) -> dict[str, object] | None:
-    """The newest try, where it failed."""
+def _past(failure: PastFailure | None) -> dict[str, object]:
+    """The newest try, only where it failed."""
     if failure is None:
-        return None
+        return {}
     return {
-        "at": iso_time(failure.at),
-        "run_id": failure.run_id,
-        "error": failure.error,
-        "message": failure.message,
+        "last_failure": {
+            "at": iso_time(failure.at),
+            "run_id": failure.run_id,
+            "error": failure.error,
+            "message": failure.message,
+        }
     }
