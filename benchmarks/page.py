@@ -16,37 +16,36 @@ _BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
 METHOD: Final = """\
 # What loading costs
 
-Written by `just bench --write-docs` from a run, which is kept in
-[benchmarks/results.json](../benchmarks/results.json). Ratios carry over to other machines, seconds
-do not.
+`just bench --write-docs` writes this page from the results of a run, which are in
+[benchmarks/results.json](../benchmarks/results.json). Ratios are similar on other machines, seconds
+are not.
 
 ## How it is measured
 
-- The data are the sample exports of `cloudbill sample`, in any size: realistic columns, types and
-  amounts, and totals that the writer knows.
-- Each figure is a ratio against a floor or a peer. All sides are processes of their own, run in
-  turn, every second round in reverse, so that a slow minute is slow for all of them. A ratio is
-  taken within a round; the median over the rounds is given with the lowest and the highest.
-- All sides run in one environment that has cloudbill with its extras and nothing else.
-- What a process takes is told by the kernel: wall time, CPU time, and the peak of its resident
-  memory.
-- *Less the no-op run* takes off the median of the runs without news, and from the floor that of an
-  empty Python: what is left is the work. Importing DuckDB stays with the floor. From dlt's peers a
-  dlt run that does nothing is taken off, and from pandas an empty Python.
-- After each comparison, rows and every cost total of the tables are compared with those that the
-  writer of the sample wrote, as decimals. A figure whose totals differ in any digit is not met,
-  however fast it was; so is one whose floor is not exact.
-- Both sides replace a month that is there already. The floor deletes it and inserts the parts in
+- The data are sample exports of `cloudbill sample`, in any size: realistic columns, types and
+  amounts, and known totals.
+- Each figure is a ratio to a floor or to a peer. Each side is its own process. The sides run in
+  turn, in reverse order in every second round, so that a slow minute is slow for all of them. Each
+  round has its own ratio; the page shows the median of the rounds, the lowest and the highest.
+- All sides run in one environment, which has only cloudbill with its extras.
+- The kernel measures wall time, CPU time and peak resident memory of each process.
+- *Minus the no-op run* subtracts the median of the runs that find nothing new, and from the floor
+  that of an empty Python: the rest is the work. The floor still includes the import of DuckDB. From
+  dlt's peers a dlt run that does nothing is subtracted, and from pandas an empty Python.
+- After each comparison, the rows and every cost total of the tables are compared with the known
+  ones, as decimals. If a total differs in any digit, the target is not met, however fast it was;
+  the same holds if the floor is not exact.
+- Both sides replace a month that is already there. The floor deletes it and inserts the parts in
   one transaction, `BY NAME`, with `union_by_name`, with `preserve_insertion_order = false` and
-  1 GB of memory, as cloudbill does; it compares, counts and records nothing. For AWS its
-  `read_csv` has the type of each column from the manifest.
-- Stores and BigQuery are emulated, behind a proxy that counts requests and bytes and gives the line
-  a latency and a bandwidth. The line of the remote store is made as fast as the load itself takes,
-  which is the worst case for one after the other: that would be a ratio of 2.
-- BigQuery's load jobs get half a second more each on the way, so that they can overlap. The
-  emulator's own speed says nothing about BigQuery's.
-- Nothing here is timed in the test suite; a test runs each benchmark at a tiny size, to show that
-  it works and that a wrong total is found.
+  1 GB of memory, like cloudbill; it compares, counts and records nothing. For AWS its `read_csv`
+  has the type of each column from the manifest.
+- Stores and BigQuery are emulated, behind a proxy that counts requests and bytes and adds a latency
+  and a bandwidth. The bandwidth of the remote store is set so that the download takes as long as
+  the load. That is the worst case for doing one after the other, which would be a ratio of 2.
+- Each load job of BigQuery gets half a second more, so that jobs can overlap. The speed of the
+  emulator says nothing about the speed of BigQuery.
+- The test suite measures no times; a test runs each benchmark at a tiny size, to show that it works
+  and that it finds a wrong total.
 
 Run it: `just bench`, `just bench --rows 5000000 --only azure_duckdb`, `just bench --help`.
 """
@@ -56,8 +55,8 @@ DID_NOT_RUN: Final = """\
 
 | peer | why |
 |---|---|
-| Sling | its package on PyPI is a launcher that downloads the program; nothing is downloaded here |
-| ingestr | its package on PyPI is such a launcher, too |
+| Sling | its package on PyPI only downloads the program; nothing is downloaded here |
+| ingestr | the same as Sling |
 """
 
 
@@ -87,7 +86,7 @@ def benchmarks_page(results: Mapping[str, Any]) -> Iterator[str]:
     for name, problem in results["failed"].items():
         yield f"`{name}` did not run to its end: {problem}"
         yield ""
-    yield "## What stands behind them"
+    yield "## The details"
     yield ""
     for figure in figures:
         yield from _behind(figure)

@@ -1,6 +1,6 @@
 """Writes the exact version of everything into pyproject.toml.
 
-The lock file is not kept, for it names the host that packages came from; constraints do not.
+The lock file is not kept, because it names the host of the packages; constraints do not.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def main() -> None:
-    """Resolves anew, without the present constraints, and puts what came out in their place."""
+    """Resolves without the present constraints, and replaces them by the result."""
     project = ROOT / "pyproject.toml"
     text = project.read_text()
     (ROOT / "uv.lock").unlink(missing_ok=True)
@@ -32,7 +32,7 @@ def main() -> None:
     pins = [line.strip() for line in exported.splitlines() if re.match(r"[A-Za-z0-9]", line)]
     project.write_text(_with_constraints(text, pins))
     subprocess.run(["uv", "lock", "--quiet"], cwd=ROOT, check=True)
-    print(f"{len(pins)} versions stand in pyproject.toml")
+    print(f"{len(pins)} versions are in pyproject.toml")
 
 
 def _with_constraints(text: str, pins: list[str]) -> str:

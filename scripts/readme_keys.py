@@ -16,7 +16,7 @@ def main() -> None:
     text = README.read_text()
     wanted = with_table(text)
     if "--check" in sys.argv and wanted != text:
-        raise SystemExit("README.md lags behind the code: run `just docs`")
+        raise SystemExit("README.md is out of date: run `just docs`")
     README.write_text(wanted)
 
 

@@ -2,7 +2,7 @@
 
     uv run python scripts/reference.py [--check]
 
-With `--check` it writes nothing, and fails where a page lags behind the code.
+With `--check` it writes nothing, and fails if a page is out of date.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> None:
     if "--check" in sys.argv:
         if late:
             names = ", ".join(f"docs/{page.name}" for page in late)
-            raise SystemExit(f"{names} lag behind the code: run `just docs`")
+            raise SystemExit(f"{names} are out of date: run `just docs`")
         return
     for page in late:
         page.write_text(pages[page])
@@ -66,8 +66,8 @@ def errors_page() -> Iterator[str]:
         ),
     )
     yield ""
-    yield "If several things went wrong, the highest code of them is given; a failure goes before a"
-    yield "run that is held."
+    yield "If several things went wrong, the exit code is the highest of their codes; a failure"
+    yield "goes before a held run."
     for known in EXPLANATIONS:
         yield ""
         yield f"## {known.name}"
@@ -85,7 +85,7 @@ def errors_page() -> Iterator[str]:
 
 
 def linked(text: str) -> str:
-    """The text of a terminal, with links to the pages that it names."""
+    """A text for a terminal, with links to the pages that it names."""
     return re.sub(r"\bdocs/(\w+\.md)", r"[\1](\1)", text)
 
 
@@ -93,7 +93,7 @@ def cli_page() -> Iterator[str]:
     """The page of commands."""
     root: Any = typer.main.get_command(app)
     commands = list(walk("cloudbill", root))
-    # What one module has stands together.
+    # The commands of one module stay together.
     commands.sort(
         key=lambda named: (PANELS.index(getattr(named[1], PANEL)), named[1].callback.__module__)
     )
@@ -144,7 +144,7 @@ def walk(name: str, group: Any) -> Iterator[tuple[str, Any]]:
 
 
 def described(option: Any, context: Any) -> Iterator[tuple[str, str]]:
-    """The row of an argument or an option, as its help has it; none for what is hidden."""
+    """The row of an argument or an option, from its help; none if it is hidden."""
     record = option.get_help_record(context)
     if record is None or getattr(option, "hidden", False):
         return
@@ -156,7 +156,7 @@ def described(option: Any, context: Any) -> Iterator[tuple[str, str]]:
 
 
 def with_keys(text: str) -> str:
-    """The page of the configuration, with what comes from the code between its marks."""
+    """The page of the configuration, with the parts from the code between their marks."""
     parts = {
         "keys": table(
             ("key", "default", "example", "environment variable of Azure's", "what it is"),

@@ -1,7 +1,7 @@
 """Loads the billing exports of the clouds into your own warehouse: once, complete, exact.
 
-The public names are imported when they are first used, for dlt alone takes a second. At the top are
-the way of a load and the pure modules that any package may import.
+The public names are imported when they are first used, because importing dlt takes a second. At the
+top are the steps of a load, and the pure modules that any package may import.
 
 Pure: errors, explanations, guards, models, planning, progress, redaction, sql.
 May import: exports, ledger, loading, providers, settings, setup, store, text, warehouses.

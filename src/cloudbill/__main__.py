@@ -1,4 +1,4 @@
-"""`python -m cloudbill`, where the command is not on the path."""
+"""`python -m cloudbill`, for when the command is not on the path."""
 
 from __future__ import annotations
 

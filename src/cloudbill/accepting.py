@@ -1,4 +1,4 @@
-"""Loads a held run after all, because a person said so."""
+"""Loads a held run because a person accepted it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def accept_run(
     run_id: str | None,
     listen: Callable[[Event], None],
 ) -> Outcome:
-    """Accepts a held run of a month, remembers that, and loads it.
+    """Accepts a held run of a month, records that, and loads the run.
 
-    Without `run_id` it is the newest held run, as long as one source alone holds one. The decision
-    is remembered before the load: should the load fail, the next one does not hold the run again.
+    Without `run_id` it is the newest held run, provided that only one source has one. The decision
+    is recorded before the load, so if the load fails, the next one does not hold the run again.
 
     Raises:
         ConfigError: If nothing is held, or more than one source holds a run of the month.
-        CloudbillError: If a source cannot be planned, or the ledger not be written.
+        CloudbillError: If a source cannot be planned, or the ledger cannot be written.
     """
     held = [
         (settings, manifest)
@@ -58,7 +58,7 @@ def accept_run(
 
 
 def _held(settings: SourceSettings, period: BillingPeriod) -> list[Manifest]:
-    """What a load would hold now, newest first, or may hold once it has counted the rows."""
+    """The runs that a load holds, or may hold once their rows are counted, newest first."""
     with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
         present = read_present(settings, warehouse)
     selection = Selection(periods=frozenset({period}))

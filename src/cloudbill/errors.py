@@ -9,12 +9,12 @@
     ├── VerificationError           7   the files of a month and its table differ
     ├── StaleError                  8   the newest delivery of a source is older than is allowed
     ├── WaitingError                8   a run lacks a part for longer than is allowed
-    ├── StoreError                  4   the store did not give what it should
+    ├── StoreError                  4   the store cannot be listed or read
     │   └── PartMissingError        4   a part that was listed is gone
-    ├── StoppedError              130   the user stopped the command; the old month stands
-    └── LoadError                   5   a month was not replaced; the old month stands
+    ├── StoppedError              130   the user stopped the command; the old month is unchanged
+    └── LoadError                   5   a month was not replaced; the old month is unchanged
         ├── LastTryError            5   the newest try of a month failed, and none succeeded since
-        ├── OvertakenError          5   another process wrote the month first; its run stands
+        ├── OvertakenError          5   another process wrote the month first; its run stays
         ├── ReconciliationError     5   the counts or totals of a month differ
         ├── SchemaError             5   a column does not fit the table
         └── TransientLoadError      5   the same load may succeed if it is tried again
@@ -53,7 +53,7 @@ __all__ = [
 class CloudbillError(Exception):
     """Base of every error that cloudbill raises on purpose.
 
-    Messages quote what clouds and their clients say, so secrets are taken out of all of them here.
+    Messages quote clouds and their clients, so this class removes secrets from every message.
     """
 
     exit_code: ClassVar[int] = 1
@@ -100,11 +100,11 @@ class StoreError(CloudbillError):
 
 
 class PartMissingError(StoreError):
-    """A part that the listing showed is gone, as happens when an export overwrites its runs."""
+    """A part from the listing is gone, as happens when an export overwrites its runs."""
 
 
 class LoadError(CloudbillError):
-    """A month was not replaced; what the table held before is still there."""
+    """A month was not replaced; the table still has the old month."""
 
     exit_code = 5
 
@@ -120,7 +120,7 @@ class LastTryError(LoadError):
 
 
 class OvertakenError(LoadError):
-    """Another process wrote the month after it was planned; what it wrote stands."""
+    """Another process wrote the month after it was planned; the run of that process stays."""
 
 
 class ReconciliationError(LoadError):
@@ -132,23 +132,23 @@ class SchemaError(LoadError):
 
 
 class TransientLoadError(LoadError):
-    """The warehouse failed in a way that may pass; the same load may be tried again."""
+    """The warehouse failed for a passing reason; the same load may be tried again."""
 
 
 class StoppedError(CloudbillError):
-    """The user stopped the command before a month was replaced; the old month stands."""
+    """The user stopped the command before a month was replaced; the old month is unchanged."""
 
     exit_code = 130
 
 
 class VerificationError(CloudbillError):
-    """A month that was read again differs between its files, its table and what was recorded."""
+    """The files of a month, its table and its record differ when they are read again."""
 
     exit_code = 7
 
 
 class StaleError(CloudbillError):
-    """The newest delivery of a source is older than its user allows, or there is none."""
+    """The newest delivery of a source is older than the user allows, or there is none."""
 
     exit_code = 8
 

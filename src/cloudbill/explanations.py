@@ -1,6 +1,6 @@
 """What every error and every exit code means, what causes it, and what to do.
 
-The text stands here once: `cloudbill explain` prints it, and docs/errors.md is made from it.
+This is the only place for the text: `cloudbill explain` prints it, docs/errors.md is made from it.
 """
 
 from __future__ import annotations
@@ -42,17 +42,19 @@ class Explanation:
 
 EXIT_CODES: Final = (
     ExitCode(
-        code=0, means="Everything that can be loaded is loaded, or all that was asked is well."
+        code=0,
+        means="Everything that can be loaded is loaded; or everything that was checked is in "
+        "order.",
     ),
     ExitCode(
         code=1,
-        means="Something else went wrong, such as writing the ledger; or `doctor` found a "
-        "thing to look at.",
+        means="Something else went wrong, such as writing the ledger; or `doctor` found something "
+        "to fix.",
     ),
     ExitCode(
         code=2,
-        means="The configuration or the command line lacks something, or contradicts itself; or "
-        "`--month` names a month that is still to come, or that no source has.",
+        means="The configuration or the command line is missing something, or contradicts itself; "
+        "or `--month` names a month in the future, or one that no source has.",
     ),
     ExitCode(
         code=3,
@@ -62,38 +64,38 @@ EXIT_CODES: Final = (
     ExitCode(code=4, means="The store cannot be read."),
     ExitCode(
         code=5,
-        means="A month was not replaced, and the old one stands; the others were loaded. From "
-        "`status --check`: the newest try failed, and none has succeeded since.",
+        means="A month was not replaced and the old month is unchanged; the other months were "
+        "loaded. `status --check`: the newest try failed, and none has succeeded since.",
     ),
     ExitCode(
         code=6, means="Nothing failed, but a run is held: look at it, then `cloudbill accept`."
     ),
     ExitCode(
         code=7,
-        means="`verify` found a month that differs. From `status --check` and `doctor`: a month is "
-        "not what was recorded, and no run is there to load it again.",
+        means="`verify` found a month that differs. `status --check` and `doctor`: a month is not "
+        "what was recorded, and the store has no run to load it again.",
     ),
     ExitCode(
         code=8,
         means="A run lacks a part for longer than `max_wait`; or the newest delivery of a source "
         "is older than `--max-age` or `max_age`.",
     ),
-    ExitCode(code=130, means="You stopped the command; what was loaded before is kept."),
+    ExitCode(code=130, means="You stopped the command; the months that were loaded are kept."),
 )
 
 EXPLANATIONS: Final = (
     Explanation(
         name="CloudbillError",
         exit_code=1,
-        means="Something went wrong that has no kind of its own, such as writing the ledger.",
+        means="Something went wrong for which there is no other error, such as writing the ledger.",
         causes=(
-            "The warehouse took a month, but not the few rows in which cloudbill remembers it.",
-            "The ledger cannot be read, for somebody changed it by hand.",
-            "`verify` has not enough memory to read a file again: `memory_limit` is too low.",
+            "The warehouse accepted a month, but not the few rows that record it in the ledger.",
+            "The ledger cannot be read because somebody changed it by hand.",
+            "`verify` does not have enough memory to read a file: `memory_limit` is too low.",
         ),
         remedies=(
             "Read the message: it says what failed, and what to do next.",
-            "Run the same command again. What is loaded stays, and is not loaded twice.",
+            "Run the same command again. Loaded months stay loaded, and are not loaded twice.",
             (
                 "If the ledger and the table disagree, run `cloudbill doctor`, then "
                 "`cloudbill state rebuild`."
@@ -103,16 +105,16 @@ EXPLANATIONS: Final = (
     Explanation(
         name="ConfigError",
         exit_code=2,
-        means="The configuration lacks a value, has an unknown key, or contradicts itself.",
+        means="The configuration is missing a value, has an unknown key, or contradicts itself.",
         causes=(
             "The command runs in a folder that has no `.dlt/config.toml`.",
             "`bucket` or `export_name` is missing, or a key is misspelt.",
             "Two sources have the same `table_name`.",
             "The credentials of the store or of BigQuery are missing.",
-            "The client of a store is not installed, such as that of `s3://`.",
+            "The client of a store is not installed, such as the client of `s3://`.",
         ),
         remedies=(
-            "Start over with `cloudbill init`; it keeps what stands in the file.",
+            "Start over with `cloudbill init`; it keeps everything that is in the file.",
             (
                 "See docs/configuration.md for every key, its environment variable, and where the "
                 "credentials of each store go."
@@ -123,7 +125,7 @@ EXPLANATIONS: Final = (
     Explanation(
         name="UsageError",
         exit_code=2,
-        means="The command line has a word or an option that does not exist, or lacks one.",
+        means="The command line has a word or an option that does not exist, or one is missing.",
         causes=("An option is misspelt.", "A value is missing or out of its range."),
         remedies=("Read the help of the command: `cloudbill load --help`.",),
     ),
@@ -132,17 +134,17 @@ EXPLANATIONS: Final = (
         exit_code=3,
         means="A manifest cannot be read. The other runs were loaded.",
         causes=(
-            "A copy tool has brought half a file, or not finished yet.",
+            "A copy tool copied only half of a file, or has not finished yet.",
             (
-                "The export is of another kind than FOCUS or a Cost and Usage Report, or has "
-                "another name than `export_name`."
+                "The export is neither FOCUS nor a Cost and Usage Report, or its name is not "
+                "`export_name`."
             ),
-            "The provider wrote a form of manifest that cloudbill does not know.",
+            "The provider wrote a manifest in a form that cloudbill does not know.",
         ),
         remedies=(
             "Look at the file and the key that the message names.",
             "Copy or export that run again; a newer run that can be read is loaded anyway.",
-            "If the run is of no use, delete its manifest from the store.",
+            "If you do not need the run, delete its manifest from the store.",
         ),
     ),
     Explanation(
@@ -185,7 +187,7 @@ EXPLANATIONS: Final = (
         exit_code=4,
         means="The store could not be listed or read.",
         causes=(
-            "`bucket` is misspelt, or its scheme is (`gs://`, `s3://`, `az://`).",
+            "`bucket` or its scheme (`gs://`, `s3://`, `az://`) is misspelt.",
             "The account may not list or read the bucket.",
             "The network or the store was down for longer than `retry_for_s`.",
         ),
@@ -204,13 +206,13 @@ EXPLANATIONS: Final = (
         exit_code=4,
         means="A part that was listed is gone.",
         causes=(
-            "The export overwrites its runs, and a newer one came while this one was read.",
+            "The export overwrites its runs, and a newer run arrived while this one was read.",
             "A rule of the bucket deletes old objects.",
         ),
         remedies=(
             "Run again: the newer run is found and loaded.",
             (
-                "Better, let the export keep its runs (Azure: no overwriting; AWS: create new "
+                "Even better, let the export keep its runs (Azure: no overwriting; AWS: create new "
                 "report versions)."
             ),
         ),
@@ -218,14 +220,14 @@ EXPLANATIONS: Final = (
     Explanation(
         name="LoadError",
         exit_code=5,
-        means="A month was not replaced. What the table held before is still there, and the other "
-        "months were loaded.",
+        means="A month was not replaced. The table still has the old month, and the other months "
+        "were loaded.",
         causes=(
             "A part is damaged, or its CSV is broken.",
             "The account may not write to the table, or run jobs.",
-            "Another process holds the DuckDB file for longer than `lock_timeout_s`.",
+            "Another process locked the DuckDB file for longer than `lock_timeout_s`.",
             "The disk is full.",
-            "Rows of another month lie in the files of this one.",
+            "The files of this month contain rows of another month.",
         ),
         remedies=(
             "Read the message: it names the month, the run and what failed.",
@@ -233,7 +235,7 @@ EXPLANATIONS: Final = (
                 "On BigQuery, grant `roles/bigquery.jobUser` on the project and "
                 "`roles/bigquery.dataEditor` on the dataset."
             ),
-            "If a part is damaged, have the provider or the copy tool deliver it again.",
+            "If a part is damaged, let the provider or the copy tool deliver it again.",
             "Then run `cloudbill load` again.",
         ),
     ),
@@ -253,10 +255,13 @@ EXPLANATIONS: Final = (
     Explanation(
         name="OvertakenError",
         exit_code=5,
-        means="Another process wrote the month after it was planned. What it wrote stands.",
-        causes=("Two schedulers, or a scheduler and a person, load the same table at once.",),
+        means="Another process wrote the month after it was planned. The run of that process "
+        "stays.",
+        causes=(
+            "Two schedulers, or a scheduler and a person, load the same table at the same time.",
+        ),
         remedies=(
-            "Nothing is lost. Run again if you want to see the month settled.",
+            "Nothing is lost. Run again to make sure that the newest run is loaded.",
             "Let one scheduler load one table.",
         ),
     ),
@@ -264,16 +269,16 @@ EXPLANATIONS: Final = (
         name="ReconciliationError",
         exit_code=5,
         means="Manifest, files and table do not agree on the rows or totals of a month. The old "
-        "month stands.",
+        "month is unchanged.",
         causes=(
             "A part was replaced while it was being loaded.",
-            "A copy tool brought parts of two different runs.",
-            "The manifest states another count than its files have.",
+            "A copy tool mixed parts of two different runs.",
+            "The manifest states another row count than its files have.",
         ),
         remedies=(
-            "Run again: what was being replaced is complete by then.",
+            "Run again: by then the delivery is complete.",
             (
-                "If it differs again, compare the counts in the message with the files, and "
+                "If it still differs, compare the counts in the message with the files, and "
                 "copy or export the run again."
             ),
         ),
@@ -281,16 +286,16 @@ EXPLANATIONS: Final = (
     Explanation(
         name="SchemaError",
         exit_code=5,
-        means="A column of the run does not fit the table. The old month stands.",
+        means="A column of the run does not fit the table. The old month is unchanged.",
         causes=(
-            "The provider changed the type of a column, as between versions of FOCUS.",
-            "An amount has more digits than the table can hold.",
-            "The header of a part lacks a name, or has one twice.",
+            "The provider changed the type of a column, for example between versions of FOCUS.",
+            "An amount has more digits than the table can store.",
+            "The header of a part has an empty name, or the same name twice.",
         ),
         remedies=(
             "Read the message: it names the column.",
             (
-                "Load the new version of the export into a table of its own: another section "
+                "Load the new version of the export into its own table: another section "
                 "`[sources.<source>.<name>]` with another `table_name`."
             ),
         ),
@@ -298,14 +303,14 @@ EXPLANATIONS: Final = (
     Explanation(
         name="TransientLoadError",
         exit_code=5,
-        means="The warehouse failed in a way that may pass. The old month stands.",
+        means="The warehouse failed for a passing reason. The old month is unchanged.",
         causes=(
             "BigQuery was busy, or limited the rate of requests.",
-            "The network broke for longer than `retry_for_s`.",
+            "The network was down for longer than `retry_for_s`.",
         ),
         remedies=(
-            "Run again. A job that was finished meanwhile is taken up rather than run twice.",
-            "If it happens every day, load at another hour, or raise `retry_for_s`.",
+            "Run again. A job that finished in the meantime is found, and does not run twice.",
+            "If it happens every day, load at another time of day, or raise `retry_for_s`.",
         ),
     ),
     Explanation(
@@ -313,26 +318,25 @@ EXPLANATIONS: Final = (
         exit_code=6,
         means="A run is held because of what it would replace. Nothing was changed.",
         causes=(
-            "The newer run covers fewer days than the one that is loaded.",
-            "It has no rows, or fewer than `max_row_drop` allows.",
+            "The newer run covers fewer days than the loaded run.",
+            "The newer run has no rows, or fewer than `max_row_drop` allows.",
         ),
         remedies=(
-            "Look at what waits: `cloudbill status`.",
+            "Look at the held run: `cloudbill status`.",
             "If the run is right, load it: `cloudbill accept YYYY-MM`.",
-            "If it is not, leave it. The old month stays, and a later run goes first.",
+            "If it is not, do nothing. The old month stays, and a later run replaces it.",
         ),
     ),
     Explanation(
         name="VerificationError",
         exit_code=7,
-        means="A month that was read again differs between its files, its table and what was "
-        "recorded.",
+        means="The files of a month, its table and the record of its load differ.",
         causes=(
             "Somebody changed the table after it was loaded.",
             "The files were changed after they were loaded.",
         ),
         remedies=(
-            "Read where it differs, and by how much: `cloudbill verify --month YYYY-MM`.",
+            "See where it differs, and by how much: `cloudbill verify --month YYYY-MM`.",
             (
                 "If the files are right, load the month again: `cloudbill load --force --month "
                 "YYYY-MM`."
@@ -345,13 +349,13 @@ EXPLANATIONS: Final = (
         means="The newest delivery of a source is older than you allow, or there is none.",
         causes=(
             "The export at the provider is switched off, or has expired.",
-            "The job that copies it between clouds has stopped, or its key has expired.",
+            "The job that copies the export between clouds has stopped, or its key has expired.",
             "`prefix` or `export_name` points to an older export.",
         ),
         remedies=(
-            "Look at how old each source is: `cloudbill status`.",
-            "Check the export at the provider, then the job that copies it.",
-            "If a source is slow by nature, allow more: `cloudbill status --max-age 3d`.",
+            "See how old each source is: `cloudbill status`.",
+            "Check the export at the provider, then the job that copies the export.",
+            "If a source is always slow, allow more time: `cloudbill status --max-age 3d`.",
         ),
     ),
     Explanation(
@@ -373,10 +377,10 @@ EXPLANATIONS: Final = (
     Explanation(
         name="StoppedError",
         exit_code=130,
-        means="You stopped the command. The months that were loaded before are kept; the month "
-        "that was being loaded is as it was.",
+        means="You stopped the command. The months that were loaded before are kept; the month in "
+        "progress stays as it was.",
         causes=("Ctrl-C, or a scheduler that asked the process to end.",),
-        remedies=("Run `cloudbill load` again: it goes on with what is missing.",),
+        remedies=("Run `cloudbill load` again: it continues with what is missing.",),
     ),
 )
 
@@ -384,10 +388,10 @@ _BY_NAME: Final = {explanation.name.lower(): explanation for explanation in EXPL
 
 
 def explanation_of(error_class_name: str) -> Explanation | None:
-    """What is known of an error class, whatever the case of its letters."""
+    """The explanation of an error class, whose name may be in any case; None if there is none."""
     return _BY_NAME.get(error_class_name.lower())
 
 
 def explanations_of_code(code: int) -> tuple[Explanation, ...]:
-    """Every kind of error that ends with an exit code; none for 0 or a number that is not used."""
+    """Every kind of error that ends with an exit code; none for 0 or an unused number."""
     return tuple(explanation for explanation in EXPLANATIONS if explanation.exit_code == code)

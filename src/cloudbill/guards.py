@@ -1,4 +1,4 @@
-"""Holds a newer run that delivers less than the loaded one, until its user accepts it; pure."""
+"""Holds a newer run that delivers less than the loaded one, until the user accepts it; pure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["Guards", "held_for_rows"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guards:
-    """What makes a run wait for a person, and which runs a person has accepted already.
+    """The rules that hold a run, and the runs that a person has already accepted.
 
-    `max_row_drop` is the share of the loaded rows that a newer run may lack, from 0 to 1: a month
-    only grows until it closes, and corrections are few.
+    `max_row_drop` is the share of the loaded rows that may be missing from a newer run, from 0 to
+    1: a month only grows until it closes, and corrections are few.
     """
 
     max_row_drop: Decimal = Decimal("0.5")
@@ -27,13 +27,13 @@ class Guards:
         return manifest.run_id in self.accepted.get(manifest.period, frozenset())
 
     def hold(self, manifest: Manifest, loaded: LoadRecord) -> str | None:
-        """Why a run is held that is newer than the loaded one, or None if it is not."""
+        """Why a run that is newer than the loaded one is held, or None if it is not held."""
         if self.is_accepted(manifest):
             return None
         return _narrower(manifest, loaded) or self._fewer_rows(manifest, loaded)
 
     def min_rows(self, manifest: Manifest, loaded: LoadRecord | None) -> int:
-        """The least rows that a run may turn out to have, where its manifest does not say."""
+        """The fewest rows that a run may have once it is counted, if its manifest states none."""
         if loaded is None or not loaded.rows or self.is_accepted(manifest):
             return 0
         kept = loaded.rows * (1 - self.max_row_drop)
@@ -47,7 +47,7 @@ class Guards:
 
 
 def held_for_rows(rows: int, loaded: LoadRecord) -> str:
-    """What is said of a run that has too few rows."""
+    """The reason for holding a run that has too few rows."""
     return f"held: it has {rows} rows, the loaded run {loaded.run_id} has {loaded.rows}"
 
 

@@ -1,4 +1,4 @@
-"""The frozen values that pass between the stages; none of them touches a store or a warehouse."""
+"""The frozen values that pass between the steps; none of them touches a store or a warehouse."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class BillingPeriod:
     month: int
 
     def __post_init__(self) -> None:
-        # datetime's own range; a period outside it could not be compared with the data.
+        # The range of datetime; a period outside it could not be compared with the data.
         date(self.year, self.month, 1)
 
     def __str__(self) -> str:
@@ -75,7 +75,7 @@ class BillingPeriod:
 
     @classmethod
     def of(cls, day: date) -> Self:
-        """The month that a day, or the UTC day of a time, lies in."""
+        """The month of a day, or of a time's UTC day."""
         return cls(year=day.year, month=day.month)
 
     @property
@@ -128,9 +128,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """An object that a listing showed; `size` in bytes, `modified_at` in UTC.
+    """An object of a listing; `size` in bytes, `modified_at` in UTC.
 
-    `version` changes whenever the object is written anew; None where the store has nothing like it.
+    `version` changes whenever the object is written again; None if the store has no versions.
     """
 
     path: str
@@ -145,7 +145,7 @@ class StoredObject:
 class TableMonth:
     """What a table holds of a month; `write_mark` changes whenever anybody writes the month.
 
-    It is None where nobody else can write it.
+    `write_mark` is None if no other process can write.
     """
 
     rows: int
@@ -154,17 +154,17 @@ class TableMonth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A data file of a run; `size` in bytes and `rows` are None where the manifest is silent."""
+    """A data file of a run; `size` in bytes and `rows` are None if the manifest states none."""
 
     path: str
     size: int | None = None
     rows: int | None = None
     stored: StoredObject | None = None
-    """What the listing showed of it, or None where it is not there."""
+    """The part as it was listed, or None if it is not there."""
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is there, and not shorter than stated, as while a copy tool is at work."""
+        """Whether it is there, and not shorter than stated, as during a copy."""
         return self.stored is not None and self.stored.size >= (self.size or 0)
 
 
@@ -173,7 +173,7 @@ class Manifest:
     """What a manifest says of its run.
 
     `covers_from` and `covers_to` are the first and last day that the run covers, both inclusive.
-    `rows` is None where the manifest does not state a count: unknown, not zero.
+    `rows` is None if the manifest states no count: unknown, not zero.
     `path` and the paths of the parts are keys in the store.
     """
 
@@ -190,17 +190,17 @@ class Manifest:
     columns: tuple[Column, ...] | None = None
     rows: int | None = None
     data_version: str | None = None
-    """The provider's own name for the layout of the data, such as `1.0r2`."""
+    """The provider's name for the layout of the data, such as `1.0r2`."""
     scope: str | None = None
-    """What the provider bills as one: a billing account, a subscription, a payer account."""
+    """What the provider bills together: a billing account, a subscription, a payer account."""
     is_current: bool = False
-    """Whether the provider says that this run is the newest of its period, whatever the times."""
+    """Whether the provider says that this run is the newest of its period, despite the times."""
     written_at: datetime | None = None
     """When the manifest was written, or copied, as the listing showed it."""
 
     @property
     def size(self) -> int | None:
-        """The bytes of all parts as they were listed, or None where one of them was not."""
+        """The bytes of all parts as they were listed, or None if a part was not listed."""
         sizes = [part.stored.size for part in self.parts if part.stored is not None]
         return sum(sizes) if len(sizes) == len(self.parts) else None
 
@@ -216,14 +216,14 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveredRun:
-    """A manifest and those of its parts that are not there yet, or not whole."""
+    """A manifest, and its parts that are not there yet, or not whole."""
 
     manifest: Manifest
     missing: tuple[Part, ...] = ()
 
     @property
     def is_complete(self) -> bool:
-        """Whether every part is there in full."""
+        """Whether every part is there and whole."""
         return not self.missing
 
 
@@ -241,14 +241,14 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestFailure:
-    """A manifest that cannot be read, and why; no other run suffers from it."""
+    """A manifest that cannot be read, and why; other runs are not affected."""
 
     path: str
     error: CloudbillError
 
 
 class SkipReason(StrEnum):
-    """Why a run is not loaded; the values stand in JSON output."""
+    """Why a run is not loaded; the values appear in JSON output."""
 
     ALREADY_LOADED = "already_loaded"
     SUPERSEDED = "superseded"
@@ -256,12 +256,12 @@ class SkipReason(StrEnum):
     OLDER_THAN_LOADED = "older_than_loaded"
     NOT_SELECTED = "not_selected"
     HELD = "held"
-    """A guard found something that a person should look at first."""
+    """A guard found something that a person should check first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skip:
-    """A run that is not loaded, the reason, and what led to it in words."""
+    """A run that is not loaded, the reason, and the details in words."""
 
     manifest: Manifest
     reason: SkipReason
@@ -269,7 +269,7 @@ class Skip:
 
     @property
     def is_held(self) -> bool:
-        """Whether it waits for a person."""
+        """Whether a guard holds it."""
         return self.reason is SkipReason.HELD
 
 
@@ -277,7 +277,7 @@ class Skip:
 class LoadRecord:
     """What the ledger remembers of the run that a month holds.
 
-    `submitted_at` and the coverage are None where an older shape of the state did not keep them.
+    `submitted_at` and the coverage are None if an older form of the state did not keep them.
     """
 
     period: BillingPeriod
@@ -296,8 +296,8 @@ class LoadRecord:
 class PlannedLoad:
     """One month to be replaced by one run.
 
-    `replaces` is what the ledger remembered of the month when the plan was made, `uris` are the
-    addresses of the parts as a warehouse reads them, in the order of the manifest's parts.
+    `replaces` is what the ledger remembered of the month when the plan was made. `uris` are the
+    addresses of the parts for a warehouse, in the order of the manifest's parts.
     """
 
     manifest: Manifest
@@ -307,11 +307,11 @@ class PlannedLoad:
     replaces: LoadRecord | None = None
     is_forced: bool = False
     write_mark: str | None = None
-    """The warehouse's own mark of the month, as it was before the plan was made, if it has any."""
+    """The warehouse's mark of the month before the plan was made, if it has any."""
     min_rows: int = 0
-    """Fewer rows than this are held; for runs whose manifest does not count its rows."""
+    """A run with fewer rows is held; for runs whose manifest states no rows."""
     otherwise: PlannedLoad | None = None
-    """What to load should this run turn out to be held, once its rows are counted."""
+    """What to load if this run is held once its rows are counted."""
 
     @property
     def period(self) -> BillingPeriod:
@@ -321,7 +321,7 @@ class PlannedLoad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What would be done, newest period first, and what would not, and why."""
+    """What would be loaded, newest period first, and what would not, and why."""
 
     loads: tuple[PlannedLoad, ...]
     skips: tuple[Skip, ...]
@@ -329,7 +329,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadResult:
-    """A month that was replaced and reconciled: its rows and totals as the table now holds them."""
+    """A month that was replaced and reconciled, with the rows and totals that the table now has."""
 
     planned: PlannedLoad
     rows: int
@@ -344,7 +344,7 @@ class LoadResult:
         return (self.finished_at - self.started_at).total_seconds()
 
     def to_record(self) -> LoadRecord:
-        """What the ledger keeps of it."""
+        """The record of this load for the ledger."""
         manifest = self.planned.manifest
         return LoadRecord(
             period=manifest.period,
@@ -362,7 +362,7 @@ class LoadResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadFailure:
-    """A month that was not replaced, and why; the old month stands."""
+    """A month that was not replaced, and why; the old month is unchanged."""
 
     planned: PlannedLoad
     error: CloudbillError

@@ -31,9 +31,9 @@ __all__ = ["load_source", "plan_source"]
 def plan_source(
     settings: SourceSettings, selection: Selection, listen: Callable[[Event], None]
 ) -> Outcome:
-    """Says what a load of a source would do; changes nothing, and creates not even a file.
+    """Plans what a load of a source would do; changes nothing, and does not create a file.
 
-    What ends it is in the outcome.
+    An error is in the outcome.
     """
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
@@ -61,9 +61,9 @@ def load_source(
 ) -> Outcome:
     """Loads every month of a source that has a newer run.
 
-    A month that fails does not stop the others, and what ends the source is in the outcome; what
-    failed is remembered until it succeeds. With `wants_progress`, `listen` hears how far each month
-    is; `stop` ends the load early.
+    A month that fails does not stop the others, and an error that ends the source is in the
+    outcome; failures are remembered until a load succeeds. With `wants_progress`, `listen` receives
+    the progress of each month; `stop` ends the load early.
     """
     outcome = _load_twice(
         settings, selection, listen, stop=stop or Stop(), wants_progress=wants_progress

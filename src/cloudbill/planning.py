@@ -1,4 +1,4 @@
-"""Decides which run each month is loaded from; pure, and the same for any order of its input."""
+"""Decides which run each month is loaded from; pure, and independent of the order of its input."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cloudbill.models import (
 __all__ = ["Selection", "plan_loads"]
 
 _Age = tuple[datetime, bool, str]
-"""What runs of a period are compared by: their time, whether they are current, their id."""
+"""The key by which runs of a period are compared: time, whether it is current, and id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +46,14 @@ def plan_loads(
     drifted: Collection[BillingPeriod] = (),
     to_load: Callable[[Manifest, LoadRecord | None], PlannedLoad],
 ) -> Plan:
-    """Picks the newest complete run of each month, and says of every other run why it is not it.
+    """Picks the newest complete run of each month, and gives the reason for skipping every other.
 
-    An older run never replaces a newer one, whatever the order of listing or arrival: runs are
-    compared by `submitted_at`, and by run id where that is equal; but a run that the provider calls
-    current is newer than the others of its period. A run that a guard holds is passed over for the
-    next one that is newer than the loaded. The months in `drifted` do not hold what was loaded any
-    more, so the loaded run is loaded again if nothing newer is there. `to_load` makes the planned
-    load of a manifest, given the record that it replaces.
+    An older run never replaces a newer one, whatever the order of listing or arrival. Runs are
+    compared by `submitted_at`, and at equal times by run id; but a run that the provider calls
+    current is newer than the others of its period. If a guard holds a run, the next one that is
+    newer than the loaded run is picked. The months in `drifted` no longer hold what was loaded, so
+    their loaded run is loaded again if there is no newer one. `to_load` makes the planned load for
+    a manifest and the record that it replaces.
     """
     by_period: dict[BillingPeriod, list[DiscoveredRun]] = defaultdict(list)
     for run in runs:
@@ -74,6 +74,8 @@ def plan_loads(
         chosen = candidates[0] if candidates else None
         if chosen is not None:
             loads.append(_load_of(candidates, record, to_load))
+        # A held run that is older than the chosen one is only superseded: the chosen run replaces
+        # it, so there is nothing left for a person to decide.
         skips += [
             _skip(run, SkipReason.HELD, held[run.manifest.run_id])
             if run.manifest.run_id in held
@@ -90,7 +92,7 @@ def _age(manifest: Manifest) -> _Age:
 
 
 def _newest_first(runs: Sequence[DiscoveredRun]) -> list[DiscoveredRun]:
-    """Each run of a period once: a copy tool, or the provider, may leave one in two places."""
+    """Each run of a period once; a copy tool or the provider may leave one in two places."""
     copies: dict[str, list[DiscoveredRun]] = defaultdict(list)
     for run in runs:
         copies[run.manifest.run_id].append(run)
@@ -100,11 +102,13 @@ def _newest_first(runs: Sequence[DiscoveredRun]) -> list[DiscoveredRun]:
 
 
 def _merge(copies: Iterable[DiscoveredRun], latest: datetime) -> DiscoveredRun:
-    """The best of the copies of a run; where one of them is current, it is as new as the latest.
+    """The best of the copies of a run; if one of them is current, it is as new as the latest.
 
-    The times of objects tell little after a checkout or a copy: a run that arrived later may be an
-    older one.
+    After a checkout or a copy, the times of objects say little: a run that arrived later may be
+    older.
     """
+    # The copy with the fewest missing parts can be loaded first. The path only makes the choice
+    # the same for every order of the listing.
     best, *others = sorted(
         copies,
         key=lambda run: (len(run.missing), not run.manifest.is_current, run.manifest.path),
@@ -115,10 +119,10 @@ def _merge(copies: Iterable[DiscoveredRun], latest: datetime) -> DiscoveredRun:
 
 
 def _loaded_age(record: LoadRecord | None, runs: Iterable[DiscoveredRun]) -> _Age | None:
-    """How new the loaded run is: as it was recorded, or as its own manifest says if that is newer.
+    """The age of the loaded run: as recorded, or as in its own manifest if that is newer.
 
-    None where nothing is loaded, or where an older shape of the state did not keep the time and
-    the run is gone from the store.
+    None if nothing is loaded, or if an older form of the state did not keep the time and the run
+    is no longer in the store.
     """
     if record is None:
         return None
@@ -129,8 +133,8 @@ def _loaded_age(record: LoadRecord | None, runs: Iterable[DiscoveredRun]) -> _Ag
 
 
 def _is_newer(manifest: Manifest, loaded_age: _Age | None) -> bool:
-    # A loaded run whose time nobody knows any more is gone from the store as well, so what the
-    # store holds is what the provider delivered since.
+    # A loaded run without a known time is no longer in the store either, so every run in the store
+    # was delivered after it.
     return loaded_age is None or _age(manifest) > loaded_age
 
 
@@ -140,7 +144,7 @@ def _held(
     loaded_age: _Age | None,
     guards: Guards,
 ) -> dict[str, str]:
-    """The runs that would be loaded but for a guard, and what it found, by run id."""
+    """The runs that only a guard keeps from being loaded, and its reasons, by run id."""
     held: dict[str, str] = {}
     for run in runs:
         manifest = run.manifest
@@ -159,7 +163,7 @@ def _candidates(
     *,
     again: bool,
 ) -> list[DiscoveredRun]:
-    """The runs that may be loaded, newest first; with `again`, the loaded one is the last."""
+    """The runs that may be loaded, newest first; with `again`, the loaded run is the last."""
     complete = [run for run in newest_first if run.is_complete]
     if record is None:
         return complete
@@ -175,7 +179,9 @@ def _load_of(
     record: LoadRecord | None,
     to_load: Callable[[Manifest, LoadRecord | None], PlannedLoad],
 ) -> PlannedLoad:
-    """The load of the first run, with those that follow should it have too few rows after all."""
+    """The load of the first run, followed by those to load instead if it has too few rows."""
+    # A guard can only decide about a run without a stated count when its rows are counted, which
+    # happens during the load. So the plan says in advance what to load instead.
     newest, *older = newest_first
     planned = to_load(newest.manifest, record)
     if not older or not planned.min_rows or newest.manifest.rows is not None:

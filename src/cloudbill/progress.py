@@ -1,4 +1,4 @@
-"""How far the load of a month is, told while it goes on to whoever looks."""
+"""How far the load of a month is, reported while it runs."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _EVERY_S = 0.2
 
 
 class Stage(StrEnum):
-    """What is being done for a month; the words are those that people see."""
+    """What is being done for a month; users see these words."""
 
     STARTING = "starting"
     FETCHING = "fetching"
-    """Parts travel to this machine."""
+    """Parts are downloaded to this machine."""
     COUNTING = "counting"
     """Rows and totals of the parts are read."""
     INSERTING = "inserting"
     CHECKING = "checking"
-    """What the table holds is compared with what the parts held."""
+    """The rows and totals of the table are compared with those of the parts."""
     STAGING = "staging"
-    """Parts travel from this machine into a table beside the one that is loaded."""
+    """Parts are uploaded from this machine into a staging table."""
     LOADING = "loading"
     """The warehouse reads the store itself."""
     COPYING = "copying"
@@ -33,10 +33,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a stage is; `done` and `total` are bytes, None where nobody knows them.
+    """How far a stage is; `done` and `total` are bytes, None if they are unknown.
 
-    `part` counts finished parts, `rows` is what the month will have, `state` what the warehouse
-    calls the state of its job.
+    `part` counts finished parts, `rows` is what the month will have, `state` is the warehouse's
+    word for the state of its job.
     """
 
     stage: Stage
@@ -49,14 +49,14 @@ class Progress:
 
 
 ProgressListener = Callable[[Progress], None]
-"""Takes progress as it is made, from whatever thread makes it."""
+"""Receives progress from any thread."""
 
 
 @contextmanager
 def progress_told(listen: ProgressListener | None, look: Callable[[], Progress]) -> Iterator[None]:
-    """Tells what `look` sees, now and every moment until the block ends.
+    """Reports the result of `look`, now and in short intervals until the block ends.
 
-    What is done needs to know nothing of who listens, so it is the same without a listener.
+    The code in the block knows nothing of the listener, so it is the same without one.
     """
     if listen is None:
         yield

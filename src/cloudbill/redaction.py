@@ -14,10 +14,10 @@ __all__ = ["redacted"]
 
 _HIDDEN: Final = "[redacted]"
 
-# A whole query string goes, for what else it says (expiry, account) helps nobody either. In stores
-# of objects a question mark may be part of a name, so there only what is known goes, below.
+# The whole query string is removed, because the rest (expiry, account) helps nobody. In object
+# stores a question mark may be part of a name, so there only known secrets are removed, see below.
 _QUERY: Final = re.compile(r"(?P<kept>\bhttps?://[^\s?#'\"<>]*\?)[^\s'\"<>]+", re.IGNORECASE)
-# `az://container@account` names no secret; a colon before the @ does, and so does any @ in http.
+# `az://container@account` has no secret; a colon before the @ means one, and so does any @ in http.
 _PASSWORD: Final = re.compile(
     r"(?P<kept>\b[a-z][a-z0-9+.-]*://)[^\s/@:'\"]*:[^\s/@'\"]*(?=@)", re.IGNORECASE
 )
@@ -28,8 +28,8 @@ _NAMES: Final = (
     r"|shared[_-]?access[_-]?(?:key|signature)|x-(?:amz|goog)-[a-z-]+"
     r"|(?:(?:access|aws[_-]session|bearer|id|refresh|sas|security|session)[_-]?)?token"
 )
-# `sig=...`, `AccountKey=...;`, `"private_key": "..."`. The bare word `key` and the like may be
-# anything before a colon, so there the name is quoted, as in JSON and in Python's own output.
+# `sig=...`, `AccountKey=...;`, `"private_key": "..."`. A bare word such as `key` before a colon may
+# mean anything, so with a colon the name must be quoted, as in JSON and in Python's output.
 _PARAMETER: Final = re.compile(
     rf"(?P<kept>(?<![a-z0-9])(?:{_NAMES})\s*=\s*['\"]?)[^\s&;,'\")]+", re.IGNORECASE
 )
@@ -53,7 +53,7 @@ _RULES: Final = (_PEM, _MEMBER, _QUERY, _PASSWORD, _USER, _PARAMETER, _HEADER, _
 
 
 def redacted(text: str) -> str:
-    """The text, with `[redacted]` in the place of every secret that is recognised.
+    """The text, with every recognised secret replaced by `[redacted]`.
 
     Those are: query strings of web addresses, user names and passwords inside addresses, the
     values of parameters, members and connection strings whose names say that they are secret

@@ -1,7 +1,7 @@
-"""Tries again what failed for now: with growing pauses, within a bounded time, each one logged.
+"""Tries calls again that failed for a passing reason: with growing pauses, in bounded time, logged.
 
-Built on tenacity, which every installation has through dlt already. Stamina, the other library that
-was weighed, is a layer above it with fixed bounds per decorated function; here they are configured.
+Built on tenacity, which every installation already has because of dlt. Stamina, the alternative, is
+a layer above it with fixed bounds for each decorated function; here the bounds are configured.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long one call to a cloud is tried (`retry_for_s`); all other times follow from it.
+    """How long one call to a cloud is tried (`retry_for_s`); all other times derive from it.
 
     With the default of 240 s, one attempt may take 60 s, the pauses grow from 1 s to 30 s, and the
-    call has failed for good after 300 s. With 2 s, everything is over in 2.5 s: so tests are fast.
+    call has failed for good after 300 s. With 2 s it takes 2.5 s, which keeps tests fast.
     """
 
     total_s: float = _TOTAL_S
 
     @property
     def attempt_s(self) -> float:
-        """How long one attempt may take, or stay without an answer."""
+        """How long one attempt may take, or go without an answer."""
         return self.total_s / 4
 
     def stretch(self, size: int) -> float:
-        """How many times longer than a small one a call may take that moves so many bytes."""
+        """How many times longer a call that moves so many bytes may take than a small one."""
         return 1 + size / _SLOWEST_BYTES_PER_S / max(self.attempt_s, 1.0)
 
     @property
@@ -64,11 +64,11 @@ def persist(
     may_pass: Callable[[BaseException], bool],
     patience: Patience,
 ) -> _T:
-    """Calls `attempt` until it succeeds, or fails with an error that does not pass, or time is up.
+    """Calls `attempt` until it succeeds, fails with a lasting error, or the time is up.
 
-    `may_pass` says of an error whether the same call may succeed later. No attempt begins after
-    `patience.total_s`, but a call that took longer than that gets a second one. What the last
-    attempt raised is raised as it is.
+    `may_pass` says whether the same call may succeed after an error. No attempt begins after
+    `patience.total_s`, but a call that took longer than that gets a second attempt. The error of
+    the last attempt is raised as it is.
     """
 
     def log(state: tenacity.RetryCallState) -> None:
@@ -84,11 +84,13 @@ def persist(
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(may_pass),
-        # Jitter, so that many readers that failed at once do not come back at once.
+        # Jitter, so that readers that failed together do not all come back together.
         wait=tenacity.wait_exponential(
             multiplier=patience.first_pause_s, max=patience.longest_pause_s
         )
         + tenacity.wait_random(0, patience.first_pause_s),
+        # Both must hold to stop. A single attempt on a large file may use up the whole time, and
+        # a connection that broke at its end deserves a second attempt.
         stop=tenacity.stop_before_delay(patience.total_s) & tenacity.stop_after_attempt(2),
         before_sleep=log,
         reraise=True,

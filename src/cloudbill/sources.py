@@ -1,11 +1,11 @@
-"""dlt's view: sources that load months inside a pipeline of the user's own.
+"""Sources for dlt, which load months inside a pipeline of the user.
 
     pipeline = dlt.pipeline("bills", destination="duckdb", dataset_name="billing")
     pipeline.run(azure_billing_source(bucket="./exports", export_name="focus-daily"))
 
-The months go to the warehouse of the configuration, by native loads; what runs through dlt is the
-tracking table and the state, which say what is loaded. Where nothing names a warehouse, a DuckDB
-pipeline's own file and dataset are used.
+The months go to the configured warehouse, by native loads. Only the tracking table and the state,
+which say what is loaded, go through dlt. If no warehouse is configured, the file and the dataset of
+a DuckDB pipeline are used.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def azure_billing_source(
     database: str | Path | None = None,
     name: str | None = None,
 ) -> DltSource:
-    """Azure FOCUS exports as a dlt source, which loads every month that has a newer run.
+    """Azure FOCUS exports as a dlt source that loads every month that has a newer run.
 
-    Arguments go before `[sources.azure_billing]`, or `[sources.azure_billing.<name>]` with `name`.
+    Arguments override `[sources.azure_billing]`, or `[sources.azure_billing.<name>]` with `name`.
     A month that fails does not stop the others, but the source raises after the last of them; the
     months that were loaded are then not recorded, and loading them again changes nothing.
 
@@ -76,7 +76,7 @@ def aws_billing_source(
 ) -> DltSource:
     """AWS Cost and Usage Reports as a dlt source; `export_name` is the name of the report.
 
-    All else is as in `azure_billing_source`, in the section `[sources.aws_billing]`.
+    Everything else is as in `azure_billing_source`, with the section `[sources.aws_billing]`.
 
     Raises:
         ConfigError: If a value is missing. Errors of the load come out of `pipeline.run`, wrapped
@@ -86,7 +86,7 @@ def aws_billing_source(
 
 
 def _source(provider: Provider, *, name: str | None, **given: object) -> DltSource:
-    """A source whose further arguments are keys of the configuration, of the same names."""
+    """A source; its other arguments are configuration keys of the same names."""
     section = provider.SECTION if name is None else f"{provider.SECTION}.{name}"
     named = read_source(section, provider, dlt_providers(), given)
 
@@ -109,7 +109,7 @@ def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str,
     is_recording = False
     with closing(open_warehouse(settings.warehouse)) as warehouse:
         months = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
-        # The ledger of a pipeline of the user's own is the state that dlt gives to its resource.
+        # In a pipeline of the user, the ledger is the state that dlt gives to the resource.
         present = Present(remembered=read_remembered(state), months=months)
         found = survey(settings, present, Selection(), _log_event, keeps_manifests=True)
         for outcome in load_planned(warehouse, found.store, found.plan.loads, _log_event):
@@ -125,8 +125,8 @@ def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str,
         _log.error("%s", unread.error)
     for reason in found.reasons:
         _log.error("%s", reason.error)
-    # dlt forgets what a resource wrote if it raises. So months that were loaded are recorded first,
-    # and what fails is raised by the run that finds nothing else to load.
+    # If a resource raises, dlt forgets what it wrote. So loaded months are recorded first, and an
+    # error is raised only by a run that finds nothing else to load.
     if failures and not is_recording:
         raise LoadError("\n".join(str(failure.error) for failure in failures))
     if found.reasons and not is_recording:
@@ -134,7 +134,7 @@ def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str,
 
 
 def _warehouse_of_pipeline() -> dict[str, object]:
-    """The DuckDB file and the dataset of the pipeline that runs, if it has them."""
+    """The DuckDB file and the dataset of the running pipeline, if it has them."""
     pipeline = dlt.current.pipeline()
     fallback: dict[str, object] = {"dataset": pipeline.dataset_name}
     if pipeline.destination.destination_name == "duckdb":
@@ -142,7 +142,7 @@ def _warehouse_of_pipeline() -> dict[str, object]:
             database = getattr(client.credentials, "database", None)
         if not isinstance(database, str) or database.startswith(":"):
             raise ConfigError(
-                "The pipeline's DuckDB database is no file; give 'database' to the source"
+                "The pipeline's DuckDB database is not a file; give 'database' to the source"
             )
         fallback["database"] = database
     return fallback

@@ -1,7 +1,7 @@
-"""Temporary folders, and what processes left of theirs when they were killed.
+"""Temporary folders, and the removal of those that killed processes left behind.
 
-Each folder has a lock beside it, which its process holds as long as it lives: that is true in
-containers as well, where a process id says nothing about the processes of another one.
+Each folder has a lock file next to it, which its process keeps locked as long as it lives. This
+also works across containers, where a process id says nothing about another container's processes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OURS: Final = re.compile(rf"{_PREFIX}[0-9]+-[0-9a-f]{{12}}{_LOCK}", re.ASCII)
 
 @contextmanager
 def spool_folder() -> Iterator[Path]:
-    """An empty folder for files that are needed for a while; it is removed at the end."""
+    """An empty folder for temporary files; it is removed at the end."""
     if fcntl is None:
         with tempfile.TemporaryDirectory(prefix=_PREFIX) as plain:
             yield Path(plain)
@@ -59,8 +59,11 @@ def clear_spool() -> None:
 
 
 def _take_lock(home: Path) -> tuple[Path, int]:
-    """A lock that this process holds, and that nobody took for a dead one's in between."""
+    """A lock of this process, which no other process mistook for that of a dead one meanwhile."""
     while True:
+        # The file is created first and locked after that. In between it looks like the lock of a
+        # dead process, and another process may remove it. Then a lock on the open file would
+        # protect nothing, so this checks that the file still has its name, or starts over.
         lock = home / f"{_PREFIX}{os.getpid()}-{uuid4().hex[:12]}{_LOCK}"
         held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -70,13 +73,15 @@ def _take_lock(home: Path) -> tuple[Path, int]:
 
 
 def _remove_if_dead(lock: Path) -> None:
-    """Removes a folder and its lock if nobody holds it.
+    """Removes a folder and its lock file if no process has it locked.
 
     Raises:
         OSError: If somebody does, or the lock is another user's.
     """
     held = os.open(lock, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
+        # Getting the lock is the proof that its process is dead: the system releases the locks of
+        # a process when it ends, however it ends.
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if _is_own(os.fstat(held), stat.S_ISREG) and _is_own_folder(lock.with_suffix("")):
             # `rmtree` goes into no link, whether it is the folder or lies in it.

@@ -1,6 +1,6 @@
 """Puts SQL together: identifiers are quoted here and nowhere else, values are parameters.
 
-A text stands in SQL only where DuckDB's grammar allows no parameter.
+A text becomes part of SQL only where DuckDB's grammar allows no parameter.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ class Fragment:
 
 
 Piece = str | tuple[str, ...] | Fragment | Sequence[Fragment]
-"""An identifier, a dotted identifier, a piece of SQL, or pieces that commas go between."""
+"""An identifier, a dotted identifier, a piece of SQL, or pieces to be joined with commas."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How a warehouse writes SQL: how identifiers are quoted, and what differs otherwise.
+    """How a warehouse writes SQL: how it quotes identifiers, and what else differs.
 
-    In the templates `{value}` takes a value.
+    `{value}` in a template is replaced by a value.
     """
 
     quote: str
     replacements: tuple[tuple[str, str], ...]
-    """What takes the place of the quote, and the like, inside of an identifier."""
+    """The escapes of the quote and other characters inside an identifier."""
     parameter: str
     """What goes before the name of a parameter."""
     text: str
@@ -46,10 +46,10 @@ class Dialect:
     """The month of a day as `YYYY-MM`."""
 
     def quote_identifier(self, name: str) -> str:
-        """An identifier that means `name` to the letter, whatever `name` holds.
+        """An identifier that means exactly `name`, whatever characters `name` has.
 
         Raises:
-            ValueError: If it is empty or holds a NUL, which no warehouse allows.
+            ValueError: If it is empty or contains a NUL, which no warehouse allows.
         """
         if not name or "\0" in name:
             raise ValueError(f"{name!r} cannot be an identifier")
@@ -58,7 +58,7 @@ class Dialect:
         return f"{self.quote}{name}{self.quote}"
 
     def compose(self, template: str, **pieces: Piece) -> Fragment:
-        """Fills a template: `{name}` takes the piece of that name, quoted where it is a name."""
+        """Fills a template: `{name}` becomes the piece of that name; identifiers are quoted."""
         return Fragment(
             template.format(**{name: self._render(piece) for name, piece in pieces.items()})
         )
@@ -102,12 +102,12 @@ BIGQUERY: Final = Dialect(
 
 
 def duckdb_text(text: str) -> Fragment:
-    """A text as a literal of DuckDB, for the places where its grammar allows no parameter.
+    """A text as a literal of DuckDB, for places where its grammar allows no parameter.
 
-    DuckDB, "Literal types", string literals: nothing but the quote is special, and it is doubled.
+    DuckDB, "Literal types", string literals: only the quote is special, and it is doubled.
 
     Raises:
-        ValueError: If it holds a NUL, where DuckDB would end the statement.
+        ValueError: If it contains a NUL, where DuckDB would end the statement.
     """
     if "\0" in text:
         raise ValueError(f"{text!r} cannot stand in SQL")

@@ -1,4 +1,4 @@
-"""What is loaded now, and what a load would do about it: discovered, planned, nothing changed."""
+"""What is loaded now, and what a load would do: discovers and plans, changes nothing."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ __all__ = ["Found", "Present", "Survey", "find_runs", "read_present", "survey"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """What is loaded now: what the ledger remembers, and what the table holds of each month."""
+    """What is loaded now: the records of the ledger, and the rows of each month in the table."""
 
     remembered: Remembered
     months: Mapping[BillingPeriod, TableMonth]
 
     @property
     def rows(self) -> dict[BillingPeriod, int]:
-        """The rows of each month that the table holds."""
+        """The rows of each month in the table."""
         return {period: month.rows for period, month in self.months.items()}
 
     @property
@@ -66,8 +66,8 @@ def read_present(settings: SourceSettings, warehouse: Warehouse) -> Present:
     Raises:
         CloudbillError: If the table or the ledger cannot be read.
     """
-    # The table before the ledger: a write that comes between the two changes the table's write
-    # mark, so that a load planned from this notices it.
+    # The table is read before the ledger. If another process writes between the two, the table's
+    # write mark changes, and a load that was planned from the old mark notices it.
     months = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
     return Present(remembered=Ledger(settings, warehouse).read(), months=months)
 
@@ -154,7 +154,7 @@ def survey(
 ) -> Survey:
     """Discovers the runs of a source, unless they are `found`, and plans its months.
 
-    It changes nothing, but for what `find_runs` keeps. `now` is the time by which a run has waited.
+    It changes nothing except what `find_runs` keeps. `now` decides how long a run has waited.
 
     Raises:
         CloudbillError: If the store cannot be listed.
@@ -268,7 +268,7 @@ def _plan(
         listen(event)
     return plan_loads(
         discovery.runs,
-        # A month that is empty protects nothing from an older run.
+        # An empty month has no rows that an older run could take away.
         {
             period: record
             for period, record in remembered.loaded.items()
@@ -284,9 +284,9 @@ def _plan(
 def _find_drifted(
     remembered: Remembered, rows: Mapping[BillingPeriod, int]
 ) -> dict[BillingPeriod, Drifted]:
-    """The months that do not hold the rows that were recorded."""
+    """The months whose rows in the table are not those that were recorded."""
     return {
-        period: Drifted(record=record, held=rows.get(period, 0))
+        period: Drifted(record=record, rows_in_table=rows.get(period, 0))
         for period, record in remembered.loaded.items()
         if record.rows is not None and record.rows != rows.get(period, 0)
     }

@@ -43,7 +43,7 @@ def test_rows_that_somebody_deleted_come_back_and_that_is_said(case: Case) -> No
     assert case.load().exit_code == 0
     assert case.held() == list(delivery.charges)
     (drifted,) = [event for event in case.events if isinstance(event, Drifted)]
-    assert (drifted.held, drifted.record.rows) == (2, 3)
+    assert (drifted.rows_in_table, drifted.record.rows) == (2, 3)
 
 
 def test_a_damaged_month_is_not_replaced_by_an_older_run(case: Case) -> None:

@@ -1,4 +1,4 @@
-"""Clouds that fail for now: the month is loaded once and whole, or the old month stands."""
+"""Clouds that fail for now: the month is loaded once and whole, or the old month is unchanged."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ class TestStoreThatFailsForNow:
 
         assert (faulty.case.load().exit_code, rule.hits) == (0, 1)
         (line,) = attempts(caplog)
-        assert re.search(r"TruncatedError: \d+ of \d+ bytes came", line)
+        assert re.search(r"TruncatedError: \d+ of \d+ bytes arrived", line)
 
     def test_store_that_stays_away_is_an_error_in_bounded_time(
         self, faulty: Faulty, caplog: pytest.LogCaptureFixture

@@ -47,7 +47,7 @@ def test_rows_that_were_deleted_are_missed(case: Case) -> None:
     case.place.query(
         "DELETE FROM {table} WHERE {cost} = 2", table=case.table, cost=case.writer.cost_column
     )
-    assert troubles(case) == ["the ledger says 2 rows, the table holds 1"]
+    assert troubles(case) == ["the ledger has 2 rows, the table has 1"]
 
 
 def test_a_lost_state_is_rebuilt_from_the_tracking_table_and_nothing_is_loaded_twice(

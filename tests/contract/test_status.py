@@ -226,7 +226,7 @@ class TestStatus:
         text = "\n".join(lines)
         assert "12,345,678,901.123456789012345678 EUR" in text
         assert "held: run empty" in text
-        assert "missing: nothing of it was delivered or loaded" in text
+        assert "missing: nothing was delivered or loaded" in text
 
 
 class TestHistory:

@@ -111,7 +111,7 @@ class TestOnBigQuery:
         stopped = load(case, stop, lambda _: None)
         (failure,) = stopped.failures
         assert isinstance(failure.error, StoppedError)
-        assert "may still end, and the next run takes it up" in str(failure.error)
+        assert "may still finish, and the next run finds it" in str(failure.error)
         is_stopped.set()
 
         assert case.load().exit_code == 0

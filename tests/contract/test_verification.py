@@ -332,7 +332,7 @@ class TestNotCheckable:
         monkeypatch.setattr(verification, "sum_parts", read_late)
         month = verify_one(case)
         assert month.verdict is Verdict.NOT_CHECKABLE
-        assert "loaded anew while it was read" in str(month.reason)
+        assert "loaded again while it was read" in str(month.reason)
 
 
 class TestErrors:

@@ -1,19 +1,19 @@
-"""Runs the installed command as a user would, in a folder of its own."""
+"""Runs the command as a user would, in a folder of its own: in this process, or as a process."""
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import io
 import logging
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from unittest import mock
 
 import pytest
-from dlt.common.configuration.container import Container
-from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 from cloudbill.cli import main
 
@@ -23,8 +23,35 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Runs `cloudbill` with words, in `tmp_path`."""
+def run(tmp_path: Path, request: pytest.FixtureRequest) -> Run:
+    """Runs `cloudbill` with words in `tmp_path`, within this process: it is imported only once.
+
+    What only a process has (signals, locks on files, what the shell sees) is for `run_process`.
+    """
+    request.getfixturevalue("own_dlt")
+
+    def run_here(
+        *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        out, err = _stream(), _stream()
+        with (
+            contextlib.chdir(cwd or tmp_path),
+            mock.patch.dict(os.environ, env or {}),
+            mock.patch.object(sys, "argv", ["cloudbill", *words]),
+            _process_kept_as_it_is(),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            _reload_dlt()
+            code = _exit_code(words)
+        return subprocess.CompletedProcess(words, code, _text(out), _text(err))
+
+    return run_here
+
+
+@pytest.fixture
+def run_process(tmp_path: Path) -> Run:
+    """Runs the installed `cloudbill` with words in `tmp_path`, as a process of its own."""
 
     def run_command(
         *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
@@ -49,42 +76,41 @@ def configure(folder: Path, text: str) -> None:
     (home / "config.toml").write_text(text)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Called:
-    """How a command ended, and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Called]
+def _exit_code(words: tuple[str, ...]) -> int:
+    try:
+        main(words)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
 
 
-@pytest.fixture
-def call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Call]:
-    """Calls `cloudbill` with words, in `tmp_path`, after writing its configuration if one is given.
+def _reload_dlt() -> None:
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
-    It ends as the process would, without the second that a process takes to begin.
-    """
-    monkeypatch.chdir(tmp_path)
+    Container()[PluggableRunContext].reload(".")
 
-    def run(*words: str, config: str | None = None, env: Mapping[str, str] | None = None) -> Called:
-        if config is not None:
-            configure(tmp_path, config)
-        with monkeypatch.context() as patch:
-            for name, value in (env or {}).items():
-                patch.setenv(name, value)
-            context: Any = Container()[PluggableRunContext]
-            context.reload(str(tmp_path))
-            capsys.readouterr()
-            with pytest.raises(SystemExit) as ended:
-                main(words)
-        printed = capsys.readouterr()
-        return Called(code=int(ended.value.code or 0), out=printed.out, err=printed.err)
 
-    yield run
+@contextlib.contextmanager
+def _process_kept_as_it_is() -> Iterator[None]:
+    """Puts back what a command sets for the process that it takes for its own."""
     log = logging.getLogger("cloudbill")
-    log.handlers.clear()
+    hook, threshold = sys.excepthook, gc.get_threshold()
+    handlers, level = list(log.handlers), log.level
+    try:
+        yield
+    finally:
+        sys.excepthook = hook
+        gc.set_threshold(*threshold)
+        log.handlers[:] = handlers
+        log.setLevel(level)
+
+
+def _stream() -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    buffer = stream.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return buffer.getvalue().decode()

@@ -42,8 +42,8 @@ def newest(runs: tuple[WrittenRun, ...]) -> dict[str, WrittenRun]:
 
 
 class TestHelp:
-    def test_it_fits_a_screen_and_groups_what_people_want_to_do(self, run: Run) -> None:
-        lines = run("--help", env={"COLUMNS": "80"}).stdout.splitlines()
+    def test_it_fits_a_screen_and_groups_what_people_want_to_do(self, run_process: Run) -> None:
+        lines = run_process("--help", env={"COLUMNS": "80"}).stdout.splitlines()
 
         assert len(lines) <= 32
         assert max(map(len, lines)) <= 80
@@ -63,32 +63,32 @@ class TestHelp:
             *("init", "doctor", "sample", "explain", "state"),
         ]
 
-    def test_a_shell_can_complete_commands_and_options(self, run: Run) -> None:
+    def test_a_shell_can_complete_commands_and_options(self, run_process: Run) -> None:
         def completed(words: str) -> list[str]:
             env = {
                 "_CLOUDBILL_COMPLETE": "complete_bash",
                 "COMP_WORDS": words,
                 "COMP_CWORD": str(len(words.split()) - 1),
             }
-            return run(env=env).stdout.split()
+            return run_process(env=env).stdout.split()
 
         assert completed("cloudbill st") == ["status", "state"]
         assert completed("cloudbill status --max") == ["--max-age"]
 
-    def test_the_version_is_that_of_the_package(self, run: Run) -> None:
-        assert run("--version").stdout.split() == ["cloudbill", version("cloudbill")]
+    def test_the_version_is_that_of_the_package(self, run_process: Run) -> None:
+        assert run_process("--version").stdout.split() == ["cloudbill", version("cloudbill")]
 
-    def test_the_module_runs_as_the_command_does(self, run: Run) -> None:
+    def test_the_module_runs_as_the_command_does(self, run_process: Run) -> None:
         words = (sys.executable, "-m", "cloudbill", "--version")
         module = subprocess.run(words, capture_output=True, text=True, check=True)
-        assert module.stdout == run("--version").stdout
+        assert module.stdout == run_process("--version").stdout
 
 
 class TestLoad:
     def test_a_first_run_loads_every_month_to_the_last_digit_and_a_second_loads_nothing(
-        self, run: Run, exports: tuple[WrittenRun, ...]
+        self, run_process: Run, exports: tuple[WrittenRun, ...]
     ) -> None:
-        first = json.loads(run("load", "--json").stdout)
+        first = json.loads(run_process("load", "--json").stdout)
         expected = newest(exports)
         assert first["failures"] == []
         assert {load["period"]: load["run_id"] for load in first["loads"]} == {
@@ -105,7 +105,7 @@ class TestLoad:
                 for column, amount in costs.items():
                     assert Decimal(amount) == written.totals[currency][column]
                     assert len(amount.partition(".")[2]) == 18
-        second = json.loads(run("load", "azure", "--json").stdout)
+        second = json.loads(run_process("load", "azure", "--json").stdout)
         assert second["loads"] == []
         assert {skip["reason"] for skip in second["skips"]} == {
             "already_loaded",
@@ -136,9 +136,9 @@ class TestLoad:
         assert "60 rows" in result.stdout
         assert not list(tmp_path.glob("*.duckdb"))
 
-    def test_quiet_prints_nothing(self, run: Run, exports: tuple[WrittenRun, ...]) -> None:
+    def test_quiet_prints_nothing(self, run_process: Run, exports: tuple[WrittenRun, ...]) -> None:
         assert exports
-        result = run("load", "--quiet")
+        result = run_process("load", "--quiet")
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
     def test_force_loads_again_what_is_loaded(
@@ -213,18 +213,20 @@ class TestConfiguration:
         assert message in result.stderr
         assert "Traceback" not in result.stderr
 
-    def test_a_folder_that_is_not_there_is_exit_code_4(self, run: Run, tmp_path: Path) -> None:
+    def test_a_folder_that_is_not_there_is_exit_code_4(
+        self, run_process: Run, tmp_path: Path
+    ) -> None:
         configure(tmp_path, LOCAL)
-        result = run("load")
+        result = run_process("load")
         assert result.returncode == 4
         assert "There is no folder" in result.stderr
 
     def test_a_database_that_another_process_holds_is_exit_code_5(
-        self, run: Run, exports: tuple[WrittenRun, ...], tmp_path: Path
+        self, run_process: Run, exports: tuple[WrittenRun, ...], tmp_path: Path
     ) -> None:
         assert exports
         with closing(duckdb.connect(str(tmp_path / "cloudbill.duckdb"))):
-            result = run("load", env={"SOURCES__LOCK_TIMEOUT_S": "0.2"})
+            result = run_process("load", env={"SOURCES__LOCK_TIMEOUT_S": "0.2"})
         assert result.returncode == 5
         assert "PID" in result.stderr
 

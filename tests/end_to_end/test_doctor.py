@@ -95,14 +95,14 @@ class TestDisk:
         assert "Python 3." in found["versions"]["found"]
         assert found["configuration"]["found"].endswith("config.toml: 1 sources (azure_billing)")
         assert "runs of 1 months, the newest of 2025-10-" in found["export"]["found"]
-        assert "is not there yet" in found["database"]["found"]
+        assert "does not exist yet" in found["database"]["found"]
         assert "about 4 times its parts" in found["disk"]["found"]
         run("load")
         before = contents(tmp_path)
         after = checks(run)
         assert contents(tmp_path) == before
         assert {check["result"] for check in after.values()} == {"ok"}
-        assert "nothing is to be loaded" in after["disk"]["found"]
+        assert "there is nothing to load" in after["disk"]["found"]
 
     def test_an_export_that_is_not_there_is_said_with_what_to_do(
         self, run: Run, exports: Path, tmp_path: Path
@@ -111,7 +111,7 @@ class TestDisk:
         configure(tmp_path, LOCAL.replace("focus-daily", "focus"))
         result = run("doctor")
         assert result.returncode == 3
-        assert "LOOK  azure_billing: export - Nothing lies in" in result.stdout
+        assert "LOOK  azure_billing: export - Nothing was found in" in result.stdout
         assert "prefix 'billing' with export_name 'focus-daily'" in result.stdout
         assert "`cloudbill init`" in result.stdout
 
@@ -125,12 +125,12 @@ class TestDisk:
         assert found["database"]["result"] == "ok"
 
     def test_a_file_that_another_process_holds_is_named_with_the_process(
-        self, run: Run, exports: Path, tmp_path: Path
+        self, run_process: Run, exports: Path, tmp_path: Path
     ) -> None:
         assert exports.is_dir()
         configure(tmp_path, f"{LOCAL}lock_timeout_s = 0.2\n")
         with closing(duckdb.connect(str(tmp_path / "cloudbill.duckdb"))):
-            found = checks(run)
+            found = checks(run_process)
         assert f"(PID {os.getpid()})" in found["warehouse"]["found"]
 
     def test_one_source_can_be_examined_alone(
@@ -142,17 +142,19 @@ class TestDisk:
         assert run("doctor", "azure").returncode == 0
 
     def test_a_wrong_configuration_is_a_failure_in_the_document_too(
-        self, run: Run, tmp_path: Path
+        self, run_process: Run, tmp_path: Path
     ) -> None:
         configure(tmp_path, "[sources.azure_billing]\nbuket = 'x'\n")
-        result = run("doctor", "--json")
+        result = run_process("doctor", "--json")
         assert result.returncode == 2
         (failure,) = json.loads(result.stdout)["failures"]
         assert "Did you mean 'bucket'?" in failure["message"]
 
-    def test_a_file_that_is_not_toml_is_said_with_its_line(self, run: Run, tmp_path: Path) -> None:
+    def test_a_file_that_is_not_toml_is_said_with_its_line(
+        self, run_process: Run, tmp_path: Path
+    ) -> None:
         configure(tmp_path, "# mine\n[sources\n")
-        result = run("doctor")
+        result = run_process("doctor")
         assert result.returncode == 2
         assert ".dlt/config.toml is not valid TOML" in result.stderr
         assert "line 2" in result.stderr
@@ -188,8 +190,8 @@ class TestCloud:
         before = contents(cloud.gcs.root)
         found = checks(run, env)
         assert {check["result"] for check in found.values()} <= {"ok", "not_checked"}, found
-        assert found["project"]["found"] == "acme takes jobs"
-        assert "acme.finops is not there yet" in found["dataset"]["found"]
+        assert found["project"]["found"] == "acme accepts jobs"
+        assert "acme.finops does not exist yet" in found["dataset"]["found"]
         assert list(client.list_datasets()) == []
         assert run("load", env=env).returncode == 0
         tables = {table.table_id for table in client.list_tables("finops")}

@@ -140,8 +140,8 @@ class TestOptions:
             ((), "--bucket is missing"),
             (("--bucket", "./exports/billing/nothing"), "There is no folder"),
             (("--bucket", ".", "--prefix", "nothing"), "No export was found in ., folder"),
-            (("--bucket", "ftp://x"), "'ftp://' is no known store"),
-            (("--bucket", "az://bills?sig=hush"), "holds credentials"),
+            (("--bucket", "ftp://x"), "'ftp://' is not a known store"),
+            (("--bucket", "az://bills?sig=hush"), "contains credentials"),
             (("--provider", "oracle"), "known are azure, aws"),
             (("--bucket", ".", "--name", "2nd"), "cannot be the name of a source"),
             (("--bucket", ".", "--dataset", "a-b"), "cannot be the dataset"),
@@ -209,9 +209,9 @@ class TestOptions:
         assert "'table_name' of [sources.azure_billing] would be 'other'" in result.stderr
         assert not (tmp_path / ".dlt").exists()
 
-    def test_a_file_that_is_not_toml_is_left_alone(self, run: Run, tmp_path: Path) -> None:
+    def test_a_file_that_is_not_toml_is_left_alone(self, run_process: Run, tmp_path: Path) -> None:
         configure(tmp_path, "[sources\n")
-        result = run("init", "--bucket", "bills")
+        result = run_process("init", "--bucket", "bills")
         assert result.returncode == 2
         assert "not valid TOML" in result.stderr
         assert "line 1" in result.stderr
@@ -241,11 +241,11 @@ class TestQuestions:
         shown, code = talk(tmp_path, (), answers)
         assert code == 0, shown
         for reason in (
-            "'gcp' is no provider",
-            "'ftp://' is no known store",
+            "'gcp' is not a provider",
+            "'ftp://' is not a known store",
             "There is no folder",
-            "'9' is none of them; type a number from 1 to 2",
-            "'monthly' is none of them",
+            "'9' is not one of them; type a number from 1 to 2",
+            "'monthly' is not one of them",
             "'snowflake' is neither duckdb nor bigquery",
             "'my project' cannot be the Google Cloud project",
             "Type y or n",
@@ -281,7 +281,7 @@ class TestQuestions:
         answers = ["azure", str(exports), "", "", "2nd", "second", ""]
         shown, code = talk(tmp_path, (), answers)
         assert code == 0, shown
-        assert "[sources.azure_billing] is in" in shown
+        assert "[sources.azure_billing] is already in" in shown
         assert "'2nd' cannot be the name of a source" in shown
         assert written(tmp_path)["azure_billing"]["bucket"] == "old"
         assert written(tmp_path)["azure_billing"]["second"]["export_name"] == "focus-daily"

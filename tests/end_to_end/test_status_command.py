@@ -79,7 +79,7 @@ class TestStatus:
         assert lines[2].split()[:3] == ["2025-10", "october", "2"]
         assert lines[2].endswith("  1,204.111 EUR")
         assert lines[3].split() == ["2025-09", "-", "-", "-", "-"]
-        assert lines[4].strip() == "missing: nothing of it was delivered or loaded"
+        assert lines[4].strip() == "missing: nothing was delivered or loaded"
         assert lines[5].endswith("       7.00 EUR")
         assert done.stdout.isascii()
         assert "\x1b" not in done.stdout
@@ -121,7 +121,7 @@ class TestStatus:
         shutil.rmtree(home / "exports")
         done = run("status", "--max-age", "36h")
         assert done.returncode == 4
-        assert "azure_billing - the store cannot be read; what is loaded came " in done.stdout
+        assert "azure_billing - the store cannot be read; the loaded delivery came " in done.stdout
         assert "1,204.11 EUR" in done.stdout
         assert "Failed azure_billing - There is no folder" in done.stderr
 
@@ -182,8 +182,8 @@ class TestHistory:
             "azure_billing - no load of 2024-01 is recorded\n",
         )
 
-    def test_a_month_that_is_none_is_refused(self, run: Run, home: Path) -> None:
-        done = run("history", "--month", "October", cwd=home)
+    def test_a_month_that_is_none_is_refused(self, run_process: Run, home: Path) -> None:
+        done = run_process("history", "--month", "October", cwd=home)
         assert done.returncode == 2
         assert "--month: 'October' is not a month" in done.stderr
 

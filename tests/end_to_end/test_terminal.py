@@ -146,7 +146,7 @@ class TestCtrlC:
         assert "Stopping; again to leave at once" in shown
         assert f"Loaded and recorded: {', '.join(sorted(held, reverse=True))}" in shown
         assert "2025-08: " in shown
-        assert "Run the same again to go on: cloudbill load all" in shown
+        assert "Run the same command again to continue: cloudbill load all" in shown
         assert "Traceback" not in shown
         assert {"2025-10"} <= set(held) < set(MONTHS)
         code, text = Terminal("load", cwd=home).end()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from decimal import Context, Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudbill.costs.amounts import to_amount
+from figures import tries
 
-MODERATE = settings(deadline=None, max_examples=150)
+MODERATE = tries(150)
 
 # As many digits as a BIGNUMERIC has, and as far behind the point.
 AMOUNTS = st.builds(

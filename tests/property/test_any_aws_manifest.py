@@ -6,19 +6,20 @@ import copy
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudbill.errors import ManifestError
 from cloudbill.loading.words import planned_line
 from cloudbill.models import ColumnType, Manifest
 from cloudbill.providers import aws_cur
+from figures import tries
 from property.strategies import JSON_VALUES
 from property.test_any_manifest import places
 from unit.builders import encoded, listing, stored, to_load
 from unit.providers.test_aws_cur import CURRENT_PATH, RANGE, REPORT, ROOT, RUN_PATH, document
 
-MODERATE = settings(deadline=None, max_examples=300)
+MODERATE = tries(300)
 _GONE = object()
 KEYS = st.lists(
     st.sampled_from(["..", ".", "", "cur", REPORT, RANGE, "run", "/", "s3:", "a.csv.gz", "a.zip"]),

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import duckdb
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cloudbill.sql import BIGQUERY, DUCKDB
+from figures import tries
 
-MODERATE = settings(deadline=None, max_examples=150)
+MODERATE = tries(150)
 
 NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
 TRICKS = st.text(st.sampled_from("\"'`\\;{}[]()-./*$?%:@ \t\n\u00a0aBß"), min_size=1)

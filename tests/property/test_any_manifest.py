@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudbill.errors import ManifestError
@@ -17,10 +17,11 @@ from cloudbill.models import Manifest
 from cloudbill.providers import azure_focus
 from cloudbill.providers.json_object import JsonObject
 from cloudbill.text.times import parse_time
+from figures import tries
 from property.strategies import JSON_VALUES
 from unit.builders import MANIFEST_PATH, ROOT, document, encoded, listing, stored, to_load
 
-MODERATE = settings(deadline=None, max_examples=150)
+MODERATE = tries(150)
 _GONE = object()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudbill.guards import Guards
@@ -17,10 +17,11 @@ from cloudbill.models import (
     PlannedLoad,
     SkipReason,
 )
+from figures import tries
 from property.strategies import PERIODS, listings
 from unit.builders import plan, result
 
-MODERATE = settings(deadline=None, max_examples=100)
+MODERATE = tries(100)
 
 
 def accepting(runs: Iterable[DiscoveredRun]) -> Guards:

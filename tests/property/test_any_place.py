@@ -7,13 +7,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudbill.exports.discovery import discover
 from cloudbill.setup.export_search import find_exports
 from cloudbill.store.folders import LocalBrowser
 from cloudbill.store.local import LocalStore
+from figures import tries
 
 NAMES = st.text(
     st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"], exclude_characters="/\\"),
@@ -32,7 +33,7 @@ def write(root: Path, folders: Sequence[str], name: str, *, is_azure: bool) -> N
     (folder / file).write_text(json.dumps({}))
 
 
-@settings(max_examples=80, deadline=None)
+@tries(80)
 @given(azure=st.lists(PLACES, max_size=3), aws=st.lists(PLACES, max_size=3))
 def test_discovery_reads_every_manifest_that_was_found_and_none_is_missed(
     azure: list[tuple[list[str], str]], aws: list[tuple[list[str], str]]

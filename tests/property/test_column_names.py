@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudbill.files.columns import assign_columns
 from cloudbill.providers import PROVIDERS
+from figures import tries
 
-MODERATE = settings(deadline=None, max_examples=200)
+MODERATE = tries(200)
 RULES = [provider.column_name for provider in PROVIDERS.values()]
 RESERVED = ("_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colidentifier")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from cloudbill.errors import LoadError
@@ -22,11 +22,10 @@ from cloudbill.files.csv_relation import read_csv_parts
 from cloudbill.models import Column, ColumnType, Part
 from cloudbill.sql import DUCKDB, duckdb_text
 from cloudbill.store.local import LocalStore
+from figures import tries
 
 # Each example writes and reads a file with many cells, so that few examples try much.
-MODERATE = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+MODERATE = tries(60, suppress=[HealthCheck.function_scoped_fixture])
 WIDE = Context(prec=200, Emax=10**6, Emin=-(10**6))
 
 Read = Callable[[Sequence[str], ColumnType], list[Any]]
@@ -174,7 +173,7 @@ class TestTexts:
 class TestLiterals:
     """A text that stands in SQL, as in a comment, is that text and nothing more."""
 
-    @settings(deadline=None, max_examples=150)
+    @tries(150)
     @given(text=ANY_TEXT | TRICKS)
     @example(text="'; DROP TABLE bill; --")
     @example(text="\\'")

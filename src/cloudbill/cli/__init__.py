@@ -1,7 +1,7 @@
-"""The command line: reads the words, prints what happened, and ends with the exit code.
+"""The command line: reads the arguments, prints what happened, and ends with the exit code.
 
-`app` has the application and its help, `commands` the list of the commands, `console` all that is
-printed, and one module for each kind of command has the commands.
+`app` has the application and its help, `commands` lists the commands, `console` prints, and the
+commands are in one module for each kind.
 
 May import: accepting, costs, doctor, ledger, loading, looking, pipeline, report, sample,
 sample/history, settings, setup, sources, store, surveying, text.

@@ -1,4 +1,4 @@
-"""The application: what stands before every command, its help, and how the process ends."""
+"""The application: options before the command, the help, and how the process ends."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from cloudbill.cli.commands import COMMANDS, PANELS, CommandsOnDemand
 __all__ = ["INTERRUPTED", "app", "main"]
 
 INTERRUPTED: Final = 130
-"""What a shell says of a process that Ctrl-C ended: 128 and the number of the signal."""
+"""The exit code that shells use for Ctrl-C: 128 plus the number of the signal."""
 
 
 class _GroupedHelp(TyperGroup):
-    """Lists commands by what people want to do, and makes the one that is called."""
+    """Lists commands by what people want to do, and creates only the one that is called."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        # Typer asks for more than a mapping, and only reads it.
+        # Typer declares more than a mapping, but only reads it.
         self.commands = cast("Any", CommandsOnDemand())
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
@@ -36,19 +36,19 @@ class _GroupedHelp(TyperGroup):
                 formatter.write_dl(rows)
 
     def invoke(self, ctx: Any) -> Any:
-        """Runs a command; one that is interrupted says so, and ends as a shell expects."""
-        # Typer sets a hook of its own when it is called.
+        """Runs a command; an interrupted command says so, and ends as a shell expects."""
+        # Typer sets its own hook when it is called, so ours is set after that.
         sys.excepthook = _unexpected
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             print("Stopped. Nothing is half done; run the same again", file=sys.stderr, flush=True)
-            # Threads that are at a download or a job are not waited for.
+            # Ends without waiting for threads that are in a download or a job.
             os._exit(INTERRUPTED)
 
 
 _COLLECT_AFTER: Final = 50_000
-"""Objects made and not freed; Python's own is 700, and some 100,000 are made by imports alone."""
+"""Objects created and not freed. Python's default is 700, and imports alone create 100,000."""
 
 app = typer.Typer(
     name="cloudbill",
@@ -64,7 +64,7 @@ app = typer.Typer(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and ends the process with its exit code."""
-    # To look through what imports make, all of which stays, takes a tenth of a short run.
+    # Everything that imports create stays alive; looking through it takes a tenth of a short run.
     gc.set_threshold(_COLLECT_AFTER)
     try:
         app(args=None if arguments is None else list(arguments))
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if ended.code == INTERRUPTED:
             sys.stdout.flush()
             sys.stderr.flush()
-            # What the user stopped may still wait for an answer; it is not waited for.
+            # Threads that the user stopped may still wait for an answer; the process does not.
             os._exit(INTERRUPTED)
         raise
 
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _unexpected(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """What no part of cloudbill expected: a line for the user, everything for who looks into it."""
+    """Prints an error that cloudbill did not expect: one line, or the traceback with `-v`."""
     from cloudbill.redaction import redacted
 
     if {"-v", "--verbose"} & {*sys.argv}:
@@ -89,8 +89,8 @@ def _unexpected(
         return
     print(
         f"Failed - unexpected {kind.__name__}: {redacted(str(error))}. This is a fault of "
-        "cloudbill; the month that it was at keeps what it held. Run again with -v, and report it "
-        "with what that prints",
+        "cloudbill; the month in progress stays as it was. Run again with -v, and report the "
+        "fault with the output",
         file=sys.stderr,
     )
 
@@ -113,4 +113,4 @@ def _root(
         ),
     ] = False,
 ) -> None:
-    """What stands before every command."""
+    """Takes the options before the command."""

@@ -1,7 +1,7 @@
 """The commands, in the order in which people are likely to need them.
 
-The help of the application needs nothing but this table. The module of a command is imported, and
-its options are read, when that command is asked for.
+The help of the application needs only this table. The module of a command is imported when the
+command is called or its help is shown.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PANELS: Final = (_LOAD, _LOOK, _SET_UP)
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: the module of `cloudbill.cli` that has it, and what the help says of it."""
+    """A command: its module in `cloudbill.cli`, and its line in the help."""
 
     name: str
     module: str
@@ -50,35 +50,41 @@ COMMANDS: Final = (
         "accept", "loading", _LOAD, "Load a held run after all, and remember that it is right."
     ),
     Command(
-        "status", "looking", _LOOK, "What each month holds, what waits or is missing, and how old."
+        "status",
+        "looking",
+        _LOOK,
+        "Show what each month holds, and what is waiting or missing.",
     ),
     Command(
-        "history", "looking", _LOOK, "How the billed cost of each month moved from load to load."
+        "history",
+        "looking",
+        _LOOK,
+        "Show how the cost of each month changed from load to load.",
     ),
-    Command("verify", "looking", _LOOK, "Compare files and tables once more, to the last digit."),
+    Command("verify", "looking", _LOOK, "Compare files and tables again, to the last digit."),
     Command("report", "reporting", _LOOK, "Draw the bill as one page that works offline."),
     Command("init", "initialising", _SET_UP, "Find your exports and write .dlt/config.toml."),
     Command(
         "doctor",
         "setting_up",
         _SET_UP,
-        "Check configuration, rights, stores, warehouses and disk.",
+        "Check configuration, permissions, stores, warehouses and disk.",
     ),
     Command(
         "sample",
         "setting_up",
         _SET_UP,
-        "Write realistic sample exports, to try it without an account.",
+        "Write realistic sample exports, to try cloudbill without an account.",
     ),
     Command(
         "explain", "explaining", _SET_UP, "Say what an error or an exit code means, and what to do."
     ),
-    Command("state", "setting_up", _SET_UP, "Look after the memory of what is loaded."),
+    Command("state", "setting_up", _SET_UP, "Repair the ledger, the memory of what is loaded."),
 )
 
 
 class CommandsOnDemand(Mapping[str, Any]):
-    """Every command under its name, made when it is taken."""
+    """Every command under its name, created when it is looked up."""
 
     _listed: Final = {command.name: command for command in COMMANDS}
 

@@ -1,4 +1,4 @@
-"""All that is printed: to which stream, in which form, and how a command ends."""
+"""Everything that is printed: to which stream, in which form, and how a command ends."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = [
 
 
 class LogFormat(StrEnum):
-    """What a line of the log is."""
+    """The form of a line of the log."""
 
     TEXT = "text"
     JSON = "json"
@@ -54,20 +54,20 @@ Months = Annotated[
     typer.Option("--month", help="Only this month; may be given several times.", metavar="YYYY-MM"),
 ]
 AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document; all else goes to stderr.")
+    bool, typer.Option("--json", help="Print one JSON document; everything else goes to stderr.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but failures.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only failures.")]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Say more, and show the traceback of a failure.")
+    bool, typer.Option("--verbose", "-v", help="Print more, and show the traceback of a failure.")
 ]
 LogLines = Annotated[
-    LogFormat, typer.Option("--log-format", help="What happens, in lines of text or of JSON.")
+    LogFormat, typer.Option("--log-format", help="Print events as lines of text or of JSON.")
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
-    """How one command prints: `as_json` keeps stdout free for its document."""
+    """How a command prints: `as_json` keeps stdout free for the JSON document."""
 
     as_json: bool = False
     quiet: bool = False
@@ -78,19 +78,19 @@ class Console:
         _listen_to_log(self)
 
     def say(self, text: str) -> None:
-        """Prints what the command was asked for, unless a document is."""
+        """Prints the result of the command, unless it is to be JSON."""
         self._line("info", text, to_stderr=self.as_json)
 
     def warn(self, text: str) -> None:
-        """Prints what went wrong, or what somebody is to look at."""
+        """Prints what went wrong, or what somebody should look at."""
         self._line("warning", text, to_stderr=True)
 
     def document(self, text: str) -> None:
-        """Prints the one document of a command."""
+        """Prints the JSON document of a command."""
         _print(text)
 
     def failed(self, source: str | None, error: CloudbillError) -> None:
-        """Says what ended a source or the command, with the traceback if more is to be said."""
+        """Prints the error that ended a source or the command, with the traceback if verbose."""
         from cloudbill.text.failures import error_line
 
         if self.verbose:
@@ -106,7 +106,7 @@ class Console:
         self.warn(error_line(source, error))
 
     def explain(self, errors: Sequence[CloudbillError]) -> None:
-        """Says where more is to be read of the kinds of errors that happened."""
+        """Names the command that explains the kinds of errors that happened."""
         kinds = list(dict.fromkeys(type(error).__name__ for error in errors))
         if "StoppedError" in kinds:  # its user knows
             kinds.remove("StoppedError")
@@ -114,16 +114,16 @@ class Console:
             self.warn(f"More: cloudbill explain {kind}")
 
     def end(self, error: CloudbillError) -> NoReturn:
-        """Ends a command that could not do anything."""
+        """Ends a command that could do nothing."""
         self.failed(None, error)
         self.explain([error])
         raise typer.Exit(error.exit_code)
 
     @contextmanager
     def showing(self) -> Iterator[Callable[[str | None], Callable[[Event], None]]]:
-        """Shows what happens as long as the block runs: lines for a log, or a live display.
+        """Shows events while the block runs: lines for a log, or a live display.
 
-        Gives what makes the listener of a source.
+        Yields a function that makes the listener of a source.
         """
         if not self.is_live:
             yield self.listener
@@ -139,17 +139,17 @@ class Console:
 
     @property
     def is_live(self) -> bool:
-        """Whether somebody sits at a terminal and wants to see what happens."""
+        """Whether the output goes to a terminal, and progress is wanted."""
         is_plain = self.as_json or self.quiet or self.verbose or self.log_format is LogFormat.JSON
         return not is_plain and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
     @property
     def width(self) -> int:
-        """How many characters fit into a line."""
+        """The number of characters that fit into a line."""
         return shutil.get_terminal_size((80, 24)).columns
 
     def listener(self, source: str | None) -> Callable[[Event], None]:
-        """Prints the events of a source as they happen, a line or some for each."""
+        """Prints the events of a source as they happen, in one or more lines each."""
         from cloudbill.loading.events import Discovered, Drifted, Stopping
         from cloudbill.loading.log_lines import event_log_line
         from cloudbill.loading.words import lines
@@ -158,14 +158,14 @@ class Console:
         def listen(event: Event) -> None:
             is_failure = isinstance(event, LoadFailure | ManifestFailure | Drifted | Stopping)
             if isinstance(event, Discovered):
-                # Nothing at all is most likely a mistake in the configuration.
+                # Finding nothing at all is most likely a mistake in the configuration.
                 is_failure = not event.manifests
             if self.quiet and not is_failure:
                 return
             if self.log_format is LogFormat.JSON:
                 text = event_log_line(event, source, utc_now()) or ""
             else:
-                # Several months load at once; the lines of one event stay together.
+                # Several months load at once; the lines of one event must stay together.
                 text = "\n".join(lines(event))
             if text:
                 _print(text, to_stderr=self.as_json or is_failure)
@@ -179,7 +179,7 @@ class Console:
         *,
         dry_run: bool = False,
     ) -> NoReturn:
-        """Says what ended sources or the command, prints the document, ends with the exit code."""
+        """Prints what ended sources or the command, and the document; ends with the exit code."""
         from cloudbill.doctor.double_deliveries import find_double_deliveries
         from cloudbill.doctor.words import check_line
         from cloudbill.loading.words import outcomes_json
@@ -212,7 +212,7 @@ class Console:
 
 
 class _LogHandler(logging.Handler):
-    """Prints what the modules log, such as a call that is tried again, in the form of the rest."""
+    """Prints log messages, such as that a call is tried again, in the form of the other lines."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(logging.INFO if console.verbose else logging.WARNING)
@@ -240,10 +240,10 @@ def _listen_to_log(console: Console) -> None:
 
 
 def read_selection(months: Sequence[str], *, force: bool = False) -> Selection:
-    """What a command line asks for.
+    """The months that a command line asks for.
 
     Raises:
-        ConfigError: If a month is none.
+        ConfigError: If a text is not a month.
     """
     from cloudbill.errors import ConfigError
     from cloudbill.models import BillingPeriod
@@ -257,7 +257,7 @@ def read_selection(months: Sequence[str], *, force: bool = False) -> Selection:
 
 
 def read_settings(name: str) -> tuple[SourceSettings, ...]:
-    """The configured sources that a name on the command line stands for.
+    """The configured sources that a name on the command line means.
 
     Raises:
         ConfigError: If there is none, or the configuration is wrong.

@@ -1,4 +1,4 @@
-"""What `load` shows on a terminal: a line for each month as it is loaded, a table at the end."""
+"""What `load` shows on a terminal: a line for each month in progress, and a table at the end."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _QUIET_SKIPS = frozenset(
 
 
 class Display:
-    """The lines of the months that are being loaded, at the lower end of the terminal.
+    """The lines of the months in progress, at the bottom of the terminal.
 
-    What is printed meanwhile appears above them.
+    Other output appears above them.
     """
 
     def __init__(self, say: Callable[[str], None], warn: Callable[[str], None]) -> None:
@@ -49,7 +49,7 @@ class Display:
         self._passed: Counter[SkipReason] = Counter()
 
     def listener(self, source: str | None) -> Callable[[Event], None]:
-        """Listens to a source, which is looked at from now on."""
+        """Starts to show a source, and returns its listener."""
         self._looking = self._bars.add_task(
             printable(source or ""), total=None, stage="looking", told=""
         )
@@ -57,12 +57,12 @@ class Display:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """While the block runs, the lines are there."""
+        """Shows the lines while the block runs."""
         with self._bars:
             yield
 
     def listen(self, event: Event) -> None:
-        """Brings the lines up to date, and says what is worth a line that stays."""
+        """Updates the lines, and prints what deserves a line that stays."""
         if self._looking is not None:
             self._bars.remove_task(self._looking)
             self._looking = None
@@ -78,7 +78,7 @@ class Display:
                 self._say(_finished_line(event))
             case LoadFailure():
                 self._remove(event.planned)
-                # What was stopped is listed once everything has ended.
+                # Stopped months are listed once everything has ended.
                 if not isinstance(event.error, StoppedError):
                     self._warn("\n".join(lines(event)))
             case ManifestFailure():
@@ -90,7 +90,7 @@ class Display:
                 self._say("\n".join(lines(event)))
 
     def passed_line(self) -> str | None:
-        """How many runs were passed over for reasons that need nobody, and forgets them."""
+        """Prints how many runs were skipped for ordinary reasons, and forgets them."""
         told = [
             f"{count} {str(reason).replace('_', ' ')}"
             for reason, count in sorted(self._passed.items())
@@ -119,7 +119,7 @@ class Display:
         shown = next((bar for bar in self._bars.tasks if bar.id == task), None)
         total = progress.total if progress.done is not None else None
         if shown is not None and shown.fields["stage"] != stage:
-            # Speed and time left are those of a stage.
+            # Speed and remaining time are those of the current stage.
             self._bars.reset(task, total=total)
         self._bars.update(
             task,
@@ -143,7 +143,7 @@ def _bars() -> Bars:
     from rich.text import Text
 
     class Known(ProgressColumn):
-        """A column that is empty as long as nobody knows how much there is to do."""
+        """A column that is empty while the amount of work is unknown."""
 
         max_refresh = 0.5
 
@@ -163,13 +163,13 @@ def _bars() -> Bars:
         Known(TimeRemainingColumn(compact=True)),
         TextColumn("{task.fields[told]}", markup=False),
         transient=True,
-        # What goes into a file goes on to it; what is shown appears above the lines.
+        # Output to a file still goes to the file; only terminal output is moved above the lines.
         redirect_stderr=sys.stderr.isatty(),
     )
 
 
 def _told(progress: Progress) -> str:
-    """What is known beside bytes: parts, rows, and the state of a job."""
+    """What is known besides bytes: parts, rows, and the state of a job."""
     told = []
     if progress.parts is not None:
         done = "" if progress.part is None else f"{progress.part}/"
@@ -190,7 +190,7 @@ def _finished_line(event: LoadFinished) -> str:
 
 
 def summary_lines(outcomes: Sequence[Outcome], *, width: int) -> Iterator[str]:
-    """A table of the months that were loaded, with what each costs by currency; never summed up."""
+    """A table of the loaded months, with the cost of each by currency; never summed."""
     results = [(one.settings, result) for one in outcomes for result in one.results]
     if not results:
         return

@@ -80,7 +80,7 @@ def _overview() -> Iterator[str]:
 def _wrapped(text: str, first: str = "", then: str = "") -> list[str]:
     import textwrap
 
-    # A command is copied from the line that it stands on, hyphens and all.
+    # People copy a command from its line, so it is never broken at a hyphen.
     return textwrap.wrap(
         text, _WIDTH, initial_indent=first, subsequent_indent=then, break_on_hyphens=False
     )

@@ -26,7 +26,7 @@ _NO: Final = {"n", "no"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Options:
-    """What the command line says; None where it is silent."""
+    """The options of the command line; None for an option that was not given."""
 
     provider: str | None
     bucket: str | None
@@ -43,7 +43,7 @@ class _Options:
 
     @property
     def is_enough(self) -> bool:
-        """Whether nothing is left to ask."""
+        """Whether nothing has to be asked."""
         named = self.provider and self.bucket and self.export_name
         return bool(named and (self.project_id or self.database or self.yes))
 
@@ -60,7 +60,7 @@ def init(
     prefix: Annotated[str | None, _option_of("prefix")] = None,
     export_name: Annotated[str | None, _option_of("export_name")] = None,
     name: Annotated[
-        str | None, typer.Option(help="For a second export: [sources.azure_billing.<name>].")
+        str | None, typer.Option(help="A name for a second export: [sources.azure_billing.<name>].")
     ] = None,
     table_name: Annotated[str | None, _option_of("table_name")] = None,
     project_id: Annotated[str | None, _option_of("project_id")] = None,
@@ -68,14 +68,14 @@ def init(
     location: Annotated[str | None, _option_of("location")] = None,
     database: Annotated[str | None, _option_of("database")] = None,
     replace_section: Annotated[
-        bool, typer.Option("--replace", help="Change the section if it is there already.")
+        bool, typer.Option("--replace", help="Change the section if it already exists.")
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Ask nothing; take the defaults.")
+        bool, typer.Option("--yes", "-y", help="Ask nothing; use the defaults.")
     ] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Find your exports and write .dlt/config.toml; keep all that is there."""
+    """Find your exports and write .dlt/config.toml; keep everything that is in it."""
     from cloudbill.errors import CloudbillError
 
     console = Console(verbose=verbose)
@@ -105,14 +105,14 @@ def init(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Interview:
-    """Gets every answer from the options, else from the store, else by a question."""
+    """Gets every answer from the options, from the store, or by a question."""
 
     console: Console
     options: _Options
     may_ask: bool
 
     def hold(self) -> None:
-        """From the first question to the next command."""
+        """Runs from the first question to naming the next command."""
         from cloudbill.setup.answers import write_change
         from cloudbill.setup.config_file import config_file, read_config
 
@@ -145,7 +145,7 @@ class _Interview:
                 check(answer)
 
     def _export(self) -> Answers:
-        """Whose export, and where it lies."""
+        """The provider of the export, and where the export is."""
         from cloudbill.setup.answers import read_bucket, read_provider
 
         given = self.options
@@ -154,7 +154,7 @@ class _Interview:
             provider = self._ask("Who bills, azure or aws", read_provider, default="azure")
         bucket, finding = self._look(provider)
         if finding is None:
-            # Nothing to look for, or no way to: the export is named by hand.
+            # There is nothing to search, or no way to search: the user names the export.
             return self._by_hand(provider, read_bucket(bucket))
         matching = [
             export for export in finding.exports if given.export_name in {None, export.export_name}
@@ -174,7 +174,7 @@ class _Interview:
         return self._of_found(bucket, self._choose(matching, finding))
 
     def _look(self, provider: str | None) -> tuple[str, Finding | None]:
-        """The bucket, and what is in it where that is not said already."""
+        """The bucket, and the exports in it unless the options name one."""
         from cloudbill.errors import CloudbillError
         from cloudbill.setup.answers import look_for_exports, read_bucket
 
@@ -189,7 +189,11 @@ class _Interview:
             self._missing("bucket")
         unreadable = ""
         while True:
-            again = f" (once more to go on without looking: {unreadable})" if unreadable else ""
+            again = (
+                f" (the same again to continue without searching: {unreadable})"
+                if unreadable
+                else ""
+            )
             bucket = self._ask_for("bucket", read_bucket, more=again)
             if is_named or bucket == unreadable:
                 return bucket, None
@@ -241,10 +245,12 @@ class _Interview:
 
     def _say_nothing_found(self, finding: Finding, bucket: str) -> None:
         rest = (
-            "" if finding.is_whole else "; that was not all of it, and --prefix says where to look"
+            ""
+            if finding.is_whole
+            else "; that was not the whole bucket, so give --prefix to say where to look"
         )
         self.console.warn(
-            f"  No export was found in {bucket} ({finding.folders} folders were looked into{rest})"
+            f"  No export was found in {bucket} ({finding.folders} folders were searched{rest})"
         )
 
     def _choose(self, exports: list[FoundExport], finding: Finding) -> FoundExport:
@@ -255,19 +261,19 @@ class _Interview:
         for number, export in enumerate(exports, start=1):
             self.console.say(f"  {number}) {found_line(export)}")
         if not finding.is_whole:
-            self.console.warn("  That is not all of the bucket; --prefix says where to look")
+            self.console.warn("  That is not the whole bucket; give --prefix to say where to look")
 
         def check(answer: str) -> str:
             if not (answer.isascii() and answer.isdecimal() and 1 <= int(answer) <= len(exports)):
                 raise ConfigError(
-                    f"'{answer}' is none of them; type a number from 1 to {len(exports)}"
+                    f"'{answer}' is not one of them; type a number from 1 to {len(exports)}"
                 )
             return answer
 
         return exports[int(self._ask("Which one", check, default="1")) - 1]
 
     def _warehouse(self, answers: Answers) -> Answers:
-        """Where the months go: what the options say, else what is asked, else DuckDB."""
+        """The warehouse: from the options, or by a question, or DuckDB."""
         from cloudbill.settings.names import read_dataset, read_project
 
         given = self.options
@@ -292,7 +298,7 @@ class _Interview:
         )
 
     def _plan(self, file: Path, before: str, answers: Answers) -> tuple[Change, Answers]:
-        """The change, under another name or over the section where that is taken."""
+        """The change; if the section exists, under another name or with the section replaced."""
         from cloudbill.errors import ConfigError
         from cloudbill.settings.names import read_source_name
         from cloudbill.setup.answers import plan_change
@@ -353,7 +359,7 @@ class _Interview:
     def _ask(
         self, question: str, check: Callable[[str], str], *, default: str | None = None
     ) -> str:
-        """Asks until the answer can be used; says why it cannot."""
+        """Asks until the answer can be used, and says why an answer cannot."""
         from cloudbill.errors import ConfigError
 
         shown = f" [{default}]" if default else ""

@@ -55,7 +55,7 @@ def plan(
     *,
     month: Months = None,
     force: Annotated[
-        bool, typer.Option("--force", help="As if the newest runs were not loaded.")
+        bool, typer.Option("--force", help="Plan as if the newest runs were not loaded.")
     ] = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -97,7 +97,7 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
 
 
 def _close(console: Console, outcomes: Sequence[Outcome], source: str) -> None:
-    """What a person reads last: the table of what was loaded, and how to go on after a stop."""
+    """The end of the output: the table of loaded months, and how to continue after a stop."""
     from cloudbill.loading.words import stopped_lines
 
     if console.is_live:
@@ -112,11 +112,11 @@ def _close(console: Console, outcomes: Sequence[Outcome], source: str) -> None:
 def accept(
     month: Annotated[str, typer.Argument(help="The month.", metavar="YYYY-MM")],
     run_id: Annotated[
-        str | None, typer.Argument(help="The run; by default the newest that is held.")
+        str | None, typer.Argument(help="The run; by default the newest held run.")
     ] = None,
     *,
     source: Annotated[
-        str, typer.Option(help="Where the run is held, if more than one source holds one.")
+        str, typer.Option(help="The source, if more than one source has a held run.")
     ] = "all",
     as_json: AsJson = False,
     verbose: Verbose = False,

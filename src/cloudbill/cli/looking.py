@@ -1,4 +1,4 @@
-"""The commands that look at stores and warehouses and change nothing."""
+"""The commands that show and compare what is loaded, and change nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def status(
         str | None,
         typer.Option(
             "--max-age",
-            help="It is an error if the newest delivery of a source is older: 90m, 36h, 2d.",
+            help="Fail if the newest delivery of a source is older: 90m, 36h, 2d.",
             metavar="AGE",
         ),
     ] = None,
@@ -49,7 +49,7 @@ def status(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Say what each month holds, what waits or is missing, and how old it is; change nothing."""
+    """Show what each month holds, what is waiting or missing, and how old it is; change nothing."""
     from cloudbill.errors import CloudbillError
     from cloudbill.looking.reasons import reasons_of
     from cloudbill.looking.status import read_status
@@ -92,7 +92,7 @@ def history(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Say how the billed cost of each month moved from load to load; change nothing."""
+    """Show how the billed cost of each month changed from load to load; change nothing."""
     from cloudbill.errors import CloudbillError
     from cloudbill.looking.load_history import read_history
     from cloudbill.looking.load_history_words import history_json, history_lines
@@ -117,7 +117,7 @@ def history(
 
 
 def _say_lines(console: Console, lines: Iterable[str], *, is_first: bool) -> None:
-    """Prints the report of a source, unless a document is asked for, which says the same."""
+    """Prints the report of a source, unless JSON is asked for, which says the same."""
     if not console.as_json:
         console.say("\n".join(lines if is_first else ("", *lines)))
 
@@ -127,12 +127,12 @@ def verify(
     *,
     month: Months = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="What cannot be checked counts as different.")
+        bool, typer.Option("--strict", help="Count a month that cannot be checked as different.")
     ] = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Read files and table of the loaded months again, and compare every cost; change nothing."""
+    """Read the files and the table of loaded months again, compare every cost; change nothing."""
     from cloudbill.errors import CloudbillError
     from cloudbill.looking.verification import verify_source
     from cloudbill.looking.verification_words import (

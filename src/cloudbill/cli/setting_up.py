@@ -1,4 +1,4 @@
-"""The commands that set cloudbill up, examine it, and repair its memory."""
+"""The commands that set cloudbill up, check it, and repair the ledger."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ state = typer.Typer(no_args_is_help=True)
 def doctor(
     source: SourceName = "all", *, as_json: AsJson = False, verbose: Verbose = False
 ) -> None:
-    """Check configuration, rights, stores, warehouses and disk; change nothing."""
+    """Check configuration, permissions, stores, warehouses and disk; change nothing."""
     from cloudbill.doctor.examination import examine
     from cloudbill.doctor.words import check_line
     from cloudbill.errors import CloudbillError
@@ -34,7 +34,7 @@ def doctor(
 
     console = Console(as_json=as_json, verbose=verbose)
     try:
-        config_file()  # says in which line it is broken, if it is
+        config_file()  # names the broken line, if there is one
         checks = examine(read_settings(source))
     except CloudbillError as error:
         if as_json:
@@ -49,7 +49,7 @@ def doctor(
 
 
 def _coloured(check: Check, line: str) -> str:
-    """The first word in a colour that says how it is, on a terminal that wants any."""
+    """The line with its first word in the colour of the result, on a terminal with colours."""
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return line
     colour = "yellow" if not check.is_checked else "green" if check.is_well else "red"
@@ -81,7 +81,7 @@ def _result(check: Check) -> str:
 
 @state.command()
 def rebuild(source: SourceName = "all", *, verbose: Verbose = False) -> None:
-    """Write the ledger anew, from the tracking table and what the table holds."""
+    """Write the ledger again, from the tracking table and the rows in the table."""
     from cloudbill.errors import CloudbillError
     from cloudbill.ledger.rebuilding import rebuild_ledger, rebuilt_lines
 
@@ -98,17 +98,21 @@ def sample(
     directory: Annotated[Path, typer.Argument(help="The folder to write to.")],
     *,
     months: Annotated[int, typer.Option(min=1, max=120, help="How many months.")] = 3,
-    rows: Annotated[int, typer.Option(min=40, help="Rows of a month's last run.")] = 200,
+    rows: Annotated[int, typer.Option(min=40, help="Rows in the last run of a month.")] = 200,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 1,
     history: Annotated[
         bool,
         typer.Option(
-            "--history", help="Instead, a daily Azure export with all that goes wrong in reality."
+            "--history",
+            help="Write a daily Azure export instead, with everything that goes wrong in reality.",
         ),
     ] = False,
     days: Annotated[
         int | None,
-        typer.Option(min=1, help="With --history: the days that have passed; again for more."),
+        typer.Option(
+            min=1,
+            help="With --history: the days that have passed; run again with more to continue.",
+        ),
     ] = None,
 ) -> None:
     """Write realistic sample exports, to try cloudbill without a cloud account."""

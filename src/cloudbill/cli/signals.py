@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first ends a load in good order, a second one at once."""
+"""Ctrl-C and SIGTERM: the first ends a load in good order, the second ends it at once."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["stopped_by_signals"]
 
 @contextmanager
 def stopped_by_signals(stop: Stop) -> Iterator[None]:
-    """While the block runs, a signal asks for the end of the load, if that is heeded.
+    """While the block runs, a signal asks the load to stop, if the load can stop.
 
     Raises:
-        KeyboardInterrupt: If it is not heeded, or the user asked for it a second time.
+        KeyboardInterrupt: If the load cannot stop, or the user asks a second time.
     """
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -37,7 +37,7 @@ def stopped_by_signals(stop: Stop) -> Iterator[None]:
 
 
 def _signals() -> tuple[signal.Signals, ...]:
-    # Windows ends a process without asking it.
+    # Windows ends a process without sending a signal.
     if sys.platform == "win32":
         return (signal.SIGINT,)
     return signal.SIGINT, signal.SIGTERM

@@ -1,4 +1,4 @@
-"""Money: exact sums by currency and day, and the queries that make them.
+"""Money: exact sums by currency and day, and the queries for them.
 
 Pure.
 May import: providers.

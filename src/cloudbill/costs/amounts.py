@@ -1,4 +1,4 @@
-"""Amounts of money: exact decimals of one shape, wherever they come from."""
+"""Amounts of money: exact decimals in one form, wherever they come from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHOWN: Final = Decimal(1).scaleb(-_DIGITS)
 
 
 def to_amount(value: Decimal | int | str) -> Decimal:
-    """The same number with at least 18 digits behind the point, as DECIMAL(38,18) shows it."""
+    """The same number with at least 18 digits after the point, like DECIMAL(38,18)."""
     number = Decimal(value)
     exponent = number.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -_DIGITS:
@@ -46,17 +46,17 @@ def subtract_amounts(one: Decimal, other: Decimal) -> Decimal:
 
 
 def shown_amount(amount: Decimal) -> str:
-    """An amount as people read it: grouped by thousands, and with every digit that it has.
+    """An amount for people: grouped by thousands, and with every digit.
 
-    Zeros at the end are left out, but for two digits behind the point: `1,204.10`, `-0.125`.
+    Zeros at the end are left out, except for two digits after the point: `1,204.10`, `-0.125`.
     """
-    # `normalize` would round to 28 digits, and an amount of nothing has no sign.
+    # `normalize` would round to 28 digits, and zero must not have a sign.
     whole, _, fraction = f"{amount or Decimal(0):,f}".partition(".")
     return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
 
 
 def totals_to_text(totals: Totals) -> dict[str, dict[str, str]]:
-    """Totals as a document holds them: exact text, by currency in order, then by cost column."""
+    """Totals for a JSON document: exact text, by currency in order, then by cost column."""
     return {
         currency: {column: f"{value:f}" for column, value in columns.items()}
         for currency, columns in sorted(totals.items())
@@ -64,10 +64,10 @@ def totals_to_text(totals: Totals) -> dict[str, dict[str, str]]:
 
 
 def costs_of(record: LoadRecord, column: str) -> Mapping[str, Decimal] | None:
-    """What a loaded month costs by one cost column, by currency in order.
+    """The total of one cost column of a loaded month, by currency in order.
 
-    Warehouses compare the names of columns without case. None where no total was recorded, as by
-    an older tool or with `totals = false`; a month without rows costs nothing in no currency.
+    Column names are compared without case, as in a warehouse. None if no total was recorded, for
+    example with `totals = false`; a month without rows has no currencies.
     """
     found = {
         currency: value
@@ -79,7 +79,7 @@ def costs_of(record: LoadRecord, column: str) -> Mapping[str, Decimal] | None:
 
 
 def shown_costs(costs: Mapping[str, Decimal] | None) -> list[str]:
-    """A cost as people read it, one text for each currency: they are never added up."""
+    """A cost for people, one text for each currency: currencies are never added up."""
     if costs is None:
         return ["total not recorded"]
     return [
@@ -88,5 +88,5 @@ def shown_costs(costs: Mapping[str, Decimal] | None) -> list[str]:
 
 
 def costs_to_text(costs: Mapping[str, Decimal] | None) -> dict[str, str] | None:
-    """Costs by currency as a document holds them: exact text; None where none were recorded."""
+    """Costs by currency for a JSON document: exact text; None if none were recorded."""
     return None if costs is None else {currency: f"{cost:f}" for currency, cost in costs.items()}

@@ -15,12 +15,12 @@ __all__ = ["CostCell", "CostCube", "CubeRequest", "Dimension", "add_known"]
 
 
 class Dimension(StrEnum):
-    """What sums are grouped by."""
+    """A property by which sums are grouped."""
 
     MONTH = "month"
     """The billing period as `YYYY-MM`."""
     DAY = "day"
-    """The UTC day of the charge as `YYYY-MM-DD`, empty where a row has none."""
+    """The UTC day of the charge as `YYYY-MM-DD`, empty if a row has none."""
     PROVIDER = "provider"
     SERVICE = "service"
     SUB_ACCOUNT_ID = "sub_account_id"
@@ -30,10 +30,10 @@ class Dimension(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CubeRequest:
-    """What is to be summed: `measures` by their names, over `dimensions`.
+    """What to sum: `measures` by name, grouped by `dimensions`.
 
-    `since` leaves earlier months out. `with_tags` groups by the tags of the rows as well, which may
-    be many: `most` keeps the groups whose first measure is farthest from zero.
+    `since` leaves out earlier months. `with_tags` also groups by the tags of the rows, which may be
+    many groups: `most` keeps those whose first measure is farthest from zero.
     """
 
     dimensions: tuple[Dimension, ...]
@@ -45,10 +45,10 @@ class CubeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostCell:
-    """The rows of one group and the sums of its measures; None where no row has the amount."""
+    """The rows of one group and the sums of its measures; None if no row has the amount."""
 
     key: tuple[str, ...]
-    """In the order of the dimensions; empty text where a row has no value."""
+    """In the order of the dimensions; an empty text if a row has no value."""
     tags: tuple[str, ...] = ()
     """In the order of the tag columns."""
     rows: int
@@ -57,19 +57,19 @@ class CostCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostCube:
-    """The groups that a table holds, in the order of their keys; rows of no month are left out."""
+    """The groups in a table, in the order of their keys; rows without a month are left out."""
 
     dimensions: tuple[Dimension, ...] = ()
     tag_columns: tuple[str, ...] = ()
     measures: tuple[str, ...] = ()
-    """Those that the table has the columns for, in the order of the amounts."""
+    """The measures that the table has columns for, in the order of the amounts."""
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Of every other measure, the columns that are not there or hold no exact amounts."""
+    """For every other measure, its columns that are missing or not exact."""
     cells: tuple[CostCell, ...] = ()
 
 
 def add_known(one: Decimal | None, other: Decimal | None) -> Decimal | None:
-    """The exact sum of the amounts that are known; None where neither is."""
+    """The exact sum of the known amounts; None if both are unknown."""
     if one is None or other is None:
         return other if one is None else one
     return add_amounts(one, other)

@@ -1,4 +1,4 @@
-"""Puts the query together that sums a table into a cost cube; pure."""
+"""Builds the query that sums a table into a cost cube; pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["CubeQuery"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CubeQuery:
-    """The query for a cube of some charges, and what its groups and sums are of.
+    """The query for a cube of some charges, and the meaning of its groups and sums.
 
-    It takes the parameter `since`, the first day of a month, where the request has one.
+    It takes the parameter `since`, the first day of a month, if the request has one.
     """
 
     request: CubeRequest
@@ -31,7 +31,7 @@ class CubeQuery:
 
     @classmethod
     def of(cls, charges: Charges, provider: Provider, request: CubeRequest) -> CubeQuery:
-        """The query over all charges of a month that the request asks for."""
+        """The query over all charges of the requested months."""
         writer = _Writer(charges, provider)
         tags = writer.tag_columns() if request.with_tags else ()
         missing = {
@@ -57,7 +57,7 @@ class CubeQuery:
         return cls(request=request, query=query, missing=missing, tag_columns=tags)
 
     def read(self, sums: Iterable[GroupSums]) -> CostCube:
-        """The cube that its answer makes."""
+        """The cube from the answer to the query."""
         size = len(self.request.dimensions)
         return CostCube(
             dimensions=self.request.dimensions,
@@ -78,14 +78,14 @@ class CubeQuery:
 
 @dataclass(slots=True)
 class _Writer:
-    """Writes the pieces over the columns that there are."""
+    """Writes the pieces of the query for the existing columns."""
 
     charges: Charges
     provider: Provider
     parameters: dict[str, str] = field(default_factory=dict)
 
     def of_a_month(self, *, has_start: bool) -> Fragment:
-        """The condition: rows of no month are left out, and those before the start."""
+        """The condition, which leaves out rows without a month and rows before the start."""
         dialect = self.charges.dialect
         template = "{period} IS NOT NULL"
         if has_start:
@@ -120,7 +120,7 @@ class _Writer:
         )
 
     def lacks(self, rule: CostRule) -> tuple[str, ...]:
-        """The columns without which a rule cannot be followed."""
+        """The columns that a rule needs."""
         inexact = [name for name in rule.amounts if self.charges.kind(name) not in EXACT]
         return (*inexact, *(name for name in rule.texts if self.charges.spelt(name) is None))
 

@@ -1,4 +1,4 @@
-"""What a month holds by currency and day, be it summed from files or in a table; pure."""
+"""The totals of a month by currency and day, summed from files or in a table; pure."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 __all__ = ["CostColumns", "DailyQuery", "DailyTotals", "DayTotals", "choose_costs", "merge_totals"]
 
 DayKey = tuple[str, str | None]
-"""A currency, empty where a row has none, and a day as `YYYY-MM-DD`, None where it has none."""
+"""A currency, empty if a row has none, and a day as `YYYY-MM-DD`, None if a row has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostColumns:
-    """The columns that are summed, and those that should be, but hold no exact amounts."""
+    """The columns to sum, and those that should be summed but have no exact amounts."""
 
     exact: tuple[str, ...]
     inexact: Mapping[str, str] = field(default_factory=dict)
-    """What such a column holds instead, by its name in lower case."""
+    """The type of such a column, by its name in lower case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class DayTotals:
 class DailyTotals:
     """A whole month; `columns` gives the spelling of each column that was summed.
 
-    A day is the UTC day of the charge, kept as text: a warehouse knows years that `date` does not.
+    A day is the UTC day of the charge as text, because warehouses have years that `date` does not.
     """
 
     days: Mapping[DayKey, DayTotals] = field(default_factory=dict)
@@ -64,14 +64,14 @@ class DailyTotals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyQuery:
-    """The query for the daily totals of some charges, and what its sums are of."""
+    """The query for the daily totals of some charges, and the meaning of its sums."""
 
     query: SumQuery
     costs: CostColumns
 
     @classmethod
     def of(cls, charges: Charges, provider: Provider, where: Fragment | None = None) -> DailyQuery:
-        """The query; amounts are added in the type that they have, so nothing is rounded."""
+        """The query; amounts are added in their own type, so nothing is rounded."""
         costs = choose_costs(charges.kinds, provider.COST_COLUMNS)
         query = SumQuery(
             relation=charges.relation,
@@ -83,7 +83,7 @@ class DailyQuery:
         return cls(query=query, costs=costs)
 
     def read(self, sums: Iterable[GroupSums]) -> DailyTotals:
-        """The totals that its answer makes."""
+        """The totals from the answer to the query."""
         return DailyTotals(
             days={
                 (group.currency, group.groups[0] or None): DayTotals(
@@ -99,7 +99,7 @@ class DailyQuery:
 def choose_costs(
     columns: Mapping[str, ColumnType | str], cost_columns: Collection[str]
 ) -> CostColumns:
-    """The columns to sum: the provider's, and every other decimal that is called a cost.
+    """The columns to sum: the provider's, and every other decimal with `cost` in its name.
 
     The others are costs in a second currency (`x_BilledCostInUsd`) or before discounts
     (`x_OnDemandCost`). Prices, quantities and rates are not totalled: their sums mean nothing.

@@ -1,4 +1,4 @@
-"""The one way to sum money: what can be summed, the query that does it, and its answer; pure."""
+"""The one way to sum money: what can be summed, the query, and its answer; pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from cloudbill.sql import Dialect, Fragment
 if TYPE_CHECKING:
     from cloudbill.providers import Provider
 
-__all__ = ["EXACT", "NOTHING", "Charges", "GroupSums", "SumQuery", "billed_costs", "by_currency"]
+__all__ = ["Charges", "EXACT", "GroupSums", "NOTHING", "SumQuery", "billed_costs", "by_currency"]
 
 EXACT: Final = frozenset({ColumnType.DECIMAL, ColumnType.INTEGER})
-"""What can be summed without rounding."""
+"""The types that can be summed without rounding."""
 _NUMBERS: Final = EXACT | {ColumnType.FLOAT}
 NOTHING: Final = Fragment("''")
-"""The text of a row that has none."""
+"""The text for a row without a value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,25 +28,25 @@ class GroupSums:
     """The rows of one group in one currency, and the sum of each column by its name."""
 
     currency: str
-    """Empty where a row has none."""
+    """Empty if a row has none."""
     groups: tuple[str, ...]
     rows: int
     amounts: Mapping[str, Decimal | None]
-    """None where no row has the amount."""
+    """None if no row has the amount."""
 
     @property
     def totals(self) -> dict[str, Decimal]:
-        """The sums, 0 where no row has the amount."""
+        """The sums, 0 if no row has the amount."""
         return {name: amount or to_amount(0) for name, amount in self.amounts.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SumQuery:
-    """Counts the rows of a relation `where` a condition holds, and sums `columns` of them.
+    """Counts the rows of a relation that match the condition `where`, and sums their `columns`.
 
-    `currency` and `groups` are texts that are never NULL; each combination of them is an answer.
-    `columns` gives what is summed by the names that the sums get. With `most`, only the groups
-    whose first sum is farthest from zero are answered.
+    `currency` and `groups` are texts that are never NULL; the answer has one row for each of their
+    combinations. `columns` gives the summed values by the names of the sums. With `most`, the
+    answer has only the groups whose first sum is farthest from zero.
     """
 
     relation: Fragment
@@ -55,14 +55,14 @@ class SumQuery:
     groups: tuple[Fragment, ...] = ()
     where: Fragment | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
-    """Texts that the pieces above take, beside what the relation and the condition take."""
+    """Parameters of the pieces above; those of the relation and the condition are not included."""
     most: int | None = None
 
     def statement(self, dialect: Dialect) -> Fragment:
         """The statement in a dialect.
 
-        The values have names before they are grouped, so that no expression has to be found equal
-        to another.
+        The values get names before they are grouped, so the warehouse need not recognise that two
+        expressions are equal.
         """
         keys = [f"key_{index}" for index in range(1 + len(self.groups))]
         amounts = [f"amount_{index}" for index in range(len(self.columns))]
@@ -90,7 +90,7 @@ class SumQuery:
         )
 
     def read(self, rows: Iterable[Sequence[Any]]) -> tuple[GroupSums, ...]:
-        """The answer that the rows of the result hold, in the order of currencies and groups."""
+        """The answer from the rows of the result, in the order of currencies and groups."""
         size = 1 + len(self.groups)
         return tuple(
             GroupSums(
@@ -108,10 +108,10 @@ class SumQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charges:
-    """Rows that can be summed: a relation, and what its columns hold, by their names in the table.
+    """Rows that can be summed: a relation, and the types of its columns, by name in the table.
 
-    Names are found in whatever case they are asked for. `values` says how a column is read, where
-    it is not read as it is.
+    Names are found in any case. `values` gives an expression for a column that is not read as it
+    is.
     """
 
     dialect: Dialect
@@ -120,22 +120,22 @@ class Charges:
     values: Mapping[str, Fragment] = field(default_factory=dict)
 
     def spelt(self, name: str) -> str | None:
-        """How the relation spells a column; None where it has none of that name."""
+        """The spelling of a column in the relation; None if there is no such column."""
         wanted = name.lower()
         return next((found for found in self.kinds if found.lower() == wanted), None)
 
     def kind(self, name: str) -> ColumnType | str | None:
-        """What a column holds; None where there is none of that name."""
+        """The type of a column; None if there is no such column."""
         spelt = self.spelt(name)
         return None if spelt is None else self.kinds[spelt]
 
     def value(self, name: str) -> Fragment:
-        """The value of a column that is there."""
+        """The value of an existing column."""
         spelt = self.spelt(name) or ""
         return self.values.get(spelt) or self.dialect.compose("{name}", name=spelt)
 
     def text(self, *names: str, otherwise: Fragment = NOTHING) -> Fragment:
-        """The first of the columns that is not empty in a row, as text, or another text."""
+        """The first of the columns that is not empty in a row, as text, or else another text."""
         texts = [
             self.dialect.compose(f"NULLIF({self.dialect.text}, '')", value=self.value(name))
             for name in names
@@ -144,14 +144,14 @@ class Charges:
         return self.dialect.compose("COALESCE({texts})", texts=[*texts, otherwise])
 
     def day(self, name: str) -> Fragment:
-        """The UTC day of a column as text, empty where there is none.
+        """The UTC day of a column as text, empty if there is none.
 
-        As text, for Python's dates end at the year 9999, and those of warehouses do not.
+        It is text because Python's dates end at the year 9999, and those of warehouses do not.
         """
         return self._of_time(name, self.dialect.text)
 
     def month(self, name: str) -> Fragment:
-        """The UTC month of a column as `YYYY-MM`, empty where there is none."""
+        """The UTC month of a column as `YYYY-MM`, empty if there is none."""
         return self._of_time(name, self.dialect.month)
 
     def _of_time(self, name: str, template: str) -> Fragment:
@@ -165,7 +165,7 @@ class Charges:
 
 
 def billed_costs(kinds: Mapping[str, ColumnType | str], provider: Provider) -> tuple[str, ...]:
-    """The cost columns that a provider names, in its order, as far as they are there as numbers."""
+    """The provider's cost columns, in its order, that exist and are numbers."""
     numbers = {name.lower(): name for name, kind in kinds.items() if kind in _NUMBERS}
     return tuple(numbers[cost.lower()] for cost in provider.COST_COLUMNS if cost.lower() in numbers)
 

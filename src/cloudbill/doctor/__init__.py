@@ -1,4 +1,4 @@
-"""Examines what a load depends on: machine, store, warehouse, ledger, deliveries; reads only.
+"""Checks what a load depends on: machine, store, warehouse, ledger, deliveries; reads only.
 
 Pure: check, double_deliveries.
 May import: exports, ledger, looking, retrying, settings, store, surveying, text, warehouses,

@@ -1,4 +1,4 @@
-"""Looks at BigQuery: rights, the dataset, where it is, and the table; changes nothing.
+"""Checks BigQuery: permissions, the dataset, its location, and the table; changes nothing.
 
 Sources: BigQuery, "Introduction to loading data from Cloud Storage" (location considerations),
 "Dry run", `tables.testIamPermissions`.
@@ -33,7 +33,7 @@ _GRANULARITIES: Final = {"MONTH", "DAY"}
 def check_bigquery(
     client: PersistentClient, settings: SourceSettings, bucket_location: str | None
 ) -> Iterator[Check]:
-    """Asks for the project, the dataset and the table, one after the other."""
+    """Checks the project, the dataset and the table, one after the other."""
     yield _check_jobs(client, settings)
     subject = f"{settings.source}: dataset"
     name = f"{settings.project_id}.{settings.dataset}"
@@ -46,11 +46,12 @@ def check_bigquery(
             return
         where = settings.location or "BigQuery's default location"
         yield Check(
-            subject=subject, found=f"{name} is not there yet; the first load makes it in {where}"
+            subject=subject,
+            found=f"{name} does not exist yet; the first load creates it in {where}",
         )
         yield _check_location(settings, settings.location, bucket_location)
         return
-    yield Check(subject=subject, found=f"{name} is there, in {dataset.location}")
+    yield Check(subject=subject, found=f"{name} exists, in {dataset.location}")
     yield _check_location(settings, dataset.location, bucket_location)
     yield from _check_table(client, settings, f"{name}.{settings.table_name}")
 
@@ -59,16 +60,16 @@ def _check_jobs(client: PersistentClient, settings: SourceSettings) -> Check:
     subject = f"{settings.source}: project"
     config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)
     try:
-        with bigquery_errors(f"A query that is not run, in {settings.project_id}"):
+        with bigquery_errors(f"A dry run of a query in {settings.project_id}"):
             client.query("SELECT 1", job_config=config)
     except LoadError as error:
         return _refused(subject, error, "roles/bigquery.jobUser on the project")
-    return Check(subject=subject, found=f"{settings.project_id} takes jobs")
+    return Check(subject=subject, found=f"{settings.project_id} accepts jobs")
 
 
 def _refused(subject: str, error: LoadError, role: str) -> Check:
     if isinstance(error.__cause__, api.Forbidden | api.Unauthorized):
-        return Check(subject=subject, found=str(error), remedy=f"give the account {role}")
+        return Check(subject=subject, found=str(error), remedy=f"grant the account {role}")
     return failed_check(subject, error)
 
 
@@ -84,8 +85,8 @@ def _check_location(
             remedy=f"leave 'location' out, or set it to {location}",
         )
     if bucket_location is None or location is None:
-        seen = "the bucket's is not seen without storage.buckets.get, or it is not on gs://"
-        found = seen if location else "the dataset has none yet, and 'location' is not set"
+        seen = "the bucket's location needs storage.buckets.get, or the bucket is not on gs://"
+        found = seen if location else "the dataset does not exist yet, and 'location' is not set"
         return Check(subject=subject, found=found, is_checked=False)
     found = f"the dataset is in {location}, the bucket in {bucket_location}"
     if fits(location, bucket_location):
@@ -99,14 +100,14 @@ def _check_location(
 
 
 def fits(dataset: str, bucket: str) -> bool:
-    """Whether BigQuery loads from a bucket there: any into US, else the same place or continent."""
+    """Whether BigQuery loads from a bucket there: into US from any, otherwise only from nearby."""
     into, of = dataset.lower(), bucket.lower()
     if into in {"us", of}:
         return True
     european = ("eu", "europe-", "eur")
     if into == "eu" or of == "eu":
         return into.startswith(european) and of.startswith(european)
-    # Two regions have a name of their own, and a region in each; which ones is not asked for here.
+    # Dual regions have their own names, and this check does not know which regions they include.
     return of == "us" and into.startswith("us-")
 
 
@@ -117,7 +118,9 @@ def _check_table(client: PersistentClient, settings: SourceSettings, name: str) 
             table = client.get_table(name)
     except LoadError as error:
         if isinstance(error.__cause__, api.NotFound):
-            yield Check(subject=subject, found=f"{name} is not there yet; the first load makes it")
+            yield Check(
+                subject=subject, found=f"{name} does not exist yet; the first load creates it"
+            )
         else:
             yield _refused(subject, error, "roles/bigquery.dataEditor on the dataset")
         return
@@ -131,7 +134,7 @@ def _check_layout(settings: SourceSettings, table: bigquery.Table, subject: str)
         return Check(
             subject=subject,
             found=f"{table.table_id} is not partitioned by the month of {provider.PERIOD_COLUMN}",
-            remedy="set another 'table_name'; cloudbill makes the table as it should be",
+            remedy="set another 'table_name'; cloudbill then creates the table with partitions",
         )
     clustered = ", ".join(table.clustering_fields or ()) or "nothing"
     return Check(
@@ -156,6 +159,6 @@ def _check_rights(
         return Check(
             subject=subject,
             found=f"{', '.join(missing)} is missing on {table.table_id}",
-            remedy="give the account roles/bigquery.dataEditor on the dataset",
+            remedy="grant the account roles/bigquery.dataEditor on the dataset",
         )
-    return Check(subject=subject, found=f"{table.table_id} may be read and written")
+    return Check(subject=subject, found=f"{table.table_id} can be read and written")

@@ -1,4 +1,4 @@
-"""One thing that was looked at, and what came of it."""
+"""One check of `doctor`, and its result."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ __all__ = ["Check", "failed_check"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was looked at: what was found, and what to do where it is not well."""
+    """One thing that was checked: what was found, and what to do if it is not in order."""
 
     subject: str
     found: str
     remedy: str | None = None
     is_checked: bool = True
-    """Whether there was an answer; else `found` says why there was none."""
+    """Whether the check gave an answer; if not, `found` says why."""
     exit_code: int = 1
     """What `doctor` ends with where it is not well."""
 
     @property
     def is_well(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether there is nothing to fix."""
         return self.remedy is None
 
 

@@ -12,9 +12,9 @@ __all__ = ["find_double_deliveries"]
 
 
 def find_double_deliveries(delivered: Mapping[str, Iterable[Manifest]]) -> list[Check]:
-    """Pairs of sources that deliver the same charges: one scope of one provider, one month.
+    """Pairs of sources that deliver the same charges: the same provider, scope and month.
 
-    The sum over both would double the bill.
+    The sum of both would double the bill.
     """
     owners: dict[tuple[str, str], dict[str, set[BillingPeriod]]] = defaultdict(dict)
     for source, manifests in delivered.items():
@@ -38,5 +38,5 @@ def _double_delivery(first: str, second: str, scope: str, both: Sequence[Billing
     return Check(
         subject=f"{first} and {second}",
         found=f"both deliver the charges of {scope} for {months}; their sum doubles the bill",
-        remedy="count only one of them, or leave one out of the configuration",
+        remedy="use only one of the tables in sums, or remove one source from the configuration",
     )

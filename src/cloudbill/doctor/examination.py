@@ -1,4 +1,4 @@
-"""Compares ledger, tracking table and table, and writes the ledger anew from the other two."""
+"""Checks every source, and compares its ledger, tracking table and table."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _WAIT_S: Final = 20.0
 
 
 def examine(sources: Sequence[SourceSettings]) -> tuple[Check, ...]:
-    """Looks at the machine, and at every source, its store and its warehouse; changes nothing."""
+    """Checks the machine, and each source with its store and warehouse; changes nothing."""
     checks = [check_versions(), check_configuration(sources)]
     delivered: dict[str, tuple[Manifest, ...]] = {}
     for settings in sources:
@@ -142,15 +142,21 @@ def _differences(
     rebuild = "run `cloudbill state rebuild`"
     if loaded is None:
         if tracked is None:
-            yield f"{rows} rows that nothing accounts for", "load the month, or delete the rows"
+            yield (
+                f"{rows} rows that belong to no recorded load",
+                "load the month, or delete the rows",
+            )
         else:
-            yield f"run {tracked.run_id} is tracked, but the ledger knows none", rebuild
+            yield (
+                f"run {tracked.run_id} is in the tracking table, but the ledger has no run",
+                rebuild,
+            )
         return
     if tracked is None:
-        yield f"the ledger knows run {loaded.run_id}, but it is not tracked", rebuild
+        yield f"the ledger has run {loaded.run_id}, but the tracking table does not", rebuild
     elif tracked.run_id != loaded.run_id:
-        found = f"the ledger says run {loaded.run_id}, the tracking table {tracked.run_id}"
+        found = f"the ledger has run {loaded.run_id}, the tracking table has run {tracked.run_id}"
         yield found, rebuild
     if loaded.rows is not None and loaded.rows != rows:
-        found = f"the ledger says {loaded.rows} rows, the table holds {rows}"
+        found = f"the ledger has {loaded.rows} rows, the table has {rows}"
         yield found, f"load it again: `cloudbill load --force --month {loaded.period}`"

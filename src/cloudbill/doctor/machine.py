@@ -1,4 +1,4 @@
-"""Looks at the machine: versions, clients, the configuration's file, and free disk."""
+"""Checks the machine: versions, clients, the configuration file, and free disk space."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NEED: Final = 4
 
 
 def check_versions() -> Check:
-    """What is installed; clients that are not are left out."""
+    """The installed versions; clients that are not installed are left out."""
     found = [f"Python {platform.python_version()}", f"cloudbill {version('cloudbill')}"]
     for package in _PACKAGES:
         try:
@@ -59,7 +59,7 @@ def check_configuration(sources: Sequence[SourceSettings]) -> Check:
 
 
 def check_clients(settings: SourceSettings) -> Iterator[Check]:
-    """The clients that the store and the warehouse of a source need, where they are missing."""
+    """The missing clients that the store and the warehouse of a source need."""
     extras = [_scheme_of(settings)]
     if settings.project_id is not None:
         extras.append("bigquery")
@@ -83,16 +83,16 @@ def _scheme_of(settings: SourceSettings) -> str:
 def _is_installed(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # a package that the module would be in
+    except ModuleNotFoundError:  # the package of the module is missing
         return False
 
 
 def check_disk(
     settings: SourceSettings, sizes: Sequence[int], *, is_local: bool
 ) -> Iterator[Check]:
-    """Free disk against what the next load needs; `sizes` are the bytes of its months.
+    """Compares free disk space with what the next load needs; `sizes` are the bytes of its months.
 
-    Parts that do not lie on disk pass through the folder for temporary files, a month at a time.
+    Parts in a bucket pass through the folder for temporary files, one month at a time.
     """
     if settings.project_id is None:
         yield _room(
@@ -112,7 +112,7 @@ def _room(subject: str, folder: Path, needed: int, why: str) -> Check:
     found = (
         f"{in_bytes(free)} free in {folder}, and the next load needs {in_bytes(needed)} ({why})"
         if needed
-        else f"{in_bytes(free)} free in {folder}, and nothing is to be loaded"
+        else f"{in_bytes(free)} free in {folder}, and there is nothing to load"
     )
     if free >= needed and os.access(folder, os.W_OK | os.X_OK):
         return Check(subject=subject, found=found)
@@ -120,13 +120,15 @@ def _room(subject: str, folder: Path, needed: int, why: str) -> Check:
         return Check(
             subject=subject,
             found=f"{folder} cannot be written",
-            remedy="give the user that runs this the right to write there",
+            remedy="give the user that runs this permission to write there",
         )
     return Check(
-        subject=subject, found=found, remedy="make room, or load one `--month` after the other"
+        subject=subject,
+        found=found,
+        remedy="free some space, or load one `--month` after the other",
     )
 
 
 def _existing(folder: Path) -> Path:
-    """The folder itself, or the one that it would be made in."""
+    """The folder itself, or the existing folder in which it would be created."""
     return next(place for place in (folder, *folder.parents) if place.is_dir())

@@ -1,4 +1,4 @@
-"""Looks at the store of a source: whether it can be listed and read, and what lies there."""
+"""Checks the store of a source: whether it can be listed and read, and what it contains."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StoreChecks:
     """All that was found, where the store could be read."""
     is_local: bool = False
     bucket_location: str | None = None
-    """Where a bucket on `gs://` lies, or None where that cannot be seen."""
+    """The location of a bucket on `gs://`, or None if it cannot be seen."""
 
 
 def check_store(settings: SourceSettings) -> StoreChecks:
@@ -61,7 +61,7 @@ def check_store(settings: SourceSettings) -> StoreChecks:
 def _newest(runs: tuple[DiscoveredRun, ...]) -> dict[BillingPeriod, Manifest]:
     newest: dict[BillingPeriod, Manifest] = {}
     complete = (run.manifest for run in runs if run.is_complete)
-    # Whatever the provider calls current is the newest, else the one that was submitted last.
+    # The run that the provider calls current is the newest, otherwise the run submitted last.
     for manifest in sorted(complete, key=lambda one: (one.is_current, one.submitted_at)):
         newest[manifest.period] = manifest
     return newest
@@ -76,7 +76,7 @@ def _path_checks(settings: SourceSettings, found: Found) -> Iterator[Check]:
             subject=subject,
             found=f"{len(runs)} runs, and {unread} manifests that cannot be read: "
             f"{found.failures[0].error}",
-            remedy="have the provider or the copy tool deliver them again"
+            remedy="let the provider or the copy tool deliver them again"
             if len(found.failures) == unread
             else "see the message",
             exit_code=found.failures[0].error.exit_code,
@@ -94,7 +94,7 @@ def _path_checks(settings: SourceSettings, found: Found) -> Iterator[Check]:
 def _part_checks(
     settings: SourceSettings, store: Store, newest: Mapping[BillingPeriod, Manifest]
 ) -> Iterator[Check]:
-    """One part is read, for a bucket may be listed without a right to its objects."""
+    """Reads one part, because an account may list a bucket but not read its objects."""
     parts = [part for period in sorted(newest, reverse=True) for part in newest[period].parts]
     if not parts:
         return
@@ -108,7 +108,7 @@ def _part_checks(
 
 
 def _bucket_location(settings: SourceSettings, store: Store) -> str | None:
-    """Where a bucket lies, for BigQuery loads from near it alone."""
+    """The location of a bucket, because BigQuery loads only from buckets nearby."""
     if store.scheme != "gs" or settings.project_id is None:
         return None
     bucket = store.address.removeprefix("gs://").partition("/")[0]
@@ -124,6 +124,6 @@ def _bucket_location(settings: SourceSettings, store: Store) -> str | None:
             return found
 
         location = client.call(store.address, ask).get("location")
-    except CloudbillError:  # seeing it takes storage.buckets.get, which reading does not
+    except CloudbillError:  # the location needs storage.buckets.get, which a load does not need
         return None
     return str(location) if location else None

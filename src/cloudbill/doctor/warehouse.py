@@ -1,4 +1,4 @@
-"""Looks at the warehouse of a source, whichever it is; changes nothing."""
+"""Checks the warehouse of a source, of either kind; changes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["check_warehouse"]
 
 
 def check_warehouse(settings: SourceSettings, bucket_location: str | None) -> Iterator[Check]:
-    """The DuckDB file, or all that BigQuery says of the project, the dataset and the table.
+    """Checks the DuckDB file, or the project, the dataset and the table of BigQuery.
 
     Raises:
         CloudbillError: If it cannot be opened.
@@ -25,7 +25,7 @@ def check_warehouse(settings: SourceSettings, bucket_location: str | None) -> It
     if settings.project_id is None:
         yield _check_file(settings)
         return
-    # Its client is imported here, for it takes a second and need not be installed.
+    # Imported here, because the client takes a second and need not be installed.
     from cloudbill.doctor.bigquery import check_bigquery
     from cloudbill.warehouses.bigquery.client import open_client
 
@@ -39,8 +39,8 @@ def _check_file(settings: SourceSettings) -> Check:
         return Check(
             subject=subject,
             found=f"{file} cannot be written",
-            remedy="give the user that runs this the right to write it",
+            remedy="give the user that runs this permission to write it",
         )
     if file.exists():
         return Check(subject=subject, found=f"{file} has {in_bytes(file.stat().st_size)}")
-    return Check(subject=subject, found=f"{file} is not there yet; the first load makes it")
+    return Check(subject=subject, found=f"{file} does not exist yet; the first load creates it")

@@ -1,4 +1,4 @@
-"""An examination in words."""
+"""The results of `doctor` in words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["check_line"]
 
 
 def check_line(check: Check) -> str:
-    """One line of an examination."""
+    """The line of a check."""
     if not check.is_checked:
         return f"--    {check.subject} - not checked: {check.found}"
     if check.is_well:

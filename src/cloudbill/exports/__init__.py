@@ -1,4 +1,4 @@
-"""Which runs an export has delivered: manifests found, read and remembered.
+"""Which runs an export has delivered: manifests are found, read and cached.
 
 Pure: limits.
 May import: providers, settings, store.

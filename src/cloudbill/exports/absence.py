@@ -81,7 +81,7 @@ def absence_of(
             f"{_manifest_name(settings)} in the folder of a month. {nearest()}"
         )
     (root, *_) = settings.provider.export_roots(settings.prefix, settings.export_name)
-    return NoManifestError(f"Nothing lies in {store.uri(root)}. {nearest()}")
+    return NoManifestError(f"Nothing was found in {store.uri(root)}. {nearest()}")
 
 
 def unannounced(

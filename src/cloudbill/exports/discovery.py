@@ -1,4 +1,4 @@
-"""Finds the runs of an export in a store, and which of their parts are there; changes nothing."""
+"""Finds the runs of an export in a store, and their missing parts; changes nothing."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from cloudbill.store import Store
 __all__ = ["Discovery", "discover"]
 
 _READERS: Final = 32
-"""Manifests are small: what they cost is the time to the first byte."""
+"""Manifests are small, so almost all of their cost is the time to the first byte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """What was found: the runs, and the manifests that cannot be read.
+    """The runs that were found, and the manifests that cannot be read.
 
     `listing` has every object below `root`, the folder that was listed last.
     """
@@ -45,9 +45,9 @@ def discover(
 ) -> Discovery:
     """Lists an export and reads its manifests, many at a time.
 
-    A manifest that cannot be read is a failure of that manifest alone. The folders that an export
-    may lie in are listed one after the other, until one has a manifest. What `cache` remembers is
-    not read again, unless it cannot be understood.
+    A manifest that cannot be read fails alone. The folders that may contain the export are listed
+    one after the other, until one has a manifest. A manifest that `cache` has is not read again,
+    unless the cached bytes cannot be parsed.
 
     Raises:
         StoreError: If the store cannot be listed.
@@ -71,7 +71,7 @@ def discover(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Export:
-    """An export whose manifests are read: where it lies, and all that lies there."""
+    """An export whose manifests are read: its folder, and every object in it."""
 
     provider: Provider
     name: str
@@ -82,8 +82,8 @@ class _Export:
         """The run of a manifest.
 
         Raises:
-            ManifestError: If the manifest says what no run can be.
-            StoreError: If a part is something that is not read.
+            ManifestError: If the manifest describes a run that cannot exist.
+            StoreError: If a part is not a file that can be read.
         """
         manifest = self.provider.read_manifest(
             content, stored=stored, root=self.root, export=self.name, listing=self.listing
@@ -103,6 +103,7 @@ def _remembered(
     content = cache.content(stored)
     if content is None:
         return None
+    # A cached manifest that cannot be parsed may be damaged in the cache only, so it is read again.
     with suppress(ManifestError):
         return export.run_of(stored, content)
     return None
@@ -117,15 +118,16 @@ def _understood(
         run = export.run_of(stored, content)
     except CloudbillError as error:
         return ManifestFailure(path=stored.path, error=error)
+    # Only now, so the cache never has a manifest that could not be parsed.
     cache.keep(stored, content)
     return run
 
 
 def _contents(store: Store, manifests: Sequence[StoredObject]) -> Iterator[bytes | CloudbillError]:
-    """What the manifests hold, in their order, or why it cannot be read; many at a time.
+    """The bytes of the manifests, in their order, or the error; many are read at a time.
 
-    They are parsed by the one that asks: to parse takes no waiting, so threads would only get in
-    each other's way.
+    The caller parses them in its own thread: parsing does not wait for anything, so more threads
+    would only slow each other down.
     """
 
     def read(stored: StoredObject) -> bytes | CloudbillError:
@@ -137,7 +139,7 @@ def _contents(store: Store, manifests: Sequence[StoredObject]) -> Iterator[bytes
             return error
 
     if store.scheme == "file":
-        # A disk answers at once, so there is nothing to wait for either.
+        # A disk answers at once, so threads would gain nothing here either.
         yield from map(read, manifests)
         return
     with ThreadPoolExecutor(_READERS, thread_name_prefix="manifest") as readers:
@@ -147,10 +149,10 @@ def _contents(store: Store, manifests: Sequence[StoredObject]) -> Iterator[bytes
 def _find_manifests(
     store: Store, provider: Provider, prefix: str, export_name: str
 ) -> tuple[str, Listing, list[StoredObject]]:
-    """The first root that has manifests, what lies below it, and those of them that are manifests.
+    """The first root that has manifests, every object below it, and its manifests.
 
-    Where none has any, it is the first that has files. A later root may hold much more than the
-    export, so it is not listed without need.
+    If no root has manifests, the first that has files. A later root may contain much more than the
+    export, so it is listed only if necessary.
     """
     roots = provider.export_roots(prefix, export_name)
     without: tuple[str, Listing] | None = None

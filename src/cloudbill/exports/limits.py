@@ -1,4 +1,4 @@
-"""What a manifest and the columns of a run may say; whoever can write to the store can write both.
+"""The limits of a manifest, which anybody who can write to the store may have written.
 
 Sources: BigQuery, "Quotas and limits" (URIs of a load job, columns of a table), "Specify a schema"
 (column names), "Loading data: wildcards"; GCS, S3 and Azure, names of objects (1,024 bytes or
@@ -19,12 +19,12 @@ _MAX_PARTS: Final = 10_000
 _MAX_PATH_BYTES: Final = 1024
 MAX_NAME: Final = 300
 _SHOWN: Final = 80
-# They would write into logs what is not there, and no cloud writes them.
+# They could forge lines in logs, and no cloud writes them.
 UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def require_path(path: str) -> None:
-    """Refuses the path of a manifest that cannot be shown as it is.
+    """Refuses the path of a manifest that cannot be printed safely.
 
     Raises:
         ManifestError: If it has control characters.
@@ -34,10 +34,10 @@ def require_path(path: str) -> None:
 
 
 def require_manifest(manifest: Manifest, *, root: str) -> None:
-    """Refuses a run that leads out of its export, or is larger than any warehouse loads.
+    """Refuses a run with parts outside its export, or larger than a warehouse can load.
 
     Raises:
-        ManifestError: If it has too many parts, or a name that is too long or stands for others.
+        ManifestError: If it has too many parts, or the name of a part is too long or a pattern.
     """
     if len(manifest.parts) > _MAX_PARTS:
         raise ManifestError(

@@ -1,10 +1,10 @@
-"""Remembers what the manifests of a remote export said, so that no run reads one twice.
+"""Caches the manifests of a remote export, so that none is read twice.
 
-One SQLite file for each export, in the user's cache folder: `$XDG_CACHE_HOME/cloudbill`, else
-`~/.cache/cloudbill`. It may be deleted at any time, and where it cannot be kept every manifest is
-read again. What it holds is used only for an object that the listing shows with the same path,
-size, time and version as when it was read. It is parsed and checked each time, so nothing but the
-shape of the table depends on the version of cloudbill.
+There is one SQLite file for each export, in the user's cache folder: `$XDG_CACHE_HOME/cloudbill`,
+or `~/.cache/cloudbill`. The file may be deleted at any time; if it cannot be written, every
+manifest is read again. A cached manifest is used only if the listing shows its object with the same
+path, size, time and version as when it was read. It is parsed and checked each time, so only the
+table depends on the version of cloudbill.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ __all__ = ["ManifestCache", "cache_folder", "open_manifest_cache"]
 _log = logging.getLogger(__name__)
 
 _MAX_BYTES: Final = 64 * 1024 * 1024
-"""Compressed; some 10,000 manifests of usual size. Beyond that the oldest are read again."""
+"""Compressed; about 10,000 manifests of ordinary size. Beyond that, the oldest are read again."""
 _PATIENCE_S: Final = 1.0
-"""Another process writes for a few milliseconds; to read the manifests again is no harm."""
+"""Another process writes for a few milliseconds; without the cache, manifests are read again."""
 
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 _Object = tuple[str, int, str, str | None]
-"""What the listing says of a manifest: path, size, time and version."""
+"""A manifest in the listing: path, size, time and version."""
 
 
 class ManifestCache:
-    """The manifests of one export, as they were read last; used by many threads at once.
+    """The cached manifests of one export; used by many threads at once.
 
-    Without a file it remembers nothing; unless `is_written` it stays as it is.
+    Without a file it remembers nothing; without `is_written` the file stays as it is.
     """
 
     def __init__(self, file: Path | None = None, *, is_written: bool = False) -> None:
@@ -54,7 +54,7 @@ class ManifestCache:
         self._used: dict[_Object, bytes] = {}
 
     def content(self, stored: StoredObject) -> bytes | None:
-        """The bytes of a manifest that has not changed since they were read, or None."""
+        """The bytes of a manifest that has not changed since it was read, or None."""
         packed = self._kept.get(_object(stored))
         content = None if packed is None else _unpack(packed, stored.size)
         if packed is not None and content is not None:
@@ -62,28 +62,28 @@ class ManifestCache:
         return content
 
     def keep(self, stored: StoredObject, content: bytes) -> None:
-        """Remembers a manifest that was read and understood.
+        """Remembers a manifest that was read and parsed.
 
-        Not one of a store that has no versions of objects, for its time alone may be too coarse;
-        nor one that was replaced between the listing and the reading, as far as its size tells.
+        It does not if the store has no versions of objects, because the time alone may be too
+        coarse, or if the size shows that the manifest was replaced after the listing.
         """
         if self._is_written and stored.version is not None and len(content) == stored.size:
             self._used[_object(stored)] = zlib.compress(content, 3)
 
     def save(self) -> None:
-        """Writes what was used since it was opened, and nothing else; all of it, or nothing."""
+        """Writes the manifests that were used since it was opened: all of them, or nothing."""
         if self._file is None or not self._is_written or self._used == self._kept:
             return
         try:
             _write(self._file, self._used)
         except (OSError, sqlite3.Error) as error:
-            _log.info("What the manifests said is not kept in %s: %s", self._file, error)
+            _log.info("The manifests are not cached in %s: %s", self._file, error)
 
 
 def open_manifest_cache(
     store: Store, settings: SourceSettings, *, is_written: bool = False
 ) -> ManifestCache:
-    """What is remembered of the manifests of a source; nothing where the store is a local disk."""
+    """The cache for a source; it is empty if the store is a local disk."""
     folder = cache_folder()
     if not settings.cache or folder is None or store.local_path("") is not None:
         return ManifestCache()
@@ -93,16 +93,16 @@ def open_manifest_cache(
 
 
 def cache_folder() -> Path | None:
-    """Where caches of cloudbill lie, by the XDG Base Directory Specification; None without a home.
+    """The cache folder, by the XDG Base Directory Specification; None without a home folder.
 
-    The specification has relative paths ignored.
+    By the specification, a relative path is ignored.
     """
     named = Path(os.environ.get("XDG_CACHE_HOME") or ".")
     if named.is_absolute():
         return named / "cloudbill"
     try:
         return Path.home() / ".cache" / "cloudbill"
-    except RuntimeError:  # a user without a home, as in some containers
+    except RuntimeError:  # a user without a home folder, as in some containers
         return None
 
 
@@ -111,9 +111,9 @@ def _object(stored: StoredObject) -> _Object:
 
 
 def _read(file: Path) -> dict[_Object, bytes]:
-    """What a file holds; nothing where it is missing, damaged, or may be somebody else's."""
+    """The manifests in a file; none if it is missing, damaged, or may be somebody else's."""
     try:
-        # By `lstat` a link is not a regular file, so none is followed.
+        # For `lstat` a link is not a regular file, so no link is followed.
         if not (_is_private(file.lstat()) and _is_private(file.parent.stat(), is_folder=True)):
             return {}
         address = f"{file.absolute().as_uri()}?mode=ro"
@@ -130,10 +130,10 @@ def _read(file: Path) -> dict[_Object, bytes]:
 
 
 def _is_private(status: os.stat_result, *, is_folder: bool = False) -> bool:
-    """Whether nobody but this user can have written it."""
+    """Whether only this user can have written it."""
     others_write = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     is_kind = stat.S_ISDIR if is_folder else stat.S_ISREG
-    if not hasattr(os, "getuid"):  # Windows, where the profile of a user is the user's alone
+    if not hasattr(os, "getuid"):  # on Windows, the profile of a user belongs to the user alone
         return is_kind(status.st_mode)
     return is_kind(status.st_mode) and not others_write and status.st_uid == os.getuid()
 
@@ -142,7 +142,7 @@ def _unpack(packed: bytes, size: int) -> bytes | None:
     """The manifest, if it is whole and as long as its object."""
     unpacker = zlib.decompressobj()
     try:
-        # Never more than that, whatever is in the file.
+        # Unpacks at most that many bytes, whatever is in the file.
         content = unpacker.decompress(packed, size + 1)
     except (TypeError, zlib.error):  # something else lies there
         return None
@@ -150,10 +150,10 @@ def _unpack(packed: bytes, size: int) -> bytes | None:
 
 
 def _write(file: Path, entries: Mapping[_Object, bytes]) -> None:
-    """Puts entries in the place of all that a file holds, in one step.
+    """Replaces the content of a file by these entries, in one step.
 
     Raises:
-        OSError, sqlite3.Error: If they cannot be written; the file is then what it was, or gone.
+        OSError, sqlite3.Error: If they cannot be written; the file is then unchanged, or gone.
     """
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not _is_private(file.parent.stat(), is_folder=True):
@@ -175,7 +175,9 @@ def _fill(file: Path, entries: Mapping[_Object, bytes]) -> None:
         closing(sqlite3.connect(file, timeout=_PATIENCE_S, isolation_level=None)) as opened,
         opened,
     ):
-        opened.execute("PRAGMA secure_delete = ON")  # what is gone from the bucket goes here too
+        opened.execute(
+            "PRAGMA secure_delete = ON"
+        )  # a manifest that is deleted from the bucket must also be gone here
         opened.execute("BEGIN IMMEDIATE")
         opened.execute("DROP TABLE IF EXISTS manifests")
         opened.execute("CREATE TABLE manifests (path, size, modified_at, version, packed)")
@@ -183,7 +185,7 @@ def _fill(file: Path, entries: Mapping[_Object, bytes]) -> None:
 
 
 def _newest(entries: Mapping[_Object, bytes]) -> Iterator[tuple[str | int | bytes | None, ...]]:
-    """The rows of the newest of the entries, as many as may be kept."""
+    """The rows of the newest entries, as many as may be kept."""
     size = 0
     for stored, packed in sorted(entries.items(), key=lambda one: one[0][2], reverse=True):
         size += len(packed)

@@ -1,4 +1,4 @@
-"""What the parts of a run hold, read with DuckDB or pyarrow for any warehouse.
+"""What the parts of a run contain, read with DuckDB or pyarrow for any warehouse.
 
 Pure: columns, duckdb_types.
 May import: costs, exports, providers, spool, store.

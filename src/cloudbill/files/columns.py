@@ -1,4 +1,4 @@
-"""The columns of a run: merged over its parts, and held against those of the table; pure."""
+"""The columns of a run: merged over its parts, and compared with those of the table; pure."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ __all__ = [
     "require_exact_costs",
 ]
 
-# What BigQuery allows in the name of a column, the strictest of the warehouses ("Specify a schema":
-# flexible column names): 300 characters, and no prefix of its own.
+# BigQuery is the strictest of the warehouses for column names ("Specify a schema": flexible column
+# names): at most 300 characters, and none of its reserved prefixes.
 _LONGEST_NAME: Final = 280
 """Leaves room below BigQuery's 300 characters for the number of a name that collides."""
 _HASH_DIGITS: Final = 8
@@ -41,16 +41,16 @@ _RESERVED: Final = (
 
 
 class MergedColumns:
-    """The columns of a run whose parts become known one after the other."""
+    """The columns of a run, merged as its parts become known one after the other."""
 
     def __init__(self) -> None:
         self._merged: dict[str, tuple[Column, str]] = {}
 
     def add(self, parts: Iterable[tuple[str, Sequence[Column]]]) -> tuple[Column, ...]:
-        """The columns of all parts so far, in the order of their first appearance.
+        """Adds parts; returns the columns of all parts so far, in order of first appearance.
 
-        Each part comes with its address, for messages. Names are compared ignoring case, as every
-        warehouse does.
+        The address of each part is for messages. Names are compared without case, as in every
+        warehouse.
 
         Raises:
             SchemaError: If a part has two columns of one name, or two parts disagree on a type.
@@ -75,12 +75,12 @@ class MergedColumns:
 
 
 def merge_parts(parts: Sequence[tuple[str, Sequence[Column]]]) -> tuple[Column, ...]:
-    """The columns of all parts of a run, where they are known at once; see `MergedColumns.add`."""
+    """The columns of all parts of a run that are known at once; see `MergedColumns.add`."""
     return MergedColumns().add(parts)
 
 
 def require_exact_costs(columns: Iterable[Column], costs: Iterable[str]) -> None:
-    """Refuses amounts that are floating point numbers already in the file.
+    """Refuses amounts that are already floating point numbers in the file.
 
     Raises:
         SchemaError: If one of the cost columns is.
@@ -97,10 +97,10 @@ def require_exact_costs(columns: Iterable[Column], costs: Iterable[str]) -> None
 def added_columns(
     columns: Iterable[Column], existing: Mapping[str, ColumnType | str], *, table: str
 ) -> tuple[Column, ...]:
-    """Those columns of a run that the table does not have yet.
+    """The columns of a run that the table does not have yet.
 
-    `existing` gives the type of each column of the table, or the warehouse's own word for a type
-    that cloudbill does not make.
+    `existing` gives the type of each column of the table, or the warehouse's word for a type that
+    cloudbill does not create.
 
     Raises:
         SchemaError: If a column of the table has another type in the run.
@@ -114,8 +114,8 @@ def added_columns(
         elif kind != column.type:
             raise SchemaError(
                 f"Column '{column.target}' changed its type from {kind} (table {table}) to "
-                f"{column.type} (this run). The old month stands. Load this export into a new "
-                "'table_name', or convert the column of the table, and run again"
+                f"{column.type} (this run). The old month is unchanged. Load this export into a "
+                "new 'table_name', or convert the column of the table, and run again"
             )
     return tuple(added)
 
@@ -123,16 +123,19 @@ def added_columns(
 def assign_columns(
     headers: Iterable[str], existing: Mapping[str, str], name: Callable[[str], str]
 ) -> dict[str, str]:
-    """The column of each header of a run, in the order of the headers.
+    """The column for each header of a run, in the order of the headers.
 
-    `name` says which name a header asks for. `existing` gives, for every column of the table, the
-    header that it came from, as its comment or description says. A header keeps the column that
-    it has. A column whose text is not such a header, empty or written by its user, belongs to the
-    first header that asks for its name; write that header down, or it may change hands.
+    `name` returns the column name that a header prefers. `existing` gives, for every column of the
+    table, the header from its comment or description. A header keeps the column that it already
+    has. A column without a header, or with a text of the user, goes to the first header that
+    prefers its name; record that header, or another header may get the column later.
 
-    Any header gets a column, no two the same when case is ignored; headers that ask for one name
-    get `_2`, `_3` and so on. The order of the headers makes no difference.
+    Every header gets its own column; names are compared without case. Headers that prefer the same
+    name get `_2`, `_3` and so on. The order of the headers makes no difference.
     """
+    # A header must have the same column in every month, although `lineItem/Cost` and
+    # `line_item/cost` prefer the same name. So recorded headers come first, and only the rest is
+    # named, in sorted order, because the order in a file may change from run to run.
     wanted = {header: _own_name(header, name) for header in headers}
     owned: dict[str, str] = {}
     free: dict[str, str] = {}
@@ -143,6 +146,7 @@ def assign_columns(
             free[column.lower()] = column
     assigned = {header: owned[header] for header in wanted if header in owned}
     used = {column.lower() for column in existing}
+    # A numbered name must not be the name that another header prefers: `cost_2` may be a header.
     reserved = {own.lower() for own in wanted.values()}
     for header in sorted(wanted.keys() - assigned.keys()):
         own = wanted[header]
@@ -156,18 +160,19 @@ def assign_columns(
 
 
 def _own_name(header: str, name: Callable[[str], str]) -> str:
-    """The name that a header asks for, made legal."""
+    """The name that a header prefers, made legal."""
     own = _ILLEGAL.sub("_", name(header)) or "column"
     if own.lower().startswith(_RESERVED):
         own = f"column{own}"
     if len(own) <= _LONGEST_NAME:
         return own
+    # A hash, because long headers, such as tags, may differ only after the part that is kept.
     digits = hashlib.sha256(header.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_DIGITS]
     return f"{own[: _LONGEST_NAME - _HASH_DIGITS - 1]}_{digits}"
 
 
 def _belongs_to(column: str, header: str, name: Callable[[str], str]) -> bool:
-    """Whether a column may have come from a header: it has its name, or that with a number."""
+    """Whether a column may come from a header: it has the header's name, or that plus a number."""
     own = re.escape(_own_name(header, name).lower())
     return re.fullmatch(rf"{own}(_[0-9]+)?", column.lower()) is not None
 
@@ -181,7 +186,7 @@ _MAX_COLUMNS: Final = 10_000
 
 
 def require_columns(columns: Sequence[Column], *, address: str) -> None:
-    """Refuses columns that no warehouse can have.
+    """Refuses columns that no warehouse can store.
 
     Raises:
         SchemaError: If there are too many, or one has no name, a very long one, or one with control

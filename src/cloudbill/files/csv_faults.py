@@ -1,6 +1,6 @@
-"""Finds what is wrong in a CSV file that a warehouse refused: the line, the column and the cell.
+"""Finds the fault in a CSV file that a warehouse refused: the line, the column and the cell.
 
-Slow, one cell after the other in Python, and therefore only asked after a load has failed.
+It is slow, because it checks one cell after the other in Python, so it runs only after a failure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cloudbill.models import Column, ColumnType
 __all__ = ["MAX_ROW_BYTES", "find_fault"]
 
 MAX_ROW_BYTES: Final = 32 * 1024 * 1024
-"""A row that is longer, with everything in it, is refused."""
+"""A longer row is refused."""
 _SHOWN_CHARACTERS: Final = 60
 _SHOWN_BYTES: Final = 10
 _DIGITS_BEFORE: Final = 20
@@ -36,7 +36,7 @@ _BOOLEANS: Final = frozenset({"true", "false"})
 
 
 def find_fault(path: Path, columns: Sequence[Column]) -> str | None:
-    """What is wrong with a plain CSV file and in which line, or None if it is not seen from here.
+    """The fault of a plain CSV file and its line, or None if no fault is found.
 
     `columns` are those of the file, in its order.
     """
@@ -47,7 +47,7 @@ def find_fault(path: Path, columns: Sequence[Column]) -> str | None:
         try:
             next(records, None)
             while True:
-                # A record may go over several lines; it is looked for where it begins.
+                # A record may have several lines; its fault is reported at the first one.
                 line, lines.size = lines.number + 1, 0
                 record = next(records, None)
                 if record is None:
@@ -56,14 +56,14 @@ def find_fault(path: Path, columns: Sequence[Column]) -> str | None:
                 if fault is not None:
                     return f"line {line}: {fault}"
         except csv.Error as error:
-            return f"line {line}: {_fault_of_size(lines.size) or f'it is no CSV, {error}'}"
+            return f"line {line}: {_fault_of_size(lines.size) or f'it is not CSV, {error}'}"
         except UnicodeDecodeError as error:
             shown = error.object[max(0, error.start - _SHOWN_BYTES) : error.end + _SHOWN_BYTES]
             return f"line {lines.number}: {shown!r} is not in UTF-8"
 
 
 class _Lines:
-    """The lines of a file as text, and how far they were read."""
+    """The lines of a file as text, and the number of lines read so far."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -79,7 +79,7 @@ class _Lines:
 
 @contextmanager
 def _fields_of_any_size() -> Iterator[None]:
-    # The limit of the csv module is one for the whole process.
+    # The csv module has one limit for the whole process.
     limit = csv.field_size_limit(MAX_ROW_BYTES)
     try:
         yield
@@ -96,7 +96,7 @@ def _fault_of_size(size: int) -> str | None:
 def _fault_of_row(record: Sequence[str], columns: Sequence[Column], size: int) -> str | None:
     if size > MAX_ROW_BYTES:
         return _fault_of_size(size)
-    # DuckDB skips an empty line, and lets a row end in one comma too many.
+    # DuckDB also skips an empty line, and accepts one comma too many at the end of a row.
     if not record or (len(record) == len(columns) + 1 and not record[-1]):
         return None
     if len(record) != len(columns):
@@ -112,14 +112,14 @@ def _fault_of_row(record: Sequence[str], columns: Sequence[Column], size: int) -
 def _fault_of_decimal(cell: str) -> str | None:
     match = _NUMBER.fullmatch(cell)
     if match is None or not (match[1] or match[2]):
-        return "is no number"
+        return "is not a number"
     digits = (match[1] + match[2]).lstrip("0")
     kept = digits.rstrip("0")
     if not kept:
         return None
     behind = len(match[2]) - int(match[3] or 0) - (len(digits) - len(kept))
     if behind > _DIGITS_BEHIND:
-        return f"has {behind} digits behind the point; {_DIGITS_BEHIND} fit, and nothing is rounded"
+        return f"has {behind} digits after the point; {_DIGITS_BEHIND} fit, and nothing is rounded"
     if len(kept) - behind > _DIGITS_BEFORE:
         return f"has {len(kept) - behind} digits before the point; {_DIGITS_BEFORE} fit"
     return None
@@ -128,13 +128,13 @@ def _fault_of_decimal(cell: str) -> str | None:
 def _fault_of_timestamp(cell: str) -> str | None:
     match = _TIMESTAMP.fullmatch(cell)
     if match is None:
-        return "is no time; it is written as 2025-10-31T23:59:59Z"
+        return "is not a time; write it as 2025-10-31T23:59:59Z"
     return _fault_of_day(match[1]) or _fault_of_time(match[2])
 
 
 def _fault_of_date(cell: str) -> str | None:
     if _DATE.fullmatch(cell) is None:
-        return "is no day; it is written as 2025-10-31"
+        return "is not a day; write it as 2025-10-31"
     return _fault_of_day(cell)
 
 
@@ -142,7 +142,7 @@ def _fault_of_day(text: str) -> str | None:
     try:
         datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007
     except ValueError:
-        return "is no day of the calendar"
+        return "is not a day of the calendar"
     return None
 
 
@@ -151,7 +151,7 @@ def _fault_of_time(text: str | None) -> str | None:
         return None
     hour, minute, *second = (int(number) for number in text.partition(".")[0].split(":"))
     is_time = hour < 24 and minute < 60 and (not second or second[0] < 60)  # noqa: PLR2004
-    return None if is_time else "is no time of the day"
+    return None if is_time else "is not a time of day"
 
 
 def _fault_of_boolean(cell: str) -> str | None:
@@ -160,7 +160,7 @@ def _fault_of_boolean(cell: str) -> str | None:
 
 def _fault_of_integer(cell: str) -> str | None:
     is_integer = _INTEGER.fullmatch(cell) and -(2**63) <= int(cell) < 2**63
-    return None if is_integer else "is no whole number of 64 bits"
+    return None if is_integer else "is not a whole number of 64 bits"
 
 
 _CHECKS: Final[Mapping[ColumnType, Callable[[str], str | None]]] = {

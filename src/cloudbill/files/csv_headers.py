@@ -1,4 +1,4 @@
-"""Reads the headers of CSV parts where they lie: some kilobytes at the beginning of each file."""
+"""Reads the headers of CSV parts in the store: a few kilobytes at the beginning of each file."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_HEADER_BYTES", "is_gzip", "parse_header", "read_columns", "read_headers"]
 
-# A header of 1,000 columns has about 30,000 bytes, and gzip makes 5,000 of them.
+# A header of 1,000 columns has about 30,000 bytes, or 5,000 with gzip.
 _FIRST_READ_BYTES: Final = 64 * 1024
 MAX_HEADER_BYTES: Final = 1024 * 1024
-"""Longer headers are taken for files that are no CSV."""
+"""A file with a longer header is assumed not to be CSV."""
 # RFC 1952, "Member header and trailer": every gzip file begins with these two bytes.
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ANY_GZIP: Final = 16 + zlib.MAX_WBITS
@@ -34,10 +34,10 @@ _READERS: Final = 16
 def read_columns(
     store: Store, manifest: Manifest, provider: Provider, existing: Mapping[str, str]
 ) -> tuple[tuple[Column, ...], ...]:
-    """The columns of each part, in the order of its header: named for the table, and typed.
+    """The columns of each part, in the order of its header: their types and names in the table.
 
-    `existing` gives, for every column of the table, the header that it came from. Names are given
-    once for all parts of the run.
+    `existing` gives, for every column of the table, the header that it came from. The same header
+    gets the same name in all parts of the run.
 
     Raises:
         StoreError: If a part cannot be read.
@@ -58,7 +58,7 @@ def read_columns(
 
 
 def read_headers(store: Store, parts: Sequence[Part]) -> tuple[tuple[str, ...], ...]:
-    """The header of each part, in their order; plain or gzipped, read many at a time.
+    """The header of each part, in order; plain or gzipped, many are read at a time.
 
     Raises:
         StoreError: If a part cannot be read.
@@ -74,14 +74,14 @@ def read_headers(store: Store, parts: Sequence[Part]) -> tuple[tuple[str, ...], 
 
 
 def is_gzip(head: bytes) -> bool:
-    """Whether a file that begins so is gzipped, whatever it is called."""
+    """Whether a file with these first bytes is gzipped, whatever its name is."""
     return head.startswith(_GZIP_MAGIC)
 
 
 def parse_header(head: bytes, address: str, *, is_whole: bool) -> tuple[str, ...] | None:
-    """The header in the first bytes of an unpacked file, or None where they do not hold all of it.
+    """The header in the first bytes of an unpacked file, or None if the header is longer.
 
-    `is_whole` says that nothing comes after `head`.
+    `is_whole` says that `head` is the whole file.
 
     Raises:
         LoadError: If there is no header, or none in UTF-8.
@@ -99,6 +99,7 @@ def parse_header(head: bytes, address: str, *, is_whole: bool) -> tuple[str, ...
 
 def _read_header(store: Store, path: str) -> tuple[str, ...]:
     address = store.uri(path)
+    # Almost every header fits into the first read; the second one is for hundreds of tag columns.
     for length in (_FIRST_READ_BYTES, MAX_HEADER_BYTES):
         head = store.read_head(path, length)
         is_whole = len(head) < length
@@ -109,24 +110,27 @@ def _read_header(store: Store, path: str) -> tuple[str, ...]:
             return names
     raise LoadError(
         f"{address} has no whole header in its first {MAX_HEADER_BYTES} bytes: it was cut off, a "
-        "quote is never closed, or it is no CSV file; deliver it again"
+        "quote is never closed, or it is not a CSV file; deliver it again"
     )
 
 
 def _unpack(head: bytes, address: str, *, is_whole: bool) -> tuple[bytes, bool]:
-    """The first unpacked bytes of a gzipped file, and whether they are all that it has."""
+    """The first unpacked bytes of a gzipped file, and whether they are the whole file."""
+    # Unpacks at most the longest header: a few kilobytes of gzip may unpack to gigabytes.
     unpacker = zlib.decompressobj(_ANY_GZIP)
     try:
         unpacked = unpacker.decompress(head, MAX_HEADER_BYTES + 1)
     except zlib.error as error:
         raise LoadError(f"{address} is a damaged gzip file: {error}; deliver it again") from error
-    # A gzip file may have several members; only the last ends the text.
+    # A gzip file may have several members; only the end of the last is the end of the text.
     is_whole = is_whole and unpacker.eof and not unpacker.unused_data
     return unpacked[:MAX_HEADER_BYTES], is_whole and len(unpacked) <= MAX_HEADER_BYTES
 
 
 def _end_of_record(head: bytes) -> int | None:
-    """Where the first record ends: behind the first line end that is in no quotes."""
+    """Where the first record ends: after the first line end outside quotes."""
+    # A header with a line end in a name has an odd number of quotes before that line end. A doubled
+    # quote inside a name counts as two, so it does not change the parity.
     end = head.find(b"\n") + 1
     quotes = head.count(b'"', 0, end)
     while end and quotes % 2:
@@ -151,14 +155,14 @@ def _names(record: bytes, address: str) -> tuple[str, ...]:
     try:
         return tuple(next(csv.reader([text.rstrip("\r\n")], strict=True)))
     except csv.Error as error:
-        raise LoadError(f"The header of {address} is no CSV: {error}; export it again") from error
+        raise LoadError(f"The header of {address} is not CSV: {error}; export it again") from error
 
 
 def _require_names(names: tuple[str, ...], address: str) -> None:
     name, times = Counter(names).most_common(1)[0]
     if times > 1:
         raise SchemaError(
-            f"{address} has {times} columns named '{name}', and none says which is meant; export "
+            f"{address} has {times} columns named '{name}', which cannot be told apart; export "
             "it again"
         )
     if "" in names:

@@ -1,4 +1,4 @@
-"""Makes local CSV parts fit to be parsed: unpacked, whole, and without what no text may hold."""
+"""Prepares local CSV parts for parsing: unpacked, checked to be whole, and without NUL bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cloudbill.spool import spool_folder
 
 __all__ = ["CsvFile", "CsvPart", "plain_files"]
 
-# By its stubs it is an exception, not the class of one.
+# Its stubs declare an exception object instead of a class.
 _Damaged: Final = cast("type[Exception]", igzip_lib.IsalError)
 _BLOCK_BYTES: Final = 256 * 1024
 _UNPACKERS: Final = 4
@@ -30,9 +30,9 @@ _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvPart:
-    """A part on this disk, plain or gzipped.
+    """A part on the local disk, plain or gzipped.
 
-    `address` names it in messages; `columns` are in the order of its header, whose names they have.
+    `address` names it in messages; `columns` have the names and the order of its header.
     """
 
     file: Path
@@ -42,7 +42,7 @@ class CsvPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvFile:
-    """A part that can be parsed: `path` is a plain file, and begins with the header."""
+    """A part that can be parsed: `path` is a plain file that begins with the header."""
 
     path: Path
     part: CsvPart
@@ -50,14 +50,14 @@ class CsvFile:
 
 @contextmanager
 def plain_files(parts: Sequence[CsvPart]) -> Iterator[tuple[CsvFile, ...]]:
-    """The parts as plain files; those that were unpacked are removed at the end.
+    """The parts as plain files; unpacked files are removed at the end.
 
-    DuckDB unpacks gzip too, but does not compare the checksum of what it unpacked, so that a
-    flipped bit may become another amount, and it would unpack a part each time that it reads it.
+    DuckDB can also unpack gzip, but it does not compare the checksum, so a flipped bit could become
+    another amount. It would also unpack a part again for every statement that reads it.
 
     Raises:
         StoreError: If a part cannot be read.
-        LoadError: If a part is damaged, was cut off or holds a NUL byte, or there is no room to
+        LoadError: If a part is damaged, was cut off or has a NUL byte, or there is no space to
             unpack it.
         SchemaError: If the header of a part is not that of its columns.
     """
@@ -92,8 +92,8 @@ def _open(part: CsvPart, target: Path) -> CsvFile:
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise LoadError(
-                f"There is no room to unpack {part.address} in {target.parent}; free some, or "
-                "name another folder in TMPDIR"
+                f"There is no space to unpack {part.address} in {target.parent}; free some, or "
+                "set TMPDIR to another folder"
             ) from error
         raise StoreError(f"{part.address} cannot be read: {error}") from error
     _require_header(head, part)
@@ -101,7 +101,7 @@ def _open(part: CsvPart, target: Path) -> CsvFile:
 
 
 def _copy(part: CsvPart, target: Path | None) -> None:
-    """Looks through a part, and writes it to `target`, unpacked, if there is one."""
+    """Checks a part, and writes it unpacked to `target` if one is given."""
     with _reader(part.file) as file, target.open("wb") if target else nullcontext() as plain:
         for block in iter(lambda: file.read(_BLOCK_BYTES), b""):
             if b"\0" in block:
@@ -122,7 +122,7 @@ def _refuse_nul(part: CsvPart) -> NoReturn:
     with _reader(part.file) as file:
         line = next((number for number, text in enumerate(file, start=1) if b"\0" in text), 1)
     raise LoadError(
-        f"{part.address} holds a NUL byte in line {line}, which no text may; export it again"
+        f"{part.address} has a NUL byte in line {line}, which text must not have; export it again"
     )
 
 
@@ -131,6 +131,6 @@ def _require_header(head: bytes, part: CsvPart) -> None:
     names = parse_header(head[:MAX_HEADER_BYTES], part.address, is_whole=is_whole)
     if names != tuple(column.name for column in part.columns):
         raise SchemaError(
-            f"The header of {part.address} is not the one that was read before; it is being "
+            f"The header of {part.address} changed since it was read, so the part is being "
             "replaced; run again when the delivery is whole"
         )

@@ -22,8 +22,8 @@ __all__ = ["read_csv_parts"]
 # No column of a table has a point in its name.
 _FILE_COLUMN: Final = "file.of.the.row"
 _GIVEN: Final = "given.to.lambda"
-# Each group of files with one header is read at once. Nothing is sniffed, and a file that breaks
-# the rules of RFC 4180 is an error, not a guess.
+# All files with the same header are read in one call. Nothing is sniffed: a file that breaks the
+# rules of RFC 4180 is an error, never a guess.
 _READ: Final = (
     "SELECT {cells} FROM read_csv({files}, columns = {columns}{not_null}, auto_detect = false, "
     "header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '', "
@@ -32,11 +32,11 @@ _READ: Final = (
     "max_line_size = {row_bytes}, buffer_size = {row_bytes})"
 )
 
-# What follows are texts in which DuckDB's own conversion is exact. It rounds what does not fit and
-# passes over the offset of a time, so everything else takes a longer way or is an error.
+# These patterns match text that DuckDB converts exactly. For other text it would round a number, or
+# ignore the offset of a time, so everything else takes a slower way or is an error.
 _PLAIN_NUMBER: Final = r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})"
-# One digit and a negative exponent: at most 17 digits behind the point, those of the text and those
-# of the exponent. DuckDB converts exponents in 64 bits 40 times as fast as in 128.
+# One digit before the point and a negative exponent: at most 17 digits after the point, counting
+# those of the exponent. DuckDB converts exponents 40 times as fast in 64 bits as in 128.
 _SHORT_EXPONENT: Final = (
     r"[+-]?[0-9](?:(?:\.[0-9]{0,8})?[eE]-0?[1-9]"
     r"|(?:\.[0-9]{0,7})?[eE]-10|(?:\.[0-9]{0,3})?[eE]-1[0-4])"
@@ -50,10 +50,10 @@ _TO_DECIMAL: Final = (
     "THEN CAST(CAST({cell} AS DECIMAL(18,17)) AS DECIMAL(38,18)) "
     "WHEN regexp_full_match({cell}, {any}) "
     "THEN coalesce({slow}, error('more digits than DECIMAL(38,18) holds: ' || {cell})) "
-    "ELSE error('no number: ' || {cell}) END"
+    "ELSE error('not a number: ' || {cell}) END"
 )
-# The digits without zeros at either end, and how many of them are behind the point. A parameter of
-# a lambda must not be called as a column is.
+# The digits without zeros at either end, and how many of them are after the point. The parameter of
+# a lambda must not have the name of a column.
 _SLOW_DECIMAL: Final = (
     "list_transform(list_transform(list_transform("
     "[regexp_extract({cell}, {pieces}, ['sign', 'whole', 'fraction', 'exponent'])], "
@@ -79,7 +79,7 @@ _TIME_WITH_OFFSET: Final = (
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6}0*)?)?)"
     r"([+-])([0-9]{2}):?([0-9]{2})?"
 )
-# The two forms that AWS and Azure write come first, for LIKE is twice as fast as an expression.
+# The two forms that AWS and Azure write come first, because LIKE is twice as fast as a regexp.
 _TO_TIMESTAMP: Final = (
     "CASE WHEN {cell} IS NULL THEN NULL "
     "WHEN {cell} LIKE '____-__-__T__:__:__Z' OR {cell} LIKE '____-__-__T__:__:__.000Z' "
@@ -90,11 +90,11 @@ _TO_TIMESTAMP: Final = (
     " lambda {given}: CAST({given}.local AS TIMESTAMP) "
     "- to_minutes(CAST({given}.sign || '1' AS BIGINT) * (60 * CAST({given}.hours AS BIGINT) "
     "+ coalesce(TRY_CAST({given}.minutes AS BIGINT), 0))))[1] "
-    "ELSE error('no time: ' || {cell}) END"
+    "ELSE error('not a time: ' || {cell}) END"
 )
 _TO_DATE: Final = (
     "CASE WHEN {cell} IS NULL THEN NULL WHEN regexp_full_match({cell}, {day}) "
-    "THEN CAST({cell} AS DATE) ELSE error('no day: ' || {cell}) END"
+    "THEN CAST({cell} AS DATE) ELSE error('not a day: ' || {cell}) END"
 )
 _TO_BOOLEAN: Final = (
     "CASE lower({cell}) WHEN 'true' THEN true WHEN 'false' THEN false "
@@ -102,7 +102,7 @@ _TO_BOOLEAN: Final = (
 )
 _TO_INTEGER: Final = (
     "CASE WHEN {cell} IS NULL THEN NULL WHEN regexp_full_match({cell}, {integer}) "
-    "THEN CAST({cell} AS BIGINT) ELSE error('no whole number: ' || {cell}) END"
+    "THEN CAST({cell} AS BIGINT) ELSE error('not a whole number: ' || {cell}) END"
 )
 _CONVERSIONS: Final[Mapping[ColumnType, str]] = {
     ColumnType.STRING: "{cell}",
@@ -118,17 +118,17 @@ _CONVERSIONS: Final[Mapping[ColumnType, str]] = {
 def read_csv_parts(
     parts: Sequence[CsvPart], *, empty_text_is_null: bool
 ) -> Iterator[PartsRelation]:
-    """Opens CSV parts, of which there is at least one; what they need on this disk is removed.
+    """Opens one or more CSV parts; temporary files are removed at the end.
 
-    Their headers may differ in order and in length; a column that a part lacks is NULL in its
-    rows. The relation names columns as the table does. An empty cell, quoted or not, is NULL; in a
-    column of text only if `empty_text_is_null`, otherwise an empty text.
+    The headers may differ in order and in length; if a part lacks a column, its rows have NULL
+    there. The relation has the column names of the table. An empty cell, quoted or not, is NULL; in
+    a column of text it is NULL only if `empty_text_is_null`, otherwise an empty text.
 
     Raises:
         StoreError: If a part cannot be read.
         SchemaError: If parts contradict each other, or have a type that is not read from CSV.
-        LoadError: If a part is damaged or was cut off; or if a row or a cell does not fit, from
-            whatever statement reads the relation. It says which.
+        LoadError: If a part is damaged or was cut off; or if a row or a cell does not fit, which
+            the statement that reads the relation raises. The message names the cell.
     """
     columns = merge_parts([(part.address, part.columns) for part in parts])
     values = {column.target: _value(column) for column in columns}
@@ -160,7 +160,7 @@ def _read(
     *,
     empty_text_is_null: bool,
 ) -> Fragment:
-    """Reads the files of one header, as text; their columns are named by their place."""
+    """Reads the files with one header as text; columns are named by their position."""
     columns, files = group
     names = [f"cell_{place}" for place in range(len(columns))]
     texts = [
@@ -217,7 +217,7 @@ def _value(column: Column) -> Fragment:
 
 @contextmanager
 def _explained(files: Sequence[CsvFile]) -> Iterator[None]:
-    """Says which cell is at fault, if one is, when a statement fails."""
+    """Names the faulty cell, if there is one, when a statement fails."""
     try:
         yield
     except (duckdb.InvalidInputException, duckdb.ConversionException) as error:

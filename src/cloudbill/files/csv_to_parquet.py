@@ -1,7 +1,7 @@
-"""Makes Parquet of CSV parts, for a warehouse that is given its files by this process.
+"""Converts CSV parts to Parquet, for a warehouse that gets its files from this process.
 
-DuckDB reads the CSV by the same rules as where it is the warehouse itself, so that a part means
-the same in both.
+DuckDB reads the CSV by the same rules as when it is the warehouse, so a part means the same in
+both.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def convert_csv_part(part: CsvPart, target: Path, *, memory_limit: str) -> None:
     """Writes a CSV part as Parquet, with the columns and exact types of the table.
 
     Raises:
-        LoadError: If a row or a cell does not fit; it says which.
+        LoadError: If a row or a cell does not fit; the message names it.
         StoreError: If the part is damaged or was cut off.
     """
     with (

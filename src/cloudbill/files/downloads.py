@@ -1,4 +1,4 @@
-"""Brings the parts of a run to local files, for warehouses that cannot read the store."""
+"""Downloads the parts of a run to local files, for warehouses that cannot read the store."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _DOWNLOADS: Final = 4
 _HEED_EVERY_S: Final = 0.2
 _LOOK_EVERY_S: Final = 0.01
 _ROW_BYTES: Final = 100
-"""A guess for parts whose rows the manifest does not state, which are compressed."""
+"""A guess, for compressed parts whose rows the manifest does not state."""
 _LARGE_BYTES: Final = 1024 * 1024
-"""A smaller part takes a round trip, whatever it shares the line with."""
+"""A smaller part takes one round trip, however many downloads share the bandwidth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Parts that are here: consecutive ones of the manifest, from the one at `first` on.
+    """Consecutive parts of the manifest that are here; `first` is the index of the first.
 
-    `is_last` says that no other parts come after them.
+    `is_last` says that no parts follow.
     """
 
     first: int
@@ -50,7 +50,7 @@ class Batch:
 
     @property
     def slice(self) -> slice:
-        """Where its parts stand in the manifest."""
+        """The indexes of its parts in the manifest."""
         return slice(self.first, self.first + len(self.files))
 
 
@@ -81,15 +81,15 @@ def arriving_parts(
     least_rows: int,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Iterator[Batch]]:
-    """The parts as local files, in batches: each holds all that are here when it is asked for.
+    """The parts as local files, in batches: each has all parts that have arrived when it is taken.
 
-    There is at least one batch, and one alone where the store is on this disk. A batch that was
-    downloaded is removed when the next is asked for. Asking waits for the next parts of the
-    manifest, until they have about `least_rows`, while the others go on to be downloaded.
+    There is at least one batch, and only one if the store is on this disk. To take the next batch
+    removes the files of the previous one, then waits until the next parts of the manifest, with
+    about `least_rows` rows, have arrived. The others are downloaded meanwhile.
 
     Raises:
         StoreError: If a part cannot be read, or is not as long as the manifest states.
-        StoppedError: If `is_stopped` says so while a batch is asked for.
+        StoppedError: If `is_stopped` says so while a batch is awaited.
     """
     if is_here(store, manifest):
         files = tuple(_local(store, part) for part in manifest.parts)
@@ -106,7 +106,7 @@ def arriving_parts(
 def awaited_parts(
     store: Store, manifest: Manifest, *, is_stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[AwaitedParts]:
-    """The parts as local files, each of which can be waited for; they are removed at the end."""
+    """The parts as local files that can be awaited one by one; they are removed at the end."""
     with _downloads(store, manifest, is_even=True) as downloads:
         yield AwaitedParts(downloads, is_stopped)
 
@@ -119,24 +119,24 @@ class AwaitedParts:
         self._is_stopped = is_stopped
 
     def wait_for(self, index: int) -> Path:
-        """A part, once it is here.
+        """Waits for a part, and returns its file.
 
         Raises:
-            StoreError: If it, or another one meanwhile, cannot be read, or is not as long as the
-                manifest states.
-            StoppedError: If the load is stopped meanwhile.
+            StoreError: If this part, or any other part in the meantime, cannot be read or is not
+                as long as the manifest states.
+            StoppedError: If the load is stopped in the meantime.
         """
         return self._downloads.wait_for(index, self._is_stopped)
 
     def look(self) -> Progress | None:
-        """How far the downloads are, or None where all have come."""
+        """How far the downloads are, or None if all parts have arrived."""
         progress = self._downloads.look()
         return None if progress.part == progress.parts else progress
 
 
 @contextmanager
 def _downloads(store: Store, manifest: Manifest, *, is_even: bool) -> Iterator[_Downloads]:
-    """Downloads that are under way; at the end those that have not begun are not fetched."""
+    """Starts the downloads; at the end, downloads that have not begun are cancelled."""
     with spool_folder() as folder:
         downloads = _Downloads(store, manifest, folder, is_even=is_even)
         try:
@@ -146,10 +146,12 @@ def _downloads(store: Store, manifest: Manifest, *, is_even: bool) -> Iterator[_
 
 
 class _Downloads:
-    """The parts of a run on their way into a folder, some of them at once, in their order.
+    """Downloads the parts of a run into a folder, in order, a few at a time.
 
-    Where `is_even`, they come one after the other, at even distances: parts that
-    begin together share the line and come together, and nothing could be done with one meanwhile.
+    Downloads that begin together share the bandwidth and also end together, so the reader would
+    first wait for a long time and then get all parts at once. With `is_even` each download begins
+    when a share of the previous part has arrived, so parts arrive at even intervals and the reader
+    works on one part while the next arrives.
     """
 
     def __init__(self, store: Store, manifest: Manifest, folder: Path, *, is_even: bool) -> None:
@@ -166,11 +168,12 @@ class _Downloads:
         self._fetching: list[Future[Path]] = []
         for index, part in enumerate(manifest.parts):
             self._fetching.append(self._workers.submit(self._fetch, index, part))
+        # Only now, because a failure cancels the others, and must find all of them in the list.
         for fetching in self._fetching:
             fetching.add_done_callback(self._note)
 
     def look(self) -> Progress:
-        """How many of the parts have come, and how many of their bytes."""
+        """How many parts have arrived, and how many bytes."""
         return Progress(
             stage=Stage.FETCHING,
             part=sum(fetching.done() for fetching in self._fetching),
@@ -186,7 +189,9 @@ class _Downloads:
     def batches(
         self, listen: ProgressListener | None, least_rows: int, is_stopped: Callable[[], bool]
     ) -> Generator[Batch, None, None]:
-        """What has come, again and again; until the last of it `listen` hears of the downloads."""
+        """Yields the parts that have arrived, batch by batch; reports the downloads to `listen`."""
+        # The last batch is yielded outside the block: all parts are here, so from then on the
+        # progress of the warehouse matters, and the downloads must no longer report theirs.
         with progress_told(listen, self.look):
             for batch in self._take_each(least_rows, is_stopped):
                 if batch.is_last:
@@ -196,7 +201,7 @@ class _Downloads:
         yield batch
 
     def wait_for(self, index: int, is_stopped: Callable[[], bool]) -> Path:
-        """A part, once it is here; raises as `_wait`."""
+        """Waits for a part, and returns its file; raises what `_wait` raises."""
         fetching = self._fetching[index]
         self._wait([fetching], is_stopped)
         return fetching.result()
@@ -207,6 +212,7 @@ class _Downloads:
         while self._taken < len(self._fetching):
             first = self._taken
             self._wait(self._fetching[first : self._end_of(first, least_rows)], is_stopped)
+            # Also takes later parts that have arrived: fewer and larger inserts cost less.
             files = tuple(
                 fetching.result() for fetching in takewhile(Future.done, self._fetching[first:])
             )
@@ -214,7 +220,7 @@ class _Downloads:
             yield Batch(first=first, files=files, is_last=self._taken == len(self._fetching))
 
     def _end_of(self, first: int, least_rows: int) -> int:
-        """The first part that need not be in a batch of so many rows."""
+        """The index after the parts that have so many rows together."""
         rows = 0
         for index, part in enumerate(self._manifest.parts[first:], start=first):
             rows += _rows_of(part)
@@ -223,7 +229,11 @@ class _Downloads:
         return len(self._manifest.parts)
 
     def _wait(self, wanted: Sequence[Future[Path]], is_stopped: Callable[[], bool]) -> None:
-        """Until these parts are here; ends with the error of whatever part fails meanwhile."""
+        """Waits until these parts are here, or raises the error of the first part that fails.
+
+        A failure of any part ends the wait, because without that part the month cannot be loaded.
+        """
+        # A stop wakes nobody up, so the wait looks for one every now and then.
         with self._changed:
             while self._failed is None and not all(map(Future.done, wanted)):
                 if is_stopped():
@@ -235,7 +245,10 @@ class _Downloads:
             self._failed.result()
 
     def close(self) -> None:
-        """Ends what has not begun, and waits for the rest."""
+        """Cancels downloads that have not begun, and waits for the others.
+
+        It must wait, because the folder that they write to is removed next.
+        """
         self._is_closed = True
         self._workers.shutdown(cancel_futures=True)
 
@@ -248,20 +261,22 @@ class _Downloads:
         return target
 
     def _target(self, index: int) -> Path:
-        # The name of a part is not trusted with a place on this disk, but its ending matters.
+        # The name of a part is not trusted as a path on this disk, but its extension matters.
         suffixes = Path(self._manifest.parts[index].path).suffixes[-2:]
         return self._folder / f"{index:05d}{''.join(suffixes)}"
 
     def _let_go_ahead(self, index: int) -> None:
-        """Until a share of a part has come, or all of the first.
+        """Waits until a share of a part has arrived, or all of the first part.
 
         Raises:
-            StoreError: If meanwhile there is no more use for other parts.
+            StoreError: If the other parts are no longer needed.
         """
         stored = self._manifest.parts[index].stored
         if stored is None or stored.size < _LARGE_BYTES:
             return
-        # The first has the line to itself, for nothing can be done until it is here.
+        # The first part gets all of the bandwidth, because the reader can do nothing without it.
+        # After it, as many downloads run as there are workers, each a quarter of a part ahead of
+        # the next. The size of the file tells, because no store reports the bytes that arrived.
         wanted = stored.size if index == 0 else stored.size / _DOWNLOADS
         target = self._target(index)
         while not self._fetching[index].done() and _size_of_file(target) < wanted:
@@ -270,7 +285,7 @@ class _Downloads:
             raise StoreError("Other parts could not be fetched")
 
     def _note(self, fetching: Future[Path]) -> None:
-        """Tells who waits; where one part fails, those not begun are not fetched for nothing."""
+        """Wakes up the waiting threads; a failed part cancels the downloads that have not begun."""
         is_failed = not fetching.cancelled() and fetching.exception() is not None
         with self._changed:
             if is_failed and self._failed is None:
@@ -283,7 +298,7 @@ class _Downloads:
     def _remove(self, batch: Batch) -> None:
         for file in batch.files:
             self._removed_bytes += _size_of_file(file)
-            with suppress(OSError):  # it is removed with its folder
+            with suppress(OSError):  # then the folder is removed with the file
                 file.unlink()
 
 
@@ -293,21 +308,21 @@ def is_here(store: Store, manifest: Manifest) -> bool:
 
 
 def _rows_of(part: Part) -> int:
-    """The rows of a part, as stated, else about as many as it has room for."""
+    """The rows of a part as stated, or an estimate by its size."""
     if part.rows is not None:
         return part.rows
     return part.stored.size // _ROW_BYTES if part.stored is not None else 0
 
 
 def _size_of_file(file: Path) -> int:
-    """The bytes that a file has by now, none where there is no such file yet."""
+    """The bytes that a file has so far, 0 if there is no such file yet."""
     with suppress(OSError):
         return file.stat().st_size
     return 0
 
 
 def _size_of(folder: Path) -> int:
-    """The bytes that lie in a folder by now, which may be about to go."""
+    """The bytes in a folder so far, which may be removed at the same time."""
     size = 0
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:

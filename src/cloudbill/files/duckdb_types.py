@@ -1,4 +1,4 @@
-"""DuckDB's types, as those of the table and as those of the files."""
+"""DuckDB's types, for the table and for the files."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ _DECIMAL: Final = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 
 
 def column_type_of(type_name: str) -> ColumnType | str:
-    """What a DuckDB type holds, or the type's own name where cloudbill does not make it."""
+    """The type of a DuckDB type, or DuckDB's name for a type that cloudbill does not create."""
     if _DECIMAL.fullmatch(type_name):
         return ColumnType.DECIMAL
     return _TYPE_NAMES.get(type_name, type_name)
 
 
 def _may_lose_digits(type_name: str) -> bool:
-    """Whether a decimal type has more digits behind the point than the table keeps."""
+    """Whether a decimal type has more digits after the point than the table keeps."""
     match = _DECIMAL.fullmatch(type_name)
     return match is not None and int(match[2]) > _SCALE

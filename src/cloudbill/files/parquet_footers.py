@@ -1,4 +1,4 @@
-"""Reads the footers of Parquet parts where they lie: some kilobytes at the end of each file."""
+"""Reads the footers of Parquet parts in the store: a few kilobytes at the end of each file."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _STATISTICS: Final = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footer:
-    """What the footer of a part says.
+    """The content of the footer of a part.
 
-    `first_day` and `last_day` are the least and greatest day of the period column, or None where
-    the file keeps no statistics of it, or has no rows.
+    `first_day` and `last_day` are the least and greatest day of the period column, or None if the
+    file has no statistics of that column, or no rows.
     """
 
     address: str
@@ -49,7 +49,7 @@ class Footer:
 
 
 def read_footers(store: Store, parts: Sequence[Part], *, period_column: str) -> tuple[Footer, ...]:
-    """The footers of the parts, in their order, read many at a time.
+    """The footers of the parts, in order; many are read at a time.
 
     Raises:
         StoreError: If a part cannot be read or is not a Parquet file.
@@ -92,8 +92,8 @@ def _read_footer(store: Store, path: str, period_column: str) -> Footer:
 
 def _column_type(field: Any, physical_type: str | None, address: str) -> ColumnType:
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-    # BigQuery, "Loading Parquet data", type conversions: of 64-bit timestamps only milli- and
-    # microseconds are read. INT96 comes out of pyarrow as nanoseconds too, and is read.
+    # BigQuery, "Loading Parquet data", type conversions: 64-bit timestamps must be milli- or
+    # microseconds. BigQuery also reads INT96, which pyarrow shows as nanoseconds.
     is_nanoseconds = pa.types.is_timestamp(kind) and kind.unit == "ns" and physical_type != "INT96"
     for is_kind, column_type in _TYPES:
         if is_kind(kind) and not is_nanoseconds:
@@ -120,9 +120,9 @@ _TYPES: Final = (
 def _days(
     tail: bytes, columns: Sequence[Column], period_column: str
 ) -> tuple[date | None, date | None]:
-    """The least and greatest day of a column, if every row group has statistics of it.
+    """The least and greatest day of a column, if every row group has statistics of the column.
 
-    DuckDB reads them: Arrow ends the whole process where a row group's metadata are damaged, with
+    DuckDB reads them, because Arrow ends the process if the metadata of a row group are damaged:
     `terminate called after throwing an instance of 'parquet::ParquetException'`.
     """
     names = {column.name.lower(): column for column in columns}
@@ -136,7 +136,7 @@ def _days(
             ends = connection.execute(_STATISTICS, {"file": str(file), "column": column.name})
             days = ends.fetchall()
         except (duckdb.Error, OverflowError, ValueError):
-            # Damaged, or days beyond the years of `datetime`: no statistics that can be used.
+            # Damaged, or days outside the years of `datetime`: the statistics cannot be used.
             return None, None
     found = [day for ends in days for day in ends]
     known = [day for day in found if isinstance(day, date)]

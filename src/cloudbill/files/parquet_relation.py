@@ -1,4 +1,4 @@
-"""How DuckDB reads the parts of a run: their columns, their rows, and the relation over them."""
+"""How DuckDB reads Parquet parts: their columns, their rows, and the relation over them."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ if TYPE_CHECKING:
 __all__ = ["read_parquet_parts"]
 
 _AWARE: Final = "TIMESTAMP WITH TIME ZONE"
-# Both are the same time in UTC, and DuckDB's own conversion takes many times as long. It is left
-# for infinity, which has no microseconds.
+# Both give the same time in UTC, and DuckDB's own cast takes many times as long. The cast is
+# only for infinity, which has no microseconds.
 _AWARE_TO_UTC: Final = "coalesce(make_timestamp(epoch_us({name})), CAST({name} AS TIMESTAMP))"
 
 
 def read_parquet_parts(
     connection: DuckDBPyConnection, files: Sequence[PurePath], *, scheme: str = ""
 ) -> PartsRelation:
-    """Looks at the footers of Parquet parts; there is at least one.
+    """Describes one or more Parquet parts by their footers.
 
-    `scheme` is that of the file system that they are in, where it is not the local one.
+    `scheme` is that of their file system, unless it is the local one.
 
     Raises:
-        SchemaError: If parts contradict each other or hold a type that is not loaded.
+        SchemaError: If parts contradict each other or have a type that is not loaded.
     """
+    # Each part is described separately. DuckDB would unify the columns of all files by itself, and
+    # silently turn a decimal into a double if one file has doubles.
     names = [scheme + literal_path(file) for file in files]
     described: list[tuple[str, list[Column]]] = []
     inexact: dict[str, Column] = {}
@@ -55,7 +57,7 @@ def read_parquet_parts(
         described.append((file.name, columns))
     merged = merge_parts(described)
     return PartsRelation(
-        # Folders such as `year=2025` are no columns of a bill.
+        # A folder such as `year=2025` is not a column of a bill.
         relation=Fragment("read_parquet($files, union_by_name = true, hive_partitioning = false)"),
         parameters={"files": names},
         columns=merged,
@@ -69,7 +71,7 @@ def read_parquet_parts(
 
 
 def _parquet_value(column: Column, types: AbstractSet[str]) -> Fragment:
-    """A column in the type of the table; `types` are those that it has in the parts."""
+    """A column in the type of the table; `types` are its types in the parts."""
     if types == {_AWARE}:
         return DUCKDB.compose(_AWARE_TO_UTC, name=column.name)
     return DUCKDB.compose(

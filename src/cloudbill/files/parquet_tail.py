@@ -1,4 +1,4 @@
-"""The end of a Parquet file, where its columns and rows are described.
+"""The end of a Parquet file, which describes its columns and rows.
 
 Source: Apache Parquet, "File format": a file ends in the footer, its length in four bytes, and
 `PAR1`.
@@ -22,12 +22,13 @@ _TRAILER_BYTES: Final = 8
 
 
 def read_parquet_tail(store: Store, path: str) -> bytes:
-    """The last bytes of a part, which hold at least its footer.
+    """The last bytes of a part, which contain at least its footer.
 
     Raises:
         StoreError: If the part cannot be read or is not a Parquet file.
     """
     address = store.uri(path)
+    # One request is enough for most parts. Asking for the length first would always take two.
     tail = store.read_tail(path, _FIRST_READ_BYTES)
     if len(tail) < _TRAILER_BYTES or not tail.endswith(PARQUET_MAGIC):
         raise StoreError(f"{address} is not a Parquet file, or was cut off; deliver it again")

@@ -18,14 +18,15 @@ __all__ = ["PartsRelation", "literal_path"]
 class PartsRelation:
     """The parts of a run as one relation.
 
-    `relation` reads them and takes `parameters`. `columns` are named as the relation names them,
-    and `values` gives for each of these names its value in the type of the table. `inexact` are
-    the columns whose numbers may have more digits than the table keeps.
+    `relation` reads them and takes `parameters`. `columns` have their names in the relation, and
+    `values` gives, for each of these names, its value in the type of the table. `inexact` are the
+    columns whose numbers may have more digits than the table keeps.
 
-    `described` gives the columns of each part, under the name that messages give the part.
+    `described` gives the columns of each part, under the name of the part in messages.
 
-    `part_rows` is in the order of the parts, or None where the parts do not state it; the relation
-    then tells in `file_column` which of `files` a row is from, which are in the order of the parts.
+    `part_rows` is in the order of the parts, or None if the parts do not state their rows. Then
+    `file_column` of the relation names the file of each row, and `files` are in the order of the
+    parts.
     """
 
     relation: Fragment
@@ -38,10 +39,10 @@ class PartsRelation:
     file_column: str | None = None
     files: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
-    """What a column of the table is called in the parts, where that is another name."""
+    """The name of a column in the parts, if it differs from the name in the table."""
 
     def value(self, name: str) -> Fragment:
-        """What the table gets from a column of the relation."""
+        """The value that the table gets from a column of the relation."""
         return self.values[name]
 
     def charges(self, *, is_as_stored: bool = False) -> Charges:
@@ -59,7 +60,7 @@ class PartsRelation:
         )
 
     def projection(self) -> list[Fragment]:
-        """Each column, in the type of the table and under its name there."""
+        """Each column with its type and name in the table."""
         return [
             DUCKDB.compose(
                 "{value} AS {target}", value=self.values[column.name], target=column.target

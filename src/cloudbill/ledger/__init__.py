@@ -54,8 +54,8 @@ TRACKING_COLUMNS: Final[Mapping[str, str]] = {
 class Ledger:
     """The ledger of one source, kept by a dlt pipeline in the warehouse itself.
 
-    The state in the warehouse is the only truth: whatever an earlier run left in dlt's working
-    folder may speak of a table that is gone, so every pipeline here starts in an empty folder.
+    Only the state in the warehouse is true: a state in dlt's working folder may be about a table
+    that no longer exists, so every pipeline here starts in an empty folder.
     """
 
     def __init__(self, settings: SourceSettings, warehouse: Warehouse) -> None:
@@ -68,6 +68,8 @@ class Ledger:
         Raises:
             CloudbillError: If the state cannot be read, or a newer cloudbill wrote it.
         """
+        # The warehouse is asked directly, because dlt would need a whole pipeline run to restore
+        # its state.
         encoded = self._warehouse.read_state(self._settings.pipeline_name)
         if encoded is None:
             return Remembered(loaded=self.tracked())
@@ -77,9 +79,9 @@ class Ledger:
         return read_remembered(self._resource_state(state))
 
     def tracked(self) -> dict[BillingPeriod, LoadRecord]:
-        """The newest load of each month that the tracking table has.
+        """The newest load of each month in the tracking table.
 
-        It is what is left to go by where the state is lost, or was kept under another name.
+        It is the last source of records if the state is lost or was kept under another name.
         """
         newest: dict[BillingPeriod, LoadRecord] = {}
         for row in self._warehouse.tracking_rows(tracking_table(self._settings)):
@@ -89,7 +91,7 @@ class Ledger:
         return newest
 
     def loaded(self) -> Mapping[BillingPeriod, LoadRecord]:
-        """What each month holds; raises as `read` does."""
+        """What each month holds; raises what `read` raises."""
         return self.read().loaded
 
     def _resource_state(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -130,10 +132,10 @@ class Ledger:
             accept_in(state, period, run_id)
             yield from ()
 
-        self._run(rows, f"That {run_id} is accepted could not be written", "Run it again")
+        self._run(rows, f"The acceptance of {run_id} could not be recorded", "Run it again")
 
     def restore(self, records: Sequence[LoadRecord]) -> None:
-        """Puts records in the place of whatever the state says of loaded months.
+        """Replaces everything that the state has about loaded months by these records.
 
         Raises:
             CloudbillError: If dlt could not write.
@@ -154,12 +156,13 @@ class Ledger:
         remedy: str,
     ) -> None:
         """Runs the pipeline once, in an empty folder; state and rows are written, or neither."""
-        # In a thread of its own: in the main one dlt takes Ctrl-C for itself, and gives up writing.
+        # In a separate thread, because in the main thread dlt handles Ctrl-C itself and stops
+        # writing.
         worker = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         try:
             worker.submit(self._run_pipeline, rows, problem, remedy).result()
         finally:
-            # Nor is it waited for where the user does not want to wait any more.
+            # Nor does the process wait for it if the user wants to end at once.
             worker.shutdown(wait=False)
 
     def _run_pipeline(
@@ -183,7 +186,7 @@ class Ledger:
                 destination=self._warehouse.destination(),
                 dataset_name=self._settings.dataset,
             )
-            # Whatever the user set for pipelines of their own: this one knows nothing else.
+            # Overrides the user's settings for other pipelines, because this one has only these.
             pipeline.config.restore_from_destination = True
             try:
                 pipeline.run(tracking_source(self._settings, tracked))
@@ -192,19 +195,19 @@ class Ledger:
 
 
 def source_name(settings: SourceSettings) -> str:
-    """dlt's name of the source, under which the state stands."""
+    """dlt's name of the source, which is the key of the state."""
     return f"{settings.provider.SECTION}_source"
 
 
 def tracking_table(settings: SourceSettings) -> str:
-    """The table that says what was loaded when, and dlt's name of the resource that fills it."""
+    """The name of the tracking table, and of the dlt resource that fills it."""
     return f"{settings.table_name}_load_tracking"
 
 
 def tracking_source(
     settings: SourceSettings, rows: Callable[[], Iterator[dict[str, object]]]
 ) -> Any:
-    """A dlt source with one resource, which appends to the tracking table."""
+    """A dlt source with one resource that appends to the tracking table."""
     import dlt
 
     @dlt.source(name=source_name(settings), section=settings.provider.SECTION)
@@ -218,7 +221,7 @@ def tracking_source(
 
 
 def _keep_telemetry_off() -> None:
-    """Turns dlt's telemetry off unless its user configured it: a bill is nobody else's business."""
+    """Turns dlt's telemetry off unless the user configured it: a bill is private."""
     import dlt
 
     if dlt.config.get("runtime.dlthub_telemetry") is None:

@@ -20,7 +20,7 @@ __all__ = ["Rebuilt", "rebuild_ledger", "rebuilt_lines"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """A ledger that was written anew; `unknown` are months whose rows nothing accounts for."""
+    """A ledger that was written again; `unknown` are months whose rows have no recorded load."""
 
     settings: SourceSettings
     records: tuple[LoadRecord, ...]
@@ -28,10 +28,10 @@ class Rebuilt:
 
 
 def rebuild_ledger(settings: SourceSettings) -> Rebuilt:
-    """Writes the ledger anew from the tracking table, as far as the table agrees with it.
+    """Writes the ledger again from the tracking table, as far as the table agrees with it.
 
-    A month whose rows are not those of its last tracked load is left out, so that the next load
-    puts its newest run in.
+    A month whose rows are not those of its last tracked load is left out, so the next load loads
+    the newest run of that month.
 
     Raises:
         CloudbillError: If the warehouse cannot be read or written.
@@ -56,11 +56,11 @@ def rebuild_ledger(settings: SourceSettings) -> Rebuilt:
 
 
 def rebuilt_lines(rebuilt: Rebuilt) -> Iterator[str]:
-    """What a ledger holds after it was written anew."""
+    """The lines about a ledger that was written again."""
     source = rebuilt.settings.source
     yield f"Rebuilt the ledger of {source}: {len(rebuilt.records)} months"
     for period in rebuilt.unknown:
         yield (
             f"  {period} is left out: its rows are not those of its last tracked load. "
-            "The next load puts its newest run in"
+            "The next load loads its newest run"
         )

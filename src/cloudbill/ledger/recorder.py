@@ -1,4 +1,4 @@
-"""Writes finished loads into the ledger while others still run, so that a kill repeats little."""
+"""Records finished loads while others still run, so little is repeated if the process is killed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["Recorder"]
 
 _RECORD_AFTER_S: Final = 20.0
-"""A process that is killed repeats at most finished loads that took this long together."""
+"""After a kill, the next run repeats at most finished loads that took this long together."""
 
 
 class Recorder:
-    """Writes finished loads into the ledger every now and then, and at the end whatever ends it."""
+    """Writes finished loads into the ledger from time to time, and always at the end."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -31,7 +31,7 @@ class Recorder:
         self._record()
 
     def add(self, result: LoadResult) -> None:
-        """Keeps a load, and writes what is kept once it was work enough."""
+        """Keeps a load, and writes the kept loads once they took long enough."""
         self._unrecorded.append(result)
         if sum(result.seconds for result in self._unrecorded) >= _RECORD_AFTER_S:
             self._record()
@@ -42,7 +42,7 @@ class Recorder:
         try:
             self._ledger.record(self._unrecorded)
         except CloudbillError as error:
-            # Kept until the end: the months that are still to be loaded do not suffer from it.
+            # Kept until the end, so that it does not stop the months that are still to be loaded.
             self.error = error
         else:
             self._unrecorded.clear()

@@ -1,10 +1,10 @@
-"""What the ledger keeps, to and from the state of a dlt resource and the tracking table; pure.
+"""Reads and writes the ledger in the state of a dlt resource and the tracking table; pure.
 
-The shape of the state, below the resource `<table_name>_load_tracking`:
+The form of the state, below the resource `<table_name>_load_tracking`:
 
     loaded_executions   {"2025-10": ["<run_id>", ...]}   every run that was ever loaded, newest last
     cloudbill           {"version": 1, "periods": {"2025-10": {"run_id": ..., ...}},
-                         "accepted": {"2025-10": ["<run_id>", ...]}}  held runs, loaded after all
+                         "accepted": {"2025-10": ["<run_id>", ...]}}  held runs that were accepted
 
 `loaded_executions` is also read in its later form, {"2025-10": {"run_id", "submitted_time"}}.
 """
@@ -44,21 +44,21 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """What the ledger holds: the run of each month, and the held runs that were accepted."""
+    """The content of the ledger: the run of each month, and the held runs that were accepted."""
 
     loaded: Mapping[BillingPeriod, LoadRecord] = field(default_factory=dict)
     accepted: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
 
 
 def accept_in(state: MutableMapping[str, Any], period: BillingPeriod, run_id: str) -> None:
-    """Remembers in a resource state that a held run is right."""
+    """Records in a resource state that a held run was accepted."""
     accepted = _ours(state).setdefault("accepted", {}).setdefault(str(period), [])
     if run_id not in accepted:
         accepted.append(run_id)
 
 
 def clear_loaded(state: MutableMapping[str, Any]) -> None:
-    """Forgets all loaded months of a resource state, but not what was accepted."""
+    """Forgets all loaded months of a resource state, but not the accepted runs."""
     state[_EXECUTIONS] = {}
     _ours(state)["periods"] = {}
 
@@ -82,9 +82,9 @@ def tracking_row(result: LoadResult) -> dict[str, object]:
 
 
 def record_of_row(row: Mapping[str, object]) -> LoadRecord | None:
-    """The record that a row of the tracking table keeps, of whatever columns it has.
+    """The record in a row of the tracking table, from the columns that it has.
 
-    None where the row is of no load of a month, such as the summaries that an older tool wrote.
+    None if the row is not a load of a month, such as the summaries of an older tool.
     """
     month, run_id = row.get("billing_month"), row.get("run_id")
     if not isinstance(month, str) or not isinstance(run_id, str):
@@ -123,7 +123,7 @@ def _count(value: object) -> int | None:
 
 
 def write_record(state: MutableMapping[str, Any], record: LoadRecord) -> None:
-    """Puts a load into a resource state, in the old shape and in ours."""
+    """Puts a load into a resource state, in the old form and in ours."""
     month = str(record.period)
     executions = state.setdefault(_EXECUTIONS, {})
     earlier = [run_id for run_id in _run_ids(executions.get(month)) if run_id != record.run_id]
@@ -147,7 +147,7 @@ def _ours(state: MutableMapping[str, Any]) -> dict[str, Any]:
 
 
 def read_remembered(state: Mapping[str, Any]) -> Remembered:
-    """All that a resource state holds.
+    """The content of a resource state.
 
     Raises:
         CloudbillError: If a newer cloudbill wrote the state, or it cannot be read.
@@ -164,7 +164,7 @@ def read_remembered(state: Mapping[str, Any]) -> Remembered:
 
 
 def read_records(state: Mapping[str, Any]) -> dict[BillingPeriod, LoadRecord]:
-    """What each month holds, from a resource state of any shape that was ever written.
+    """What each month holds, from a resource state in any form that was ever written.
 
     Raises:
         CloudbillError: If a newer cloudbill wrote the state, or it cannot be read.
@@ -181,7 +181,8 @@ def read_records(state: Mapping[str, Any]) -> dict[BillingPeriod, LoadRecord]:
             for month, entry in ours["periods"].items():
                 period = BillingPeriod.parse(month)
                 newest = records.get(period)
-                # The older tool may have loaded the month since, and knows nothing of ours.
+                # The older tool may have loaded the month since then, and it does not write our
+                # part.
                 if newest is None or newest.run_id == entry["run_id"]:
                     records[period] = _read_entry(period, entry)
     except (AttributeError, InvalidOperation, KeyError, TypeError, ValueError) as error:
@@ -201,7 +202,7 @@ def _read_executions(executions: Mapping[str, Any]) -> dict[BillingPeriod, LoadR
                 submitted_at = parse_time(str(entry["submitted_time"]))
         period = BillingPeriod.parse(month)
         records[period] = LoadRecord(
-            # The last one was written last, so it is what the month holds.
+            # The last id was written last, so the month holds that run.
             period=period,
             run_id=run_ids[-1],
             submitted_at=submitted_at,

@@ -1,4 +1,4 @@
-"""What happens while a source is loaded, told to whoever listens as it happens."""
+"""What happens while a source is loaded, reported to a listener as it happens."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovered:
-    """The export of a source was listed; `address` is the folder that it belongs in.
+    """The export of a source was listed; `address` is the folder where its runs belong.
 
-    `is_explained` says that an error tells why there are no manifests.
+    `is_explained` is true if an error says why there are no manifests.
     """
 
     settings: SourceSettings
@@ -44,7 +44,7 @@ class Discovered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadStarted:
-    """A month is being replaced; `store_title` is what people call the store."""
+    """A month is being replaced; `store_title` is the name of the store for people."""
 
     planned: PlannedLoad
     store_title: str
@@ -52,7 +52,7 @@ class LoadStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progressed:
-    """The load of a month goes on; told only to who asked for it."""
+    """The load of a month made progress; reported only if progress is wanted."""
 
     planned: PlannedLoad
     progress: Progress
@@ -60,7 +60,7 @@ class Progressed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping:
-    """The user stopped the load; what is about to end is waited for a moment."""
+    """The user stopped the load; months that are about to finish get a moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +72,10 @@ class LoadFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drifted:
-    """A month does not hold the rows that were loaded; somebody else changed the table."""
+    """The table no longer has the rows that were loaded for a month; something else changed it."""
 
     record: LoadRecord
-    held: int
+    rows_in_table: int
 
 
 Event = (

@@ -1,4 +1,4 @@
-"""Events and messages as JSON, one line each, for what collects logs."""
+"""Events and messages as JSON, one line each, for log collectors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["error_log_line", "event_log_line", "text_log_line"]
 
 
 def event_log_line(event: Event, source: str | None, now: datetime) -> str | None:
-    """The line of an event, or None for one that no log wants.
+    """The line of an event, or None for an event that is not logged.
 
     Every line has `time`, `level`, `event` and `source`; amounts are exact text.
     """
@@ -38,12 +38,12 @@ def event_log_line(event: Event, source: str | None, now: datetime) -> str | Non
 
 
 def error_log_line(source: str | None, error: CloudbillError, now: datetime) -> str:
-    """The line of what ended a source, or the command."""
+    """The line of the error that ended a source, or the command."""
     return _line(now, "error", "failed", {"source": source, **_error(error)})
 
 
 def text_log_line(level: str, text: str, now: datetime, *, logger: str | None = None) -> str:
-    """The line of a message that is made for people."""
+    """The line of a message for people."""
     place = {} if logger is None else {"logger": logger}
     return _line(now, level, "message", {"message": redacted(text), **place})
 
@@ -84,7 +84,7 @@ def _drifted(event: Drifted) -> Mapping[str, object]:
         "period": str(record.period),
         "run_id": record.run_id,
         "rows": record.rows,
-        "held_rows": event.held,
+        "held_rows": event.rows_in_table,
     }
 
 

@@ -1,4 +1,4 @@
-"""Replaces months, as many at once as the warehouse takes, until all are done or a user stops."""
+"""Replaces months, as many at once as the warehouse allows, until all are done or a user stops."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["load_planned"]
 
 _HEED_EVERY_S: Final = 0.2
 _GRACE_S: Final = 5.0
-"""How long a stopped load waits for what is about to end."""
+"""How long a stopped load waits for months that are about to finish."""
 
 _Outcome = LoadResult | LoadFailure | Skip
 
@@ -35,18 +35,20 @@ def load_planned(
     stop: Stop | None = None,
     wants_progress: bool = False,
 ) -> Iterator[LoadResult | LoadFailure | Skip]:
-    """Replaces months, as many at once as the warehouse takes; yields them as they end.
+    """Replaces months, as many at once as the warehouse allows; yields the results as they come.
 
-    A run that turns out to have too few rows once it is read comes back as a skip, and the next one
-    is loaded instead; one whose month another process wrote meanwhile comes back as a skip too.
-    With `wants_progress`, `listen` hears how far each month is. Once `stop` is asked for, nothing
-    more begins, and every month that is not replaced comes back with a `StoppedError`. Where one
-    month is replaced at a time, the parts of the next are fetched meanwhile, if they have to be.
+    If a run has too few rows once it is read, its result is a skip, and the next run is loaded
+    instead. If another process wrote the month meanwhile, the result is also a skip. With
+    `wants_progress`, `listen` receives the progress of each month. After `stop`, no more months
+    begin, and every month that is not replaced fails with a `StoppedError`. If the warehouse
+    replaces one month at a time, remote parts of the next month are downloaded meanwhile.
     """
     stop = stop or Stop()
     ahead: FetchingStore | None = None
     if warehouse.parallel_loads == 1 and store.local_path("") is None:
         store = ahead = FetchingStore(store)
+    # Newest first, so a load that is stopped early has the months that people look at. The list
+    # is reversed, because `pop` takes the last.
     waiting = list(reversed(loads))
     running: dict[Future[_Outcome], PlannedLoad] = {}
     workers = ThreadPoolExecutor(warehouse.parallel_loads, thread_name_prefix="load")
@@ -61,8 +63,11 @@ def load_planned(
                         _replace, warehouse, store, planned, listen, wants_progress=wants_progress
                     )
                     running[future] = planned
+                # With a timeout, because a signal only sets `stop` and cannot end a wait.
                 for future in wait(running, _HEED_EVERY_S, FIRST_COMPLETED).done:
                     planned, outcome = running.pop(future), future.result()
+                    # The run is held only now that its rows are counted: the next run of the same
+                    # month is loaded at once, before any other month.
                     if planned.otherwise and isinstance(outcome, Skip) and outcome.is_held:
                         waiting.append(planned.otherwise)
                     listen(_event_of(outcome))
@@ -108,16 +113,16 @@ def _stopped(
     waiting: Sequence[PlannedLoad],
     listen: Callable[[Event], None],
 ) -> Iterator[LoadResult | LoadFailure | Skip]:
-    """Ends what runs, waits a moment for it, and says of every month what became of it."""
+    """Interrupts the running months, waits a moment, and yields the result of every month."""
     listen(Stopping())
     warehouse.interrupt()
     ended = wait(running, _GRACE_S).done
     for future, planned in running.items():
         outcome = future.result() if future in ended else None
         if outcome is None or isinstance(outcome, LoadFailure):
-            problem = "stopped; the month keeps what it held"
+            problem = "stopped; the month stays as it was"
             if outcome is None:
-                problem = "stopped; what was begun may still end, and the next run takes it up"
+                problem = "stopped; a job may still finish, and the next run finds it"
             outcome = LoadFailure(planned=planned, error=StoppedError(problem))
         listen(_event_of(outcome))
         yield outcome

@@ -1,4 +1,7 @@
-"""Fetches the parts of the next month while the present one is loaded: a store around a store."""
+"""Downloads the parts of the next month while the current month is loaded.
+
+`FetchingStore` wraps the real store, so the warehouse that reads from it needs to know nothing.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,15 @@ __all__ = ["FetchingStore"]
 
 _DOWNLOADS: Final = 4
 _ROOM: Final = 3
-"""What is fetched ahead must fit so many times on the disk: its rows, and others, need room too."""
+"""The parts must fit this many times on the disk, because the rows in the table need space too."""
 
 
 class FetchingStore:
-    """A remote store that fetches ahead, one run at most, for a warehouse that reads local files.
+    """A remote store that downloads at most one run ahead, for a warehouse that reads local files.
 
-    What was fetched ahead is given to whoever downloads it, once; all else is asked of the store
-    itself, also what could not be fetched ahead. So nothing fails that would not fail without it.
+    A part that was downloaded ahead is handed out once, to the next `download` of it. Everything
+    else goes to the real store, also a part that could not be downloaded ahead. So nothing fails
+    that would not fail without this class.
     """
 
     def __init__(self, store: Store) -> None:
@@ -42,14 +46,17 @@ class FetchingStore:
         self._ahead: _Ahead | None = None
 
     def begin(self, present: Manifest, following: Manifest | None) -> None:
-        """Says which run is loaded now, and which after it.
+        """Tells which run is loaded now, and which run follows.
 
-        The second is fetched once the last part of the first is here, so that the two do not
-        share the line; never where the disk has no room for it.
+        The downloads of the second begin when the last part of the first is here: before that,
+        they would take bandwidth from the run that the warehouse waits for. They do not begin if
+        the disk has too little space.
         """
         with self._changing:
             self._awaited = {part.path for part in present.parts}
             self._following = following
+            # The plan can change: a run that is held is followed by an older run of its month, so
+            # the parts that were downloaded ahead may belong to no run that is still to come.
             is_left_over = self._ahead and self._ahead.manifest not in (present, following)
             left_over = self._ahead if is_left_over else None
             if left_over is not None:
@@ -58,7 +65,7 @@ class FetchingStore:
             left_over.close()
 
     def download(self, path: str, target: Path) -> None:
-        """Copies an object to a local file, or gives the file that is here already."""
+        """Copies an object to a local file, or moves the file that is already here."""
         ahead = self._ahead
         if ahead is None or not ahead.give(path, target):
             self._store.download(path, target)
@@ -73,14 +80,15 @@ class FetchingStore:
         if self._ahead is not None and self._ahead.is_given:
             self._ahead.close()
             self._ahead = None
-        with suppress(OSError):  # a disk that takes no more files is no reason to fail
+        # Without space or permission in the temporary folder, the parts are downloaded later.
+        with suppress(OSError):
             if self._ahead is None and following is not None and _has_room(following):
                 self._ahead = _Ahead(self._store, following)
 
     def close(self, *, wait: bool = True) -> None:
-        """Removes what was fetched for nothing; unless `wait`, when what runs has ended.
+        """Removes parts that nobody asked for; without `wait`, in the background.
 
-        Should the process end before that, the next one removes it.
+        If the process ends before that, the next process removes them.
         """
         with self._changing:
             ahead, self._ahead, self._following = self._ahead, None, None
@@ -93,7 +101,7 @@ class FetchingStore:
 
     @property
     def title(self) -> str:
-        """What people call the store."""
+        """The name of the store for people."""
         return self._store.title
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
@@ -122,7 +130,7 @@ class FetchingStore:
 
 
 class _Ahead:
-    """One run that is being fetched into a folder of its own."""
+    """One run that is being downloaded into its own folder."""
 
     def __init__(self, store: Store, manifest: Manifest) -> None:
         self.manifest = manifest
@@ -141,9 +149,9 @@ class _Ahead:
         return not self._fetching
 
     def give(self, path: str, target: Path) -> bool:
-        """Moves a part to where it is wanted; False where it is not here, and will not be."""
+        """Moves a part to `target`; False if it is not here and will not be."""
         fetching = self._fetching.pop(path, None)
-        # Whoever waits may as well fetch what has not begun.
+        # A download that has not begun is left to the caller, who would only wait for it here.
         if fetching is None or fetching.cancel():
             return False
         try:
@@ -153,7 +161,7 @@ class _Ahead:
         return True
 
     def close(self) -> None:
-        """Ends what has not begun, waits for the rest, and removes the folder."""
+        """Cancels downloads that have not begun, waits for the others, and removes the folder."""
         self._fetchers.shutdown(cancel_futures=True)
         self._stack.close()
 

@@ -1,4 +1,4 @@
-"""What became of a source."""
+"""The result of loading a source."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ __all__ = ["Outcome"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a source; `error` is what ended it, if anything did.
+    """The result of loading a source; `error` is the error that ended it, if any.
 
-    `reasons` are what a person should look at although nothing failed, `known` are the months that
-    the ledger or the table knew before.
+    `reasons` are what a person should look at although no load failed. `known` are the months that
+    the ledger or the table had before.
     """
 
     settings: SourceSettings
@@ -45,7 +45,7 @@ class Outcome:
 
     @property
     def manifests(self) -> tuple[Manifest, ...]:
-        """The manifests of all runs that were found and could be read."""
+        """The manifests of all runs that could be read."""
         loads = [result.planned for result in self.results] + list(self.planned)
         loads += [failure.planned for failure in self.failures]
         skipped = [skip.manifest for skip in self.skips]
@@ -58,7 +58,7 @@ class Outcome:
 
     @property
     def errors(self) -> tuple[CloudbillError, ...]:
-        """All that went wrong."""
+        """Every error."""
         errors = [failure.error for failure in self.failures]
         errors += [failure.error for failure in self.manifest_failures]
         errors += [reason.error for reason in self.reasons]
@@ -66,6 +66,6 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """The highest of its errors' exit codes; where there is none, whether a run is held."""
+        """The highest exit code of its errors; without an error, that of a held run, or 0."""
         is_held = any(skip.is_held for skip in self.skips)
         return exit_code_of((*self.errors, *([HeldError()] if is_held else [])))

@@ -1,4 +1,4 @@
-"""The wish of a user that a load ends early, and when it is heeded."""
+"""A user's request to end a load early, and when the load can follow it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["Stop"]
 
 
 class Stop:
-    """Is asked for once, from a signal; heeded while months are being replaced.
+    """A request to stop, made once, from a signal; the load follows it while it replaces months.
 
-    Before and after, nothing is at stake, so the process may end wherever it is.
+    Before and after that nothing can be left half done, so the process may end at any point.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Stop:
         return self._asked.is_set()
 
     def ask(self) -> bool:
-        """Asks for the end; False where nobody heeds it, or it was asked for before."""
+        """Asks the load to stop; False if it cannot stop now, or was asked before."""
         if self.is_asked or not self._is_heeded:
             return False
         self._asked.set()
@@ -33,7 +33,7 @@ class Stop:
 
     @contextmanager
     def heeded(self) -> Iterator[None]:
-        """While the block runs, whoever asks can trust that it ends soon."""
+        """While the block runs, a request is followed soon."""
         self._is_heeded = True
         try:
             yield

@@ -1,4 +1,4 @@
-"""Turns what happened into lines and into one JSON document; prints nothing itself."""
+"""Turns events into lines, and the outcome into one JSON document; prints nothing itself."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _FORMATS = {"parquet": "Parquet", "csv": "CSV"}
 
 
 def lines(event: Event) -> Iterator[str]:
-    """The plain lines of an event, for people and for logs; names cannot forge one."""
-    # Only what went wrong is told in more than one line, such as the statements that mend it.
+    """The plain lines of an event, for people and for logs; a name in the data cannot forge one."""
+    # Only an error may have more than one line, such as the statements that fix the cause.
     kept = "\n" if isinstance(event, LoadFailure | ManifestFailure) else ""
     for line in _lines(event):
         yield (
@@ -57,8 +57,8 @@ def _lines(event: Event) -> Iterator[str]:
         case Drifted():
             record = event.record
             yield (
-                f"Found {event.held} rows of {record.period} in the table, where {record.rows} "
-                "were loaded - loading the month again"
+                f"Found {event.rows_in_table} rows of {record.period} in the table, where "
+                f"{record.rows} were loaded - loading the month again"
             )
         case Skip():
             yield f"Skipping {_run(event)} - {event.detail}"
@@ -71,7 +71,7 @@ def _lines(event: Event) -> Iterator[str]:
         case Stopping():
             yield "Stopping; again to leave at once"
         case Progressed():
-            pass  # for those who look, not for a log
+            pass  # for a terminal, not for a log
         case LoadFinished():
             planned = event.result.planned
             yield f"  Loaded {event.result.rows} rows to {planned.table}"
@@ -85,11 +85,11 @@ def _lines(event: Event) -> Iterator[str]:
 def _discovered_lines(event: Discovered) -> Iterator[str]:
     yield f"Discovered {event.manifests} {event.settings.provider.TITLE} manifests"
     if not event.manifests and not event.is_explained:
-        yield f"  Nothing lies in {event.address}; check 'prefix' and 'export_name'"
+        yield f"  Nothing was found in {event.address}; check 'prefix' and 'export_name'"
 
 
 def planned_line(planned: PlannedLoad) -> str:
-    """What a dry run says of a month that it would load."""
+    """The line of a dry run for a month that it would load."""
     rows = planned.manifest.rows
     count = "an unknown number of rows" if rows is None else f"{rows} rows"
     size = shown_size(planned.manifest.size)
@@ -97,7 +97,7 @@ def planned_line(planned: PlannedLoad) -> str:
 
 
 def planned_lines(outcome: Outcome) -> Iterator[str]:
-    """What a dry run says of the months that it would load, newest first, and of all of them."""
+    """The lines of a dry run: the months that it would load, newest first, and their sums."""
     yield from map(planned_line, outcome.planned)
     sizes = [planned.manifest.size for planned in outcome.planned]
     total = shown_size(sum(size or 0 for size in sizes))
@@ -108,13 +108,13 @@ def planned_lines(outcome: Outcome) -> Iterator[str]:
         return
     jobs = ""
     if outcome.settings.project_id is not None:
-        # Of a CSV run the headers decide whether a partition beside is needed; see the warehouse.
+        # Whether a CSV run needs a staging table depends on its headers, so this is a minimum.
         jobs = f", at least {len(sizes)} BigQuery jobs"
     yield f"{source}: {len(sizes)} months, {parts} parts, {total}{jobs}"
 
 
 def stopped_lines(outcomes: Sequence[Outcome], command: str) -> Iterator[str]:
-    """What became of a load that its user stopped, and how to go on."""
+    """What was loaded before the user stopped the load, and how to continue."""
     if not any(outcome.is_stopped for outcome in outcomes):
         return
     loaded = [str(result.planned.period) for one in outcomes for result in one.results]
@@ -124,15 +124,15 @@ def stopped_lines(outcomes: Sequence[Outcome], command: str) -> Iterator[str]:
         for failure in outcome.failures:
             if isinstance(failure.error, StoppedError):
                 yield f"{failure.planned.period}: {failure.error}"
-    yield f"Run the same again to go on: {command}"
+    yield f"Run the same command again to continue: {command}"
 
 
 def outcomes_json(
     outcomes: Sequence[Outcome], error: CloudbillError | None = None, *, dry_run: bool = False
 ) -> str:
-    """The JSON document of a run; amounts are exact decimal text.
+    """The JSON document of a load; amounts are exact decimal text.
 
-    That of a dry run has what would be loaded under `planned`.
+    The document of a dry run lists under `planned` what would be loaded.
     """
     loads: list[object] = []
     planned: list[object] = []

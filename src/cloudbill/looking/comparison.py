@@ -1,4 +1,4 @@
-"""Holds a month's files, its table and its record against each other; pure."""
+"""Compares the files of a month, its table and its record; pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ZERO: Final = to_amount(0)
 
 
 class Verdict(StrEnum):
-    """What verifying a month came to; the values stand in JSON output."""
+    """The result of verifying a month; the values appear in JSON output."""
 
     EQUAL = "equal"
     DIFFERENT = "different"
@@ -37,9 +37,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """An amount that files and table do not agree on, or a number of rows, whose column is `rows`.
+    """An amount, or a number of rows, that differs between files and table.
 
-    `day` is None for rows that have none; `currency` is empty for those.
+    The column of a number of rows is `rows`. `day` is None for rows without a day; `currency` is
+    empty for rows without a currency.
     """
 
     currency: str
@@ -50,15 +51,15 @@ class Difference:
 
     @property
     def difference(self) -> Decimal:
-        """How much more the warehouse holds than the files; negative where it holds less."""
+        """The value of the warehouse minus that of the files."""
         return subtract_amounts(self.warehouse, self.files)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordDifference:
-    """A total of the month that the ledger recorded and the table does not hold now.
+    """A total of the month that the ledger recorded and the table no longer has.
 
-    Where the column is `rows`, `currency` is None.
+    If the column is `rows`, `currency` is None.
     """
 
     currency: str | None
@@ -68,13 +69,13 @@ class RecordDifference:
 
     @property
     def difference(self) -> Decimal:
-        """How much more the warehouse holds than was recorded."""
+        """The value of the warehouse minus the recorded value."""
         return subtract_amounts(self.warehouse, self.ledger)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthReport:
-    """What was found of one month; counts are None where they are not known."""
+    """The result for one month; counts are None if they are unknown."""
 
     source: str
     period: BillingPeriod
@@ -96,10 +97,10 @@ def judge_month(
     warehouse: DailyTotals,
     unread: str = "",
 ) -> MonthReport:
-    """The report of a month that the ledger knows; `unread` says why its files were not read.
+    """The report of a month that the ledger has; `unread` says why its files were not read.
 
-    What the ledger recorded takes no part in comparing files and table, but a month that is no
-    longer what was recorded is different too, even where its files cannot be read any more.
+    The record has no influence on the comparison of files and table. But a month that is no longer
+    as recorded is also different, even if its files can no longer be read.
     """
     differences = () if files is None else compare_totals(files, warehouse)
     record_differences = compare_record(record, warehouse)
@@ -133,8 +134,8 @@ def judge_month(
 def compare_totals(files: DailyTotals, warehouse: DailyTotals) -> tuple[Difference, ...]:
     """Every row count and amount that differs, by currency, day and column.
 
-    A column that one side does not have counts as zero there: a table has empty columns that a run
-    never had. A column without exact amounts on either side is left out.
+    A column that one side does not have counts as zero there, because a table may have empty
+    columns that the run never had. A column without exact amounts on either side is left out.
     """
     columns = dict(files.columns) | dict(warehouse.columns)
     compared = sorted(columns.keys() - files.inexact.keys() - warehouse.inexact.keys())
@@ -148,18 +149,18 @@ def compare_totals(files: DailyTotals, warehouse: DailyTotals) -> tuple[Differen
             for key in compared
         ]
         found += [
-            Difference(currency=currency, day=day, column=column, files=stated, warehouse=held)
-            for column, stated, held in values
-            if stated != held
+            Difference(currency=currency, day=day, column=column, files=stated, warehouse=in_table)
+            for column, stated, in_table in values
+            if stated != in_table
         ]
     return tuple(found)
 
 
 def compare_record(record: LoadRecord, warehouse: DailyTotals) -> tuple[RecordDifference, ...]:
-    """Every total of the month that the ledger recorded and that the table does not hold now.
+    """Every total of the month that the ledger recorded and the table no longer has.
 
-    Nothing is said of what was not recorded: an older shape of the state kept neither rows nor
-    totals, and a source may have its totals turned off.
+    Values that were not recorded are not compared: an older form of the state kept neither rows nor
+    totals, and totals may be turned off for a source.
     """
     found = list(_compare_recorded_totals(record, warehouse)) if record.totals else []
     if record.rows is not None and record.rows != warehouse.rows:
@@ -176,16 +177,16 @@ def compare_record(record: LoadRecord, warehouse: DailyTotals) -> tuple[RecordDi
 def _compare_recorded_totals(
     record: LoadRecord, warehouse: DailyTotals
 ) -> Iterator[RecordDifference]:
-    held = warehouse.by_currency()
+    in_table = warehouse.by_currency()
     columns = {column.lower(): column for totals in record.totals.values() for column in totals}
     compared = sorted(columns.keys() - warehouse.inexact.keys())
-    for currency in sorted({*record.totals, *held}):
+    for currency in sorted({*record.totals, *in_table}):
         stated = {
             column.lower(): amount for column, amount in record.totals.get(currency, {}).items()
         }
         for key in compared:
             recorded = stated.get(key, _ZERO)
-            now = held.get(currency, {}).get(key, _ZERO)
+            now = in_table.get(currency, {}).get(key, _ZERO)
             if recorded != now:
                 yield RecordDifference(
                     currency=currency, column=columns[key], ledger=recorded, warehouse=now

@@ -1,4 +1,4 @@
-"""Every load of a month, and how its billed cost moved; read from the tracking table alone."""
+"""Every load of a month, and how its billed cost changed; read only from the tracking table."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ Costs = Mapping[str, Decimal]
 class Load:
     """One load of a month.
 
-    `costs` is its billed cost by currency, None where no total was recorded. `changes` is what that
-    is more than after the load before, by currency; None for the first load, and where one of the
-    two totals was not recorded. `is_repeat` says that it is the run of the load before, and neither
-    its rows nor any of its totals differ.
+    `costs` is its billed cost by currency, None if no total was recorded. `changes` is that cost
+    minus the cost of the previous load, by currency; None for the first load, or if one of the two
+    totals was not recorded. `is_repeat` says that the previous load had the same run, rows and
+    totals.
     """
 
     record: LoadRecord
@@ -43,11 +43,11 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
-    """What a month cost when it closed, and what the last load made of it.
+    """The cost of a month when it closed, and how much the last load changed it.
 
     A month closes with the first load whose run was submitted after its last day had ended, in UTC.
-    `differences` is what the last load's cost is more than the closing one's, by currency; None
-    where one of the two was not recorded.
+    `differences` is the cost of the last load minus the cost at closing, by currency; None if one
+    of the two was not recorded.
     """
 
     load: Load
@@ -56,15 +56,15 @@ class Closing:
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing was loaded since."""
+        """Whether nothing was loaded after it."""
         return self.load is self.last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthHistory:
-    """The loads of a month, oldest first; `closing` is None while it is open, as far as is known.
+    """The loads of a month, oldest first; `closing` is None while the month is open.
 
-    A load that an older tool recorded without the time of its run closes nothing.
+    A load that an older tool recorded without the time of its run does not close a month.
     """
 
     period: BillingPeriod
@@ -74,9 +74,9 @@ class MonthHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceHistory:
-    """The months of a source, newest first; `error` is what ended the look, if anything did.
+    """The months of a source, newest first; `error` is the error that ended the reading, if any.
 
-    `asked` are the months that were asked for, none of them if all were.
+    `asked` are the months that were asked for, empty if all were.
     """
 
     settings: SourceSettings
@@ -86,14 +86,14 @@ class SourceHistory:
 
     @property
     def exit_code(self) -> int:
-        """That of its error, or 0."""
+        """The exit code of its error, or 0."""
         return 0 if self.error is None else self.error.exit_code
 
 
 def read_history(settings: SourceSettings, periods: frozenset[BillingPeriod]) -> SourceHistory:
-    """Reads the loads of every month, or of those that are asked for; changes nothing.
+    """Reads the loads of every month, or of the months that are asked for; changes nothing.
 
-    What ends the look is in the result.
+    An error is in the result.
     """
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
@@ -109,7 +109,7 @@ def read_history(settings: SourceSettings, periods: frozenset[BillingPeriod]) ->
 
 
 def history_of(records: Sequence[LoadRecord], column: str) -> tuple[MonthHistory, ...]:
-    """The months that some loads are of, newest first; the loads are given oldest first."""
+    """The months of some loads, newest first; the loads are given oldest first."""
     by_period: dict[BillingPeriod, list[LoadRecord]] = defaultdict(list)
     for record in records:
         by_period[record.period].append(record)
@@ -133,7 +133,7 @@ def _month(period: BillingPeriod, records: Sequence[LoadRecord], column: str) ->
 
 
 def _differences(before: Costs | None, after: Costs | None) -> Costs | None:
-    """What is more after than before; a currency that is not there costs nothing."""
+    """The cost after minus the cost before; a currency that is not there costs nothing."""
     if before is None or after is None:
         return None
     nothing = Decimal(0)

@@ -30,11 +30,11 @@ _COSTS: Final = (
     Head(title="change", is_number=True),
 )
 _WIDTH: Final = 78
-"""What a terminal of 80 columns has beside the indentation."""
+"""The width of a terminal of 80 columns minus the indentation."""
 
 
 def history_lines(history: SourceHistory) -> Iterator[str]:
-    """A table for each month, and below it how it moved since it closed."""
+    """A table for each month, and below it how the month changed since it closed."""
     if not history.months and history.error is None:
         asked = " or ".join(map(str, sorted(history.asked)))
         yield f"{history.settings.source} - no load {f'of {asked} ' if asked else ''}is recorded"
@@ -73,7 +73,7 @@ def _row(load: Load, names: Mapping[str, str], *, is_first: bool) -> TableRow:
         return TableRow(
             cells=cells, amounts=tuple((cost, change) for cost in shown_costs(load.costs))
         )
-    # A currency that is gone has a change, but no cost.
+    # A currency that has disappeared has a change, but no cost.
     costs = {currency: load.costs.get(currency, Decimal(0)) for currency in load.changes}
     changes = [_signed(change) for change in load.changes.values()] or [_signed(Decimal(0))]
     return TableRow(cells=cells, amounts=tuple(zip(shown_costs(costs), changes, strict=True)))
@@ -91,9 +91,9 @@ def _signed(amount: Decimal) -> str:
 
 
 def closing_sentence(period: object, closing: Closing) -> str:
-    """How a month moved since it closed: `2025-10 closed at 1,204.11 USD, now 1,209.80 USD, +5.69`.
+    """How a month changed since it closed: `2025-10 closed at 4.11 USD, now 9.80 USD, +5.69`.
 
-    Several currencies follow each other; nothing is added up.
+    Currencies are listed one after the other; nothing is added up.
     """
     closed = f"{period} closed at {' and '.join(shown_costs(closing.load.costs))}"
     if closing.load.costs is None:

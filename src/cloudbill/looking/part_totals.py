@@ -1,7 +1,7 @@
-"""Reads the parts of a run again, for their rows and costs alone, and changes nothing.
+"""Reads the parts of a run again, only for their rows and costs; changes nothing.
 
-The parts are read by a DuckDB of their own in memory, whatever the warehouse is. Remote parts are
-downloaded a few at a time, so that neither memory nor disk grows with the run.
+A separate DuckDB in memory reads the parts, whatever the warehouse is. Remote parts are downloaded
+a few at a time, so neither memory nor disk use grows with the run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["sum_parts"]
 
 _AT_ONCE: Final = 4
-"""How many parts lie on this disk at once."""
+"""How many parts are on this disk at once."""
 
 
 def sum_parts(
@@ -45,8 +45,8 @@ def sum_parts(
 
     Raises:
         PartMissingError: If a part is gone.
-        StoreError: If a part cannot be read, or holds what no table could.
-        CloudbillError: If the memory that is allowed is not enough.
+        StoreError: If a part cannot be read, or has a value that no table can store.
+        CloudbillError: If `memory_limit` is too low.
     """
     columns: Mapping[str, tuple[Column, ...]] = {}
     if manifest.file_format == "csv":
@@ -58,7 +58,7 @@ def sum_parts(
 def _columns_of_csv(
     store: Store, manifest: Manifest, provider: Provider, headers: Mapping[str, str]
 ) -> dict[str, tuple[Column, ...]]:
-    """The columns of each part by its path, named as they are in the table."""
+    """The columns of each part by its path, with their names in the table."""
     try:
         columns = read_columns(store, manifest, provider, headers)
     except LoadError as error:
@@ -74,6 +74,8 @@ def _each_part(
     settings: SourceSettings,
     columns: Mapping[str, tuple[Column, ...]],
 ) -> Iterator[DailyTotals]:
+    # Part by part, because the sums are added here and not by DuckDB: each query is small, whatever
+    # the size of the run.
     for start in range(0, len(manifest.parts), _AT_ONCE):
         batch = replace(manifest, parts=manifest.parts[start : start + _AT_ONCE])
         with local_parts(store, batch) as files:
@@ -92,7 +94,7 @@ def _sum_parquet(
     connection: duckdb.DuckDBPyConnection, file: Path, provider: Provider
 ) -> DailyTotals:
     source = read_parquet_parts(connection, [file])
-    # Amounts are added in the type of the file, which may have more digits than that of the table.
+    # Amounts are added in the type of the file, which may have more digits than the table.
     charges = source.charges(is_as_stored=True)
     return sum_by_day(connection, charges, source.parameters, provider=provider)
 
@@ -100,7 +102,7 @@ def _sum_parquet(
 def _sum_csv(
     connection: duckdb.DuckDBPyConnection, part: CsvPart, provider: Provider
 ) -> DailyTotals:
-    # Whether an empty text is NULL makes no difference to a currency, nor to a sum.
+    # Whether an empty text is NULL makes no difference to a currency or a sum.
     with read_csv_parts([part], empty_text_is_null=True) as source:
         return sum_by_day(connection, source.charges(), source.parameters, provider=provider)
 
@@ -108,7 +110,7 @@ def _sum_csv(
 def _connect(settings: SourceSettings) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     connection.execute("SET memory_limit = $limit", {"limit": settings.memory_limit})
-    # A sum needs no room on disk, and by default it would be made in the working folder.
+    # A sum needs no space on disk, and the default folder would be in the working folder.
     connection.execute("SET temp_directory = ''")
     connection.execute("SET preserve_insertion_order = false")
     connection.execute("SET TimeZone = 'UTC'")
@@ -119,13 +121,13 @@ def _connect(settings: SourceSettings) -> duckdb.DuckDBPyConnection:
 def _part_errors(store: Store, part: Part, file: Path, settings: SourceSettings) -> Iterator[None]:
     address = store.uri(part.path)
     if not file.is_file():
-        raise PartMissingError(f"There is no {address}; was it replaced meanwhile?")
+        raise PartMissingError(f"{address} does not exist; was it replaced meanwhile?")
     try:
         yield
     except duckdb.OutOfMemoryException as error:
         raise CloudbillError(
-            f"{address} cannot be read with the memory that is allowed, {settings.memory_limit}: "
-            f"{error}. Raise 'memory_limit'"
+            f"{address} cannot be read within 'memory_limit', which is {settings.memory_limit}: "
+            f"{error}. Raise it"
         ) from error
     except LoadError as error:
         raise StoreError(f"{address} cannot be read again: {error}") from error

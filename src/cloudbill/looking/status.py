@@ -1,4 +1,4 @@
-"""Where a source stands: what each month holds, what waits, and how old it all is; only reads."""
+"""The status of a source: what each month holds, what is waiting, and how old it is; reads only."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ __all__ = [
 
 
 class Pending(StrEnum):
-    """What a run that a month does not hold is waiting for; the values stand in JSON output."""
+    """Why a month does not hold a newer run; the values appear in JSON output."""
 
     NEW = "new"
-    """The next load takes it."""
+    """The next load loads it."""
     AGAIN = "again"
-    """It is loaded, but the table does not hold its rows any more: the next load takes it again."""
+    """It is loaded, but the table no longer has its rows: the next load loads it again."""
     WAITING = "waiting"
     """Some of its parts are not there yet, or not whole."""
     HELD = "held"
-    """A guard found something that a person should look at first."""
+    """A guard found something that a person should check first."""
 
 
 _PENDING: Final = {SkipReason.WAITING: Pending.WAITING, SkipReason.HELD: Pending.HELD}
@@ -61,7 +61,7 @@ _PENDING: Final = {SkipReason.WAITING: Pending.WAITING, SkipReason.HELD: Pending
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingRun:
-    """A run that is newer than what its month holds; `rows` is None where nobody counted them."""
+    """A run that is newer than the one its month holds; `rows` is None if they are unknown."""
 
     pending: Pending
     run_id: str
@@ -70,28 +70,28 @@ class PendingRun:
     parts_missing: int
     rows: int | None
     detail: str | None = None
-    """What the plan says of a run that is held or waits, with the numbers."""
+    """Why the plan holds the run or lets it wait, with the numbers."""
     newest_file_at: datetime | None = None
     """When the last of its files came."""
 
 
 class MonthState(StrEnum):
-    """Whether a month is there at all; the values stand in JSON output."""
+    """Whether a month exists; the values appear in JSON output."""
 
     LOADED = "loaded"
     NOT_LOADED = "not_loaded"
     """Runs of it were delivered, or the table has rows of it, but no load is recorded."""
     MISSING = "missing"
-    """It lies between others, and nothing of it was delivered or loaded."""
+    """It is between other months, and nothing was delivered or loaded for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthStatus:
-    """What a month holds, and which newer runs there are, newest first.
+    """What a month holds, and its newer runs, newest first.
 
-    `record` is what the ledger remembers, `costs` the billed cost of it by currency, None where no
-    total was recorded; `table_rows` is what the table holds now. `failure` is the newest try to
-    load it, where that failed.
+    `record` is the record of the ledger, and `costs` its billed cost by currency, None if no total
+    was recorded; `table_rows` counts the rows in the table now. `failure` is the newest try to load
+    it, if that failed.
     """
 
     period: BillingPeriod
@@ -103,7 +103,7 @@ class MonthStatus:
 
     @property
     def state(self) -> MonthState:
-        """Whether it is loaded, could be, or is missing."""
+        """Whether it is loaded, not loaded yet, or missing."""
         if self.record is not None:
             return MonthState.LOADED
         is_there = self.pending or self.table_rows or self.failure
@@ -111,19 +111,19 @@ class MonthStatus:
 
     @property
     def is_drifted(self) -> bool:
-        """Whether the table does not hold the rows that were loaded."""
+        """Whether the table does not have the rows that were loaded."""
         expected = 0 if self.record is None else self.record.rows
         return expected is not None and expected != self.table_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatus:
-    """Where a source stands at a moment, its months newest first; `error` is what ended the look.
+    """The status of a source at one moment, months newest first; `error` ended the reading, if any.
 
-    A delivery is a run that is complete, in the store or loaded; what still waits for parts is
-    none. `is_loaded_known` says whether ledger and table could be read. `address` is the folder
-    that was listed, None where the store was not. `seen` is what a person should look at in the
-    store, `failure` the newest try to load the source, where all of that failed.
+    A delivery is a complete run, in the store or loaded; a run that waits for parts does not count.
+    `is_loaded_known` says whether ledger and table could be read. `address` is the folder that was
+    listed, or None if the store was not. `seen` is what a person should look at in the store.
+    `failure` is the newest try to load the source, if all of it failed.
     """
 
     settings: SourceSettings
@@ -150,12 +150,12 @@ class SourceStatus:
 
     @property
     def stale(self) -> StaleError | None:
-        """Why the source is too old; None where it is not, or where nobody knows or asks."""
+        """Why the source is too old; None if it is not, or if its age is unknown or irrelevant."""
         if self.max_age is None or self.error is not None:
             return None
-        remedy = "Look at the export at the provider, and at what copies it into the store"
+        remedy = "Check the export at the provider, and the job that copies it into the store"
         if self.age is None or self.newest_delivery_at is None:
-            return StaleError(f"Nothing complete was ever delivered. {remedy}")
+            return StaleError(f"No complete run was ever delivered. {remedy}")
         if self.age <= self.max_age:
             return None
         return StaleError(
@@ -166,13 +166,13 @@ class SourceStatus:
 
     @property
     def errors(self) -> tuple[CloudbillError, ...]:
-        """Everything that makes an exit code."""
+        """Every error that determines the exit code."""
         found = [*(failure.error for failure in self.manifest_failures), self.error, self.stale]
         return tuple(error for error in found if error is not None)
 
     @property
     def exit_code(self) -> int:
-        """The highest of its errors' exit codes, or 0; a run that waits or is held is no error."""
+        """The highest exit code of its errors, or 0; a waiting or held run is not an error."""
         return max((error.exit_code for error in self.errors), default=0)
 
 
@@ -183,11 +183,11 @@ def read_status(
     max_age: timedelta | None = None,
     by_key: bool = False,
 ) -> SourceStatus:
-    """Reads ledger, table and store of a source, and plans it as a load would; changes nothing.
+    """Reads ledger, table and store of a source, and plans like a load; changes nothing.
 
-    What is loaded is told even if the store cannot be read. `max_age` is how old the newest
-    delivery may be; where it is None, the key of that name counts if `by_key`. What ends the look
-    is in the result.
+    The loaded months are included even if the store cannot be read. `max_age` is how old the newest
+    delivery may be; if it is None and `by_key` is true, the key of that name counts. An error is in
+    the result.
     """
     status = status_before(settings, now, max_age, by_key=by_key)
     try:
@@ -220,7 +220,7 @@ def status_before(
 
 
 def with_store(status: SourceStatus, present: Present, found: Found | None = None) -> SourceStatus:
-    """The status with all that the store says, which is `found` or read now.
+    """The status with the runs of the store, which were `found` before or are read now.
 
     Raises:
         CloudbillError: If the store cannot be read.
@@ -290,7 +290,7 @@ def _costs(settings: SourceSettings, record: LoadRecord | None) -> Mapping[str, 
 def _pending_runs(
     plan: Plan, loaded: Mapping[BillingPeriod, LoadRecord], now: datetime
 ) -> dict[BillingPeriod, list[PendingRun]]:
-    """The runs of each month that are not what it holds, but newer, the newest first."""
+    """The runs of each month that are newer than the one it holds, newest first."""
     found: list[tuple[BillingPeriod, PendingRun]] = []
     for load in plan.loads:
         record = loaded.get(load.period)

@@ -1,4 +1,4 @@
-"""Turns where sources stand into a table in plain text and one JSON document; prints nothing."""
+"""Turns the status of sources into plain text and one JSON document; prints nothing itself."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _HEADS: Final = (
 )
 _COST: Final = (Head(title="billed cost", is_number=True),)
 _WIDTH: Final = 78
-"""What a terminal of 80 columns has beside the indentation."""
+"""The width of a terminal of 80 columns minus the indentation."""
 _LISTED: Final = 3
-"""How many runs of a month are told that are not loaded; JSON has all of them."""
+"""How many runs of a month that are not loaded are listed; JSON has all of them."""
 
 
 def status_lines(status: SourceStatus) -> Iterator[str]:
@@ -50,7 +50,7 @@ def _lines(status: SourceStatus) -> Iterator[str]:
         if reason.period is None:
             yield f"  {reason.error}"
     if status.address is not None and not status.manifests and not status.seen:
-        yield f"  Nothing lies in {status.address}; check 'prefix' and 'export_name'"
+        yield f"  Nothing was found in {status.address}; check 'prefix' and 'export_name'"
     if status.manifest_failures:
         yield f"  manifests that cannot be read: {len(status.manifest_failures)}"
     if not status.months:
@@ -71,7 +71,9 @@ def _delivery(status: SourceStatus) -> str:
     if not status.is_loaded_known:
         return "what is loaded cannot be read"
     if status.error is not None:
-        loaded = "" if status.age is None else f"; what is loaded came {age_in_words(status.age)}"
+        loaded = (
+            "" if status.age is None else f"; the loaded delivery came {age_in_words(status.age)}"
+        )
         return f"the store cannot be read{loaded}"
     if status.age is None:
         return "nothing complete was delivered yet"
@@ -81,14 +83,14 @@ def _delivery(status: SourceStatus) -> str:
 def _rows(
     state: MonthState, months: Sequence[MonthStatus], status: SourceStatus, names: Mapping[str, str]
 ) -> Iterator[TableRow]:
-    """The rows of months of one state; missing months that follow each other share one."""
+    """The rows of months with the same state; consecutive missing months share one row."""
     if state is not MonthState.MISSING:
         yield from (_row(month, status, names) for month in months)
         return
     first, last = months[-1].period, months[0].period
-    what = "missing: nothing of it was delivered or loaded"
+    what = "missing: nothing was delivered or loaded"
     if len(months) > 1:
-        what = f"missing, and so is every month from {first}: nothing was delivered or loaded"
+        what = f"missing, like every month since {first}: nothing was delivered or loaded"
     yield TableRow(cells=(str(last), "-", "-", "-", "-"), notes=(what,))
 
 
@@ -115,7 +117,7 @@ def _age(moment: datetime | None, status: SourceStatus) -> str:
 
 def _notes(month: MonthStatus, status: SourceStatus) -> Iterator[str]:
     if month.is_drifted and month.record is None:
-        yield f"no load accounts for the {month.table_rows:,} rows that the table holds"
+        yield f"the table holds {month.table_rows:,} rows that belong to no recorded load"
     elif month.is_drifted and month.record is not None:
         yield f"the table holds {month.table_rows:,} rows, {month.record.rows:,} were loaded"
     if month.failure is not None:
@@ -125,7 +127,7 @@ def _notes(month: MonthStatus, status: SourceStatus) -> Iterator[str]:
     for run in month.pending[:_LISTED]:
         yield _pending(month, run, status)
     if len(month.pending) > _LISTED:
-        yield f"and {len(month.pending) - _LISTED} older runs that wait or are held"
+        yield f"and {len(month.pending) - _LISTED} older runs that are waiting or held"
 
 
 def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
@@ -138,7 +140,7 @@ def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
             rows = "" if run.rows is None else f", {run.rows:,} rows"
             return f"new: {submitted}{rows}; `cloudbill load` takes it"
         case Pending.AGAIN:
-            return f"again: `cloudbill load` puts {submitted}, in once more"
+            return f"again: `cloudbill load` loads {submitted}, again"
         case Pending.WAITING:
             return f"waiting: {submitted}, {run.parts_missing} of {run.parts} parts missing"
         case Pending.HELD:

@@ -1,7 +1,7 @@
 """Reads the files of the loaded months again, and the warehouse again, and compares the two.
 
-Nothing is taken over from the load: the ledger says which run a month holds, and no more. What it
-recorded of rows and totals is compared with the table as well. Everything is only read.
+Nothing comes from the load except which run a month holds, which the ledger says. The rows and
+totals in the ledger are also compared with the table. Nothing is changed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["MonthFailure", "Verified", "verify_source"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthFailure:
-    """A month whose files or table could not be read, and why; the other months do not suffer."""
+    """A month whose files or table could not be read, and why; other months are not affected."""
 
     source: str
     period: BillingPeriod
@@ -40,7 +40,7 @@ class MonthFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """What became of a source; `error` is what ended it, if anything did."""
+    """The result of verifying a source; `error` is the error that ended it, if any."""
 
     settings: SourceSettings
     months: tuple[MonthReport, ...] = ()
@@ -48,7 +48,7 @@ class Verified:
     error: CloudbillError | None = None
 
     def exit_code(self, *, strict: bool) -> int:
-        """The highest of its errors' exit codes, or 7 where a month differs, or 0.
+        """The highest exit code of its errors, or 7 if a month differs, or 0.
 
         With `strict`, a month that cannot be checked counts as different, and so does a source
         that has nothing to check.
@@ -68,9 +68,10 @@ def verify_source(
     periods: frozenset[BillingPeriod],
     listen: Callable[[MonthReport], None],
 ) -> Verified:
-    """Verifies every month that is loaded or in the table, or those that are asked for.
+    """Verifies every month that is loaded or in the table, or the months that are asked for.
 
-    A month that cannot be read does not stop the others, and what ends a source is in the result.
+    A month that cannot be read does not stop the others. An error that ends a source is in the
+    result.
     """
     months: list[MonthReport] = []
     failures: list[MonthFailure] = []
@@ -96,14 +97,14 @@ def _verify_months(
     present = read_present(settings, warehouse)
     loaded = present.remembered.loaded
     month = _Verifier(settings, warehouse, ledger)
-    # A month that no load accounts for adds to the bill as well.
+    # A month without a recorded load is part of the bill as well.
     for period in sorted(periods or {*loaded, *present.months}, reverse=True):
         record = loaded.get(period)
         yield month.unrecorded(period) if record is None else month.verify(record)
 
 
 class _Verifier:
-    """Verifies one month after the other; the store is listed once, when it is first needed."""
+    """Verifies one month after the other; lists the store once, when it is first needed."""
 
     def __init__(self, settings: SourceSettings, warehouse: Warehouse, ledger: Ledger) -> None:
         self._settings = settings
@@ -113,19 +114,19 @@ class _Verifier:
         self._headers: Mapping[str, str] | None = None
 
     def unrecorded(self, period: BillingPeriod) -> MonthReport:
-        """The report of a month that was asked for, and that the ledger does not know."""
-        held = self._warehouse.daily_totals(self._settings.table_name, period)
+        """The report of a month that was asked for, and that the ledger does not have."""
+        in_table = self._warehouse.daily_totals(self._settings.table_name, period)
         return MonthReport(
             source=self._settings.source,
             period=period,
             run_id=None,
             verdict=Verdict.NOT_CHECKABLE,
-            warehouse_rows=held.rows,
-            reason=f"no load of it is recorded; the table holds {held.rows} rows of it",
+            warehouse_rows=in_table.rows,
+            reason=f"no load of it is recorded; the table holds {in_table.rows} rows of it",
         )
 
     def verify(self, record: LoadRecord) -> MonthReport | MonthFailure:
-        """The report of a month that the ledger knows."""
+        """The report of a month that the ledger has."""
         store, discovery = self._discover()
         try:
             report = self._compare(record, store, discovery)
@@ -135,7 +136,7 @@ class _Verifier:
                     period=record.period,
                     run_id=record.run_id,
                     verdict=Verdict.NOT_CHECKABLE,
-                    reason="the month was loaded anew while it was read; verify it again",
+                    reason="the month was loaded again while it was read; verify it again",
                 )
         except CloudbillError as error:
             return MonthFailure(
@@ -147,7 +148,7 @@ class _Verifier:
         return report
 
     def _compare(self, record: LoadRecord, store: Store, discovery: Discovery) -> MonthReport:
-        held = self._warehouse.daily_totals(self._settings.table_name, record.period)
+        in_table = self._warehouse.daily_totals(self._settings.table_name, record.period)
         run = _find_run(discovery, record)
         unread = _why_not_readable(run, record, discovery)
         files: DailyTotals | None = None
@@ -156,10 +157,10 @@ class _Verifier:
                 files = self._sum_files(store, run)
             except PartMissingError as error:
                 unread = str(error)
-        if files is not None and run is not None and not run.manifest.parts and held.rows == 0:
+        if files is not None and run is not None and not run.manifest.parts and in_table.rows == 0:
             files, unread = None, "the run has no parts, and the table holds no rows of the month"
         return judge_month(
-            self._settings.source, record, files=files, warehouse=held, unread=unread
+            self._settings.source, record, files=files, warehouse=in_table, unread=unread
         )
 
     def _sum_files(self, store: Store, run: DiscoveredRun) -> DailyTotals:
@@ -185,7 +186,7 @@ class _Verifier:
 
 
 def _find_run(discovery: Discovery, record: LoadRecord) -> DiscoveredRun | None:
-    """The loaded run, from the best of its manifests where a copy tool left it in two places."""
+    """The loaded run, from the best of its manifests if a copy tool left it in two places."""
     found = [
         run
         for run in discovery.runs
@@ -195,7 +196,7 @@ def _find_run(discovery: Discovery, record: LoadRecord) -> DiscoveredRun | None:
 
 
 def _why_not_readable(run: DiscoveredRun | None, record: LoadRecord, discovery: Discovery) -> str:
-    """Why the files of a month cannot be read, or nothing if they can."""
+    """Why the files of a month cannot be read, or empty if they can."""
     if run is None:
         why = f"the store has no manifest of run {record.run_id} any more"
         if discovery.failures:

@@ -1,4 +1,4 @@
-"""Turns what verifying found into lines and into one JSON document; prints nothing itself."""
+"""Turns the results of verifying into lines and one JSON document; prints nothing itself."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _RESULTS: Final = {
 
 
 def month_lines(month: MonthReport) -> Iterator[str]:
-    """One line for a month, and then what differs."""
+    """A line for a month, followed by its differences."""
     title = f"{month.source} {month.period}"
     if month.run_id is not None:
         title += f" (run_id: {month.run_id})"
@@ -39,7 +39,7 @@ def month_lines(month: MonthReport) -> Iterator[str]:
 
 
 def closing_lines(verified: Verified) -> Iterator[str]:
-    """What could not be read of a source, what ended it, or that it has nothing to verify."""
+    """The months of a source that could not be read, its error, or that it has no months."""
     source = verified.settings.source
     for failure in verified.failures:
         yield f"Failed {source} {failure.period} (run_id: {failure.run_id}) - {failure.error}"
@@ -50,7 +50,7 @@ def closing_lines(verified: Verified) -> Iterator[str]:
 
 
 def verification_json(sources: Sequence[Verified], error: CloudbillError | None = None) -> str:
-    """The JSON document; amounts are exact decimal text, `failures` is there if there are any."""
+    """The JSON document; amounts are exact decimal text, `failures` is there only if not empty."""
     failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
     for verified in sources:
         source = verified.settings.source
@@ -118,7 +118,7 @@ def _record_line(one: RecordDifference) -> str:
 
 
 def _shown(text: str) -> str:
-    """A text of the data as it may stand on a terminal, which obeys control characters."""
+    """A text from the data, safe for a terminal, which would obey control characters."""
     return text if text.isprintable() and text else repr(text) if text else "no currency"
 
 

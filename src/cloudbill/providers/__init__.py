@@ -1,4 +1,4 @@
-"""What differs between the clouds that bill: one module each, and one line in `PROVIDERS`.
+"""What differs between the clouds that bill: one module for each, and one line in `PROVIDERS`.
 
 Pure.
 May import: text.
@@ -20,7 +20,7 @@ Listing = Mapping[str, StoredObject]
 
 
 class Provider(Protocol):
-    """What a module of this package offers; all of it is pure."""
+    """The interface of a provider's module; all of it is pure."""
 
     @property
     def NAME(self) -> str:  # noqa: N802
@@ -28,11 +28,11 @@ class Provider(Protocol):
 
     @property
     def TITLE(self) -> str:  # noqa: N802
-        """What the provider's manifests are called in messages: `Azure billing`."""
+        """The name of the provider's manifests in messages: `Azure billing`."""
 
     @property
     def SECTION(self) -> str:  # noqa: N802
-        """The section below `sources` that holds its configuration: `azure_billing`."""
+        """The section below `sources` with its configuration: `azure_billing`."""
 
     @property
     def DATASET(self) -> str:  # noqa: N802
@@ -48,7 +48,7 @@ class Provider(Protocol):
 
     @property
     def DEFAULT_TABLE(self) -> str:  # noqa: N802
-        """The table that is loaded where `table_name` is not configured."""
+        """The table that is loaded if `table_name` is not configured."""
 
     @property
     def PERIOD_COLUMN(self) -> str:  # noqa: N802
@@ -56,11 +56,11 @@ class Provider(Protocol):
 
     @property
     def CLUSTER_COLUMN(self) -> str:  # noqa: N802
-        """The column by which a table is clustered in a warehouse that clusters."""
+        """The column by which a table is clustered, if the warehouse clusters."""
 
     @property
     def CURRENCY_COLUMN(self) -> str:  # noqa: N802
-        """The column that holds the currency of the cost columns."""
+        """The column with the currency of the cost columns."""
 
     @property
     def BILLED_COLUMN(self) -> str:  # noqa: N802
@@ -72,34 +72,34 @@ class Provider(Protocol):
 
     @property
     def ROLES(self) -> Roles:  # noqa: N802
-        """What the columns of the table stand for when bills are summed."""
+        """What the columns of the table mean when bills are summed."""
 
     def export_roots(self, prefix: str, export_name: str) -> tuple[str, ...]:
-        """The folders of the store under which all of an export may lie, the likeliest first.
+        """The folders of the store that may contain the whole export, the likeliest first.
 
-        Each ends in `/` or is empty. A later one is looked at where no earlier one has a manifest.
+        Each ends in `/` or is empty. A later folder is used only if no earlier one has a manifest.
         """
 
     def is_manifest(self, path: str, export_name: str) -> bool:
-        """Whether a path below a root of an export is that of a manifest of the export."""
+        """Whether a path below a root of an export is the path of one of its manifests."""
 
     def manifest_name(self, export_name: str) -> str:
         """What the manifest of a run of an export is called."""
 
     def is_month_folder(self, name: str) -> bool:
-        """Whether the folder of an export in which the runs of a month lie may be called so."""
+        """Whether a folder for the runs of a month may have this name."""
 
     def export_of(self, path: str) -> tuple[str, str] | None:
-        """The prefix and the name of the export that a manifest belongs to, by its path alone.
+        """The prefix and the name of the export of a manifest, from its path alone.
 
-        None where the path is not that of a manifest, or names no export.
+        None if the path is not that of a manifest, or names no export.
         """
 
     def column_name(self, header: str) -> str:
-        """The name that a CSV header asks for in a table; other headers may ask for the same."""
+        """The column name that a CSV header prefers; other headers may prefer the same."""
 
     def column_type(self, header: str, manifest: Manifest) -> ColumnType:
-        """What the column of a CSV header holds; text where nothing else is known."""
+        """The type of the column of a CSV header; text if nothing else is known."""
 
     def read_manifest(
         self, content: bytes, *, stored: StoredObject, root: str, export: str, listing: Listing

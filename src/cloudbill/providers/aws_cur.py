@@ -1,7 +1,7 @@
-"""AWS Cost and Usage Reports (legacy CUR): where their manifests lie and what they say.
+"""AWS Cost and Usage Reports (legacy CUR): where their manifests are, and how they are read.
 
 Sources: AWS, "Cost and Usage Reports User Guide" (folder layout, versions of a report, the
-manifest, Athena names); reports as delivered and as copied.
+manifest, Athena names); delivered and copied reports.
 """
 
 from __future__ import annotations
@@ -105,19 +105,19 @@ ROLES: Final = Roles(
 )
 """The effective cost is AWS's amortized cost (AWS Cost and Usage Report user guide, "Understanding
 your amortized reservation data", "Understanding Savings Plans" and the amortized queries of the CUR
-Query Library): usage that a commitment covers counts at its effective cost, the fees of commitments
-at what of them was not used, and what usage carries already counts nothing. A report has no
-contracted cost; and public prices are stated of usage alone, not of fees, taxes or credits.
+Query Library): usage that a commitment covers counts at its effective cost, and the fee of a
+commitment counts with its unused part, because the used part is in the usage. A report has no
+contracted cost. It states public prices only for usage, not for fees, taxes or credits.
 """
 
 _RANGE: Final = re.compile(r"\d{8}-\d{8}", re.ASCII)
-# <YYYYMMDD-YYYYMMDD>/ holds the manifest of the current run, and below it each run its own, unless
-# the report overwrites its versions.
+# <YYYYMMDD-YYYYMMDD>/ contains the manifest of the current run, and a folder with the manifest of
+# each run, unless the report overwrites its versions.
 _MANIFEST_FOLDER: Final = re.compile(rf"(?:{_RANGE.pattern})(?:/[^/]+)?", re.ASCII)
 _MANIFEST_PATH: Final = re.compile(
     rf"(?P<above>(?:[^/]+/)*?){_MANIFEST_FOLDER.pattern}/(?P<report>[^/]+)-Manifest\.json", re.ASCII
 )
-_ADVICE: Final = "choose the compression type GZIP for the report in AWS. It stands in"
+_ADVICE: Final = "choose the compression type GZIP for the report in AWS. See"
 _STATED_TYPES: Final[Mapping[str, ColumnType]] = {
     "bigdecimal": ColumnType.DECIMAL,
     "datetime": ColumnType.TIMESTAMP,
@@ -125,13 +125,13 @@ _STATED_TYPES: Final[Mapping[str, ColumnType]] = {
 
 
 def export_roots(prefix: str, export_name: str) -> tuple[str, ...]:
-    """`<prefix>/<export_name>/`, or `<prefix>/` where a copy lost the folder of the report."""
+    """`<prefix>/<export_name>/`, or `<prefix>/` if a copy tool dropped the folder of the report."""
     above = "".join(f"{folder}/" for folder in prefix.split("/") if folder)
     return f"{above}{export_name.strip('/')}/", above
 
 
 def is_manifest(path: str, export_name: str) -> bool:
-    """Whether a path below a root is that of a run's manifest, `<export_name>-Manifest.json`.
+    """Whether a path below a root is a run's manifest, `<export_name>-Manifest.json`.
 
     The name leaves out the manifests for Redshift and QuickSight, and those of other reports in
     the same folder.
@@ -147,12 +147,12 @@ def manifest_name(export_name: str) -> str:
 
 
 def is_month_folder(name: str) -> bool:
-    """`YYYYMMDD-YYYYMMDD`, whose end is exclusive."""
+    """`YYYYMMDD-YYYYMMDD`, with an exclusive end."""
     return _RANGE.fullmatch(name) is not None
 
 
 def export_of(path: str) -> tuple[str, str] | None:
-    """What stands before the report's folder, or before the month where a copy lost that folder."""
+    """The path before the report's folder, or before the month if a copy dropped that folder."""
     match = _MANIFEST_PATH.fullmatch(path)
     if match is None:
         return None
@@ -167,7 +167,7 @@ def column_name(header: str) -> str:
 
 
 def column_type(header: str, manifest: Manifest) -> ColumnType:
-    """The type that the manifest states, else the one that AWS documents, else text.
+    """The type from the manifest, otherwise from AWS's documentation, otherwise text.
 
     A manifest may list fewer columns than its files have.
     """
@@ -185,7 +185,7 @@ def read_manifest(
     export: str,
     listing: Mapping[str, StoredObject],
 ) -> Manifest:
-    """Parses a manifest; it counts no rows and tells no time, so the object's own time is taken.
+    """Parses a manifest; it has no row counts and no time, so the time of the object is used.
 
     Raises:
         ManifestError: If a value is missing or cannot be read, or the report is not gzipped CSV.
@@ -201,7 +201,7 @@ def read_manifest(
         run_id=run_id,
         period=BillingPeriod.of(starts_at),
         covers_from=starts_at.date(),
-        # The end is exclusive, and need not be midnight.
+        # The end is exclusive, and may be any time of day.
         covers_to=(ends_at - timedelta(microseconds=1)).date(),
         submitted_at=stored.modified_at,
         file_format="csv",
@@ -213,7 +213,7 @@ def read_manifest(
 
 
 def _require_gzipped_csv(document: JsonObject) -> None:
-    # Parquet holds the costs as floating point numbers, and no warehouse reads ZIP.
+    # In Parquet the costs are floating point numbers, and no warehouse reads ZIP.
     content_type = document.text("contentType")
     if content_type is not None and not content_type.lower().startswith("text/csv"):
         problem = f"This report is not CSV but '{content_type[:40]}'; {_ADVICE}"
@@ -256,10 +256,10 @@ def _read_parts(
 def _resolve(
     folders: list[str], manifest_path: str, root: str, listing: Mapping[str, StoredObject]
 ) -> str:
-    """The longest end of a key that lies below the root, else where the part would be expected.
+    """The longest end of a key that exists below the root, or the path where it is expected.
 
-    What a copy tool dropped or put before a key is not known. But the folder of the range, and the
-    run's own below it, are needed: every run and every month uses the same file names.
+    A copy tool may have dropped or added folders before a key. But the folder of the range and the
+    folder of the run must match, because every run and every month uses the same file names.
     """
     ranges = [index for index, folder in enumerate(folders[:-1]) if _RANGE.fullmatch(folder)]
     if not ranges:
@@ -285,7 +285,7 @@ def _read_columns(document: JsonObject) -> tuple[Column, ...] | None:
 
 
 def _stated_type(stated: str) -> ColumnType:
-    # Interval, String, and whatever AWS may think of next, are text.
+    # Interval, String and any type that AWS may add are text.
     return _STATED_TYPES.get(stated.lower().removeprefix("optional"), ColumnType.STRING)
 
 

@@ -1,4 +1,4 @@
-"""FOCUS cost exports of Azure Cost Management: where their manifests lie and what they say.
+"""FOCUS cost exports of Azure Cost Management: where their manifests are, and how they are read.
 
 Sources: Microsoft Learn, "Create and manage Cost Management exports" (folder layout, manifest);
 FinOps toolkit, "Data processing" (a null row count, the run id); exports as delivered.
@@ -77,7 +77,7 @@ ROLES: Final = Roles(
     sub_account_name=("SubAccountName",),
     tags_column="Tags",
 )
-"""FOCUS has a column for each; the one of the provider has another name from FOCUS 1.3 on."""
+"""FOCUS has a column for each; the column of the provider has another name since FOCUS 1.3."""
 
 # <YYYYMMDD-YYYYMMDD>/[<YYYYMMDDHHmm>/]<run>/manifest.json: only exports that keep their old runs
 # have the folder of twelve digits, and older ones put an underscore before the name.
@@ -94,13 +94,13 @@ _FORMATS: Final[Mapping[str, FileFormat]] = {
 
 
 def export_roots(prefix: str, export_name: str) -> tuple[str, ...]:
-    """`<prefix>/<export_name>/` alone; the prefix may be empty."""
+    """Only `<prefix>/<export_name>/`; the prefix may be empty."""
     folders = [*prefix.strip("/").split("/"), export_name.strip("/")]
     return ("".join(f"{folder}/" for folder in folders if folder),)
 
 
 def is_manifest(path: str, export_name: str) -> bool:  # noqa: ARG001
-    """Whether a path below the root of an export is that of a run's manifest."""
+    """Whether a path below the root of an export is a run's manifest."""
     return _MANIFEST_PATH.fullmatch(path) is not None
 
 
@@ -110,14 +110,14 @@ def manifest_name(export_name: str) -> str:  # noqa: ARG001
 
 
 def is_month_folder(name: str) -> bool:
-    """`YYYYMMDD-YYYYMMDD`, the days that were asked for."""
+    """`YYYYMMDD-YYYYMMDD`, the requested days."""
     return _RANGE.fullmatch(name) is not None
 
 
 def export_of(path: str) -> tuple[str, str] | None:
-    """The folder above the month is the export's, and what stands before it is the prefix."""
+    """The export is the folder above the month, and the prefix is the path before it."""
     folders = path.split("/")
-    # The month, the run and the manifest; some exports have one folder more between them.
+    # The month, the run and the manifest; some exports have one more folder between them.
     for month in (len(folders) - 3, len(folders) - 4):
         if month > 0 and _MANIFEST_PATH.fullmatch("/".join(folders[month:])):
             *above, export = folders[:month]
@@ -126,7 +126,7 @@ def export_of(path: str) -> tuple[str, str] | None:
 
 
 def column_name(header: str) -> str:
-    """The header as it is: FOCUS names are good names."""
+    """The header as it is: FOCUS names are valid in every warehouse."""
     return header
 
 
@@ -180,7 +180,7 @@ class _Run:
 
 
 def _read_run(document: JsonObject, *, stored: StoredObject, root: str) -> _Run:
-    """The `runInfo`, or what the folders say where a manifest of 2021-01-01 has none."""
+    """The `runInfo`, or the dates in the folders if a manifest of 2021-01-01 has none."""
     info = document.child("runInfo")
     if info is not None:
         run = _Run(
@@ -215,7 +215,7 @@ def _run_of_folders(stored: StoredObject, root: str) -> _Run:
 
 
 def _time_of_folders(stored: StoredObject, root: str) -> datetime:
-    """The folder of twelve digits, else when the manifest was written, or copied."""
+    """The time in the folder of twelve digits, or else when the manifest was written or copied."""
     match = _MANIFEST_PATH.fullmatch(stored.path.removeprefix(root))
     if match is None or match["at"] is None:
         return stored.modified_at
@@ -233,7 +233,7 @@ def _read_parts(
         parts[path] = Part(path=path, size=blob.count("byteCount"), rows=blob.count("dataRowCount"))
     stated = document.count("blobCount")
     if "blobs" not in document.values and stated != 0:
-        # A run without parts empties its month, so nothing but the manifest's own word makes one.
+        # A run without parts empties its month, so only an explicit statement makes such a run.
         raise document.error("Missing required value in", "blobs")
     if stated is not None and stated != len(parts):
         raise document.error(f"{len(parts)} parts are listed, not the {stated} of", "blobCount")
@@ -241,17 +241,17 @@ def _read_parts(
 
 
 def _resolve(blob: JsonObject, manifest_path: str, listing: Mapping[str, StoredObject]) -> str:
-    """The part beside its manifest, else at its full name.
+    """The part in the folder of its manifest, or else at its full name.
 
-    `blobName` is relative to the container that Azure wrote to, and lacks whatever a copy tool put
-    before it; so what it names is looked for beside the manifest first.
+    `blobName` is relative to Azure's container, and does not know the folders that a copy tool
+    added before it, so the part is first looked up in the folder of the manifest.
     """
     name = blob.required("blobName", blob.text)
     base = posixpath.basename(name)
     if base in {"", ".", ".."}:
         raise blob.error(f"{name[:80]!r} names no part in", "blobName")
     beside = posixpath.join(posixpath.dirname(manifest_path), base)
-    # The listing holds nothing but this export, so no name leads out of it.
+    # The listing has only this export, so a name cannot lead out of it.
     return name if beside not in listing and name in listing else beside
 
 
@@ -264,16 +264,16 @@ def _read_rows(document: JsonObject, parts: tuple[Part, ...]) -> int | None:
 
 
 def _file_format(document: JsonObject, parts: tuple[Part, ...]) -> FileFormat:
-    # The names tell, more reliably than deliveryConfig: the manifest of 2021-01-01 has none.
+    # File names are more reliable than deliveryConfig, which a manifest of 2021-01-01 lacks.
     formats: set[FileFormat] = set()
     for index, part in enumerate(parts):
         ending = re.search(r"(\.parquet|\.csv|\.csv\.gz)$", part.path.lower())
         if ending is None:
-            problem = "Neither .parquet, .csv nor .csv.gz is the part of"
+            problem = "The part is neither .parquet nor .csv nor .csv.gz in"
             raise document.error(problem, f"blobs[{index}].blobName")
         formats.add(_FORMATS[ending[1]])
     if len(formats) > 1:
-        raise document.error("Parquet and CSV stand side by side in", "blobs")
+        raise document.error("Both Parquet and CSV parts are listed in", "blobs")
     return formats.pop() if formats else "parquet"
 
 

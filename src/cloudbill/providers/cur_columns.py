@@ -1,4 +1,4 @@
-"""The columns of AWS Cost and Usage Reports: their names in a table, and their documented types.
+"""The columns of AWS Cost and Usage Reports: their names in a table and their documented types.
 
 Sources: AWS, "Cost and Usage Report data dictionary" and the data types in the column dictionaries
 of CUR 2.0, which has the same columns under their Athena names; manifests as delivered (rates,
@@ -83,9 +83,10 @@ DOCUMENTED_TYPES: Final[Mapping[str, ColumnType]] = {
 def athena_name(header: str) -> str:
     """The name that AWS gives a column in Athena: `lineItem/UsageType` is `line_item_usage_type`.
 
-    An underscore before each capital, then lower case, everything that is not alphanumeric an
-    underscore, and of underscores never two in a row nor any at the ends (AWS, "Running Amazon
-    Athena queries"). Several headers may get one name, and symbols alone get none.
+    Each capital gets an underscore before it and becomes lower case, every other character that is
+    not alphanumeric becomes an underscore, and underscores are never doubled or at the ends (AWS,
+    "Running Amazon Athena queries"). Several headers may get the same name; a header of symbols
+    gets an empty one.
     """
     spaced = _CAPITAL.sub(r"_\1", header).lower()
     return _NOT_ALPHANUMERIC.sub("_", spaced).strip("_")

@@ -69,9 +69,9 @@ _OLDER_TYPES: Final[Mapping[str, Mapping[str, ColumnType]]] = {
 
 
 def focus_type(column: str, data_version: str | None) -> ColumnType:
-    """What a column holds, its name in any case; a column that no version knows is text.
+    """The type of a column, whose name may be in any case; an unknown column is text.
 
-    A version that is unknown, or None, has the types of the newest version that has the column.
+    An unknown version, or None, has the types of the newest version that has the column.
     """
     older = _OLDER_TYPES.get(data_version or "", {})
     name = column.lower()

@@ -1,4 +1,4 @@
-"""Reads JSON that somebody else wrote; every error names the file and the place inside it."""
+"""Reads JSON from outside; every error names the file and the key inside it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from cloudbill.text.times import parse_time
 __all__ = ["JsonObject", "MAX_DOCUMENT_BYTES"]
 
 MAX_DOCUMENT_BYTES: Final = 64 * 1024 * 1024
-"""A manifest of 10,000 parts takes about 3 MB; what is larger than this is no manifest."""
+"""A manifest of 10,000 parts takes about 3 MB; a larger file is not a manifest."""
 
 _SHOWN_CHARACTERS: Final = 80
 _MAX_COUNT: Final = 2**63 - 1
-# Control characters would write into logs what is not there; lone surrogates cannot be printed.
+# Control characters could forge lines in logs; lone surrogates cannot be printed.
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _T = TypeVar("_T")
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class JsonObject:
-    """A JSON object, the key at which it stands, and the file that it stands in."""
+    """A JSON object, its key, and its file."""
 
     values: dict[str, object]
     path: str
@@ -53,11 +53,11 @@ class JsonObject:
         return f"{self.key}.{name}" if self.key else name
 
     def error(self, problem: str, name: str) -> ManifestError:
-        """An error about one value of this object."""
+        """An error for one value of this object."""
         return ManifestError(problem, path=self.path, key=self._at(name))
 
     def child(self, name: str) -> JsonObject | None:
-        """The object under a name, or None where it is absent or null."""
+        """The object under a name, or None if it is absent or null."""
         value = self.values.get(name)
         if value is None:
             return None
@@ -66,14 +66,14 @@ class JsonObject:
         return JsonObject(values=value, path=self.path, key=self._at(name))
 
     def children(self, name: str) -> Iterator[JsonObject]:
-        """The objects of a list under a name; none where it is absent or null."""
+        """The objects of a list under a name; none if it is absent or null."""
         for index, value in enumerate(self._list(name)):
             if not isinstance(value, dict):
                 raise self.error("An object is expected in", f"{name}[{index}]")
             yield JsonObject(values=value, path=self.path, key=self._at(f"{name}[{index}]"))
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """The texts of a list under a name; none where it is absent or null."""
+        """The texts of a list under a name; none if it is absent or null."""
         texts: list[str] = []
         for index, value in enumerate(self._list(name)):
             texts.append(self._text(value, f"{name}[{index}]"))
@@ -88,7 +88,7 @@ class JsonObject:
         return value
 
     def text(self, name: str) -> str | None:
-        """A text without the spaces around it, or None where it is absent, null or empty."""
+        """A text without surrounding spaces, or None if it is absent, null or empty."""
         value = self.values.get(name)
         if value is None:
             return None
@@ -102,7 +102,7 @@ class JsonObject:
         return value.strip()
 
     def count(self, name: str) -> int | None:
-        """A count of at least zero, or None where it is absent or null: unknown, not zero."""
+        """A count of at least zero, or None if it is absent or null: unknown, not zero."""
         value = self.values.get(name)
         if value is None:
             return None
@@ -111,7 +111,7 @@ class JsonObject:
         return value
 
     def time(self, name: str) -> datetime | None:
-        """A time, aware and in UTC, or None where it is absent; without a zone it is UTC."""
+        """A time, aware and in UTC, or None if it is absent; without a zone it is UTC."""
         text = self.text(name)
         if text is None:
             return None
@@ -121,7 +121,7 @@ class JsonObject:
             raise self.error(f"A time is expected, not {_shown(text)}, in", name) from error
 
     def required(self, name: str, read: Callable[[str], _T | None]) -> _T:
-        """A value that must be there, read by one of the methods above."""
+        """A required value, read by one of the methods above."""
         value = read(name)
         if value is None:
             raise self.error("Missing required value in", name)

@@ -1,4 +1,4 @@
-"""What the columns of a provider's table stand for, so that bills can be summed alike."""
+"""What the columns of a provider's table mean, so that all bills can be summed the same way."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ class CostKind(StrEnum):
     BILLED = "billed"
     """What is invoiced."""
     EFFECTIVE = "effective"
-    """What usage costs once prepaid commitments are spread over it."""
+    """The cost of usage with prepaid commitments spread over it."""
     LIST = "list"
-    """What it would cost at public prices."""
+    """The cost at public prices."""
     CONTRACTED = "contracted"
-    """What it would cost at negotiated prices, without commitments."""
+    """The cost at negotiated prices, without commitments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostCase:
-    """What the rows of one type count for: the sum of `plus` less the sum of `minus`.
+    """The amount of a row of one type: the sum of `plus` minus the sum of `minus`.
 
-    Without either they count nothing. `where_set` names a column that must not be empty.
+    Without both it is 0. `where_set` names a column that must not be empty.
     """
 
     type: str
@@ -36,13 +36,13 @@ class CostCase:
 
     @property
     def amounts(self) -> tuple[str, ...]:
-        """The columns that hold amounts."""
+        """The columns with amounts."""
         return (*self.plus, *self.minus)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostRule:
-    """How one amount of a row is found: by the type of the row, otherwise in one column."""
+    """How to find an amount of a row: by the type of the row, otherwise in one column."""
 
     otherwise: str
     type_column: str | None = None
@@ -50,7 +50,7 @@ class CostRule:
 
     @property
     def amounts(self) -> tuple[str, ...]:
-        """The columns that hold amounts, each once."""
+        """The columns with amounts, each once."""
         return tuple(dict.fromkeys([self.otherwise, *(a for c in self.cases for a in c.amounts)]))
 
     @property
@@ -62,10 +62,10 @@ class CostRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roles:
-    """Which columns tell what of a charge; of several, the first that is not empty in a row.
+    """The columns for each property of a charge; the first that is not empty in a row counts.
 
-    `provider_name` stands where no column names the provider. A kind of cost that is not in
-    `costs` is one that the export does not have.
+    `provider_name` is the provider if no column names it. A kind of cost that is not in `costs` is
+    not in the export.
     """
 
     costs: Mapping[CostKind, CostRule]
@@ -75,8 +75,8 @@ class Roles:
     sub_account_id: tuple[str, ...]
     sub_account_name: tuple[str, ...] = ()
     tags_column: str | None = None
-    """A column that holds all tags of a row as one JSON object."""
+    """A column with all tags of a row as one JSON object."""
     tags_prefix: str | None = None
-    """What the names of columns start with that hold one tag each."""
+    """The prefix of the names of columns with one tag each."""
     tags_header: str = ""
-    """What the header of such a column starts with before the key of the tag."""
+    """The prefix before the key of the tag, in the header of such a column."""

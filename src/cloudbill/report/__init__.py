@@ -2,8 +2,8 @@
 
     collecting ──SourceReport──▶ document (folding, tags, trust) ──JSON──▶ page
 
-`collecting` alone reads anything; `page` alone knows of HTML. The page does its own sums, exactly,
-so that filters work without a server.
+Only `collecting` reads anything, and only `page` knows HTML. The page itself sums amounts, exactly,
+so filters work without a server.
 
 Pure: folding, model, page_json, tags, trust, trust_json.
 May import: costs, ledger, providers, settings, surveying, text, warehouses.

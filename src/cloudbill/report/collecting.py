@@ -1,4 +1,4 @@
-"""Reads what a report is made of from warehouse and store; changes nothing."""
+"""Reads the data of a report from warehouse and store; changes nothing."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 __all__ = ["collect"]
 
 _MOST_TAG_SETS: Final = 200_000
-"""So many different combinations of tags are taken apart; the others are shown as one amount."""
+"""How many combinations of tags are read; the others are shown as one amount."""
 _STORE_PATIENCE_S: Final = 20.0
-"""The store only says what is still to come, so nobody waits long for it."""
+"""The store only says which runs are not loaded yet, which is not worth a long wait."""
 _STATES: Final = {SkipReason.HELD: RunState.HELD, SkipReason.WAITING: RunState.WAITING}
 
 
 def collect(settings: SourceSettings) -> tuple[SourceReport, CloudbillError | None]:
-    """All that a report says of one source, and what kept the warehouse from being read, if so."""
+    """The data of a report for one source, or the error of reading the warehouse."""
     report = SourceReport(
         source=settings.source,
         title=settings.provider.TITLE,
@@ -97,7 +97,7 @@ def _tracked(settings: SourceSettings, warehouse: Warehouse) -> tuple[LoadRecord
 
 
 def _read_store(settings: SourceSettings, present: Present) -> StoreReport:
-    """What a load would do now; what keeps the store from being read is part of the report."""
+    """What a load would do now; an error of the store is part of the report."""
     patience = min(settings.retry_for_s, _STORE_PATIENCE_S)
     try:
         found = survey(

@@ -1,4 +1,4 @@
-"""Keeps the costliest names of a report and adds the others up, so that totals stay exact; pure."""
+"""Keeps the costliest names of a report and sums the others, so totals stay exact; pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _K = TypeVar("_K", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A provider, service, sub-account or value of a tag; both texts are empty where it has none.
+    """A provider, service, sub-account or value of a tag; a text is empty if there is none.
 
-    Names are one where their `id` is, or where they have none and their `text` is.
+    Two names are equal if they have the same `id`, or no `id` and the same `text`.
     """
 
     text: str
@@ -30,7 +30,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """So many names of one currency that were added up."""
+    """A number of names of one currency that were summed together."""
 
     count: int
     currency: str
@@ -38,7 +38,7 @@ class Others:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact(Generic[_K]):
-    """Amounts of one currency by names; `place` is what is never added up, such as a month."""
+    """Amounts of one currency by names; `place` is never summed over, such as the month."""
 
     place: _K
     currency: str
@@ -48,16 +48,16 @@ class Fact(Generic[_K]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folding:
-    """For each position of names and each currency, what becomes of the names that are not kept."""
+    """For each position of names and each currency, the names to keep."""
 
     renamed: tuple[Mapping[str, Mapping[Name | Others, Others]], ...]
 
     @classmethod
     def of(cls, facts: Iterable[Fact[_K]], most: int) -> Self:
-        """Keeps the costliest `most` names of a currency at each position.
+        """Keeps the `most` costliest names of each currency at each position.
 
-        What a name costs is the sum of how far its first known amounts are from zero, so that a
-        large credit counts too.
+        The cost of a name is the sum of the absolute values of its first known amounts, so a large
+        credit counts too.
         """
         costs: dict[int, dict[str, dict[Name | Others, Decimal]]] = defaultdict(
             lambda: defaultdict(lambda: defaultdict(Decimal))
@@ -78,7 +78,7 @@ class Folding:
         )
 
     def apply(self, facts: Iterable[Fact[_K]]) -> list[Fact[_K]]:
-        """The facts with the names that are kept; every sum over all names stays what it was."""
+        """The facts with only the kept names; every sum over all names stays the same."""
         sums: dict[tuple[_K, str, tuple[Name | Others, ...]], Amounts] = {}
         for fact in facts:
             names = tuple(
@@ -97,7 +97,7 @@ class Folding:
 def _renamed(
     currency: str, costs: Mapping[Name | Others, Decimal], most: int
 ) -> Mapping[Name | Others, Others]:
-    # One name alone is not worth a row of others.
+    # A row "others" for a single name would hide the name for nothing.
     if len(costs) <= most + 1:
         return {}
     folded = sorted(costs, key=lambda name: (-costs[name], str(name)))[most:]

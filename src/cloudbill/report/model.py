@@ -1,4 +1,4 @@
-"""What a report is made of: the sums of each source, and what is known of how far to trust them."""
+"""The data of a report: the sums of each source, and what says how far to trust them."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ __all__ = [
 ]
 
 Amounts = tuple[Decimal | None, ...]
-"""One amount for each kind of cost, in the order of `KINDS`; None where it is not known."""
+"""One amount for each kind of cost, in the order of `KINDS`; None if it is unknown."""
 
 KINDS: Final = tuple(CostKind)
 AMOUNT: Final = "amount:"
-"""What the name of a measure starts with that sums a cost column as it is, for reconciliation."""
+"""The prefix of measures that sum a cost column as it is, for reconciliation."""
 
 _GROUPS: Final = (
     Dimension.PROVIDER,
@@ -49,7 +49,7 @@ BY_TAGS: Final = (Dimension.MONTH, Dimension.PROVIDER, Dimension.CURRENCY)
 
 
 class RunState(StrEnum):
-    """Why a run that lies in the store is not in the table; the values stand in the page."""
+    """Why a run of the store is not in the table; the values appear in the page."""
 
     NEW = "new"
     HELD = "held"
@@ -58,7 +58,7 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingRun:
-    """A run that the next load would take, or would not, and why."""
+    """A run that is not loaded, and why."""
 
     period: BillingPeriod
     run_id: str
@@ -69,18 +69,18 @@ class PendingRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreReport:
-    """What the store of a source holds, or why it was not read."""
+    """What is in the store of a source, or why it was not read."""
 
     error: str | None = None
     newest_submitted_at: datetime | None = None
     pending: tuple[PendingRun, ...] = ()
     unreadable: tuple[str, ...] = ()
-    """Of each manifest that cannot be read, why."""
+    """The reason for each manifest that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceReport:
-    """All that was read of one source; where `error` says why the warehouse was not, nothing."""
+    """Everything that was read for one source; empty if `error` says why that failed."""
 
     source: str
     title: str
@@ -91,24 +91,24 @@ class SourceReport:
     error: str | None = None
     months: CostCube = field(default_factory=CostCube)
     days: CostCube = field(default_factory=CostCube)
-    """Of the newest two months."""
+    """The newest two months."""
     tags: CostCube = field(default_factory=CostCube)
     headers: Mapping[str, str] = field(default_factory=dict)
     loaded: Mapping[BillingPeriod, LoadRecord] = field(default_factory=dict)
     tracked: tuple[LoadRecord, ...] = ()
-    """Every load that was ever recorded, oldest first."""
+    """Every recorded load, oldest first."""
     rows_in_table: Mapping[BillingPeriod, int] = field(default_factory=dict)
     store: StoreReport = field(default_factory=StoreReport)
 
 
 def measures_of(roles: Roles, cost_columns: tuple[str, ...] = ()) -> dict[str, CostRule]:
-    """The kinds of cost by their names, billed first, and columns that are summed as they are."""
+    """The kinds of cost by name, billed first, and the columns that are summed as they are."""
     kinds = {str(kind): roles.costs[kind] for kind in KINDS if kind in roles.costs}
     return kinds | {f"{AMOUNT}{name}": CostRule(otherwise=name) for name in cost_columns}
 
 
 def kind_places(cube: CostCube) -> tuple[int | None, ...]:
-    """Where in the cells of a cube the amount of each kind stands; None where it is missing."""
+    """The index of each kind's amount in the cells of a cube; None if it is missing."""
     places = {name: index for index, name in enumerate(cube.measures)}
     return tuple(places.get(str(kind)) for kind in KINDS)
 

@@ -1,4 +1,4 @@
-"""Puts the one page together: data, styles, programs, and a policy that lets nothing else run."""
+"""Puts the page together: data, styles, programs, and a policy that lets nothing else run."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ PROGRAM = (
 
 
 def build_page(document: Mapping[str, object]) -> str:
-    """The HTML of a page that shows a document of `page_json`, and needs nothing else.
+    """The HTML of a page that shows a document of `page_json`, in one file.
 
-    Its programs run by their hashes alone, so that no name in a bill could ever run; and it may
-    reach no network at all.
+    The policy allows its programs only by their hashes, so no name in a bill can ever run as a
+    program, and it allows no access to the network.
 
     Raises:
         ConfigError: If Plotly is not installed.
@@ -74,7 +74,7 @@ def _plotly() -> str:
             "The report is drawn with Plotly, which is not installed: "
             "pip install 'cloudbill[report]'"
         ) from error
-    # A browser makes one line ending of all before it takes the hash.
+    # A browser converts all line endings to one before it computes the hash.
     return str(get_plotlyjs()).replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -84,9 +84,9 @@ def _hash(program: str) -> str:
 
 
 def _json(document: Mapping[str, object]) -> str:
-    """JSON that cannot end the element it stands in, whatever its texts hold."""
+    """JSON that cannot end its HTML element, whatever its texts contain."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    # A lone surrogate cannot be written as UTF-8, and the separators end lines in old JavaScript.
+    # A lone surrogate cannot be written as UTF-8, and the separators end a line in old JavaScript.
     text = text.encode("utf-8", "backslashreplace").decode()
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

@@ -1,4 +1,4 @@
-"""Makes the data of the page: names once, amounts as exact text, rows that point to names; pure."""
+"""The data of the page: each name once, amounts as exact text, rows that point to names; pure."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ __all__ = ["amount_text", "page_json"]
 _SIZES: Final = (50, 30, 20, 12, 8, 5)
 _TAG_SIZES: Final = (25, 15, 10, 6)
 _BUDGET: Final = 15_000
-"""So many rows the page may have by month, by day and by tag each, while names can be folded."""
+"""How many rows the page may have by month, by day and by tag, before more names are folded."""
 _TAG_KEYS: Final = 20
 _SAME: Final = "="
-"""An amount that is the billed one."""
+"""Marks an amount that equals the billed amount."""
 _NAMES: Final = ("provider", "service", "sub_account")
 
 _Place = tuple[str, ...]
-"""The month, or month and day, and last the source."""
+"""The month, or the month and the day, then the source."""
 
 
 def page_json(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str, object]:
-    """All that the page shows, as JSON takes it."""
+    """Everything that the page shows, ready for JSON."""
     costs, daily, most = _folded_costs(reports)
     tags, most_values = _folded_tags(reports)
     names = _NameLists()
@@ -48,7 +48,7 @@ def page_json(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str,
 
 
 def amount_text(amount: Decimal) -> str:
-    """The exact number without an exponent or zeros that say nothing."""
+    """The exact number without an exponent or redundant zeros."""
     text = f"{amount:f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
@@ -57,7 +57,7 @@ def amount_text(amount: Decimal) -> str:
 def _folded_costs(
     reports: tuple[SourceReport, ...],
 ) -> tuple[list[Fact[_Place]], list[Fact[_Place]], int]:
-    """The costs by month and by day with the same names kept, and how many they are."""
+    """The costs by month and by day with the same kept names, and the number of these."""
     labels = _sub_account_names(reports)
     by_month = [
         fact
@@ -68,6 +68,8 @@ def _folded_costs(
         fact for index, report in enumerate(reports) for fact in _facts(report.days, index, labels)
     ]
     costs, daily, most = by_month, by_day, 0
+    # Fewer names until the rows fit. The names are chosen by month and used for days as well, so
+    # that a name that is in one chart is also in the other.
     for most in _SIZES:
         folding = Folding.of(by_month, most)
         costs, daily = folding.apply(by_month), folding.apply(by_day)
@@ -142,7 +144,7 @@ def _tag_row(names: _NameLists, fact: Fact[TagPlace]) -> list[object]:
 
 @dataclass(slots=True)
 class _NameLists:
-    """Lists every name once, and tells where it stands."""
+    """Lists every name once, and returns its index."""
 
     lists: dict[str, list[dict[str, object]]] = field(
         default_factory=lambda: {name: [] for name in (*_NAMES, "tag_key", "tag_value", "currency")}
@@ -158,7 +160,7 @@ class _NameLists:
     def row(
         self, fact: Fact[_Place] | Fact[TagPlace], kinds: tuple[str, ...], *place: str | int
     ) -> list[object]:
-        """The place, the names, the currency, and the amounts without those that end the row."""
+        """The place, the names, the currency, and the amounts, without repeated ones at the end."""
         at = [self.index(kind, name) for kind, name in zip(kinds, fact.names, strict=True)]
         currency = self.index("currency", Name(fact.currency))
         return [*place, *at, currency, *_amount_texts(fact.amounts)]

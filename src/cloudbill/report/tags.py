@@ -1,4 +1,4 @@
-"""Takes the tags of a cost cube apart: what the rows cost by the value of each key; pure."""
+"""Splits a cost cube by tags: the cost of the rows by the value of each key; pure."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from cloudbill.report.model import Amounts, SourceReport, kind_amounts, kind_pla
 __all__ = ["RARE", "TagPlace", "UNTAGGED", "facts_by_tag"]
 
 UNTAGGED: Final = Name("", "untagged")
-"""The value of rows that do not have the key."""
+"""The value for rows that do not have the key."""
 RARE: Final = Name("", "rare")
-"""The value of rows whose combination of tags was too rare to be read."""
+"""The value for rows whose combination of tags was too rare to be read."""
 _UNREADABLE: Final = "(tags that cannot be read)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagPlace:
-    """Where an amount by tag belongs."""
+    """The place of an amount by tag."""
 
     key: str
     month: str
@@ -40,10 +40,10 @@ _Group = tuple[str, str, str]
 
 
 def facts_by_tag(reports: tuple[SourceReport, ...], most_keys: int) -> list[Fact[TagPlace]]:
-    """What was spent by each value of the costliest keys; every key has the whole total.
+    """The cost of each value of the costliest keys; the values of each key add up to the total.
 
-    The values of a key are those of the sources that know the key at all, and rows without it are
-    untagged; of the other sources all rows are.
+    The values of a key come from the sources that use the key; their rows without it are untagged,
+    and so are all rows of the other sources.
     """
     parts = [_Parts.of(report) for report in reports]
     keys = _costliest_keys(parts, most_keys)
@@ -62,7 +62,7 @@ def facts_by_tag(reports: tuple[SourceReport, ...], most_keys: int) -> list[Fact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
-    """The amounts of one source: all of them, those by key and value, and those not read."""
+    """The amounts of one source: all, by key and value, and those that were not read."""
 
     totals: Mapping[_Group, Amounts]
     tagged: Mapping[str, Mapping[tuple[_Group, str], Amounts]]
@@ -88,6 +88,8 @@ class _Parts:
         return cls(
             totals=totals,
             tagged=tagged,
+            # The query reads only the costliest combinations of tags. What is missing from the
+            # total of a group belongs to the combinations that it left out.
             rare={
                 group: left
                 for group, amounts in totals.items()
@@ -96,8 +98,10 @@ class _Parts:
         )
 
     def by_value(self, key: str) -> Iterator[tuple[_Group, Name, Amounts]]:
-        """Every value, and what is left of the totals."""
+        """Every value, and the rest of the totals."""
         known = self.tagged.get(key, {})
+        # The rest of the total is untagged. It is computed, not read, so the values of every key
+        # add up to the same total, also if a row has several keys.
         used = dict(self.rare)
         for (group, value), amounts in known.items():
             _add(used, group, amounts)
@@ -110,7 +114,7 @@ class _Parts:
                 yield group, UNTAGGED, left
 
     def cost(self, key: str) -> Mapping[str, Decimal]:
-        """By currency, how far the amounts that carry a key are from zero."""
+        """By currency, the absolute amount of the rows that have a key."""
         costs: dict[str, Decimal] = defaultdict(Decimal)
         for ((_, _, currency), _), amounts in self.tagged.get(key, {}).items():
             first = next((amount for amount in amounts if amount is not None), Decimal(0))
@@ -119,7 +123,7 @@ class _Parts:
 
 
 def _costliest_keys(parts: list[_Parts], most: int) -> list[str]:
-    """The keys that are among the first in any currency, for currencies cannot be compared."""
+    """The keys that are among the costliest in any currency; currencies cannot be compared."""
     costs: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for part in parts:
         for key in part.tagged:
@@ -134,7 +138,7 @@ def _costliest_keys(parts: list[_Parts], most: int) -> list[str]:
 
 
 def _tags_of(report: SourceReport, cell: CostCell) -> Iterator[tuple[str, str]]:
-    """The keys and values of a group of rows; a value that is empty counts as none."""
+    """The keys and values of a group of rows; an empty value counts as none."""
     if report.roles.tags_column is not None:
         yield from _parsed(cell.tags[0]) if cell.tags else ()
         return
@@ -153,7 +157,7 @@ def _key_of(report: SourceReport, column: str) -> str:
 
 @lru_cache(maxsize=100_000)
 def _parsed(text: str) -> tuple[tuple[str, str], ...]:
-    """The tags of a JSON object, or of its inside alone, as older exports have it."""
+    """The tags of a JSON object, or of one without braces, as in older exports."""
     if not text:
         return ()
     for attempt in (text, f"{{{text}}}"):

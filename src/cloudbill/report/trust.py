@@ -1,4 +1,4 @@
-"""How far the amounts of a report can be trusted: what was recorded against what is there; pure."""
+"""How far to trust a report: the records are compared with the table; pure."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ __all__ = [
 
 
 class Agreement(StrEnum):
-    """Whether a month still is what was recorded when it was loaded; values stand in the page."""
+    """Whether a month is still as it was recorded; the values appear in the page."""
 
     EQUAL = "equal"
     DIFFERENT = "different"
     ROWS_ONLY = "rows_only"
     """The rows agree, and no totals were recorded."""
     UNRECORDED = "unrecorded"
-    """The ledger knows no load, or not how many rows it had."""
+    """The ledger has no load, or not the number of its rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AmountCheck:
-    """One cost column of a month in one currency: recorded when it was loaded, and held now."""
+    """One cost column of a month in one currency: as recorded, and as it is in the table now."""
 
     currency: str
     column: str
     recorded: Decimal
-    held: Decimal
+    in_table: Decimal
 
     @property
     def difference(self) -> Decimal:
-        """The amount of the table less that of the record."""
-        return subtract_amounts(self.held, self.recorded)
+        """The amount of the table minus the recorded amount."""
+        return subtract_amounts(self.in_table, self.recorded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthTrust:
-    """One month of a source; `is_complete` is None where nobody knows."""
+    """One month of a source; `is_complete` is None if that is unknown."""
 
     period: BillingPeriod
     record: LoadRecord | None
@@ -66,9 +66,9 @@ class MonthTrust:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
-    """How the billed total of a month in one currency moved from load to load.
+    """How the billed total of a month in one currency changed from load to load.
 
-    It closed with the first run that was submitted after the month had ended, if there was one.
+    The month closed with the first run that was submitted after its end, if there was one.
     """
 
     period: BillingPeriod
@@ -81,12 +81,12 @@ class Closing:
 
     @property
     def since_close(self) -> Decimal | None:
-        """By how much the total moved after the month had closed."""
+        """The change of the total after the month had closed."""
         return None if self.closed is None else subtract_amounts(self.now, self.closed)
 
 
 def is_complete(record: LoadRecord) -> bool | None:
-    """Whether a run was made after its month had ended, and covers it to the last day."""
+    """Whether a run was submitted after the end of its month, and covers the last day."""
     if record.submitted_at is None:
         return None
     if record.covers_to is not None and record.covers_to < record.period.last_day:
@@ -95,7 +95,7 @@ def is_complete(record: LoadRecord) -> bool | None:
 
 
 def months_of(report: SourceReport) -> tuple[MonthTrust, ...]:
-    """Every month that is recorded or held, newest first."""
+    """Every month that is recorded or in the table, newest first."""
     in_table = _held_amounts(report)
     return tuple(
         _judge(
@@ -109,13 +109,13 @@ def months_of(report: SourceReport) -> tuple[MonthTrust, ...]:
 
 
 def missing_months(report: SourceReport) -> tuple[BillingPeriod, ...]:
-    """The months without a row between the first and the last that have some."""
-    held = sorted(period for period, rows in report.rows_in_table.items() if rows)
-    if not held:
+    """The months without rows between the first and the last month with rows."""
+    filled = sorted(period for period, rows in report.rows_in_table.items() if rows)
+    if not filled:
         return ()
     missing: list[BillingPeriod] = []
-    period = held[0]
-    while period < held[-1]:
+    period = filled[0]
+    while period < filled[-1]:
         if not report.rows_in_table.get(period):
             missing.append(period)
         period = period.next
@@ -123,7 +123,7 @@ def missing_months(report: SourceReport) -> tuple[BillingPeriod, ...]:
 
 
 def closings_of(report: SourceReport) -> tuple[Closing, ...]:
-    """How every month moved that was loaded more than once, newest first."""
+    """The changes of every month that was loaded more than once, newest first."""
     rule = report.roles.costs.get(CostKind.BILLED)
     if rule is None:
         return ()
@@ -161,7 +161,7 @@ def _total(record: LoadRecord, currency: str, column: str) -> Decimal:
 
 
 def _held_amounts(report: SourceReport) -> Mapping[str, Mapping[tuple[str, str], Decimal]]:
-    """By month, the amounts of the table by currency and cost column in lower case."""
+    """The amounts of the table by month, then by currency and cost column in lower case."""
     cube = report.months
     columns = [
         (index, name.removeprefix(AMOUNT).lower())
@@ -181,9 +181,9 @@ def _judge(
     period: BillingPeriod,
     record: LoadRecord | None,
     rows_in_table: int,
-    held: Mapping[tuple[str, str], Decimal],
+    in_table: Mapping[tuple[str, str], Decimal],
 ) -> MonthTrust:
-    amounts = () if record is None else tuple(_compare(record, held))
+    amounts = () if record is None else tuple(_compare(record, in_table))
     if record is None or record.rows is None:
         agreement = Agreement.UNRECORDED
     elif record.rows != rows_in_table or any(amount.difference for amount in amounts):
@@ -200,8 +200,10 @@ def _judge(
     )
 
 
-def _compare(record: LoadRecord, held: Mapping[tuple[str, str], Decimal]) -> Iterator[AmountCheck]:
-    """What was recorded against the table, and currencies that only the table has."""
+def _compare(
+    record: LoadRecord, in_table: Mapping[tuple[str, str], Decimal]
+) -> Iterator[AmountCheck]:
+    """Compares recorded amounts with the table, and adds currencies that only the table has."""
     if not record.totals:
         return
     recorded = {
@@ -210,13 +212,13 @@ def _compare(record: LoadRecord, held: Mapping[tuple[str, str], Decimal]) -> Ite
         for column, amount in columns.items()
     }
     names = {key[1]: column for key, (column, _) in recorded.items()}
-    # A column that the table gained since was not totalled, so it is not compared.
-    for key in sorted({*recorded, *(key for key in held if key[1] in names)}):
+    # A column that was added to the table later was not totalled, so it is not compared.
+    for key in sorted({*recorded, *(key for key in in_table if key[1] in names)}):
         yield AmountCheck(
             currency=key[0],
             column=names[key[1]],
             recorded=recorded.get(key, ("", Decimal(0)))[1],
-            held=held.get(key, Decimal(0)),
+            in_table=in_table.get(key, Decimal(0)),
         )
 
 

@@ -1,4 +1,4 @@
-"""Makes the part of the page's data that says how far its amounts can be trusted; pure."""
+"""The part of the page's data that says how far its amounts can be trusted; pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["trust_json"]
 
 
 def trust_json(reports: tuple[SourceReport, ...]) -> dict[str, object]:
-    """Freshness, agreement, gaps, runs that are not loaded, and how months moved.
+    """Freshness, agreement, gaps, runs that are not loaded, and how months changed.
 
-    Sources are given by their place among the reports, amounts as exact text.
+    A source is its index in the reports, and amounts are exact text.
     """
     numbered = list(enumerate(reports))
     return {
@@ -79,7 +79,7 @@ def _check(check: AmountCheck) -> list[str]:
         check.currency,
         check.column,
         f"{check.recorded:f}",
-        f"{check.held:f}",
+        f"{check.in_table:f}",
         f"{check.difference:f}",
     ]
 

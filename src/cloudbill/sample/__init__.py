@@ -1,4 +1,4 @@
-"""Sample exports: Azure FOCUS and AWS CUR trees as they are delivered, and what they hold.
+"""Sample exports: Azure FOCUS and AWS CUR trees as they are delivered, and their contents.
 
 May import: sample/aws, sample/azure.
 """

@@ -1,4 +1,4 @@
-"""When a sample export runs: billing months, their runs, and ids that follow from a seed."""
+"""The schedule of a sample export: billing months, their runs, and ids from a seed."""
 
 import hashlib
 import uuid
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 DIGITS = 60
-"""Precision of the decimal context in which the sample computes: nothing is rounded by it."""
+"""The precision of the sample's decimal context, high enough to round nothing."""
 
 _SMALLEST_ROWS = 40  # fewer would not show every kind of charge
 _MONTHS_PER_YEAR = 12
@@ -31,42 +31,36 @@ _MONTHS_PER_YEAR = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenRun:
-    """What one run on disk holds, told by its maker, so that a loader can be held against it.
-
-    Attributes:
-        provider: `azure` or `aws`.
-        export: Name of the export.
-        period: Billing month, `YYYY-MM`.
-        run_id: Azure `runId` or AWS `assemblyId`.
-        submitted_at: Start of the run, aware UTC; also the modification time of its files.
-        manifest_path: The manifest that stays with this run (with overwriting: the only one).
-        part_paths: Data files in the order of the manifest.
-        rows: Rows over all parts, headers not counted.
-        totals: Exact sums by billing currency, then by the cost column's name in the file.
-    """
+    """The content of one run on disk, as written, so that a loader can be compared with it."""
 
     provider: str
+    """`azure` or `aws`."""
     export: str
+    """Name of the export."""
     period: str
+    """Billing month, `YYYY-MM`."""
     run_id: str
+    """Azure `runId` or AWS `assemblyId`."""
     submitted_at: datetime
+    """Start of the run, aware UTC; also the modification time of its files."""
     manifest_path: Path
+    """The manifest that stays with this run; with overwriting, the only one."""
     part_paths: tuple[Path, ...]
+    """Data files in the order of the manifest."""
     rows: int
+    """Rows over all parts, headers not counted."""
     totals: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
+    """Exact sums by billing currency, then by the cost column's name in the file."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Month:
-    """A calendar month.
-
-    Attributes:
-        year: Such as 2025.
-        month: 1 to 12.
-    """
+    """A calendar month."""
 
     year: int
+    """Such as 2025."""
     month: int
+    """1 to 12."""
 
     def plus(self, months: int) -> "Month":
         """The month so many months later, or earlier if negative."""
@@ -99,40 +93,36 @@ class Month:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledRun:
-    """A run that is still to be written.
-
-    Attributes:
-        month: The billing month.
-        kind: Where in the month's life the run stands.
-        complete: Whether it holds everything that the month will ever hold.
-        closed: Whether the month is over and invoiced.
-        elapsed_days: Days of the month in the data, counted from its first.
-        submitted_at: Start of the run, aware UTC, to the microsecond.
-        run_id: A GUID.
-    """
+    """A run that is still to be written."""
 
     month: Month
+    """The billing month."""
     kind: RunKind
+    """The position of the run in the life of the month."""
     complete: bool
+    """Whether it has everything that the month will ever have."""
     closed: bool
+    """Whether the month is over and invoiced."""
     elapsed_days: int
+    """Days of the month in the data, counted from its first."""
     submitted_at: datetime
+    """Start of the run, aware UTC, to the microsecond."""
     run_id: str
 
     @property
     def last_day(self) -> datetime:
-        """The last day in the data, at its midnight."""
+        """The last day in the data, at midnight."""
         return self.month.start + timedelta(days=self.elapsed_days - 1)
 
 
 def draw(*parts: object) -> int:
-    """A number that looks random and follows from its arguments alone, 0 to 2**64 - 1."""
+    """A number from 0 to 2**64 - 1 that looks random, but depends only on the arguments."""
     text = "|".join(str(part) for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
 def guid(*parts: object) -> str:
-    """A version 4 GUID that follows from its arguments alone."""
+    """A version 4 GUID that depends only on the arguments."""
     text = "|".join(str(part) for part in parts)
     return str(uuid.UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=4))
 
@@ -149,15 +139,10 @@ def schedule(
 ) -> list[ScheduledRun]:
     """The runs of an export in the order of their submission.
 
-    Args:
-        identity: What the content follows from; a run id follows from it as well, so that equal
-            ids mean equal data.
-        months: How many billing months, the last of them `last`.
-        rows: Rows of the last run of a month; checked here only.
-        last: Year and month of the newest month.
-        open_month: Whether the newest month is still open, thus without its closing run.
-        runs_per_month: Keep so many of the last runs of each month, 1 to 3.
-        closing_day: Day of the next month on which a month's closing run starts.
+    The content and the run ids derive from `identity`, so equal ids mean equal data. `last` is the
+    newest of `months` months. `rows` counts the rows of the last run of a month; it is only checked
+    here. `open_month` leaves out the closing run of the newest month, which starts on `closing_day`
+    of the next month. `runs_per_month` keeps the last 1 to 3 runs of each month.
 
     Raises:
         ValueError: If a number is outside what the sample can show.

@@ -1,4 +1,4 @@
-"""DuckDB as the sample's writer: one thread, UTC, and nothing that depends on the machine."""
+"""DuckDB as the writer of samples: one thread, UTC, and nothing that depends on the machine."""
 
 import os
 import re
@@ -12,8 +12,8 @@ import duckdb
 __all__ = ["connect", "copy", "create_table", "fetch", "quote_identifier", "set_time"]
 
 _COPY_OPTIONS = {
-    # Bloom filters would add half to a small file and serve nobody who reads all of it.
-    # A row group is held in memory with all of its columns.
+    # Bloom filters would make a small file half as large again, and do not help to read all of it.
+    # A row group is in memory with all of its columns, so it is small.
     "parquet": "FORMAT parquet, COMPRESSION snappy, WRITE_BLOOM_FILTER false, ROW_GROUP_SIZE 61440",
     "csv": "FORMAT csv, HEADER, NULLSTR ''",
     "csv.gz": "FORMAT csv, HEADER, NULLSTR '', COMPRESSION gzip",
@@ -27,7 +27,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = true")
     connection.execute("SET enable_progress_bar = false")
-    # Joins stay as written, so that rows keep the order of the left side.
+    # Joins stay as written, so rows keep the order of the left side.
     connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
     return connection
 
@@ -43,13 +43,10 @@ def create_table(
     columns: Mapping[str, str],
     rows: Iterable[Mapping[str, object]],
 ) -> None:
-    """Make a small table anew from Python values; what a row lacks is null.
+    """Creates a small table from Python values, instead of any older one; missing values are null.
 
-    Args:
-        connection: Where the table is made.
-        name: Its name.
-        columns: SQL types by column name.
-        rows: Values by column name; meant for dozens, not thousands.
+    `columns` are SQL types by column name, `rows` are values by column name; it is meant for dozens
+    of rows, not thousands.
     """
     described = ", ".join(
         f"{quote_identifier(column)} {type_}" for column, type_ in columns.items()
@@ -70,17 +67,13 @@ def copy(
     file_format: str,
     parameters: Mapping[str, object],
 ) -> int:
-    """Write a query's rows to one file and count them.
+    """Writes the rows of a query to one file, and counts them.
 
-    Args:
-        connection: Where the query runs.
-        query: A SELECT that is the package's own text.
-        path: The file; its folder is made.
-        file_format: `parquet` (snappy), `csv` or `csv.gz`.
-        parameters: Values that the query names.
+    `query` is a SELECT of this package's own text, and `parameters` are the values that it names.
+    The folder of `path` is created. `file_format` is `parquet` (snappy), `csv` or `csv.gz`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # All of the answer is fetched: an unfinished one keeps the connection busy.
+    # Fetches the whole answer, because an unfinished one keeps the connection busy.
     [(rows,)] = connection.execute(
         f"COPY ({query}) TO $file_path ({_COPY_OPTIONS[file_format]})",
         {**_used(query, parameters), "file_path": str(path)},
@@ -89,19 +82,14 @@ def copy(
 
 
 def set_time(path: Path, moment: datetime) -> None:
-    """Set a file's modification time, exact to the microsecond.
-
-    Args:
-        path: The file.
-        moment: Aware.
-    """
+    """Sets the modification time of a file to an aware time, exact to the microsecond."""
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     nanoseconds = since // timedelta(microseconds=1) * 1000
     os.utime(path, ns=(nanoseconds, nanoseconds))
 
 
 def _used(query: str, parameters: Mapping[str, object]) -> dict[str, object]:
-    """Those of the parameters that the query names: DuckDB refuses any other."""
+    """The parameters that the query names, because DuckDB refuses any other."""
     names = set(re.findall(r"\$(\w+)", query))
     return {name: value for name, value in parameters.items() if name in names}
 

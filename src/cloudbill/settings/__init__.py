@@ -1,7 +1,7 @@
 """The configuration, read once from dlt's files and the environment into frozen values.
 
-`keys` has a row for each key, `values` the readers of their values, `names` what names are legal,
-`sections` which sources there are, `lookup` where a value is looked for, `warehouse` what of it a
+`keys` has a row for each key, `values` has the readers of values, `names` says which names are
+legal, `sections` finds the sources, `lookup` finds the values, and `warehouse` has the part that a
 warehouse gets. dlt is imported when its files are read.
 
 Pure: names.
@@ -36,10 +36,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSettings:
-    """One export and the table that it is loaded into; every key of `keys` is a field.
+    """One export and its table; every key of `keys` is a field.
 
-    `source` is the section below `sources`: `azure_billing`, or `azure_billing.<name>` for a
-    further export. `project_id` is None where the warehouse is DuckDB.
+    `source` is the section below `sources`: `azure_billing`, or `azure_billing.<name>` for another
+    export. `project_id` is None if the warehouse is DuckDB.
     """
 
     source: str
@@ -53,7 +53,7 @@ class SourceSettings:
     location: str | None
     database: Path
     is_database_given: bool
-    """Whether anything but the default names the DuckDB file."""
+    """Whether the DuckDB file is not the default one."""
     totals: bool
     memory_limit: str
     max_row_drop: Decimal
@@ -76,13 +76,13 @@ class SourceSettings:
 
     @property
     def warehouse(self) -> WarehouseSettings:
-        """What the warehouse of this source needs to know."""
+        """The settings for the warehouse of this source."""
         names = (field.name for field in fields(WarehouseSettings))
         return WarehouseSettings(**{name: getattr(self, name) for name in names})
 
     @property
     def physical_table(self) -> tuple[str, ...]:
-        """What identifies the table, wherever it stands."""
+        """The identity of the table, in any warehouse."""
         warehouse = self.project_id or str(self.database.absolute())
         return warehouse, self.dataset.lower(), self.table_name.lower()
 
@@ -107,7 +107,7 @@ def read_sources(
 
 
 def dlt_providers() -> tuple[ValueProvider, ...]:
-    """dlt's own places of configuration: the environment, secrets.toml, config.toml."""
+    """dlt's places for configuration: the environment, secrets.toml, config.toml."""
     from dlt.common.configuration.container import Container
     from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
@@ -123,7 +123,7 @@ def read_source(
 ) -> SourceSettings:
     """The settings of one source.
 
-    `given` holds values that go before all configuration, `fallback` those that come after it.
+    `given` has values that override the configuration, `fallback` values that it overrides.
 
     Raises:
         ConfigError: If a value is missing or cannot be read.
@@ -146,7 +146,7 @@ def read_source(
 
 
 def select_sources(sources: Sequence[SourceSettings], name: str) -> tuple[SourceSettings, ...]:
-    """The sources that `all`, a provider, or the name of a source stands for.
+    """The sources that `all`, a provider, or the name of a source means.
 
     Raises:
         ConfigError: If nothing of that name is configured.

@@ -1,4 +1,4 @@
-"""Every key of a section `[sources.<source>]`: one row says all that there is to say of it.
+"""Every key of a section `[sources.<source>]`: one row says everything about a key.
 
 The settings, the tables in the documentation, the options of `cloudbill init` and the messages
 come from these rows.
@@ -31,10 +31,10 @@ __all__ = ["KEYS", "Key", "key_named"]
 class Key:
     """One key of a section `[sources.<source>]`.
 
-    `read` is a reader of `values`, and its return type is the type of the key. `default` is
-    written as in an environment variable; where the provider decides, `default_of` gives it. None
-    means that there is no value, and `default_words` then say what that means. `example` is
-    written as in TOML, and `description` is Markdown.
+    `read` is a reader of `values`, and its return type is the type of the key. `default` is text
+    as in an environment variable; if the provider decides, `default_of` gives it. None means that
+    there is no value, and `default_words` then says what that means. `example` is TOML, and
+    `description` is Markdown.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Key:
     description: str
 
     def default_for(self, provider: Provider) -> object:
-        """The value where nothing is configured."""
+        """The value if nothing is configured."""
         text = self.default if self.default_of is None else self.default_of(provider)
         return None if text is None else self.read(text)
 
@@ -60,7 +60,7 @@ class Key:
 
     @property
     def help(self) -> str:
-        """The description as a terminal shows it."""
+        """The description for a terminal."""
         return self.description.replace("`", "")
 
     @property
@@ -84,7 +84,7 @@ KEYS: Final[tuple[Key, ...]] = (
         read=read_text,
         is_required=True,
         example='"my-billing-bucket"',
-        description="Where the exports lie: a bucket name (then `gs://`), a URL (`gs://`, `s3://`, "
+        description="Where the exports are: a bucket name (then `gs://`), a URL (`gs://`, `s3://`, "
         "`az://`, `file://`), or a path, which starts with `./`, `/` or `~/`.",
     ),
     Key(
@@ -93,7 +93,7 @@ KEYS: Final[tuple[Key, ...]] = (
         default="",
         default_words="none",
         example='"exports/azure"',
-        description="The folder that the export's own folder lies in.",
+        description="The folder that contains the export's folder.",
     ),
     Key(
         name="export_name",
@@ -108,7 +108,7 @@ KEYS: Final[tuple[Key, ...]] = (
         default_of=lambda provider: provider.DEFAULT_TABLE,
         default_words="by provider",
         example='"azure_focus_billing_data"',
-        description="The table that is loaded. Every export has one of its own.",
+        description="The table that is loaded. Every export needs its own.",
     ),
     Key(
         name="project_id",
@@ -123,12 +123,12 @@ KEYS: Final[tuple[Key, ...]] = (
         read=read_text,
         default="billing",
         example='"finops"',
-        description="The BigQuery dataset, or the DuckDB schema. Created when missing.",
+        description="The BigQuery dataset, or the DuckDB schema. Created if it is missing.",
     ),
     Key(
         name="location",
         read=read_text,
-        default_words="that of the dataset",
+        default_words="the dataset's location",
         example='"EU"',
         description="Where BigQuery creates a missing dataset and runs its jobs, such as `EU`.",
     ),
@@ -145,7 +145,7 @@ KEYS: Final[tuple[Key, ...]] = (
         default="true",
         example="false",
         description="Whether the cost columns of a loaded month are summed and reconciled. On "
-        "BigQuery that scans those columns of the month.",
+        "BigQuery this scans those columns of the month.",
     ),
     Key(
         name="memory_limit",
@@ -159,8 +159,8 @@ KEYS: Final[tuple[Key, ...]] = (
         read=read_share,
         default="0.5",
         example="0.2",
-        description="The share of a month's rows that a newer run may lack, from 0 to 1; one that "
-        "lacks more is held until `cloudbill accept`.",
+        description="The share of a month's rows that may be missing from a newer run, from 0 to "
+        "1. A run that lacks more is held until `cloudbill accept`.",
     ),
     Key(
         name="max_wait",
@@ -190,22 +190,22 @@ KEYS: Final[tuple[Key, ...]] = (
         read=read_seconds,
         default="240",
         example="600",
-        description="How many seconds a call to a cloud is tried again that fails for now. One "
-        "attempt may take a quarter of it; large files get more time, by their size.",
+        description="How many seconds a failing call to a cloud is tried again. One attempt may "
+        "take a quarter of that; large files get more time, by their size.",
     ),
     Key(
         name="lock_timeout_s",
         read=read_seconds,
         default="60",
         example="300",
-        description="How many seconds to wait for a DuckDB file that another process holds.",
+        description="How many seconds to wait for a DuckDB file that another process has locked.",
     ),
     Key(
         name="cache",
         read=read_flag,
         default="true",
         example="false",
-        description="Whether what the manifests of a bucket said is kept in the user's cache "
-        "folder, so that the next run does not read them again.",
+        description="Whether the manifests of a bucket are cached in the user's cache folder, so "
+        "that the next command does not read them again.",
     ),
 )

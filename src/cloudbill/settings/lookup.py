@@ -1,4 +1,4 @@
-"""Where the value of a key is looked for, in the order of dlt."""
+"""Looks up the value of a key, in the order of dlt."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["Lookup", "ValueProvider"]
 
 
 class ValueProvider(Protocol):
-    """The part of dlt's configuration providers that is read here."""
+    """The part of dlt's configuration providers that is used here."""
 
     @property
     def name(self) -> str:
-        """What messages call it: `config.toml`."""
+        """The name for messages: `config.toml`."""
 
     def get_value(
         self, key: str, hint: type[Any], pipeline_name: str | None, *sections: str
@@ -27,9 +27,9 @@ class ValueProvider(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """Looks a key up the way dlt does: provider by provider, each from the inner section out.
+    """Looks up a key the way dlt does: provider by provider, each from the inner section out.
 
-    `given` holds values that go before all configuration, `fallback` those that come after it.
+    `given` has values that override the configuration, `fallback` values that it overrides.
     """
 
     source: str
@@ -38,10 +38,10 @@ class Lookup:
     fallback: Mapping[str, object]
 
     def read(self, key: Key) -> object:
-        """The value that is configured; None where none is.
+        """The configured value, or None.
 
         Raises:
-            ConfigError: If the value is not one that the key may have.
+            ConfigError: If the key may not have this value.
         """
         value = self._find(key.name)
         if value is None:
@@ -54,7 +54,7 @@ class Lookup:
             ) from error
 
     def missing_error(self, key: Key) -> ConfigError:
-        """Says where a value was looked for in vain."""
+        """The error for a missing value; it names the places where it could be."""
         places = "".join(
             f"\n  {provider.name}: {self._full_names(provider, key.name)}"
             for provider in self.providers

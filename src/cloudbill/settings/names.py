@@ -1,4 +1,4 @@
-"""Which names a source, a dataset and a Google Cloud project may have."""
+"""The legal names of a source, a dataset and a Google Cloud project."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["read_dataset", "read_project", "read_source_name"]
 
 _SOURCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 _DATASET: Final = re.compile(r"\w{1,1024}", re.ASCII)
-# "Creating and managing projects"; with the domain of an older kind of organisation before it.
+# "Creating and managing projects"; older organisations have their domain before the id.
 _PROJECT: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 
 def read_source_name(name: str) -> str:
-    """The name of a further export, which is part of a section and of environment variables.
+    """The name of another export, which is part of a section and of environment variables.
 
     Raises:
         ConfigError: If it cannot be.

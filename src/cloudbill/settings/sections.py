@@ -1,4 +1,4 @@
-"""Which sources the sections of the configuration name, and what in them is a mistake."""
+"""Finds the sources in the sections of the configuration, and mistakes in them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cloudbill.settings.names import read_source_name
 
 __all__ = ["configured_sources", "require_known_sections", "suggestion"]
 
-# Tables inside a section that belong to dlt, and so are not exports of their own.
+# Tables inside a section that belong to dlt, so they are not exports.
 _DLT_TABLES: Final = frozenset({"client_kwargs", "config_kwargs", "credentials", "kwargs"})
 
 
 def configured_sources(
     section: str, providers: Sequence[ValueProvider], env: Mapping[str, str]
 ) -> Iterator[str]:
-    """The section itself where it names an export, and every table inside it that is one.
+    """The section itself if it names an export, and every table inside it that does.
 
     Raises:
         ConfigError: If a key is unknown, or a table has a name that no source may have.
@@ -33,7 +33,7 @@ def configured_sources(
             keys |= set(_node_keys(node))
     spelt = {key.partition(".")[0].lower(): key.partition(".")[0] for key in keys if "." in key}
     for key in _env_keys(section, env):
-        # The names of variables have no case, so an export keeps the one that a file gives it.
+        # Variable names have no case, so an export keeps the case from a file.
         name, dot, inner = key.partition(".")
         keys.add(f"{spelt.get(name, name)}.{inner}" if dot else key)
     names = sorted({key.partition(".")[0] for key in keys if "." in key} - _DLT_TABLES)
@@ -54,7 +54,7 @@ def configured_sources(
 
 
 def require_known_sections(providers: Sequence[ValueProvider]) -> None:
-    """Refuses what looks like a section or a key of ours; the rest is of other dlt sources.
+    """Refuses a misspelt section or key of ours; others belong to other dlt sources.
 
     Raises:
         ConfigError: If there is such a section or key.
@@ -73,7 +73,7 @@ def require_known_sections(providers: Sequence[ValueProvider]) -> None:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """The nearest of the known words, or all of them, as the end of a message."""
+    """The nearest known word, or all of them, as the end of a message."""
     known = list(dict.fromkeys(known))
     near = difflib.get_close_matches(word, known, n=1)
     return f" Did you mean '{near[0]}'?" if near else f" Known are {', '.join(known)}"

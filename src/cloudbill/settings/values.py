@@ -1,8 +1,8 @@
-"""Reads the value of a key, as a file or an environment variable has it.
+"""Reads the value of a key from a file or an environment variable.
 
-A reader takes what TOML may hold, or the text of a variable. It returns the value, or None where a
-blank text means that nothing is said, and raises `ValueError` with what the value must be. Its
-return type is the type of the key.
+A reader takes a TOML value, or the text of a variable. It returns the value, or None if a blank
+text means that there is none, and raises `ValueError` that says what the value must be. Its return
+type is the type of the key.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def read_text(value: object) -> str | None:
     """A text without the spaces around it.
 
     Raises:
-        ValueError: If it is something else, or holds a NUL, which no place can store.
+        ValueError: If it is not a text, or contains a NUL, which cannot be stored.
     """
     if not isinstance(value, str | Path) or "\0" in str(value):
         raise ValueError("must be a text")
@@ -54,7 +54,7 @@ def read_folder(value: object) -> str:
 
 
 def read_file(value: object) -> Path | None:
-    """A file on disk, with `~` replaced by the user's own folder.
+    """A file on disk, with `~` replaced by the user's home folder.
 
     Raises:
         ValueError: If it is not a text.
@@ -71,7 +71,7 @@ def read_table_name(value: object) -> str | None:
     """
     name = read_text(value)
     if name is not None and name.lower().startswith("_dlt"):
-        raise ValueError("must not begin with _dlt, as the names of dlt's own tables do")
+        raise ValueError("must not begin with _dlt, like the names of dlt's own tables")
     return name
 
 
@@ -89,7 +89,7 @@ def read_flag(value: object) -> bool:
 
 
 def read_memory(value: object) -> str:
-    """A size of memory, as DuckDB writes it.
+    """A size of memory, in DuckDB's notation.
 
     Raises:
         ValueError: If it is not one.
@@ -131,7 +131,7 @@ def read_count(value: object) -> int:
 
 
 def read_seconds(value: object) -> float:
-    """A number of seconds, at most a day of them.
+    """A number of seconds, at most one day.
 
     Raises:
         ValueError: If it is not one.

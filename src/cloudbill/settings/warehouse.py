@@ -1,4 +1,4 @@
-"""What a warehouse needs to know of a source, and nothing else."""
+"""The settings of a source that its warehouse needs, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["WarehouseSettings"]
 class WarehouseSettings:
     """Where the tables of a source are, and how they are written.
 
-    `project_id` is None where the warehouse is DuckDB; `source` labels jobs and is named in errors.
+    `project_id` is None if the warehouse is DuckDB; `source` is for labels of jobs and for errors.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""From answers to `.dlt/config.toml`.
+"""Makes `.dlt/config.toml` from answers, and finds exports.
 
 May import: exports, providers, settings, store.
 """

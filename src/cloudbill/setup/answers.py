@@ -1,4 +1,4 @@
-"""Makes the configuration of a source from answers: looks for exports, checks, and writes it."""
+"""Makes the configuration of a source from answers: finds exports, checks, and writes it."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ __all__ = [
 ]
 
 _LOOK_FOR_S: Final = 20.0
-"""Somebody waits for the answer, and may name the export instead."""
+"""A person waits for the answer, and can name the export instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What a source is to be: the keys that are answered, and `name` for a further export.
+    """A source to configure: the answers for its keys, and `name` for another export.
 
     None leaves a key out.
     """
@@ -68,7 +68,7 @@ class Answers:
     def values(self) -> dict[str, str | None]:
         """The keys of the section in the order in which they are written.
 
-        `prefix` is written also when it is empty: else it would be that of a section further out.
+        An empty `prefix` is also written, or the prefix of an outer section would be used.
         """
         answered = {field.name for field in fields(self)}
         table = PROVIDERS[self.provider].DEFAULT_TABLE
@@ -79,7 +79,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A configuration file as it is and as it is to be, and the source that it then has."""
+    """A configuration file before and after the change, and the source that it then has."""
 
     file: Path
     before: str
@@ -92,11 +92,11 @@ def read_provider(answer: str) -> str:
     """The name of a provider.
 
     Raises:
-        ConfigError: If it is none.
+        ConfigError: If there is no such provider.
     """
     name = answer.strip().lower()
     if name not in PROVIDERS:
-        raise ConfigError(f"'{answer}' is no provider; known are {', '.join(PROVIDERS)}")
+        raise ConfigError(f"'{answer}' is not a provider; known are {', '.join(PROVIDERS)}")
     return name
 
 
@@ -104,7 +104,7 @@ def read_bucket(answer: str) -> str:
     """A bucket name, a URL or a path, without credentials in it.
 
     Raises:
-        ConfigError: If it can be none of them, or would put a secret into a configuration file.
+        ConfigError: If it is none of them, or would put a secret into a configuration file.
     """
     bucket = answer.strip()
     parse_address(bucket)
@@ -121,7 +121,7 @@ def look_for_exports(bucket: str, prefix: str, provider: str | None) -> Finding:
     chosen: Sequence[Provider] = (
         tuple(PROVIDERS.values()) if provider is None else (PROVIDERS[provider],)
     )
-    # Credentials stand in the section of a source, or further out.
+    # Credentials are in the section of a source, or in an outer section.
     sections = ("sources", chosen[0].SECTION) if provider else ("sources",)
     store = open_store(bucket, sections=sections, retry_for_s=_LOOK_FOR_S)
     browser = open_browser(store, sections=sections, retry_for_s=_LOOK_FOR_S)
@@ -129,7 +129,7 @@ def look_for_exports(bucket: str, prefix: str, provider: str | None) -> Finding:
 
 
 def found_line(export: FoundExport) -> str:
-    """What is known of a found export, in one line."""
+    """A found export in one line."""
     months = f"{export.months} month{'' if export.months == 1 else 's'}"
     manifests = f"{export.manifests} manifest{'' if export.manifests == 1 else 's'}"
     where = f" in {export.prefix}" if export.prefix else ""
@@ -140,13 +140,17 @@ def found_line(export: FoundExport) -> str:
 
 
 def no_choice_error(finding: Finding, bucket: str, prefix: str) -> ConfigError:
-    """Why the exports that were found leave it open which one is meant."""
+    """The error if no export, or more than one, was found."""
     where = f"{bucket}, folder '{prefix}'" if prefix else bucket
-    rest = "" if finding.is_whole else " That was not all of it; --prefix says where to look."
+    rest = (
+        ""
+        if finding.is_whole
+        else " That was not the whole bucket; give --prefix to say where to look."
+    )
     if not finding.exports:
         return ConfigError(
-            f"No export was found in {where} ({finding.folders} folders were looked into).{rest} "
-            "Give --provider, --prefix and --export-name if its first run is still to come"
+            f"No export was found in {where} ({finding.folders} folders were searched).{rest} "
+            "Give --provider, --prefix and --export-name if its first run has not arrived yet"
         )
     lines = "".join(f"\n  {_options(export)}  ({found_line(export)})" for export in finding.exports)
     return ConfigError(
@@ -165,16 +169,16 @@ def _options(export: FoundExport) -> str:
 
 
 def plan_change(file: Path, before: str, answers: Answers, *, replace: bool = False) -> Change:
-    """The file with the source in it, read back as it will be read from then on.
+    """The changed file, and the source as it will be read from it.
 
     Raises:
-        SectionThereError: If the section is there, and `replace` is not given.
-        ConfigError: If the configuration would then be wrong, or would not say what was answered.
+        SectionThereError: If the section exists, and `replace` is not given.
+        ConfigError: If the configuration would be wrong, or would not have the answered values.
     """
     values = answers.values
     settings, after = _read_back(file, before, answers, values, replace=replace)
     if settings.project_id is not None and answers.project_id is None:
-        # A section further out has one; an empty one of its own keeps this source in DuckDB.
+        # An outer section has one; an empty value in the section keeps this source in DuckDB.
         values["project_id"] = ""
         settings, after = _read_back(file, before, answers, values, replace=replace)
     _require_as_answered(settings, answers, values)
@@ -207,7 +211,7 @@ def _require_as_answered(
 
 
 def write_change(change: Change, answers: Answers) -> SourceSettings:
-    """Writes a change, and reads the source from where every later command will read it.
+    """Writes a change, and reads the source the way every later command reads it.
 
     Raises:
         ConfigError: If the file cannot be written, was changed meanwhile, or does not give the

@@ -1,7 +1,7 @@
-"""Puts a section into `.dlt/config.toml`, and leaves all else in it as it stands.
+"""Puts a section into `.dlt/config.toml`, and leaves everything else as it is.
 
-What is there is the user's: comments, order and other tools' sections are kept to the character,
-and the file is exchanged in one step, so that no reader sees half of it.
+The file belongs to the user: comments, order and sections of other tools stay exactly the same. The
+file is replaced in one step, so no reader sees half of it.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _NEW_FILE_MODE: Final = 0o644
 
 
 class SectionThereError(ConfigError):
-    """The section is in the file already, and nobody said that it is to be changed."""
+    """The section is already in the file, and nobody asked to change it."""
 
 
 class TomlValues:
-    """Looks keys up in the text of a configuration, the way dlt does in its file."""
+    """Looks up keys in the text of a configuration, the way dlt does in its file."""
 
     name = "config.toml"
 
@@ -74,14 +74,14 @@ def config_file() -> Path:
     try:
         return Path(Container()[PluggableRunContext].context.settings_dir) / "config.toml"
     except TomlProviderReadException as error:
-        # dlt reads all its files at once, and does not name the one that is broken.
+        # dlt reads all its files at once, and does not name the broken one.
         for name in ("config.toml", "secrets.toml"):
             read_config(Path(".dlt", name))
         raise ConfigError(f"dlt cannot read its configuration: {error}") from error
 
 
 def read_config(file: Path) -> str:
-    """The text of a configuration file; empty where there is none.
+    """The text of a configuration file; empty if there is none.
 
     Raises:
         ConfigError: If it cannot be read, or is not valid TOML; names the line.
@@ -100,7 +100,7 @@ def read_config(file: Path) -> str:
 
 
 def has_section(text: str, section: Sequence[str], *, file: Path) -> bool:
-    """Whether a section has keys of its own; the sections inside it are no keys.
+    """Whether a section has keys; sections inside it do not count.
 
     Raises:
         ConfigError: If the text is not valid TOML.
@@ -121,18 +121,20 @@ def with_section(
     file: Path,
     replace: bool = False,
 ) -> str:
-    """The text of a file with the values in a section; what it has beside them stays.
+    """The text of a file with the values in a section; everything else in it stays.
 
-    A value of None is for a key that the section is not to have: with `replace` a line that sets
-    it becomes a comment.
+    The value None removes a key: with `replace`, a line that sets it becomes a comment.
 
     Raises:
-        SectionThereError: If the section has keys already, and `replace` is not given.
+        SectionThereError: If the section already has keys, and `replace` is not given.
         ConfigError: If the text is not valid TOML, or has no place for the section.
     """
     name = ".".join(section)
     if has_section(text, section, file=file) and not replace:
-        raise SectionThereError(f"[{name}] is in {file} already, and nothing in it was changed")
+        raise SectionThereError(f"[{name}] is already in {file}, and nothing was changed")
+    # TOML has several layouts for the same data, such as inline tables and dotted keys, and not
+    # every change fits each of them. So the result is parsed again, and only accepted if it has
+    # exactly the wanted data.
     wanted = _merged(_parse(text, file).unwrap(), section, values)
     for put in (_appended, _set):
         with suppress(TOMLKitError, tomllib.TOMLDecodeError, TypeError, AttributeError, ValueError):
@@ -140,7 +142,7 @@ def with_section(
             if tomllib.loads(changed) == wanted:
                 return changed
     raise ConfigError(
-        f"{file} is laid out so that [{name}] cannot be put into it without changing more; add it "
+        f"{file} has a layout to which [{name}] cannot be added without changing more; add it "
         "by hand. Nothing was changed"
     )
 
@@ -156,15 +158,16 @@ def section_text(section: Sequence[str], values: Mapping[str, str | None]) -> st
 
 
 def write_config(file: Path, text: str) -> None:
-    """Exchanges a file for one with this text, in one step; its mode stays.
+    """Replaces a file by one with this text, in one step; its mode stays.
 
     Raises:
-        ConfigError: If it cannot be written; then it is as it was.
+        ConfigError: If it cannot be written; then the old file stays.
     """
-    target = file.resolve()  # a link stays one
+    target = file.resolve()  # a link stays a link
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         mode = target.stat().st_mode & 0o7777 if target.exists() else _NEW_FILE_MODE
+        # In the same folder, because a file can replace another in one step only within one disk.
         handle, name = tempfile.mkstemp(prefix=f"{target.name}.", dir=target.parent)
         try:
             with os.fdopen(handle, "wb") as stream:
@@ -182,7 +185,7 @@ def write_config(file: Path, text: str) -> None:
 
 def _parse(text: str, file: Path) -> tomlkit.TOMLDocument:
     try:
-        tomllib.loads(text)  # names the line of a second section, which tomlkit does not
+        tomllib.loads(text)  # names the line of a duplicate section, which tomlkit does not
         return tomlkit.parse(text)
     except (tomllib.TOMLDecodeError, TOMLKitError) as error:
         raise ConfigError(
@@ -193,7 +196,7 @@ def _parse(text: str, file: Path) -> tomlkit.TOMLDocument:
 def _merged(
     values: Mapping[str, Any], section: Sequence[str], added: Mapping[str, str | None]
 ) -> dict[str, Any]:
-    """What the file is to say afterwards, independently of how it is written."""
+    """The data that the file must have afterwards, whatever its layout."""
     if not section:
         kept = {key: value for key, value in values.items() if key not in added}
         return kept | {key: value for key, value in added.items() if value is not None}
@@ -204,7 +207,7 @@ def _merged(
 
 
 def _appended(text: str, section: Sequence[str], values: Mapping[str, str | None]) -> str:
-    """A new section goes to the end, so that nothing before it moves."""
+    """Adds a new section at the end, so nothing before it moves."""
     added = section_text(section, values)
     if "\r\n" in text:
         added = added.replace("\n", "\r\n")
@@ -214,7 +217,7 @@ def _appended(text: str, section: Sequence[str], values: Mapping[str, str | None
 
 
 def _set(text: str, section: Sequence[str], values: Mapping[str, str | None]) -> str:
-    """Keys of a section that is there are set where they stand."""
+    """Sets keys in an existing section, in their places."""
     document = tomlkit.parse(text)
     node: Any = document
     for name in section:

@@ -1,7 +1,7 @@
-"""Finds the exports in a store whose place nobody named, by the layouts that the providers write.
+"""Finds exports in a store without knowing their place, by the layouts of the providers.
 
-It goes down folder by folder and stops where the folders of months begin, so that what it costs
-depends on how many folders lie above the exports, and not on how many files lie in the bucket.
+It goes down folder by folder and stops at the folders of months, so its cost depends on the number
+of folders above the exports, not on the number of files in the bucket.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from cloudbill.store.folders import Browser
 __all__ = ["Finding", "FoundExport", "find_exports"]
 
 _MAX_FOLDERS: Final = 1_000
-"""About a minute of requests in a store that is far away."""
+"""About a minute of requests to a distant store."""
 _LOOKERS: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundExport:
-    """An export as its folders show it; `newest_at` is when its newest manifest was written."""
+    """An export, found by its folders; `newest_at` is when its newest manifest was written."""
 
     provider: Provider
     prefix: str
@@ -40,12 +40,12 @@ class FoundExport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What was found, newest first; `folders` counts those that were looked into."""
+    """The found exports, newest first; `folders` counts the searched folders."""
 
     exports: tuple[FoundExport, ...]
     folders: int
     is_whole: bool
-    """Whether everything was looked at; else a prefix is needed to see the rest."""
+    """Whether everything was searched; if not, the rest needs a prefix."""
 
 
 def find_exports(
@@ -56,9 +56,9 @@ def find_exports(
     providers: Sequence[Provider] = tuple(PROVIDERS.values()),
     max_folders: int = _MAX_FOLDERS,
 ) -> Finding:
-    """Looks for exports below a folder; the prefix may also be the folder of an export itself.
+    """Finds exports below a folder; the prefix may also be the folder of an export itself.
 
-    Discovery finds what is found here, with its prefix and name, manifest by manifest.
+    With the prefix and the name that are found here, discovery finds the same manifests.
 
     Raises:
         StoreError: If the store cannot be listed.
@@ -66,6 +66,8 @@ def find_exports(
     start = "".join(f"{folder}/" for folder in prefix.split("/") if folder)
     months: list[str] = []
     level, looked, is_whole = [start], 0, True
+    # Level by level, not depth first: the folders of one level are listed at the same time, and if
+    # the limit is reached, it is the deepest folders that were not searched.
     with ThreadPoolExecutor(max_workers=_LOOKERS, thread_name_prefix="folder") as lookers:
         while level:
             if looked + len(level) > max_folders:
@@ -79,7 +81,7 @@ def find_exports(
             )
             months += [folder for folder in below if _is_month(folder, providers)]
             level = [folder for folder in below if not _is_month(folder, providers)]
-        # Whoever named the folder of a month, or one in it, means what lies there.
+        # A prefix may also be the folder of a month, or a folder inside it.
         months = months or ([start] if start else [])
         listed = chain.from_iterable(lookers.map(lambda month: list(store.list(month)), months))
         exports = sorted(
@@ -123,7 +125,7 @@ def _as_discovered(
 ) -> tuple[str, list[StoredObject]]:
     """The manifests that discovery would read with this prefix and name, and their root.
 
-    None of them where a path has what a prefix cannot say, such as a folder without a name.
+    Empty if a path cannot be written as a prefix, for example with a folder without a name.
     """
     manifests = list(manifests)
     for root in provider.export_roots(prefix, export_name):

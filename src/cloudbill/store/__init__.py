@@ -1,7 +1,7 @@
-"""Where exports lie: a folder, or a bucket on gs://, s3:// or az://; read only.
+"""Where exports are: a folder, or a bucket on gs://, s3:// or az://; read only.
 
-Paths are keys relative to the bucket or folder, with `/` between folders. Every foreign error is
-mapped here, once.
+Paths are keys relative to the bucket or folder, with `/` between folders. Every error of a client
+becomes an error of ours here, once.
 
 Pure: address, credentials.
 May import: retrying.
@@ -24,7 +24,7 @@ __all__ = ["Store", "open_store"]
 
 
 class Store(Protocol):
-    """Reads objects; implementations raise `StoreError` and nothing else on purpose."""
+    """Reads objects; implementations raise only `StoreError` on purpose."""
 
     scheme: str
     """`file`, `gs`, `s3` or `az`."""
@@ -33,7 +33,7 @@ class Store(Protocol):
 
     @property
     def title(self) -> str:
-        """What people call the store: `GCS`."""
+        """The name of the store for people: `GCS`."""
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Every object below a folder, which ends in `/` or is empty."""
@@ -47,7 +47,7 @@ class Store(Protocol):
         """
 
     def read_head(self, path: str, length: int) -> bytes:
-        """The first `length` bytes of an object, or all of it where it is shorter.
+        """The first `length` bytes of an object, or all of a shorter one.
 
         Raises:
             PartMissingError: If it is not there.
@@ -55,7 +55,7 @@ class Store(Protocol):
         """
 
     def read_tail(self, path: str, length: int) -> bytes:
-        """The last `length` bytes of an object, or all of it where it is shorter.
+        """The last `length` bytes of an object, or all of a shorter one.
 
         Raises:
             PartMissingError: If it is not there.
@@ -71,17 +71,17 @@ class Store(Protocol):
         """
 
     def local_path(self, path: str) -> Path | None:
-        """The local file of an object, or None where the store is remote."""
+        """The local file of an object, or None if the store is remote."""
 
     def uri(self, path: str) -> str:
-        """The address of an object as a warehouse reads it."""
+        """The address of an object for a warehouse."""
 
 
 def open_store(bucket: str, *, sections: tuple[str, ...], retry_for_s: float = 240.0) -> Store:
     """Opens a bucket name (then `gs://`), a URL, or a path, which starts with `/` or `.`.
 
     `sections` says where dlt looks for credentials, such as `("sources", "azure_billing")`;
-    `retry_for_s` how long a request is tried again that fails for now.
+    `retry_for_s` says how long a failing request is tried again.
 
     Raises:
         ConfigError: If the scheme is unknown or its client is not installed.

@@ -1,4 +1,4 @@
-"""The address of a bucket or a folder, read in one place."""
+"""The address of a bucket or a folder."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ _CREDENTIALS: Final = re.compile(r":[^/]*@|[?&]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where exports lie: `scheme` is `file`, `gs`, `s3` or `az`, `place` the folder or bucket."""
+    """Where exports are: `scheme` is `file`, `gs`, `s3` or `az`, `place` the folder or bucket."""
 
     scheme: str
     place: str
 
     @property
     def title(self) -> str:
-        """What people call the store: `GCS`."""
+        """The name of the store for people: `GCS`."""
         return _TITLES[self.scheme]
 
 
 def parse_address(bucket: str, *, section: str = "sources") -> Address:
     """Reads a bucket name (then `gs://`), a URL, or a path, which starts with `/`, `.` or `~`.
 
-    `section` is the configuration section that credentials belong to, for the message.
+    `section` is the configuration section for credentials, for the message.
 
     Raises:
         ConfigError: If the scheme is unknown, no bucket is named, or credentials are in the text.
@@ -53,24 +53,24 @@ def parse_address(bucket: str, *, section: str = "sources") -> Address:
     if scheme not in _TITLES:
         known = ", ".join(f"{scheme}://" for scheme in _TITLES)
         raise ConfigError(
-            f"'{written}://' is no known store; give a bucket name (then gs://), a URL with one of "
-            f"{known}, or a path that starts with / or ."
+            f"'{written}://' is not a known store; give a bucket name (then gs://), a URL with "
+            f"one of {known}, or a path that starts with / or ."
         )
     if scheme != "file" and not rest.strip("/"):
         raise ConfigError(f"'{bucket}' names no bucket; give its name, a URL or a path")
     if scheme != "file" and _CREDENTIALS.search(rest):
         raise ConfigError(
-            "'bucket' holds credentials, which would appear in logs and errors; put them into "
+            "'bucket' contains credentials, which would appear in logs and errors; put them into "
             f".dlt/secrets.toml, [{section}.credentials]"
         )
     return Address(scheme=scheme, place=rest)
 
 
 def require_inside(path: str) -> None:
-    """Refuses a path that may lead out of the bucket or folder, whoever made it up.
+    """Refuses a path that may lead out of the bucket or folder.
 
     Raises:
         StoreError: If it is absolute, or has a part that leads upwards.
     """
     if path.startswith("/") or "\0" in path or {".", ".."} & {*path.split("/")}:
-        raise StoreError(f"{path[:80]!r} is no path inside the store")
+        raise StoreError(f"{path[:80]!r} is not a path inside the store")

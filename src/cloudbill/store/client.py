@@ -1,8 +1,8 @@
-"""The clients of remote stores: opened, held to deadlines, tried again, and their errors mapped.
+"""The clients of remote stores, with deadlines, retries, and errors of ours.
 
-The retries of the clients themselves are switched off, for they are silent, multiply with ours, and
-have no common bound: those of gcsfs (6 attempts, fixed), s3fs and botocore (5 each), azure-core
-(4). What they would try again is tried again here.
+The retries of the clients themselves are switched off, because they are silent, multiply with ours,
+and have no common bound: gcsfs makes 6 attempts, s3fs and botocore 5 each, azure-core 4. The same
+failures are tried again here.
 """
 
 from __future__ import annotations
@@ -40,25 +40,25 @@ _PASSING_STATUSES: Final = frozenset(
     }
 )
 _ROLES: Final[Mapping[str, str]] = {
-    "file": "the user that runs this needs the right to read it",
+    "file": "the user that runs this needs permission to read it",
     "gs": "the account needs roles/storage.objectViewer on the bucket",
     "s3": "the credentials need s3:ListBucket on the bucket and s3:GetObject on its objects",
     "az": "the account needs the role 'Storage Blob Data Reader' on the container, or a SAS with "
     "the permissions to read and list",
 }
-# Each of them tries a request six times on its own, by a decorator that takes no other number.
+# Each of them tries a request six times, by a decorator that accepts no other number.
 _GCSFS_RETRIED: Final = ("_request", "_get_file_request", "_get_file_concurrent")
 
 
 class TruncatedError(OSError):
-    """Fewer bytes came than the object has."""
+    """Fewer bytes arrived than the object has."""
 
 
 _CUT_OFF: Final = (ConnectionError, TimeoutError, TruncatedError)
 
 
 class StoreClient:
-    """A client of fsspec whose calls end in time, are tried again, and raise `StoreError` alone."""
+    """A client of fsspec whose calls have deadlines, are tried again, and raise `StoreError`."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class StoreClient:
         return cls(filesystem, scheme=scheme, errors=_client_errors(scheme), patience=patience)
 
     def stretch(self, size: int) -> float:
-        """How many times longer than a small read it may take until so many bytes have come."""
+        """How many times longer than a small read a read of so many bytes may take."""
         return self._patience.stretch(size)
 
     def call(
@@ -97,7 +97,7 @@ class StoreClient:
         *,
         stretch: float = 1.0,
     ) -> _T:
-        """Awaits what `attempt` makes, again and again while it fails for now.
+        """Awaits the result of `attempt`, and tries again while it fails for a passing reason.
 
         Raises:
             PartMissingError: If there is no such object.
@@ -123,11 +123,13 @@ class StoreClient:
             except TimeoutError as error:
                 raise TimeoutError(str(error) or f"no answer within {limit_s:g} s") from error
 
+        # The clients run in fsspec's event loop, in its own thread. A deadline inside that loop
+        # ends the request itself, not only the wait for it.
         future = asyncio.run_coroutine_threadsafe(bounded(), self.filesystem.loop)
         try:
             return future.result()
         finally:
-            # Interrupted by Ctrl-C, it must not go on writing.
+            # After Ctrl-C it must not go on writing.
             future.cancel()
 
 
@@ -143,7 +145,7 @@ def _may_pass(error: BaseException, scheme: str) -> bool:
 def store_errors(
     address: str, *client_errors: type[Exception], scheme: str = "file"
 ) -> Iterator[None]:
-    """Maps what the clients raise to `StoreError`, with the address and what to do.
+    """Turns errors of the clients into `StoreError`, with the address and what to do.
 
     Raises:
         PartMissingError: If there is no such object.
@@ -153,7 +155,7 @@ def store_errors(
     try:
         yield
     except FileNotFoundError as error:
-        raise PartMissingError(f"There is no {address}; was it replaced meanwhile?") from error
+        raise PartMissingError(f"{address} does not exist; was it replaced meanwhile?") from error
     except foreign as error:
         if _is_refused(error):
             raise StoreError(f"No permission to read {address}: {_ROLES[scheme]}") from error
@@ -161,13 +163,13 @@ def store_errors(
         if _status(error) in _PASSING_STATUSES or isinstance(
             error, (ConnectionError, TimeoutError)
         ):
-            hint = ". The store does not answer as it should; run again"
+            hint = ". The store gave an unexpected answer; run again"
         reason = str(error).strip() or type(error).__name__
         raise StoreError(f"{address} cannot be read: {reason}{hint}") from error
 
 
 def _is_refused(error: Exception) -> bool:
-    # gcsfs raises an OSError for 403, whose text alone tells.
+    # gcsfs raises an OSError for 403, which only its text shows.
     return (
         isinstance(error, PermissionError)
         or _status(error) in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
@@ -176,13 +178,13 @@ def _is_refused(error: Exception) -> bool:
 
 
 def _status(error: BaseException | None) -> int | None:
-    """The HTTP status that an error speaks of, wherever its client keeps it."""
+    """The HTTP status of an error, wherever its client keeps it."""
     for name in ("status_code", "code", "status"):  # azure-core, gcsfs, aiohttp
         value = str(getattr(error, name, ""))
         if value.isdecimal():
             return int(value)
     while error is not None:
-        # s3fs makes an OSError of what botocore raises, and keeps that as the cause.
+        # s3fs turns errors of botocore into an OSError, and keeps the original as the cause.
         response = getattr(error, "response", None)
         if isinstance(response, Mapping):
             return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) or None
@@ -193,11 +195,12 @@ def _status(error: BaseException | None) -> int | None:
 def _open_filesystem(
     scheme: str, bucket: str, sections: tuple[str, ...], patience: Patience
 ) -> AbstractFileSystem:
-    # gcsfs asks for the layout of each bucket over gRPC, which no emulator answers: 60 s a bucket.
+    # gcsfs asks for the layout of each bucket over gRPC; no emulator answers, which costs 60 s
+    # each.
     emulator = os.environ.get("STORAGE_EMULATOR_HOST") if scheme == "gs" else None
     if emulator:
         os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
-    # Imported late: dlt and the clients take a second each.
+    # Imported late, because dlt and the clients take a second each.
     from dlt.common.configuration import resolve_configuration
     from dlt.common.configuration.exceptions import (
         ConfigFieldMissingException,
@@ -230,12 +233,12 @@ def _open_filesystem(
 
 
 def _timeouts(scheme: str, patience: Patience) -> dict[str, Any]:
-    """Options by which a client gives up a connection that brings no bytes."""
+    """Options that make a client give up a connection without incoming bytes."""
     idle_s = max(patience.attempt_s, 0.001)
     if scheme == "gs":
         from aiohttp import ClientTimeout
 
-        # Not the total time, or a large part could never be read.
+        # No limit for the total time, or a large part could never be read.
         return {
             "requests_timeout": ClientTimeout(total=None, sock_connect=idle_s, sock_read=idle_s)
         }
@@ -248,7 +251,7 @@ def _timeouts(scheme: str, patience: Patience) -> dict[str, Any]:
                 "retries": retries,
             }
         }
-    # azure-core counts whole seconds.
+    # azure-core takes whole seconds.
     return {"connection_timeout": max(1, round(idle_s)), "read_timeout": max(1, round(idle_s))}
 
 
@@ -261,12 +264,12 @@ def _switch_retries_off(filesystem: AbstractFileSystem, scheme: str) -> None:
     elif scheme == "s3":
         filesystem.retries = 1
     else:
-        # azure-storage-blob takes it with the client alone, which adlfs makes without options.
+        # azure-storage-blob accepts it only for the client, which adlfs creates without options.
         filesystem.service_client._config.retry_policy.total_retries = 0  # noqa: SLF001
 
 
 def _client_errors(scheme: str) -> tuple[type[Exception], ...]:
-    """What the client of a store raises beside OSError; they share no base class."""
+    """The errors of a store's client besides OSError; they have no common base class."""
     if scheme == "gs":
         from aiohttp import ClientError
         from gcsfs.retry import HttpError
@@ -285,7 +288,7 @@ def _client_errors(scheme: str) -> tuple[type[Exception], ...]:
 
 
 def _passing_errors(scheme: str) -> tuple[type[Exception], ...]:
-    """Errors without a status that may pass: connections that break, answers that end early."""
+    """Errors without a status that pass: broken connections, answers that end early."""
     if scheme == "file":
         return ()
     if scheme == "az":
@@ -308,6 +311,6 @@ def _passing_errors(scheme: str) -> tuple[type[Exception], ...]:
             exceptions.ResponseStreamingError,
         )
     from google.auth.exceptions import TransportError
-    from requests.exceptions import ProxyError  # what gcsfs makes of a 502
+    from requests.exceptions import ProxyError  # gcsfs raises this for a 502
 
     return ClientConnectionError, ClientPayloadError, TransportError, ProxyError

@@ -1,4 +1,4 @@
-"""Where the credentials of a store or of BigQuery go; a configuration file never holds them."""
+"""Where the credentials of a store or of BigQuery go: never into a configuration file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STORES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 
 
 def store_advice(scheme: str, section: str) -> tuple[str, ...]:
-    """Lines that say how a source gets at its store; none where the exports lie on disk."""
+    """Lines that say how a source accesses its store; none if the exports are on disk."""
     if scheme not in _STORES:
         return ()
     ways, keys = _STORES[scheme]
@@ -43,7 +43,7 @@ def store_advice(scheme: str, section: str) -> tuple[str, ...]:
 
 
 def bigquery_advice() -> tuple[str, ...]:
-    """Lines that say how BigQuery is reached."""
+    """Lines that say how to access BigQuery."""
     return (
         "Credentials for BigQuery",
         *(f"  {way}" for way in _GOOGLE),

@@ -1,6 +1,6 @@
-"""Looks into one folder of a store at a time, where listing all that lies below it costs too much.
+"""Lists one folder of a store at a time, because listing everything below it costs too much.
 
-A bucket of a company may hold millions of objects; an export is a few folders of it.
+A company's bucket may have millions of objects; an export is a few of its folders.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cloudbill.store.local import require_folder
 __all__ = ["Browser", "LocalBrowser", "RemoteBrowser", "open_browser"]
 
 _LISTING_STRETCH: Final = 15.0
-"""One folder may have many pages, each of which is a request."""
+"""One folder may have many pages, and each page is a request."""
 
 
 class Browser(Protocol):
@@ -30,7 +30,7 @@ class Browser(Protocol):
     def folders(self, prefix: str) -> tuple[str, ...]:
         """The names of the folders in a folder, which ends in `/` or is empty.
 
-        It has none where there is no such folder.
+        Empty if there is no such folder.
 
         Raises:
             StoreError: If it cannot be listed.
@@ -38,7 +38,7 @@ class Browser(Protocol):
 
 
 def open_browser(store: Store, *, sections: tuple[str, ...], retry_for_s: float) -> Browser:
-    """Opens a store for looking around, with the credentials that it was opened with itself.
+    """Opens a store to list its folders, with the same credentials as the store.
 
     Raises:
         ConfigError: If its client is not installed or finds no credentials.
@@ -102,6 +102,6 @@ class RemoteBrowser:
     def _names(found: list[Mapping[str, Any]], key: str) -> Iterator[str]:
         for entry in found:
             name = str(entry["name"]).rstrip("/").removeprefix(f"{key}/")
-            # A folder that was made by hand lists itself.
+            # A folder that was created by hand lists itself.
             if entry.get("type") == "directory" and name and "/" not in name:
                 yield name

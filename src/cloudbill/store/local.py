@@ -1,7 +1,7 @@
 """A folder on disk.
 
-Whoever may write to the folder decides what lies there: a pipe or a device would be read for ever,
-and a link may lead anywhere. So only regular files are read, and only inside the folder.
+Anybody who can write to the folder decides what is in it: reading a pipe or a device would never
+end, and a link may lead anywhere. So only regular files are read, and only inside the folder.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CAREFULLY: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
 class LocalStore:
-    """A folder on disk; where the folder itself is a link, it is followed."""
+    """A folder on disk; if the folder itself is a link, the link is followed."""
 
     scheme = "file"
     title = Address(scheme="file", place="").title
@@ -50,7 +50,7 @@ class LocalStore:
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Every file below a folder; links to folders are not followed.
 
-        What is no file, or leads out of the store, comes with what is wrong with it.
+        An entry that is not a file, or that leads out of the store, comes with its fault.
         """
         require_folder(self._folder)
         require_inside(prefix)
@@ -63,7 +63,7 @@ class LocalStore:
                 try:
                     status = _status_of(entry.path)
                 except FileNotFoundError:
-                    continue  # it went since the folder was read, or is a link to nothing
+                    continue  # it was removed since the folder was read, or is a link to nothing
                 fault = None
                 if is_plain and not entry.is_symlink() and stat.S_ISREG(status.st_mode):
                     self._plain.add(path)
@@ -119,12 +119,12 @@ class LocalStore:
 
         Raises:
             PartMissingError: If it is not there.
-            StoreError: If it cannot be read, is no regular file, or lies outside the store.
+            StoreError: If it cannot be read, is not a regular file, or is outside the store.
         """
         with store_errors(path):
             self._require_file(path)
             with open(self._file(path), "rb", opener=_open_carefully) as file:
-                # It may have been exchanged since it was looked at.
+                # It may have been replaced since it was checked.
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     raise StoreError(f"{path} is not a regular file any more; run again")
                 yield file
@@ -138,7 +138,7 @@ class LocalStore:
             raise StoreError(f"{file} {fault}")
 
     def _fault_of(self, file: str, status: os.stat_result) -> str | None:
-        """Why a file is not read, or None; the message goes on from its name."""
+        """Why a file is not read, or None; the text continues a message after the file's name."""
         if stat.S_ISLNK(status.st_mode):
             return "is a link that leads back to itself; put the file itself there"
         if not self._is_inside(file):
@@ -150,7 +150,7 @@ class LocalStore:
         return None if kind is None else f"is {kind}, not a file, and is not read; remove it"
 
     def _is_inside(self, place: str) -> bool:
-        """Whether a place lies in the store once all links are followed."""
+        """Whether a path is in the store after all links are followed."""
         return Path(os.path.realpath(place)).is_relative_to(self._real_folder)
 
     @cached_property
@@ -163,10 +163,10 @@ class LocalStore:
 
 
 def require_folder(folder: Path) -> None:
-    """Refuses a bucket on disk that is no folder.
+    """Refuses a bucket on disk that is not a folder.
 
     Raises:
-        StoreError: If it is none, or nobody may say.
+        StoreError: If it is not a folder, or cannot be accessed.
     """
     with store_errors(str(folder)):
         if not folder.is_dir():
@@ -178,10 +178,10 @@ def _open_carefully(file: str, flags: int) -> int:
 
 
 def _status_of(file: str) -> os.stat_result:
-    """What lies behind all links; of a link that leads back to itself, the link.
+    """The target of all links; for a link that leads back to itself, the link.
 
     Raises:
-        OSError: If nothing is there, or nobody may say.
+        OSError: If nothing is there, or it cannot be accessed.
     """
     try:
         return Path(file).stat()
@@ -192,7 +192,7 @@ def _status_of(file: str) -> os.stat_result:
 
 
 def _files_below(top: str) -> Iterator[os.DirEntry[str]]:
-    """Every file and broken link; `os.walk` would ask the disk once more for each folder."""
+    """Every file and broken link; `os.walk` would access the disk once more for each folder."""
     folders = [top]
     while folders:
         found: list[os.DirEntry[str]] = []

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["RemoteStore"]
 
 _LISTING_STRETCH: Final = 15.0
-"""A listing has as many requests as pages, so it may take so many times longer than a read."""
+"""A listing makes a request for each page, so it may take this many times longer than a read."""
 
-# "Objects: list": no page has more.
+# "Objects: list": the maximum of a page.
 _PAGE: Final = 1000
 
-# What fsspec's implementations call the time of an object.
+# The names of an object's time in fsspec's implementations.
 _MODIFIED_KEYS: Final = ("mtime", "updated", "LastModified", "last_modified")
 
-# What tells two objects of one name apart: GCS counts them, S3 and Azure tag them.
+# The version of an object: GCS has generation numbers, S3 and Azure have tags.
 _VERSION_KEYS: Final = ("generation", "ETag", "etag")
 
 
@@ -44,13 +44,13 @@ class RemoteStore:
         self.address = f"{address.scheme}://{self._bucket}"
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Every object below a folder, by as many requests as there are pages."""
+        """Every object below a folder, with one request for each page."""
         key = self._key(prefix)
         find = self._pages if self.scheme == "gs" else self._find
         try:
             found = find(key)
         except PartMissingError as error:
-            # A folder that is not there is an empty listing, so this is the bucket.
+            # A missing folder gives an empty listing, so the bucket itself is missing.
             raise StoreError(f"There is no bucket {self.address}; check 'bucket'") from error
         cut = len(self._bucket_of_keys) + 1
         for name, info in found:
@@ -74,11 +74,11 @@ class RemoteStore:
         return self._client.call(address, find, stretch=_LISTING_STRETCH).items()
 
     def _pages(self, key: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
-        """As `_find`, but with no more than is needed of each object, and one deadline for a page.
+        """Like gcsfs's `_find`, but with only the necessary fields, and a deadline for each page.
 
-        gcsfs asks for all that there is to know of each object, asks once more where there is
-        none, and makes an index of the folders. A bucket has objects alone, with or without a
-        hierarchical namespace.
+        gcsfs asks for every field of each object, makes one more request if there are no objects,
+        and builds an index of folders. None of this is needed: a listing has only objects, with or
+        without a hierarchical namespace.
         """
         bucket, _, prefix = key.partition("/")
         found: list[tuple[str, Mapping[str, Any]]] = []
@@ -120,7 +120,7 @@ class RemoteStore:
         except PartMissingError:
             raise
         except StoreError:
-            # RFC 9110, 15.5.17: an empty object has no range that could be given (status 416).
+            # RFC 9110, 15.5.17: no range of an empty object is valid (status 416).
             if self._size(path) > 0:
                 raise
             return b""
@@ -128,7 +128,7 @@ class RemoteStore:
     def read_tail(self, path: str, length: int) -> bytes:
         """The end of an object, by one request."""
         if self.scheme == "az":
-            # Azure knows no ranges that count from the end.
+            # Azure has no ranges that count from the end.
             return self._read(path, length, start=max(0, self._size(path) - length))
         return self._read(path, length, start=-length)
 
@@ -154,15 +154,15 @@ class RemoteStore:
         self._client.call(self.uri(path), get, stretch=self._client.stretch(size))
 
     async def _require_length(self, path: str, got: int, wanted: int) -> None:
-        """Compares the bytes that came with those that were listed, or are there by now."""
+        """Compares the bytes that arrived with the listed size, or with the present one."""
         if got >= min(wanted, self._sizes.get(path, 0)):
             return
         size = await self._ask_size(path)
         if got < min(wanted, size):
-            raise TruncatedError(f"{got} of {min(wanted, size)} bytes came")
+            raise TruncatedError(f"{got} of {min(wanted, size)} bytes arrived")
 
     def _size(self, path: str) -> int:
-        """The bytes of an object as it was listed, or as it is."""
+        """The size of an object as it was listed, or as it is now."""
         if path not in self._sizes:
 
             async def ask() -> int:
@@ -186,7 +186,7 @@ class RemoteStore:
 
     @property
     def _bucket_of_keys(self) -> str:
-        # az://container@account.host is opened as the container alone.
+        # az://container@account.host is opened as only the container.
         return self._bucket.partition("@")[0]
 
     def _key(self, path: str) -> str:

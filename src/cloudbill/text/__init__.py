@@ -1,4 +1,4 @@
-"""What people read and write: tables, times, sizes and failures as words.
+"""Text for people: tables, times, sizes and failures.
 
 Pure.
 May import: nothing.

@@ -1,4 +1,4 @@
-"""What a command says of a failure, in a line and in JSON."""
+"""A failure of a command as a line and as JSON."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["error_line", "failure_entry"]
 
 
 def error_line(source: str | None, error: CloudbillError) -> str:
-    """What ended a whole source, or the command."""
+    """The line for an error that ended a whole source, or the command."""
     return f"Failed {source} - {error}" if source else f"Failed - {error}"
 
 
 def failure_entry(
     source: str | None, period: str | None, run_id: str | None, error: CloudbillError
 ) -> dict[str, str | None]:
-    """What a JSON document says of a failure, of whatever command."""
+    """A failure in the JSON document of any command."""
     return {
         "source": source,
         "period": period,

@@ -1,4 +1,4 @@
-"""Sizes in bytes, in words and out of them."""
+"""Sizes in bytes as text, and text as sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table in plain text, for terminals and for logs: aligned columns, and no other decoration."""
+"""A table in plain text, for terminals and logs: aligned columns, and no other decoration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ID_LENGTH: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The title of a column; numbers stand to the right."""
+    """The title of a column; numbers are aligned to the right."""
 
     title: str
     is_number: bool = False
@@ -24,9 +24,9 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRow:
-    """The cells of a row, lines of amounts that belong to it, and what is to be said below it.
+    """The cells of a row, its lines of amounts, and notes below it.
 
-    Each line of amounts has a cell for each of the table's columns of amounts.
+    Each line of amounts has a cell for each amount column of the table.
     """
 
     cells: tuple[str, ...]
@@ -37,10 +37,10 @@ class TableRow:
 def table_lines(
     heads: Sequence[Head], amounts: Sequence[Head], rows: Sequence[TableRow], *, width: int
 ) -> Iterator[str]:
-    """The lines of a table, with its head; no line is wider than `width` as far as words allow.
+    """The lines of a table, with its head; no line is wider than `width`, as far as words allow.
 
-    Where the amounts do not fit beside the other columns, because they have many digits, those of
-    all rows stand on lines of their own below them: nothing is rounded or cut.
+    If amounts have too many digits to fit next to the other columns, the amounts of every row go on
+    separate lines below the row: nothing is rounded or cut.
     """
     beside = list(_beside(heads, amounts, rows))
     is_wide = any(len(line) > width for _, lines in beside for line in lines)
@@ -94,7 +94,7 @@ def _below(
 
 
 def _widths(columns: Sequence[Head], cells: Iterable[Sequence[str]]) -> list[int]:
-    """How wide each column is: as its widest cell, and its title if it has one."""
+    """The width of each column: that of its widest cell, or of its title."""
     titles = [[head.title for head in columns]] if columns else []
     return [max(map(len, column)) for column in zip(*titles, *cells, strict=True)]
 
@@ -108,16 +108,17 @@ def _line(columns: Sequence[Head], cells: Sequence[str], widths: Sequence[int]) 
 
 
 def short_ids(run_ids: Iterable[str]) -> dict[str, str]:
-    """The beginnings of run ids, all equally long and at least 8, that still tell them apart."""
+    """The shortest distinct beginnings of run ids, all of the same length, at least 8."""
     whole = set(run_ids)
     length = _ID_LENGTH
+    # Ids of one provider often begin the same, so a fixed length could show equal beginnings.
     while len({run_id[:length] for run_id in whole}) < len(whole):
         length += 1
     return {run_id: run_id[:length] for run_id in whole}
 
 
 def printable(text: str) -> str:
-    """A text of the data as it may stand on a terminal, which obeys control characters."""
+    """A text from the data, safe for a terminal, which would obey control characters."""
     return "".join(
         character if character.isprintable() else repr(character)[1:-1] for character in text
     )

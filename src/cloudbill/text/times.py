@@ -1,4 +1,4 @@
-"""How old something is: as people read it, and as they write it on a command line."""
+"""Ages and times as text, and text as ages and times."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _UNITS: Final = {
     "d": timedelta(days=1),
 }
 _HOURS_SHOWN: Final = timedelta(days=2)
-"""Younger than this, hours say more than days do."""
+"""Below this age, hours say more than days."""
 
 
 def read_age(text: str) -> timedelta:
     """Reads `90m`, `36h` or `2d`.
 
     Raises:
-        ConfigError: If the text is no age, or is none at all.
+        ConfigError: If the text is not an age, or the age is zero.
     """
     match = _WRITTEN.fullmatch(text.strip())
     age = int(match[1]) * _UNITS[match[2]] if match else timedelta()
@@ -36,9 +36,9 @@ def read_age(text: str) -> timedelta:
 
 
 def age_in_words(age: timedelta) -> str:
-    """`just now`, `5 min ago`, `9 h ago`, `3 days ago`; what has not passed in full is left out.
+    """`just now`, `5 min ago`, `9 h ago`, `3 days ago`; rounded down.
 
-    A time to come is `just now`: the clocks of two machines are never quite the same.
+    A time in the future is `just now`: the clocks of two machines are never exactly the same.
     """
     if age < _UNITS["m"]:
         return "just now"
@@ -50,12 +50,12 @@ def age_in_words(age: timedelta) -> str:
 
 
 def shown_time(moment: datetime) -> str:
-    """A time as people read it, to the minute and in UTC: `2025-10-21 04:00`."""
+    """A time for people, to the minute and in UTC: `2025-10-21 04:00`."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def parse_time(text: str) -> datetime:
-    """Reads an ISO 8601 time; what lies below the microsecond is cut off, no zone means UTC.
+    """Reads an ISO 8601 time; digits below the microsecond are cut off, no zone means UTC.
 
     Raises:
         ValueError: If the text is not a time, or is one whose month has no end in `datetime`.
@@ -71,5 +71,5 @@ def parse_time(text: str) -> datetime:
 
 
 def iso_time(moment: datetime | None) -> str | None:
-    """A time as a document holds it, in UTC."""
+    """A time for a JSON document, in UTC."""
     return None if moment is None else moment.astimezone(UTC).isoformat()

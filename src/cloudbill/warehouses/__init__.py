@@ -1,4 +1,4 @@
-"""Where tables live: one module each, opened through `open_warehouse`, which imports its client.
+"""Where tables are: a package for each warehouse; `open_warehouse` imports its client.
 
 Pure: reconciliation.
 May import: costs, settings, store, warehouses/bigquery, warehouses/duckdb.
@@ -32,10 +32,10 @@ class Warehouse(Protocol):
     def replace_period(
         self, planned: PlannedLoad, store: Store, listen: ProgressListener | None = None
     ) -> LoadResult:
-        """Puts a run in the place of its month; `listen` is told how far that is, if given.
+        """Replaces the month of a run by the run; `listen` receives the progress, if given.
 
-        After the return the table holds exactly this run for the month, counted and totalled.
-        After an error it holds what it held before. Doing it again changes nothing.
+        After it returns, the table holds exactly this run for the month, counted and totalled.
+        After an error the table is as it was before. Calling it again changes nothing.
 
         Raises:
             LoadError: If the month was not replaced.
@@ -43,18 +43,18 @@ class Warehouse(Protocol):
         """
 
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
-        """The rows and exact cost totals that a table holds for a month; changes nothing.
+        """The rows and exact cost totals of a month in a table; changes nothing.
 
-        A table that is not there holds nothing.
+        A table that does not exist has no rows.
 
         Raises:
             LoadError: If the table cannot be read.
         """
 
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
-        """The exact sums that a table holds, grouped as requested; changes nothing.
+        """The exact sums of a table, grouped as requested; changes nothing.
 
-        One query, which reads no more columns than it needs. A table that is not there has no
+        One query, which reads only the columns that it needs. A table that does not exist has no
         groups.
 
         Raises:
@@ -62,29 +62,29 @@ class Warehouse(Protocol):
         """
 
     def headers(self, table: str) -> Mapping[str, str]:
-        """The header of a CSV that each column of a table came from, empty where none is known."""
+        """The CSV header that each column of a table came from, empty if unknown."""
 
     def table_months(self, table: str, period_column: str) -> Mapping[BillingPeriod, TableMonth]:
-        """The rows that a table holds of each month, and the month's write mark, by one query.
+        """The rows of each month in a table, and the month's write mark, by one query.
 
-        A plan carries the mark, so that a load notices when another process was faster. There is no
-        month where there is no such table.
+        A plan keeps the mark, so that a load notices if another process was faster. Empty if there
+        is no such table.
         """
 
     def tracking_rows(self, table: str) -> Sequence[Mapping[str, object]]:
-        """Every row of a tracking table, oldest load first; none where there is no such table."""
+        """Every row of a tracking table, oldest load first; none if there is no such table."""
 
     def read_state(self, pipeline_name: str) -> str | None:
-        """The newest state that dlt stored for a pipeline, still encoded, or None."""
+        """The newest state that dlt stored for a pipeline, encoded, or None."""
 
     def destination(self) -> Any:
-        """The dlt destination that writes the ledger beside the tables."""
+        """The dlt destination that writes the ledger next to the tables."""
 
     def interrupt(self) -> None:
-        """Ends what runs in this process, so that the months it is at keep what they held."""
+        """Ends the loads of this process, so that the months in progress stay as they were."""
 
     def close(self) -> None:
-        """Gives the connection back."""
+        """Closes the connection."""
 
 
 def open_warehouse(settings: WarehouseSettings, *, read_only: bool = False) -> Warehouse:

@@ -1,4 +1,4 @@
-"""Holds the counts and totals of a month against each other; pure."""
+"""Compares the counts and totals of a month; pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def require_footers(manifest: Manifest, footer_rows: Sequence[int]) -> int:
     if manifest.rows is not None and manifest.rows != total:
         raise ReconciliationError(
             f"The manifest {manifest.path} states {manifest.rows} rows, its parts have {total}. "
-            "The old month stands; the run is delivered incomplete or was changed since"
+            "The old month is unchanged; the run is delivered incomplete or was changed since"
         )
     return total
 
@@ -35,28 +35,28 @@ def _require_part(manifest: Manifest, part: Part, rows: int) -> None:
     if part.rows is not None and part.rows != rows:
         raise ReconciliationError(
             f"The manifest {manifest.path} states {part.rows} rows for {part.path}, which has "
-            f"{rows}. The old month stands; the part was replaced or is damaged"
+            f"{rows}. The old month is unchanged; the part was replaced or is damaged"
         )
 
 
-def require_rows_in_table(planned: PlannedLoad, *, expected: int, held: int) -> None:
-    """Compares the rows that a table holds for a month with those of the run.
+def require_rows_in_table(planned: PlannedLoad, *, expected: int, in_table: int) -> None:
+    """Compares the rows of a month in the table with those of the run.
 
     Raises:
         ReconciliationError: If they differ.
     """
-    if held != expected:
+    if in_table != expected:
         raise ReconciliationError(
-            f"Run {planned.manifest.run_id} has {expected} rows, but {planned.table} holds {held} "
-            f"for {planned.period}"
+            f"Run {planned.manifest.run_id} has {expected} rows, but {planned.table} holds "
+            f"{in_table} for {planned.period}"
         )
 
 
 def require_not_held(planned: PlannedLoad, rows: int) -> None:
-    """Stops a run that turns out to have fewer rows than its guard lets pass.
+    """Holds a run that has fewer rows than the guard allows, once they are counted.
 
     Raises:
-        HeldError: If it does; the loaded run stays.
+        HeldError: If it has fewer; the loaded run stays.
     """
     if rows < planned.min_rows and planned.replaces is not None:
         raise HeldError(held_for_rows(rows, planned.replaces))
@@ -79,9 +79,9 @@ def _check_currency(
     table: Mapping[str, Decimal],
 ) -> None:
     for column in sorted({*files, *table}):
-        stated, held = files.get(column), table.get(column)
-        if stated != held:
+        stated, in_table = files.get(column), table.get(column)
+        if stated != in_table:
             raise ReconciliationError(
                 f"{column} of {planned.period} in {currency or 'no currency'} is {stated} in the "
-                f"parts of run {planned.manifest.run_id} and {held} in {planned.table}"
+                f"parts of run {planned.manifest.run_id} and {in_table} in {planned.table}"
             )

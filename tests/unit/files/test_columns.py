@@ -78,6 +78,7 @@ class TestAddedColumns:
 
         assert str(error.value) == (
             f"Column 'BilledCost' changed its type from {kind} (table bill) to decimal (this run). "
-            "The old month stands. Load this export into a new 'table_name', or convert the column "
+            "The old month is unchanged. Load this export into a new 'table_name', or convert the "
+            "column "
             "of the table, and run again"
         )

@@ -223,35 +223,35 @@ class TestDecimals:
     @pytest.mark.parametrize(
         ("text", "problem"),
         [
-            ("1e-19", "19 digits behind the point"),
-            ("0.1234567890123456789", "19 digits behind the point"),
-            ("-1.5E-18", "19 digits behind the point"),
+            ("1e-19", "19 digits after the point"),
+            ("0.1234567890123456789", "19 digits after the point"),
+            ("-1.5E-18", "19 digits after the point"),
             ("123456789012345678901", "21 digits before the point"),
             ("1e20", "21 digits before the point"),
             ("1e999999999999", "1000000000000 digits before the point"),
             ("1,5", None),
-            ("1_000", "is no number"),
-            (" 1", "is no number"),
-            ("1 ", "is no number"),
-            ("0x1F", "is no number"),
-            ("NaN", "is no number"),
-            ("inf", "is no number"),
-            (".", "is no number"),
-            ("-", "is no number"),
-            ("1e", "is no number"),
-            ("1e5.5", "is no number"),
-            ("--1", "is no number"),
-            ("1.2.3", "is no number"),
-            ("$1", "is no number"),
-            ("\uff11", "is no number"),
-            ("NULL", "is no number"),
+            ("1_000", "is not a number"),
+            (" 1", "is not a number"),
+            ("1 ", "is not a number"),
+            ("0x1F", "is not a number"),
+            ("NaN", "is not a number"),
+            ("inf", "is not a number"),
+            (".", "is not a number"),
+            ("-", "is not a number"),
+            ("1e", "is not a number"),
+            ("1e5.5", "is not a number"),
+            ("--1", "is not a number"),
+            ("1.2.3", "is not a number"),
+            ("$1", "is not a number"),
+            ("\uff11", "is not a number"),
+            ("NULL", "is not a number"),
         ],
     )
     def test_what_does_not_fit_is_an_error(
         self, one_cell: Any, text: str, problem: str | None
     ) -> None:
         cell = f'"{text}"' if "," in text else text
-        with pytest.raises(LoadError, match=problem or "is no number") as raised:
+        with pytest.raises(LoadError, match=problem or "is not a number") as raised:
             one_cell(cell, ColumnType.DECIMAL)
         assert "gs://bills/part-0.csv" in str(raised.value)
         assert f"line 2: '{text}' in column 'b'" in str(raised.value)
@@ -302,7 +302,7 @@ class TestTimes:
     def test_what_may_be_read_in_two_ways_or_not_at_all_is_an_error(
         self, one_cell: Any, text: str
     ) -> None:
-        with pytest.raises(LoadError, match=f"line 2: '{text}' in column 'b' is no "):
+        with pytest.raises(LoadError, match=f"line 2: '{text}' in column 'b' is not a "):
             one_cell(text, ColumnType.TIMESTAMP)
 
 
@@ -329,11 +329,11 @@ class TestOtherTypes:
         [
             ("yes", ColumnType.BOOLEAN, "neither true nor false"),
             ("1", ColumnType.BOOLEAN, "neither true nor false"),
-            ("1.5", ColumnType.INTEGER, "no whole number"),
-            ("1e3", ColumnType.INTEGER, "no whole number"),
-            ("9223372036854775808", ColumnType.INTEGER, "no whole number"),
-            ("2023-02-29", ColumnType.DATE, "no day of the calendar"),
-            ("02/28/2023", ColumnType.DATE, "no day"),
+            ("1.5", ColumnType.INTEGER, "not a whole number"),
+            ("1e3", ColumnType.INTEGER, "not a whole number"),
+            ("9223372036854775808", ColumnType.INTEGER, "not a whole number"),
+            ("2023-02-29", ColumnType.DATE, "not a day of the calendar"),
+            ("02/28/2023", ColumnType.DATE, "not a day"),
         ],
     )
     def test_what_is_none_is_an_error(
@@ -359,9 +359,9 @@ class TestFaults:
             (b"a,b\n1,2\n3,4,5\n", "line 3: the row has 3 cells, the header 2"),
             (b"a,b\n1,2\n3", "line 3: the row has 1 cells, the header 2"),
             (b'a,b\n1,"x\ny"\n3\n', "line 4: the row has 1 cells, the header 2"),
-            (b'a,b\n1,2\n3,"x\ny\n', "line 3: it is no CSV"),
-            (b'a,b\n1,2\n3,"x"y\n', "line 3: it is no CSV"),
-            (b"a,b\n1,2\n3,x\ry\n", "line 3: it is no CSV"),
+            (b'a,b\n1,2\n3,"x\ny\n', "line 3: it is not CSV"),
+            (b'a,b\n1,2\n3,"x"y\n', "line 3: it is not CSV"),
+            (b"a,b\n1,2\n3,x\ry\n", "line 3: it is not CSV"),
             (b"a,b\n1,2\n3,\xff\xfe\n", r"line 3: b'3,\\xff\\xfe\\n' is not in UTF-8"),
             (b"a,b\n1,2\n3,x\0y\n", "NUL byte in line 3"),
             (b"a,b\n1," + b"x" * (MAX_ROW_BYTES + 1) + b"\n", "line 2: the row is longer than"),
@@ -403,7 +403,7 @@ class TestFaults:
 
     def test_a_header_that_is_not_the_one_that_was_read_before(self, parts: Parts) -> None:
         parts.add(b"a,c\n1,2\n")
-        with pytest.raises(SchemaError, match=r"part-0\.csv is not the one that was read before"):
+        with pytest.raises(SchemaError, match=r"part-0\.csv changed since it was read"):
             parts.read()
 
     @pytest.mark.parametrize(

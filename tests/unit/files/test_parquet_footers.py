@@ -11,13 +11,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudbill.errors import PartMissingError, SchemaError, StoreError
 from cloudbill.files.parquet_footers import Footer, read_footers
 from cloudbill.models import ColumnType, Part
 from cloudbill.store.local import LocalStore
+from figures import tries
 
 PERIOD = "BillingPeriodStart"
 TIMES = pa.timestamp("us", tz="UTC")
@@ -253,7 +254,7 @@ class TestDamagedFiles:
 class TestAnyDamage:
     """A damaged footer is read or refused; no foreign error comes out."""
 
-    @settings(deadline=None, max_examples=100)
+    @tries(100)
     @given(st.data())
     def test_bytes_of_the_footer_replaced(
         self, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -10,11 +10,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.sql import DUCKDB
+from figures import tries
 
 YEARS = st.datetimes(
     min_value=datetime(1, 1, 2),  # noqa: DTZ001
@@ -50,7 +51,7 @@ def values(
 def test_a_time_with_a_zone_is_that_time_in_utc(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
-    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @tries(100, suppress=[HealthCheck.too_slow])
     @given(st.lists(YEARS, min_size=1))
     def check(times: list[datetime]) -> None:
         aware = pa.array([time.replace(tzinfo=UTC) for time in times], pa.timestamp("us", tz="UTC"))

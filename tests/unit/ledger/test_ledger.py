@@ -8,13 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import TRACKING_COLUMNS
 from cloudbill.ledger.state import read_records, tracking_row, write_record
 from cloudbill.models import LoadRecord
+from figures import tries
 from property.strategies import JSON_VALUES
 from unit.builders import OCTOBER, SEPTEMBER, at, manifest, result
 
@@ -193,7 +194,7 @@ class TestStateThatCannotBeRead:
         with pytest.raises(CloudbillError, match=r"^The ledger cannot be read: "):
             read_records(state)
 
-    @settings(deadline=None, max_examples=100)
+    @tries(100)
     @given(JSON_VALUES, st.sampled_from(["loaded_executions", "cloudbill", "version", "periods"]))
     def test_any_state_is_read_or_refused(self, value: object, key: str) -> None:
         ours = {"version": 1, "periods": {"2025-10": value}} | {key: value}

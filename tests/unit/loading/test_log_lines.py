@@ -64,7 +64,7 @@ def told(event: Event) -> dict[str, Any]:
         (
             Drifted(
                 record=LoadRecord(period=BillingPeriod.parse("2025-10"), run_id="run", rows=3),
-                held=1,
+                rows_in_table=1,
             ),
             "warning",
             {"event": "drifted", **OCTOBER, "rows": 3, "held_rows": 1},

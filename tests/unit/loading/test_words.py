@@ -78,7 +78,10 @@ class TestLines:
                 discovered(0),
                 [
                     "Discovered 0 Azure billing manifests",
-                    "  Nothing lies in gs://exports/focus-daily/; check 'prefix' and 'export_name'",
+                    (
+                        "  Nothing was found in gs://exports/focus-daily/; "
+                        "check 'prefix' and 'export_name'"
+                    ),
                 ],
             ),
             (SKIP, ["Skipping 2025-10 (run_id: run) - waiting, 1/2 parts there"]),

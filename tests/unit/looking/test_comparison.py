@@ -13,6 +13,7 @@ from cloudbill.costs.amounts import add_amounts
 from cloudbill.costs.daily_totals import DailyTotals, DayTotals, choose_costs, merge_totals
 from cloudbill.looking.comparison import Verdict, compare_record, compare_totals, judge_month
 from cloudbill.models import ColumnType
+from figures import tries
 from unit.builders import record
 
 COLUMNS = {"billedcost": "BilledCost", "listcost": "ListCost"}
@@ -41,10 +42,12 @@ def month(
 
 
 class TestComparingTotals:
+    @tries(100)
     @given(totals=months)
     def test_a_month_equals_itself(self, totals: DailyTotals) -> None:
         assert compare_totals(totals, totals) == ()
 
+    @tries(100)
     @given(files=months, warehouse=months)
     def test_differences_are_what_it_takes_to_make_one_of_the_other(
         self, files: DailyTotals, warehouse: DailyTotals
@@ -66,6 +69,7 @@ class TestComparingTotals:
             mended[place] = add_amounts(mended[place], one.difference)
         assert set(mended.values()) <= {Decimal(0)}
 
+    @tries(100)
     @given(files=months, warehouse=months)
     def test_the_other_way_round_the_same_values_differ_by_the_opposite(
         self, files: DailyTotals, warehouse: DailyTotals
@@ -117,6 +121,7 @@ class TestComparingTotals:
 
 
 class TestMerging:
+    @tries(100)
     @given(parts=st.lists(months, max_size=4))
     def test_parts_together_are_their_sum_to_the_last_digit(self, parts: list[DailyTotals]) -> None:
         whole = merge_totals(parts)
@@ -129,6 +134,7 @@ class TestMerging:
                         total = add_amounts(total, part.days[key].amounts[column])
                 assert amount == total
 
+    @tries(100)
     @given(totals=months)
     def test_a_month_by_currency_has_the_sum_of_its_days(self, totals: DailyTotals) -> None:
         for currency, of_month in totals.by_currency().items():

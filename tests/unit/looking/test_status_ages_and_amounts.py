@@ -14,6 +14,7 @@ from cloudbill.errors import ConfigError
 from cloudbill.models import LoadRecord
 from cloudbill.providers import PROVIDERS
 from cloudbill.text.times import age_in_words, read_age, shown_time
+from figures import tries
 from unit.builders import OCTOBER
 
 AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False) | st.builds(
@@ -47,6 +48,7 @@ class TestAmounts:
     ) -> None:
         assert shown_amount(Decimal(amount)) == shown
 
+    @tries(100)
     @given(AMOUNTS)
     def test_nothing_is_rounded_whatever_the_amount(self, amount: Decimal) -> None:
         shown = shown_amount(amount)
@@ -108,6 +110,7 @@ class TestAges:
     def test_words_say_what_has_passed_in_full(self, age: timedelta, words: str) -> None:
         assert age_in_words(age) == words
 
+    @tries(100)
     @given(st.timedeltas(min_value=timedelta(minutes=1), max_value=timedelta(days=90_000)))
     def test_words_are_never_older_than_the_age_and_less_than_a_unit_younger(
         self, age: timedelta
@@ -116,6 +119,7 @@ class TestAges:
         units = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "days": timedelta(days=1)}
         assert timedelta() <= age - int(number) * units[unit] < units[unit]
 
+    @tries(100)
     @given(st.integers(1, 999_999), st.sampled_from(["m", "h", "d"]))
     def test_an_age_that_is_written_is_read(self, number: int, unit: str) -> None:
         name = {"m": "minutes", "h": "hours", "d": "days"}[unit]

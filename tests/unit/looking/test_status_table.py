@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
+from figures import tries
 
 HEADS = (Head(title="month"), Head(title="rows", is_number=True))
 COST = (Head(title="billed cost", is_number=True),)
@@ -63,6 +64,7 @@ def test_long_notes_are_wrapped_between_words_and_ids_are_not_broken() -> None:
     assert " ".join(line.strip() for line in lines[2:]) == note
 
 
+@tries(100)
 @given(
     st.lists(
         st.tuples(
@@ -90,6 +92,7 @@ def test_every_amount_is_there_whole_and_once_whatever_the_width(
         assert max(map(len, lines)) <= width
 
 
+@tries(100)
 @given(st.sets(st.text("ab01", min_size=1, max_size=12), max_size=6))
 def test_short_ids_tell_runs_apart(run_ids: set[str]) -> None:
     names = short_ids(run_ids)

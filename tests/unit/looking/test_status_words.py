@@ -91,7 +91,7 @@ class TestExitCode:
         (error,) = status(max_age=timedelta(hours=8)).errors
         assert str(error).startswith(
             "The newest delivery was submitted 9 h ago (2025-10-22 01:00 UTC), longer ago than "
-            "--max-age allows. Look at the export"
+            "--max-age allows. Check the export"
         )
 
     def test_where_nothing_was_delivered_any_age_is_too_old(self) -> None:
@@ -140,7 +140,7 @@ class TestLines:
             ),
             (
                 pending(Pending.AGAIN),
-                "again: `cloudbill load` puts run newer, submitted 1 h ago, in once more",
+                "again: `cloudbill load` loads run newer, submitted 1 h ago, again",
             ),
             (
                 pending(Pending.WAITING, parts_missing=2),
@@ -165,13 +165,13 @@ class TestLines:
         runs = (pending(Pending.WAITING, parts_missing=1),) * 5
         lines = list(status_lines(status(month(pending=runs))))
         assert len(lines) == 7
-        assert lines[-1].strip() == "and 2 older runs that wait or are held"
+        assert lines[-1].strip() == "and 2 older runs that are waiting or held"
 
     def test_a_table_that_was_changed_is_told(self) -> None:
         lines = list(status_lines(status(month(table_rows=1000))))
         assert lines[3].strip() == "the table holds 1,000 rows, 1,234 were loaded"
         alone = MonthStatus(period=SEPTEMBER, table_rows=5)
-        assert "no load accounts for the 5 rows" in list(status_lines(status(alone)))[3]
+        assert "the table holds 5 rows that belong to no" in list(status_lines(status(alone)))[3]
 
     def test_missing_months_that_follow_each_other_share_a_line(self) -> None:
         years = [BillingPeriod(year=2025, month=number) for number in (9, 8, 7)]
@@ -179,24 +179,26 @@ class TestLines:
         many = status(month(), *(MonthStatus(period=period) for period in years))
         assert list(status_lines(one))[3:] == [
             "  2025-09  -             -  -          -",
-            "      missing: nothing of it was delivered or loaded",
+            "      missing: nothing was delivered or loaded",
         ]
         assert " ".join(line.strip() for line in list(status_lines(many))[4:]) == (
-            "missing, and so is every month from 2025-07: nothing was delivered or loaded"
+            "missing, like every month since 2025-07: nothing was delivered or loaded"
         )
 
     def test_an_empty_store_says_where_it_looked(self) -> None:
         empty = status(newest_delivery_at=None, manifests=0)
         assert list(status_lines(empty)) == [
             "azure_billing - nothing complete was delivered yet",
-            "  Nothing lies in gs://exports/focus/; check 'prefix' and 'export_name'",
+            "  Nothing was found in gs://exports/focus/; check 'prefix' and 'export_name'",
             "  Nothing is loaded",
         ]
 
     def test_what_is_loaded_is_told_though_the_store_cannot_be_read(self) -> None:
         gone = status(month(), error=StoreError("no bucket"), address=None)
         lines = list(status_lines(gone))
-        assert lines[0] == "azure_billing - the store cannot be read; what is loaded came 9 h ago"
+        assert lines[0] == (
+            "azure_billing - the store cannot be read; the loaded delivery came 9 h ago"
+        )
         assert lines[2].endswith("1,204.11 EUR")
 
     def test_of_a_warehouse_that_cannot_be_read_nothing_is_claimed(self) -> None:

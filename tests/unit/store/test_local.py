@@ -188,7 +188,7 @@ def test_a_manifest_or_a_part_that_is_no_file_fails_alone_and_is_named(bucket: P
 
 @pytest.mark.parametrize("prefix", ["../", "a/../../", "/etc/"])
 def test_a_search_for_exports_stays_inside(bucket: Path, prefix: str) -> None:
-    with pytest.raises(StoreError, match="is no path inside the store"):
+    with pytest.raises(StoreError, match="is not a path inside the store"):
         LocalBrowser(bucket).folders(prefix)
 
 

@@ -172,8 +172,8 @@ class TestJobs:
     def test_job_that_failed_says_what_to_do(
         self, reason: str, message: str, kind: type[Exception], advice: str
     ) -> None:
-        error = job_error("Loading failed, the old month stands", reason, message)
+        error = job_error("Loading failed, the old month is unchanged", reason, message)
 
         assert type(error) is kind
         assert advice in str(error)
-        assert str(error).startswith("Loading failed, the old month stands: ")
+        assert str(error).startswith("Loading failed, the old month is unchanged: ")

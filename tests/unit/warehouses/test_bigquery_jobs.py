@@ -134,7 +134,7 @@ class TestRunJob:
     def test_failure_that_does_not_pass_is_raised_in_the_end(self, pauses: list[float]) -> None:
         jobs = project(BUSY, BUSY, BUSY, BUSY, None)
 
-        with pytest.raises(TransientLoadError, match=r"the old month stands \(job id_3, backendE"):
+        with pytest.raises(TransientLoadError, match=r"old month is unchanged \(job id_3, back"):
             jobs.run()
         assert len(pauses) == 3
 
@@ -167,7 +167,7 @@ class TestRunJob:
             jobs.run()
 
         assert type(raised.value) is kind
-        assert "the old month stands (job id_0" in str(raised.value)
+        assert "the old month is unchanged (job id_0" in str(raised.value)
         assert jobs.submitted == ["id_0"]
 
     @pytest.mark.parametrize(

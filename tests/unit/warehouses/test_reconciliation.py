@@ -66,7 +66,7 @@ class TestFooters:
             require_footers(stated, footers)
 
         assert "run/manifest.json" in str(error.value)
-        assert "The old month stands" in str(error.value)
+        assert "The old month is unchanged" in str(error.value)
 
     def test_footer_that_is_missing_is_a_mistake_of_the_caller(self) -> None:
         with pytest.raises(ValueError, match="shorter"):
@@ -75,12 +75,12 @@ class TestFooters:
 
 class TestHeld:
     def test_table_that_holds_the_run(self) -> None:
-        require_rows_in_table(to_load(manifest()), expected=5, held=5)
+        require_rows_in_table(to_load(manifest()), expected=5, in_table=5)
 
     @pytest.mark.parametrize("held", [0, 4, 10])
     def test_table_that_does_not(self, held: int) -> None:
         with pytest.raises(ReconciliationError) as error:
-            require_rows_in_table(to_load(manifest("run")), expected=5, held=held)
+            require_rows_in_table(to_load(manifest("run")), expected=5, in_table=held)
 
         assert str(error.value) == f"Run run has 5 rows, but bill holds {held} for 2025-10"
 

@@ -1,4 +1,4 @@
-"""What the company of the AWS sample runs: services with rates, accounts, regions."""
+"""The resources of the company in the AWS sample: services with rates, accounts, regions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Literal
 __all__ = ["ACCOUNTS", "REGIONS", "SERVICES", "Service"]
 
 ACCOUNTS: tuple[tuple[str, str, str], ...] = (
-    # A leading zero is lost by who takes an account for a number.
+    # The leading zero disappears if a program takes an account id for a number.
     ("012345678901", "Platform", "prod"),
     ("210987654321", "Shop", "prod"),
     ("345600000017", "Research", "dev"),
@@ -20,42 +20,35 @@ REGIONS: tuple[tuple[str, str, str], ...] = (
     ("eu-west-1", "EU (Ireland)", "EU"),
     ("us-east-1", "US East (N. Virginia)", "USE1"),
 )
-"""Region code, location, and what its usage types begin with."""
+"""Region code, location, and the prefix of its usage types."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A usage type and how much of it a resource uses.
-
-    Attributes:
-        code: Product code.
-        name: Product name.
-        usage: Usage type without the region.
-        operation: Operation.
-        unit: Pricing unit.
-        rates: Public, unblended and effective rate in USD, at most 10 fraction digits.
-        hourly: Units of one resource in one hour in January 2025.
-        resource: Beginning of resource ids; empty where lines carry none.
-        description: Line item description.
-        growth: Percent of growth from month to month.
-        spread: How far an hour strays, in percent; 0 for what runs around the clock.
-        line_type: How the line is paid.
-        product: More of the product columns.
-    """
+    """A usage type and how much of it a resource uses."""
 
     code: str
     name: str
     usage: str
+    """The usage type without the region."""
     operation: str
     unit: str
     rates: tuple[str, str, str]
+    """Public, unblended and effective rate in USD, at most 10 fraction digits."""
     hourly: str
+    """Units of one resource in one hour in January 2025."""
     resource: str
+    """The beginning of resource ids; empty if lines have none."""
     description: str
+    """Line item description."""
     growth: int = 2
+    """Percent of growth from month to month."""
     spread: int = 40
+    """The variation of an hour in percent; 0 for use around the clock."""
     line_type: Literal["Usage", "DiscountedUsage", "SavingsPlanCoveredUsage"] = "Usage"
+    """How the line is paid."""
     product: Mapping[str, str] = field(default_factory=dict)
+    """More of the product columns."""
 
     @property
     def rate_list(self) -> tuple[Decimal, Decimal, Decimal]:

@@ -47,7 +47,7 @@ _FIXED: dict[str, dict[str, str]] = {
         (
             *("ProductName", "availability", "availabilityZone", "capacitystatus", "clockSpeed"),
             *("currentGeneration", "databaseEngine", "deploymentOption", "durability"),
-            # ecu and ECU differ by case alone, as they do in real reports.
+            # ecu and ECU differ only by case, as in real reports.
             *("ecu", "ECU", "enhancedNetworkingSupported", "fromLocation", "fromLocationType"),
             *("fromRegionCode", "group", "groupDescription", "instanceFamily", "instanceType"),
             *("instanceTypeFamily", "licenseModel", "location", "locationType", "marketoption"),
@@ -114,7 +114,7 @@ _FIXED: dict[str, dict[str, str]] = {
 }
 
 LATER_TAGS: tuple[str, ...] = ("user:team", "user:cost center")
-"""Tags that are put on the bill from the export's second month on, one more each month."""
+"""Tags that the bill gets since the second month of the export, one more each month."""
 
 COST_COLUMNS: tuple[str, ...] = (
     "lineItem/BlendedCost",
@@ -129,8 +129,7 @@ COST_COLUMNS: tuple[str, ...] = (
 def aws_columns(months_before: int) -> dict[str, str]:
     """Types by `category/name`.
 
-    Args:
-        months_before: Months that the export has already covered; each brings a tag.
+    `months_before` counts the months that the export has already covered; each adds a tag.
     """
     columns = {
         f"{category}/{name}": type_
@@ -142,10 +141,9 @@ def aws_columns(months_before: int) -> dict[str, str]:
 
 
 def column_id(name: str) -> str:
-    """The column's name inside the sample's database, which takes `ecu` and `ECU` for one name.
+    """The name of a column, such as `product/ECU`, in the sample's database.
 
-    Args:
-        name: Such as `product/ECU`.
+    DuckDB takes `ecu` and `ECU` for the same name, so they get different ones.
     """
     return {
         "product/ECU": "product/ECU, capitals",
@@ -154,11 +152,7 @@ def column_id(name: str) -> str:
 
 
 def number_text(value: Decimal) -> str:
-    """A number as the report writes it: `0.0`, `12.5`, `1.81E-8`.
-
-    Args:
-        value: At most ten fraction digits.
-    """
+    """A number of at most ten fraction digits as the report writes it: `0.0`, `12.5`, `1.81E-8`."""
     if value == 0:
         return "0.0"
     if abs(value) < Decimal("0.001"):

@@ -1,4 +1,4 @@
-"""AWS Cost and Usage Reports (legacy CUR) as AWS delivers them, gzipped CSV."""
+"""AWS Cost and Usage Reports (legacy CUR) as AWS delivers them, in gzipped CSV."""
 
 import json
 from dataclasses import dataclass, field
@@ -42,26 +42,19 @@ def write_aws(
     runs_per_month: int = 3,
     overwrite: bool = False,
 ) -> tuple[WrittenRun, ...]:
-    """Write an hourly AWS Cost and Usage Report into a directory, as a copy of its bucket.
+    """Writes an hourly AWS Cost and Usage Report into a directory, as a copy of its bucket.
 
-    The same arguments give the same bytes. A month gets up to three cumulative assemblies: on
-    its 15th, its last day, and the next month's 5th with late usage and an invoice. Lines cover
-    an hour, or a day below 20,000 rows. Manifests tell no time, so modification times do.
+    The same arguments give the same bytes; everything random derives from `seed`. A month gets up
+    to three cumulative assemblies: on its 15th, on its last day, and on the 5th of the next month
+    with late usage and an invoice. A line covers an hour, or a day if there are fewer than 20,000
+    rows. Manifests have no time, so the modification times of the files have it. Returns the runs,
+    oldest submission first.
 
-    Args:
-        directory: The bucket's copy; its own name appears in no manifest.
-        months: How many billing months; the second and third add a tag column each.
-        rows: Rows of the last assembly of each month, 40 or more.
-        seed: What everything random follows from.
-        last: Year and month of the newest month.
-        report_name: Name of the report, a folder below `prefix`.
-        prefix: Folder of the reports in the bucket; may be empty.
-        open_month: Whether the newest month is still open, thus without its final assembly.
-        runs_per_month: Keep so many of the last assemblies of each month, 1 to 3.
-        overwrite: Only each month's last assembly, right in the month's folder.
-
-    Returns:
-        The runs, oldest submission first.
+    `last` is the year and month of the newest of `months` months; the second and third month add a
+    tag column each. `rows` counts the rows of the last assembly of each month, 40 or more.
+    `report_name` is a folder below `prefix`, which may be empty. `open_month` leaves out the final
+    assembly of the newest month. `runs_per_month` keeps the last 1 to 3 assemblies of each month;
+    `overwrite` keeps only the last one, directly in the month's folder.
 
     Raises:
         ValueError: If a number is outside what the sample can show.
@@ -106,7 +99,7 @@ class _Writer:
     month_use: dict[Month, dict[str, CoveredUse]] = field(default_factory=dict)
 
     def write(self, run: ScheduledRun) -> WrittenRun:
-        """Write the parts of a run, then its manifests, and add up what it holds."""
+        """Writes the parts of a run, then its manifests; returns its rows and sums."""
         parameters = self._prepare(run)
         end = self._rows_until(run)
         columns = aws_columns(run.month.index - self.first.index)
@@ -141,11 +134,11 @@ class _Writer:
         )
 
     def _rows_until(self, run: ScheduledRun) -> int:
-        """The first row number that lies after the run's days; hours have equally many rows."""
+        """The first row number after the days of the run; each hour has equally many."""
         return SPECIALS + -(-run.elapsed_days * (self.rows - SPECIALS) // run.month.days)
 
     def _prepare(self, run: ScheduledRun) -> dict[str, object]:
-        """Make the run's tables, and the values that its queries name."""
+        """Creates the tables of a run, and returns the parameters of its queries."""
         resources = max(len(SERVICES) * 4, self.rows // 720)
         create_services(
             self.connection,
@@ -168,7 +161,7 @@ class _Writer:
             "specials": SPECIALS,
             "slots": len(SERVICES),
             "resources": resources,
-            # Few lines of an hour each would make a bill that its fixed fees drown.
+            # With only a few lines of one hour each, fixed fees would be almost all of the bill.
             "hours": 1 if self.rows >= _HOURLY_FROM_ROWS else 24,
             "from_row": 0,
             "to_row": self.rows,
@@ -190,7 +183,7 @@ class _Writer:
 
 
 def _run_columns(run: ScheduledRun, seed: int) -> dict[str, str]:
-    """What is the same on every line of a run; the invoice's number once there is one."""
+    """The values that are the same in every line of a run; the invoice's id once it exists."""
     columns = {
         "bill/BillingPeriodStartDate": f"{run.month.start:%Y-%m-%dT%H:%M:%S}.000Z",
         "bill/BillingPeriodEndDate": f"{run.month.end:%Y-%m-%dT%H:%M:%S}.000Z",

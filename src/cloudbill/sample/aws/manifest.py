@@ -9,7 +9,7 @@ from cloudbill.sample.schedule import ScheduledRun
 __all__ = ["BUCKET", "aws_manifest"]
 
 BUCKET = "kaskade-billing"
-"""The bucket of the report, as its manifests name it."""
+"""The bucket of the report in its manifests."""
 
 
 def aws_manifest(
@@ -20,14 +20,10 @@ def aws_manifest(
     seed: int,
     report_name: str,
 ) -> dict[str, object]:
-    """The manifest of a run: it tells no rows, no sizes and no time of its making.
+    """The manifest of a run; it has no row counts, no sizes and no time.
 
-    Args:
-        run: The run.
-        keys: Its data files inside the bucket, in order.
-        columns: Types by `category/name`, in the order of the files.
-        seed: What the report's id follows from.
-        report_name: Name of the report.
+    `keys` are the data files inside the bucket, in order. `columns` are types by `category/name`,
+    in the order of the files.
     """
     period = {"start": run.month.start, "end": run.month.end}
     return {

@@ -1,4 +1,4 @@
-"""The SQL that makes AWS sample rows: every cell is text, and no number passes through a float."""
+"""The SQL for AWS sample rows: every cell is text, and no number passes through a float."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ _MACROS = (
 CREATE OR REPLACE TEMP MACRO tail_text(digits) AS
     if(rtrim(digits, '0') = '', '0', rtrim(digits, '0'))
 """,
-    # 0.0, 12.5, 1.81E-8: as Java prints a double, though it never was one.
+    # 0.0, 12.5, 1.81E-8: the form in which Java prints a double, without ever being one.
     """
 CREATE OR REPLACE TEMP MACRO number_text(value) AS CASE
     WHEN value IS NULL THEN NULL
@@ -57,7 +57,7 @@ FROM (
         * if(service.spread = 0, 10000, resource.size) // 10000
         * (10000 - service.spread + (drawn.draw % 20001)::BIGINT * service.spread // 10000)
         // 10000
-        -- What is not yet complete may still be metered too low.
+        -- As long as the month is not complete, the meter may be too low.
         * if(NOT $complete AND (drawn.draw >> 20) % 23 = 1, 9, 10) // 10 * $hours AS units
     FROM (
         SELECT
@@ -109,7 +109,7 @@ SPECIAL_TYPES = {
     "lineItem/NormalizedUsageAmount": _NUMBER,
     **dict.fromkeys(COST_COLUMNS, _NUMBER),
 }
-"""Columns of table `special`, which joins the usage."""
+"""Columns of table `special`, which is added to the usage."""
 
 _CHARGES = f"""
 FROM (
@@ -123,7 +123,7 @@ FROM (
 _SECONDS = "'%Y-%m-%dT%H:%M:%SZ'"
 _MILLISECONDS = "'%Y-%m-%dT%H:%M:%S.000Z'"
 _CHARGE_TEXTS = {
-    # A line has another id in every version of the report.
+    # Every version of the report gives a line another id.
     "identity/LineItemId": "lower(md5(concat_ws('|', $run_id, charge.i)))",
     "identity/TimeInterval": f"concat(strftime(charge.starts_at, {_SECONDS}), '/', "
     f"strftime(charge.ends_at, {_SECONDS}))",
@@ -134,7 +134,7 @@ _CHARGE_TEXTS = {
 
 
 def define_macros(connection: duckdb.DuckDBPyConnection) -> None:
-    """Teach a connection what `rows_query` calls."""
+    """Creates the macros that `rows_query` uses."""
     for macro in _MACROS:
         connection.execute(macro)
 
@@ -149,12 +149,10 @@ def _text(name: str) -> str:
 
 
 def rows_query(columns: Iterable[str]) -> str:
-    """The header and the rows from number `from_row` up to `to_row`, all of it text.
+    """The query for the header and the rows from number `from_row` up to `to_row`, all as text.
 
-    The header is a row here, since a header of DuckDB's own would rename `ECU` beside `ecu`.
-
-    Args:
-        columns: Names, `category/name`, in the order of the file.
+    `columns` are names, `category/name`, in the order of the file. The header is a row of the
+    query, because DuckDB's own header would rename `ECU` next to `ecu`.
     """
     names = list(columns)
     header = ", ".join(f"'{name}'" for name in names)

@@ -1,4 +1,4 @@
-"""AWS lines that are no ordinary usage: commitments, tax, support, fee, credit, refund."""
+"""AWS lines that are not ordinary usage: commitments, tax, support, fee, credit, refund."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,32 +19,26 @@ _UTILISATION = Decimal("0.93")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoveredUse:
-    """Use that a commitment covers, in USD.
-
-    Attributes:
-        unblended: At the public rate.
-        effective: At the commitment's rate.
-    """
+    """The cost of use that a commitment covers, in USD."""
 
     unblended: Decimal
+    """At the public rate."""
     effective: Decimal
+    """At the commitment's rate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecialLine:
-    """A line told by its maker rather than by the services.
-
-    Attributes:
-        slot: Its row of table `service`.
-        starts_at: Start of its usage, aware UTC.
-        ends_at: End of its usage.
-        cost: Blended and unblended cost in USD, at most ten fraction digits.
-    """
+    """A line with its own cost, which does not come from a service's rates."""
 
     slot: int
+    """Its row of table `service`."""
     starts_at: datetime
+    """Start of its usage, aware UTC."""
     ends_at: datetime
+    """End of its usage."""
     cost: Decimal
+    """Blended and unblended cost in USD, at most ten fraction digits."""
 
 
 def special_lines(
@@ -54,13 +48,10 @@ def special_lines(
     month_use: Mapping[str, CoveredUse],
     run_use: Mapping[str, CoveredUse],
 ) -> list[SpecialLine]:
-    """The special lines of a run, those of its days that have passed.
+    """The special lines of a run, as far as their days have passed.
 
-    Args:
-        run: The run.
-        seed: What amounts follow from.
-        month_use: Covered use of the complete month, by line item type.
-        run_use: The same as far as the run knows it.
+    `month_use` is the covered use of the complete month by line item type, `run_use` the part of it
+    that the run has.
     """
     start = run.month.start
     now = start + timedelta(days=run.elapsed_days)
@@ -75,7 +66,7 @@ def special_lines(
 
     def line(slot: int, cost: Decimal, *, day: int = 0, whole: bool = False) -> SpecialLine:
         starts_at = start + timedelta(days=day)
-        # What is paid for the month reaches to its end, also in the future.
+        # A line that is paid for the month covers all of it, also the future days.
         ends_at = run.month.end if whole else starts_at + timedelta(hours=1)
         return SpecialLine(slot=slot, starts_at=starts_at, ends_at=ends_at, cost=cost)
 
@@ -89,17 +80,13 @@ def special_lines(
         line(_REFUND, refund, day=run.month.days - 1),
     ]
     if run.complete:
-        # Support is known when all the rest is.
+        # Support is a share of the cost, so it is known only when the rest is.
         lines.append(line(_SUPPORT, Decimal("29.0"), whole=True))
     return [each for each in lines if each.starts_at < now]
 
 
 def special_services(seed: int) -> dict[int, Mapping[str, object]]:
-    """Columns of the special lines by slot, as table `service` takes them.
-
-    Args:
-        seed: What ids follow from.
-    """
+    """The columns of the special lines by slot, for table `service`."""
     return _commitment_services(seed) | _OTHER_SERVICES
 
 

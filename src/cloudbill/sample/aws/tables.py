@@ -1,4 +1,4 @@
-"""The tables that AWS sample rows are joined from: `service` by slot, `resource` by number."""
+"""The tables for AWS sample rows: `service` by slot, `resource` by number."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -52,7 +52,7 @@ RESOURCE_COLUMNS: tuple[str, ...] = (
     "resourceTags/user:notes",
     *(f"resourceTags/{tag}" for tag in LATER_TAGS),
 )
-"""Columns that follow from the resource alone; all others follow from the service."""
+"""Columns that depend only on the resource; all others depend on the service."""
 
 _WORKING = {
     "slot": "INTEGER",
@@ -108,7 +108,7 @@ SELECT
     if(kind % 4 <> 0, concat_ws('-', environment, suffix[1:4]), NULL)
         AS "resourceTags/user:Name, capital",
     if(kind % 2 = 0, environment, NULL) AS "resourceTags/user:environment",
-    -- Two keys that differ by case alone, and mostly stand on other resources.
+    -- Two keys that differ only by case, and are mostly on different resources.
     if(kind % 4 = 0, concat('legacy ', suffix[1:4]), NULL) AS "resourceTags/user:name",
     [
         NULL,
@@ -132,12 +132,10 @@ WHERE number = 0
 
 
 def create_resources(connection: duckdb.DuckDBPyConnection, *, seed: int, count: int) -> None:
-    """Make table `resource`: who uses what, where, under which tags; the same in every month.
+    """Creates table `resource`: who uses what, where, under which tags; the same in every month.
 
-    Args:
-        connection: Holds table `service`.
-        seed: What ids and sizes follow from.
-        count: Resources, numbered from 0; number -1 stands for the company.
+    The connection has table `service`. `count` resources are numbered from 0; number -1 is the
+    company.
     """
     _numbered(connection, "account", ("account", "department", "environment"), ACCOUNTS)
     _numbered(connection, "region", ("region_code", "location", "short"), REGIONS)
@@ -170,14 +168,10 @@ def create_services(
     run_columns: Mapping[str, str],
     specials: Mapping[int, Mapping[str, object]],
 ) -> None:
-    """Make table `service`: the columns of each usage type, and how much of it is used.
+    """Creates table `service`: the columns of each usage type, and how much of it is used.
 
-    Args:
-        connection: Where it is made.
-        seed: What ids follow from.
-        month: Use grows from month to month.
-        run_columns: Columns that are the same in the whole run.
-        specials: Columns of lines that are no usage, by negative slot.
+    Use grows from month to month. `run_columns` are the same in the whole run. `specials` has the
+    columns of lines that are not usage, by negative slot.
     """
     names = [
         column_id(name)
@@ -204,7 +198,7 @@ def _row(seed: int, slot: int, service: Service, month: Month) -> dict[str, obje
     public, unblended, effective = service.rate_list
     covered = service.line_type == "DiscountedUsage"
     sku = f"{draw(seed, 'aws sku', slot):016X}"
-    since = max(-24, min(24, month.index))  # growth stops somewhere
+    since = max(-24, min(24, month.index))  # growth has an end
     grown = Decimal(service.hourly) * (Decimal(100 + service.growth) / 100) ** since
     row: dict[str, object] = {
         "slot": slot,

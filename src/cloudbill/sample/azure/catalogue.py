@@ -1,4 +1,4 @@
-"""What the company of the Azure sample runs: meters with prices, subscriptions, regions, tags."""
+"""The resources of the company in the Azure sample: meters, subscriptions, regions, tags."""
 
 import json
 from collections.abc import Mapping
@@ -13,50 +13,43 @@ COMPANY = "Kaskade Mühlenwerke GmbH"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sku:
-    """A meter and how much of it a resource uses.
-
-    Attributes:
-        service: FOCUS ServiceName.
-        category: FOCUS ServiceCategory.
-        type_name: Resource type as shown to people; empty for what has no resource.
-        type_id: Resource type of the resource manager.
-        name: Beginning of the names of such resources.
-        meter: Category, subcategory and name of the meter.
-        family: Service family of the SKU.
-        unit: FOCUS PricingUnit.
-        consumed_unit: FOCUS ConsumedUnit.
-        block: Consumed units in one pricing unit.
-        prices_usd: List, contracted and effective unit price, at most 6 fraction digits, so that
-            a price times a 4-digit rate times an 8-digit quantity ends at the 18th digit.
-        daily: Pricing units of one resource on one day in January 2025.
-        spread: How far a day strays from that, in percent; 0 for what runs around the clock.
-        growth: Percent of growth from month to month.
-        moves: Percent of the usual use from a month of the year on, for what is to stand out.
-        commitment: What covers its use; empty for none.
-        regional: Whether it has a region.
-        publisher: FOCUS PublisherName.
-        details: x_SkuDetails before it becomes JSON text.
-    """
+    """A meter and how much of it a resource uses."""
 
     service: str
     category: str
     type_name: str
+    """The resource type for people; empty if there is no resource."""
     type_id: str
+    """The resource type for the resource manager."""
     name: str
+    """The beginning of the names of such resources."""
     meter: tuple[str, str, str]
+    """Category, subcategory and name of the meter."""
     family: str
+    """Service family of the SKU."""
     unit: str
     consumed_unit: str
     prices_usd: tuple[str, str, str]
+    """List, contracted and effective unit price, at most 6 fraction digits, so that a price times a
+    4-digit rate times an 8-digit quantity ends at the 18th digit.
+    """
     daily: str
+    """Pricing units of one resource on one day in January 2025."""
     block: int = 1
+    """Consumed units in one pricing unit."""
     spread: int = 20
+    """The variation of a day in percent; 0 for use around the clock."""
     growth: int = 2
+    """Percent of growth from month to month."""
     moves: Mapping[int, int] = field(default_factory=dict)
+    """Percent of the usual use since a month of the year, for visible changes."""
     commitment: Literal["", "reservation", "savings plan"] = ""
+    """The commitment that covers its use; empty for none."""
     regional: bool = True
+    """Whether it has a region."""
     publisher: str = "Microsoft"
     details: Mapping[str, object] = field(default_factory=dict)
+    """x_SkuDetails before the conversion to JSON text."""
 
     @property
     def price_list(self) -> tuple[Decimal, Decimal, Decimal]:
@@ -317,7 +310,7 @@ def _text(tags: Mapping[str, str]) -> str:
 
 TAGS: tuple[str, ...] = (
     _text({"team": "platform", "env": "prod", "cost-center": "4100"}),
-    _text({"cost-center": "4100", "env": "prod", "team": "platform"}),  # the same, another order
+    _text({"cost-center": "4100", "env": "prod", "team": "platform"}),  # the same in another order
     _text({"team": "web shop", "env": "prod", "owner": "Zoë O'Brien"}),
     _text({"team": 'Projekt "Süd"', "note": "erste Zeile\nzweite Zeile\tmit Tab"}),
     _text({"team": "データ", "env": "test", "pfad": "C:\\daten\\roh"}),
@@ -325,4 +318,4 @@ TAGS: tuple[str, ...] = (
     "",
     _text({"env": "dev", "expires": "2026-01-31", "emoji": "🚜"}),
 )
-"""Tags texts: JSON with what JSON allows, and none."""
+"""Texts of tags: JSON with difficult values, and an empty text."""

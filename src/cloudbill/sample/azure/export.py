@@ -46,26 +46,17 @@ def write_azure(
     runs_per_month: int = 3,
     overwrite: bool = False,
 ) -> tuple[WrittenRun, ...]:
-    """Write a daily Azure FOCUS export into a directory, as a copy of its container.
+    """Writes a daily Azure FOCUS export into a directory, as a copy of its container.
 
-    The same arguments give the same bytes. A month gets up to three cumulative runs: on its 15th,
-    on its last day, and on the 3rd of the next month with late and revised usage.
+    The same arguments give the same bytes; everything random derives from `seed`. A month gets up
+    to three cumulative runs: on its 15th, on its last day, and on the 3rd of the next month with
+    late and revised usage. Returns the runs, oldest submission first.
 
-    Args:
-        directory: The container's copy; its own name appears in no manifest.
-        months: How many billing months, the last of them `last`.
-        rows: Rows of the last run of each month, 40 or more.
-        seed: What everything random follows from.
-        last: Year and month of the newest month.
-        file_format: `parquet` (snappy), `csv` or `csv.gz`.
-        export_name: Name of the export, a folder below `root_folder`.
-        root_folder: Folder of the exports in the container; may be empty.
-        open_month: Whether the newest month is still open, thus without its run of day 3.
-        runs_per_month: Keep so many of the last runs of each month, 1 to 3.
-        overwrite: Only each month's last run, and no folder that tells its time.
-
-    Returns:
-        The runs, oldest submission first.
+    `last` is the year and month of the newest of `months` months. `rows` counts the rows of the
+    last run of each month, 40 or more. `file_format` is `parquet` (snappy), `csv` or `csv.gz`.
+    `export_name` is a folder below `root_folder`, which may be empty. `open_month` leaves out the
+    run on day 3 for the newest month. `runs_per_month` keeps the last 1 to 3 runs of each month;
+    `overwrite` keeps only the last one, without a folder that shows its time.
 
     Raises:
         ValueError: If a number is outside what the sample can show.
@@ -108,7 +99,7 @@ class _Writer:
     month_use: dict[Month, dict[str, Decimal]] = field(default_factory=dict)
 
     def write(self, run: ScheduledRun) -> WrittenRun:
-        """Write the parts of a run, then its manifest, and add up what it holds."""
+        """Writes the parts of a run, then its manifest; returns its rows and sums."""
         parameters = self._prepare(run)
         end = self._rows_until(run)
         folder = self._make_folder(run)
@@ -150,7 +141,7 @@ class _Writer:
         folder = "/".join(part for part in (self.root_folder, self.export_name, month) if part)
         if not self.overwrite:
             return f"{folder}/{run.submitted_at:%Y%m%d%H%M}/{run.run_id}"
-        # The provider takes the previous run away.
+        # The provider removes the previous run.
         shutil.rmtree(self.directory / folder, ignore_errors=True)
         return f"{folder}/{run.run_id}"
 
@@ -162,11 +153,11 @@ class _Writer:
         return Blob(name=name, size=path.stat().st_size, rows=rows)
 
     def _rows_until(self, run: ScheduledRun) -> int:
-        """The first row number that lies after the run's days; days have equally many rows."""
+        """The first row number after the days of the run; all days have the same number of rows."""
         return SPECIALS + -(-run.elapsed_days * (self.rows - SPECIALS) // run.month.days)
 
     def _prepare(self, run: ScheduledRun) -> dict[str, object]:
-        """Make the run's tables, and the values that its queries name."""
+        """Creates the tables of a run, and returns the parameters of its queries."""
         resources = max(len(SKUS) * 2, self.rows // 30)
         first = not self.month_use
         create_skus(
@@ -210,14 +201,14 @@ def _bounds(end: int, part: int) -> dict[str, object]:
 
 
 def _rate(month: Month) -> Decimal:
-    """EUR for one USD in a month, 4 digits."""
+    """The price of one USD in EUR in a month, with 4 digits."""
     return Decimal(8500 + draw("EUR", month) % 400) / 10**4
 
 
 def _create_special(
     connection: duckdb.DuckDBPyConnection, run: ScheduledRun, charges: list[SpecialCharge]
 ) -> None:
-    """Make table `special`: charges that no meter tells, in the columns of the export."""
+    """Creates table `special`: charges without a meter, in the columns of the export."""
     rate = _rate(run.month)
     rows: list[dict[str, object]] = []
     for i, charge in enumerate(charges):

@@ -14,17 +14,13 @@ _BEHAVIOUR = {False: "CreateNewReport", True: "OverwritePreviousReport"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blob:
-    """A data file as the manifest tells it.
-
-    Attributes:
-        name: Path inside the container.
-        size: In bytes.
-        rows: Without the header.
-    """
+    """A data file as the manifest describes it."""
 
     name: str
+    """Path inside the container."""
     size: int
     rows: int
+    """Without the header."""
 
     def as_json(self) -> dict[str, object]:
         """The entry of the manifest's `blobs`."""
@@ -43,14 +39,9 @@ def azure_manifest(
 ) -> dict[str, object]:
     """The manifest of a run, with Azure's three ways to write a date.
 
-    Args:
-        run: The run.
-        blobs: Its data files in order.
-        seed: What the ids of account and subscription follow from.
-        root_folder: Folder of the exports in the container.
-        export_name: Name of the export.
-        file_format: `parquet`, `csv` or `csv.gz`.
-        overwrite: Whether the export overwrites its previous run.
+    `blobs` are the data files in order. `export_name` is a folder below `root_folder` of the
+    container. `file_format` is `parquet`, `csv` or `csv.gz`. `overwrite` says whether the export
+    overwrites its previous run.
     """
     account = f"{guid(seed, 'account')}:{guid(seed, 'agreement')}_2019-05-31"
     zone = "+00:00" if run.kind == "mid-month" else "Z"

@@ -1,4 +1,4 @@
-"""The SQL that makes Azure sample rows: whole factors and exact products, no float anywhere."""
+"""The SQL for Azure sample rows: whole factors and exact products, no float anywhere."""
 
 from cloudbill.sample.azure.columns import AZURE_COLUMNS, COST_COLUMNS
 from cloudbill.sample.azure.tables import CHARGE_COLUMNS, RESOURCE_COLUMNS
@@ -18,16 +18,16 @@ SELECT
     sku.contracted_usd,
     if(sku.commitment = '', sku.contracted_usd, 0)::DECIMAL(12,6) AS billed_usd,
     sku.effective_usd,
-    -- The provider does not keep to one case.
+    -- The provider does not always write the same case.
     if(numbered.draw % 13 = 0, upper(resource."group"), resource."group") AS "group",
     ((
         sku.units
         * if(sku.spread = 0, 10000, resource.size) // 10000
         * (10000 - sku.spread + (numbered.draw % 20001)::BIGINT * sku.spread // 10000) // 10000
-        -- The weekend is quieter for what does not run around the clock,
+        -- At the weekend there is less use, unless it runs around the clock,
         * if(sku.spread > 500 AND dayofweek($month_start + to_days(numbered.day)) IN (0, 6), 7, 10)
         // 10
-        -- and what is not yet complete may still be metered too low.
+        -- and as long as the month is not complete, the meter may be too low.
         * if(NOT $complete AND (numbered.draw >> 20) % 23 = 1, 9, 10) // 10
     )::DECIMAL(18,0) * 0.00000001)::DECIMAL(18,8) AS quantity
 FROM (
@@ -52,9 +52,9 @@ FROM ({_USAGE}) AS usage
 WHERE commitment <> ''
 GROUP BY commitment
 """  # noqa: S608 - the package's own text
-"""EffectiveCost in USD of covered use, by commitment."""
+"""The EffectiveCost in USD of covered use, by commitment."""
 
-# 6 digits of a USD price, 4 of the rate and 8 of the quantity make 18: nothing is rounded.
+# 6 digits of a USD price, 4 of the rate and 8 of the quantity are 18, so nothing is rounded.
 _FROM = f"""
 FROM (
     SELECT
@@ -113,7 +113,7 @@ def _value(name: str) -> str:
 
 
 def _text(name: str) -> str:
-    """A column as CSV holds it: no needless zeros, UTC to the second, absent text empty."""
+    """A column as CSV text: no redundant zeros, UTC to the second, absent text empty."""
     value, type_ = _value(name), AZURE_COLUMNS[name]
     if type_.startswith("DECIMAL"):
         return f"rtrim(rtrim({value}::VARCHAR, '0'), '.')"
@@ -123,10 +123,9 @@ def _text(name: str) -> str:
 
 
 def rows_query(file_format: str) -> str:
-    """All columns of the rows from number `from_row` up to `to_row`.
+    """The query for all columns of the rows from number `from_row` up to `to_row`.
 
-    Args:
-        file_format: For `parquet` the columns are typed, for `csv` and `csv.gz` they are text.
+    For `parquet` the columns are typed, for `csv` and `csv.gz` they are text.
     """
     render = _value if file_format == "parquet" else _text
     columns = ", ".join(f"{render(name)} AS {quote_identifier(name)}" for name in AZURE_COLUMNS)

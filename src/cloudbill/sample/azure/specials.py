@@ -1,4 +1,4 @@
-"""Azure charges that are no ordinary usage: purchases, refund, tax, rounding and the like."""
+"""Azure charges that are not ordinary usage, such as purchases, refund, tax and rounding."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,25 +20,20 @@ _UTILISATION = Decimal("0.93")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecialCharge:
-    """A charge told by its maker rather than by the meters; money in USD.
-
-    Attributes:
-        slot: Its row of table `sku`.
-        first_day: First day of its charge period, counted from the month's first; may be negative.
-        days: Length of its charge period.
-        quantity: FOCUS PricingQuantity; none for tax and rounding.
-        unit_usd: List and contracted unit price; none where there is no quantity.
-        list_usd: ListCost and ContractedCost.
-        billed_usd: BilledCost.
-        effective_usd: EffectiveCost.
-    """
+    """A charge with its own cost, which does not come from a meter; money in USD."""
 
     slot: int
+    """Its row of table `sku`."""
     first_day: int
+    """The first day of its charge period, counted from the month's first; may be negative."""
     days: int
+    """The length of its charge period."""
     quantity: Decimal | None
+    """FOCUS PricingQuantity; none for tax and rounding."""
     unit_usd: Decimal | None
+    """List and contracted unit price; none if there is no quantity."""
     list_usd: Decimal
+    """ListCost and ContractedCost."""
     billed_usd: Decimal
     effective_usd: Decimal
 
@@ -50,17 +45,14 @@ def special_charges(
     month_use: Mapping[str, Decimal],
     run_use: Mapping[str, Decimal],
 ) -> list[SpecialCharge]:
-    """The special charges of a run, those of its days that have passed.
+    """The special charges of a run, as far as their days have passed.
 
-    A commitment costs in a month what all of its use costs plus what stays unused, so that
-    over the complete month its EffectiveCost equals the BilledCost of its purchase. Billed and
-    effective cost of a complete month thus differ by the refund alone.
+    The cost of a commitment in a month is the cost of its use plus its unused part, so over the
+    complete month its EffectiveCost equals the BilledCost of its purchase. Billed and effective
+    cost of a complete month therefore differ only by the refund.
 
-    Args:
-        run: The run.
-        seed: What amounts follow from.
-        month_use: EffectiveCost in USD of the complete month's covered use, by commitment.
-        run_use: The same as far as the run knows it.
+    `month_use` is the EffectiveCost in USD of the complete month's covered use by commitment,
+    `run_use` the part of it that the run has.
     """
     last = run.month.days - 1
     marketplace = Decimal(90 + draw(seed, run.month, "marketplace") % 60) + Decimal("0.99")
@@ -74,7 +66,7 @@ def special_charges(
         _purchase(_REFUND, day=9, price=refund, quantity=Decimal(-1), amortised=True),
         _unpriced(_ROUNDING, day=last, amount=rounding),
         _unpriced(_TAX, day=0, amount=tax),
-        # It takes back usage of the month before.
+        # The refund returns usage of the previous month.
         _purchase(_CORRECTION, day=-2, price=Decimal("0.087"), quantity=corrected),
     ]
     slots = {
@@ -82,7 +74,7 @@ def special_charges(
         "savings plan": (_PLAN, _UNUSED_PLAN),
     }
     for commitment, (bought, unused) in slots.items():
-        # A bill of few rows may use none of it.
+        # A bill with few rows may use none of a commitment.
         used = month_use.get(commitment, Decimal(0))
         daily = (used / run.month.days / _UTILISATION).quantize(Decimal("0.0001"), ROUND_UP)
         left = max(Decimal(0), daily * run.elapsed_days - run_use.get(commitment, Decimal(0)))
@@ -110,7 +102,7 @@ def _purchase(
         unit_usd=price,
         list_usd=cost,
         billed_usd=cost,
-        # What is bought ahead counts when it is used, not when it is paid.
+        # A purchase in advance counts when it is used, not when it is paid.
         effective_usd=Decimal(0) if amortised else cost,
     )
 
@@ -142,11 +134,7 @@ def _unpriced(slot: int, *, day: int, amount: Decimal) -> SpecialCharge:
 
 
 def special_skus(seed: int) -> dict[int, Mapping[str, object]]:
-    """Columns of the special charges by slot, as table `sku` takes them.
-
-    Args:
-        seed: What ids follow from.
-    """
+    """The columns of the special charges by slot, for table `sku`."""
     return _commitment_skus(seed) | _OTHER_SKUS
 
 

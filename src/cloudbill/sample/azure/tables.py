@@ -1,4 +1,4 @@
-"""The tables that Azure sample rows are joined from: `sku` by slot, `resource` by number."""
+"""The tables for Azure sample rows: `sku` by slot, `resource` by number."""
 
 import json
 from collections.abc import Mapping
@@ -32,14 +32,14 @@ RESOURCE_COLUMNS: tuple[str, ...] = (
     "x_InvoiceSectionName",
     "x_SkuRegion",
 )
-"""Columns that follow from the resource alone."""
+"""Columns that depend only on the resource."""
 
 CHARGE_COLUMNS: tuple[str, ...] = (
     *(name for name, type_ in AZURE_COLUMNS.items() if type_.startswith(("DEC", "TIME"))),
     "x_InvoiceId",
     "x_ResourceGroupName",
 )
-"""Columns that differ from row to row; all others follow from the meter."""
+"""Columns that differ from row to row; all others depend on the meter."""
 
 _WORKING = {
     "slot": "INTEGER",
@@ -111,7 +111,7 @@ SELECT
     if(regional, meter_region, '') AS "x_SkuRegion"
 FROM named
 UNION ALL BY NAME
--- What is bought for the whole company stands at its first subscription, without a resource.
+-- A purchase for the whole company belongs to its first subscription, without a resource.
 SELECT
     -1 AS r,
     10000 AS size,
@@ -133,12 +133,9 @@ WHERE number = 0
 
 
 def create_resources(connection: duckdb.DuckDBPyConnection, *, seed: int, count: int) -> None:
-    """Make table `resource`: who uses what, where, under which tags; the same in every month.
+    """Creates table `resource`: who uses what, where, under which tags; the same in every month.
 
-    Args:
-        connection: Holds table `sku`.
-        seed: What names and sizes follow from.
-        count: Resources, numbered from 0; number -1 stands for the company.
+    The connection has table `sku`. `count` resources are numbered from 0; number -1 is the company.
     """
     create_table(
         connection,
@@ -195,13 +192,10 @@ def create_skus(
     month: Month,
     specials: Mapping[int, Mapping[str, object]],
 ) -> None:
-    """Make table `sku`: the columns of each meter, and how much of it is used in a month.
+    """Creates table `sku`: the columns of each meter, and how much of it is used in a month.
 
-    Args:
-        connection: Where it is made.
-        seed: What ids follow from.
-        month: Use grows and moves from month to month.
-        specials: Columns of charges that are no usage, by negative slot.
+    Use grows and changes from month to month. `specials` has the columns of charges that are not
+    usage, by negative slot.
     """
     shared = _shared(seed)
     rows: list[dict[str, object]] = [
@@ -292,11 +286,9 @@ def _row(seed: int, slot: int, sku: Sku, month: Month) -> dict[str, object]:
 
 
 def committed(seed: int, commitment: str) -> dict[str, object]:
-    """The CommitmentDiscount columns of usage that a commitment covers, or that it bought.
+    """The CommitmentDiscount columns of usage that a commitment covers, or of its purchase.
 
-    Args:
-        seed: What ids follow from.
-        commitment: `reservation` or `savings plan`.
+    `commitment` is `reservation` or `savings plan`.
     """
     order = guid(seed, commitment, "order")
     kind = {
@@ -320,8 +312,8 @@ def committed(seed: int, commitment: str) -> dict[str, object]:
 
 
 def _units(sku: Sku, month: Month) -> int:
-    """Use of one resource on one day in hundred-millionths of its unit."""
-    since = max(-24, min(24, month.index))  # growth stops somewhere
+    """The use of one resource on one day, in hundred-millionths of its unit."""
+    since = max(-24, min(24, month.index))  # growth has an end
     grown = Decimal(sku.daily) * (Decimal(100 + sku.growth) / 100) ** since
     moved = [percent for start, percent in sorted(sku.moves.items()) if start <= month.month]
     return int(grown * (moved[-1] if moved else 100) / 100 * 10**8)

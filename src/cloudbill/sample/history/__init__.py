@@ -1,4 +1,4 @@
-"""Deliveries of many months, simulated.
+"""Simulated deliveries of many months.
 
 May import: sample, sample/azure.
 """

@@ -1,4 +1,4 @@
-"""What happens to an export over time: runs, and the events that bring, cut and remove them."""
+"""What happens to an export over time: runs, and the events that add, cut and remove files."""
 
 from __future__ import annotations
 
@@ -27,33 +27,30 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryRun:
-    """One delivery of an export; every row of it names it, and its costs follow from its id.
-
-    Attributes:
-        run_id: Stands in `ChargeDescription` of each row.
-        month: The billing month.
-        submitted_at: Start of the run, aware UTC.
-        first_day: Day of the month that the run covers from, 1 or later.
-        last_day: Day of the month that it covers to, inclusive.
-        rows: Over all parts.
-        parts: How many data files; none is how some empty runs come.
-        states_rows: Whether the manifest counts the rows.
-        added: Columns that it has beyond the usual ones.
-        dropped: Usual columns that it lacks.
-        keeps_runs: Whether the export keeps its older runs, which shows in the folders.
-    """
+    """One delivery of an export; every row names its run, and costs derive from the run id."""
 
     run_id: str
+    """It is in `ChargeDescription` of each row."""
     month: Month
+    """The billing month."""
     submitted_at: datetime
+    """Start of the run, aware UTC."""
     last_day: int
+    """The last day of the month that it covers."""
     rows: int
+    """The rows of all parts."""
     first_day: int = 1
+    """The first day of the month that it covers, 1 or later."""
     parts: int = 2
+    """The number of data files; some empty runs have none."""
     states_rows: bool = True
+    """Whether the manifest counts the rows."""
     added: tuple[str, ...] = ()
+    """Columns in addition to the usual ones."""
     dropped: tuple[str, ...] = ()
+    """Usual columns that are missing."""
     keeps_runs: bool = True
+    """Whether the export keeps its older runs, which the folders show."""
 
     @property
     def covers(self) -> tuple[date, date]:
@@ -68,11 +65,11 @@ class HistoryRun:
 
     @property
     def age(self) -> tuple[datetime, str]:
-        """What runs of a month are compared by."""
+        """The key by which runs of a month are compared."""
         return self.submitted_at, self.run_id
 
     def cost(self, row: int) -> Decimal:
-        """What a row costs, to 18 digits behind the point; some rows are credits."""
+        """The cost of a row, with 18 digits after the point; some rows are credits."""
         drawn = draw("cost", self.run_id, row)
         cost = Decimal(drawn).scaleb(-18)
         return -cost if drawn % 7 == 0 else cost
@@ -87,8 +84,8 @@ class HistoryRun:
 class PutPart:
     """A part of a run arrives.
 
-    `copy` numbers the places that the run lies in; `state` says whether the part is whole, still
-    shorter than stated, or as long as stated but broken inside.
+    `copy` numbers the places of the run; `state` says whether the part is whole, still shorter than
+    stated, or as long as stated but broken inside.
     """
 
     at: datetime
@@ -110,7 +107,7 @@ class PutManifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remove:
-    """A run is taken away with all its files, as an export does that overwrites its runs."""
+    """A run is removed with all its files, as in an export that overwrites its runs."""
 
     at: datetime
     run: HistoryRun
@@ -128,14 +125,14 @@ def deliver(run: HistoryRun, at: datetime, *, copy: int = 0) -> Iterator[Event]:
 
 
 class Shelf:
-    """What a store holds after events, told without reading it."""
+    """The content of a store after events, known without reading it."""
 
     def __init__(self) -> None:
         self._parts: dict[tuple[HistoryRun, int], dict[int, PartState]] = {}
         self._manifests: dict[tuple[HistoryRun, int], bool] = {}
 
     def apply(self, event: Event) -> None:
-        """Takes an event in."""
+        """Applies an event."""
         place = event.run, event.copy
         match event:
             case PutPart():
@@ -147,7 +144,7 @@ class Shelf:
                 self._manifests.pop(place, None)
 
     def places(self) -> list[tuple[HistoryRun, int]]:
-        """Every run and place of it that a file lies in."""
+        """Every run that has a file, with the place of the file."""
         return sorted(
             {*self._parts, *self._manifests}, key=lambda place: (place[0].run_id, place[1])
         )

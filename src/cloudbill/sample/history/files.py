@@ -1,4 +1,4 @@
-"""The files of a simulated Azure export: where they lie, and what is in them."""
+"""The files of a simulated Azure export: their places and contents."""
 
 from __future__ import annotations
 
@@ -33,28 +33,25 @@ FEW_COLUMNS: Final = (
 """The columns that loading and reconciling need, and one that may vanish."""
 
 ADDED_COLUMNS: Final = ("x_SkuPlanName", "x_ServiceModel", "x_AmortizationClass")
-"""What dataVersion 1.2-preview brought; `x_SkuDetails` went with 1.2."""
+"""Columns that dataVersion 1.2-preview added; 1.2 removed `x_SkuDetails`."""
 
 _COSTS: Final = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost")
 _CUT_JSON: Final = 0.6
-"""How much there is of a manifest that cannot be read."""
+"""The length of a manifest that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where an export lies and which columns it has.
-
-    Attributes:
-        root_folder: Folder of the exports in the container; may be empty.
-        export_name: Name of the export, a folder below it.
-        columns: Those of a run that drops none; the 96 of dataVersion 1.0r2, or few.
-        put_before: What a copy tool put before the paths, which no manifest knows.
-    """
+    """The place of an export, and its columns."""
 
     root_folder: str = "billing"
+    """Folder of the exports in the container; may be empty."""
     export_name: str = "focus-daily"
+    """Name of the export, a folder below it."""
     columns: tuple[str, ...] = tuple(AZURE_COLUMNS)
+    """The columns of a run that drops none: the 96 of dataVersion 1.0r2, or a few."""
     put_before: str = ""
+    """A prefix that a copy tool added to the paths, and that no manifest has."""
 
     def changes(self, event: Event) -> Iterator[tuple[str, bytes | None]]:
         """The paths that an event writes, with their content, or removes, with None."""
@@ -72,13 +69,13 @@ class Layout:
                 whole = len(content) if event.is_readable else int(len(content) * _CUT_JSON)
                 yield f"{folder}/manifest.json", content[:whole]
             case Remove():
-                # The manifest first: a run without one is none.
+                # The manifest first, because without it the other files are not a run.
                 yield f"{folder}/manifest.json", None
                 for part in range(event.run.parts):
                     yield f"{folder}/{_part_name(part)}", None
 
     def apply(self, event: Event, folder: Path) -> None:
-        """Does an event to a folder that stands for the container."""
+        """Applies an event to a folder, which represents the container."""
         for path, content in self.changes(event):
             target = folder / path
             if content is None:
@@ -137,7 +134,7 @@ def _part_name(part: int) -> str:
 
 @functools.lru_cache(maxsize=512)
 def _part(run: HistoryRun, part: int, columns: tuple[str, ...]) -> bytes:
-    """A part as it is when it is whole; the same in every process."""
+    """A whole part; it is the same in every process."""
     names = [*(name for name in columns if name not in run.dropped), *run.added]
     types = {name: AZURE_COLUMNS.get(name, "VARCHAR") for name in names}
     rows = [_row(run, number, types) for number in run.rows_of(part)]
@@ -149,7 +146,7 @@ def _part(run: HistoryRun, part: int, columns: tuple[str, ...]) -> bytes:
 
 
 def _row(run: HistoryRun, number: int, types: dict[str, str]) -> dict[str, object]:
-    # Azure writes absent text as '', and leaves other values out.
+    # Azure writes absent text as '', and other absent values as NULL.
     row: dict[str, object] = {name: "" for name, kind in types.items() if kind == "VARCHAR"}
     days = run.last_day - run.first_day + 1
     day = run.month.start + timedelta(days=run.first_day - 1 + number % days)
@@ -168,6 +165,6 @@ def _row(run: HistoryRun, number: int, types: dict[str, str]) -> dict[str, objec
 
 
 def _damaged(content: bytes) -> bytes:
-    """Pages of data are broken; the footer, which says how long it is at its end, stays whole."""
+    """Breaks pages of data, but not the footer at the end, so the file can still be opened."""
     end = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
     return content[:4] + b"\xff" * (end - 4) + content[end:]

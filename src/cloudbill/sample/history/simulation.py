@@ -1,12 +1,12 @@
-"""An export over many days, with all that goes wrong in reality, and what each month must hold.
+"""An export over many days, with everything that goes wrong in reality, and its right months.
 
     history = simulate(seed=1)
     for event in history.events:
         history.layout.apply(event, folder)   # and run the loader whenever you like
     history.months()                          # what a loader that ran every day must have loaded
 
-Events are plain values in the order of their time; a test may also make its own from `HistoryRun`
-and `deliver`, in any order, and follow with a `Shelf` what the store holds.
+Events are plain values in order of time. A test may also make its own from `HistoryRun` and
+`deliver`, in any order, and use a `Shelf` to know the content of the store.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 _REOPENED_DAYS: Final = 5
-"""Azure exports the month before once more on each of the first five days of a month."""
+"""Azure exports the previous month again on each of the first five days of a month."""
 _MINUTES_BETWEEN_STEPS: Final = 7
 _MAX_ROW_DROP: Final = Decimal("0.5")
 
@@ -66,7 +66,7 @@ class History:
     layout: Layout
 
     def runs(self) -> tuple[HistoryRun, ...]:
-        """Every run that any event speaks of, in the order of submission."""
+        """Every run of the events, in the order of submission."""
         return tuple(sorted({event.run for event in self.events}, key=lambda run: run.age))
 
     def until(self, day: int) -> History:
@@ -78,21 +78,20 @@ class History:
     def months(self, accepted: Collection[str] = ()) -> Mapping[Month, HistoryRun]:
         """The run that each month holds for a loader that ran at the end of every day.
 
-        Args:
-            accepted: Ids of runs that somebody accepts, whenever they are held.
+        `accepted` has the ids of runs that somebody accepts, whenever they are held.
         """
         shelf = Shelf()
-        held: dict[Month, HistoryRun] = {}
+        loaded: dict[Month, HistoryRun] = {}
         for _, events in groupby(self.events, key=lambda event: event.at.date()):
             touched: set[Month] = set()
             for event in events:
                 shelf.apply(event)
                 touched.add(event.run.month)
             for month in touched:
-                newest = _newest(shelf.complete(month), held.get(month), accepted)
+                newest = _newest(shelf.complete(month), loaded.get(month), accepted)
                 if newest is not None:
-                    held[month] = newest
-        return held
+                    loaded[month] = newest
+        return loaded
 
 
 def _newest(
@@ -109,7 +108,7 @@ def _newest(
 
 
 def is_less(run: HistoryRun, loaded: HistoryRun, max_row_drop: Decimal = _MAX_ROW_DROP) -> bool:
-    """Whether a run delivers so much less than the loaded one that a person should look at it."""
+    """Whether a run delivers so much less than the loaded one that a person should check it."""
     (first, last), (loaded_first, loaded_last) = run.covers, loaded.covers
     if first > loaded_first or last < loaded_last:
         return True
@@ -125,19 +124,15 @@ def simulate(
     overwrite: bool = False,
     layout: Layout | None = None,
 ) -> History:
-    """A daily export over some months and the days on which the last of them is open again.
+    """A daily export over some months, and over the days on which the last month is open again.
 
-    Most runs arrive as they should. Of the others some arrive late, part by part or manifest
-    first, are narrower or empty, lie in two places, have a manifest that cannot be read at first,
-    or one that counts no rows; columns appear and vanish on the way.
+    Most runs arrive as they should. Some of the others arrive late, part by part or manifest first,
+    are narrower or empty, are in two places, have a manifest that cannot be read at first, or one
+    without row counts; columns appear and vanish over time.
 
-    Args:
-        seed: What everything random follows from.
-        months: How many billing months.
-        first: Year and month of the oldest of them.
-        rows_per_day: Rows that each covered day has.
-        overwrite: Whether each run takes the one before it away.
-        layout: Where the export lies, and its columns.
+    Everything random derives from `seed`. `first` is the year and month of the oldest month, and
+    `rows_per_day` counts the rows of each covered day. With `overwrite`, each run removes the
+    previous one. `layout` says where the export is, and which columns it has.
     """
     maker = _Maker(seed=seed, rows_per_day=rows_per_day, overwrite=overwrite)
     oldest = Month(*first)
@@ -158,15 +153,10 @@ def simulate(
 def write_history(
     directory: Path, *, months: int = 2, seed: int = 1, days: int | None = None
 ) -> History:
-    """Writes a simulated export as it lies there after some days, and says what happened.
+    """Writes a simulated export as it is after some days, and says what happened.
 
-    Calling it again with more days is time that passes: what is there already stays the same.
-
-    Args:
-        directory: The container's copy.
-        months: How many billing months.
-        seed: What everything random follows from.
-        days: How many days have passed since the first; all of them if None.
+    `directory` is the copy of the container. `days` counts the days since the first, all of them if
+    None. To call it again with more days is to let time pass: existing files stay the same.
     """
     history = simulate(seed=seed, months=months)
     passed = history if days is None else history.until(days)
@@ -186,18 +176,18 @@ class _Maker:
     _last: dict[Month, HistoryRun] = field(default_factory=dict)
 
     def add_daily(self, month: Month, day: datetime) -> None:
-        """The daily run of the month to date, and now and then one that somebody started."""
+        """The daily run of the month to date, and sometimes one that a person started."""
         if self._draw("skipped", day) % 11 == 0:
             return
         self._arrive(self._run(month, day, "daily", last_day=day.day))
         if day.day > _REOPENED_DAYS and self._draw("narrow", day) % 12 == 0:
-            # Somebody exports the first days once more.
+            # A person exports the first days again.
             self._arrive(self._run(month, day, "narrow", last_day=_REOPENED_DAYS))
         if day.day > 1 and self._draw("empty", day) % 20 == 0:
             self._arrive(self._run(month, day, "empty", last_day=day.day))
 
     def add_reopened(self, month: Month, day: datetime) -> None:
-        """A run of the month before, which is open for some days more."""
+        """A run of the previous month, which stays open for a few days."""
         self._arrive(self._run(month, day, "reopened", last_day=month.days))
 
     def _run(self, month: Month, day: datetime, kind: str, *, last_day: int) -> HistoryRun:
@@ -220,7 +210,7 @@ class _Maker:
         )
 
     def _arrive(self, run: HistoryRun) -> None:
-        """Decides how a run arrives; what it overwrites is gone before."""
+        """Decides how a run arrives; the files that it overwrites are removed before."""
         drawn = self._draw("arrival", run.run_id)
         at = run.submitted_at + timedelta(minutes=30)
         if drawn % 10 == 0:
@@ -245,9 +235,9 @@ class _Maker:
 
 
 def _bit_by_bit(run: HistoryRun, at: datetime, *, days: int) -> Iterator[Event]:
-    """The manifest comes first, then the parts from the last to the first, each cut off at first.
+    """The manifest arrives first, then the parts in reverse order, each cut off at first.
 
-    The last step takes so many days more.
+    The last step takes this many more days.
     """
     step = timedelta(minutes=_MINUTES_BETWEEN_STEPS)
     yield PutManifest(at=at, run=run)

@@ -1,4 +1,4 @@
-"""BigQuery: months replaced by native load jobs that copy no data through the client.
+"""BigQuery: a month is replaced by a native load job that copies no data through the client.
 
 Pure: job_progress.
 May import: costs, files, providers, retrying, settings, spool, store, warehouses.

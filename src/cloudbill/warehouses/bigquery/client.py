@@ -1,4 +1,4 @@
-"""Opens BigQuery by a client whose calls end in time and are tried again."""
+"""A BigQuery client whose calls have deadlines and are tried again."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ __all__ = ["EMULATOR_VARIABLE", "JOB_PREFIX", "PersistentClient", "bigquery_erro
 EMULATOR_VARIABLE: Final = "BIGQUERY_EMULATOR_HOST"
 
 JOB_PREFIX: Final = "cloudbill_"
-"""What derived job ids begin with. Who inserts such a job expects that the id may be taken."""
+"""The prefix of derived job ids. The code that inserts such a job expects that it may exist."""
 
-# What `insert` makes of a request, by the member of its body that names it.
+# What an insert creates, by the member of the request's body that names it.
 _REFERENCES: Final[Mapping[str, str]] = {
     "jobReference": "jobId",
     "tableReference": "tableId",
@@ -37,15 +37,15 @@ _REFERENCES: Final[Mapping[str, str]] = {
 
 
 class _FailedForNowError(Exception):
-    """A query job ended in an error after which the same query may succeed."""
+    """A query job failed for a passing reason, so the same query may succeed."""
 
 
 class PersistentClient(bigquery.Client):
-    """A client that tries again, in one place, what the client of Google does in three.
+    """A client that tries calls again in one place, where Google's client does in three.
 
-    The client retries calls for 10 minutes, query jobs for 40, and uploads by their own rules;
-    the three multiply, none of them says so, and most calls have no deadline. All calls go through
-    `_call_api`, so here they get one, and the patience that is configured.
+    Google's client retries calls for 10 minutes, query jobs for 40, and uploads by separate rules.
+    The three multiply, none of them logs anything, and most calls have no deadline. All calls go
+    through `_call_api`, which here gives each one a deadline and the configured patience.
     """
 
     def __init__(self, *, patience: Patience, **options: Any) -> None:
@@ -55,7 +55,7 @@ class PersistentClient(bigquery.Client):
     def rows(
         self, query: str, *, job_config: bigquery.QueryJobConfig, location: str | None
     ) -> list[bigquery.Row]:
-        """The rows of a query that changes nothing; the job is run again where that may help."""
+        """The rows of a query that changes nothing; a job that failed for now is run again."""
 
         def attempt() -> list[bigquery.Row]:
             job = self.query(query, job_config=job_config, location=location)
@@ -77,7 +77,7 @@ class PersistentClient(bigquery.Client):
             raise error.__cause__ or error from None
 
     def query(self, *arguments: Any, **options: Any) -> bigquery.QueryJob:
-        """Starts a query; `rows` is what runs one again that failed."""
+        """Starts a query; only `rows` runs a failed query again."""
         return super().query(*arguments, **{**options, "job_retry": None})
 
     def upload(
@@ -88,7 +88,7 @@ class PersistentClient(bigquery.Client):
         location: str | None,
         job_config: bigquery.LoadJobConfig,
     ) -> Any:
-        """Starts a load job over the content of a file, which is sent again if that fails."""
+        """Starts a load job with the content of a file; a failed upload is sent again."""
         job_id, size = uuid.uuid4().hex, file.stat().st_size
         stretch = self.patience.stretch(size)
         is_first = True
@@ -111,7 +111,7 @@ class PersistentClient(bigquery.Client):
             except api.Conflict:
                 if was_first:
                     raise
-                # The answer was lost, not the job.
+                # The first attempt created the job, and only its answer was lost.
                 return self.get_job(job_id, location=location)
 
         return persist(
@@ -122,7 +122,7 @@ class PersistentClient(bigquery.Client):
         )
 
     def close(self) -> None:
-        """Gives the connections back."""
+        """Closes the connections."""
         bigquery.Client.close(self)
 
     def _call_api(
@@ -134,7 +134,7 @@ class PersistentClient(bigquery.Client):
         headers: dict[str, str] | None = None,
         **request: Any,
     ) -> Any:
-        """Sends one request of any kind, with a deadline, until it is answered."""
+        """Sends one request of any kind, with a deadline, until it gets an answer."""
         longest_s = self.patience.attempt_s
         request["timeout"] = min(request.get("timeout") or longest_s, longest_s)
         send = super()._call_api
@@ -149,7 +149,7 @@ class PersistentClient(bigquery.Client):
                 made = None if was_first else _made_by(request)
                 if made is None:
                     raise
-                # An earlier attempt was carried out, and only its answer was lost.
+                # An earlier attempt succeeded, and only its answer was lost.
                 return send(None, **made, timeout=longest_s)
 
         what = f"BigQuery {request.get('method')} {request.get('path')}"
@@ -157,7 +157,7 @@ class PersistentClient(bigquery.Client):
 
 
 def _made_by(request: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The request that shows what another request makes, or changes."""
+    """The request that reads what another request creates or changes."""
     body, path = request.get("data") or {}, str(request.get("path"))
     if request.get("method") == "PATCH":
         return {"method": "GET", "path": path}

@@ -39,7 +39,7 @@ _LABEL_CHARACTERS: Final = re.compile(r"[^a-z0-9_-]")
 
 
 class Dataset:
-    """Makes and reads tables; `location` is where jobs run, once it is known."""
+    """Creates and reads tables; `location` is where jobs run, once it is known."""
 
     def __init__(self, client: PersistentClient, settings: WarehouseSettings) -> None:
         self._client = client
@@ -49,7 +49,7 @@ class Dataset:
         self._has_dataset = False
 
     def find_table(self, name: str) -> bigquery.Table | None:
-        """A table as it is now, or None where there is none."""
+        """A table as it is now, or None if there is none."""
         with bigquery_errors(f"Reading {name}"):
             try:
                 return self._client.get_table(self.reference(name))
@@ -57,7 +57,10 @@ class Dataset:
                 return None
 
     def prepare_table(self, planned: PlannedLoad, columns: Sequence[Column]) -> bigquery.Table:
-        """The table, created if it is missing; one thread at a time."""
+        """The table, created if it is missing.
+
+        One thread at a time, because several months may find it missing at once.
+        """
         provider = self._settings.provider
         reference = self.reference(planned.table)
         with self._preparing, bigquery_errors(f"Preparing {planned.table}"):
@@ -74,9 +77,10 @@ class Dataset:
                 return self._client.create_table(table, exists_ok=True)
 
     def extend_table(self, planned: PlannedLoad, incoming: Incoming) -> bigquery.Table:
-        """The table with all columns of the run; one thread at a time, for all change one schema.
+        """The table, with all columns of the run added.
 
-        New columns are empty, so a load that fails after this leaves the month as it was.
+        One thread at a time, because an update sends the whole schema, and all months change the
+        same one. New columns are empty, so if the load fails after this, the month stays as it was.
         """
         with self._preparing, bigquery_errors(f"Adding columns to {planned.table}"):
             table = self._client.get_table(self.reference(planned.table))
@@ -89,10 +93,10 @@ class Dataset:
 
     @contextmanager
     def same_columns(self, table: str, staging: str) -> Iterator[None]:
-        """Gives a staging table the columns that the table has by now, and keeps them so meanwhile.
+        """Gives a staging table the columns that the table has now, and keeps them equal.
 
-        Another month of this process may have added columns since the staging table was made, and
-        a copy asks for the same ones on both sides.
+        A copy needs the same columns on both sides, and another month of this process may have
+        added columns since the staging table was created. No month can add any during the block.
         """
         with self._preparing:
             with bigquery_errors(f"Adding columns to {staging}"):
@@ -104,7 +108,7 @@ class Dataset:
             yield
 
     def prepare_dataset(self) -> None:
-        """Jobs run where the dataset is, so its location is learnt before the first of them."""
+        """Finds or creates the dataset, because jobs must run in its location."""
         if self._has_dataset:
             return
         reference = f"{self._settings.project_id}.{self._settings.dataset}"
@@ -118,8 +122,8 @@ class Dataset:
         self.location = dataset.location or self.location
         self._has_dataset = True
 
-    def held(self, planned: PlannedLoad) -> tuple[int, Totals]:
-        """The rows and totals that the table holds for a month."""
+    def rows_and_totals(self, planned: PlannedLoad) -> tuple[int, Totals]:
+        """The rows and totals of a month in the table."""
         charges = self._charges(planned.table)
         if charges is None:
             return 0, {}
@@ -178,8 +182,8 @@ class Dataset:
         rows = self._query("{statement}", *parameters, *texts, what=what, statement=statement)
         return query.read([row.values() for row in rows])
 
-    def days_held(self, planned: PlannedLoad) -> list[str]:
-        """The ids of the DAY partitions that hold rows of the month."""
+    def days_with_rows(self, planned: PlannedLoad) -> list[str]:
+        """The ids of the DAY partitions that have rows of the month."""
         rows = self._query(
             "SELECT DISTINCT FORMAT_TIMESTAMP('%Y%m%d', TIMESTAMP({period_column})) AS day "
             "FROM {table} WHERE {in_month}",
@@ -192,21 +196,21 @@ class Dataset:
         return [str(row[0]) for row in rows]
 
     def table_months(self, table: str) -> dict[BillingPeriod, TableMonth]:
-        """The rows of each month, and when it was written last by BigQuery's own clock.
+        """The rows of each month, and when it was last written, by BigQuery's clock.
 
-        The metadata of the partitions tells both, for free.
+        The metadata of the partitions has both, so the query costs nothing.
         """
-        held: dict[BillingPeriod, TableMonth] = {}
+        months: dict[BillingPeriod, TableMonth] = {}
         for period, modified_at, rows in self._partitions(table):
             written = modified_at.astimezone(UTC).isoformat()
-            earlier = held.get(period) or TableMonth(rows=0, write_mark=written)
-            held[period] = TableMonth(
+            earlier = months.get(period) or TableMonth(rows=0, write_mark=written)
+            months[period] = TableMonth(
                 rows=earlier.rows + rows, write_mark=max(earlier.write_mark or written, written)
             )
-        return held
+        return months
 
     def tracking_rows(self, table: str) -> list[dict[str, object]]:
-        """Every row of a tracking table, by the names of its columns."""
+        """Every row of a tracking table, by column name."""
         if self.find_table(table) is None:
             return []
         rows = self._query(
@@ -217,12 +221,12 @@ class Dataset:
         return [dict(row.items()) for row in rows]
 
     def write_mark(self, planned: PlannedLoad) -> str | None:
-        """When a month was written last, by BigQuery's own clock; None where it has no rows."""
+        """When a month was last written, by BigQuery's clock; None if it has no rows."""
         month = self.table_months(planned.table).get(planned.period)
         return None if month is None else month.write_mark
 
     def _partitions(self, table: str) -> list[tuple[BillingPeriod, datetime, int]]:
-        """The partitions of a table that belong to a month: when written, and how many rows."""
+        """The partitions of a table that belong to a month, with their write time and rows."""
         if self.find_table(table) is None:
             return []
         rows = self._query(
@@ -233,14 +237,19 @@ class Dataset:
             dataset=self._path(),
         )
         return [
-            # In a table by DAY a month has several; `__NULL__` and the like belong to none.
+            # In a table by DAY a month has several; `__NULL__` and similar ones have no month.
             (BillingPeriod(year=int(row[0][:4]), month=int(row[0][4:6])), row[1], int(row[2] or 0))
             for row in rows
             if row[0] is not None and str(row[0]).isdecimal() and row[1] is not None
         ]
 
     def is_current(self, planned: PlannedLoad, job: Any) -> bool:
-        """Whether a month was not written after a job that had succeeded."""
+        """Whether the month was not written again after a job that succeeded.
+
+        The mark and the end of the job are from the same clock, BigQuery's, so the clock of this
+        machine does not matter. A month without rows has no partition and therefore no mark; then
+        only a job that wrote no rows can have been the last to write it.
+        """
         mark = self.write_mark(planned)
         if mark is None:
             return getattr(job, "output_rows", None) == 0
@@ -254,7 +263,7 @@ class Dataset:
                 self.location = self._client.get_dataset(reference).location or self.location
                 self._has_dataset = True
                 self._client.get_table(f"{reference}._dlt_pipeline_state")
-            except api.NotFound:  # dlt has written nothing here yet
+            except api.NotFound:  # dlt has not written anything yet
                 return None
         rows = self._query(
             "SELECT s.state FROM {states} AS s JOIN {loads} AS l ON l.load_id = s._dlt_load_id "
@@ -267,11 +276,11 @@ class Dataset:
         return str(rows[0][0]) if rows else None
 
     def labels(self, planned: PlannedLoad) -> dict[str, str]:
-        """What a job says of itself in the job lists and on the bill."""
+        """The labels of a job, for the list of jobs and for the bill."""
         return {"source": _label(self._settings.source), "period": str(planned.period)}
 
     def reference(self, table: str) -> str:
-        """A table of the dataset, as the API names it."""
+        """The name of a table for the API."""
         return f"{self._settings.project_id}.{self._settings.dataset}.{table}"
 
     def _query(

@@ -1,4 +1,4 @@
-"""What BigQuery's errors mean: which may pass, and what a person can do about the others.
+"""The meaning of BigQuery's errors: which pass, and what to do about the others.
 
 Sources: BigQuery, "Error messages" (reasons), "Troubleshoot quota and limit errors", "BigQuery IAM
 roles and permissions", "Location considerations" (batch loading); texts as recorded in public
@@ -37,7 +37,7 @@ PASSING_JOB_REASONS: Final = frozenset(
         "tableUnavailable",
     }
 )
-"""Reasons of a failed job after which the same job, under a new id, may succeed."""
+"""Reasons of a failed job that pass: the same job may succeed under a new id."""
 
 _PASSING_REASONS: Final = frozenset({*PASSING_JOB_REASONS, "badGateway"})
 _LASTING_REASONS: Final = frozenset({"quotaExceeded", "billingNotEnabled", "notImplemented"})
@@ -71,7 +71,7 @@ _CHANGED_TYPE: Final = "Provided Schema does not match"
 def may_pass(error: BaseException) -> bool:
     """Whether the same call may succeed later."""
     if isinstance(error, requests.exceptions.SSLError):
-        return False  # a connection error to requests, but one of the configuration
+        return False  # requests counts it as a connection error, but its cause is the configuration
     reason = _reason_of(error)
     if reason in _PASSING_REASONS or isinstance(error, _BROKEN_CONNECTIONS):
         return True
@@ -80,7 +80,7 @@ def may_pass(error: BaseException) -> bool:
 
 @contextmanager
 def bigquery_errors(what: str) -> Iterator[None]:
-    """Maps what the client raises to `LoadError`; `what` says what was being done.
+    """Turns errors of the client into `LoadError`; `what` says what was being done.
 
     Raises:
         TransientLoadError: If the same call may succeed later.
@@ -110,7 +110,7 @@ def bigquery_errors(what: str) -> Iterator[None]:
 
 
 def job_error(what: str, reason: str, message: str) -> LoadError | PartMissingError:
-    """The error of a job that failed, by the reason and the message that it holds."""
+    """The error for a failed job with this reason and message."""
     text = f"{what}: {message}"
     if reason in PASSING_JOB_REASONS:
         return TransientLoadError(f"{text}. Run again")
@@ -131,7 +131,7 @@ def job_error(what: str, reason: str, message: str) -> LoadError | PartMissingEr
 
 
 def _known(what: str, reason: str, message: str) -> LoadError | None:
-    """An error that calls and jobs have in common, if it is one of these."""
+    """The error for a failure that calls and jobs have in common, or None."""
     located = _LOCATIONS.search(message)
     if located is not None:
         return LoadError(

@@ -1,4 +1,7 @@
-"""What is known of a run before BigQuery reads it: its columns, its rows, how it can be read."""
+"""What is known of a run before BigQuery reads it: its columns, its rows, how to load it.
+
+A load job replaces the month at once, so everything that can be compared is compared before it.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +29,10 @@ _WITHOUT_SECONDS: Final = frozenset({"1.0", "1.0-preview(v1)"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A run as BigQuery is about to read it.
+    """A run before BigQuery reads it.
 
-    `part_columns` has the columns of each part in the order of the part; `footers` is empty where
-    the parts are CSV. `rows` is None where nothing states a count before the parts are read.
+    `part_columns` has the columns of each part, in the order of its header; `footers` is empty for
+    CSV. `rows` is None if nothing states a count before the parts are read.
     """
 
     columns: tuple[Column, ...]
@@ -37,16 +40,17 @@ class Incoming:
     footers: tuple[Footer, ...]
     rows: int | None
     is_native: bool
-    """Whether a load job can read the parts where they lie, without this process."""
+    """Whether a load job can read the parts from the store, without this process."""
     is_guarded: bool
-    """Whether too few rows would hold the run."""
+    """Whether a guard holds the run if it has too few rows."""
 
     @property
     def is_one_job(self) -> bool:
-        """Whether one job that replaces the month is enough.
+        """Whether one load job can replace the month.
 
-        It is not where the rows of CSV must be counted before the month is replaced, because a
-        manifest or a guard speaks of them, nor where the parts of one run have different headers.
+        It cannot if the manifest or a guard needs the number of rows of CSV parts, because these
+        are counted only by loading them. It cannot if CSV parts have different headers either,
+        because a load job reads all of its files with one list of columns.
         """
         if not self.is_native:
             return False
@@ -57,7 +61,7 @@ class Incoming:
 def look_at(
     store: Store, planned: PlannedLoad, provider: Provider, existing: Mapping[str, str]
 ) -> Incoming:
-    """Reads footers or headers; `existing` gives the original header of each column of the table.
+    """Reads footers or headers; `existing` gives the original header of each column in the table.
 
     Raises:
         LoadError: If the parts contradict the manifest, the month or each other.
@@ -67,6 +71,7 @@ def look_at(
     is_native = store.scheme == "gs"
     if manifest.file_format == "parquet":
         footers = read_footers(store, manifest.parts, period_column=planned.period_column)
+        # All of this needs only the footers, so a run that fails here has started no job.
         rows = require_footers(manifest, [footer.rows for footer in footers])
         require_not_held(planned, rows)
         require_month(planned, footers)

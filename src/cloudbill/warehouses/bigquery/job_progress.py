@@ -1,4 +1,4 @@
-"""What state a job of BigQuery is in, as the wait for it learns."""
+"""The state of a BigQuery job, as seen while the load waits for it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 __all__ = ["JobProgress", "WhileJobRuns"]
 
 WhileJobRuns = Callable[[Any], AbstractContextManager[None]]
-"""Tells how far a job is while the block that waits for it runs."""
+"""Reports the progress of a job while the block that waits for it runs."""
 
 
 class JobProgress:
-    """Tells how far the jobs for one run are; asks BigQuery nothing by itself."""
+    """Reports the progress of the jobs for one run; sends no request to BigQuery itself."""
 
     def __init__(self, manifest: Manifest, listen: ProgressListener | None) -> None:
         self._manifest = manifest
         self._listen = listen
 
     def at(self, stage: Stage, *, rows: int | None = None) -> WhileJobRuns:
-        """Tells of the jobs of a stage, whose state the wait for them keeps up to date."""
+        """Reports the jobs of a stage, whose state is updated by the wait for them."""
 
         def while_job_runs(job: Any) -> AbstractContextManager[None]:
             return progress_told(
@@ -35,13 +35,13 @@ class JobProgress:
         return while_job_runs
 
     def say(self, stage: Stage, *, part: int | None = None, done: int | None = None) -> None:
-        """Says what begins now, or how many parts and bytes of it are done."""
+        """Reports the beginning of a stage, or the parts and bytes that are done."""
         if self._listen is not None:
             self._listen(self._progress(stage, part=part, done=done))
 
     @property
     def listener(self) -> ProgressListener | None:
-        """Whoever looks, if anybody does."""
+        """The listener, if there is one."""
         return self._listen
 
     def _progress(

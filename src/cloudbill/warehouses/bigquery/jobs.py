@@ -1,7 +1,7 @@
 """BigQuery jobs whose ids are derived from what they do, so that no job runs twice.
 
-`jobs.insert` is idempotent for a job id: a second insert answers 409, and the job is taken up
-instead. A job that failed has burnt its id, so the next attempt takes the next suffix.
+`jobs.insert` is idempotent for a job id: a second insert answers 409, and the load then waits for
+the existing job. A failed job keeps its id for ever, so the next attempt uses the next suffix.
 Sources: BigQuery, "Running jobs programmatically" (job ids); "Error messages" (reasons).
 """
 
@@ -55,11 +55,11 @@ class FinishedJob:
 
 
 def job_identity(planned: PlannedLoad, destination: str) -> str:
-    """What all job ids of a load begin with: the same for the same load, for no other.
+    """The beginning of all job ids of a load: always the same for one load, different for others.
 
-    What the month held before is part of it, or a month that went from one run to a second and
-    back would be taken for loaded because the first run's job succeeded once. A forced load gets
-    an id that nothing else has.
+    It includes the run that the month held before. Otherwise, if a month went from one run to a
+    second and back, the old job of the first run would be found, and the month would not be loaded.
+    A forced load gets a unique id, because it must run although the same load succeeded before.
     """
     manifest, replaces = planned.manifest, planned.replaces
     parts = [
@@ -68,7 +68,7 @@ def job_identity(planned: PlannedLoad, destination: str) -> str:
         manifest.run_id,
         manifest.submitted_at.isoformat(),
         *planned.uris,
-        # A part that was delivered again under its old name is another part.
+        # A part that was delivered again under the same name is another part.
         *(
             f"{part.stored.size} {part.stored.modified_at}"
             for part in manifest.parts
@@ -91,16 +91,17 @@ def run_job(
     patience: Patience | None = None,
     while_job_runs: WhileJobRuns | None = None,
 ) -> FinishedJob:
-    """Submits a job under the first id that is free, or takes up the one that holds it.
+    """Submits a job under the first free id, or waits for the job that already has the id.
 
-    `submit` starts a job under an id, `find` gets the job of an id, `is_current` says of a job
-    that had succeeded before whether the table still holds what it wrote. The pauses between
-    failures are 2 to 60 s, with less patience than usual in proportion.
+    `submit` starts a job under an id, and `find` gets the job of an id. `is_current` says whether
+    the table still has what an earlier job wrote. The pauses after failures are 2 to 60 s, or
+    shorter in proportion to a smaller patience.
 
     Raises:
-        TransientLoadError: If it kept failing for reasons that may pass.
+        TransientLoadError: If it kept failing for passing reasons.
         LoadError: If the job failed.
     """
+    # With a short patience, as in tests, the pauses become shorter in the same proportion.
     pace = min(1.0, (patience or Patience()).first_pause_s)
     fresh_failures = 0
     for attempt in range(_MAX_ATTEMPTS):
@@ -109,13 +110,17 @@ def run_job(
         was_done = is_resumed and job.state == "DONE"
         wait_for(job, what, while_job_runs)
         if job.error_result is None:
+            # The same load succeeded before, but somebody wrote the month after it, so its result
+            # is gone. The next id is free, or the same load in another process is using it.
             if was_done and not is_current(job):
                 _log.info("job %s succeeded once, but the month was written since", job_id)
                 continue
             return FinishedJob(job=job, is_resumed=is_resumed)
         if was_done:
-            continue  # An earlier process met this failure; what caused it may be mended.
+            continue  # This failed in an earlier process; the cause may be fixed by now.
         error = _error_of(job, what)
+        # Only failures of this process count. Those of earlier days only use up ids, and must not
+        # leave this run without an attempt.
         fresh_failures += 1
         if not isinstance(error, TransientLoadError) or fresh_failures >= _MAX_FRESH_FAILURES:
             raise error
@@ -135,23 +140,23 @@ def _submit(
         try:
             return submit(job_id), False
         except api.Conflict:
-            _log.info("job %s exists; taking it up", job_id)
+            _log.info("job %s exists; waiting for it", job_id)
             return find(job_id), True
 
 
 def wait_for(job: Any, what: str, while_job_runs: WhileJobRuns | None = None) -> None:
-    """Waits until a job is done, whether it succeeded or not, and tells of it meanwhile."""
+    """Waits until a job is done, whether it succeeded or not, and reports its state meanwhile."""
     with bigquery_errors(what), while_job_runs(job) if while_job_runs else nullcontext():
         try:
             job.result(timeout=JOB_TIMEOUT_S)
         except api.GoogleAPICallError:
-            # Either the job ended in an error, which it holds, or asking for it failed.
+            # Either the job failed, and its error is in `error_result`, or the request failed.
             if job.state != "DONE" or job.error_result is None:
                 raise
 
 
 def succeeded(job: Any, what: str, while_job_runs: WhileJobRuns | None = None) -> Any:
-    """The job itself, once it is done.
+    """Waits for a job, and returns it.
 
     Raises:
         LoadError: If it failed.
@@ -165,5 +170,5 @@ def succeeded(job: Any, what: str, while_job_runs: WhileJobRuns | None = None) -
 def _error_of(job: Any, what: str) -> LoadError | PartMissingError:
     reason = str(job.error_result.get("reason", ""))
     message = str(job.error_result.get("message", ""))
-    text = f"{what} failed, the old month stands (job {job.job_id}, {reason})"
+    text = f"{what} failed, the old month is unchanged (job {job.job_id}, {reason})"
     return job_error(text, reason, message)

@@ -1,7 +1,7 @@
-"""A month that cannot be replaced by one load job: it is put together beside the table first.
+"""Collects a month in a staging table, if one load job cannot replace it.
 
-The parts go into the partition of a table of its own, their rows are compared, and one copy job
-replaces the month: copies are free and atomic too (BigQuery REST, JobConfigurationTableCopy).
+The parts are loaded into a partition of the staging table, their rows are compared, and one copy
+job replaces the month. Copies are also free and atomic (BigQuery REST, JobConfigurationTableCopy).
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 __all__ = ["Staging"]
 
 _EXPIRES_AFTER: Final = timedelta(days=1)
-"""What a killed process leaves behind, BigQuery removes."""
+"""BigQuery removes the table by then if the process is killed."""
 _LEFT_AFTER: Final = timedelta(hours=6)
-"""No load takes longer ("Quotas and limits"), so an older staging table is a dead process's."""
+"""No load takes longer ("Quotas and limits"), so the process of an older staging table is dead."""
 
 
 class Staging:
-    """Fills a partition of a table beside the one that is loaded."""
+    """Fills a partition of a staging table."""
 
     def __init__(
         self,
@@ -66,19 +66,21 @@ class Staging:
         table: bigquery.Table,
         partition: str,
     ) -> Iterator[tuple[str, int]]:
-        """The reference of a partition that holds the run, and its rows; removed at the end.
+        """A staging partition that contains the run, and its rows; it is removed at the end.
 
         Raises:
             ReconciliationError: If it has other rows than the manifest states.
             LoadError: If a part cannot be loaded.
         """
         what = _what(planned)
+        # Each attempt has its own table. A fixed name could still contain the rows of an attempt
+        # that failed halfway, and these jobs append.
         staging = bigquery.Table(
             f"{table.project}.{table.dataset_id}.{table.table_id}_staging_"
             f"{planned.period.partition_id}_{uuid4().hex[:8]}",
             schema=table.schema,
         )
-        # A copy between partitions asks for the same partitioning and clustering.
+        # A copy between partitions needs the same partitioning and clustering on both sides.
         staging.time_partitioning = table.time_partitioning
         staging.clustering_fields = table.clustering_fields
         staging.expires = utc_now() + _EXPIRES_AFTER
@@ -101,7 +103,7 @@ class Staging:
                 self._client.delete_table(staging, not_found_ok=True)
 
     def _remove_left(self, table: bigquery.Table) -> None:
-        """Removes what processes that were killed staged for the same table."""
+        """Removes staging tables that killed processes left for the same table."""
         name = re.compile(rf"{re.escape(table.table_id)}_staging_\d{{6}}_[0-9a-f]{{8}}", re.ASCII)
         for found in self._client.list_tables(f"{table.project}.{table.dataset_id}"):
             if name.fullmatch(found.table_id) and found.created < utc_now() - _LEFT_AFTER:
@@ -114,7 +116,10 @@ class Staging:
         table: bigquery.Table,
         reference: str,
     ) -> int:
-        """One load job for the parts of each header, which BigQuery reads where they lie."""
+        """Loads parts from the store, by one job for all parts with the same header.
+
+        A load job maps the columns of CSV by position, from one list for all of its files.
+        """
         rows = 0
         parts = sorted(
             zip(incoming.part_columns, planned.uris, strict=True),
@@ -140,7 +145,7 @@ class Staging:
         table: bigquery.Table,
         reference: str,
     ) -> int:
-        """Uploads the parts: Parquet as it is, CSV as the Parquet that DuckDB makes of it."""
+        """Uploads the parts, one by one: Parquet as it is, CSV converted to Parquet by DuckDB."""
         options = {
             "source_format": bigquery.SourceFormat.PARQUET,
             "schema": list(table.schema),
@@ -178,7 +183,7 @@ def _require_staged(planned: PlannedLoad, expected: int | None, rows: int) -> No
     if expected is not None and rows != expected:
         raise ReconciliationError(
             f"The manifest {planned.manifest.path} states {expected} rows, its parts have {rows}. "
-            "The old month stands; the run is delivered incomplete or was changed since"
+            "The old month is unchanged; the run is delivered incomplete or was changed since"
         )
 
 
@@ -186,7 +191,10 @@ def _require_staged(planned: PlannedLoad, expected: int | None, rows: int) -> No
 def _as_parquet(
     files: Sequence[Path], planned: PlannedLoad, incoming: Incoming, settings: WarehouseSettings
 ) -> Iterator[Iterator[Path]]:
-    """The files themselves where they are Parquet, else one file made of each, one at a time."""
+    """The files if they are Parquet; otherwise each is converted when it is asked for.
+
+    Only one converted file exists at a time, so the disk needs no second copy of the run.
+    """
     if planned.manifest.file_format == "parquet":
         yield iter(files)
         return

@@ -1,4 +1,4 @@
-"""The tables of BigQuery as this loader makes and takes them; pure but for the client's values."""
+"""BigQuery tables as cloudbill creates and accepts them; pure, except for the client's values."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _DAY: Final = bigquery.TimePartitioningType.DAY
 
 
 def fields_of(columns: Iterable[Column]) -> list[bigquery.SchemaField]:
-    """Fields for columns; what the file calls otherwise is kept in the description."""
+    """Fields for columns; the description keeps the header if it differs from the name."""
     return [_field(column) for column in columns]
 
 
@@ -63,7 +63,7 @@ def _field(column: Column) -> bigquery.SchemaField:
 
 
 def column_types(schema: Sequence[bigquery.SchemaField]) -> dict[str, ColumnType | str]:
-    """What each column of a table holds, or BigQuery's word where cloudbill does not make it."""
+    """The type of each column, or BigQuery's name for a type that cloudbill does not create."""
     types: dict[str, ColumnType | str] = {}
     for field in schema:
         name = str(field.field_type)
@@ -83,14 +83,14 @@ def exact_types(schema: Sequence[bigquery.SchemaField]) -> dict[str, ColumnType 
 
 
 def headers_of(schema: Iterable[bigquery.SchemaField]) -> dict[str, str]:
-    """What each column of a table was called in the files, as far as its description says."""
+    """The header of each column in the files, if its description has one."""
     return {str(field.name): str(field.description or "") for field in schema}
 
 
 def fields_in_order(
     columns: Sequence[Column], schema: Sequence[bigquery.SchemaField]
 ) -> list[bigquery.SchemaField]:
-    """The fields of columns in their own order: as the table has them, or new."""
+    """The fields for columns, in the order of the columns: from the table, or new."""
     existing = {str(field.name).lower(): field for field in schema}
     return [existing.get(column.target.lower()) or _field(column) for column in columns]
 
@@ -98,9 +98,9 @@ def fields_in_order(
 def extended(
     schema: Sequence[bigquery.SchemaField], columns: Sequence[Column], added: Iterable[Column]
 ) -> list[bigquery.SchemaField]:
-    """A table's schema with further columns, and with the header of each column written down.
+    """A table's schema with more columns, and with the header of each column recorded.
 
-    A column whose header is not written down may go to another header one day.
+    A column without a recorded header may go to another header later.
     """
     headers = {
         column.target.lower(): column.name for column in columns if column.name != column.target
@@ -118,8 +118,9 @@ def extended(
 def csv_options(fields: Sequence[bigquery.SchemaField]) -> dict[str, Any]:
     """Options of a load job for CSV; `fields` are in the order of its header.
 
-    The header itself is skipped, so its text and a byte order mark before it make no difference.
+    The header line is skipped, so its text and a byte order mark make no difference.
     """
+    # Every tolerance of BigQuery is off: a row that does not fit must fail the job, not disappear.
     return {
         "source_format": bigquery.SourceFormat.CSV,
         "schema": list(fields),
@@ -141,7 +142,7 @@ def new_table(
     if period is None or period.type not in {ColumnType.TIMESTAMP, ColumnType.DATE}:
         raise SchemaError(
             f"The run has no column '{period_column}' that is a timestamp or a date, which says "
-            "what month a row belongs to"
+            "which month a row belongs to"
         )
     table = bigquery.Table(reference, schema=fields_of(columns))
     table.time_partitioning = bigquery.TimePartitioning(type_=_MONTH, field=period.target)
@@ -152,11 +153,11 @@ def new_table(
 
 
 def partition_granularity(table: bigquery.Table, *, period_column: str, cluster_column: str) -> str:
-    """`MONTH` or `DAY`, by which the table is partitioned on the period column.
+    """`MONTH` or `DAY`, the granularity of the table's partitions on the period column.
 
     Raises:
-        LoadError: If it is partitioned otherwise, or not at all; the message has the statements
-            that convert it.
+        LoadError: If it is partitioned differently, or not at all; the message has the statements
+            that convert the table.
     """
     partitioning = table.time_partitioning
     on_period = partitioning is not None and (
@@ -191,10 +192,10 @@ def _conversion(table: bigquery.Table, period_column: str, cluster_column: str) 
 
 
 def require_month(planned: PlannedLoad, footers: Sequence[Footer]) -> None:
-    """Compares the statistics of the period column with the month that is to be replaced.
+    """Compares the statistics of the period column with the month of the run.
 
     Raises:
-        ReconciliationError: If rows of another month are in the run.
+        ReconciliationError: If the run has rows of another month.
     """
     for footer in footers:
         for day in (footer.first_day, footer.last_day):
@@ -202,7 +203,7 @@ def require_month(planned: PlannedLoad, footers: Sequence[Footer]) -> None:
                 raise ReconciliationError(
                     f"Run {planned.manifest.run_id} is one of {planned.period}, but "
                     f"{footer.address} has rows whose {planned.period_column} is {day}. The old "
-                    "month stands; export one month at a time"
+                    "month is unchanged; export one month at a time"
                 )
 
 

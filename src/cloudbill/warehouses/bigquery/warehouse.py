@@ -1,8 +1,8 @@
 """BigQuery: a month is replaced by one load job that truncates the partition of the month.
 
-The job reads `gs://` itself, so only footers travel through this process. It is atomic: a reader
-sees the month before or the month after (BigQuery REST, JobConfigurationLoad.writeDisposition).
-The partition is never deleted first; that would leave a hole, and lose the month if the load fails.
+The job reads `gs://` itself, so only footers pass through this process. It is atomic: a reader sees
+the month before or the month after (BigQuery REST, JobConfigurationLoad.writeDisposition). The
+partition is never deleted first, because the month would be lost if the load failed.
 """
 
 from __future__ import annotations
@@ -101,11 +101,13 @@ class BigQueryWarehouse:
             self._empty(planned)
             rows, job_id = require_footers(planned.manifest, []), None
         progress.say(Stage.CHECKING)
-        held, totals = self._dataset.held(planned)
-        require_rows_in_table(planned, expected=held if rows is None else rows, held=held)
+        in_table, totals = self._dataset.rows_and_totals(planned)
+        require_rows_in_table(
+            planned, expected=in_table if rows is None else rows, in_table=in_table
+        )
         return LoadResult(
             planned=planned,
-            rows=held,
+            rows=in_table,
             totals=totals,
             job_id=job_id,
             started_at=started_at,
@@ -115,7 +117,7 @@ class BigQueryWarehouse:
     def _load(
         self, planned: PlannedLoad, store: Store, progress: JobProgress
     ) -> tuple[int | None, str | None]:
-        """Loads a run that has parts; returns its rows, as far as they are known, and the job."""
+        """Loads a run that has parts; returns its rows, if known, and the id of the job."""
         provider = self._settings.provider
         _refuse_wildcards(planned)
         table = self._dataset.find_table(planned.table)
@@ -138,18 +140,20 @@ class BigQueryWarehouse:
         partition: str,
         progress: JobProgress,
     ) -> tuple[int, str]:
-        """One load job that reads the store itself and truncates the partition."""
+        """Replaces the month by one load job that reads the store and truncates the partition."""
         added = added_columns(incoming.columns, column_types(table.schema), table=planned.table)
         destination = f"{self._dataset.reference(planned.table)}${partition}"
         if incoming.footers:
             options: dict[str, Any] = {
                 "source_format": bigquery.SourceFormat.PARQUET,
-                # The schema is stated, or the alphabetically last file would decide it.
+                # Without an explicit schema, the alphabetically last file would decide.
                 "schema": [*table.schema, *fields_of(added)],
                 "decimal_target_types": [bigquery.DecimalTargetType.BIGNUMERIC],
             }
         else:
             options = csv_options(fields_in_order(incoming.part_columns[0], table.schema))
+        # The new columns are part of the job, so they appear together with the month. If the job
+        # fails, the table keeps its columns.
         config = bigquery.LoadJobConfig(
             write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
             create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
@@ -184,7 +188,10 @@ class BigQueryWarehouse:
         partition: str,
         progress: JobProgress,
     ) -> tuple[int | None, str | None]:
-        """The month is put together in a table beside, and one copy job replaces it."""
+        """Collects the month in a staging table, and replaces the month by one copy job.
+
+        All of it happens inside `submit`, so nothing is staged if the copy job already exists.
+        """
         table = self._dataset.extend_table(planned, incoming)
         destination = f"{self._dataset.reference(planned.table)}${partition}"
         config = bigquery.CopyJobConfig(
@@ -211,9 +218,10 @@ class BigQueryWarehouse:
                             job_config=config,
                         )
                     except api.Conflict:
-                        # The id was free before the staging, so the answer was lost, not the job.
+                        # `_refuse_known` found no such job, so this load inserted it just now, and
+                        # only the answer was lost.
                         job = self._find_job(job_id)
-                    # The staging table goes when this block ends, so the copy must be over.
+                    # The staging table is removed when this block ends, so the copy must be done.
                     wait_for(
                         job,
                         f"Copying {planned.period} into {planned.table}",
@@ -224,7 +232,7 @@ class BigQueryWarehouse:
         try:
             job = self._run(planned, partition, submit, progress.at(Stage.COPYING))
         except _NoRows:
-            # A partition without rows is none, so there is nothing to copy.
+            # BigQuery has no partition without rows, so there is nothing to copy.
             self._empty(planned)
             return 0, None
         return (staged_rows[0] if staged_rows else incoming.rows), str(job.job_id)
@@ -236,7 +244,11 @@ class BigQueryWarehouse:
         submit: Callable[[str], Any],
         while_job_runs: WhileJobRuns,
     ) -> Any:
-        """Runs the job that replaces the month, unless another process wrote it meanwhile."""
+        """Runs the job that replaces the month, unless another process wrote the month meanwhile.
+
+        The write mark is compared before the job and after it. Two processes can still both submit
+        in the short time between; then only the last writer finds its own job as the last write.
+        """
         destination = f"{self._dataset.reference(planned.table)}${partition}"
         what = f"Loading {planned.period} into {planned.table}"
 
@@ -244,11 +256,11 @@ class BigQueryWarehouse:
             if self._is_stopped:
                 raise StoppedError("The load was stopped")
             if self._dataset.write_mark(planned) != planned.write_mark:
-                # Unless it was this very load, in a process that was killed.
+                # The writer may have been this same load, in a process that was killed.
                 self._refuse_known(job_id)
                 raise OvertakenError(
                     f"another process wrote {planned.period} since it was planned; the next run "
-                    "looks at it again"
+                    "plans it again"
                 )
             return submit(job_id)
 
@@ -261,6 +273,8 @@ class BigQueryWarehouse:
             patience=self._client.patience,
             while_job_runs=while_job_runs,
         ).job
+        # Both processes may have compared the mark before either of them wrote. BigQuery runs one
+        # job after the other, and only the second one is in the table.
         if not self._dataset.is_current(planned, job):
             raise TransientLoadError(
                 f"{what}: another process wrote the month at the same time, so this load is not "
@@ -272,7 +286,7 @@ class BigQueryWarehouse:
         return self._client.get_job(job_id, location=self._dataset.location)
 
     def _refuse_known(self, job_id: str) -> None:
-        """Ends like an insert of a known id would, before anything was staged for it."""
+        """Raises what an insert of an existing id would raise, before anything is staged."""
         try:
             self._find_job(job_id)
         except api.NotFound:
@@ -290,7 +304,7 @@ class BigQueryWarehouse:
         )
         partition = partition_of(planned, granularity, footers)
         if granularity == bigquery.TimePartitioningType.DAY:
-            others = sorted(set(self._dataset.days_held(planned)) - {partition})
+            others = sorted(set(self._dataset.days_with_rows(planned)) - {partition})
             if others:
                 raise LoadError(
                     f"Table {planned.table} is partitioned by DAY and holds {planned.period} in "
@@ -300,7 +314,7 @@ class BigQueryWarehouse:
         return partition
 
     def _empty(self, planned: PlannedLoad) -> None:
-        """Makes a month without rows: a run without parts is one."""
+        """Empties the month, for a run without rows."""
         with bigquery_errors(f"Emptying {planned.period} of {planned.table}"):
             try:
                 table = self._client.get_table(self._dataset.reference(planned.table))
@@ -314,13 +328,13 @@ class BigQueryWarehouse:
             )
             partitions = [planned.period.partition_id]
             if granularity == bigquery.TimePartitioningType.DAY:
-                partitions = self._dataset.days_held(planned)
+                partitions = self._dataset.days_with_rows(planned)
             for partition in partitions:
                 reference = f"{self._dataset.reference(planned.table)}${partition}"
                 self._client.delete_table(reference, not_found_ok=True)
 
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
-        """What a month holds by currency and day; see `Warehouse.daily_totals`."""
+        """The totals of a month by currency and day; see `Warehouse.daily_totals`."""
         return self._dataset.daily_totals(table, period)
 
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
@@ -328,12 +342,12 @@ class BigQueryWarehouse:
         return self._dataset.cost_cube(table, request)
 
     def headers(self, table: str) -> Mapping[str, str]:
-        """The header of a CSV that each column of a table came from."""
+        """The CSV header that each column of a table came from."""
         found = self._dataset.find_table(table)
         return headers_of(found.schema) if found else {}
 
     def table_months(self, table: str, period_column: str) -> dict[BillingPeriod, TableMonth]:  # noqa: ARG002
-        """The rows of each month, and when it was written last."""
+        """The rows of each month, and when it was last written."""
         return self._dataset.table_months(table)
 
     def tracking_rows(self, table: str) -> list[dict[str, object]]:
@@ -345,21 +359,21 @@ class BigQueryWarehouse:
         return self._dataset.read_state(pipeline_name)
 
     def destination(self) -> Any:
-        """dlt's BigQuery destination beside the tables."""
+        """dlt's BigQuery destination, next to the tables."""
         from cloudbill.warehouses.bigquery.dlt import dlt_destination
 
         return dlt_destination(self._settings, self._dataset.location)
 
     def interrupt(self) -> None:
-        """Lets no other job begin; those that BigQuery has end there, and are taken up."""
+        """Lets no more jobs begin; running jobs finish in BigQuery, and the next run finds them."""
         self._is_stopped = True
 
     def close(self) -> None:
-        """Gives the connections back."""
+        """Closes the connections."""
         self._client.close()
 
 
 def _refuse_wildcards(planned: PlannedLoad) -> None:
     for uri in planned.uris:
         if "*" in uri:
-            raise LoadError(f"BigQuery would take the * in {uri} for any text; rename that object")
+            raise LoadError(f"BigQuery would read the * in {uri} as a wildcard; rename that object")

@@ -1,4 +1,4 @@
-"""DuckDB the warehouse: months replaced in one transaction.
+"""DuckDB as the warehouse: a month is replaced in one transaction.
 
 May import: costs, files, providers, retrying, settings, spool, store, warehouses.
 """

@@ -1,7 +1,7 @@
-"""Parts that are still on their way, as files that DuckDB reads: a read waits for what it reads.
+"""Parts that are still downloading, as files for DuckDB: a read waits until its bytes are here.
 
-So one INSERT takes them all as they come. What describes a Parquet part stands at its end, which is
-fetched before the rest; DuckDB asks for that first, and of all parts.
+So a single INSERT can read all parts as they arrive. DuckDB first asks for the footers of all
+parts; these are read from the store separately, so planning the INSERT waits for no part.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class AwaitedFiles:
     """The Parquet parts of a run under names that DuckDB can read."""
 
     def __init__(self, store: Store, manifest: Manifest, parts: AwaitedParts) -> None:
-        """Reads the ends of all parts where they lie.
+        """Reads the ends of all parts from the store.
 
         Raises:
             StoreError: If one cannot be read, or is not a Parquet file.
@@ -52,7 +52,7 @@ class AwaitedFiles:
         with ThreadPoolExecutor(_READERS, thread_name_prefix="footer") as readers:
             paths = [part.path for part in manifest.parts]
             self._tails = list(readers.map(lambda path: read_parquet_tail(store, path), paths))
-        # DuckDB remembers what it read by name, and the next run has other parts.
+        # DuckDB caches metadata by file name, so the names of the next run must be different.
         folder = PurePosixPath(secrets.token_hex(8))
         self.names: Sequence[PurePosixPath] = [
             folder / f"{index:05d}.parquet" for index in range(len(manifest.parts))
@@ -60,13 +60,13 @@ class AwaitedFiles:
 
     @contextmanager
     def readable(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """While the block runs, DuckDB finds the parts by their names.
+        """While the block runs, DuckDB can open the parts by their names.
 
         Raises:
-            StoreError: If a part could not be fetched, in the place of DuckDB's error.
-            StoppedError: If the load was stopped while a part was waited for, likewise.
+            StoreError: If a part could not be downloaded; it replaces the error of DuckDB.
+            StoppedError: If the load was stopped while a part was awaited; likewise.
         """
-        # Else all columns of a row group are read at once, and are in memory twice meanwhile.
+        # With prefetching, all columns of a row group are read at once and are in memory twice.
         connection.execute("SET disable_parquet_prefetching = true")
         connection.register_filesystem(_FileSystem(self))
         try:
@@ -83,11 +83,11 @@ class AwaitedFiles:
         return self._sizes[index]
 
     def read(self, index: int, start: int, length: int) -> bytes:
-        """Some bytes of a part, once they are here.
+        """Waits for some bytes of a part, and returns them.
 
         Raises:
-            StoreError: If they will not be, or are not those of the part that was described.
-            StoppedError: If the load is stopped meanwhile.
+            StoreError: If they cannot be downloaded, or the part was replaced.
+            StoppedError: If the load is stopped in the meantime.
         """
         tail = self._tails[index]
         tail_start = self._sizes[index] - len(tail)
@@ -98,11 +98,12 @@ class AwaitedFiles:
                 file.seek(start)
                 return file.read(length)
         except CloudbillError as error:
+            # DuckDB turns an exception of a file system into its own error, and loses the type.
             self._error = self._error or error
             raise
 
     def wait_for_all(self) -> None:
-        """Waits for whatever is not here, though DuckDB had no need of it; raises as `read`."""
+        """Waits for all parts, also those that DuckDB did not read; raises what `read` raises."""
         for index in range(len(self.names)):
             self._file(index)
 
@@ -114,7 +115,10 @@ class AwaitedFiles:
         return self._here[index]
 
     def _check(self, index: int, file: Path) -> None:
-        """Refuses a part that was replaced after its end was read."""
+        """Refuses a part that was replaced after its end was read.
+
+        DuckDB would combine the footer of one file with the rows of another.
+        """
         tail = self._tails[index]
         with file.open("rb") as opened:
             size = opened.seek(0, os.SEEK_END)
@@ -126,7 +130,7 @@ class AwaitedFiles:
 
 
 class _FileSystem(AbstractFileSystem):  # type: ignore[misc]
-    """What DuckDB asks of a file system."""
+    """The part of a file system that DuckDB uses."""
 
     protocol = _PROTOCOL
     cachable = False
@@ -142,12 +146,12 @@ class _FileSystem(AbstractFileSystem):  # type: ignore[misc]
         return {"name": path, "size": self._files.size(_index_of(path)), "type": "file"}
 
     def modified(self, path: str) -> datetime:  # noqa: ARG002
-        # Its name is never used for anything else.
+        # DuckDB compares the time with its cache, but these names are never used again.
         return _BEGINNING
 
 
 class _File:
-    """A file that is read; each thread of DuckDB opens its own."""
+    """An open file; each thread of DuckDB opens its own."""
 
     def __init__(self, files: AwaitedFiles, index: int) -> None:
         self._files = files
@@ -174,7 +178,7 @@ class _File:
         return content
 
     def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to close: `read` opens the file for each call."""
 
 
 def _index_of(path: str) -> int:

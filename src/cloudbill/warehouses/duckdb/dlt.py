@@ -1,4 +1,4 @@
-"""dlt's DuckDB destination, over a connection that is open already."""
+"""dlt's DuckDB destination, on a connection that is already open."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def dlt_destination(connection: duckdb.DuckDBPyConnection, catalog: str) -> Any:
 
 
 class _DuckDBDestination(duckdb_destination):
-    """dlt's own, but for full names, and for the time: half of what a run of dlt takes.
+    """dlt's own destination with full names, and without half of dlt's run time.
 
-    dlt asks twenty times in a run what its destination can do, and each time looks through the
-    whole configuration first. What DuckDB can do does not depend on it.
+    In one run dlt asks twenty times what its destination can do, and each time it searches the
+    whole configuration first. What DuckDB can do does not depend on the configuration.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, catalog: str) -> None:
@@ -38,7 +38,7 @@ class _DuckDBDestination(duckdb_destination):
 
     @property
     def destination_type(self) -> str:
-        # By this name dlt finds its settings, and writes it into the state.
+        # dlt finds its settings by this name, and writes the name into the state.
         return "dlt.destinations.duckdb"
 
     def capabilities(
@@ -46,7 +46,7 @@ class _DuckDBDestination(duckdb_destination):
         config: DuckDbClientConfiguration | None = None,
         naming: NamingConvention | None = None,
     ) -> DestinationCapabilitiesContext:
-        """What DuckDB can do, adjusted to a naming convention."""
+        """The capabilities of DuckDB, adjusted to a naming convention."""
         return super().capabilities(config or self.spec(), naming)
 
     def client(self, schema: Schema, initial_config: Any = None) -> DuckDbClient:

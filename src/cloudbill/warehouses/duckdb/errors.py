@@ -1,4 +1,4 @@
-"""Errors of DuckDB, in the words of a load."""
+"""Turns errors of DuckDB into errors of a load."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["duckdb_errors"]
 
 @contextmanager
 def duckdb_errors(planned: PlannedLoad) -> Iterator[None]:
-    """Says which month of which run could not be loaded, and what to do.
+    """Names the month and the run that could not be loaded, and says what to do.
 
     Raises:
         LoadError: If DuckDB raised an error.
@@ -25,8 +25,8 @@ def duckdb_errors(planned: PlannedLoad) -> Iterator[None]:
     except duckdb.Error as error:
         hint = ""
         if isinstance(error, duckdb.OutOfMemoryException):
-            hint = ". Raise 'memory_limit', or free disk space beside the database"
+            hint = ". Raise 'memory_limit', or free disk space in the folder of the database"
         raise LoadError(
             f"DuckDB could not load {planned.period} (run {planned.manifest.run_id}), the old "
-            f"month stands: {error}{hint}"
+            f"month is unchanged: {error}{hint}"
         ) from error

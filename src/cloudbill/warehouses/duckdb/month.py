@@ -1,4 +1,4 @@
-"""One month of a DuckDB table, while it is replaced in a transaction."""
+"""One month of a DuckDB table, during the transaction that replaces it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["MonthTable", "charges_of", "ends_of"]
 
 
 class MonthTable:
-    """The rows of one month in the table that a load is planned for, which need not exist yet."""
+    """One month of the table of a load; the table need not exist yet."""
 
     def __init__(self, dataset: Dataset, planned: PlannedLoad) -> None:
         self._connection = dataset.connection
@@ -39,7 +39,7 @@ class MonthTable:
         return bool(self._types)
 
     def take(self, columns: Sequence[Column], headers: Mapping[str, str]) -> None:
-        """Gives the table those of the columns that it lacks, and notes what they are called.
+        """Adds missing columns to the table, and records the original headers.
 
         Raises:
             SchemaError: If a column of the table has another type.
@@ -60,7 +60,7 @@ class MonthTable:
         self._write_headers(headers)
 
     def _write_headers(self, headers: Mapping[str, str]) -> None:
-        """Notes the original header of each column that has no comment yet."""
+        """Records the original header as the comment of each column that has none yet."""
         for column, header in headers.items():
             if not self._headers.get(column.lower()):
                 self._execute(
@@ -80,7 +80,9 @@ class MonthTable:
         )
 
     def insert(self, source: PartsRelation) -> None:
-        """Inserts all rows of some parts, whatever month they are of."""
+        """Inserts all rows of some parts, of any month."""
+        # By name, because the order of columns differs from run to run. Rows of other months are
+        # inserted as well, and found by the count: a condition here would drop them silently.
         self._execute(
             "INSERT INTO {table} BY NAME SELECT {columns} FROM {relation}",
             source.parameters,
@@ -115,7 +117,7 @@ class MonthTable:
 
 
 def ends_of(period: BillingPeriod) -> dict[str, object]:
-    """The parameters `month_start` and `month_end`, of which the latter is not of the month."""
+    """The parameters `month_start` and `month_end`, the start of the next month."""
     return {"month_start": period.first_day, "month_end": period.next.first_day}
 
 

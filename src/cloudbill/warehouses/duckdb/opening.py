@@ -1,4 +1,4 @@
-"""Opens a DuckDB file, and waits for it a while where another process holds it."""
+"""Opens a DuckDB file, and waits for a while if another process locked it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from cloudbill.retrying import Patience, persist
 __all__ = ["connect"]
 
 # DuckDB, "Concurrency": one process may write a file; the message says which. Windows says less.
-_HELD: Final = re.compile(r"Could not set lock|used by another process")
+_LOCKED: Final = re.compile(r"Could not set lock|used by another process")
 _HOLDER: Final = re.compile(r"lock is held in (?P<holder>.+?\(PID \d+\)(?: by user \S+?)?)[.\s]")
 
 
-class _HeldError(Exception):
-    """Another process holds the file."""
+class _LockedError(Exception):
+    """Another process locked the file."""
 
 
 def connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.DuckDBPyConnection:
-    """A connection to a file; `:memory:` where it is only to be read and missing.
+    """A connection to a file; to `:memory:` if the file is missing and only to be read.
 
     Raises:
-        LoadError: If another process held the file all the time.
+        LoadError: If another process keeps the file locked.
         duckdb.Error: If it cannot be opened for another reason.
     """
     if read_only and not database.exists():
@@ -34,21 +34,21 @@ def connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.Duck
 
     def attempt() -> duckdb.DuckDBPyConnection:
         try:
-            # In full, or DuckDB would take what stands before a colon for the name of an extension.
+            # Absolute, because DuckDB takes text before a colon for the name of an extension.
             return duckdb.connect(str(database.absolute()), read_only=read_only)
         except duckdb.IOException as error:
-            if _HELD.search(str(error)):
-                raise _HeldError(f"it is held by {_holder(str(error))}") from error
+            if _LOCKED.search(str(error)):
+                raise _LockedError(f"it is locked by {_holder(str(error))}") from error
             raise
 
     try:
         return persist(
             f"Opening {database}",
             attempt,
-            may_pass=lambda error: isinstance(error, _HeldError),
+            may_pass=lambda error: isinstance(error, _LockedError),
             patience=Patience(timeout_s),
         )
-    except _HeldError as error:
+    except _LockedError as error:
         raise LoadError(
             f"The DuckDB file {database} was not free within {timeout_s:g} s: {error}. Run again "
             "when that process has ended, or raise 'lock_timeout_s'"

@@ -1,4 +1,4 @@
-"""Opens the parts of a run for DuckDB, Parquet or CSV, a batch at a time, as one relation."""
+"""Opens Parquet or CSV parts of a run for DuckDB, each batch as one relation."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PartsOpener:
         provider: Provider,
         existing_headers: Mapping[str, str],
     ) -> None:
-        """Reads the headers of CSV parts where they lie: columns are named once for all parts.
+        """Reads the headers of CSV parts from the store, so all parts get the same column names.
 
         `existing_headers` gives, for every column of the table, the header of a CSV that it came
         from.
@@ -54,10 +54,10 @@ class PartsOpener:
 
     @contextmanager
     def opened(self, batch: Batch) -> Iterator[PartsRelation | None]:
-        """The parts of a batch; None where it has no parts.
+        """The parts of a batch as one relation; None if it has no parts.
 
         Raises:
-            LoadError: If the parts contradict each other, or hold what cannot be loaded.
+            LoadError: If the parts contradict each other, or have a value that cannot be loaded.
             StoreError: If a part cannot be read, or is damaged.
         """
         if not batch.files:
@@ -65,9 +65,9 @@ class PartsOpener:
         elif self._manifest.file_format == "parquet":
             yield read_parquet_parts(self._connection, batch.files)
         else:
-            # As BigQuery reads it, for which an empty cell is its null marker.
+            # The same as in BigQuery, where an empty cell is the null marker.
             with read_csv_parts(self._csv_parts(batch), empty_text_is_null=True) as source:
-                # Types go by the names of columns, so parts of several batches agree.
+                # Types depend only on the names of columns, so batches agree with each other.
                 address = self._store.uri(self._manifest.parts[batch.first].path)
                 yield replace(source, described=((address, source.columns),))
 

@@ -1,4 +1,4 @@
-"""How far a statement of DuckDB is, asked for from another thread while it runs."""
+"""The progress of a DuckDB statement, asked for by another thread while it runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["QueryProgress"]
 
 
 class QueryProgress:
-    """Tells how far the statements for one run are; does nothing where nobody listens."""
+    """Reports the progress of the statements for one run; does nothing without a listener."""
 
     def __init__(
         self, connection: DuckDBPyConnection, manifest: Manifest, listen: ProgressListener | None
@@ -27,7 +27,7 @@ class QueryProgress:
         self._manifest = manifest
         self._listen = listen
         if listen is not None:
-            # DuckDB reckons its progress only where a bar is on; what shows it is not DuckDB.
+            # DuckDB computes progress only if its bar is on; the bar itself is not printed.
             connection.execute("SET enable_progress_bar = true")
             connection.execute("SET enable_progress_bar_print = false")
 
@@ -39,10 +39,10 @@ class QueryProgress:
         rows: int | None = None,
         before: Callable[[], Progress | None] = lambda: None,
     ) -> AbstractContextManager[None]:
-        """Tells of the statements of a stage, as their share of the bytes of the parts.
+        """Reports the statements of a stage, as a share of the bytes of the parts.
 
-        They read the parts from the one at `first` on; the stage is over for those before. As long
-        as `before` sees something, the stage waits for that.
+        They read the parts from index `first` on; the earlier parts are done. As long as `before`
+        returns progress, that is reported instead.
         """
         size = self._manifest.size
         done_before = replace(self._manifest, parts=self._manifest.parts[:first]).size or 0
@@ -52,7 +52,7 @@ class QueryProgress:
             if awaited is not None:
                 return awaited
             percent = self._connection.query_progress()
-            # -1 says that it is not known, and between statements there is none.
+            # -1 means unknown, and between statements there is no progress.
             is_known = size is not None and percent > 0
             return Progress(
                 stage=stage,

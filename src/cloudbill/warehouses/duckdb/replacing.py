@@ -1,9 +1,9 @@
-"""Replaces a month in DuckDB, in one transaction, while parts of it may still be on their way.
+"""Replaces a month in DuckDB, in one transaction, while its parts may still be downloading.
 
-Parquet parts on their way are inserted by one statement, which waits for each as it comes, and
-counted after it. CSV parts come in batches, each of which is counted and then inserted, while the
-next is downloaded. A store on this disk has one batch: all of it is counted before the transaction
-begins.
+Remote Parquet parts are inserted by one statement, which waits for each part as it arrives; they
+are counted after it. CSV parts come in batches: each batch is counted, then inserted, while the
+next one is downloaded. A store on the local disk gives a single batch, so there everything is
+counted before the transaction begins.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = ["Replacement"]
 _ROW_GROUP_ROWS: Final = 122_880
 """DuckDB, "Storage", row groups."""
 _APART: Final = 4
-"""Full row groups for each thread: DuckDB 2.0 puts together three and a rest, and no more."""
+"""Full row groups for each thread: DuckDB 2.0 merges at most three of them with a partial one."""
 
 
 class Replacement:
@@ -65,10 +65,10 @@ class Replacement:
         self._progress = QueryProgress(connection, planned.manifest, listen)
         self._tally = Tally(connection, planned, settings.provider, is_summed=bool(settings.totals))
         self._table: MonthTable | None = None
-        self._held = 0
+        self._rows_in_table = 0
 
     def run(self, store: Store) -> LoadResult:
-        """Does it; see `Warehouse.replace_period`."""
+        """Replaces the month; see `Warehouse.replace_period`."""
         started_at = utc_now()
         with duckdb_errors(self._planned):
             is_awaited = self._planned.manifest.file_format == "parquet" and not is_here(
@@ -85,11 +85,11 @@ class Replacement:
         )
 
     def _least_rows(self) -> int:
-        """The rows for which an INSERT of their own costs no more than as a share of a larger one.
+        """The fewest rows that should have their own INSERT.
 
-        Each of its threads leaves a row group that is not full. Where a few full ones lie between
-        two of them DuckDB leaves it at that; else it writes all of them anew, as fewer ones, when
-        it closes the file.
+        Each thread of an INSERT leaves one row group that is not full. DuckDB merges such groups
+        when it closes the file, and writes their rows a second time, unless enough full groups are
+        between them. With this many rows there are, so several INSERTs cost no more than one.
         """
         row = self._connection.execute("SELECT current_setting('threads')").fetchone()
         return _APART * _ROW_GROUP_ROWS * int(row[0] if row else 1)
@@ -105,7 +105,11 @@ class Replacement:
         )
 
     def _replace_awaited(self, store: Store) -> Totals:
-        """Inserts what is counted afterwards, for to count it one must have all of it."""
+        """Inserts the parts while they arrive, then counts them.
+
+        Counting first would have to wait for the last part, and only then could the INSERT begin.
+        The transaction makes the other order safe: nothing is committed before both are compared.
+        """
         with awaited_parts(store, self._planned.manifest, is_stopped=self._is_stopped) as parts:
             files = AwaitedFiles(store, self._planned.manifest, parts)
             with files.readable(self._connection), ExitStack() as stack:
@@ -114,13 +118,15 @@ class Replacement:
                 rows = sum(source.part_rows or ())
                 with self._progress.at(Stage.INSERTING, rows=rows, before=parts.look):
                     self._insert(stack, source, rows)
+                    # DuckDB reads nothing of a part without rows, so a part that is missing or
+                    # was replaced could go unnoticed.
                     files.wait_for_all()
                 stack.enter_context(self._progress.at(Stage.CHECKING, rows=rows))
                 self._tally.add(Batch(first=0, files=(), is_last=True), source)
                 return self._checked()
 
     def _replace_in_batches(self, store: Store) -> Totals:
-        """The transaction begins with the first insert, and ends with this."""
+        """Counts and inserts batch by batch; the transaction begins with the first insert."""
         opener = self._opener(store)
         with (
             arriving_parts(
@@ -139,21 +145,22 @@ class Replacement:
                     self._tally.describe(source)
                     with self._told(Stage.COUNTING, batch):
                         rows = self._tally.add(batch, source)
-                    # Parts without rows may lack what all others have, so they wait for those.
+                    # A part without rows may lack columns that all others have, such as the period,
+                    # so it waits for the others.
                     if rows or batch.is_last:
                         stack.enter_context(self._told(Stage.INSERTING, batch))
                         self._insert(stack, source, rows)
             return self._checked()
 
     def _told(self, stage: Stage, batch: Batch) -> AbstractContextManager[None]:
-        """As long as parts are on their way it is these that people wait for, and see."""
+        """Reports a stage, but not while parts arrive: then the downloads take the time."""
         if not batch.is_last:
             return nullcontext()
         rows = self._tally.rows if stage is Stage.INSERTING else None
         return self._progress.at(stage, first=batch.first, rows=rows)
 
     def _emptied(self, stack: ExitStack) -> Totals:
-        """A run without parts is a month without rows."""
+        """Empties the month: a run without parts is a month without rows."""
         require_footers(self._planned.manifest, ())
         stack.enter_context(self._progress.at(Stage.INSERTING, rows=0))
         table = self._begun(stack)
@@ -169,17 +176,17 @@ class Replacement:
         if is_first:
             table.delete()
         table.insert(source)
-        held = table.count()
-        self._tally.note_months(source, rows=rows, held=held - self._held)
-        self._held = held
+        rows_in_table = table.count()
+        self._tally.note_months(source, rows=rows, of_month=rows_in_table - self._rows_in_table)
+        self._rows_in_table = rows_in_table
 
     def _checked(self) -> Totals:
-        """Compares what the table holds with what the parts held, before it is committed."""
+        """Compares the table with the parts, before the commit; returns the totals."""
         expected = self._tally.rows
-        if self._held != expected:
+        if self._rows_in_table != expected:
             self._tally.refuse_other_months()
-        require_rows_in_table(self._planned, expected=expected, held=self._held)
-        require_not_held(self._planned, self._held)
+        require_rows_in_table(self._planned, expected=expected, in_table=self._rows_in_table)
+        require_not_held(self._planned, self._rows_in_table)
         summed = self._tally.summed
         if self._table is None or not summed.costs:
             return {}
@@ -196,7 +203,7 @@ class Replacement:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """All or nothing, whatever ends the block."""
+        """Commits at the end of the block, and rolls back if anything else ends it."""
         if self._is_stopped():
             raise StoppedError("The load was stopped")
         self._connection.execute("BEGIN")

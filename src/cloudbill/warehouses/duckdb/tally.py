@@ -1,4 +1,4 @@
-"""What the parts of a run hold, added up as they come, for DuckDB."""
+"""The columns, rows and totals of the parts of a run, added up as the parts arrive, for DuckDB."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ _LISTED_MONTHS: Final = 5
 
 
 class Tally:
-    """The columns, the rows and the totals of the parts of a run, as far as they are here."""
+    """The columns, rows and totals of the parts so far.
+
+    Each part is counted and summed independently of the INSERT, and the sums are compared with
+    those of the table. So a mistake of the INSERT cannot also be in the number to compare with.
+    """
 
     def __init__(
         self,
@@ -49,9 +53,9 @@ class Tally:
         self._amounts: dict[str, dict[str, Decimal]] = {}
         self._months: Counter[str | None] = Counter()
         self.columns: tuple[Column, ...] = ()
-        """Those of all parts so far, in the order of their first appearance."""
+        """The columns of all parts so far, in the order of their first appearance."""
         self.headers: dict[str, str] = {}
-        """What columns of the table are called in these parts, where that is another name."""
+        """The names of columns in these parts, if they differ from the names in the table."""
 
     @property
     def rows(self) -> int:
@@ -60,7 +64,7 @@ class Tally:
 
     @property
     def summed(self) -> Summed:
-        """What is summed, of the columns so far."""
+        """The columns to sum, of the columns so far."""
         return self._summed(self.columns)
 
     @property
@@ -74,16 +78,16 @@ class Tally:
         }
 
     def describe(self, source: PartsRelation) -> None:
-        """Takes note of the columns of a batch.
+        """Adds the columns of a batch.
 
         Raises:
-            SchemaError: If they contradict those before.
+            SchemaError: If they contradict those of earlier batches.
         """
         self.columns = self._merged.add(source.described)
         self.headers.update(source.headers)
 
     def add(self, batch: Batch, source: PartsRelation) -> int:
-        """Counts and sums the parts of a batch that is described, and returns its rows.
+        """Counts and sums the parts of a batch that `describe` was given; returns the rows.
 
         Raises:
             SchemaError: If a number has too many digits.
@@ -96,18 +100,22 @@ class Tally:
         self._require_rows(batch, counted.part_rows)
         self._require_digits(source)
         for currency, amounts in counted.totals.items():
-            held = self._amounts.setdefault(currency, {})
+            sums = self._amounts.setdefault(currency, {})
             for cost, amount in amounts.items():
-                held[cost.lower()] = add_amounts(held.get(cost.lower(), Decimal(0)), amount)
+                sums[cost.lower()] = add_amounts(sums.get(cost.lower(), Decimal(0)), amount)
         if self._is_summed and not summed.costs and not batch.is_whole:
-            # Other parts may have costs; in these each currency then costs nothing.
+            # Nothing was summed, so the currencies of these rows are not known yet. If another
+            # batch has costs, the table has a total of 0 for each of these currencies as well.
             for currency in self._currencies(source):
                 self._amounts.setdefault(currency, {})
         return sum(counted.part_rows)
 
-    def note_months(self, source: PartsRelation, *, rows: int, held: int) -> None:
-        """Notes what months the rows of a batch are of; `held` of them are of the right one."""
-        if held == rows:
+    def note_months(self, source: PartsRelation, *, rows: int, of_month: int) -> None:
+        """Notes the months of the rows of a batch; `of_month` rows are in the month of the run.
+
+        The parts are read again only if some rows are not, to name their months in the error.
+        """
+        if of_month == rows:
             self._months[str(self._planned.period)] += rows
             return
         for month, count in self._execute(
@@ -120,10 +128,10 @@ class Tally:
             self._months[month] += count
 
     def require_period_column(self) -> None:
-        """Looks whether the parts so far say what month their rows are of.
+        """Checks that the parts so far say which month their rows belong to.
 
         Raises:
-            SchemaError: If they do not, or not by a time or a date.
+            SchemaError: If they do not, or not as a time or a date.
         """
         for column in self.columns:
             if self._is_period(column):
@@ -135,14 +143,14 @@ class Tally:
                 )
         raise SchemaError(
             f"Run {self._planned.manifest.run_id} has no column '{self._planned.period_column}', "
-            "which says what month a row belongs to"
+            "which says which month a row belongs to"
         )
 
     def refuse_other_months(self) -> None:
-        """Says which months the rows belong to, if they are not all of the right one.
+        """Refuses the run if rows belong to other months, and names those months.
 
         Raises:
-            ReconciliationError: If they are not.
+            ReconciliationError: If any row belongs to another month.
         """
         months = sorted(+self._months, key=lambda month: month or "")
         if months != [str(self._planned.period)]:
@@ -152,8 +160,8 @@ class Tally:
             )
             raise ReconciliationError(
                 f"Run {self._planned.manifest.run_id} is one of {self._planned.period}, but by "
-                f"{self._planned.period_column} its rows belong to {listed}. The old month stands; "
-                "export one month at a time"
+                f"{self._planned.period_column} its rows belong to {listed}. The old month is "
+                "unchanged; export one month at a time"
             )
 
     def _summed(self, columns: tuple[Column, ...]) -> Summed:

@@ -1,4 +1,4 @@
-"""Counts rows and sums cost columns in DuckDB, of the parts of a run and of a table."""
+"""Counts rows and sums cost columns in DuckDB, for the parts of a run and for a table."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ class Summed:
 
 
 def count_parts(connection: DuckDBPyConnection, source: PartsRelation, summed: Summed) -> Counted:
-    """Counts and sums the parts before they are loaded, reading no more columns than it needs."""
+    """Counts and sums parts, and reads only the columns that it needs."""
+    # Footers of Parquet state the rows, so without costs to sum no part has to be read.
     if source.part_rows is not None and not summed.costs:
         return Counted(part_rows=source.part_rows, totals={})
     file = source.file_column

@@ -36,7 +36,7 @@ __all__ = ["DuckDBWarehouse"]
 
 
 class DuckDBWarehouse:
-    """Tables in a schema of one DuckDB file, which this process holds until `close`."""
+    """Tables in a schema of one DuckDB file, which this process locks until `close`."""
 
     parallel_loads = 1
 
@@ -48,21 +48,22 @@ class DuckDBWarehouse:
 
     @classmethod
     def open(cls, settings: WarehouseSettings, *, read_only: bool) -> DuckDBWarehouse:
-        """Opens the file, or an empty warehouse in memory where it is only to be read and missing.
+        """Opens the file, or an empty warehouse in memory if a missing file is only to be read.
 
         Raises:
             ConfigError: If the dataset has a name that DuckDB keeps for itself.
-            LoadError: If another process holds the file for long, or it is no DuckDB file.
+            LoadError: If another process keeps the file locked, or it is not a DuckDB file.
         """
         Dataset.require_legal(settings.dataset, source=settings.source)
         database = settings.database
         try:
             if not read_only:
                 database.absolute().parent.mkdir(parents=True, exist_ok=True)
-            # Set after opening: one process opens a file only with equal configurations, and
-            # others in it, such as dlt, bring none.
+            # Set after opening: a process can open a file again only with the same configuration,
+            # and other code in this process, such as dlt, opens it without any.
             connection = connect(database, read_only=read_only, timeout_s=settings.lock_timeout_s)
             connection.execute("SET memory_limit = $limit", {"limit": settings.memory_limit})
+            # Otherwise an INSERT must keep rows in memory to write them in the order of the files.
             connection.execute("SET preserve_insertion_order = false")
             connection.execute("SET TimeZone = 'UTC'")
         except (duckdb.Error, OSError) as error:
@@ -83,12 +84,12 @@ class DuckDBWarehouse:
         return replacement.run(store)
 
     def _columns_of(self, table: str) -> dict[str, ColumnType | str]:
-        """The columns of a table; none where there is no such table."""
+        """The columns of a table; none if there is no such table."""
         described = self._dataset.describe(table)
         return {name: column_type_of(kind) for name, kind, _ in described}
 
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
-        """What a month holds by currency and day; see `Warehouse.daily_totals`."""
+        """The totals of a month by currency and day; see `Warehouse.daily_totals`."""
         provider = self._settings.provider
         try:
             charges = self._charges(table)
@@ -114,17 +115,17 @@ class DuckDBWarehouse:
             raise LoadError(f"{table} cannot be summed: {error}") from error
 
     def _charges(self, table: str) -> Charges | None:
-        """The rows of a table, or None where there is no such table."""
+        """The rows of a table, or None if there is no such table."""
         columns = self._columns_of(table)
         return charges_of(self._table(table), columns) if columns else None
 
     def headers(self, table: str) -> dict[str, str]:
-        """The header of a CSV that each column of a table came from, as its comment says."""
+        """The CSV header that each column of a table came from, from its comment."""
         described = self._dataset.describe(table)
         return {name: comment for name, _, comment in described}
 
     def table_months(self, table: str, period_column: str) -> dict[BillingPeriod, TableMonth]:
-        """The rows of each month; no month has a mark, for this process alone holds the file."""
+        """The rows of each month; it has no mark, because this process has locked the file."""
         if not self._columns_of(table):
             return {}
         rows = self._execute(
@@ -138,7 +139,7 @@ class DuckDBWarehouse:
         }
 
     def tracking_rows(self, table: str) -> list[dict[str, object]]:
-        """Every row of a tracking table, by the names of its columns."""
+        """Every row of a tracking table, by column name."""
         if not self._columns_of(table):
             return []
         cursor = self._execute("SELECT * FROM {table} ORDER BY loaded_at", table=self._table(table))
@@ -156,7 +157,7 @@ class DuckDBWarehouse:
                 states=self._table("_dlt_pipeline_state"),
                 loads=self._table("_dlt_loads"),
             ).fetchone()
-        except duckdb.CatalogException:  # dlt has written nothing here yet
+        except duckdb.CatalogException:  # dlt has not written anything yet
             return None
         except duckdb.Error as error:
             raise LoadError(
@@ -165,18 +166,18 @@ class DuckDBWarehouse:
         return str(row[0]) if row else None
 
     def destination(self) -> Any:
-        """DuckDB through the connection that is open already."""
+        """DuckDB, through the connection that is already open."""
         from cloudbill.warehouses.duckdb.dlt import dlt_destination
 
         return dlt_destination(self._connection, self._dataset.catalog)
 
     def interrupt(self) -> None:
-        """Ends the statement that runs, and lets no other month begin to be replaced."""
+        """Ends the running statement, and lets no more months begin."""
         self._is_stopped = True
         self._connection.interrupt()
 
     def close(self) -> None:
-        """Gives the file back to other processes."""
+        """Closes the file, so other processes can open it."""
         self._connection.close()
 
     def _table(self, name: str) -> tuple[str, ...]:
