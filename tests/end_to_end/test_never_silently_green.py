@@ -281,3 +281,51 @@ def remove_manifests(home: Path, written: Written, run_id: str = "") -> None:
         if run_id in str(manifest):
             manifest.unlink()
     assert not written.manifest.exists()
+
+
+class TestMonths:
+    @pytest.fixture
+    def loaded(self, run: Run, tmp_path: Path) -> None:
+        """A source that has two months."""
+        configure(tmp_path, config_of(AzureWriter()))
+        for period in ("2025-08", "2025-09", "2025-11"):
+            deliver(tmp_path, AzureWriter(), period=period, run_id=period)
+        assert run("load", "--month", "2025-08", "--month", "2025-09").returncode == 0
+
+    @pytest.mark.usefixtures("loaded")
+    @pytest.mark.parametrize("words", [("load",), ("plan",), ("history",), ("verify",)])
+    def test_a_month_that_no_source_has_is_refused_with_the_months_there_are(
+        self, run: Run, words: tuple[str, ...]
+    ) -> None:
+        done = run(*words, "--month", "2024-01", "--month", "2025-08")
+        assert done.returncode == 2, done
+        assert "no source has a run or a record of 2024-01; the months there are: " in done.stderr
+        assert "2025-08 to 2025-09, 2025-11" in done.stderr
+
+    @pytest.mark.usefixtures("loaded")
+    @pytest.mark.parametrize("words", [("load",), ("plan",), ("history",), ("verify",)])
+    def test_a_month_in_the_future_is_refused_before_anything_is_done(
+        self, run: Run, words: tuple[str, ...]
+    ) -> None:
+        done = run(*words, "--month", f"{NOW.year + 1}-12", "--month", "2025-11")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"{NOW.year + 1}-12 is in the future; the current month is " in done.stderr
+
+    @pytest.mark.usefixtures("loaded")
+    @pytest.mark.parametrize("words", [("load",), ("plan",), ("history",), ("verify",)])
+    def test_the_current_month_is_never_refused(self, run: Run, words: tuple[str, ...]) -> None:
+        assert run(*words, "--month", MONTH).returncode == 0
+
+    @pytest.mark.usefixtures("loaded")
+    def test_a_month_with_a_run_or_a_record_alone_is_known(self, run: Run, tmp_path: Path) -> None:
+        assert run("history", "--month", "2025-11").returncode == 0
+        for month in ("20250801-20250831", "20250901-20250930"):
+            shutil.rmtree(next((tmp_path / "exports").rglob(month)))
+        assert run("load", "--month", "2025-08").returncode == 0
+
+    def test_a_month_that_one_of_two_sources_has_is_known(self, run: Run, tmp_path: Path) -> None:
+        configure(tmp_path, config_of(AzureWriter()) + "\n" + config_of(AwsWriter()))
+        deliver(tmp_path, AzureWriter(), period="2025-08", run_id="azure")
+        deliver(tmp_path, AwsWriter(), period="2025-09", run_id="aws")
+        assert run("load", "--month", "2025-08").returncode == 0
+        assert run("load", "aws", "--month", "2025-08").returncode == 2

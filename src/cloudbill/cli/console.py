@@ -243,16 +243,18 @@ def read_selection(months: Sequence[str], *, force: bool = False) -> Selection:
     """The months that a command line asks for.
 
     Raises:
-        ConfigError: If a text is not a month.
+        ConfigError: If a text is not a month, or is a month in the future.
     """
     from cloudbill.errors import ConfigError
-    from cloudbill.models import BillingPeriod
+    from cloudbill.models import BillingPeriod, utc_now
     from cloudbill.planning import Selection
+    from cloudbill.text.months import require_past
 
     try:
         periods = frozenset(BillingPeriod.parse(month) for month in months)
     except ValueError as error:
         raise ConfigError(f"--month: {error}") from error
+    require_past(periods, utc_now())
     return Selection(periods=periods, force=force)
 
 

@@ -69,7 +69,9 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
     from cloudbill.errors import CloudbillError
     from cloudbill.loading.stopping import Stop
     from cloudbill.loading.words import planned_lines
+    from cloudbill.models import utc_now
     from cloudbill.pipeline import load_source, plan_source
+    from cloudbill.text.months import require_known
 
     outcomes: list[Outcome] = []
     failed: CloudbillError | None = None
@@ -90,6 +92,9 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
                 outcomes.append(outcome)
                 if stop.is_asked:
                     break
+        if not any(outcome.is_unsure for outcome in outcomes):
+            known = [period for outcome in outcomes for period in outcome.months]
+            require_known(selection.periods, known, utc_now())
     except CloudbillError as error:
         failed = error
     _close(console, outcomes, source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from cloudbill.looking.load_history import SourceHistory
     from cloudbill.looking.status import SourceStatus
     from cloudbill.looking.verification import Verified
-    from cloudbill.models import Reason
+    from cloudbill.models import BillingPeriod, Reason
+    from cloudbill.settings import SourceSettings
 
 __all__ = ["history", "status", "verify"]
 
@@ -107,6 +108,8 @@ def history(
             _say_lines(console, history_lines(found[-1]), is_first=len(found) == 1)
             if found[-1].error is not None:
                 console.failed(settings.source, found[-1].error)
+        if not any(one.error for one in found):
+            _require_known(periods, [(one.settings, one.recorded) for one in found])
     except CloudbillError as error:
         failed = error
         console.failed(None, error)
@@ -154,6 +157,8 @@ def verify(
             found.append(verify_source(settings, periods, listen))
             for line in closing_lines(found[-1]):
                 console.warn(line)
+        if not any(one.error for one in found):
+            _require_known(periods, [(one.settings, one.recorded) for one in found])
     except CloudbillError as error:
         failed = error
         console.failed(None, error)
@@ -161,3 +166,31 @@ def verify(
         console.document(verification_json(found, failed))
     codes = [verified.exit_code(strict=strict) for verified in found]
     raise typer.Exit(max([*codes, failed.exit_code if failed else 0]))
+
+
+def _require_known(
+    asked: frozenset[BillingPeriod],
+    recorded: Sequence[tuple[SourceSettings, frozenset[BillingPeriod]]],
+) -> None:
+    """Refuses months of which no source has a record, nor a run in its store.
+
+    Raises:
+        ConfigError: If there is one.
+    """
+    from cloudbill.errors import CloudbillError
+    from cloudbill.models import utc_now
+    from cloudbill.surveying import find_runs
+    from cloudbill.text.months import require_known
+
+    known = {period for _, periods in recorded for period in periods}
+    if asked <= known:
+        return
+    for settings, _ in recorded:
+        try:
+            found = find_runs(settings)
+        except CloudbillError:
+            return  # a store that cannot be read may have the month
+        if found.failures:
+            return
+        known |= {run.manifest.period for run in found.discovery.runs}
+    require_known(asked, known, utc_now())

@@ -52,6 +52,16 @@ class Outcome:
         return (*(load.manifest for load in loads), *skipped)
 
     @property
+    def months(self) -> frozenset[BillingPeriod]:
+        """Every month of which there is a run or a record."""
+        return self.known | {manifest.period for manifest in self.manifests}
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether there may be months that were not seen."""
+        return bool(self.error or self.manifest_failures or self.is_stopped)
+
+    @property
     def is_stopped(self) -> bool:
         """Whether the user stopped it."""
         return any(isinstance(failure.error, StoppedError) for failure in self.failures)

@@ -18,7 +18,7 @@ from cloudbill.looking.comparison import MonthReport, Verdict, judge_month
 from cloudbill.looking.part_totals import sum_parts
 from cloudbill.models import BillingPeriod, DiscoveredRun, LoadRecord
 from cloudbill.store import Store, open_store
-from cloudbill.surveying import read_present
+from cloudbill.surveying import Present, read_present
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
@@ -40,10 +40,14 @@ class MonthFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """The result of verifying a source; `error` is the error that ended it, if any."""
+    """The result of verifying a source; `error` is the error that ended it, if any.
+
+    `recorded` are all months that the ledger or the table has.
+    """
 
     settings: SourceSettings
     months: tuple[MonthReport, ...] = ()
+    recorded: frozenset[BillingPeriod] = frozenset()
     failures: tuple[MonthFailure, ...] = ()
     error: CloudbillError | None = None
 
@@ -75,10 +79,13 @@ def verify_source(
     """
     months: list[MonthReport] = []
     failures: list[MonthFailure] = []
+    recorded: frozenset[BillingPeriod] = frozenset()
     error: CloudbillError | None = None
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
-            for found in _verify_months(settings, warehouse, periods):
+            present = read_present(settings, warehouse)
+            recorded = present.periods
+            for found in _verify_months(settings, warehouse, present, periods):
                 if isinstance(found, MonthFailure):
                     failures.append(found)
                 else:
@@ -86,15 +93,23 @@ def verify_source(
                     listen(found)
     except CloudbillError as caught:
         error = caught
-    return Verified(settings=settings, months=tuple(months), failures=tuple(failures), error=error)
+    return Verified(
+        settings=settings,
+        months=tuple(months),
+        recorded=recorded,
+        failures=tuple(failures),
+        error=error,
+    )
 
 
 def _verify_months(
-    settings: SourceSettings, warehouse: Warehouse, periods: frozenset[BillingPeriod]
+    settings: SourceSettings,
+    warehouse: Warehouse,
+    present: Present,
+    periods: frozenset[BillingPeriod],
 ) -> Iterator[MonthReport | MonthFailure]:
     """The months, newest first."""
     ledger = Ledger(settings, warehouse)
-    present = read_present(settings, warehouse)
     loaded = present.remembered.loaded
     month = _Verifier(settings, warehouse, ledger)
     # A month without a recorded load is part of the bill as well.
