@@ -72,6 +72,8 @@ class Console:
     as_json: bool = False
     quiet: bool = False
     verbose: bool = False
+    lists_all: bool = False
+    """Whether every run is listed, as a plan does; a log has a line for each loaded run."""
     log_format: LogFormat = LogFormat.TEXT
 
     def __post_init__(self) -> None:
@@ -149,13 +151,24 @@ class Console:
         return shutil.get_terminal_size((80, 24)).columns
 
     def listener(self, source: str | None) -> Callable[[Event], None]:
-        """Prints the events of a source as they happen, in one or more lines each."""
-        from cloudbill.loading.events import Discovered, Drifted, Stopping
+        """Prints the events of a source as they happen, in one or more lines each.
+
+        Older runs that are skipped are only counted, unless `lists_all` or `verbose`.
+        """
+        from cloudbill.loading.events import Discovered, Drifted, LoadStarted, Stopping
         from cloudbill.loading.log_lines import event_log_line
-        from cloudbill.loading.words import lines
-        from cloudbill.models import LoadFailure, ManifestFailure, utc_now
+        from cloudbill.loading.words import UNLISTED, lines
+        from cloudbill.models import LoadFailure, ManifestFailure, Skip, utc_now
+
+        begun: set[str] = set()
 
         def listen(event: Event) -> None:
+            if isinstance(event, LoadStarted):
+                begun.add(event.planned.manifest.run_id)
+            is_counted = isinstance(event, Skip) and event.reason in UNLISTED
+            # What was begun is also seen to end, such as by another process that was faster.
+            if is_counted and not (self.verbose or self.lists_all or _run_of(event) in begun):
+                return
             is_failure = isinstance(event, LoadFailure | ManifestFailure | Drifted | Stopping)
             if isinstance(event, Discovered):
                 # Finding nothing at all is most likely a mistake in the configuration.
@@ -178,17 +191,24 @@ class Console:
         failed: CloudbillError | None,
         *,
         dry_run: bool = False,
+        seconds: float | None = None,
     ) -> NoReturn:
-        """Prints what ended sources or the command, and the document; ends with the exit code."""
+        """Prints what ended sources or the command, and the document; ends with the exit code.
+
+        `seconds` is how long a load took, of which a log gets a last line.
+        """
         from cloudbill.doctor.double_deliveries import find_double_deliveries
         from cloudbill.doctor.words import check_line
-        from cloudbill.loading.words import outcomes_json
+        from cloudbill.loading.words import outcomes_json, same_fault_line
         from cloudbill.text.exit_codes import highest_code
 
         for outcome in outcomes:
             ends = [] if outcome.error is None else [outcome.error]
             for error in (*(reason.error for reason in outcome.reasons), *ends):
                 self.failed(outcome.settings.source, error)
+            fault = same_fault_line(outcome)
+            if fault is not None:
+                self.warn(fault)
         if failed is not None:
             self.failed(None, failed)
         delivered = {outcome.settings.source: outcome.manifests for outcome in outcomes}
@@ -197,10 +217,27 @@ class Console:
         self.explain([error for outcome in outcomes for error in outcome.errors])
         if failed is not None:
             self.explain([failed])
+        codes = [outcome.exit_code for outcome in outcomes]
+        code = highest_code([*codes, failed.exit_code if failed else 0])
+        if seconds is not None and not (self.quiet or self.is_live):
+            self._finished(outcomes, seconds, code)
         if self.as_json:
             self.document(outcomes_json(outcomes, failed, dry_run=dry_run))
-        codes = [outcome.exit_code for outcome in outcomes]
-        raise typer.Exit(highest_code([*codes, failed.exit_code if failed else 0]))
+        raise typer.Exit(code)
+
+    def _finished(self, outcomes: Sequence[Outcome], seconds: float, code: int) -> None:
+        """The last line of a log."""
+        from cloudbill.loading.log_lines import finished_log_line
+        from cloudbill.loading.outcome import counts_of
+        from cloudbill.loading.words import finished_line
+        from cloudbill.models import utc_now
+
+        counts = counts_of(outcomes)
+        if self.log_format is LogFormat.JSON:
+            line = finished_log_line(counts, seconds=seconds, exit_code=code, now=utc_now())
+        else:
+            line = finished_line(counts, seconds=seconds, exit_code=code)
+        _print(line, to_stderr=self.as_json)
 
     def _line(self, level: str, text: str, *, to_stderr: bool) -> None:
         if self.log_format is LogFormat.JSON:
@@ -267,6 +304,13 @@ def read_settings(name: str) -> tuple[SourceSettings, ...]:
     from cloudbill.settings import dlt_providers, read_sources, select_sources
 
     return select_sources(read_sources(dlt_providers(), os.environ), name)
+
+
+def _run_of(event: Event) -> str:
+    """The run of a skip."""
+    from cloudbill.models import Skip
+
+    return event.manifest.run_id if isinstance(event, Skip) else ""
 
 
 _print_lock = threading.Lock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,7 +47,9 @@ def load(
     log_format: LogLines = LogFormat.TEXT,
 ) -> None:
     """Load every month that has a newer run than the table holds."""
-    console = Console(as_json=as_json, quiet=quiet, verbose=verbose, log_format=log_format)
+    console = Console(
+        as_json=as_json, quiet=quiet, verbose=verbose, lists_all=dry_run, log_format=log_format
+    )
     _load(console, source, month or [], force=force, dry_run=dry_run)
 
 
@@ -61,7 +64,7 @@ def plan(
     verbose: Verbose = False,
 ) -> None:
     """Say what `load` would do, and why; change nothing."""
-    console = Console(as_json=as_json, verbose=verbose)
+    console = Console(as_json=as_json, verbose=verbose, lists_all=True)
     _load(console, source, month or [], force=force, dry_run=True)
 
 
@@ -76,6 +79,7 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
     outcomes: list[Outcome] = []
     failed: CloudbillError | None = None
     stop = Stop()
+    started_at = time.monotonic()
     try:
         selection: Selection = read_selection(months, force=force)
         with console.showing() as listener, stopped_by_signals(stop):
@@ -98,7 +102,8 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
     except CloudbillError as error:
         failed = error
     _close(console, outcomes, source)
-    console.finish(outcomes, failed, dry_run=dry_run)
+    seconds = None if dry_run else time.monotonic() - started_at
+    console.finish(outcomes, failed, dry_run=dry_run, seconds=seconds)
 
 
 def _close(console: Console, outcomes: Sequence[Outcome], source: str) -> None:

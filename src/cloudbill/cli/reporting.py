@@ -30,10 +30,11 @@ def report(
     from cloudbill.report.collecting import collect
     from cloudbill.report.page import build_page
     from cloudbill.report.page_json import page_json
+    from cloudbill.text.exit_codes import highest_code
 
     console = Console(verbose=verbose)
     reports: list[SourceReport] = []
-    codes = [0]
+    codes, now = [0], utc_now()
     try:
         for settings in read_settings(source):
             found, failed = collect(settings)
@@ -41,7 +42,9 @@ def report(
             if failed is not None:
                 console.failed(settings.source, failed)
                 codes.append(failed.exit_code)
-        page = build_page(page_json(tuple(reports), utc_now())).encode()
+            if found.is_stale(now):
+                console.warn(f"{settings.source}: no delivery is as new as 'max_age' asks for")
+        page = build_page(page_json(tuple(reports), now)).encode()
         _write(output, page)
     except CloudbillError as error:
         console.end(error)
@@ -51,7 +54,7 @@ def report(
 
         if not webbrowser.open(output.absolute().as_uri()):
             console.warn("No browser could be opened; open the file yourself")
-    raise typer.Exit(max(codes))
+    raise typer.Exit(highest_code(codes))
 
 
 def _write(path: Path, page: bytes) -> None:

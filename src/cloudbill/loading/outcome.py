@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from cloudbill.models import (
     PlannedLoad,
     Reason,
     Skip,
+    SkipReason,
 )
 from cloudbill.text.exit_codes import exit_code_of
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
 
-__all__ = ["Outcome"]
+__all__ = ["Outcome", "counts_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +81,22 @@ class Outcome:
         """The highest exit code of its errors; without an error, that of a held run, or 0."""
         is_held = any(skip.is_held for skip in self.skips)
         return exit_code_of((*self.errors, *([HeldError()] if is_held else [])))
+
+
+def counts_of(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """How many months were loaded and failed, and how many runs were skipped for each reason.
+
+    The keys are those of a JSON log: `loaded`, `failed`, the values of `SkipReason`,
+    `unreadable_manifests`, `failed_sources` and `reasons`; each is there, if only as 0.
+    """
+    counts = {"loaded": 0, "failed": 0, **{str(reason): 0 for reason in SkipReason}}
+    counts |= {"unreadable_manifests": 0, "failed_sources": 0, "reasons": 0}
+    for outcome in outcomes:
+        counts["loaded"] += len(outcome.results)
+        counts["failed"] += len(outcome.failures)
+        counts["unreadable_manifests"] += len(outcome.manifest_failures)
+        counts["failed_sources"] += outcome.error is not None
+        counts["reasons"] += len(outcome.reasons)
+        for skip in outcome.skips:
+            counts[str(skip.reason)] += 1
+    return counts

@@ -48,6 +48,7 @@ def collect(settings: SourceSettings) -> tuple[SourceReport, CloudbillError | No
         warehouse=_warehouse_name(settings),
         roles=settings.provider.ROLES,
         cost_columns=settings.provider.COST_COLUMNS,
+        max_age=settings.max_age,
     )
     present, failed = Present(remembered=Remembered(), months={}), None
     try:
