@@ -5,14 +5,14 @@
     ├── ManifestError               3   a manifest cannot be read
     ├── NoManifestError             3   no manifest is where a source looks for them
     ├── DatasetError                3   what was delivered is of a kind that is not loaded
+    ├── LedgerError                 1   the ledger cannot be read or written; no month was lost
     ├── HeldError                   6   a guard held a run; `cloudbill accept` loads it after all
     ├── VerificationError           7   the files of a month and its table differ
-    ├── StaleError                  8   the newest delivery of a source is older than is allowed
-    ├── WaitingError                8   a run lacks a part for longer than is allowed
+    ├── StaleError                  8   a delivery is late: none is new enough, or parts lack
     ├── StoreError                  4   the store cannot be listed or read
     │   └── PartMissingError        4   a part that was listed is gone
-    ├── StoppedError              130   the user stopped the command; the old month is unchanged
-    └── LoadError                   5   a month was not replaced; the old month is unchanged
+    ├── StoppedError              130   the user stopped the command; no month is half done
+    └── LoadError                   5   a month was not changed
         ├── LastTryError            5   the newest try of a month failed, and none succeeded since
         ├── OvertakenError          5   another process wrote the month first; its run stays
         ├── ReconciliationError     5   the counts or totals of a month differ
@@ -34,6 +34,7 @@ __all__ = [
     "DatasetError",
     "HeldError",
     "LastTryError",
+    "LedgerError",
     "LoadError",
     "ManifestError",
     "NoManifestError",
@@ -46,7 +47,6 @@ __all__ = [
     "StoreError",
     "TransientLoadError",
     "VerificationError",
-    "WaitingError",
 ]
 
 
@@ -57,9 +57,13 @@ class CloudbillError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+    is_of_run: bool = False
+    """Whether the run itself is at fault for good, so that an older run may load in its place."""
 
-    def __init__(self, message: str = "") -> None:
+    def __init__(self, message: str = "", *, is_of_run: bool | None = None) -> None:
         super().__init__(redacted(message))
+        if is_of_run is not None:
+            self.is_of_run = is_of_run
 
 
 class ConfigError(CloudbillError):
@@ -72,6 +76,7 @@ class ManifestError(CloudbillError):
     """A manifest cannot be read; `path` is its key in the store, `key` the place inside it."""
 
     exit_code = 3
+    is_of_run = True
 
     def __init__(self, problem: str, *, path: str, key: str | None = None) -> None:
         self.problem = problem
@@ -91,6 +96,7 @@ class DatasetError(CloudbillError):
     """What was delivered is of a kind that the source does not load."""
 
     exit_code = 3
+    is_of_run = True
 
 
 class StoreError(CloudbillError):
@@ -107,6 +113,11 @@ class LoadError(CloudbillError):
     """A month was not replaced; the table still has the old month."""
 
     exit_code = 5
+    is_of_run = True
+
+
+class LedgerError(CloudbillError):
+    """The ledger cannot be read or written; the months that are loaded are as they were."""
 
 
 class HeldError(CloudbillError):
@@ -122,6 +133,8 @@ class LastTryError(LoadError):
 class OvertakenError(LoadError):
     """Another process wrote the month after it was planned; the run of that process stays."""
 
+    is_of_run = False
+
 
 class ReconciliationError(LoadError):
     """Manifest, files and table do not agree on the rows or totals of a month."""
@@ -134,9 +147,11 @@ class SchemaError(LoadError):
 class TransientLoadError(LoadError):
     """The warehouse failed for a passing reason; the same load may be tried again."""
 
+    is_of_run = False
+
 
 class StoppedError(CloudbillError):
-    """The user stopped the command before a month was replaced; the old month is unchanged."""
+    """The user stopped the command before a month was replaced; it was not changed."""
 
     exit_code = 130
 
@@ -148,12 +163,7 @@ class VerificationError(CloudbillError):
 
 
 class StaleError(CloudbillError):
-    """The newest delivery of a source is older than the user allows, or there is none."""
-
-    exit_code = 8
-
-
-class WaitingError(CloudbillError):
-    """A run lacks a part for longer than its user allows."""
+    """A delivery is late: the newest is older than the user allows, or a run lacks parts for long.
+    """
 
     exit_code = 8

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from cloudbill.exit_codes import EXIT_CODES, ExitCode
+
 __all__ = [
     "EXIT_CODES",
     "EXPLANATIONS",
@@ -16,14 +18,6 @@ __all__ = [
     "explanation_of",
     "explanations_of_code",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitCode:
-    """One number that the process ends with, as a scheduler sees it."""
-
-    code: int
-    means: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,66 +34,35 @@ class Explanation:
     remedies: tuple[str, ...]
 
 
-EXIT_CODES: Final = (
-    ExitCode(
-        code=0,
-        means="Everything that can be loaded is loaded; or everything that was checked is in "
-        "order.",
-    ),
-    ExitCode(
-        code=1,
-        means="Something else went wrong, such as writing the ledger; or `doctor` found something "
-        "to fix.",
-    ),
-    ExitCode(
-        code=2,
-        means="The configuration or the command line is missing something, or contradicts itself; "
-        "or `--month` names a month in the future, or one that no source has.",
-    ),
-    ExitCode(
-        code=3,
-        means="A manifest cannot be read, or none is where a source looks, or what is delivered is "
-        "of a dataset that is not loaded; the other runs were loaded.",
-    ),
-    ExitCode(code=4, means="The store cannot be read."),
-    ExitCode(
-        code=5,
-        means="A month was not replaced and the old month is unchanged; the other months were "
-        "loaded. `status --check`: the newest try failed, and none has succeeded since.",
-    ),
-    ExitCode(
-        code=6, means="Nothing failed, but a run is held: look at it, then `cloudbill accept`."
-    ),
-    ExitCode(
-        code=7,
-        means="`verify` found a month that differs. `status --check` and `doctor`: a month is not "
-        "what was recorded, and the store has no run to load it again.",
-    ),
-    ExitCode(
-        code=8,
-        means="A run lacks a part for longer than `max_wait`; or the newest delivery of a source "
-        "is older than `--max-age` or `max_age`.",
-    ),
-    ExitCode(code=130, means="You stopped the command; the months that were loaded are kept."),
-)
-
 EXPLANATIONS: Final = (
     Explanation(
         name="CloudbillError",
         exit_code=1,
-        means="Something went wrong for which there is no other error, such as writing the ledger.",
-        causes=(
-            "The warehouse accepted a month, but not the few rows that record it in the ledger.",
-            "The ledger cannot be read because somebody changed it by hand.",
-            "`verify` does not have enough memory to read a file: `memory_limit` is too low.",
-        ),
+        means="Something went wrong for which there is no other error.",
+        causes=("`verify` does not have enough memory to read a file: `memory_limit` is too low.",),
         remedies=(
             "Read the message: it says what failed, and what to do next.",
             "Run the same command again. Loaded months stay loaded, and are not loaded twice.",
+        ),
+    ),
+    Explanation(
+        name="LedgerError",
+        exit_code=1,
+        means="The ledger cannot be read or written. The loaded months are as they were.",
+        causes=(
+            "The warehouse accepted a month, but not the few rows that record it in the ledger.",
+            "Somebody changed a state in `_dlt_pipeline_state`, or a copy damaged it.",
+            "A newer cloudbill wrote the ledger.",
+        ),
+        remedies=(
+            "If a newer cloudbill wrote the ledger, upgrade this one.",
             (
-                "If the ledger and the table disagree, run `cloudbill doctor`, then "
-                "`cloudbill state rebuild`."
+                "Run `cloudbill state rebuild`: it says what it would restore from the tracking "
+                "table and from all states that can be read, and writes the ledger again. No month "
+                "is forgotten without `--forget`."
             ),
+            "Run the same command again. Loaded months stay loaded, and are not loaded twice.",
+            "If tables of the ledger were dropped, do nothing: the next load makes them again.",
         ),
     ),
     Explanation(
@@ -109,7 +72,10 @@ EXPLANATIONS: Final = (
         causes=(
             "The command runs in a folder that has no `.dlt/config.toml`.",
             "`bucket` or `export_name` is missing, or a key is misspelt.",
-            "Two sources have the same `table_name`.",
+            (
+                "Two sources have the same `table_name`, or names that dlt makes into one, such as "
+                "`AzureFocus` and `azure_focus`: their tracking tables would be one table."
+            ),
             "The credentials of the store or of BigQuery are missing.",
             "The client of a store is not installed, such as the client of `s3://`.",
         ),
@@ -158,7 +124,7 @@ EXPLANATIONS: Final = (
             "The job that copies the export brings the data files, but not the manifests.",
         ),
         remedies=(
-            "Read the message: it names the folder, what lies there, and the nearest names.",
+            "Read the message: it names the folder, what is in it, and the nearest names.",
             "Let `cloudbill init` look for the exports in the bucket.",
             (
                 "If data files came without a manifest, switch file partitioning on at Azure, or "
@@ -226,7 +192,7 @@ EXPLANATIONS: Final = (
             "A part is damaged, or its CSV is broken.",
             "The account may not write to the table, or run jobs.",
             "Another process locked the DuckDB file for longer than `lock_timeout_s`.",
-            "The disk is full.",
+            "The disk of the database, or of the temporary files, is full.",
             "The files of this month contain rows of another month.",
         ),
         remedies=(
@@ -235,7 +201,14 @@ EXPLANATIONS: Final = (
                 "On BigQuery, grant `roles/bigquery.jobUser` on the project and "
                 "`roles/bigquery.dataEditor` on the dataset."
             ),
-            "If a part is damaged, let the provider or the copy tool deliver it again.",
+            (
+                "If a part is damaged, copy it again from where the provider wrote it; if it is "
+                "damaged there too, run the export again."
+            ),
+            (
+                "If a disk is full, make room on the one that the message names, or set `database` "
+                "or `TMPDIR` to a place on another one."
+            ),
             "Then run `cloudbill load` again.",
         ),
     ),
@@ -268,12 +241,13 @@ EXPLANATIONS: Final = (
     Explanation(
         name="ReconciliationError",
         exit_code=5,
-        means="Manifest, files and table do not agree on the rows or totals of a month. The old "
-        "month is unchanged.",
+        means="Manifest, files and table do not agree on the rows or totals of a month. The "
+        "month was not changed.",
         causes=(
             "A part was replaced while it was being loaded.",
             "A copy tool mixed parts of two different runs.",
             "The manifest states another row count than its files have.",
+            "Rows belong to another month than the run, or say nothing of their month.",
         ),
         remedies=(
             "Run again: by then the delivery is complete.",
@@ -286,7 +260,7 @@ EXPLANATIONS: Final = (
     Explanation(
         name="SchemaError",
         exit_code=5,
-        means="A column of the run does not fit the table. The old month is unchanged.",
+        means="A column of the run does not fit the table. The month was not changed.",
         causes=(
             "The provider changed the type of a column, for example between versions of FOCUS.",
             "An amount has more digits than the table can store.",
@@ -303,7 +277,7 @@ EXPLANATIONS: Final = (
     Explanation(
         name="TransientLoadError",
         exit_code=5,
-        means="The warehouse failed for a passing reason. The old month is unchanged.",
+        means="The warehouse failed for a passing reason. The month was not changed.",
         causes=(
             "BigQuery was busy, or limited the rate of requests.",
             "The network was down for longer than `retry_for_s`.",
@@ -320,6 +294,11 @@ EXPLANATIONS: Final = (
         causes=(
             "The newer run covers fewer days than the loaded run.",
             "The newer run has no rows, or fewer than `max_row_drop` allows.",
+            (
+                "The newer run bills less than `max_cost_drop` allows, and not because of credits: "
+                "its rows have no costs, or the export is filtered now. If BigQuery reads the "
+                "files itself, this is known only after the load, and the run is loaded."
+            ),
         ),
         remedies=(
             "Look at the held run: `cloudbill status`.",
@@ -332,7 +311,11 @@ EXPLANATIONS: Final = (
         exit_code=7,
         means="The files of a month, its table and the record of its load differ.",
         causes=(
-            "Somebody changed the table after it was loaded.",
+            (
+                "Somebody changed the table after it was loaded. `load` loads such a month again, "
+                "and ends with 7 where the files of its run are gone."
+            ),
+            "The table holds rows whose period is empty or impossible.",
             "The files were changed after they were loaded.",
         ),
         remedies=(
@@ -341,37 +324,29 @@ EXPLANATIONS: Final = (
                 "If the files are right, load the month again: `cloudbill load --force --month "
                 "YYYY-MM`."
             ),
+            "If the files are gone, have them delivered again, or put back what the table held.",
+            "See rows of no month, and delete them, as `cloudbill doctor` says.",
         ),
     ),
     Explanation(
         name="StaleError",
         exit_code=8,
-        means="The newest delivery of a source is older than you allow, or there is none.",
+        means="A delivery is late: the newest of a source is older than you allow, or a run lacks "
+        "a part for longer than `max_wait`.",
         causes=(
             "The export at the provider is switched off, or has expired.",
             "The job that copies the export between clouds has stopped, or its key has expired.",
             "`prefix` or `export_name` points to an older export.",
+            "The copy job leaves some files out, or a rule of the bucket deleted a part.",
         ),
         remedies=(
-            "See how old each source is: `cloudbill status`.",
+            "See how old each source is, and which runs wait: `cloudbill status`.",
             "Check the export at the provider, then the job that copies the export.",
-            "If a source is always slow, allow more time: `cloudbill status --max-age 3d`.",
-        ),
-    ),
-    Explanation(
-        name="WaitingError",
-        exit_code=8,
-        means="A run lacks a part for longer than `max_wait` allows. The month stays as it was.",
-        causes=(
-            "The job that copies the export has stopped, or leaves some files out.",
-            "A newer delivery overwrote the parts, and its manifest did not come.",
-            "A rule of the bucket deleted a part.",
-        ),
-        remedies=(
-            "See which runs wait, and for how many parts: `cloudbill status`.",
-            "Let the copy job bring the part that the message names, or deliver the run again.",
-            "If the run is of no use, delete its manifest from the store.",
-            'If the export is slow by nature, set `max_wait` to more, such as `"2d"`.',
+            "If you do not need a run that waits, delete its manifest from the store.",
+            (
+                "If a source is always slow, allow more time: `cloudbill status --max-age 3d`, or "
+                "the keys `max_age` and `max_wait`."
+            ),
         ),
     ),
     Explanation(

@@ -2,229 +2,60 @@
 
 from __future__ import annotations
 
-import re
-from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, Literal, Self
 
 from cloudbill.errors import CloudbillError
+from cloudbill.manifests import Manifest
+from cloudbill.periods import BillingPeriod, days_between
 
 __all__ = [
-    "BillingPeriod",
-    "Column",
-    "ColumnType",
-    "DiscoveredRun",
-    "FileFormat",
+    "LeastCosts",
+    "LeastRows",
     "LoadFailure",
     "LoadRecord",
     "LoadResult",
-    "Manifest",
-    "ManifestFailure",
-    "Part",
     "Plan",
     "PlannedLoad",
     "Reason",
     "Skip",
     "SkipReason",
-    "StoredObject",
     "TableMonth",
+    "TableRows",
     "Totals",
-    "utc_now",
 ]
 
-FileFormat = Literal["parquet", "csv"]
-
-_NO_MONTH: Final = "'{}' is not a month; write it as YYYY-MM, for example 2025-10"
 
 Totals = Mapping[str, Mapping[str, Decimal]]
 """Exact sums by currency, then by cost column; currencies are never added up."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class BillingPeriod:
-    """A calendar month that is billed as one; `str()` gives `YYYY-MM`."""
-
-    year: int
-    month: int
-
-    def __post_init__(self) -> None:
-        # The range of datetime; a period outside it could not be compared with the data.
-        date(self.year, self.month, 1)
-
-    def __str__(self) -> str:
-        return f"{self.year:04d}-{self.month:02d}"
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Reads `YYYY-MM`.
-
-        Raises:
-            ValueError: If the text is not a month.
-        """
-        match = re.fullmatch(r"(\d{4})-(\d{2})", text, re.ASCII)
-        if match is None:
-            raise ValueError(_NO_MONTH.format(text))
-        try:
-            return cls(year=int(match[1]), month=int(match[2]))
-        except ValueError as error:
-            raise ValueError(_NO_MONTH.format(text)) from error
-
-    @classmethod
-    def of(cls, day: date) -> Self:
-        """The month of a day, or of a time's UTC day."""
-        return cls(year=day.year, month=day.month)
-
-    @property
-    def partition_id(self) -> str:
-        """The period as BigQuery names a MONTH partition: `YYYYMM`."""
-        return f"{self.year:04d}{self.month:02d}"
-
-    @property
-    def first_day(self) -> date:
-        """The first day of the month."""
-        return date(self.year, self.month, 1)
-
-    @property
-    def last_day(self) -> date:
-        """The last day of the month, inclusive."""
-        return date(self.year, self.month, monthrange(self.year, self.month)[1])
-
-    @property
-    def next(self) -> Self:
-        """The month after this one."""
-        if self.month == 12:  # noqa: PLR2004
-            return type(self)(year=self.year + 1, month=1)
-        return type(self)(year=self.year, month=self.month + 1)
-
-
-class ColumnType(StrEnum):
-    """What a column holds, independent of the warehouse."""
-
-    STRING = "string"
-    DECIMAL = "decimal"
-    """Exact decimal: DECIMAL(38,18) in DuckDB, BIGNUMERIC in BigQuery."""
-    TIMESTAMP = "timestamp"
-    """A time in UTC, to the microsecond."""
-    DATE = "date"
-    TIME = "time"
-    BOOLEAN = "boolean"
-    INTEGER = "integer"
-    FLOAT = "float"
-    BYTES = "bytes"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A column of an export: its name in the files, its name in the table, and its type."""
-
-    name: str
-    target: str
-    type: ColumnType
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredObject:
-    """An object of a listing; `size` in bytes, `modified_at` in UTC.
-
-    `version` changes whenever the object is written again; None if the store has no versions.
-    """
-
-    path: str
-    size: int
-    modified_at: datetime
-    version: str | None = None
-    fault: str | None = None
-    """Why it is not read, such as a pipe on disk; what a message says after its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableMonth:
     """What a table holds of a month; `write_mark` changes whenever anybody writes the month.
 
-    `write_mark` is None if no other process can write.
+    `write_mark` is None if no other process can write. `written_at` is when that was last, by the
+    clock of the warehouse; None where the warehouse does not tell.
     """
 
     rows: int
     write_mark: str | None = None
+    written_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A data file of a run; `size` in bytes and `rows` are None if the manifest states none."""
+class TableRows:
+    """The rows that a table holds: of each month, and how many are of no month.
 
-    path: str
-    size: int | None = None
-    rows: int | None = None
-    stored: StoredObject | None = None
-    """The part as it was listed, or None if it is not there."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is there, and not shorter than stated, as during a copy."""
-        return self.stored is not None and self.stored.size >= (self.size or 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """What a manifest says of its run.
-
-    `covers_from` and `covers_to` are the first and last day that the run covers, both inclusive.
-    `rows` is None if the manifest states no count: unknown, not zero.
-    `path` and the paths of the parts are keys in the store.
+    A row is of no month where its period is NULL, infinite, or before 1960 or after 2159: such rows
+    add to the sum of the table and to no month.
     """
 
-    provider: str
-    export: str
-    path: str
-    run_id: str
-    period: BillingPeriod
-    covers_from: date
-    covers_to: date
-    submitted_at: datetime
-    file_format: FileFormat
-    parts: tuple[Part, ...]
-    columns: tuple[Column, ...] | None = None
-    rows: int | None = None
-    data_version: str | None = None
-    """The provider's name for the layout of the data, such as `1.0r2`."""
-    scope: str | None = None
-    """What the provider bills together: a billing account, a subscription, a payer account."""
-    is_current: bool = False
-    """Whether the provider says that this run is the newest of its period, despite the times."""
-    written_at: datetime | None = None
-    """When the manifest was written, or copied, as the listing showed it."""
-
-    @property
-    def size(self) -> int | None:
-        """The bytes of all parts as they were listed, or None if a part was not listed."""
-        sizes = [part.stored.size for part in self.parts if part.stored is not None]
-        return sum(sizes) if len(sizes) == len(self.parts) else None
-
-    def newest_file_at(self, now: datetime) -> datetime:
-        """When the last of its files came, as far as they are there: it waits since then.
-
-        A time that is still to come is of a clock that is wrong, so it does not count.
-        """
-        times = [self.submitted_at, self.written_at]
-        times += [part.stored.modified_at for part in self.parts if part.stored is not None]
-        return max((time for time in times if time is not None and time <= now), default=now)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiscoveredRun:
-    """A manifest, and its parts that are not there yet, or not whole."""
-
-    manifest: Manifest
-    missing: tuple[Part, ...] = ()
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every part is there and whole."""
-        return not self.missing
+    months: Mapping[BillingPeriod, TableMonth] = field(default_factory=dict)
+    of_no_month: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,14 +70,6 @@ class Reason:
     run_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestFailure:
-    """A manifest that cannot be read, and why; other runs are not affected."""
-
-    path: str
-    error: CloudbillError
-
-
 class SkipReason(StrEnum):
     """Why a run is not loaded; the values appear in JSON output."""
 
@@ -256,7 +79,11 @@ class SkipReason(StrEnum):
     OLDER_THAN_LOADED = "older_than_loaded"
     NOT_SELECTED = "not_selected"
     HELD = "held"
-    """A guard found something that a person should check first."""
+    """A guard found something that a person should look at first."""
+    DISMISSED = "dismissed"
+    """A person said that a held run is not wanted."""
+    GONE = "gone"
+    """None of its parts is in the store any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,7 +104,9 @@ class Skip:
 class LoadRecord:
     """What the ledger remembers of the run that a month holds.
 
-    `submitted_at` and the coverage are None if an older form of the state did not keep them.
+    `submitted_at` and the coverage are None where an older shape of the state did not keep them.
+    `sequence` counts the records of a ledger: the greatest is the newest, whatever a clock said.
+    It is 0 for a record of an older shape, which is older than all that count.
     """
 
     period: BillingPeriod
@@ -290,6 +119,46 @@ class LoadRecord:
     parts: int | None = None
     totals: Totals = field(default_factory=dict)
     job_id: str | None = None
+    sequence: int = 0
+    scope: str | None = None
+    digest: str | None = None
+    parts_digest: str | None = None
+    size: int | None = None
+    """The bytes of all its parts."""
+    file_format: str | None = None
+
+    @property
+    def days(self) -> frozenset[date] | None:
+        """The days of the month that it covers, by the rule of `Manifest.days`."""
+        if self.covers_from is None or self.covers_to is None:
+            return None
+        return days_between(self.period, self.covers_from, self.covers_to, self.submitted_at)
+
+    def is_of(self, manifest: Manifest) -> bool:
+        """Whether this delivery is what was loaded; an older record tells by the run id alone."""
+        return manifest.run_id == self.run_id and self.digest in {None, manifest.digest}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeastRows:
+    """The rows below which a run is held; the run it is compared with, `name`, has `others`."""
+
+    rows: int
+    name: str
+    others: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeastCosts:
+    """What the loaded run bills by currency, and the share of it below which a run is held.
+
+    Nothing is compared with what is not more than `trifle`.
+    """
+
+    run_id: str
+    costs: Mapping[str, Decimal]
+    share: Decimal
+    trifle: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,10 +177,16 @@ class PlannedLoad:
     is_forced: bool = False
     write_mark: str | None = None
     """The warehouse's mark of the month before the plan was made, if it has any."""
-    min_rows: int = 0
-    """A run with fewer rows is held; for runs whose manifest states no rows."""
+    least_rows: LeastRows | None = None
+    """For a run whose manifest does not count its rows."""
+    least_costs: LeastCosts | None = None
+    rivals: tuple[Manifest, ...] = ()
+    """Older runs that may have many more rows, which nobody has counted: they are, before the load.
+    """
+    max_row_drop: Decimal = Decimal(1)
+    """The share of the rows of a rival that the run may lack."""
     otherwise: PlannedLoad | None = None
-    """What to load if this run is held once its rows are counted."""
+    """What to load should this run turn out to be held, or never to load."""
 
     @property
     def period(self) -> BillingPeriod:
@@ -337,6 +212,8 @@ class LoadResult:
     job_id: str | None
     started_at: datetime
     finished_at: datetime
+    alarm: str | None = None
+    """What would have held the run, had it been known before the month was replaced."""
 
     @property
     def seconds(self) -> float:
@@ -350,13 +227,18 @@ class LoadResult:
             period=manifest.period,
             run_id=manifest.run_id,
             submitted_at=manifest.submitted_at,
-            covers_from=manifest.covers_from,
-            covers_to=manifest.covers_to,
+            covers_from=manifest.covers_from if manifest.states_days else None,
+            covers_to=manifest.covers_to if manifest.states_days else None,
             loaded_at=self.finished_at,
             rows=self.rows,
             parts=len(manifest.parts),
             totals=self.totals,
             job_id=self.job_id,
+            scope=manifest.scope,
+            digest=manifest.digest,
+            parts_digest=manifest.parts_digest,
+            size=manifest.size,
+            file_format=manifest.file_format,
         )
 
 
@@ -366,8 +248,3 @@ class LoadFailure:
 
     planned: PlannedLoad
     error: CloudbillError
-
-
-def utc_now() -> datetime:
-    """The time now, aware and in UTC."""
-    return datetime.now(UTC)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from cloudbill.disk.spool import clear_spool
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger
 from cloudbill.ledger.recorder import Recorder
@@ -15,15 +17,17 @@ from cloudbill.loading.failures import remember
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.outcome import Outcome
 from cloudbill.loading.stopping import Stop
-from cloudbill.loading.vanished import but_vanished, merged, only_these, vanished_of
-from cloudbill.models import LoadFailure, LoadResult, Skip, utc_now
+from cloudbill.loading.vanished import but_vanished, look_again
+from cloudbill.manifests import Manifest
+from cloudbill.models import LoadFailure, LoadResult, Skip
+from cloudbill.periods import utc_now
 from cloudbill.planning import Selection
-from cloudbill.spool import clear_spool
-from cloudbill.surveying import read_present, survey
+from cloudbill.surveying import Survey, compare_recorded, read_present, survey
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
+    from cloudbill.store import Store
 
 __all__ = ["load_source", "plan_source"]
 
@@ -38,16 +42,21 @@ def plan_source(
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             present = read_present(settings, warehouse)
+            present = compare_recorded(settings, warehouse, present, trusts_file=True)
             found = survey(settings, present, selection, listen)
     except CloudbillError as error:
         return Outcome(settings=settings, error=error)
+    return _planned(settings, found)
+
+
+def _planned(settings: SourceSettings, found: Survey) -> Outcome:
     return Outcome(
         settings=settings,
         skips=found.plan.skips,
         manifest_failures=found.manifest_failures,
         planned=found.plan.loads,
         reasons=found.reasons,
-        known=present.periods,
+        known=found.known,
     )
 
 
@@ -65,14 +74,14 @@ def load_source(
     outcome; failures are remembered until a load succeeds. With `wants_progress`, `listen` receives
     the progress of each month; `stop` ends the load early.
     """
-    outcome = _load_twice(
+    outcome = _load_source(
         settings, selection, listen, stop=stop or Stop(), wants_progress=wants_progress
     )
     remember(outcome, utc_now())
     return outcome
 
 
-def _load_twice(
+def _load_source(
     settings: SourceSettings,
     selection: Selection,
     listen: Callable[[Event], None],
@@ -80,37 +89,46 @@ def _load_twice(
     stop: Stop,
     wants_progress: bool,
 ) -> Outcome:
-    """Loads a source, and the months once more whose parts went away meanwhile."""
     try:
+        clear_spool()
+        looked = _look_first(settings, selection) if settings.project_id is None else None
+        if looked is not None and not looked.found.plan.loads:
+            for event in looked.events:
+                listen(event)
+            return _planned(settings, looked.found)
         with closing(open_warehouse(settings.warehouse)) as warehouse:
-            clear_spool()
-
-            def load(selection: Selection, listen: Callable[[Event], None]) -> Outcome:
-                return _load(
-                    settings,
-                    warehouse,
-                    selection,
-                    listen,
-                    stop=stop,
-                    wants_progress=wants_progress,
-                )
-
-            first = load(selection, but_vanished(listen))
-            vanished = vanished_of(first)
-            if not vanished:
-                return first
-            # An export that overwrites its runs takes parts away while they are loaded, so these
-            # months are discovered and planned a second time.
-            second = Outcome(settings=settings)
-            try:
-                if not stop.is_asked:
-                    again = replace(selection, periods=frozenset(vanished))
-                    second = load(again, only_these(vanished, listen))
-            except CloudbillError as error:
-                second = Outcome(settings=settings, error=error)
-            return merged(first, second, vanished, listen)
+            load = partial(_load, settings, warehouse, stop=stop, wants_progress=wants_progress)
+            first = load(selection, but_vanished(listen), looked.found if looked else None)
+            return look_again(first, load, selection, listen, stop=stop)
     except CloudbillError as error:
         return Outcome(settings=settings, error=error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """A source that was looked at without locking its file for others who read it."""
+
+    found: Survey
+    events: tuple[Event, ...]
+
+
+def _look_first(settings: SourceSettings, selection: Selection) -> _Look:
+    """Plans a source whose warehouse is a file that only one process at a time can write.
+
+    Who reads the file meanwhile is disturbed by a load, and disturbs it; most runs find nothing to
+    load. What is loaded is planned a second time, once the file is locked.
+
+    Raises:
+        CloudbillError: If the table, the ledger or the store cannot be read.
+    """
+    with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
+        present = read_present(settings, warehouse)
+        present = compare_recorded(settings, warehouse, present, trusts_file=True)
+        events: list[Event] = []
+        found = survey(settings, present, selection, events.append, keeps_manifests=True)
+        if not found.drifted:
+            warehouse.leave()
+    return _Look(found=found, events=tuple(events))
 
 
 def _load(
@@ -118,6 +136,7 @@ def _load(
     warehouse: Warehouse,
     selection: Selection,
     listen: Callable[[Event], None],
+    earlier: Survey | None = None,
     *,
     stop: Stop,
     wants_progress: bool,
@@ -128,10 +147,14 @@ def _load(
         CloudbillError: If the table, the ledger or the store cannot be read.
     """
     present = read_present(settings, warehouse)
-    found = survey(settings, present, selection, listen, keeps_manifests=True)
+    present = compare_recorded(settings, warehouse, present, trusts_file=True)
+    discovered = (earlier.store, earlier.discovery) if earlier else None
+    found = survey(
+        settings, present, selection, listen, keeps_manifests=True, discovered=discovered
+    )
     results: list[LoadResult] = []
     failures: list[LoadFailure] = []
-    held: list[Skip] = []
+    put_off: list[Skip] = []
     with Recorder(Ledger(settings, warehouse)) as recorder:
         for outcome in load_planned(
             warehouse,
@@ -140,23 +163,36 @@ def _load(
             listen,
             stop=stop,
             wants_progress=wants_progress,
+            count_rows=lambda manifest: _count_rows(settings, found.store, manifest),
         ):
             match outcome:
                 case LoadFailure():
                     failures.append(outcome)
                 case Skip():
-                    held.append(outcome)
+                    put_off.append(outcome)
                 case LoadResult():
                     results.append(outcome)
                     recorder.add(outcome)
     loaded = {result.planned.manifest for result in results}
+    periods = {manifest.period for manifest in loaded}
+    if recorder.error is None and periods.issuperset(one.record.period for one in found.drifted):
+        warehouse.leave()
     return Outcome(
         settings=settings,
         results=tuple(results),
-        skips=(*(skip for skip in found.plan.skips if skip.manifest not in loaded), *held),
+        skips=(*(skip for skip in found.plan.skips if skip.manifest not in loaded), *put_off),
         failures=tuple(failures),
         manifest_failures=found.manifest_failures,
         reasons=found.reasons,
-        known=present.periods,
+        known=found.known,
         error=recorder.error,
+    )
+
+
+def _count_rows(settings: SourceSettings, store: Store, manifest: Manifest) -> int:
+    """The rows of a run in its month, for a guard that must know them; few loads ask."""
+    from cloudbill.files.each_part import count_rows
+
+    return count_rows(
+        store, manifest, provider=settings.provider, memory_limit=settings.memory_limit
     )

@@ -63,17 +63,23 @@ def persist(
     *,
     may_pass: Callable[[BaseException], bool],
     patience: Patience,
+    once: Callable[[BaseException], str] | None = None,
 ) -> _T:
     """Calls `attempt` until it succeeds, fails with a lasting error, or the time is up.
 
     `may_pass` says whether the same call may succeed after an error. No attempt begins after
     `patience.total_s`, but a call that took longer than that gets a second attempt. The error of
-    the last attempt is raised as it is.
+    the last attempt is raised as it is. Each attempt that failed is logged; with `once`, the first
+    alone, in its words.
     """
 
     def log(state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         pause_s = state.next_action.sleep if state.next_action else 0.0
+        if once is not None:
+            if state.attempt_number == 1 and error is not None:
+                _log.warning("%s", redacted(once(error)))
+            return
         _log.warning(
             "%s: attempt %d failed (%s); trying again in %.1f s",
             redacted(what),

@@ -13,14 +13,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dlt
 
-from cloudbill.errors import ConfigError, LoadError
-from cloudbill.ledger import tracking_source
-from cloudbill.ledger.state import read_remembered, tracking_row, write_record
+from cloudbill.errors import ConfigError, DatasetError, LoadError, NoManifestError
+from cloudbill.ledger.entries import tracking_row
+from cloudbill.ledger.state import read_remembered, write_record
+from cloudbill.ledger.tables import tracking_source
 from cloudbill.loading.events import Event
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.words import lines
@@ -28,7 +30,7 @@ from cloudbill.models import LoadFailure, LoadResult
 from cloudbill.planning import Selection
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings import SourceSettings, dlt_providers, read_source
-from cloudbill.surveying import Present, survey
+from cloudbill.surveying import Present, compare_recorded, survey
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
@@ -108,29 +110,35 @@ def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str,
     failures: list[LoadFailure] = []
     is_recording = False
     with closing(open_warehouse(settings.warehouse)) as warehouse:
-        months = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
-        # In a pipeline of the user, the ledger is the state that dlt gives to the resource.
-        present = Present(remembered=read_remembered(state), months=months)
+        table = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
+        # The ledger of a pipeline of the user's own is the state that dlt gives to its resource.
+        remembered = read_remembered(state)
+        sequence = remembered.sequence
+        present = Present(remembered=remembered, table=table)
+        present = compare_recorded(settings, warehouse, present, trusts_file=True)
         found = survey(settings, present, Selection(), _log_event, keeps_manifests=True)
         for outcome in load_planned(warehouse, found.store, found.plan.loads, _log_event):
             if isinstance(outcome, LoadFailure):
                 failures.append(outcome)
             elif isinstance(outcome, LoadResult):
                 is_recording = True
-                write_record(state, outcome.to_record())
-                yield tracking_row(outcome)
+                sequence += 1
+                record = replace(outcome.to_record(), sequence=sequence)
+                write_record(state, record)
+                yield tracking_row(record, outcome.planned.manifest.path)
     for failure in failures:
         _log.error("%s", failure.error)
     for unread in found.manifest_failures:
         _log.error("%s", unread.error)
     for reason in found.reasons:
         _log.error("%s", reason.error)
-    # If a resource raises, dlt forgets what it wrote. So loaded months are recorded first, and an
-    # error is raised only by a run that finds nothing else to load.
+    # dlt forgets what a resource wrote if it raises. So months that were loaded are recorded first,
+    # and what fails is raised by the run that finds nothing else to load.
     if failures and not is_recording:
         raise LoadError("\n".join(str(failure.error) for failure in failures))
-    if found.reasons and not is_recording:
-        raise found.reasons[0].error
+    for reason in found.reasons if not is_recording else ():
+        if isinstance(reason.error, DatasetError | NoManifestError):
+            raise reason.error
 
 
 def _warehouse_of_pipeline() -> dict[str, object]:

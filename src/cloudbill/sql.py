@@ -5,8 +5,9 @@ A text becomes part of SQL only where DuckDB's grammar allows no parameter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 __all__ = ["BIGQUERY", "DUCKDB", "Dialect", "Fragment", "duckdb_text"]
@@ -63,11 +64,30 @@ class Dialect:
             template.format(**{name: self._render(piece) for name, piece in pieces.items()})
         )
 
-    def in_month(self, period_column: str) -> Fragment:
+    def in_month(self, period_column: str | Fragment) -> Fragment:
         """Whether a row is of a month; takes the parameters `month_start` and `month_end`."""
         at = self.parameter
         return self.compose(
             f"{{column}} >= {at}month_start AND {{column}} < {at}month_end", column=period_column
+        )
+
+    def in_spans(self, column: str, spans: Iterable[tuple[date, date]]) -> Fragment:
+        """Whether a time is in one of some spans, from a first day to one that is not in it."""
+        conditions = [
+            self.compose(f"({{column}} >= '{first}' AND {{column}} < '{end}')", column=column)
+            for first, end in spans
+        ]
+        return Fragment(f"({' OR '.join(map(str, conditions))})")
+
+    def of_no_month(self, period_column: str) -> Fragment:
+        """Whether a row is of no month: it has no period, or one that no bill has.
+
+        These are the years for which BigQuery makes partitions; rows outside them have none, be the
+        table by month or by day ("Introduction to partitioned tables").
+        """
+        return self.compose(
+            "({column} IS NULL OR {column} < '1960-01-01' OR {column} >= '2160-01-01')",
+            column=period_column,
         )
 
     def _render(self, piece: Piece) -> str:

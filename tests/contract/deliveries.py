@@ -19,10 +19,14 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cloudbill.models import BillingPeriod
+from cloudbill.periods import BillingPeriod
 
 DECIMAL = pa.decimal128(38, 18)
 TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+
+NO_PERIOD = date.min
+"""The billing period of a row that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Charge:
     cost: Decimal
     note: str = ""
     currency: str = "EUR"
+    period: date | None = field(default=None, compare=False)
+    """What the row says of its billing period, where it is not what all rows of the run say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +192,9 @@ class AzureWriter:
         path.write_bytes(content)
 
     def _table(self, delivery: Delivery, charges: Sequence[Charge]) -> Any:
-        start = midnight(delivery.period_start or delivery.first_day)
+        starts = [
+            delivery.period_start or charge.period or delivery.first_day for charge in charges
+        ]
         costs = [charge.cost for charge in charges]
         amounts = (
             pa.array([str(cost) for cost in costs], pa.string())
@@ -196,7 +204,9 @@ class AzureWriter:
         columns = {
             "BilledCost": amounts,
             "BillingCurrency": pa.array([charge.currency for charge in charges], pa.string()),
-            "BillingPeriodStart": pa.array([start] * len(charges), TIMESTAMP),
+            "BillingPeriodStart": pa.array(
+                [None if start == NO_PERIOD else midnight(start) for start in starts], TIMESTAMP
+            ),
             "ChargeDescription": pa.array([charge.note for charge in charges], pa.string()),
             "ChargePeriodStart": pa.array([midnight(charge.day) for charge in charges], TIMESTAMP),
             "ContractedCost": pa.array(costs, DECIMAL),
@@ -272,7 +282,8 @@ class AwsWriter:
         manifest = home / f"{self.export_name}-Manifest.json"
         manifest.write_text(json.dumps(self._manifest(delivery, period, below, parts)))
         times = [delivery.submitted_at.timestamp()] * 2
-        os.utime(manifest, (times[0], times[1]))
+        for file in (*parts, manifest):
+            os.utime(file, (times[0], times[1]))
         # AWS keeps the manifest of the newest run one folder up as well.
         if delivery.submitted_at >= self._current.get(delivery.period, delivery.submitted_at):
             self._current[delivery.period] = delivery.submitted_at
@@ -328,7 +339,7 @@ class AwsWriter:
 def _cell(value: object) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%dT%H:%M:%SZ}"
-    return str(value)
+    return "" if value is None else str(value)
 
 
 def _write_csv(

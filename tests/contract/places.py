@@ -15,7 +15,8 @@ from cloudbill.accepting import accept_run
 from cloudbill.loading.events import Event
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.outcome import Outcome
-from cloudbill.models import BillingPeriod, LoadFailure, LoadResult, Skip
+from cloudbill.models import LoadFailure, LoadResult, Skip
+from cloudbill.periods import BillingPeriod
 from cloudbill.pipeline import load_source, plan_source
 from cloudbill.planning import Selection
 from cloudbill.settings import SourceSettings, read_source

@@ -13,9 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cloudbill.exports.discovery import discover
+from cloudbill.looking.verification import verify_source
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from cloudbill.sample import write_aws
+from cloudbill.setup.export_search import find_exports
+from cloudbill.store import open_store
+from cloudbill.store.folders import open_browser
 from contract.deliveries import AwsWriter, Delivery, at, charges
 from contract.places import DATASET, PROJECT, Case, DiskAndDuckDB, GcsAndBigQuery, Place
 
@@ -212,6 +217,88 @@ class TestBigQuery:
         """The names of the tables that are there."""
         for table in cloud.bigquery.client(PROJECT).list_tables(f"{PROJECT}.{DATASET}"):
             yield table.table_id
+
+
+class TestFoldersWithoutAName:
+    """AWS wrote such keys for prefixes that end in a slash, and for reports without a prefix."""
+
+    @pytest.fixture
+    def on_s3(self, s3: S3Emulator, monkeypatch: pytest.MonkeyPatch) -> S3Emulator:
+        s3.create_bucket("bills")
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "REGION_NAME": "us-east-1",
+            "ENDPOINT_URL": s3.url,
+        }.items():
+            monkeypatch.setenv(f"SOURCES__AWS_BILLING__CREDENTIALS__{name}", value)
+        return s3
+
+    @pytest.mark.parametrize(
+        ("keys", "prefix"),
+        [("cur/1234//", "cur/1234/"), ("/", ""), ("/", "/")],
+        ids=["prefix with a slash at its end", "no prefix", "a slash as prefix"],
+    )
+    def test_their_reports_are_found_and_loaded(
+        self, case: Case, on_s3: S3Emulator, keys: str, prefix: str
+    ) -> None:
+        delivery = Delivery(
+            period="2025-10", charges=charges("2025-10", "1", "2"), submitted_at=LATE, run_id="r"
+        )
+        written = case.write(delivery)
+        home = written.folder / case.writer.prefix
+        for file in sorted(path for path in home.rglob("*") if path.is_file()):
+            below = file.relative_to(home).as_posix()
+            content = file.read_bytes().replace(b'"cur/', f'"{keys}'.encode())
+            on_s3.put("bills", f"{keys}{below}", content)
+        settings = dataclasses.replace(case.settings, bucket="s3://bills", prefix=prefix)
+        outcome = load_source(settings, Selection(), case.events.append)
+        assert [str(failure.error) for failure in outcome.failures] == []
+        assert case.held() == list(delivery.charges)
+        assert verify_source(settings, frozenset(), lambda _: None).exit_code(strict=True) == 0
+
+    def test_init_finds_them_with_a_prefix_that_a_load_finds_them_by(
+        self, on_s3: S3Emulator, tmp_path: Path
+    ) -> None:
+        runs = write_aws(tmp_path / "aws", months=1, rows=40, seed=1)
+        for keys in ("x/", "cur/1234//", "/"):
+            for file in sorted(
+                path for path in (tmp_path / "aws/cur").rglob("*") if path.is_file()
+            ):
+                name = file.relative_to(tmp_path / "aws/cur").as_posix()
+                on_s3.put("bills", f"{keys}{name}", file.read_bytes())
+        store = open_store("s3://bills", sections=("sources", "aws_billing"))
+        browser = open_browser(store, sections=("sources", "aws_billing"), retry_for_s=2)
+        found = find_exports(store, browser)
+        assert {(one.prefix, one.export_name) for one in found.exports} == {
+            ("x", "cur-hourly"),
+            ("cur/1234/", "cur-hourly"),
+            ("", "cur-hourly"),
+        }
+        for one in found.exports:
+            discovery = discover(
+                store, one.provider, prefix=one.prefix, export_name=one.export_name
+            )
+            assert {run.manifest.run_id for run in discovery.runs} == {run.run_id for run in runs}
+            assert all(run.is_complete for run in discovery.runs)
+
+
+def test_a_part_whose_name_has_a_star_is_loaded_and_no_other_with_it(case: Case) -> None:
+    delivery = Delivery(
+        period="2025-10", charges=charges("2025-10", "1", "2"), submitted_at=LATE, run_id="r"
+    )
+    written = case.write(delivery)
+    part, _ = written.parts
+    # As a pattern it would mean the other part as well.
+    starred = part.rename(part.with_name("cur-hourly-*.csv.gz"))
+    for manifest in written.folder.rglob("*-Manifest.json"):
+        times = manifest.stat()
+        manifest.write_text(manifest.read_text().replace(part.name, starred.name))
+        os.utime(manifest, (times.st_atime, times.st_mtime))
+    case.place.put(written.folder)
+    outcome = case.load()
+    assert [str(failure.error) for failure in outcome.failures] == []
+    assert case.held() == list(delivery.charges)
 
 
 @pytest.mark.skipif(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ import pytest
 from google.cloud import bigquery as bq
 
 from cloudbill.errors import LoadError, TransientLoadError
+from cloudbill.looking.status import read_status
 from cloudbill.models import LoadResult
+from cloudbill.periods import utc_now
 from contract.deliveries import AzureWriter, Delivery, at, charges
 from contract.places import DATASET, PROJECT, Case, GcsAndBigQuery
 
@@ -178,6 +181,22 @@ class TestJobs:
         assert len(asked) == 2
         assert "INFORMATION_SCHEMA.PARTITIONS" in asked[0]
         assert "_dlt_pipeline_state" in asked[1]
+
+    def test_only_months_that_were_written_since_their_load_are_summed(
+        self, case: Case, cloud: Cloud, client: bq.Client
+    ) -> None:
+        case.deliver(october("1"))
+        september = replace(october("2"), period="2025-09", charges=charges("2025-09", "2"))
+        case.deliver(replace(september, run_id="earlier"))
+        case.load()
+        change = "UPDATE finops.bill SET BilledCost = 3 WHERE BilledCost = 2"
+        client.query(change).result()
+        before = len(cloud.bigquery.jobs())
+        read_status(case.settings, now=utc_now())
+        asked = [str(job["configuration"]) for job in cloud.bigquery.jobs()[before:]]
+        (summed,) = [text for text in asked if "SUM(" in text]
+        assert "'2025-09-01'" in summed.replace("\\'", "'")
+        assert "2025-11-01" not in summed
 
     def test_a_job_that_a_killed_process_finished_is_taken_up(
         self, case: Case, cloud: Cloud

@@ -567,7 +567,8 @@ class TestDuckDBFileThatIsHeld:
         with self.hold(tmp_path / "bills.duckdb", 1) as holder:
             connect(tmp_path / "bills.duckdb", read_only=False, timeout_s=20).close()
 
-        assert f"(PID {holder.pid})" in attempts(caplog)[0]
+        (waiting,) = [record.getMessage() for record in caplog.records]
+        assert f"(PID {holder.pid})" in waiting
 
     def test_wait_ends_and_the_holder_is_named(self, tmp_path: Path) -> None:
         with self.hold(tmp_path / "bills.duckdb", 60) as holder:

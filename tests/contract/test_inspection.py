@@ -47,7 +47,9 @@ def test_rows_that_were_deleted_are_missed(case: Case) -> None:
     case.place.query(
         "DELETE FROM {table} WHERE {cost} = 2", table=case.table, cost=case.writer.cost_column
     )
-    assert troubles(case) == ["the ledger has 2 rows, the table has 1"]
+    rows, costs = troubles(case)
+    assert rows == "the ledger has 2 rows, the table has 1"
+    assert "in the table" in costs
 
 
 def test_a_lost_state_is_rebuilt_from_the_tracking_table_and_nothing_is_loaded_twice(
@@ -56,9 +58,9 @@ def test_a_lost_state_is_rebuilt_from_the_tracking_table_and_nothing_is_loaded_t
     case.deliver(run("2025-09", "9", run_id="september"), run("2025-10", "1", run_id="october"))
     case.load()
     forget_state(case)
-    rebuilt = rebuild_ledger(case.settings)
+    rebuilt = rebuild_ledger(case.settings, lambda _: None)
     assert [record.run_id for record in rebuilt.records] == ["september", "october"]
-    assert rebuilt.unknown == ()
+    assert not [change for change in rebuilt.changes if change.is_in_doubt]
     assert troubles(case) == []
     assert case.load().results == ()
 
@@ -70,7 +72,8 @@ def test_a_month_that_the_tracking_table_is_wrong_about_is_loaded_again(case: Ca
     case.place.query(
         "DELETE FROM {table} WHERE {cost} = 2", table=case.table, cost=case.writer.cost_column
     )
-    rebuilt = rebuild_ledger(case.settings)
-    assert [str(period) for period in rebuilt.unknown] == ["2025-10"]
+    rebuilt = rebuild_ledger(case.settings, lambda _: None)
+    in_doubt = [str(change.period) for change in rebuilt.changes if change.is_in_doubt]
+    assert in_doubt == ["2025-10"]
     assert len(case.load().results) == 1
     assert case.held() == list(delivery.charges)

@@ -354,6 +354,10 @@ class TestPeriods:
         assert other.held() == list(mine.charges)
 
 
+MANY = tuple(str(cost) for cost in range(1, 11))
+"""Costs of ten rows: a run that lacks fewer than ten is not held."""
+
+
 class TestGuards:
     """A newer run that covers fewer days, or has far fewer rows, is held until it is accepted."""
 
@@ -374,20 +378,20 @@ class TestGuards:
         assert (again.exit_code, again.results) == (0, ())
 
     def test_a_newer_run_with_fewer_than_half_of_the_rows_is_held(self, case: Case) -> None:
-        old = october("1", "2", "3", "4", "5", submitted_at=EARLY, run_id="old")
+        old = october(*MANY, *MANY, "5", submitted_at=EARLY, run_id="old")
         case.deliver(old)
         case.load()
-        case.deliver(october("1", "2", run_id="short"))
+        case.deliver(october(*MANY[:8], run_id="short"))
         outcome = case.load()
         assert outcome.exit_code == 6
         (held,) = [skip for skip in outcome.skips if skip.reason == "held"]
-        assert "it has 2 rows, the loaded run old has 5" in held.detail
+        assert "it has 8 rows, the loaded run old has 21" in held.detail
         assert case.held() == list(old.charges)
 
     def test_a_newer_run_with_half_of_the_rows_is_loaded(self, case: Case) -> None:
-        case.deliver(october("1", "2", "3", "4", submitted_at=EARLY))
+        case.deliver(october(*MANY, *MANY, submitted_at=EARLY))
         case.load()
-        newer = october("1", "2")
+        newer = october(*MANY)
         case.deliver(newer)
         assert case.load().exit_code == 0
         assert case.held() == list(newer.charges)
@@ -395,7 +399,7 @@ class TestGuards:
     def test_a_held_run_is_loaded_once_it_is_accepted_and_that_is_remembered(
         self, case: Case
     ) -> None:
-        case.deliver(october("1", "2", "3", submitted_at=EARLY, run_id="old"))
+        case.deliver(october(*MANY, "2", "3", submitted_at=EARLY, run_id="old"))
         case.load()
         short = october("1", note="short", run_id="short")
         case.deliver(short)
@@ -423,11 +427,11 @@ class TestGuards:
         assert case.held() == list(old.charges)
 
     def test_a_held_run_does_not_keep_another_newer_one_from_the_month(self, case: Case) -> None:
-        case.deliver(october("1", "2", "3", submitted_at=EARLY, run_id="old"))
+        case.deliver(october(*MANY, "2", "3", submitted_at=EARLY, run_id="old"))
         case.load()
         case.deliver(october("4", submitted_at=LATE, run_id="short"))
         assert case.load().exit_code == 6
-        whole = october("5", "6", "7", submitted_at=LATEST, run_id="whole")
+        whole = october(*MANY, "6", "7", submitted_at=LATEST, run_id="whole")
         case.deliver(whole)
         assert case.load().exit_code == 0
         assert case.held() == list(whole.charges)
@@ -435,9 +439,9 @@ class TestGuards:
     def test_a_run_that_turns_out_to_be_short_lets_the_next_newer_one_go_first(
         self, case: Case
     ) -> None:
-        case.deliver(october("1", "2", "3", submitted_at=EARLY, run_id="old"))
+        case.deliver(october(*MANY, "2", "3", submitted_at=EARLY, run_id="old"))
         case.load()
-        whole = october("5", "6", "7", submitted_at=LATE, run_id="whole")
+        whole = october(*MANY, "6", "7", submitted_at=LATE, run_id="whole")
         short = october("4", submitted_at=LATEST, run_id="short", stated_rows=None)
         case.deliver(whole, short)
         outcome = case.load()

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cloudbill.models import BillingPeriod
+from cloudbill.periods import BillingPeriod
 from cloudbill.report.collecting import collect
 from cloudbill.report.page_json import page_json
 from cloudbill.sql import Fragment

@@ -14,7 +14,7 @@ from cloudbill.looking.load_history import MonthHistory, read_history
 from cloudbill.looking.load_history_words import closing_sentence, history_json
 from cloudbill.looking.status import MonthState, MonthStatus, Pending, SourceStatus, read_status
 from cloudbill.looking.status_words import status_json, status_lines
-from cloudbill.models import BillingPeriod, utc_now
+from cloudbill.periods import BillingPeriod, utc_now
 from contract.deliveries import Charge, Delivery, at, charges
 from contract.places import DiskAndDuckDB, GcsAndBigQuery
 

@@ -16,7 +16,7 @@ from cloudbill.looking import verification
 from cloudbill.looking.comparison import Difference, MonthReport, RecordDifference, Verdict
 from cloudbill.looking.part_totals import sum_parts
 from cloudbill.looking.verification import Verified, verify_source
-from cloudbill.models import BillingPeriod
+from cloudbill.periods import BillingPeriod
 from contract.deliveries import Charge, Delivery, Written, at, charges
 
 if TYPE_CHECKING:

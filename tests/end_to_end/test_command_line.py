@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from cloudbill.sample import WrittenRun, write_azure
+from cloudbill.sample import WrittenRun
 from end_to_end.conftest import ROOT, configure
+from samples import write_azure
 
 if TYPE_CHECKING:
     from end_to_end.conftest import Run
@@ -58,7 +59,7 @@ class TestHelp:
             line.split()[0] for line in lines[lines.index("Load the bills:") :] if "  " in line
         ]
         assert commands == [
-            *("load", "plan", "accept"),
+            *("load", "plan", "accept", "dismiss"),
             *("status", "history", "verify", "report"),
             *("init", "doctor", "sample", "explain", "state"),
         ]
@@ -149,7 +150,7 @@ class TestLoad:
         document = json.loads(run("load", "--force", "--json").stdout)
         assert [load["period"] for load in document["loads"]] == ["2025-10", "2025-09"]
 
-    def test_a_damaged_part_fails_its_month_alone_with_exit_code_5(
+    def test_a_damaged_part_fails_its_run_alone_with_exit_code_5_and_the_older_run_is_loaded(
         self, run: Run, exports: tuple[WrittenRun, ...]
     ) -> None:
         part = newest(exports)["2025-10"].part_paths[1]
@@ -159,9 +160,10 @@ class TestLoad:
         result = run("load", "--json")
         document = json.loads(result.stdout)
         assert result.returncode == 5
-        assert [load["period"] for load in document["loads"]] == ["2025-09"]
+        assert [load["period"] for load in document["loads"]] == ["2025-10", "2025-09"]
         (failure,) = document["failures"]
         assert failure["period"] == "2025-10"
+        assert failure["run_id"] != document["loads"][0]["run_id"]
         assert failure["error"] == "LoadError"
         assert "Traceback" not in result.stderr
 

@@ -11,7 +11,7 @@ import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from cloudbill import azure_billing_source
-from cloudbill.sample import write_azure
+from samples import write_azure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,9 +73,10 @@ def test_a_month_that_fails_is_raised_once_the_others_are_loaded_and_recorded(
     source = azure_billing_source(
         bucket="./exports", prefix="billing", export_name="focus-daily", table_name="focus"
     )
+    # The older run of October is loaded instead of the damaged one.
     # What was loaded is recorded first, since dlt forgets what a resource wrote if it raises.
     pipeline(tmp_path).run(source)
-    assert counts(tmp_path) == (50, 1)
+    assert counts(tmp_path) == (78, 2)
     with pytest.raises(PipelineStepFailed, match="2025-10"):
         pipeline(tmp_path).run(source)
-    assert counts(tmp_path) == (50, 1)
+    assert counts(tmp_path) == (78, 2)

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from cloudbill.sample import write_azure
 from cloudbill.settings.keys import KEYS
 from end_to_end.conftest import ROOT, configure
 from end_to_end.pages import blocks, cloudbill_words, unknown_words
+from samples import write_azure
 
 EXAMPLES = ROOT / "examples"
 FILES = sorted(path for path in EXAMPLES.rglob("*") if path.is_file() and "/." not in str(path))

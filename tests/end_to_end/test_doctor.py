@@ -17,8 +17,8 @@ import duckdb
 import pytest
 
 from cloudbill.doctor.bigquery import fits
-from cloudbill.sample import write_azure
 from end_to_end.conftest import configure
+from samples import write_azure
 
 if TYPE_CHECKING:
     from emulators.fixtures import Cloud

@@ -359,11 +359,12 @@ class TestWaiting:
         configure(tmp_path, config_of(writer, 'max_wait = "36h"'))
         ends(run, 0)
         configure(tmp_path, config_of(writer))
-        ends(run, 8, f"Run newer of {BEFORE} has lacked 1 of its {parts} parts since ", "max_wait")
+        state = "gone, none of its parts" if parts == 1 else "waiting, 1/2 parts there"
+        ends(run, 8, f"Run newer of {BEFORE} is {state}", "for longer than 'max_wait' allows")
         document = json.loads(run("status", "--check", "--json").stdout)
-        (reason,) = document["reasons"]
+        (reason,) = document["sources"][0]["reasons"]
         assert (reason["period"], reason["run_id"], reason["exit_code"]) == (BEFORE, "newer", 8)
-        assert (reason["error"], document["failures"]) == ("WaitingError", [])
+        assert (reason["error"], document["failures"]) == ("StaleError", [])
         assert run("status").returncode == 0
 
     def test_the_wait_begins_with_the_last_file_that_came(self, run: Run, tmp_path: Path) -> None:
@@ -371,7 +372,7 @@ class TestWaiting:
         configure(tmp_path, config_of(writer))
         written = deliver(tmp_path, writer, at=NOW - timedelta(days=5))
         written.parts[0].unlink()
-        ends(run, 8, "has lacked 1 of its 2 parts")
+        ends(run, 8, "waiting, 1/2 parts there")
         os.utime(written.parts[1])
         ends(run, 0)
 
@@ -385,7 +386,7 @@ class TestWaiting:
         size = part.stat().st_size
         part.write_bytes(part.read_bytes()[:-7])
         os.utime(part, (at.timestamp(), at.timestamp()))
-        ends(run, 8, f"part_1_0001.snappy.parquet has {size - 7} of {size} bytes")
+        ends(run, 8, f"part_1_0001.snappy.parquet has {size - 7:,} of {size:,} bytes")
 
     def test_runs_that_wait_are_one_alarm_for_a_month(self, run: Run, tmp_path: Path) -> None:
         writer = AzureWriter()
@@ -394,7 +395,7 @@ class TestWaiting:
             at = NOW - timedelta(days=days)
             deliver(tmp_path, writer, at=at, run_id=f"run-{days}").parts[0].unlink()
         done = run("load")
-        assert (done.returncode, done.stderr.count("has lacked")) == (8, 1)
+        assert (done.returncode, done.stderr.count("than 'max_wait' allows")) == (8, 1)
         assert f"Run run-2 of {BEFORE} (and 2 older runs)" in done.stderr
 
     def test_what_a_newer_run_made_pointless_is_no_alarm(self, run: Run, tmp_path: Path) -> None:
@@ -412,13 +413,14 @@ class TestHeld:
         self, run: Run, tmp_path: Path, writer: Writer
     ) -> None:
         configure(tmp_path, config_of(writer))
-        deliver(tmp_path, writer, at=NOW - timedelta(days=5), costs=("1",) * 10)
+        deliver(tmp_path, writer, at=NOW - timedelta(days=5), costs=("1",) * 28)
         assert run("load").returncode == 0
-        deliver(tmp_path, writer, at=NOW - timedelta(days=4), run_id="small", costs=("1",) * 2)
+        deliver(tmp_path, writer, at=NOW - timedelta(days=4), run_id="small", costs=("1",) * 3)
         assert run("load").returncode == 6
         if writer.states_rows:
             ends(run, 6, "small", "held")
-            (reason,) = json.loads(run("status", "--check", "--json").stdout)["reasons"]
+            document = json.loads(run("status", "--check", "--json").stdout)
+            (reason,) = document["sources"][0]["reasons"]
             assert (reason["error"], reason["run_id"]) == ("HeldError", "small")
         assert run("accept", BEFORE).returncode == 0
         ends(run, 0)
@@ -426,9 +428,9 @@ class TestHeld:
     def test_anything_that_failed_goes_before_a_held_run(self, run: Run, tmp_path: Path) -> None:
         writer = AzureWriter()
         configure(tmp_path, config_of(writer))
-        deliver(tmp_path, writer, at=NOW - timedelta(days=5), costs=("1",) * 10)
+        deliver(tmp_path, writer, at=NOW - timedelta(days=5), costs=("1",) * 28)
         run("load")
-        deliver(tmp_path, writer, at=NOW - timedelta(days=4), run_id="small", costs=("1",) * 2)
+        deliver(tmp_path, writer, at=NOW - timedelta(days=4), run_id="small", costs=("1",) * 3)
         other = deliver(tmp_path, writer, period="2025-08", run_id="broken")
         other.manifest.write_text("{")
         ends(run, 3, "is held", "This is not JSON")
@@ -456,7 +458,7 @@ class TestFailedBefore:
         document = json.loads(run("status", "--check", "--json").stdout)
         (month,) = document["sources"][0]["months"]
         assert month["last_failure"]["run_id"] == "broken"
-        assert [reason["error"] for reason in document["reasons"]] == ["LastTryError"]
+        assert [one["error"] for one in document["sources"][0]["reasons"]] == ["LastTryError"]
         deliver(tmp_path, writer, at=NOW - timedelta(days=3), run_id="whole")
         assert run("load").returncode == 0
         ends(run, 0)
@@ -557,7 +559,7 @@ class TestLost:
         shutil.rmtree(next((tmp_path / "exports").rglob("focus-daily")))
         done = run("status", "--check")
         assert done.returncode == 7
-        assert f"The table holds 2 rows of {BEFORE}, but 3 were loaded" in done.stderr
+        assert "the table has 2 rows, 3 were loaded. It cannot be loaded again" in done.stderr
         assert run("doctor").returncode == 7
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from datetime import timedelta
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloudbill.models import BillingPeriod, utc_now
+from cloudbill.periods import BillingPeriod, utc_now
 from contract.deliveries import AzureWriter, Delivery, at, charges
 from end_to_end.conftest import configure
 
@@ -192,3 +193,56 @@ def test_help_lists_what_looks_in_the_order_in_which_people_need_it(run: Run) ->
     words = [line.split()[0] for line in run("--help").stdout.splitlines() if line.split()]
     order = [word for word in words if word in {"status", "history", "verify"}]
     assert order == ["status", "history", "verify"]
+
+
+class TestCheck:
+    """What a monitor calls: one exit code over all that a person should look at."""
+
+    def test_source_of_which_nothing_is_found_ends_with_3(self, run: Run, home: Path) -> None:
+        (home / "exports").mkdir()
+        done = run("status", "--check")
+        assert done.returncode == 3
+        assert "Nothing was found in" in done.stderr
+        assert run("status").returncode == 0
+
+    def test_held_run_ends_with_6_until_it_is_dismissed(self, run: Run, home: Path) -> None:
+        deliver(home, "2025-10", ["1"] * 40, run_id="first", submitted_at=CLOSED)
+        assert run("load").returncode == 0
+        assert run("status", "--check").returncode == 0
+        later = CLOSED + timedelta(hours=1)
+        deliver(home, "2025-10", ["1"] * 2, run_id="second", submitted_at=later)
+        assert run("load").returncode == 6
+        held = run("status", "--check", "--json")
+        assert held.returncode == 6
+        (reason,) = json.loads(held.stdout)["sources"][0]["reasons"]
+        assert (reason["exit_code"], reason["run_id"]) == (6, "second")
+        assert run("dismiss", "azure", "2025-10").stdout == (
+            "azure_billing: dismissed run second of 2025-10\n"
+        )
+        assert run("status", "--check").returncode == 0
+        assert run("load").returncode == 0
+
+    def test_delivery_that_is_older_than_the_key_allows_ends_with_8(
+        self, run: Run, home: Path
+    ) -> None:
+        deliver(home, "2025-10", ["1"], run_id="first", submitted_at=CLOSED)
+        assert run("load").returncode == 0
+        configure(home, CONFIG + 'max_age = "36h"\n')
+        assert run("status", "--check").returncode == 8
+        assert run("status").returncode == 0
+
+    def test_run_that_waits_longer_than_the_key_allows_ends_with_8(
+        self, run: Run, home: Path
+    ) -> None:
+        deliver(home, "2025-10", ["1"], run_id="first", submitted_at=CLOSED)
+        assert run("load").returncode == 0
+        later = CLOSED + timedelta(hours=1)
+        deliver(home, "2025-10", ["1", "2"], run_id="second", submitted_at=later)
+        for part in (home / "exports").rglob("*second*/*.parquet"):
+            part.unlink()
+            break
+        for file in (home / "exports").rglob("*.*"):
+            os.utime(file, (later.timestamp(),) * 2)
+        done = run("status", "--check")
+        assert done.returncode == 8
+        assert "for longer than 'max_wait' allows" in done.stderr

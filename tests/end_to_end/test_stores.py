@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from cloudbill.sample import write_azure
 from end_to_end.conftest import configure
+from samples import write_azure
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from cloudbill.sample import write_azure
 from end_to_end.conftest import configure
 from end_to_end.terminal import Terminal, plain
+from samples import write_azure
 
 if TYPE_CHECKING:
     from end_to_end.conftest import Run

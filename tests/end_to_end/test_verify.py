@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from cloudbill.sample import WrittenRun, write_azure
+from cloudbill.sample import WrittenRun
 from end_to_end.conftest import configure
+from samples import write_azure
 
 if TYPE_CHECKING:
     from end_to_end.conftest import Run

@@ -7,7 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from cloudbill.models import BillingPeriod, DiscoveredRun
+from cloudbill.manifests import DiscoveredRun
+from cloudbill.periods import BillingPeriod
 from unit.builders import at, manifest
 
 PERIODS = [BillingPeriod(year=2025, month=month) for month in (9, 10, 11)]

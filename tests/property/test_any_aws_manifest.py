@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cloudbill.errors import ManifestError
 from cloudbill.loading.words import planned_line
-from cloudbill.models import ColumnType, Manifest
+from cloudbill.manifests import ColumnType, Manifest
 from cloudbill.providers import aws_cur
 from figures import tries
 from property.strategies import JSON_VALUES

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cloudbill.errors import ManifestError
 from cloudbill.loading.words import planned_line
-from cloudbill.models import Manifest
+from cloudbill.manifests import Manifest
 from cloudbill.providers import azure_focus
 from cloudbill.providers.json_object import JsonObject
 from cloudbill.text.times import parse_time

@@ -8,15 +8,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudbill.guards import Guards
-from cloudbill.models import (
-    BillingPeriod,
-    DiscoveredRun,
-    LoadRecord,
-    Manifest,
-    PlannedLoad,
-    SkipReason,
-)
+from cloudbill.manifests import DiscoveredRun, Manifest
+from cloudbill.models import LoadRecord, PlannedLoad, SkipReason
+from cloudbill.periods import BillingPeriod
+from cloudbill.planning.guards import Guards
 from figures import tries
 from property.strategies import PERIODS, listings
 from unit.builders import plan, result

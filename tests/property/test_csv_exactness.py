@@ -19,7 +19,7 @@ from cloudbill.errors import LoadError
 from cloudbill.files.csv_headers import read_headers
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.csv_relation import read_csv_parts
-from cloudbill.models import Column, ColumnType, Part
+from cloudbill.manifests import Column, ColumnType, Part
 from cloudbill.sql import DUCKDB, duckdb_text
 from cloudbill.store.local import LocalStore
 from figures import tries

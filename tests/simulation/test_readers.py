@@ -15,7 +15,8 @@ import duckdb
 
 from cloudbill.errors import LoadError
 from cloudbill.exports.discovery import discover
-from cloudbill.models import PlannedLoad, utc_now
+from cloudbill.models import PlannedLoad
+from cloudbill.periods import utc_now
 from cloudbill.sample.history.simulation import HistoryRun, Month, PutPart, deliver
 from cloudbill.store import open_store
 from cloudbill.warehouses import open_warehouse
@@ -122,9 +123,10 @@ class Replacer:
     def replace(self, run: HistoryRun) -> bool:
         """Whether the month was replaced by a run."""
         plan = self._plans[run.run_id]
-        month = self.warehouse.table_months(plan.table, plan.period_column).get(plan.period)
-        mark = None if month is None else month.write_mark
         try:
+            months = self.warehouse.table_months(plan.table, plan.period_column).months
+            month = months.get(plan.period)
+            mark = None if month is None else month.write_mark
             self.warehouse.replace_period(replace(plan, write_mark=mark), self._store)
         except LoadError:
             record_figure("replacements that failed under a reader")
@@ -197,7 +199,7 @@ def test_a_reader_of_bigquery_sees_one_run_whatever_happens(
         look=lambda: [tuple(row.values()) for row in client.query(query).result()], pause_s=0.05
     )
     cloud.bigquery.faults.append(fail)
-    times = examples(16)
+    times = examples(48)
     with closing(replacer.warehouse), watch.watching():
         failures = replacer.replace_often(times)
     assert not watch.strange

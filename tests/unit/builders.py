@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from cloudbill.guards import Guards
-from cloudbill.models import (
-    BillingPeriod,
-    DiscoveredRun,
-    LoadRecord,
-    LoadResult,
-    Manifest,
-    Part,
-    Plan,
-    PlannedLoad,
-    StoredObject,
-    Totals,
-)
+from cloudbill.manifests import DiscoveredRun, Manifest, Part, StoredObject
+from cloudbill.models import LoadRecord, LoadResult, Plan, PlannedLoad, Totals
+from cloudbill.periods import BillingPeriod
 from cloudbill.planning import Selection, plan_loads
+from cloudbill.planning.guards import Guards
+from cloudbill.planning.scopes import ScopeFrom
 
 OCTOBER = BillingPeriod(year=2025, month=10)
 SEPTEMBER = BillingPeriod(year=2025, month=9)
@@ -101,6 +93,8 @@ def plan(
     periods: Iterable[BillingPeriod] = (),
     force: bool = False,
     guards: Guards | None = None,
+    failed: Collection[str] = (),
+    scopes: Sequence[ScopeFrom] = (),
 ) -> Plan:
     """The plan of some runs, given what is loaded."""
     return plan_loads(
@@ -109,6 +103,8 @@ def plan(
         selection=Selection(periods=frozenset(periods), force=force),
         guards=guards or Guards(),
         to_load=to_load,
+        failed=failed,
+        scopes=scopes,
     )
 
 

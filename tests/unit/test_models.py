@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from cloudbill.models import BillingPeriod, DiscoveredRun, Part
+from cloudbill.manifests import DiscoveredRun, Part
+from cloudbill.periods import BillingPeriod
 from unit.builders import OCTOBER, at, manifest, result
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from cloudbill.spool import clear_spool, spool_folder
+from cloudbill.disk.spool import clear_spool, spool_folder
 
 PROGRAM = """
 import sys, time
-from cloudbill.spool import spool_folder
+from cloudbill.disk.spool import spool_folder
 with spool_folder() as folder:
     (folder / "part").write_bytes(b"rows")
     print(folder, flush=True)

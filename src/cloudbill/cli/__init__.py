@@ -3,8 +3,8 @@
 `app` has the application and its help, `commands` lists the commands, `console` prints, and the
 commands are in one module for each kind.
 
-May import: accepting, costs, doctor, ledger, loading, looking, pipeline, report, sample,
-sample/history, settings, setup, sources, store, surveying, text.
+May import: accepting, costs, disk, doctor, ledger, loading, looking, pipeline, planning, report,
+sample, sample/history, settings, setup, sources, store, surveying, text.
 """
 
 from __future__ import annotations

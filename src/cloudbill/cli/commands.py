@@ -13,7 +13,12 @@ from typing import Any, Final
 
 import typer
 
-__all__ = ["COMMANDS", "Command", "CommandsOnDemand", "PANELS"]
+__all__ = [
+    "COMMANDS",
+    "Command",
+    "CommandsOnDemand",
+    "PANELS",
+]
 
 _LOAD: Final = "Load the bills"
 _LOOK: Final = "Look at what is loaded"
@@ -50,6 +55,9 @@ COMMANDS: Final = (
         "accept", "loading", _LOAD, "Load a held run after all, and remember that it is right."
     ),
     Command(
+        "dismiss", "loading", _LOAD, "Say that a held run is not wanted; it is no alarm any more."
+    ),
+    Command(
         "status",
         "looking",
         _LOOK,
@@ -74,7 +82,7 @@ COMMANDS: Final = (
         "sample",
         "setting_up",
         _SET_UP,
-        "Write realistic sample exports, to try cloudbill without an account.",
+        "Write sample exports, to try cloudbill without an account.",
     ),
     Command(
         "explain", "explaining", _SET_UP, "Say what an error or an exit code means, and what to do."

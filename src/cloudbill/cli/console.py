@@ -73,7 +73,7 @@ class Console:
     quiet: bool = False
     verbose: bool = False
     lists_all: bool = False
-    """Whether every run is listed, as a plan does; a log has a line for each loaded run."""
+    """Whether every run is listed, as in a plan; a log has a line for each loaded run only."""
     log_format: LogFormat = LogFormat.TEXT
 
     def __post_init__(self) -> None:
@@ -101,7 +101,7 @@ class Console:
             self.warn("".join(traceback.format_exception(error)).rstrip())
         if self.log_format is LogFormat.JSON:
             from cloudbill.loading.log_lines import error_log_line
-            from cloudbill.models import utc_now
+            from cloudbill.periods import utc_now
 
             _print(error_log_line(source, error, utc_now()), to_stderr=True)
             return
@@ -155,21 +155,25 @@ class Console:
 
         Older runs that are skipped are only counted, unless `lists_all` or `verbose`.
         """
-        from cloudbill.loading.events import Discovered, Drifted, LoadStarted, Stopping
+        from cloudbill.loading.events import Discovered, Drifted, LoadStarted, OddRows, Stopping
         from cloudbill.loading.log_lines import event_log_line
         from cloudbill.loading.words import UNLISTED, lines
-        from cloudbill.models import LoadFailure, ManifestFailure, Skip, utc_now
+        from cloudbill.manifests import ManifestFailure
+        from cloudbill.models import LoadFailure, Skip
+        from cloudbill.periods import utc_now
 
         begun: set[str] = set()
 
         def listen(event: Event) -> None:
             if isinstance(event, LoadStarted):
-                begun.add(event.planned.manifest.run_id)
+                begun.add(event.planned.manifest.path)
             is_counted = isinstance(event, Skip) and event.reason in UNLISTED
-            # What was begun is also seen to end, such as by another process that was faster.
-            if is_counted and not (self.verbose or self.lists_all or _run_of(event) in begun):
+            # A run that was begun is also seen to end, for example if another process was faster.
+            if is_counted and not (self.verbose or self.lists_all or _path_of(event) in begun):
                 return
-            is_failure = isinstance(event, LoadFailure | ManifestFailure | Drifted | Stopping)
+            is_failure = isinstance(
+                event, LoadFailure | ManifestFailure | Drifted | OddRows | Stopping
+            )
             if isinstance(event, Discovered):
                 # Finding nothing at all is most likely a mistake in the configuration.
                 is_failure = not event.manifests
@@ -195,12 +199,12 @@ class Console:
     ) -> NoReturn:
         """Prints what ended sources or the command, and the document; ends with the exit code.
 
-        `seconds` is how long a load took, of which a log gets a last line.
+        `seconds` is how long a load took; a log of it gets a last line.
         """
         from cloudbill.doctor.double_deliveries import find_double_deliveries
         from cloudbill.doctor.words import check_line
+        from cloudbill.exit_codes import highest_code
         from cloudbill.loading.words import outcomes_json, same_fault_line
-        from cloudbill.text.exit_codes import highest_code
 
         for outcome in outcomes:
             ends = [] if outcome.error is None else [outcome.error]
@@ -226,11 +230,11 @@ class Console:
         raise typer.Exit(code)
 
     def _finished(self, outcomes: Sequence[Outcome], seconds: float, code: int) -> None:
-        """The last line of a log."""
+        """Prints the last line of a log."""
         from cloudbill.loading.log_lines import finished_log_line
         from cloudbill.loading.outcome import counts_of
         from cloudbill.loading.words import finished_line
-        from cloudbill.models import utc_now
+        from cloudbill.periods import utc_now
 
         counts = counts_of(outcomes)
         if self.log_format is LogFormat.JSON:
@@ -242,7 +246,7 @@ class Console:
     def _line(self, level: str, text: str, *, to_stderr: bool) -> None:
         if self.log_format is LogFormat.JSON:
             from cloudbill.loading.log_lines import text_log_line
-            from cloudbill.models import utc_now
+            from cloudbill.periods import utc_now
 
             text = text_log_line(level, text, utc_now())
         _print(text, to_stderr=to_stderr)
@@ -252,7 +256,8 @@ class _LogHandler(logging.Handler):
     """Prints log messages, such as that a call is tried again, in the form of the other lines."""
 
     def __init__(self, console: Console) -> None:
-        super().__init__(logging.INFO if console.verbose else logging.WARNING)
+        quiet = logging.ERROR if console.quiet else logging.WARNING
+        super().__init__(logging.INFO if console.verbose else quiet)
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -261,7 +266,7 @@ class _LogHandler(logging.Handler):
         text = redacted(record.getMessage())
         if self._console.log_format is LogFormat.JSON:
             from cloudbill.loading.log_lines import text_log_line
-            from cloudbill.models import utc_now
+            from cloudbill.periods import utc_now
 
             text = text_log_line(record.levelname.lower(), text, utc_now(), logger=record.name)
         _print(text, to_stderr=True)
@@ -283,7 +288,7 @@ def read_selection(months: Sequence[str], *, force: bool = False) -> Selection:
         ConfigError: If a text is not a month, or is a month in the future.
     """
     from cloudbill.errors import ConfigError
-    from cloudbill.models import BillingPeriod, utc_now
+    from cloudbill.periods import BillingPeriod, utc_now
     from cloudbill.planning import Selection
     from cloudbill.text.months import require_past
 
@@ -306,11 +311,11 @@ def read_settings(name: str) -> tuple[SourceSettings, ...]:
     return select_sources(read_sources(dlt_providers(), os.environ), name)
 
 
-def _run_of(event: Event) -> str:
-    """The run of a skip."""
+def _path_of(event: Event) -> str:
+    """The manifest of a run that is skipped."""
     from cloudbill.models import Skip
 
-    return event.manifest.run_id if isinstance(event, Skip) else ""
+    return event.manifest.path if isinstance(event, Skip) else ""
 
 
 _print_lock = threading.Lock()

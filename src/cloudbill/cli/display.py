@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from cloudbill.costs.amounts import costs_of, shown_amount
 from cloudbill.errors import StoppedError
 from cloudbill.loading.events import Discovered, Event, LoadFinished, LoadStarted, Progressed
-from cloudbill.loading.words import lines
-from cloudbill.models import LoadFailure, ManifestFailure, PlannedLoad, Skip, SkipReason
+from cloudbill.loading.words import alarm_line, lines
+from cloudbill.manifests import ManifestFailure
+from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip, SkipReason
 from cloudbill.progress import Progress, Stage
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
 
@@ -45,7 +46,7 @@ class Display:
         self._warn = warn
         self._bars: Bars = _bars()
         self._looking: TaskID | None = None
-        self._tasks: dict[tuple[str, str], TaskID] = {}
+        self._tasks: dict[tuple[str, str, str], TaskID] = {}
         self._passed: Counter[SkipReason] = Counter()
 
     def listener(self, source: str | None) -> Callable[[Event], None]:
@@ -75,7 +76,7 @@ class Display:
                 self._passed[reason] += 1
             case LoadFinished():
                 self._remove(event.result.planned)
-                self._say(_finished_line(event))
+                self._finish(event.result)
             case LoadFailure():
                 self._remove(event.planned)
                 # Stopped months are listed once everything has ended.
@@ -98,8 +99,14 @@ class Display:
         self._passed.clear()
         return f"Passed over: {', '.join(told)} (-v lists them)" if told else None
 
-    def _key(self, planned: PlannedLoad) -> tuple[str, str]:
-        return planned.table, planned.manifest.run_id
+    def _finish(self, result: LoadResult) -> None:
+        self._say(_finished_line(result))
+        if result.alarm is not None:
+            self._warn(printable(alarm_line(result)))
+
+    def _key(self, planned: PlannedLoad) -> tuple[str, str, str]:
+        # A run over several months is loaded into each of them.
+        return planned.table, str(planned.period), planned.manifest.run_id
 
     def _add(self, planned: PlannedLoad) -> None:
         self._tasks[self._key(planned)] = self._bars.add_task(
@@ -181,8 +188,7 @@ def _told(progress: Progress) -> str:
     return ", ".join(told)
 
 
-def _finished_line(event: LoadFinished) -> str:
-    result = event.result
+def _finished_line(result: LoadResult) -> str:
     return (
         f"{result.planned.period} loaded into {printable(result.planned.table)}: "
         f"{result.rows:,} rows in {_seconds(result.seconds)}"

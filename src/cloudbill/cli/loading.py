@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cloudbill.loading.outcome import Outcome
     from cloudbill.planning import Selection
 
-__all__ = ["accept", "load", "plan"]
+__all__ = ["accept", "dismiss", "load", "plan"]
 
 
 def load(
@@ -72,7 +72,7 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
     from cloudbill.errors import CloudbillError
     from cloudbill.loading.stopping import Stop
     from cloudbill.loading.words import planned_lines
-    from cloudbill.models import utc_now
+    from cloudbill.periods import utc_now
     from cloudbill.pipeline import load_source, plan_source
     from cloudbill.text.months import require_known
 
@@ -128,6 +128,9 @@ def accept(
     source: Annotated[
         str, typer.Option(help="The source, if more than one source has a held run.")
     ] = "all",
+    takes_slice: Annotated[
+        bool, typer.Option("--slice", help="Accept a run that is a slice of its month.")
+    ] = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -141,7 +144,38 @@ def accept(
     try:
         (period,) = read_selection([month]).periods
         listen = console.listener(None)
-        outcomes.append(accept_run(read_settings(source), period, run_id, listen))
+        outcome = accept_run(read_settings(source), period, run_id, listen, takes_slice=takes_slice)
+        outcomes.append(outcome)
     except CloudbillError as error:
         failed = error
     console.finish(outcomes, failed)
+
+
+def dismiss(
+    source: SourceName,
+    month: Annotated[
+        str | None, typer.Argument(help="The month; all months with --all.", metavar="YYYY-MM")
+    ] = None,
+    run_id: Annotated[
+        str | None, typer.Argument(help="The run; by default every held run of the month.")
+    ] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="The held runs of all months.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say that a held run is not wanted, so that it is no alarm any more."""
+    from cloudbill.accepting import dismiss_runs
+    from cloudbill.errors import CloudbillError, ConfigError
+
+    console = Console(verbose=verbose)
+    try:
+        if (month is None) != every:
+            raise ConfigError("Name a month, or give --all for the held runs of all months")
+        periods = read_selection([month]).periods if month else frozenset()
+        for done in dismiss_runs(read_settings(source), next(iter(periods), None), run_id):
+            for manifest in done.manifests:
+                console.say(
+                    f"{done.settings.source}: dismissed run {manifest.run_id} of {manifest.period}"
+                )
+    except CloudbillError as error:
+        console.end(error)

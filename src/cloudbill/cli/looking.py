@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cloudbill.looking.load_history import SourceHistory
     from cloudbill.looking.status import SourceStatus
     from cloudbill.looking.verification import Verified
-    from cloudbill.models import BillingPeriod, Reason
+    from cloudbill.periods import BillingPeriod
     from cloudbill.settings import SourceSettings
 
 __all__ = ["history", "status", "verify"]
@@ -44,7 +44,7 @@ def status(
         bool,
         typer.Option(
             "--check",
-            help="End with the exit code of all that a person should look at, for a monitor.",
+            help="For monitors: fail if a person should look at anything, such as a held run.",
         ),
     ] = False,
     as_json: AsJson = False,
@@ -52,37 +52,32 @@ def status(
 ) -> None:
     """Show what each month holds, what is waiting or missing, and how old it is; change nothing."""
     from cloudbill.errors import CloudbillError
-    from cloudbill.looking.reasons import reasons_of
+    from cloudbill.exit_codes import highest_code
     from cloudbill.looking.status import read_status
     from cloudbill.looking.status_words import status_json, status_lines
-    from cloudbill.models import utc_now
-    from cloudbill.text.exit_codes import exit_code_of, highest_code
+    from cloudbill.periods import utc_now
     from cloudbill.text.times import read_age
 
     console = Console(as_json=as_json, verbose=verbose)
     found: list[SourceStatus] = []
-    reasons: dict[str, tuple[Reason, ...]] = {}
     failed: CloudbillError | None = None
     try:
         age = None if max_age is None else read_age(max_age)
         for settings in read_settings(source):
             found.append(read_status(settings, now=utc_now(), max_age=age, by_key=check))
             _say_lines(console, status_lines(found[-1]), is_first=len(found) == 1)
-            errors = found[-1].errors
-            if check:
-                reasons[settings.source] = reasons_of(found[-1])
-                errors = tuple(reason.error for reason in reasons[settings.source])
-            for error in errors:
+            for error in found[-1].errors:
                 console.failed(settings.source, error)
+            for reason in found[-1].reasons if check else ():
+                console.failed(settings.source, reason.error)
     except CloudbillError as error:
         failed = error
         console.failed(None, error)
-    told = [reason.error for of_source in reasons.values() for reason in of_source]
-    if check:
-        console.explain([*told, *([failed] if failed else [])])
+    told = [reason.error for one in found for reason in one.reasons] if check else []
+    console.explain([*(error for one in found for error in one.errors if check), *told])
     if as_json:
-        console.document(status_json(found, failed, reasons=reasons if check else None))
-    codes = [exit_code_of(told)] if check else [one.exit_code for one in found]
+        console.document(status_json(found, failed))
+    codes = [one.check_code if check else one.exit_code for one in found]
     raise typer.Exit(highest_code([*codes, failed.exit_code if failed else 0]))
 
 
@@ -178,7 +173,7 @@ def _require_known(
         ConfigError: If there is one.
     """
     from cloudbill.errors import CloudbillError
-    from cloudbill.models import utc_now
+    from cloudbill.periods import utc_now
     from cloudbill.surveying import find_runs
     from cloudbill.text.months import require_known
 
@@ -187,10 +182,10 @@ def _require_known(
         return
     for settings, _ in recorded:
         try:
-            found = find_runs(settings)
+            _, discovery = find_runs(settings)
         except CloudbillError:
             return  # a store that cannot be read may have the month
-        if found.failures:
+        if discovery.failures:
             return
-        known |= {run.manifest.period for run in found.discovery.runs}
+        known |= {run.manifest.period for run in discovery.runs}
     require_known(asked, known, utc_now())

@@ -26,11 +26,10 @@ def report(
 ) -> None:
     """Draw the bill as one page that works offline: the costs, and how far to trust them."""
     from cloudbill.errors import CloudbillError
-    from cloudbill.models import utc_now
+    from cloudbill.periods import utc_now
     from cloudbill.report.collecting import collect
     from cloudbill.report.page import build_page
     from cloudbill.report.page_json import page_json
-    from cloudbill.text.exit_codes import highest_code
 
     console = Console(verbose=verbose)
     reports: list[SourceReport] = []
@@ -44,7 +43,10 @@ def report(
                 codes.append(failed.exit_code)
             if found.is_stale(now):
                 console.warn(f"{settings.source}: no delivery is as new as 'max_age' asks for")
-        page = build_page(page_json(tuple(reports), now)).encode()
+        if len(codes) > len(reports):
+            console.warn(_not_written(output))
+            raise typer.Exit(max(codes))
+        page = build_page(page_json(tuple(reports), now)).encode(errors="backslashreplace")
         _write(output, page)
     except CloudbillError as error:
         console.end(error)
@@ -54,16 +56,24 @@ def report(
 
         if not webbrowser.open(output.absolute().as_uri()):
             console.warn("No browser could be opened; open the file yourself")
-    raise typer.Exit(highest_code(codes))
+    raise typer.Exit(max(codes))
+
+
+def _not_written(path: Path) -> str:
+    """What is said where nothing was read that a page could show."""
+    kept = f"; {path} is still the one from before" if path.exists() else ""
+    return f"No page was written, because no source could be read{kept}"
 
 
 def _write(path: Path, page: bytes) -> None:
+    from cloudbill.disk.exchanging import write_in_one_step
+    from cloudbill.disk.room import full_disk_of
     from cloudbill.errors import ConfigError
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(page)
+        write_in_one_step(path, page)
     except OSError as error:
-        raise ConfigError(
-            f"The page cannot be written to {path}: {error.strerror}. Say where with --output"
-        ) from error
+        remedy = "say where else with --output"
+        full = full_disk_of(error, path, needed=len(page), remedy=remedy)
+        reason = full or f"{error.strerror}. Or {remedy}"
+        raise ConfigError(f"The page cannot be written to {path}: {reason}") from error

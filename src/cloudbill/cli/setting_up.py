@@ -30,7 +30,7 @@ def doctor(
     from cloudbill.doctor.words import check_line
     from cloudbill.errors import CloudbillError
     from cloudbill.setup.config_file import config_file
-    from cloudbill.text.exit_codes import highest_code
+    from cloudbill.exit_codes import highest_code
 
     console = Console(as_json=as_json, verbose=verbose)
     try:
@@ -80,16 +80,34 @@ def _result(check: Check) -> str:
 
 
 @state.command()
-def rebuild(source: SourceName = "all", *, verbose: Verbose = False) -> None:
-    """Write the ledger again, from the tracking table and the rows in the table."""
+def rebuild(
+    source: SourceName = "all",
+    *,
+    forget: Annotated[
+        bool,
+        typer.Option("--forget", help="Forget months whose rows are those of no recorded load."),
+    ] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write the ledger again, from all that can be read of it, and say first what changes.
+
+    What is read: every state that dlt stored, the tracking table, and the rows that the table
+    holds. Tables and columns of the ledger that are gone are made again. No month is forgotten
+    without --forget.
+    """
     from cloudbill.errors import CloudbillError
-    from cloudbill.ledger.rebuilding import rebuild_ledger, rebuilt_lines
+    from cloudbill.ledger.rebuilding import Rebuilding, rebuild_ledger, rebuilding_lines
 
     console = Console(verbose=verbose)
+
+    def listen(rebuilding: Rebuilding) -> None:
+        for line in rebuilding_lines(rebuilding):
+            console.say(line)
+
     try:
         for settings in read_settings(source):
-            for line in rebuilt_lines(rebuild_ledger(settings)):
-                console.say(line)
+            rebuild_ledger(settings, listen, forget=forget)
+            console.say(f"Rebuilt the ledger of {settings.source}")
     except CloudbillError as error:
         console.end(error)
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from cloudbill.costs.amounts import add_amounts
-from cloudbill.models import BillingPeriod
+from cloudbill.periods import BillingPeriod
 from cloudbill.providers.roles import CostRule
 
 __all__ = ["CostCell", "CostCube", "CubeRequest", "Dimension", "add_known"]

@@ -87,10 +87,11 @@ class _Writer:
     def of_a_month(self, *, has_start: bool) -> Fragment:
         """The condition, which leaves out rows without a month and rows before the start."""
         dialect = self.charges.dialect
-        template = "{period} IS NOT NULL"
+        template = "NOT {of_no_month}"
         if has_start:
             template += f" AND {{period}} >= {dialect.parameter}since"
-        return dialect.compose(template, period=self.provider.PERIOD_COLUMN)
+        period = self.provider.PERIOD_COLUMN
+        return dialect.compose(template, of_no_month=dialect.of_no_month(period), period=period)
 
     def dimension(self, dimension: Dimension) -> Fragment:
         roles, provider = self.provider.ROLES, self.provider

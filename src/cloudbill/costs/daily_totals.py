@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from cloudbill.costs.amounts import add_amounts
 from cloudbill.costs.sums import EXACT, Charges, GroupSums, SumQuery
-from cloudbill.models import ColumnType, Totals
+from cloudbill.manifests import ColumnType
+from cloudbill.models import Totals
 from cloudbill.sql import Fragment
 
 if TYPE_CHECKING:

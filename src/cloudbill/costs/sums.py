@@ -8,13 +8,22 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudbill.costs.amounts import add_amounts, to_amount
-from cloudbill.models import ColumnType, Totals
+from cloudbill.manifests import ColumnType
+from cloudbill.models import Totals
 from cloudbill.sql import Dialect, Fragment
 
 if TYPE_CHECKING:
     from cloudbill.providers import Provider
 
-__all__ = ["Charges", "EXACT", "GroupSums", "NOTHING", "SumQuery", "billed_costs", "by_currency"]
+__all__ = [
+    "Charges",
+    "EXACT",
+    "GroupSums",
+    "NOTHING",
+    "SumQuery",
+    "billed_costs",
+    "by_currency",
+]
 
 EXACT: Final = frozenset({ColumnType.DECIMAL, ColumnType.INTEGER})
 """The types that can be summed without rounding."""
@@ -153,6 +162,12 @@ class Charges:
     def month(self, name: str) -> Fragment:
         """The UTC month of a column as `YYYY-MM`, empty if there is none."""
         return self._of_time(name, self.dialect.month)
+
+    def positive(self, name: str) -> Fragment:
+        """The value of a column where it is more than nothing."""
+        return self.dialect.compose(
+            "CASE WHEN {value} > 0 THEN {value} END", value=self.value(name)
+        )
 
     def _of_time(self, name: str, template: str) -> Fragment:
         kind = self.kind(name)

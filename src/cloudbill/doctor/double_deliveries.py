@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from cloudbill.doctor.check import Check
-from cloudbill.models import BillingPeriod, Manifest
+from cloudbill.manifests import Manifest
+from cloudbill.periods import BillingPeriod
 
 __all__ = ["find_double_deliveries"]
 

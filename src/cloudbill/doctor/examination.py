@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from cloudbill.costs.month_totals import shown_differences
 from cloudbill.doctor.check import Check, failed_check
 from cloudbill.doctor.double_deliveries import find_double_deliveries
 from cloudbill.doctor.machine import (
@@ -23,26 +24,31 @@ from cloudbill.errors import (
     LastTryError,
     StaleError,
     VerificationError,
-    WaitingError,
 )
 from cloudbill.ledger import Ledger
-from cloudbill.looking.reasons import reasons_of
-from cloudbill.looking.status import status_before, with_store
-from cloudbill.models import BillingPeriod, LoadRecord, Manifest, utc_now
-from cloudbill.surveying import Found, Present, read_present
+from cloudbill.looking.status import status_before, with_survey
+from cloudbill.manifests import Manifest
+from cloudbill.models import LoadRecord, Reason
+from cloudbill.periods import BillingPeriod, utc_now
+from cloudbill.planning import Selection
+from cloudbill.sql import BIGQUERY, DUCKDB
+from cloudbill.surveying import Present, compare_recorded, read_present, survey
+from cloudbill.text.odd_rows import odd_rows_found, odd_rows_remedy
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
+    from cloudbill.exports.discovery import Discovery
+    from cloudbill.loading.events import Drifted
     from cloudbill.settings import SourceSettings
+    from cloudbill.store import Store
 
 __all__ = ["Check", "examine"]
 
 _SUBJECTS: Final[Mapping[type[CloudbillError], str]] = {
     HeldError: "held run",
     LastTryError: "last load",
-    StaleError: "newest delivery",
-    VerificationError: "lost rows",
-    WaitingError: "waiting run",
+    StaleError: "late delivery",
+    VerificationError: "lost month",
 }
 _WAIT_S: Final = 20.0
 """Somebody waits for the answer, and a store or file that is busy is an answer too."""
@@ -75,11 +81,12 @@ def _warehouse_checks(settings: SourceSettings, store: StoreChecks) -> Iterator[
         yield from check_warehouse(settings, store.bucket_location)
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             present = read_present(settings, warehouse)
+            present = compare_recorded(settings, warehouse, present, trusts_file=False)
             loaded = present.remembered.loaded
             tracked = Ledger(settings, warehouse).tracked()
         yield from _ledger_checks(settings, present, tracked)
         if store.found is not None:
-            yield from _reason_checks(settings, present, store.found)
+            yield from _reason_checks(settings, present, *store.found)
     except CloudbillError as error:
         yield failed_check(f"{settings.source}: warehouse", error)
     if store.newest is not None:
@@ -97,23 +104,25 @@ def _sizes(
     ]
 
 
-def _reason_checks(settings: SourceSettings, present: Present, found: Found) -> Iterator[Check]:
-    """What else `status --check` ends for: held, waiting, stale, lost or never delivered."""
-    status = with_store(status_before(settings, utc_now(), by_key=True), present, found)
-    told = {id(failure.error) for failure in status.manifest_failures}
-    for reason in reasons_of(status):
-        if id(reason.error) not in told:
-            where = (
-                settings.source if reason.period is None else f"{settings.source} {reason.period}"
-            )
-            code = reason.error.exit_code
-            yield Check(
-                subject=f"{where}: {_SUBJECTS.get(type(reason.error), 'export')}",
-                found=str(reason.error),
-                remedy="see the message",
-                # Of a load that failed earlier `doctor` only says that there is a thing to look at.
-                exit_code=1 if isinstance(reason.error, LastTryError) else code,
-            )
+def _reason_checks(
+    settings: SourceSettings, present: Present, store: Store, discovery: Discovery
+) -> Iterator[Check]:
+    """What else `status --check` ends for: held, waiting, late, lost or never delivered."""
+    found = survey(
+        settings, present, Selection(), lambda _: None, discovered=(store, discovery)
+    )
+    status = with_survey(status_before(settings, utc_now(), by_key=True), present, found)
+    stale = [] if status.stale is None else [Reason(error=status.stale)]
+    for reason in (*stale, *status.reasons):
+        month = "" if reason.period is None else f" {reason.period}"
+        # Of a load that failed earlier `doctor` only says that there is something to look at.
+        is_earlier = isinstance(reason.error, LastTryError)
+        yield Check(
+            subject=f"{settings.source}: {_SUBJECTS.get(type(reason.error), 'export')}{month}",
+            found=str(reason.error),
+            remedy="see the message",
+            exit_code=1 if is_earlier else reason.error.exit_code,
+        )
 
 
 def _ledger_checks(
@@ -124,16 +133,42 @@ def _ledger_checks(
     checks = [
         Check(subject=f"{subject} {period}", found=problem, remedy=remedy)
         for period in sorted({*loaded, *tracked, *rows}, reverse=True)
-        for problem, remedy in _differences(
-            loaded.get(period), tracked.get(period), rows.get(period, 0)
+        for problem, remedy in (
+            *_differences(loaded.get(period), tracked.get(period), rows.get(period, 0)),
+            *_amount_differences(present.differing.get(period)),
         )
     ]
-    return checks or [
-        Check(
-            subject=subject,
-            found=f"{len(loaded)} months, {sum(rows.values())} rows, as recorded",
-        )
-    ]
+    odd = list(_odd_rows(settings, subject, present.table.of_no_month))
+    if checks or odd:
+        return checks + odd
+    found = f"{len(loaded)} months, {sum(rows.values())} rows, as recorded"
+    return [Check(subject=subject, found=found)]
+
+
+def _amount_differences(drifted: Drifted | None) -> Iterator[tuple[str, str]]:
+    """Costs of a month that are not those that were recorded."""
+    if drifted is None:
+        return
+    again = f"load it again: `cloudbill load --force --month {drifted.record.period}`"
+    for found in shown_differences(drifted.differences, {}):
+        yield found, again
+    for found in shown_differences((), drifted.inexact):
+        yield found, "give the column its type back, then load the month again"
+
+
+def _odd_rows(settings: SourceSettings, subject: str, rows: int) -> Iterator[Check]:
+    """Rows of no month, if there are any, and how to be rid of them."""
+    if not rows:
+        return
+    dialect, home = (
+        (DUCKDB, ()) if settings.project_id is None else (BIGQUERY, (settings.project_id,))
+    )
+    column, table = settings.provider.PERIOD_COLUMN, (*home, settings.dataset, settings.table_name)
+    yield Check(
+        subject=subject,
+        found=odd_rows_found(rows, settings.table_name, column),
+        remedy=odd_rows_remedy(dialect, table, column),
+    )
 
 
 def _differences(

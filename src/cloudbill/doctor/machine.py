@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cloudbill.disk.room import duckdb_needs, existing_folder
 from cloudbill.doctor.check import Check
 from cloudbill.errors import ConfigError
 from cloudbill.store.address import parse_address
@@ -29,8 +30,6 @@ _CLIENTS: Final = {
     "bigquery": ("google.cloud.bigquery", "gcsfs", "pyarrow"),
 }
 _PACKAGES: Final = ("dlt", "duckdb", "google-cloud-bigquery", "gcsfs", "s3fs", "adlfs")
-_NEED: Final = 4
-"""A DuckDB file is 1.76 times its Parquet, as measured, and up to twice that during a load."""
 
 
 def check_versions() -> Check:
@@ -97,9 +96,9 @@ def check_disk(
     if settings.project_id is None:
         yield _room(
             f"{settings.source}: disk",
-            _existing(settings.database.absolute().parent),
-            sum(sizes) * _NEED,
-            f"about {_NEED} times its parts",
+            existing_folder(settings.database.parent),
+            duckdb_needs(sum(sizes)),
+            "about 4 times its parts",
         )
     if not is_local and (settings.project_id is None or _scheme_of(settings) != "gs"):
         needed = max(sizes, default=0)
@@ -127,8 +126,3 @@ def _room(subject: str, folder: Path, needed: int, why: str) -> Check:
         found=found,
         remedy="free some space, or load one `--month` after the other",
     )
-
-
-def _existing(folder: Path) -> Path:
-    """The folder itself, or the existing folder in which it would be created."""
-    return next(place for place in (folder, *folder.parents) if place.is_dir())

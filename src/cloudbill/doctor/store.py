@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from cloudbill.doctor.check import Check, failed_check
 from cloudbill.errors import CloudbillError, ConfigError
-from cloudbill.models import BillingPeriod, DiscoveredRun, Manifest
+from cloudbill.exports.discovery import Discovery
+from cloudbill.manifests import DiscoveredRun, Manifest
+from cloudbill.periods import BillingPeriod
 from cloudbill.retrying import Patience
 from cloudbill.store import Store
 from cloudbill.store.client import StoreClient
-from cloudbill.surveying import Found, find_runs
+from cloudbill.surveying import find_runs
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -27,8 +29,8 @@ class StoreChecks:
     checks: tuple[Check, ...]
     manifests: tuple[Manifest, ...] = ()
     newest: Mapping[BillingPeriod, Manifest] | None = None
-    found: Found | None = None
-    """All that was found, where the store could be read."""
+    found: tuple[Store, Discovery] | None = None
+    """All that was found, if the store could be read."""
     is_local: bool = False
     bucket_location: str | None = None
     """The location of a bucket on `gs://`, or None if it cannot be seen."""
@@ -38,21 +40,20 @@ def check_store(settings: SourceSettings) -> StoreChecks:
     """Lists the export and reads the first bytes of its newest part; changes nothing."""
     subject = f"{settings.source}: store"
     try:
-        found = find_runs(settings)
+        store, found = find_runs(settings)
     except ConfigError as error:
         return StoreChecks(checks=(failed_check(f"{settings.source}: credentials", error),))
     except CloudbillError as error:
         return StoreChecks(checks=(failed_check(subject, error),))
-    store, runs = found.store, found.discovery.runs
-    newest = _newest(runs)
+    newest = _newest(found.runs)
     checks = [Check(subject=subject, found=f"{store.title}, {store.address} can be listed")]
     checks += _path_checks(settings, found)
     checks += _part_checks(settings, store, newest)
     return StoreChecks(
         checks=tuple(checks),
-        manifests=tuple(run.manifest for run in runs),
+        manifests=tuple(run.manifest for run in found.runs),
         newest=newest,
-        found=found,
+        found=(store, found),
         is_local=store.local_path("") is not None,
         bucket_location=_bucket_location(settings, store),
     )
@@ -67,27 +68,25 @@ def _newest(runs: tuple[DiscoveredRun, ...]) -> dict[BillingPeriod, Manifest]:
     return newest
 
 
-def _path_checks(settings: SourceSettings, found: Found) -> Iterator[Check]:
-    """What lies in the export; that nothing does is told with all else that somebody should see."""
-    subject, runs = f"{settings.source}: export", found.discovery.runs
+def _path_checks(settings: SourceSettings, found: Discovery) -> Iterator[Check]:
+    """The runs of the export; why there are none is one of the reasons of the source."""
+    subject = f"{settings.source}: export"
     if found.failures:
-        unread = len(found.discovery.failures)
         yield Check(
             subject=subject,
-            found=f"{len(runs)} runs, and {unread} manifests that cannot be read: "
-            f"{found.failures[0].error}",
-            remedy="let the provider or the copy tool deliver them again"
-            if len(found.failures) == unread
-            else "see the message",
-            exit_code=found.failures[0].error.exit_code,
+            found=f"{found.deliveries} runs, and {len(found.failures)} manifests that cannot be "
+            f"read: {found.failures[0].error}",
+            remedy="let the provider or the copy tool deliver them again; if all have this fault, "
+            "correct the export",
+            exit_code=max(failure.error.exit_code for failure in found.failures),
         )
-        return
-    if runs:
-        newest = max(run.manifest.submitted_at for run in runs)
-        months = len({run.manifest.period for run in runs})
+    elif found.runs:
+        newest = max(run.manifest.submitted_at for run in found.runs)
+        months = len({run.manifest.period for run in found.runs})
         yield Check(
             subject=subject,
-            found=f"{len(runs)} runs of {months} months, the newest of {newest:%Y-%m-%d %H:%M} UTC",
+            found=f"{found.deliveries} runs of {months} months, the newest of "
+            f"{newest:%Y-%m-%d %H:%M} UTC",
         )
 
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import CloudbillError, DatasetError, NoManifestError, StoreError
-from cloudbill.models import StoredObject
+from cloudbill.manifests import StoredObject
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.providers.datasets import dataset_of_columns, dataset_of_manifest
 from cloudbill.providers.json_object import MAX_DOCUMENT_BYTES
@@ -97,7 +97,7 @@ def unannounced(
         return None
     parts = {part.path for run in found.runs for part in run.manifest.parts}
     folders = {posixpath.dirname(run.manifest.path) for run in found.runs}
-    newest = max(run.manifest.written_at or run.manifest.submitted_at for run in found.runs)
+    newest = max(run.manifest.stored_at or run.manifest.submitted_at for run in found.runs)
     loose = [
         stored
         for stored in _own_files(settings, found)

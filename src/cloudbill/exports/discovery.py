@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from cloudbill.errors import CloudbillError, ManifestError, StoreError
 from cloudbill.exports.limits import require_manifest, require_path
 from cloudbill.exports.manifest_cache import ManifestCache
-from cloudbill.models import DiscoveredRun, Manifest, ManifestFailure, StoredObject
+from cloudbill.exports.months import runs_by_month, with_months
+from cloudbill.manifests import DiscoveredRun, Manifest, ManifestFailure, Part, StoredObject
+from cloudbill.periods import utc_now
 from cloudbill.providers import Listing, Provider
 from cloudbill.providers.json_object import MAX_DOCUMENT_BYTES
 from cloudbill.store import Store
@@ -19,20 +22,37 @@ from cloudbill.store import Store
 __all__ = ["Discovery", "discover"]
 
 _READERS: Final = 32
-"""Manifests are small, so almost all of their cost is the time to the first byte."""
+"""Manifests are small: what they cost is the time to the first byte."""
+_WITH_EMPTY_FOLDERS: Final = frozenset({"gs", "s3"})
+"""Stores whose keys may have folders without a name; elsewhere two slashes are one."""
+_SETTLE: Final = timedelta(hours=1)
+_CHECKOUT: Final = timedelta(minutes=1)
+"""What a checkout or a small copy writes in one go, in any order."""
+_TRAILER_BYTES: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """The runs that were found, and the manifests that cannot be read.
+    """The runs of each month that were found, and the manifests that cannot be read.
 
-    `listing` has every object below `root`, the folder that was listed last.
+    A run over several months is a run of each of them. `listing` has every object below `root`, the
+    folder that was listed last.
     """
 
     runs: tuple[DiscoveredRun, ...]
     failures: tuple[ManifestFailure, ...]
     root: str = field(default="", compare=False)
     listing: Listing = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def deliveries(self) -> int:
+        """How many manifests could be read."""
+        return len({run.manifest.path for run in self.runs})
+
+    @property
+    def manifests(self) -> int:
+        """How many manifests there are."""
+        return self.deliveries + len(self.failures)
 
 
 def discover(
@@ -42,6 +62,7 @@ def discover(
     prefix: str,
     export_name: str,
     cache: ManifestCache | None = None,
+    now: datetime | None = None,
 ) -> Discovery:
     """Lists an export and reads its manifests, many at a time.
 
@@ -53,7 +74,14 @@ def discover(
         StoreError: If the store cannot be listed.
     """
     root, listing, manifests = _find_manifests(store, provider, prefix, export_name)
-    export = _Export(provider=provider, name=export_name, root=root, listing=listing)
+    export = _Export(
+        provider=provider,
+        name=export_name,
+        root=root,
+        listing=listing,
+        store=store,
+        now=now or utc_now(),
+    )
     cache = cache or ManifestCache()
     found: list[DiscoveredRun | ManifestFailure] = []
     unread: list[StoredObject] = []
@@ -66,7 +94,7 @@ def discover(
     for stored, content in zip(unread, _contents(store, unread), strict=True):
         found.append(_understood(export, cache, stored, content))
     cache.save()
-    return _sorted(found, export)
+    return replace(_sorted(found), root=root, listing=listing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +105,8 @@ class _Export:
     name: str
     root: str
     listing: Listing
+    store: Store
+    now: datetime
 
     def run_of(self, stored: StoredObject, content: bytes) -> DiscoveredRun:
         """The run of a manifest.
@@ -88,13 +118,33 @@ class _Export:
         manifest = self.provider.read_manifest(
             content, stored=stored, root=self.root, export=self.name, listing=self.listing
         )
+        manifest = with_months(manifest)
         require_manifest(manifest, root=self.root)
-        manifest = _with_stored_parts(manifest, self.listing, stored)
+        manifest = _with_stored_parts(manifest, self.listing)
         for part in manifest.parts:
             if part.stored is not None:
                 _require_readable(part.stored, f" (a part of {manifest.path})")
-        missing = tuple(part for part in manifest.parts if not part.is_whole)
-        return DiscoveredRun(manifest=manifest, missing=missing)
+        parts = [part for part in manifest.parts if not self._is_whole(part)]
+        longer = tuple(part for part in parts if part.is_whole)
+        return DiscoveredRun(
+            manifest=manifest,
+            missing=tuple(part for part in parts if not part.is_whole),
+            longer=longer,
+            settles_at=_settles_at(manifest, self.now, has_longer=bool(longer)),
+        )
+
+    def _is_whole(self, part: Part) -> bool:
+        """Whether a part has the size that its manifest states, packed or unpacked.
+
+        A copy tool may have packed a part; gzip itself then says how long it was before, modulo
+        2^32 (RFC 1952, 2.3.1).
+        """
+        if part.stored is None or part.size is None or part.stored.size == part.size:
+            return part.is_whole
+        if not part.path.endswith(".gz"):
+            return False
+        trailer = self.store.read_tail(part.path, _TRAILER_BYTES)
+        return int.from_bytes(trailer, "little") == part.size % 2**32
 
 
 def _remembered(
@@ -154,7 +204,11 @@ def _find_manifests(
     If no root has manifests, the first that has files. A later root may contain much more than the
     export, so it is listed only if necessary.
     """
-    roots = provider.export_roots(prefix, export_name)
+    roots = [
+        root
+        for root in provider.export_roots(prefix, export_name)
+        if store.scheme in _WITH_EMPTY_FOLDERS or not _has_empty_folder(root)
+    ]
     without: tuple[str, Listing] | None = None
     for root in roots:
         listing = {stored.path: stored for stored in store.list(root)}
@@ -170,6 +224,10 @@ def _find_manifests(
     return (*(without or (roots[0], {})), [])
 
 
+def _has_empty_folder(root: str) -> bool:
+    return root.startswith("/") or "//" in root
+
+
 def _require_readable(stored: StoredObject, of: str = "") -> None:
     if stored.fault is not None:
         raise StoreError(f"{stored.path}{of} {stored.fault}")
@@ -182,22 +240,41 @@ def _read_content(store: Store, stored: StoredObject) -> bytes:
     return store.read(stored.path)
 
 
-def _with_stored_parts(manifest: Manifest, listing: Listing, stored: StoredObject) -> Manifest:
+def _with_stored_parts(manifest: Manifest, listing: Listing) -> Manifest:
     parts = (replace(part, stored=listing.get(part.path)) for part in manifest.parts)
-    return replace(manifest, parts=tuple(parts), written_at=stored.modified_at)
+    return replace(manifest, parts=tuple(parts))
 
 
-def _sorted(found: Iterable[DiscoveredRun | ManifestFailure], export: _Export) -> Discovery:
+def _settles_at(manifest: Manifest, now: datetime, *, has_longer: bool) -> datetime | None:
+    """Until when more files of a run may come; None where nothing says that they may.
+
+    A part that is longer than stated, or newer than a manifest that states no sizes, may be one of
+    the next delivery, whose manifest comes last. Once all files are an hour old, their order means
+    nothing: a copy writes them in any.
+    """
+    stored = [part.stored for part in manifest.parts if part.stored is not None]
+    if not stored or manifest.stored_at is None:
+        return None
+    newest = max(manifest.stored_at, *(one.modified_at for one in stored))
+    has_unstated = any(
+        part.size is None
+        and part.stored is not None
+        and part.stored.modified_at > manifest.stored_at + _CHECKOUT
+        for part in manifest.parts
+    )
+    settles_at = newest + _SETTLE
+    return settles_at if (has_longer or has_unstated) and now < settles_at else None
+
+
+def _sorted(found: Iterable[DiscoveredRun | ManifestFailure]) -> Discovery:
     runs: list[DiscoveredRun] = []
     failures: list[ManifestFailure] = []
     for item in found:
         if isinstance(item, DiscoveredRun):
-            runs.append(item)
+            runs += runs_by_month(item)
         else:
             failures.append(item)
     return Discovery(
-        runs=tuple(sorted(runs, key=lambda run: run.manifest.path)),
+        runs=tuple(sorted(runs, key=lambda run: (run.manifest.path, run.manifest.period))),
         failures=tuple(sorted(failures, key=lambda failure: failure.path)),
-        root=export.root,
-        listing=export.listing,
     )

@@ -11,11 +11,12 @@ import re
 from typing import Final
 
 from cloudbill.errors import ManifestError
-from cloudbill.models import Manifest
+from cloudbill.manifests import Manifest
 
-__all__ = ["MAX_NAME", "UNPRINTABLE", "require_manifest", "require_path", "shown"]
+__all__ = ["MAX_MONTHS", "MAX_NAME", "UNPRINTABLE", "require_manifest", "require_path", "shown"]
 
 _MAX_PARTS: Final = 10_000
+MAX_MONTHS: Final = 36
 _MAX_PATH_BYTES: Final = 1024
 MAX_NAME: Final = 300
 _SHOWN: Final = 80
@@ -45,6 +46,11 @@ def require_manifest(manifest: Manifest, *, root: str) -> None:
             "the export write larger files:",
             path=manifest.path,
         )
+    if len(manifest.spans) > MAX_MONTHS:
+        raise ManifestError(
+            f"The run covers more than {MAX_MONTHS} months, so its range is taken for a mistake:",
+            path=manifest.path,
+        )
     if len(manifest.run_id) > MAX_NAME:
         raise ManifestError(
             f"The id of the run has {len(manifest.run_id)} characters, not at most {MAX_NAME}:",
@@ -59,8 +65,6 @@ def require_manifest(manifest: Manifest, *, root: str) -> None:
 def _problem_of(path: str, root: str) -> str | None:
     if not path.startswith(root) or {".", ".."} & {*path.split("/")}:
         return "lies outside the export"
-    if "*" in path:
-        return "has a *, by which BigQuery reads other parts too"
     if len(path.encode("utf-8", "surrogatepass")) > _MAX_PATH_BYTES:
         return f"has a name of more than {_MAX_PATH_BYTES} bytes"
     if UNPRINTABLE.search(path):

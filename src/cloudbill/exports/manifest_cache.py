@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sqlite3
-import stat
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -21,12 +19,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cloudbill.settings.cache_folder import cache_folder, is_private
+
 if TYPE_CHECKING:
-    from cloudbill.models import StoredObject
+    from cloudbill.manifests import StoredObject
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store
 
-__all__ = ["ManifestCache", "cache_folder", "open_manifest_cache"]
+__all__ = ["ManifestCache", "open_manifest_cache"]
 
 _log = logging.getLogger(__name__)
 
@@ -92,20 +92,6 @@ def open_manifest_cache(
     return ManifestCache(folder / f"manifests-{name}", is_written=is_written)
 
 
-def cache_folder() -> Path | None:
-    """The cache folder, by the XDG Base Directory Specification; None without a home folder.
-
-    By the specification, a relative path is ignored.
-    """
-    named = Path(os.environ.get("XDG_CACHE_HOME") or ".")
-    if named.is_absolute():
-        return named / "cloudbill"
-    try:
-        return Path.home() / ".cache" / "cloudbill"
-    except RuntimeError:  # a user without a home folder, as in some containers
-        return None
-
-
 def _object(stored: StoredObject) -> _Object:
     return stored.path, stored.size, stored.modified_at.isoformat(), stored.version
 
@@ -113,8 +99,8 @@ def _object(stored: StoredObject) -> _Object:
 def _read(file: Path) -> dict[_Object, bytes]:
     """The manifests in a file; none if it is missing, damaged, or may be somebody else's."""
     try:
-        # For `lstat` a link is not a regular file, so no link is followed.
-        if not (_is_private(file.lstat()) and _is_private(file.parent.stat(), is_folder=True)):
+        # By `lstat` a link is not a regular file, so none is followed.
+        if not (is_private(file.lstat()) and is_private(file.parent.stat(), is_folder=True)):
             return {}
         address = f"{file.absolute().as_uri()}?mode=ro"
         with closing(sqlite3.connect(address, uri=True, timeout=_PATIENCE_S)) as opened:
@@ -127,15 +113,6 @@ def _read(file: Path) -> dict[_Object, bytes]:
     except (OSError, sqlite3.Error) as error:
         _log.info("%s cannot be used (%s); the manifests are read again", file, error)
         return {}
-
-
-def _is_private(status: os.stat_result, *, is_folder: bool = False) -> bool:
-    """Whether only this user can have written it."""
-    others_write = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    is_kind = stat.S_ISDIR if is_folder else stat.S_ISREG
-    if not hasattr(os, "getuid"):  # on Windows, the profile of a user belongs to the user alone
-        return is_kind(status.st_mode)
-    return is_kind(status.st_mode) and not others_write and status.st_uid == os.getuid()
 
 
 def _unpack(packed: bytes, size: int) -> bytes | None:
@@ -156,9 +133,9 @@ def _write(file: Path, entries: Mapping[_Object, bytes]) -> None:
         OSError, sqlite3.Error: If they cannot be written; the file is then unchanged, or gone.
     """
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not _is_private(file.parent.stat(), is_folder=True):
+    if not is_private(file.parent.stat(), is_folder=True):
         raise PermissionError(f"{file.parent} can be written by others")
-    if file.is_symlink() or (file.exists() and not _is_private(file.stat())):
+    if file.is_symlink() or (file.exists() and not is_private(file.stat())):
         file.unlink()
     try:
         _fill(file, entries)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import DatasetError, SchemaError
 from cloudbill.exports.limits import MAX_NAME, UNPRINTABLE, shown
-from cloudbill.models import Column, ColumnType
+from cloudbill.manifests import Column, ColumnType
 from cloudbill.providers.datasets import dataset_of_columns
 
 if TYPE_CHECKING:
@@ -144,8 +144,8 @@ def added_columns(
         elif kind != column.type:
             raise SchemaError(
                 f"Column '{column.target}' changed its type from {kind} (table {table}) to "
-                f"{column.type} (this run). The old month is unchanged. Load this export into a "
-                "new 'table_name', or convert the column of the table, and run again"
+                f"{column.type} (this run). The month was not changed. Load this export into a new "
+                "'table_name', or convert the column of the table, and run again"
             )
     return tuple(added)
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from cloudbill.models import Column, ColumnType
+from cloudbill.manifests import Column, ColumnType
 
 __all__ = ["MAX_ROW_BYTES", "find_fault"]
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import LoadError, SchemaError
 from cloudbill.files.columns import assign_columns
-from cloudbill.models import Column
+from cloudbill.files.damage import AGAIN
+from cloudbill.manifests import Column
 from cloudbill.providers.datasets import dataset_of_columns
 
 if TYPE_CHECKING:
-    from cloudbill.models import Manifest, Part
+    from cloudbill.manifests import Manifest, Part
     from cloudbill.providers import Provider
     from cloudbill.store import Store
 
@@ -128,7 +129,7 @@ def _read_header(store: Store, path: str) -> tuple[str, ...]:
             return names
     raise LoadError(
         f"{address} has no whole header in its first {MAX_HEADER_BYTES} bytes: it was cut off, a "
-        "quote is never closed, or it is not a CSV file; deliver it again"
+        f"quote is never closed, or it is not a CSV file. {AGAIN}"
     )
 
 
@@ -139,7 +140,7 @@ def _unpack(head: bytes, address: str, *, is_whole: bool) -> tuple[bytes, bool]:
     try:
         unpacked = unpacker.decompress(head, MAX_HEADER_BYTES + 1)
     except zlib.error as error:
-        raise LoadError(f"{address} is a damaged gzip file: {error}; deliver it again") from error
+        raise LoadError(f"{address} is a damaged gzip file ({error}). {AGAIN}") from error
     # A gzip file may have several members; only the end of the last is the end of the text.
     is_whole = is_whole and unpacker.eof and not unpacker.unused_data
     return unpacked[:MAX_HEADER_BYTES], is_whole and len(unpacked) <= MAX_HEADER_BYTES

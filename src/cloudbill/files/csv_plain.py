@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, NoReturn, cast
 
 from isal import igzip, igzip_lib
 
+from cloudbill.disk.room import full_disk_of
+from cloudbill.disk.spool import ANOTHER_FOLDER, spool_folder
 from cloudbill.errors import LoadError, SchemaError, StoreError
 from cloudbill.files.csv_headers import MAX_HEADER_BYTES, is_gzip, parse_header
-from cloudbill.models import Column
-from cloudbill.spool import spool_folder
+from cloudbill.files.damage import AGAIN
+from cloudbill.manifests import Column
 
 __all__ = ["CsvFile", "CsvPart", "plain_files"]
 
@@ -25,7 +26,6 @@ __all__ = ["CsvFile", "CsvPart", "plain_files"]
 _Damaged: Final = cast("type[Exception]", igzip_lib.IsalError)
 _BLOCK_BYTES: Final = 256 * 1024
 _UNPACKERS: Final = 4
-_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,17 +83,19 @@ def _open(part: CsvPart, target: Path) -> CsvFile:
             head = file.read(MAX_HEADER_BYTES + 1)
     except EOFError as error:
         raise LoadError(
-            f"{part.address} is a gzip file that was cut off; deliver it again"
+            f"{part.address} is a gzip file that was cut off, and the table was not changed. "
+            f"{AGAIN}"
         ) from error
     except (gzip.BadGzipFile, _Damaged) as error:
         raise LoadError(
-            f"{part.address} is a damaged gzip file: {error}; deliver it again"
+            f"{part.address} is a damaged gzip file ({error}), and the table was not changed. "
+            f"{AGAIN}"
         ) from error
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        full = full_disk_of(error, target, needed=_unpacked_size(part.file), remedy=ANOTHER_FOLDER)
+        if full is not None:
             raise LoadError(
-                f"There is no space to unpack {part.address} in {target.parent}; free some, or "
-                "set TMPDIR to another folder"
+                f"{part.address} cannot be unpacked: {full}", is_of_run=False
             ) from error
         raise StoreError(f"{part.address} cannot be read: {error}") from error
     _require_header(head, part)
@@ -108,6 +110,16 @@ def _copy(part: CsvPart, target: Path | None) -> None:
                 _refuse_nul(part)
             if plain is not None:
                 plain.write(block)
+
+
+def _unpacked_size(file: Path) -> int | None:
+    """The bytes of a gzipped file once it is unpacked, as its trailer says; None for another."""
+    with suppress(OSError), file.open("rb") as opened:
+        if is_gzip(opened.read(2)):
+            opened.seek(-4, os.SEEK_END)
+            # RFC 1952, "Member trailer": modulo 2^32, which few parts reach.
+            return int.from_bytes(opened.read(4), "little")
+    return None
 
 
 def _reader(file: Path) -> BinaryIO:

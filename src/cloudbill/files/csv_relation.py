@@ -14,7 +14,7 @@ from cloudbill.files.columns import merge_parts
 from cloudbill.files.csv_faults import MAX_ROW_BYTES, find_fault
 from cloudbill.files.csv_plain import CsvFile, CsvPart, plain_files
 from cloudbill.files.relation import PartsRelation, literal_path
-from cloudbill.models import Column, ColumnType
+from cloudbill.manifests import Column, ColumnType
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
 
 __all__ = ["read_csv_parts"]

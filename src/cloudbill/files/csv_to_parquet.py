@@ -12,10 +12,13 @@ from typing import Final
 
 import duckdb
 
+from cloudbill.disk.room import full_disk_of
+from cloudbill.disk.spool import ANOTHER_FOLDER
 from cloudbill.errors import LoadError
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.csv_relation import read_csv_parts
-from cloudbill.models import ColumnType
+from cloudbill.files.damage import reason_of
+from cloudbill.manifests import ColumnType
 from cloudbill.sql import DUCKDB, Fragment
 
 __all__ = ["convert_csv_part"]
@@ -51,5 +54,14 @@ def convert_csv_part(part: CsvPart, target: Path, *, memory_limit: str) -> None:
         statement = DUCKDB.compose(_COPY, columns=columns, relation=Fragment(source.relation.text))
         try:
             connection.execute(statement.text, {**source.parameters, "target": str(target)})
-        except duckdb.IOException as error:
-            raise LoadError(f"{part.address} could not be converted: {error}") from error
+        except duckdb.OutOfMemoryException as error:
+            raise LoadError(
+                f"{part.address} could not be converted: {reason_of(error)}. Raise 'memory_limit'",
+                is_of_run=False,
+            ) from error
+        except duckdb.Error as error:
+            full = full_disk_of(error, target, remedy=ANOTHER_FOLDER)
+            raise LoadError(
+                f"{part.address} could not be converted: {full or reason_of(error)}",
+                is_of_run=full is None,
+            ) from error

@@ -13,12 +13,12 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cloudbill.disk.spool import room_for, spool_folder
 from cloudbill.errors import StoppedError, StoreError
 from cloudbill.progress import Progress, ProgressListener, Stage, progress_told
-from cloudbill.spool import spool_folder
 
 if TYPE_CHECKING:
-    from cloudbill.models import Manifest, Part
+    from cloudbill.manifests import Manifest, Part
     from cloudbill.store import Store
 
 __all__ = ["AwaitedParts", "Batch", "arriving_parts", "awaited_parts", "is_here", "local_parts"]
@@ -256,7 +256,8 @@ class _Downloads:
         target = self._target(index)
         if self._is_even and index:
             self._let_go_ahead(index - 1)
-        self._store.download(part.path, target)
+        with room_for(self._store.uri(part.path), target, needed=self._manifest.size):
+            self._store.download(part.path, target)
         _require_size(self._store, part, target)
         return target
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from cloudbill.models import ColumnType
+from cloudbill.manifests import ColumnType
 
 __all__ = ["TABLE_TYPES", "_may_lose_digits", "column_type_of"]
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cloudbill.disk.spool import room_for, spool_folder
 from cloudbill.errors import SchemaError, StoreError
+from cloudbill.files.damage import AGAIN
 from cloudbill.files.parquet_tail import PARQUET_MAGIC, read_parquet_tail
-from cloudbill.models import Column, ColumnType, Part
+from cloudbill.manifests import Column, ColumnType, Part
 
 if TYPE_CHECKING:
     from cloudbill.store import Store
@@ -73,14 +73,19 @@ def _read_footer(store: Store, path: str, period_column: str) -> Footer:
         physical = {leaf.path: leaf.physical_type for leaf in leaves}
         fields = [(field.name, field) for field in schema]
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"{address} is a damaged Parquet file: {error}") from error
+        raise StoreError(
+            f"{address} is a damaged Parquet file ({error}). {AGAIN}", is_of_run=True
+        ) from error
     if metadata.num_rows < 0:
-        raise StoreError(f"{address} is a damaged Parquet file: it states {metadata.num_rows} rows")
+        raise StoreError(
+            f"{address} is a damaged Parquet file: it states {metadata.num_rows} rows. {AGAIN}",
+            is_of_run=True,
+        )
     columns = tuple(
         Column(name=name, target=name, type=_column_type(field, physical.get(name), address))
         for name, field in fields
     )
-    first_day, last_day = _days(tail, columns, period_column)
+    first_day, last_day = _days(tail, columns, period_column, address)
     return Footer(
         address=address,
         rows=metadata.num_rows,
@@ -118,7 +123,7 @@ _TYPES: Final = (
 
 
 def _days(
-    tail: bytes, columns: Sequence[Column], period_column: str
+    tail: bytes, columns: Sequence[Column], period_column: str, address: str
 ) -> tuple[date | None, date | None]:
     """The least and greatest day of a column, if every row group has statistics of the column.
 
@@ -129,9 +134,10 @@ def _days(
     column = names.get(period_column.lower())
     if column is None or column.type not in {ColumnType.TIMESTAMP, ColumnType.DATE}:
         return None, None
-    with tempfile.TemporaryDirectory(prefix="cloudbill-") as folder, duckdb.connect() as connection:
-        file = Path(folder, "footer.parquet")
-        file.write_bytes(PARQUET_MAGIC + tail)
+    with spool_folder() as folder, duckdb.connect() as connection:
+        file = folder / "footer.parquet"
+        with room_for(f"The footer of {address}", file, needed=len(tail)):
+            file.write_bytes(PARQUET_MAGIC + tail)
         try:
             ends = connection.execute(_STATISTICS, {"file": str(file), "column": column.name})
             days = ends.fetchall()

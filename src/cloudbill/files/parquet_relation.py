@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import SchemaError
 from cloudbill.files.columns import merge_parts
+from cloudbill.files.damage import damaged_parts
 from cloudbill.files.duckdb_types import TABLE_TYPES, _may_lose_digits, column_type_of
 from cloudbill.files.relation import PartsRelation, literal_path
-from cloudbill.models import Column, ColumnType
+from cloudbill.manifests import Column, ColumnType
 from cloudbill.sql import DUCKDB, Fragment
 
 if TYPE_CHECKING:
@@ -26,35 +27,46 @@ _AWARE_TO_UTC: Final = "coalesce(make_timestamp(epoch_us({name})), CAST({name} A
 
 
 def read_parquet_parts(
-    connection: DuckDBPyConnection, files: Sequence[PurePath], *, scheme: str = ""
+    connection: DuckDBPyConnection,
+    files: Sequence[PurePath],
+    *,
+    addresses: Sequence[str] = (),
+    scheme: str = "",
 ) -> PartsRelation:
     """Describes one or more Parquet parts by their footers.
 
-    `scheme` is that of their file system, unless it is the local one.
+    `addresses` names the parts in messages, where the files are called otherwise; `scheme` is that
+    of the file system that they are in, where it is not the local one.
 
     Raises:
-        SchemaError: If parts contradict each other or have a type that is not loaded.
+        SchemaError: If parts contradict each other or hold a type that is not loaded.
+        LoadError: If a part is damaged.
     """
     # Each part is described separately. DuckDB would unify the columns of all files by itself, and
     # silently turn a decimal into a double if one file has doubles.
     names = [scheme + literal_path(file) for file in files]
+    addresses = addresses or [file.name for file in files]
     described: list[tuple[str, list[Column]]] = []
     inexact: dict[str, Column] = {}
     types: dict[str, set[str]] = {}
-    for file, name in zip(files, names, strict=True):
+    part_rows: list[int] = []
+    for address, name in zip(addresses, names, strict=True):
         columns: list[Column] = []
-        for column_name, type_name in _describe(connection, name):
+        with damaged_parts(address):
+            found = _describe(connection, name)
+            part_rows.append(_footer_rows(connection, name))
+        for column_name, type_name in found:
             kind = column_type_of(type_name)
             if not isinstance(kind, ColumnType):
                 raise SchemaError(
-                    f"Column '{column_name}' of {file.name} is a {type_name}, which is not loaded"
+                    f"Column '{column_name}' of {address} is a {type_name}, which is not loaded"
                 )
             column = Column(name=column_name, target=column_name, type=kind)
             columns.append(column)
             types.setdefault(column_name.lower(), set()).add(type_name)
             if _may_lose_digits(type_name):
                 inexact[column_name] = column
-        described.append((file.name, columns))
+        described.append((address, columns))
     merged = merge_parts(described)
     return PartsRelation(
         # A folder such as `year=2025` is not a column of a bill.
@@ -66,7 +78,7 @@ def read_parquet_parts(
         },
         described=described,
         inexact=tuple(inexact.values()),
-        part_rows=tuple(_footer_rows(connection, name) for name in names),
+        part_rows=tuple(part_rows),
     )
 
 

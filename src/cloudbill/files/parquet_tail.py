@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import StoreError
+from cloudbill.files.damage import AGAIN
 
 if TYPE_CHECKING:
     from cloudbill.store import Store
@@ -31,9 +32,13 @@ def read_parquet_tail(store: Store, path: str) -> bytes:
     # One request is enough for most parts. Asking for the length first would always take two.
     tail = store.read_tail(path, _FIRST_READ_BYTES)
     if len(tail) < _TRAILER_BYTES or not tail.endswith(PARQUET_MAGIC):
-        raise StoreError(f"{address} is not a Parquet file, or was cut off; deliver it again")
+        raise StoreError(
+            f"{address} is not a Parquet file, or was cut off. {AGAIN}", is_of_run=True
+        )
     length = tail[-_TRAILER_BYTES : -len(PARQUET_MAGIC)]
     needed = int.from_bytes(length, "little") + _TRAILER_BYTES
     if needed > _MAX_FOOTER_BYTES:
-        raise StoreError(f"{address} states a footer of {needed} bytes; the file is damaged")
+        raise StoreError(
+            f"{address} is damaged: it states a footer of {needed} bytes. {AGAIN}", is_of_run=True
+        )
     return store.read_tail(path, needed) if needed > len(tail) else tail

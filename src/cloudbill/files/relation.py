@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from cloudbill.costs.sums import Charges
-from cloudbill.models import Column
+from cloudbill.manifests import Column, ColumnType
+from cloudbill.periods import BillingPeriod
 from cloudbill.sql import DUCKDB, Fragment
 
 __all__ = ["PartsRelation", "literal_path"]
@@ -58,6 +59,19 @@ class PartsRelation:
                 for column in self.columns
             },
         )
+
+    def in_month(
+        self, period_column: str, period: BillingPeriod
+    ) -> tuple[Fragment, dict[str, object]]:
+        """Which rows are of a month, and the parameters of that: none where no time says so."""
+        charges = self.charges()
+        if charges.kind(period_column) not in {ColumnType.TIMESTAMP, ColumnType.DATE}:
+            return Fragment("FALSE"), {}
+        ends: dict[str, object] = {
+            "month_start": period.first_day,
+            "month_end": period.next.first_day,
+        }
+        return DUCKDB.in_month(charges.value(period_column)), ends
 
     def projection(self) -> list[Fragment]:
         """Each column with its type and name in the table."""

@@ -1,227 +1,239 @@
 """The memory of loaded runs: dlt's state in the warehouse, and a tracking table for people.
 
-Pure: state.
-May import: costs, settings, spool, text, warehouses.
+Pure: entries, state.
+May import: costs, disk, settings, text, warehouses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from cloudbill.errors import CloudbillError
-from cloudbill.ledger.state import (
-    Remembered,
-    accept_in,
-    clear_loaded,
-    read_remembered,
-    record_of_row,
-    tracking_row,
-    write_record,
+from cloudbill.errors import LedgerError
+from cloudbill.ledger.draft import Draft
+from cloudbill.ledger.entries import newest_entries
+from cloudbill.ledger.merging import Address, Merged, State, decode_state, holds_all, merge
+from cloudbill.ledger.state import Remembered
+from cloudbill.ledger.tables import (
+    resource_name,
+    source_name,
+    tracking_source,
+    tracking_tables,
 )
-from cloudbill.models import BillingPeriod, LoadRecord, LoadResult
-from cloudbill.spool import spool_folder
+from cloudbill.models import LoadRecord, LoadResult
+from cloudbill.periods import BillingPeriod
+from cloudbill.warehouses.ledger_rows import STATE_TABLE, LedgerRows, StoredState
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
     from cloudbill.warehouses import Warehouse
 
-__all__ = [
-    "Ledger",
-    "TRACKING_COLUMNS",
-    "source_name",
-    "tracking_source",
-    "tracking_table",
-]
-
-TRACKING_COLUMNS: Final[Mapping[str, str]] = {
-    "run_id": "text",
-    "billing_month": "text",
-    "loaded_at": "timestamp",
-    "row_count": "bigint",
-    "file_count": "bigint",
-    "submitted_at": "timestamp",
-    "covers_from": "date",
-    "covers_to": "date",
-    "totals": "text",
-    "job_id": "text",
-    "manifest_path": "text",
-}
-"""The columns of the tracking table and their dlt types, in order."""
+__all__ = ["Ledger"]
 
 
 class Ledger:
     """The ledger of one source, kept by a dlt pipeline in the warehouse itself.
 
-    Only the state in the warehouse is true: a state in dlt's working folder may be about a table
-    that no longer exists, so every pipeline here starts in an empty folder.
+    The warehouse has the only truth: whatever an earlier run left in dlt's working folder may speak
+    of a table that is gone, so every pipeline here starts in an empty folder. `pipeline` is another
+    one than the source's own where the ledger is in a pipeline of its user.
     """
 
-    def __init__(self, settings: SourceSettings, warehouse: Warehouse) -> None:
+    def __init__(
+        self, settings: SourceSettings, warehouse: Warehouse, pipeline: str | None = None
+    ) -> None:
         self._settings = settings
         self._warehouse = warehouse
+        self._at = Address(
+            pipeline=pipeline or settings.pipeline_name,
+            source=source_name(settings),
+            resource=resource_name(settings),
+        )
 
     def read(self) -> Remembered:
         """What each month holds, and which runs were accepted.
 
         Raises:
-            CloudbillError: If the state cannot be read, or a newer cloudbill wrote it.
+            LedgerError: If the state cannot be read, or a newer cloudbill wrote it.
+            LoadError: If the warehouse cannot be read.
         """
-        # The warehouse is asked directly, because dlt would need a whole pipeline run to restore
-        # its state.
-        encoded = self._warehouse.read_state(self._settings.pipeline_name)
-        if encoded is None:
-            return Remembered(loaded=self.tracked())
-        from dlt.common.versioned_state import decompress_state
-
-        state: dict[str, Any] = dict(decompress_state(encoded))
-        return read_remembered(self._resource_state(state))
+        return self.merged().remembered
 
     def tracked(self) -> dict[BillingPeriod, LoadRecord]:
-        """The newest load of each month in the tracking table.
+        """The newest load of each month that the tracking table has; raises as `read` does."""
+        rows = self._rows(newest_only=True)
+        entries = merge([], rows, self._at).tracked
+        return {
+            period: entry.record
+            for period, entry in newest_entries(entries).items()
+            if entry.record is not None
+        }
 
-        It is the last source of records if the state is lost or was kept under another name.
+    def loads(self) -> tuple[LoadRecord, ...]:
+        """Every load that the tracking table has, oldest first, in the order of the ledger.
+
+        Raises:
+            LoadError: If the warehouse cannot be read.
         """
-        newest: dict[BillingPeriod, LoadRecord] = {}
-        for row in self._warehouse.tracking_rows(tracking_table(self._settings)):
-            record = record_of_row(row)
-            if record is not None:
-                newest[record.period] = record
-        return newest
+        entries = merge([], self._rows(newest_only=True), self._at).tracked
+        return tuple(entry.record for entry in entries if entry.record is not None)
 
     def loaded(self) -> Mapping[BillingPeriod, LoadRecord]:
-        """What each month holds; raises what `read` raises."""
+        """What each month holds; raises as `read` does."""
         return self.read().loaded
 
-    def _resource_state(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
-        source = state.get("sources", {}).get(source_name(self._settings), {})
-        found: Mapping[str, Any] = source.get("resources", {}).get(
-            tracking_table(self._settings), {}
+    def merged(self) -> Merged:
+        """All that the warehouse has of the ledger; raises as `read` does."""
+        rows = self._rows(newest_only=True)
+        newest = self._salvaged(rows.states[0]) if rows.states else None
+        states = [newest] if newest else []
+        try:
+            if not holds_all(newest, rows):
+                rows = self._rows(newest_only=False)
+                decoded = (decode_state(stored, self._at) for stored in _held(rows))
+                states = [state for state in decoded if state is not None]
+            return merge(states, rows, self._at)
+        except LedgerError as error:
+            settings = self._settings
+            raise LedgerError(
+                f"The ledger of {settings.source} in {settings.dataset}.{STATE_TABLE} cannot be "
+                f"read. {error}. `cloudbill state rebuild {settings.source}` says what it would "
+                "restore from the tracking table and all other states, and writes it"
+            ) from error
+
+    def salvaged(self) -> tuple[Merged, tuple[str, ...]]:
+        """All that can be read of the ledger, and why the rest of it cannot.
+
+        Raises:
+            LoadError: If the warehouse cannot be read.
+        """
+        rows = self._rows(newest_only=False)
+        states: list[State] = []
+        problems: list[str] = []
+        for stored in _held(rows):
+            try:
+                state = decode_state(stored, self._at)
+                if state is not None:
+                    merge([state], LedgerRows(), self._at)
+                    states.append(state)
+            except LedgerError as error:
+                problems.append(str(error))
+                salvaged = self._salvaged(stored)
+                states += [salvaged] if salvaged else []
+        return merge(states, rows, self._at, is_lenient=True), tuple(problems)
+
+    def _salvaged(self, stored: StoredState) -> State | None:
+        """A state as far as it can be read."""
+        try:
+            return decode_state(stored, self._at, is_lenient=True)
+        except LedgerError:
+            return None
+
+    def _rows(self, *, newest_only: bool) -> LedgerRows:
+        return self._warehouse.read_ledger(
+            self._at.pipeline, tracking_tables(self._settings), newest_only=newest_only
         )
-        return found
 
     def record(self, results: Sequence[LoadResult]) -> None:
         """Writes finished loads into the state and the tracking table, in one load package.
 
         Raises:
-            CloudbillError: If dlt could not write; the months are loaded, and loading them again
+            LedgerError: If dlt could not write; the months are loaded, and loading them again
                 changes nothing.
         """
         months = ", ".join(str(result.planned.period) for result in results)
 
-        def rows(state: MutableMapping[str, Any]) -> Iterator[dict[str, object]]:
+        def change(draft: Draft) -> None:
             for result in results:
-                write_record(state, result.to_record())
-                yield tracking_row(result)
+                draft.put(result.to_record(), result.planned.manifest.path)
 
-        self._run(
-            rows,
+        self._change(
+            change,
             f"{months} of {self._settings.source} are loaded, but the ledger could not be written",
             "The next run loads them again, which changes nothing",
         )
 
-    def accept(self, period: BillingPeriod, run_id: str) -> None:
-        """Remembers that a person wants a held run.
+    def accept(self, period: BillingPeriod, run: str, *, scope: str | None = None) -> None:
+        """Remembers that a person wants a held run; `scope` moves the source from its month on.
 
         Raises:
-            CloudbillError: If dlt could not write.
+            LedgerError: If dlt could not write.
         """
 
-        def rows(state: MutableMapping[str, Any]) -> Iterator[dict[str, object]]:
-            accept_in(state, period, run_id)
-            yield from ()
+        def change(draft: Draft) -> None:
+            draft.accept(period, run)
+            if scope is not None:
+                draft.set_scope(period, scope)
 
-        self._run(rows, f"The acceptance of {run_id} could not be recorded", "Run it again")
+        self._change(change, f"That {run} is accepted could not be written", "Run it again")
 
-    def restore(self, records: Sequence[LoadRecord]) -> None:
-        """Replaces everything that the state has about loaded months by these records.
+    def dismiss(self, runs: Sequence[tuple[BillingPeriod, str]]) -> None:
+        """Remembers that a person does not want held runs.
 
         Raises:
-            CloudbillError: If dlt could not write.
+            LedgerError: If dlt could not write.
         """
 
-        def rows(state: MutableMapping[str, Any]) -> Iterator[dict[str, object]]:
-            clear_loaded(state)
-            for record in records:
-                write_record(state, record)
-            yield from ()
+        def change(draft: Draft) -> None:
+            for period, run in runs:
+                draft.dismiss(period, run)
 
-        self._run(rows, "The ledger could not be rebuilt", "Run it again")
+        self._change(change, "What is dismissed could not be written", "Run it again")
 
-    def _run(
-        self,
-        rows: Callable[[MutableMapping[str, Any]], Iterator[dict[str, object]]],
-        problem: str,
-        remedy: str,
-    ) -> None:
-        """Runs the pipeline once, in an empty folder; state and rows are written, or neither."""
-        # In a separate thread, because in the main thread dlt handles Ctrl-C itself and stops
-        # writing.
+    def rewrite(self, merged: Merged, change: Callable[[Draft], None]) -> None:
+        """Writes a ledger that was read before, changed.
+
+        Raises:
+            LedgerError: If dlt could not write.
+        """
+        draft = Draft(merged)
+        change(draft)
+        self._write(draft, "The ledger could not be rebuilt", "Run it again")
+
+    def _change(self, change: Callable[[Draft], None], problem: str, remedy: str) -> None:
+        draft = Draft(self.merged())
+        change(draft)
+        self._write(draft, problem, remedy)
+
+    def _write(self, draft: Draft, problem: str, remedy: str) -> None:
+        """Writes a package of dlt in an empty folder; state and rows are written, or neither."""
+        # In a thread of its own: in the main one dlt takes Ctrl-C for itself, and gives up writing.
         worker = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         try:
-            worker.submit(self._run_pipeline, rows, problem, remedy).result()
+            worker.submit(self._write_package, draft).result()
+        except LedgerError as error:
+            raise LedgerError(f"{problem}: {error}. {remedy}") from error
         finally:
-            # Nor does the process wait for it if the user wants to end at once.
+            # Nor is it waited for where the user does not want to wait any more.
             worker.shutdown(wait=False)
 
-    def _run_pipeline(
-        self,
-        rows: Callable[[MutableMapping[str, Any]], Iterator[dict[str, object]]],
-        problem: str,
-        remedy: str,
-    ) -> None:
-        import dlt
-        from dlt.pipeline.exceptions import PipelineStepFailed
+    def _write_package(self, draft: Draft) -> None:
+        from cloudbill.ledger.package import Package, write_package
 
         _keep_telemetry_off()
 
-        def tracked() -> Iterator[dict[str, object]]:
-            yield from rows(dlt.current.resource_state())
+        def rows() -> Iterator[dict[str, object]]:
+            yield from draft.rows
 
-        with spool_folder() as folder:
-            pipeline = dlt.pipeline(
-                pipeline_name=self._settings.pipeline_name,
-                pipelines_dir=str(folder),
-                destination=self._warehouse.destination(),
-                dataset_name=self._settings.dataset,
-            )
-            # Overrides the user's settings for other pipelines, because this one has only these.
-            pipeline.config.restore_from_destination = True
-            try:
-                pipeline.run(tracking_source(self._settings, tracked))
-            except PipelineStepFailed as error:
-                raise CloudbillError(f"{problem}: {error}. {remedy}") from error
-
-
-def source_name(settings: SourceSettings) -> str:
-    """dlt's name of the source, which is the key of the state."""
-    return f"{settings.provider.SECTION}_source"
-
-
-def tracking_table(settings: SourceSettings) -> str:
-    """The name of the tracking table, and of the dlt resource that fills it."""
-    return f"{settings.table_name}_load_tracking"
-
-
-def tracking_source(
-    settings: SourceSettings, rows: Callable[[], Iterator[dict[str, object]]]
-) -> Any:
-    """A dlt source with one resource that appends to the tracking table."""
-    import dlt
-
-    @dlt.source(name=source_name(settings), section=settings.provider.SECTION)
-    def source() -> Any:
-        columns: Any = {name: {"data_type": kind} for name, kind in TRACKING_COLUMNS.items()}
-        return dlt.resource(
-            rows, name=tracking_table(settings), write_disposition="append", columns=columns
+        package = Package(
+            pipeline=self._at.pipeline,
+            dataset=self._settings.dataset,
+            sources=draft.sources,
+            version=draft.merged.version,
+            load_ids=draft.merged.load_ids,
+            make_source=lambda: tracking_source(self._settings, rows),
         )
+        write_package(package, self._warehouse)
 
-    return source()
+
+def _held(rows: LedgerRows) -> Iterator[StoredState]:
+    """The states that are there; one whose column was dropped left nothing to read."""
+    return (stored for stored in rows.states if stored.text is not None)
 
 
 def _keep_telemetry_off() -> None:
-    """Turns dlt's telemetry off unless the user configured it: a bill is private."""
+    """Turns dlt's telemetry off unless its user configured it: a bill is nobody else's business."""
     import dlt
 
     if dlt.config.get("runtime.dlthub_telemetry") is None:

@@ -1,66 +1,165 @@
-"""Writes the ledger again from the tracking table."""
+"""Writes the ledger again, from all that can be read of it, the tracking table and the table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudbill.ledger import Ledger
-from cloudbill.models import BillingPeriod, LoadRecord
+from cloudbill.ledger.entries import newest_entries
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
+    from cloudbill.ledger.draft import Draft
+    from cloudbill.ledger.entries import Entry
+    from cloudbill.ledger.merging import Merged
     from cloudbill.settings import SourceSettings
 
-
-__all__ = ["Rebuilt", "rebuild_ledger", "rebuilt_lines"]
+__all__ = ["Change", "Rebuilding", "rebuild_ledger", "rebuilding_lines"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rebuilt:
-    """A ledger that was written again; `unknown` are months whose rows have no recorded load."""
+class Change:
+    """What becomes of a month.
+
+    `before` is the load that the states name, `after` the one that they will; None is none. `rows`
+    are those that the table holds.
+    """
+
+    period: BillingPeriod
+    before: LoadRecord | None
+    after: LoadRecord | None
+    rows: int
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the ledger knows as much as before."""
+        return self.before is not None and self.after == self.before
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the table does not hold the rows of the run that the ledger will know."""
+        return self.after is None or self.after.rows not in {None, self.rows}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilding:
+    """What a ledger becomes, month by month, oldest first; `problems` are what cannot be read."""
 
     settings: SourceSettings
-    records: tuple[LoadRecord, ...]
-    unknown: tuple[BillingPeriod, ...]
+    changes: tuple[Change, ...]
+    problems: tuple[str, ...]
+    forgets: bool
+
+    @property
+    def records(self) -> tuple[LoadRecord, ...]:
+        """What the ledger knows after it."""
+        return tuple(change.after for change in self.changes if change.after is not None)
 
 
-def rebuild_ledger(settings: SourceSettings) -> Rebuilt:
-    """Writes the ledger again from the tracking table, as far as the table agrees with it.
+def rebuild_ledger(
+    settings: SourceSettings, listen: Callable[[Rebuilding], None], *, forget: bool = False
+) -> Rebuilding:
+    """Writes the ledger again; `listen` is told what is about to be written.
 
-    A month whose rows are not those of its last tracked load is left out, so the next load loads
-    the newest run of that month.
+    A month is kept unless the table holds the rows of another load that was recorded. With
+    `forget`, a month whose rows are those of no load is forgotten.
 
     Raises:
         CloudbillError: If the warehouse cannot be read or written.
     """
     with closing(open_warehouse(settings.warehouse)) as warehouse:
-        months = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
-        held = {period: month.rows for period, month in months.items()}
+        months = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN).months
         ledger = Ledger(settings, warehouse)
-        tracked = ledger.tracked()
-        records = tuple(
-            record
-            for period, record in sorted(tracked.items())
-            if record.rows == held.get(period, 0)
+        merged, problems = ledger.salvaged()
+        rows = {period: month.rows for period, month in months.items()}
+        rebuilding = Rebuilding(
+            settings=settings,
+            changes=tuple(_changes(merged, rows, forget=forget)),
+            problems=problems,
+            forgets=forget,
         )
-        ledger.restore(records)
-    known = {record.period for record in records}
-    return Rebuilt(
-        settings=settings,
-        records=records,
-        unknown=tuple(sorted(period for period in {*held, *tracked} if period not in known)),
+        listen(rebuilding)
+        ledger.rewrite(merged, lambda draft: _apply(draft, rebuilding.changes, merged))
+    return rebuilding
+
+
+def _changes(
+    merged: Merged, rows: Mapping[BillingPeriod, int], *, forget: bool
+) -> Iterator[Change]:
+    told = newest_entries(merged.told)
+    newest = newest_entries(merged.entries)
+    for period in sorted({*newest, *rows}):
+        held = rows.get(period, 0)
+        known = told.get(period)
+        before = known.record if known is not None else None
+        current = newest.get(period)
+        after = current.record if current is not None else None
+        if after is not None and after.rows not in {None, held}:
+            after = _load_of(held, period, merged.entries) or (None if forget else after)
+        yield Change(period=period, before=before, after=after, rows=held)
+
+
+def _load_of(rows: int, period: BillingPeriod, entries: Iterable[Entry]) -> LoadRecord | None:
+    """The newest load of a month that had as many rows."""
+    same = [
+        entry
+        for entry in entries
+        if entry.period == period and entry.record is not None and entry.record.rows == rows
+    ]
+    return max(same, key=lambda entry: entry.rank).record if same else None
+
+
+def _apply(draft: Draft, changes: Iterable[Change], merged: Merged) -> None:
+    current = merged.remembered.loaded
+    tracked = {period: entry.record for period, entry in newest_entries(merged.tracked).items()}
+    for change in changes:
+        known, row = current.get(change.period), tracked.get(change.period)
+        if change.after is None:
+            if known is not None:
+                draft.forget(change.period)
+        elif change.after != known or (row is not None and row.run_id != change.after.run_id):
+            # So that its row in the tracking table is the newest as well.
+            draft.put(change.after)
+
+
+def rebuilding_lines(rebuilding: Rebuilding) -> Iterator[str]:
+    """What is about to be written: what the ledger learns, changes and forgets, and what it keeps.
+
+    Months that stay as they are get no line of their own.
+    """
+    kept = sum(change.is_kept and not change.is_in_doubt for change in rebuilding.changes)
+    yield (
+        f"Rebuilding the ledger of {rebuilding.settings.source}: "
+        f"{len(rebuilding.records)} months, {kept} of them as they were"
     )
+    for problem in rebuilding.problems:
+        yield f"  {problem}"
+    for change in rebuilding.changes:
+        if not change.is_kept or change.is_in_doubt:
+            yield f"  {_words(change)}"
 
 
-def rebuilt_lines(rebuilt: Rebuilt) -> Iterator[str]:
-    """The lines about a ledger that was written again."""
-    source = rebuilt.settings.source
-    yield f"Rebuilt the ledger of {source}: {len(rebuilt.records)} months"
-    for period in rebuilt.unknown:
-        yield (
-            f"  {period} is left out: its rows are not those of its last tracked load. "
-            "The next load loads its newest run"
-        )
+def _words(change: Change) -> str:
+    period, before, after = change.period, change.before, change.after
+    holds = f"the table holds {change.rows:,} rows"
+    if after is None:
+        if before is None:
+            return f"{period}: {holds} that no load accounts for. Load the month, or delete them"
+        return f"{period}: forgets run {before.run_id}; {holds} and no load of as many"
+    rows = "rows unknown" if after.rows is None else f"{after.rows:,} rows"
+    if before is None:
+        what = f"{period}: learns run {after.run_id}, {rows}"
+    elif after.run_id != before.run_id:
+        what = f"{period}: changes from run {before.run_id} to run {after.run_id}, {rows}"
+    elif after != before:
+        what = f"{period}: changes what is known of run {after.run_id}, {rows}"
+    else:
+        what = f"{period}: keeps run {after.run_id}, {rows}"
+    if not change.is_in_doubt:
+        return what
+    return f"{what}, but {holds}. The next load puts its newest run in; `--forget` forgets it"

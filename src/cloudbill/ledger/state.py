@@ -1,248 +1,313 @@
-"""Reads and writes the ledger in the state of a dlt resource and the tracking table; pure.
+"""What the ledger keeps, to and from the state of a dlt resource and the tracking table; pure.
 
-The form of the state, below the resource `<table_name>_load_tracking`:
+The shape of the state, below the resource `<table_name>_load_tracking`:
 
     loaded_executions   {"2025-10": ["<run_id>", ...]}   every run that was ever loaded, newest last
-    cloudbill           {"version": 1, "periods": {"2025-10": {"run_id": ..., ...}},
-                         "accepted": {"2025-10": ["<run_id>", ...]}}  held runs that were accepted
+    cloudbill           {"version": 2,
+                         "periods": {"2025-10": {"run_id": ..., "sequence": 7, ...}},
+                         "accepted": {"2025-10": ["<delivery>", ...]},   held runs, loaded after all
+                         "dismissed": {"2025-10": ["<delivery>", ...]},  held runs, not wanted
+                         "scopes": {"2025-10": "<scope>"},               the scope from a month on
+                         "merged": "<digest>"}                        see `merging`
 
 `loaded_executions` is also read in its later form, {"2025-10": {"run_id", "submitted_time"}}.
+Version 1 had no `sequence`. A month with the run id null was forgotten on purpose. Keys that this
+version does not know are kept, in a month and beside the months.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, MutableMapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any, Final, TypeVar
+from datetime import datetime
+from typing import Any, Final
 
-from cloudbill.costs.amounts import totals_to_text
-from cloudbill.errors import CloudbillError
-from cloudbill.models import BillingPeriod, LoadRecord, LoadResult, Totals
+from cloudbill.errors import LedgerError
+from cloudbill.ledger.entries import (
+    UNREADABLE,
+    Entry,
+    newest_entries,
+    read_record,
+    record_json,
+    sequence_of,
+)
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 from cloudbill.text.times import parse_time
 
 __all__ = [
+    "Decisions",
+    "EXECUTIONS",
+    "OURS",
     "Remembered",
+    "VERSION",
     "accept_in",
-    "clear_loaded",
-    "read_records",
+    "decisions_in",
+    "dismiss_in",
+    "entries_of_state",
+    "forget_in",
     "read_remembered",
-    "record_of_row",
-    "tracking_row",
+    "remember",
+    "run_ids_of",
+    "set_scope_in",
     "write_record",
 ]
 
-_VERSION: Final = 1
-_OURS: Final = "cloudbill"
-_EXECUTIONS: Final = "loaded_executions"
+VERSION: Final = 2
+OURS: Final = "cloudbill"
+EXECUTIONS: Final = "loaded_executions"
 
-_T = TypeVar("_T")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """What persons decided: held runs that are right or not wanted, by month; the scope from one.
+
+    A run is named by its id, or by the identity of a delivery (`Manifest.identity`).
+    """
+
+    accepted: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
+    dismissed: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
+    scopes: Mapping[BillingPeriod, str] = field(default_factory=dict)
+
+    def with_older(self, older: Decisions) -> Decisions:
+        """Both, as far as they do not contradict each other: then these are the newer."""
+        accepted, dismissed = dict(self.accepted), dict(self.dismissed)
+        for period, runs in older.accepted.items():
+            kept = runs - self.dismissed.get(period, frozenset())
+            accepted[period] = accepted.get(period, frozenset()) | kept
+        for period, runs in older.dismissed.items():
+            kept = runs - self.accepted.get(period, frozenset())
+            dismissed[period] = dismissed.get(period, frozenset()) | kept
+        scopes = {**older.scopes, **self.scopes}
+        return Decisions(accepted=accepted, dismissed=dismissed, scopes=scopes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """The content of the ledger: the run of each month, and the held runs that were accepted."""
+    """What the ledger holds: the run of each month, and the held runs that were accepted.
+
+    `sequence` is the greatest that any of its records has.
+    """
 
     loaded: Mapping[BillingPeriod, LoadRecord] = field(default_factory=dict)
     accepted: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
+    dismissed: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
+    scopes: Mapping[BillingPeriod, str] = field(default_factory=dict)
+    sequence: int = 0
 
 
-def accept_in(state: MutableMapping[str, Any], period: BillingPeriod, run_id: str) -> None:
-    """Records in a resource state that a held run was accepted."""
-    accepted = _ours(state).setdefault("accepted", {}).setdefault(str(period), [])
-    if run_id not in accepted:
-        accepted.append(run_id)
-
-
-def clear_loaded(state: MutableMapping[str, Any]) -> None:
-    """Forgets all loaded months of a resource state, but not the accepted runs."""
-    state[_EXECUTIONS] = {}
-    _ours(state)["periods"] = {}
-
-
-def tracking_row(result: LoadResult) -> dict[str, object]:
-    """The row of a load in the tracking table."""
-    record, manifest = result.to_record(), result.planned.manifest
-    return {
-        "run_id": record.run_id,
-        "billing_month": str(record.period),
-        "loaded_at": record.loaded_at,
-        "row_count": record.rows,
-        "file_count": record.parts,
-        "submitted_at": record.submitted_at,
-        "covers_from": record.covers_from,
-        "covers_to": record.covers_to,
-        "totals": json.dumps(totals_to_text(record.totals), sort_keys=True),
-        "job_id": record.job_id,
-        "manifest_path": manifest.path,
-    }
-
-
-def record_of_row(row: Mapping[str, object]) -> LoadRecord | None:
-    """The record in a row of the tracking table, from the columns that it has.
-
-    None if the row is not a load of a month, such as the summaries of an older tool.
-    """
-    month, run_id = row.get("billing_month"), row.get("run_id")
-    if not isinstance(month, str) or not isinstance(run_id, str):
-        return None
-    try:
-        period = BillingPeriod.parse(month)
-    except ValueError:
-        return None
-    totals = json.loads(str(row.get("totals") or "{}"))
-    return LoadRecord(
-        period=period,
-        run_id=run_id,
-        submitted_at=_utc(row.get("submitted_at")),
-        covers_from=_day(row.get("covers_from")),
-        covers_to=_day(row.get("covers_to")),
-        loaded_at=_utc(row.get("loaded_at")),
-        rows=_count(row.get("row_count")),
-        parts=_count(row.get("file_count")),
-        totals=_totals_from_json(totals),
-        job_id=None if row.get("job_id") is None else str(row["job_id"]),
+def remember(entries: Iterable[Entry], decisions: Decisions) -> Remembered:
+    """What entries of any places, put together, say of each month."""
+    listed = list(entries)
+    return Remembered(
+        loaded={
+            period: entry.record
+            for period, entry in newest_entries(listed).items()
+            if entry.record is not None
+        },
+        accepted=decisions.accepted,
+        dismissed=decisions.dismissed,
+        scopes=decisions.scopes,
+        sequence=max((entry.sequence for entry in listed), default=0),
     )
-
-
-def _utc(value: object) -> datetime | None:
-    if not isinstance(value, datetime):
-        return None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def _day(value: object) -> date | None:
-    return value if isinstance(value, date) else None
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def write_record(state: MutableMapping[str, Any], record: LoadRecord) -> None:
-    """Puts a load into a resource state, in the old form and in ours."""
-    month = str(record.period)
-    executions = state.setdefault(_EXECUTIONS, {})
-    earlier = [run_id for run_id in _run_ids(executions.get(month)) if run_id != record.run_id]
-    executions[month] = [*earlier, record.run_id]
-    _ours(state)["periods"][month] = {
-        "run_id": record.run_id,
-        "submitted_at": _iso(record.submitted_at),
-        "covers_from": _iso(record.covers_from),
-        "covers_to": _iso(record.covers_to),
-        "loaded_at": _iso(record.loaded_at),
-        "rows": record.rows,
-        "parts": record.parts,
-        "totals": totals_to_text(record.totals),
-        "job_id": record.job_id,
-    }
-
-
-def _ours(state: MutableMapping[str, Any]) -> dict[str, Any]:
-    ours: dict[str, Any] = state.setdefault(_OURS, {"version": _VERSION, "periods": {}})
-    return ours
 
 
 def read_remembered(state: Mapping[str, Any]) -> Remembered:
-    """The content of a resource state.
+    """All that one resource state holds.
 
     Raises:
-        CloudbillError: If a newer cloudbill wrote the state, or it cannot be read.
-    """
-    loaded = read_records(state)
-    try:
-        accepted = {
-            BillingPeriod.parse(month): frozenset(map(str, run_ids))
-            for month, run_ids in (state.get(_OURS) or {}).get("accepted", {}).items()
-        }
-    except (AttributeError, TypeError, ValueError) as error:
-        raise CloudbillError(f"The ledger cannot be read: {error!r}") from error
-    return Remembered(loaded=loaded, accepted=accepted)
-
-
-def read_records(state: Mapping[str, Any]) -> dict[BillingPeriod, LoadRecord]:
-    """What each month holds, from a resource state in any form that was ever written.
-
-    Raises:
-        CloudbillError: If a newer cloudbill wrote the state, or it cannot be read.
+        LedgerError: If a newer cloudbill wrote the state, or it cannot be read.
     """
     try:
-        records = _read_executions(state.get(_EXECUTIONS) or {})
-        ours = state.get(_OURS)
-        if ours is not None:
-            if ours["version"] > _VERSION:
-                raise CloudbillError(
-                    f"The ledger was written by a newer cloudbill (version {ours['version']} of "
-                    f"its state, this one reads {_VERSION}). Upgrade cloudbill"
-                )
-            for month, entry in ours["periods"].items():
-                period = BillingPeriod.parse(month)
-                newest = records.get(period)
-                # The older tool may have loaded the month since then, and it does not write our
-                # part.
-                if newest is None or newest.run_id == entry["run_id"]:
-                    records[period] = _read_entry(period, entry)
-    except (AttributeError, InvalidOperation, KeyError, TypeError, ValueError) as error:
-        raise CloudbillError(f"The ledger cannot be read: {error!r}") from error
-    return records
+        return remember(entries_of_state(state), decisions_in(state))
+    except LedgerError as error:
+        raise LedgerError(f"The ledger cannot be read: {error}") from error
 
 
-def _read_executions(executions: Mapping[str, Any]) -> dict[BillingPeriod, LoadRecord]:
-    records: dict[BillingPeriod, LoadRecord] = {}
-    for month, entry in executions.items():
-        run_ids = _run_ids(entry)
-        if not run_ids:
-            continue
-        submitted_at = None
-        if isinstance(entry, Mapping) and entry.get("submitted_time"):
-            with suppress(ValueError):
-                submitted_at = parse_time(str(entry["submitted_time"]))
-        period = BillingPeriod.parse(month)
-        records[period] = LoadRecord(
-            # The last id was written last, so the month holds that run.
-            period=period,
-            run_id=run_ids[-1],
-            submitted_at=submitted_at,
-        )
-    return records
-
-
-def _run_ids(entry: object) -> list[str]:
-    if isinstance(entry, Mapping):
-        return [str(entry["run_id"])]
-    if isinstance(entry, list):
-        return [str(run_id) for run_id in entry]
-    return []
-
-
-def _read_entry(period: BillingPeriod, entry: Mapping[str, Any]) -> LoadRecord:
-    return LoadRecord(
-        period=period,
-        run_id=entry["run_id"],
-        submitted_at=_read(parse_time, entry.get("submitted_at")),
-        covers_from=_read(date.fromisoformat, entry.get("covers_from")),
-        covers_to=_read(date.fromisoformat, entry.get("covers_to")),
-        loaded_at=_read(parse_time, entry.get("loaded_at")),
-        rows=entry.get("rows"),
-        parts=entry.get("parts"),
-        totals=_totals_from_json(entry.get("totals") or {}),
-        job_id=entry.get("job_id"),
+def decisions_in(state: Mapping[str, Any], *, is_lenient: bool = False) -> Decisions:
+    """What persons decided, by a resource state; raises as `entries_of_state`."""
+    scopes: dict[BillingPeriod, str] = {}
+    with _reading(is_lenient=is_lenient):
+        for month, scope in (state.get(OURS) or {}).get("scopes", {}).items():
+            with _reading(is_lenient=is_lenient):
+                scopes[BillingPeriod.parse(month)] = str(scope)
+    return Decisions(
+        accepted=_runs_in(state, "accepted", is_lenient=is_lenient),
+        dismissed=_runs_in(state, "dismissed", is_lenient=is_lenient),
+        scopes=scopes,
     )
 
 
-def _read(parse: Callable[[str], _T], text: str | None) -> _T | None:
-    return None if text is None else parse(text)
+def _runs_in(
+    state: Mapping[str, Any], key: str, *, is_lenient: bool
+) -> dict[BillingPeriod, frozenset[str]]:
+    found: dict[BillingPeriod, frozenset[str]] = {}
+    with _reading(is_lenient=is_lenient):
+        for month, run_ids in (state.get(OURS) or {}).get(key, {}).items():
+            with _reading(is_lenient=is_lenient):
+                found[BillingPeriod.parse(month)] = frozenset(map(str, run_ids))
+    return found
 
 
-def _iso(moment: date | datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
+def entries_of_state(
+    state: Mapping[str, Any], *, version: int = -1, load_id: str = "", is_lenient: bool = False
+) -> list[Entry]:
+    """What a resource state of any shape that was ever written says of each month.
+
+    With `is_lenient`, what cannot be read is left out.
+
+    Raises:
+        LedgerError: If a newer cloudbill wrote the state, or it cannot be read.
+    """
+    entries: list[Entry] = []
+    periods: Mapping[str, Any] = {}
+    executions: Mapping[str, Any] = {}
+    with _reading(is_lenient=is_lenient):
+        executions = _object(state.get(EXECUTIONS) or {})
+    with _reading(is_lenient=is_lenient):
+        periods = _periods(state.get(OURS), is_lenient=is_lenient)
+    for month in sorted({*periods, *executions}):
+        with _reading(is_lenient=is_lenient):
+            found = _entry(month, periods.get(month), executions.get(month))
+            if found is not None:
+                period, record, sequence, raw = found
+                entries.append(
+                    Entry(
+                        period=period,
+                        record=record,
+                        sequence=sequence,
+                        version=version,
+                        load_id=load_id,
+                        raw=raw,
+                    )
+                )
+    return entries
 
 
-def _totals_from_json(totals: Mapping[str, Mapping[str, str]]) -> Totals:
-    return {
-        currency: {column: Decimal(value) for column, value in columns.items()}
-        for currency, columns in totals.items()
-    }
+@contextmanager
+def _reading(*, is_lenient: bool) -> Iterator[None]:
+    """Names what cannot be read, or passes over it with `is_lenient`."""
+    try:
+        yield
+    except UNREADABLE as error:
+        if not is_lenient:
+            raise LedgerError(f"it holds what no ledger holds: {error!r}") from error
+
+
+def _periods(ours: Mapping[str, Any] | None, *, is_lenient: bool) -> Mapping[str, Any]:
+    if ours is None:
+        return {}
+    if not is_lenient and ours["version"] > VERSION:
+        raise LedgerError(
+            f"a newer cloudbill wrote it (version {ours['version']} of its state, this one reads "
+            f"{VERSION}). Upgrade cloudbill, unless no newer one was ever used"
+        )
+    return _object(ours["periods"])
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    """What JSON calls an object; `dict` would make one of a list of pairs as well."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{type(value).__name__} where an object belongs")
+    return value
+
+
+def _entry(
+    month: str, raw: Mapping[str, Any] | None, executions: object
+) -> tuple[BillingPeriod, LoadRecord | None, int, Mapping[str, Any]] | None:
+    """What a state says of a month, in our shape and in the older one; None where it says nothing.
+
+    Raises:
+        ValueError: If it cannot be read; so may other errors of `UNREADABLE`.
+    """
+    period = BillingPeriod.parse(month)
+    run_ids = run_ids_of(executions)
+    record, sequence = None, 0
+    if raw is not None:
+        sequence = sequence_of(raw)
+        if raw["run_id"] is not None:
+            record = read_record(period, raw)
+        if not run_ids or (record is not None and run_ids[-1] == record.run_id):
+            return period, record, sequence, raw
+    if not run_ids:
+        return None
+    # The older tool loaded the month since, and knows nothing of our entry. Nor does it count.
+    record = LoadRecord(
+        period=period,
+        # The last one was written last, so it is what the month holds.
+        run_id=run_ids[-1],
+        submitted_at=_submitted_time(executions),
+        sequence=sequence + 1 if sequence else 0,
+    )
+    return period, record, record.sequence, record_json(record)
+
+
+def _submitted_time(executions: object) -> datetime | None:
+    if isinstance(executions, Mapping) and executions.get("submitted_time"):
+        with suppress(ValueError):
+            return parse_time(str(executions["submitted_time"]))
+    return None
+
+
+def run_ids_of(executions: object) -> list[str]:
+    """The runs that the older shape names for a month, newest last.
+
+    Raises:
+        KeyError: If it names none where it should.
+    """
+    if isinstance(executions, Mapping):
+        return [str(executions["run_id"])]
+    if isinstance(executions, list):
+        return [str(run_id) for run_id in executions]
+    return []
+
+
+def accept_in(state: MutableMapping[str, Any], period: BillingPeriod, run: str) -> None:
+    """Remembers in a resource state that a held run is right."""
+    _put_in(_ours(state), "accepted", period, run)
+    _take_from(_ours(state), "dismissed", period, run)
+
+
+def dismiss_in(state: MutableMapping[str, Any], period: BillingPeriod, run: str) -> None:
+    """Remembers in a resource state that a held run is not wanted."""
+    _put_in(_ours(state), "dismissed", period, run)
+    _take_from(_ours(state), "accepted", period, run)
+
+
+def set_scope_in(state: MutableMapping[str, Any], since: BillingPeriod, scope: str) -> None:
+    """Remembers in a resource state which scope the source loads from a month on."""
+    _ours(state).setdefault("scopes", {})[str(since)] = scope
+
+
+def _put_in(ours: dict[str, Any], key: str, period: BillingPeriod, run: str) -> None:
+    runs = ours.setdefault(key, {}).setdefault(str(period), [])
+    if run not in runs:
+        runs.append(run)
+
+
+def _take_from(ours: dict[str, Any], key: str, period: BillingPeriod, run: str) -> None:
+    runs = ours.get(key, {}).get(str(period), [])
+    if run in runs:
+        runs.remove(run)
+
+
+def forget_in(state: MutableMapping[str, Any], period: BillingPeriod, sequence: int) -> None:
+    """Forgets which run a month holds; that it was forgotten is what a ledger must remember."""
+    state.setdefault(EXECUTIONS, {})[str(period)] = []
+    _ours(state)["periods"][str(period)] = {"run_id": None, "sequence": sequence}
+
+
+def write_record(state: MutableMapping[str, Any], record: LoadRecord) -> None:
+    """Puts a load into a resource state, in the old shape and in ours."""
+    month = str(record.period)
+    executions = state.setdefault(EXECUTIONS, {})
+    earlier = [run_id for run_id in run_ids_of(executions.get(month)) if run_id != record.run_id]
+    executions[month] = [*earlier, record.run_id]
+    _ours(state)["periods"][month] = record_json(record)
+
+
+def _ours(state: MutableMapping[str, Any]) -> dict[str, Any]:
+    ours: dict[str, Any] = state.setdefault(OURS, {"version": VERSION, "periods": {}})
+    ours["version"] = VERSION
+    return ours

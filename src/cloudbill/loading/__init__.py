@@ -1,5 +1,5 @@
 """One month after the other: downloaded, replaced, reported, and stopped in good order.
 
-Pure: stopping.
-May import: costs, settings, spool, store, text, warehouses.
+Pure: rivals, stopping.
+May import: costs, disk, planning, settings, store, text, warehouses.
 """

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cloudbill.models import (
-    LoadFailure,
-    LoadRecord,
-    LoadResult,
-    ManifestFailure,
-    PlannedLoad,
-    Skip,
-)
+from cloudbill.costs.month_totals import RecordDifference, shown_differences
+from cloudbill.manifests import ManifestFailure
+from cloudbill.models import LoadFailure, LoadRecord, LoadResult, PlannedLoad, Skip
 
 if TYPE_CHECKING:
     from cloudbill.progress import Progress
@@ -24,6 +20,7 @@ __all__ = [
     "Event",
     "LoadFinished",
     "LoadStarted",
+    "OddRows",
     "Progressed",
     "Stopping",
 ]
@@ -72,15 +69,40 @@ class LoadFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drifted:
-    """The table no longer has the rows that were loaded for a month; something else changed it."""
+    """A month of the table is not what was recorded; something else changed it.
+
+    `differences` are totals that differ, `inexact` are columns that were recorded and hold no exact
+    amounts now, with what they hold.
+    """
 
     record: LoadRecord
     rows_in_table: int
+    differences: tuple[RecordDifference, ...] = ()
+    inexact: Mapping[str, str] = field(default_factory=dict)
+    is_loaded_again: bool = True
+
+    @property
+    def found(self) -> str:
+        """What the table has and what was loaded, in words."""
+        rows = self.record.rows
+        told = list(shown_differences(self.differences, self.inexact))
+        if rows is not None and rows != self.rows_in_table:
+            told.insert(0, f"the table has {self.rows_in_table:,} rows, {rows:,} were loaded")
+        return "; ".join(told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OddRows:
+    """The table of a source holds rows of no month, which no load writes or replaces."""
+
+    settings: SourceSettings
+    rows: int
 
 
 Event = (
     Discovered
     | Drifted
+    | OddRows
     | Skip
     | LoadStarted
     | Progressed

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import CloudbillError, StoppedError
-from cloudbill.models import BillingPeriod, SkipReason
+from cloudbill.models import SkipReason
+from cloudbill.periods import BillingPeriod
 from cloudbill.redaction import redacted
 from cloudbill.text.times import iso_time, parse_time
 

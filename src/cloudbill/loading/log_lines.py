@@ -14,10 +14,12 @@ from cloudbill.loading.events import (
     Event,
     LoadFinished,
     LoadStarted,
+    OddRows,
     Progressed,
     Stopping,
 )
-from cloudbill.models import LoadFailure, Manifest, ManifestFailure, Skip
+from cloudbill.manifests import Manifest, ManifestFailure
+from cloudbill.models import LoadFailure, Skip
 from cloudbill.redaction import redacted
 
 __all__ = ["error_log_line", "event_log_line", "finished_log_line", "text_log_line"]
@@ -61,6 +63,8 @@ def _told(event: Event) -> tuple[str, str | None, Mapping[str, object]]:
             return "info" if event.manifests else "warning", "discovered", told
         case Drifted():
             return "warning", "drifted", _drifted(event)
+        case OddRows():
+            return "warning", "rows_of_no_month", {"rows": event.rows}
         case Skip():
             return "warning" if event.is_held else "info", "skipped", _skipped(event)
         case Progressed() | Stopping():
@@ -76,7 +80,8 @@ def _told_of_load(
         case LoadStarted():
             return "info", "load_started", _started(event)
         case LoadFinished():
-            return "info", "load_finished", _finished(event)
+            level = "warning" if event.result.alarm else "info"
+            return level, "load_finished", _finished(event)
         case LoadFailure():
             run = _run(event.planned.manifest)
             return "error", "load_failed", {**run, **_error(event.error)}
@@ -91,6 +96,17 @@ def _drifted(event: Drifted) -> Mapping[str, object]:
         "run_id": record.run_id,
         "rows": record.rows,
         "held_rows": event.rows_in_table,
+        "differences": [
+            {
+                "currency": one.currency,
+                "column": one.column,
+                "ledger": f"{one.ledger:f}",
+                "warehouse": f"{one.warehouse:f}",
+            }
+            for one in event.differences
+        ],
+        "inexact": dict(event.inexact),
+        "is_loaded_again": event.is_loaded_again,
     }
 
 
@@ -117,6 +133,7 @@ def _finished(event: LoadFinished) -> Mapping[str, object]:
         "totals": totals_to_text(result.totals),
         "job_id": result.job_id,
         "seconds": round(result.seconds, 3),
+        **({"alarm": result.alarm} if result.alarm else {}),
     }
 
 

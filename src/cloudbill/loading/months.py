@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import CloudbillError, HeldError, OvertakenError, StoppedError
 from cloudbill.loading.events import Event, LoadFinished, LoadStarted, Progressed, Stopping
 from cloudbill.loading.next_month import FetchingStore
+from cloudbill.loading.rivals import CountRows, with_rivals_counted
 from cloudbill.loading.stopping import Stop
 from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip, SkipReason
 from cloudbill.progress import Progress
@@ -34,14 +36,17 @@ def load_planned(
     *,
     stop: Stop | None = None,
     wants_progress: bool = False,
+    count_rows: CountRows | None = None,
 ) -> Iterator[LoadResult | LoadFailure | Skip]:
     """Replaces months, as many at once as the warehouse allows; yields the results as they come.
 
-    If a run has too few rows once it is read, its result is a skip, and the next run is loaded
-    instead. If another process wrote the month meanwhile, the result is also a skip. With
-    `wants_progress`, `listen` receives the progress of each month. After `stop`, no more months
-    begin, and every month that is not replaced fails with a `StoppedError`. If the warehouse
-    replaces one month at a time, remote parts of the next month are downloaded meanwhile.
+    If a guard holds a run once it is read, its result is a skip; if a run fails for a lasting
+    reason, its result is a failure. In both cases the next older run is loaded as well. The rows of
+    rivals are counted by `count_rows`; without it they remain unknown. If another process wrote the
+    month meanwhile, the result is also a skip. With `wants_progress`, `listen` receives the
+    progress of each month. After `stop`, no more months begin, and every month that is not replaced
+    fails with a `StoppedError`. If the warehouse replaces one month at a time, remote parts of the
+    next month are downloaded meanwhile.
     """
     stop = stop or Stop()
     ahead: FetchingStore | None = None
@@ -49,6 +54,14 @@ def load_planned(
         store = ahead = FetchingStore(store)
     # Newest first, so a load that is stopped early has the months that people look at. The list
     # is reversed, because `pop` takes the last.
+    replace_month = partial(
+        _replace,
+        warehouse,
+        store,
+        listen,
+        wants_progress=wants_progress,
+        count_rows=count_rows,
+    )
     waiting = list(reversed(loads))
     running: dict[Future[_Outcome], PlannedLoad] = {}
     workers = ThreadPoolExecutor(warehouse.parallel_loads, thread_name_prefix="load")
@@ -59,16 +72,13 @@ def load_planned(
                     planned = waiting.pop()
                     if ahead is not None:
                         ahead.begin(planned.manifest, waiting[-1].manifest if waiting else None)
-                    future = workers.submit(
-                        _replace, warehouse, store, planned, listen, wants_progress=wants_progress
-                    )
-                    running[future] = planned
+                    running[workers.submit(replace_month, planned)] = planned
                 # With a timeout, because a signal only sets `stop` and cannot end a wait.
                 for future in wait(running, _HEED_EVERY_S, FIRST_COMPLETED).done:
                     planned, outcome = running.pop(future), future.result()
-                    # The run is held only now that its rows are counted: the next run of the same
-                    # month is loaded at once, before any other month.
-                    if planned.otherwise and isinstance(outcome, Skip) and outcome.is_held:
+                    # The run is held, or fails for good, only now that it is read: the next run of
+                    # the same month is loaded at once, before any other month.
+                    if planned.otherwise and _is_passed_over(outcome):
                         waiting.append(planned.otherwise)
                     listen(_event_of(outcome))
                     yield outcome
@@ -83,10 +93,11 @@ def load_planned(
 def _replace(
     warehouse: Warehouse,
     store: Store,
-    planned: PlannedLoad,
     listen: Callable[[Event], None],
+    planned: PlannedLoad,
     *,
     wants_progress: bool,
+    count_rows: CountRows | None,
 ) -> _Outcome:
     listen(LoadStarted(planned=planned, store_title=store.title))
 
@@ -94,6 +105,8 @@ def _replace(
         listen(Progressed(planned=planned, progress=progress))
 
     try:
+        if count_rows is not None:
+            planned = with_rivals_counted(planned, count_rows)
         return warehouse.replace_period(planned, store, tell if wants_progress else None)
     except HeldError as error:
         return Skip(manifest=planned.manifest, reason=SkipReason.HELD, detail=str(error))
@@ -101,6 +114,13 @@ def _replace(
         return Skip(manifest=planned.manifest, reason=SkipReason.SUPERSEDED, detail=str(error))
     except CloudbillError as error:
         return LoadFailure(planned=planned, error=error)
+
+
+def _is_passed_over(outcome: _Outcome) -> bool:
+    """Whether the next run of the month is loaded instead: this one will not do as it is."""
+    if isinstance(outcome, Skip):
+        return outcome.is_held
+    return isinstance(outcome, LoadFailure) and outcome.error.is_of_run
 
 
 def _event_of(outcome: _Outcome) -> Event:

@@ -14,11 +14,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cloudbill.disk.spool import spool_folder
 from cloudbill.errors import StoreError
-from cloudbill.spool import spool_folder
 
 if TYPE_CHECKING:
-    from cloudbill.models import Manifest, StoredObject
+    from cloudbill.manifests import Manifest, StoredObject
     from cloudbill.store import Store
 
 __all__ = ["FetchingStore"]

@@ -7,18 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudbill.errors import CloudbillError, HeldError, StoppedError
-from cloudbill.models import (
-    BillingPeriod,
-    LoadFailure,
-    LoadResult,
-    Manifest,
-    ManifestFailure,
-    PlannedLoad,
-    Reason,
-    Skip,
-    SkipReason,
-)
-from cloudbill.text.exit_codes import exit_code_of
+from cloudbill.exit_codes import exit_code_of
+from cloudbill.manifests import Manifest, ManifestFailure
+from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Reason, Skip, SkipReason
+from cloudbill.periods import BillingPeriod
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -78,16 +70,21 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """The highest exit code of its errors; without an error, that of a held run, or 0."""
+        """The highest exit code of its failures; without a failure, that of a held run, or 0.
+
+        A run that would be held, had it not been loaded before anybody knew, counts as held.
+        """
         is_held = any(skip.is_held for skip in self.skips)
-        return exit_code_of((*self.errors, *([HeldError()] if is_held else [])))
+        is_alarmed = any(result.alarm for result in self.results)
+        held = [HeldError()] if is_held or is_alarmed else []
+        return exit_code_of((*self.errors, *held))
 
 
 def counts_of(outcomes: Iterable[Outcome]) -> dict[str, int]:
     """How many months were loaded and failed, and how many runs were skipped for each reason.
 
     The keys are those of a JSON log: `loaded`, `failed`, the values of `SkipReason`,
-    `unreadable_manifests`, `failed_sources` and `reasons`; each is there, if only as 0.
+    `unreadable_manifests`, `failed_sources` and `reasons`; each is there, even if it is 0.
     """
     counts = {"loaded": 0, "failed": 0, **{str(reason): 0 for reason in SkipReason}}
     counts |= {"unreadable_manifests": 0, "failed_sources": 0, "reasons": 0}

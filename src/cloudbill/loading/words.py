@@ -21,22 +21,20 @@ from cloudbill.loading.events import (
     Event,
     LoadFinished,
     LoadStarted,
+    OddRows,
     Progressed,
     Stopping,
 )
 from cloudbill.loading.outcome import Outcome
-from cloudbill.models import (
-    LoadFailure,
-    ManifestFailure,
-    PlannedLoad,
-    Skip,
-    SkipReason,
-)
+from cloudbill.manifests import ManifestFailure
+from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip, SkipReason
 from cloudbill.text.failures import failure_entry
+from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.sizes import shown_size
 
 __all__ = [
     "UNLISTED",
+    "alarm_line",
     "finished_line",
     "lines",
     "outcomes_json",
@@ -49,7 +47,7 @@ __all__ = [
 UNLISTED: Final = frozenset(
     {SkipReason.SUPERSEDED, SkipReason.OLDER_THAN_LOADED, SkipReason.NOT_SELECTED}
 )
-"""Runs that are skipped for these reasons are counted, for a daily export has about a hundred."""
+"""Runs that are skipped for these reasons are only counted: a daily export has about a hundred."""
 
 _COUNTED: Final = {
     "loaded": "month(s) loaded",
@@ -58,7 +56,9 @@ _COUNTED: Final = {
     "older_than_loaded": "older than loaded",
     "not_selected": "not selected",
     "waiting": "waiting",
+    "gone": "gone",
     "held": "held",
+    "dismissed": "dismissed",
     "failed": "failed",
     "unreadable_manifests": "unreadable manifest(s)",
     "failed_sources": "source(s) failed",
@@ -86,12 +86,8 @@ def _lines(event: Event) -> Iterator[str]:
     match event:
         case Discovered():
             yield from _discovered_lines(event)
-        case Drifted():
-            record = event.record
-            yield (
-                f"Found {event.rows_in_table} rows of {record.period} in the table, where "
-                f"{record.rows} were loaded - loading the month again"
-            )
+        case Drifted() | OddRows():
+            yield _table_line(event)
         case Skip():
             yield f"Skipping {_run(event)} - {event.detail}"
         case LoadStarted():
@@ -105,9 +101,7 @@ def _lines(event: Event) -> Iterator[str]:
         case Progressed():
             pass  # for a terminal, not for a log
         case LoadFinished():
-            planned = event.result.planned
-            yield f"  Loaded {event.result.rows} rows to {planned.table}"
-            yield f"Completed loading {_run(planned)}"
+            yield from _finished_lines(event.result)
         case LoadFailure():
             yield f"Failed {_run(event.planned)} - {event.error}"
         case ManifestFailure():
@@ -118,6 +112,34 @@ def _discovered_lines(event: Discovered) -> Iterator[str]:
     yield f"Discovered {event.manifests} {event.settings.provider.TITLE} manifests"
     if not event.manifests and not event.is_explained:
         yield f"  Nothing was found in {event.address}; check 'prefix' and 'export_name'"
+
+
+def _finished_lines(result: LoadResult) -> Iterator[str]:
+    yield f"  Loaded {result.rows} rows to {result.planned.table}"
+    yield f"Completed loading {_run(result.planned)}"
+    if result.alarm is not None:
+        yield alarm_line(result)
+
+
+def alarm_line(result: LoadResult) -> str:
+    """The line of a run that was loaded before anybody knew that a person should look at it."""
+    return f"Look at {_run(result.planned)} - it was loaded, but {result.alarm}"
+
+
+def _table_line(event: Drifted | OddRows) -> str:
+    """What the table holds that no load left there."""
+    if isinstance(event, OddRows):
+        settings = event.settings
+        found = odd_rows_found(event.rows, settings.table_name, settings.provider.PERIOD_COLUMN)
+        return f"Found that {found}; `cloudbill doctor` says how to see them"
+    record = event.record
+    what = "loading the month again" if event.is_loaded_again else "it is not loaded again now"
+    if event.differences or event.inexact:
+        return f"Found {record.period} changed: {event.found} - {what}"
+    return (
+        f"Found {event.rows_in_table} rows of {record.period} in the table, where {record.rows} "
+        f"were loaded - {what}"
+    )
 
 
 def planned_line(planned: PlannedLoad) -> str:
@@ -226,6 +248,7 @@ def outcomes_json(
                 "totals": totals_to_text(result.totals),
                 "job_id": result.job_id,
                 "seconds": round(result.seconds, 3),
+                **({"alarm": result.alarm} if result.alarm else {}),
             }
             for result in outcome.results
         ]

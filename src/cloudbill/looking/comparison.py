@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -10,7 +9,9 @@ from typing import Final
 
 from cloudbill.costs.amounts import subtract_amounts, to_amount
 from cloudbill.costs.daily_totals import DailyTotals, DayTotals
-from cloudbill.models import BillingPeriod, LoadRecord
+from cloudbill.costs.month_totals import RecordDifference, differing_totals
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 
 __all__ = [
     "Difference",
@@ -53,24 +54,6 @@ class Difference:
     def difference(self) -> Decimal:
         """The value of the warehouse minus that of the files."""
         return subtract_amounts(self.warehouse, self.files)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordDifference:
-    """A total of the month that the ledger recorded and the table no longer has.
-
-    If the column is `rows`, `currency` is None.
-    """
-
-    currency: str | None
-    column: str
-    ledger: Decimal
-    warehouse: Decimal
-
-    @property
-    def difference(self) -> Decimal:
-        """The value of the warehouse minus the recorded value."""
-        return subtract_amounts(self.warehouse, self.ledger)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +145,7 @@ def compare_record(record: LoadRecord, warehouse: DailyTotals) -> tuple[RecordDi
     Values that were not recorded are not compared: an older form of the state kept neither rows nor
     totals, and totals may be turned off for a source.
     """
-    found = list(_compare_recorded_totals(record, warehouse)) if record.totals else []
+    found = list(differing_totals(record, warehouse.by_currency(), warehouse.inexact))
     if record.rows is not None and record.rows != warehouse.rows:
         rows = RecordDifference(
             currency=None,
@@ -172,25 +155,6 @@ def compare_record(record: LoadRecord, warehouse: DailyTotals) -> tuple[RecordDi
         )
         found.insert(0, rows)
     return tuple(found)
-
-
-def _compare_recorded_totals(
-    record: LoadRecord, warehouse: DailyTotals
-) -> Iterator[RecordDifference]:
-    in_table = warehouse.by_currency()
-    columns = {column.lower(): column for totals in record.totals.values() for column in totals}
-    compared = sorted(columns.keys() - warehouse.inexact.keys())
-    for currency in sorted({*record.totals, *in_table}):
-        stated = {
-            column.lower(): amount for column, amount in record.totals.get(currency, {}).items()
-        }
-        for key in compared:
-            recorded = stated.get(key, _ZERO)
-            now = in_table.get(currency, {}).get(key, _ZERO)
-            if recorded != now:
-                yield RecordDifference(
-                    currency=currency, column=columns[key], ledger=recorded, warehouse=now
-                )
 
 
 def _by_currency(key: tuple[str, str | None]) -> tuple[str, str]:

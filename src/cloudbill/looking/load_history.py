@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from cloudbill.costs.amounts import costs_of, subtract_amounts
 from cloudbill.errors import CloudbillError
-from cloudbill.ledger import tracking_table
-from cloudbill.ledger.state import record_of_row
-from cloudbill.models import BillingPeriod, LoadRecord
+from cloudbill.ledger import Ledger
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
@@ -99,10 +99,9 @@ def read_history(settings: SourceSettings, periods: frozenset[BillingPeriod]) ->
     """
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
-            rows = warehouse.tracking_rows(tracking_table(settings))
+            records = Ledger(settings, warehouse).loads()
     except CloudbillError as error:
         return SourceHistory(settings=settings, asked=periods, error=error)
-    records = [record for record in map(record_of_row, rows) if record is not None]
     months = history_of(
         [record for record in records if not periods or record.period in periods],
         settings.provider.BILLED_COLUMN,

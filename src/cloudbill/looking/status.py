@@ -12,19 +12,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_of
-from cloudbill.errors import CloudbillError, StaleError
+from cloudbill.errors import CloudbillError, HeldError, LastTryError, StaleError
+from cloudbill.exit_codes import exit_code_of
+from cloudbill.loading.events import Drifted
 from cloudbill.loading.failures import PastFailure, read_failures
-from cloudbill.models import (
-    BillingPeriod,
-    LoadRecord,
-    Manifest,
-    ManifestFailure,
-    Plan,
-    Reason,
-    SkipReason,
-)
+from cloudbill.manifests import Manifest, ManifestFailure
+from cloudbill.models import LoadRecord, Plan, Reason, SkipReason
+from cloudbill.periods import BillingPeriod
 from cloudbill.planning import Selection
-from cloudbill.surveying import Found, Present, read_present, survey
+from cloudbill.surveying import Present, Survey, compare_recorded, read_present, survey
 from cloudbill.text.times import age_in_words, shown_time
 from cloudbill.warehouses import open_warehouse
 
@@ -39,7 +35,7 @@ __all__ = [
     "SourceStatus",
     "read_status",
     "status_before",
-    "with_store",
+    "with_survey",
 ]
 
 
@@ -72,7 +68,7 @@ class PendingRun:
     detail: str | None = None
     """Why the plan holds the run or lets it wait, with the numbers."""
     newest_file_at: datetime | None = None
-    """When the last of its files came."""
+    """When the last of its files came, as far as they are there."""
 
 
 class MonthState(StrEnum):
@@ -89,17 +85,19 @@ class MonthState(StrEnum):
 class MonthStatus:
     """What a month holds, and its newer runs, newest first.
 
-    `record` is the record of the ledger, and `costs` its billed cost by currency, None if no total
-    was recorded; `table_rows` counts the rows in the table now. `failure` is the newest try to load
-    it, if that failed.
+    `record` is what the ledger remembers, `costs` the billed cost of it by currency, None where no
+    total was recorded; `table_rows` is what the table holds now, and `drifted` how that differs
+    from what was recorded.
     """
 
     period: BillingPeriod
     record: LoadRecord | None = None
     costs: Mapping[str, Decimal] | None = None
     table_rows: int = 0
+    drifted: Drifted | None = None
     pending: tuple[PendingRun, ...] = ()
     failure: PastFailure | None = None
+    """The newest try to load it, if that failed."""
 
     @property
     def state(self) -> MonthState:
@@ -111,7 +109,9 @@ class MonthStatus:
 
     @property
     def is_drifted(self) -> bool:
-        """Whether the table does not have the rows that were loaded."""
+        """Whether the table does not have what was loaded."""
+        if self.drifted is not None:
+            return True
         expected = 0 if self.record is None else self.record.rows
         return expected is not None and expected != self.table_rows
 
@@ -120,10 +120,10 @@ class MonthStatus:
 class SourceStatus:
     """The status of a source at one moment, months newest first; `error` ended the reading, if any.
 
-    A delivery is a complete run, in the store or loaded; a run that waits for parts does not count.
-    `is_loaded_known` says whether ledger and table could be read. `address` is the folder that was
-    listed, or None if the store was not. `seen` is what a person should look at in the store.
-    `failure` is the newest try to load the source, if all of it failed.
+    A delivery is a run that is complete, in the store or loaded; what still waits for parts is
+    none. `is_loaded_known` says whether ledger and table could be read; `rows_of_no_month` are rows
+    of the table that have no period, or an impossible one. `address` is the folder that was listed,
+    None where the store was not.
     """
 
     settings: SourceSettings
@@ -132,14 +132,32 @@ class SourceStatus:
     max_age_name: str = "--max-age"
     """What allows that age: the option, or the key."""
     is_loaded_known: bool = False
+    rows_of_no_month: int = 0
     months: tuple[MonthStatus, ...] = ()
     newest_delivery_at: datetime | None = None
     address: str | None = None
     manifests: int = 0
     manifest_failures: tuple[ManifestFailure, ...] = ()
-    seen: tuple[Reason, ...] = ()
+    surveyed: tuple[Reason, ...] = ()
+    """What a load would end for as well, although it fails nowhere."""
     failure: PastFailure | None = None
+    """The newest try to load the source, if all of it failed."""
     error: CloudbillError | None = None
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """What a person should look at, although nothing failed: what `--check` adds to errors."""
+        found = [*self.surveyed]
+        if self.failure is not None:
+            found.append(_failed(self, self.failure))
+        for month in self.months:
+            found += _reasons_of(self, month)
+        return tuple(found)
+
+    @property
+    def check_code(self) -> int:
+        """The exit code of `--check`: the highest of all, that of a held run last."""
+        return exit_code_of((*self.errors, *(reason.error for reason in self.reasons)))
 
     @property
     def age(self) -> timedelta | None:
@@ -176,6 +194,42 @@ class SourceStatus:
         return max((error.exit_code for error in self.errors), default=0)
 
 
+def _reasons_of(status: SourceStatus, month: MonthStatus) -> Iterator[Reason]:
+    """The try that failed, the newest held run, and the runs that nobody loads."""
+    if month.failure is not None:
+        yield _failed(status, month.failure)
+    held = next((run for run in month.pending if run.pending is Pending.HELD), None)
+    if held is not None:
+        why = str(held.detail).removeprefix("held: ")
+        error = HeldError(
+            f"Run {held.run_id} of {month.period} is held: {why}. `cloudbill accept` loads it, "
+            "`cloudbill dismiss` ends the alarm"
+        )
+        yield Reason(error=error, period=month.period, run_id=held.run_id)
+    for run in month.pending:
+        since, limit = run.newest_file_at, status.max_age
+        is_new = run.pending in {Pending.NEW, Pending.AGAIN}
+        if is_new and since and limit is not None and status.looked_at - since > limit:
+            left = StaleError(
+                f"Run {run.run_id} of {month.period} has been complete since {shown_time(since)} "
+                f"UTC and is not loaded, for longer than {status.max_age_name} allows. Check what "
+                "should run `cloudbill load`"
+            )
+            yield Reason(error=left, period=month.period, run_id=run.run_id)
+
+
+def _failed(status: SourceStatus, failure: PastFailure) -> Reason:
+    what = "load the source"
+    if failure.period is not None:
+        what = f"load {failure.period} (run {failure.run_id})"
+    error = LastTryError(
+        f"The last try to {what} failed {age_in_words(status.looked_at - failure.at)} "
+        f"({shown_time(failure.at)} UTC): {failure.message}. Run `cloudbill load` once that is "
+        "repaired"
+    )
+    return Reason(error=error, period=failure.period, run_id=failure.run_id)
+
+
 def read_status(
     settings: SourceSettings,
     *,
@@ -193,12 +247,14 @@ def read_status(
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             present = read_present(settings, warehouse)
+            present = compare_recorded(settings, warehouse, present, trusts_file=False)
     except CloudbillError as error:
         return replace(status, error=error)
     try:
-        return with_store(status, present)
+        found = survey(settings, present, Selection(), lambda _: None, now=now)
     except CloudbillError as error:
         return _with_months(replace(status, error=error), present)
+    return with_survey(status, present, found)
 
 
 def status_before(
@@ -208,7 +264,7 @@ def status_before(
     *,
     by_key: bool = False,
 ) -> SourceStatus:
-    """The status before anything was looked at; the arguments are those of `read_status`."""
+    """The status before anything was read; the arguments are those of `read_status`."""
     if by_key and max_age is None:
         return SourceStatus(
             settings=settings,
@@ -219,34 +275,23 @@ def status_before(
     return SourceStatus(settings=settings, looked_at=now, max_age=max_age)
 
 
-def with_store(status: SourceStatus, present: Present, found: Found | None = None) -> SourceStatus:
-    """The status with the runs of the store, which were `found` before or are read now.
-
-    Raises:
-        CloudbillError: If the store cannot be read.
-    """
-    surveyed = survey(
-        status.settings,
-        present,
-        Selection(),
-        lambda _: None,
-        found=found,
-        now=status.looked_at,
-    )
+def with_survey(status: SourceStatus, present: Present, found: Survey) -> SourceStatus:
+    """The status with the runs of the store."""
     status = replace(
         status,
-        address=surveyed.address,
-        manifests=surveyed.manifests,
-        manifest_failures=surveyed.manifest_failures,
-        seen=surveyed.reasons,
+        address=found.address,
+        manifests=found.manifests,
+        manifest_failures=found.manifest_failures,
+        surveyed=found.reasons,
     )
-    return _with_months(status, present, surveyed.plan)
+    return _with_months(status, present, found.plan)
 
 
 def _with_months(status: SourceStatus, present: Present, plan: Plan | None = None) -> SourceStatus:
     plan = plan or Plan(loads=(), skips=())
     loaded, rows = present.remembered.loaded, present.rows
-    pending = _pending_runs(plan, loaded, status.looked_at)
+    pending = _pending_runs(plan, loaded)
+    drifted = present.drifted
     failures = {failure.period: failure for failure in _standing(status.settings, loaded)}
     known = {*loaded, *rows, *pending, *(period for period in failures if period is not None)}
     months = tuple(
@@ -255,6 +300,7 @@ def _with_months(status: SourceStatus, present: Present, plan: Plan | None = Non
             record=loaded.get(period),
             costs=_costs(status.settings, loaded.get(period)),
             table_rows=rows.get(period, 0),
+            drifted=drifted.get(period),
             pending=tuple(pending.get(period, ())),
             failure=failures.get(period),
         )
@@ -263,6 +309,7 @@ def _with_months(status: SourceStatus, present: Present, plan: Plan | None = Non
     return replace(
         status,
         is_loaded_known=True,
+        rows_of_no_month=present.table.of_no_month,
         months=months,
         failure=failures.get(None),
         newest_delivery_at=_newest_delivery(plan, loaded),
@@ -288,7 +335,7 @@ def _costs(settings: SourceSettings, record: LoadRecord | None) -> Mapping[str, 
 
 
 def _pending_runs(
-    plan: Plan, loaded: Mapping[BillingPeriod, LoadRecord], now: datetime
+    plan: Plan, loaded: Mapping[BillingPeriod, LoadRecord]
 ) -> dict[BillingPeriod, list[PendingRun]]:
     """The runs of each month that are newer than the one it holds, newest first."""
     found: list[tuple[BillingPeriod, PendingRun]] = []
@@ -296,10 +343,10 @@ def _pending_runs(
         record = loaded.get(load.period)
         is_again = record is not None and record.run_id == load.manifest.run_id
         pending = Pending.AGAIN if is_again else Pending.NEW
-        found.append((load.period, _pending_run(load.manifest, pending, now)))
+        found.append((load.period, _pending_run(load.manifest, pending)))
     for skip in plan.skips:
         if skip.reason in _PENDING:
-            run = _pending_run(skip.manifest, _PENDING[skip.reason], now, skip.detail)
+            run = _pending_run(skip.manifest, _PENDING[skip.reason], skip.detail)
             found.append((skip.manifest.period, run))
     by_period: dict[BillingPeriod, list[PendingRun]] = defaultdict(list)
     for period, run in sorted(found, key=lambda one: one[1].submitted_at, reverse=True):
@@ -307,9 +354,7 @@ def _pending_runs(
     return by_period
 
 
-def _pending_run(
-    manifest: Manifest, pending: Pending, now: datetime, detail: str | None = None
-) -> PendingRun:
+def _pending_run(manifest: Manifest, pending: Pending, detail: str | None = None) -> PendingRun:
     return PendingRun(
         pending=pending,
         run_id=manifest.run_id,
@@ -318,7 +363,13 @@ def _pending_run(
         parts_missing=sum(not part.is_whole for part in manifest.parts),
         rows=manifest.rows,
         detail=detail,
-        newest_file_at=manifest.newest_file_at(now),
+        newest_file_at=max(
+            [
+                *([] if manifest.stored_at is None else [manifest.stored_at]),
+                *(part.stored.modified_at for part in manifest.parts if part.stored is not None),
+            ],
+            default=None,
+        ),
     )
 
 

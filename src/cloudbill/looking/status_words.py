@@ -9,9 +9,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_to_text, shown_costs, totals_to_text
+from cloudbill.costs.month_totals import shown_differences
 from cloudbill.looking.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
-from cloudbill.models import Reason
 from cloudbill.text.failures import failure_entry
+from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
 from cloudbill.text.times import age_in_words, iso_time, shown_time
 
@@ -45,14 +46,17 @@ def _lines(status: SourceStatus) -> Iterator[str]:
     yield f"{status.settings.source} - {_delivery(status)}"
     if status.failure is not None:
         yield f"  failed: the last load, {_failed(status.failure, status)}"
-    for reason in status.seen:
-        # What waits is told with its month.
-        if reason.period is None:
-            yield f"  {reason.error}"
-    if status.address is not None and not status.manifests and not status.seen:
+    unfound = [reason for reason in status.surveyed if reason.period is None]
+    for reason in unfound:
+        yield f"  {reason.error}"
+    if status.address is not None and not status.manifests and not unfound:
         yield f"  Nothing was found in {status.address}; check 'prefix' and 'export_name'"
     if status.manifest_failures:
         yield f"  manifests that cannot be read: {len(status.manifest_failures)}"
+    if status.rows_of_no_month:
+        settings = status.settings
+        column = settings.provider.PERIOD_COLUMN
+        yield f"  {odd_rows_found(status.rows_of_no_month, settings.table_name, column)}"
     if not status.months:
         if status.is_loaded_known:
             yield "  Nothing is loaded"
@@ -119,11 +123,13 @@ def _notes(month: MonthStatus, status: SourceStatus) -> Iterator[str]:
     if month.is_drifted and month.record is None:
         yield f"the table holds {month.table_rows:,} rows that belong to no recorded load"
     elif month.is_drifted and month.record is not None:
-        yield f"the table holds {month.table_rows:,} rows, {month.record.rows:,} were loaded"
+        if month.record.rows not in {None, month.table_rows}:
+            yield f"the table holds {month.table_rows:,} rows, {month.record.rows:,} were loaded"
+        if month.drifted is not None:
+            yield from shown_differences(month.drifted.differences, month.drifted.inexact)
     if month.failure is not None:
-        yield f"failed: the last try of run {month.failure.run_id}, " + _failed(
-            month.failure, status
-        )
+        failed = _failed(month.failure, status)
+        yield f"failed: the last try of run {month.failure.run_id}, {failed}"
     for run in month.pending[:_LISTED]:
         yield _pending(month, run, status)
     if len(month.pending) > _LISTED:
@@ -152,36 +158,15 @@ def _failed(failure: PastFailure, status: SourceStatus) -> str:
     return f"{_age(failure.at, status)} ({shown_time(failure.at)} UTC): {failure.message}"
 
 
-def status_json(
-    sources: Sequence[SourceStatus],
-    error: CloudbillError | None = None,
-    *,
-    reasons: Mapping[str, Sequence[Reason]] | None = None,
-) -> str:
-    """The JSON document: times in UTC, amounts as exact decimal text; every month, newest first.
-
-    `reasons` are those of each source, where they were asked for.
-    """
+def status_json(sources: Sequence[SourceStatus], error: CloudbillError | None = None) -> str:
+    """The JSON document: times in UTC, amounts as exact decimal text; every month, newest first."""
     failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
     failures += [
         failure_entry(status.settings.source, None, None, found)
         for status in sources
         for found in status.errors
     ]
-    document: dict[str, object] = {"sources": [*map(_source, sources)], "failures": failures}
-    if reasons is not None:
-        listed = [] if error is None else [_reason(None, Reason(error=error))]
-        listed += [_reason(source, one) for source, found in reasons.items() for one in found]
-        document["reasons"] = listed
-    return json.dumps(document, indent=2)
-
-
-def _reason(source: str | None, reason: Reason) -> dict[str, object]:
-    period = None if reason.period is None else str(reason.period)
-    return {
-        **failure_entry(source, period, reason.run_id, reason.error),
-        "exit_code": reason.error.exit_code,
-    }
+    return json.dumps({"sources": [*map(_source, sources)], "failures": failures}, indent=2)
 
 
 def _source(status: SourceStatus) -> dict[str, object]:
@@ -193,6 +178,17 @@ def _source(status: SourceStatus) -> dict[str, object]:
         "newest_delivery_at": iso_time(status.newest_delivery_at),
         "newest_delivery_age_s": None if age is None else round(age.total_seconds()),
         "is_stale": status.stale is not None,
+        "reasons": [
+            {
+                "exit_code": reason.error.exit_code,
+                "period": None if reason.period is None else str(reason.period),
+                "run_id": reason.run_id,
+                "error": type(reason.error).__name__,
+                "message": str(reason.error),
+            }
+            for reason in status.reasons
+        ],
+        "rows_of_no_month": status.rows_of_no_month,
         **_past(status.failure),
         "months": [*map(_month, status.months)],
     }
@@ -217,6 +213,17 @@ def _month(month: MonthStatus) -> dict[str, object]:
         "loaded": loaded,
         "table_rows": month.table_rows,
         **_past(month.failure),
+        "ledger_differences": [
+            {
+                "currency": one.currency,
+                "column": one.column,
+                "ledger": f"{one.ledger:f}",
+                "warehouse": f"{one.warehouse:f}",
+                "difference": f"{one.difference:f}",
+            }
+            for one in (month.drifted.differences if month.drifted else ())
+        ],
+        "inexact_columns": dict(month.drifted.inexact) if month.drifted else {},
         "pending": [
             {
                 "reason": str(run.pending),
@@ -233,7 +240,7 @@ def _month(month: MonthStatus) -> dict[str, object]:
 
 
 def _past(failure: PastFailure | None) -> dict[str, object]:
-    """The newest try, only where it failed."""
+    """The newest try, only if it failed."""
     if failure is None:
         return {}
     return {

@@ -16,7 +16,9 @@ from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.ledger import Ledger
 from cloudbill.looking.comparison import MonthReport, Verdict, judge_month
 from cloudbill.looking.part_totals import sum_parts
-from cloudbill.models import BillingPeriod, DiscoveredRun, LoadRecord
+from cloudbill.manifests import DiscoveredRun
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 from cloudbill.store import Store, open_store
 from cloudbill.surveying import Present, read_present
 from cloudbill.warehouses import Warehouse, open_warehouse
@@ -40,19 +42,23 @@ class MonthFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """The result of verifying a source; `error` is the error that ended it, if any.
+    """What became of a source; `error` is what ended it, if anything did.
 
+    `rows_of_no_month` are rows of the table that no month has; 0 where months were asked for.
     `recorded` are all months that the ledger or the table has.
     """
 
     settings: SourceSettings
     months: tuple[MonthReport, ...] = ()
+    rows_of_no_month: int = 0
     recorded: frozenset[BillingPeriod] = frozenset()
     failures: tuple[MonthFailure, ...] = ()
     error: CloudbillError | None = None
 
     def exit_code(self, *, strict: bool) -> int:
         """The highest exit code of its errors, or 7 if a month differs, or 0.
+
+        Rows of no month make the sum of the table differ from the months, so they are 7 as well.
 
         With `strict`, a month that cannot be checked counts as different, and so does a source
         that has nothing to check.
@@ -62,7 +68,8 @@ class Verified:
         codes = [error.exit_code for error in errors]
         verdicts = {month.verdict for month in self.months}
         is_unsure = Verdict.NOT_CHECKABLE in verdicts or not (self.months or errors)
-        if Verdict.DIFFERENT in verdicts or (strict and is_unsure):
+        is_different = Verdict.DIFFERENT in verdicts or self.rows_of_no_month > 0
+        if is_different or (strict and is_unsure):
             codes.append(VerificationError.exit_code)
         return max(codes, default=0)
 
@@ -79,11 +86,13 @@ def verify_source(
     """
     months: list[MonthReport] = []
     failures: list[MonthFailure] = []
-    recorded: frozenset[BillingPeriod] = frozenset()
     error: CloudbillError | None = None
+    of_no_month = 0
+    recorded: frozenset[BillingPeriod] = frozenset()
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             present = read_present(settings, warehouse)
+            of_no_month = 0 if periods else present.table.of_no_month
             recorded = present.periods
             for found in _verify_months(settings, warehouse, present, periods):
                 if isinstance(found, MonthFailure):
@@ -96,6 +105,7 @@ def verify_source(
     return Verified(
         settings=settings,
         months=tuple(months),
+        rows_of_no_month=of_no_month,
         recorded=recorded,
         failures=tuple(failures),
         error=error,
@@ -109,11 +119,10 @@ def _verify_months(
     periods: frozenset[BillingPeriod],
 ) -> Iterator[MonthReport | MonthFailure]:
     """The months, newest first."""
-    ledger = Ledger(settings, warehouse)
     loaded = present.remembered.loaded
-    month = _Verifier(settings, warehouse, ledger)
-    # A month without a recorded load is part of the bill as well.
-    for period in sorted(periods or {*loaded, *present.months}, reverse=True):
+    month = _Verifier(settings, warehouse, Ledger(settings, warehouse))
+    # A month that no load accounts for adds to the bill as well.
+    for period in sorted(periods or {*loaded, *present.table.months}, reverse=True):
         record = loaded.get(period)
         yield month.unrecorded(period) if record is None else month.verify(record)
 

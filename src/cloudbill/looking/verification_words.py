@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.looking.comparison import Difference, MonthReport, RecordDifference, Verdict
 from cloudbill.looking.verification import Verified
 from cloudbill.text.failures import failure_entry
+from cloudbill.text.odd_rows import odd_rows_found
 
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
@@ -39,18 +40,26 @@ def month_lines(month: MonthReport) -> Iterator[str]:
 
 
 def closing_lines(verified: Verified) -> Iterator[str]:
-    """The months of a source that could not be read, its error, or that it has no months."""
-    source = verified.settings.source
+    """Rows of no month, what could not be read, what ended a source, or that it has nothing."""
+    settings = verified.settings
+    source = settings.source
+    if verified.rows_of_no_month:
+        column = settings.provider.PERIOD_COLUMN
+        found = odd_rows_found(verified.rows_of_no_month, settings.table_name, column)
+        yield f"{source} different - {found}; `cloudbill doctor` says how to see them"
     for failure in verified.failures:
         yield f"Failed {source} {failure.period} (run_id: {failure.run_id}) - {failure.error}"
     if verified.error is not None:
         yield f"Failed {source} - {verified.error}"
-    elif not verified.months and not verified.failures:
+    elif not (verified.months or verified.failures or verified.rows_of_no_month):
         yield f"{source} has nothing to verify: no load is recorded, and its table holds no rows"
 
 
 def verification_json(sources: Sequence[Verified], error: CloudbillError | None = None) -> str:
-    """The JSON document; amounts are exact decimal text, `failures` is there only if not empty."""
+    """The JSON document; amounts are exact decimal text.
+
+    `failures` is there if there are any, and so is `rows_of_no_month`, by source.
+    """
     failures: list[object] = [] if error is None else [failure_entry(None, None, None, error)]
     for verified in sources:
         source = verified.settings.source
@@ -61,7 +70,13 @@ def verification_json(sources: Sequence[Verified], error: CloudbillError | None 
         if verified.error is not None:
             failures.append(failure_entry(source, None, None, verified.error))
     months = [_month(month) for verified in sources for month in verified.months]
+    odd = [
+        {"source": verified.settings.source, "rows": verified.rows_of_no_month}
+        for verified in sources
+        if verified.rows_of_no_month
+    ]
     document: dict[str, object] = {"months": months}
+    document |= {"rows_of_no_month": odd} if odd else {}
     return json.dumps(document | ({"failures": failures} if failures else {}), indent=2)
 
 

@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from cloudbill.models import ColumnType, Manifest, StoredObject
+from cloudbill.manifests import ColumnType, Manifest, StoredObject
 from cloudbill.providers import aws_cur, azure_focus
 from cloudbill.providers.roles import Roles
 
-__all__ = ["Listing", "PROVIDERS", "Provider", "provider_of"]
+__all__ = [
+    "Listing",
+    "PROVIDERS",
+    "Provider",
+    "provider_of",
+]
 
 Listing = Mapping[str, StoredObject]
 """Every object of an export, by its path in the store."""

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from cloudbill.models import BillingPeriod, Column, ColumnType, Manifest, Part, StoredObject
+from cloudbill.manifests import Column, ColumnType, Manifest, Part, StoredObject
+from cloudbill.periods import BillingPeriod
 from cloudbill.providers import datasets
 from cloudbill.providers.cur_columns import DOCUMENTED_TYPES, athena_name
 from cloudbill.providers.json_object import JsonObject
@@ -115,7 +116,7 @@ _RANGE: Final = re.compile(r"\d{8}-\d{8}", re.ASCII)
 # each run, unless the report overwrites its versions.
 _MANIFEST_FOLDER: Final = re.compile(rf"(?:{_RANGE.pattern})(?:/[^/]+)?", re.ASCII)
 _MANIFEST_PATH: Final = re.compile(
-    rf"(?P<above>(?:[^/]+/)*?){_MANIFEST_FOLDER.pattern}/(?P<report>[^/]+)-Manifest\.json", re.ASCII
+    rf"(?P<above>(?:[^/]*/)*?){_MANIFEST_FOLDER.pattern}/(?P<report>[^/]+)-Manifest\.json", re.ASCII
 )
 _ADVICE: Final = "choose the compression type GZIP for the report in AWS. See"
 _STATED_TYPES: Final[Mapping[str, ColumnType]] = {
@@ -125,9 +126,15 @@ _STATED_TYPES: Final[Mapping[str, ColumnType]] = {
 
 
 def export_roots(prefix: str, export_name: str) -> tuple[str, ...]:
-    """`<prefix>/<export_name>/`, or `<prefix>/` if a copy tool dropped the folder of the report."""
+    """`<prefix>/<export_name>/`, or `<prefix>/` if a copy tool dropped the folder of the report.
+
+    Extra slashes in the prefix mean nothing, or else folders without a name.
+    """
     above = "".join(f"{folder}/" for folder in prefix.split("/") if folder)
-    return f"{above}{export_name.strip('/')}/", above
+    name = f"{export_name.strip('/')}/"
+    # AWS adds a slash even after a prefix that ends in one, and before a report without a prefix.
+    exact = [f"{prefix}/{name}", *([f"{prefix}{name}"] if prefix.endswith("/") else [])]
+    return tuple(dict.fromkeys((f"{above}{name}", *exact, above)))
 
 
 def is_manifest(path: str, export_name: str) -> bool:
@@ -156,7 +163,7 @@ def export_of(path: str) -> tuple[str, str] | None:
     match = _MANIFEST_PATH.fullmatch(path)
     if match is None:
         return None
-    above, report = match["above"].strip("/"), match["report"]
+    above, report = match["above"].removesuffix("/"), match["report"]
     prefix, _, folder = above.rpartition("/")
     return (prefix if folder == report else above), report
 
@@ -207,7 +214,9 @@ def read_manifest(
         file_format="csv",
         parts=_read_parts(document, stored.path, root, listing),
         columns=_read_columns(document),
-        scope=document.text("account"),
+        scope=(document.text("account") or "").strip("/").lower() or None,
+        stored_at=stored.modified_at,
+        states_days=False,
         is_current=_RANGE.fullmatch(posixpath.dirname(stored.path.removeprefix(root))) is not None,
     )
 
@@ -242,7 +251,7 @@ def _read_parts(
     for index, key in enumerate(document.texts("reportKeys")):
         where = f"reportKeys[{index}]"
         folders = key.split("/")
-        if "://" in key or not folders[0] or not folders[-1] or {".", ".."} & {*folders}:
+        if "://" in key or not folders[-1] or {".", ".."} & {*folders}:
             raise document.error(f"{key[:80]!r} names no part of the report's bucket in", where)
         if not key.lower().endswith(".csv.gz"):
             raise document.error(f"This part is not gzipped CSV; {_ADVICE}", where)

@@ -10,11 +10,12 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from cloudbill.errors import ManifestError
-from cloudbill.models import BillingPeriod, ColumnType, FileFormat, Manifest, Part, StoredObject
+from cloudbill.manifests import ColumnType, FileFormat, Manifest, Part, StoredObject
+from cloudbill.periods import BillingPeriod
 from cloudbill.providers import datasets
 from cloudbill.providers.focus_columns import focus_type
 from cloudbill.providers.json_object import JsonObject
@@ -150,7 +151,7 @@ def read_manifest(
     """
     document = JsonObject.parse(content, path=stored.path)
     config = document.child("exportConfig")
-    # What else is odd about a manifest of another dataset helps nobody.
+    # What else is odd about the manifest of another dataset helps nobody.
     _require_focus(config)
     run = _read_run(document, stored=stored, root=root)
     parts = _read_parts(document, stored.path, listing)
@@ -168,6 +169,9 @@ def read_manifest(
         rows=_read_rows(document, parts),
         data_version=config.text("dataVersion") if config else None,
         scope=_scope(config),
+        stored_at=stored.modified_at,
+        states_days=document.child("runInfo") is not None,
+        time_frame=config.text("timeFrame") if config else None,
     )
 
 
@@ -183,10 +187,11 @@ def _read_run(document: JsonObject, *, stored: StoredObject, root: str) -> _Run:
     """The `runInfo`, or the dates in the folders if a manifest of 2021-01-01 has none."""
     info = document.child("runInfo")
     if info is not None:
+        first, last = _stated_days(info, stored, root)
         run = _Run(
             run_id=info.required("runId", info.text),
-            covers_from=info.required("startDate", info.time).date(),
-            covers_to=info.required("endDate", info.time).date(),
+            covers_from=first,
+            covers_to=last,
             submitted_at=info.time("submittedTime") or _time_of_folders(stored, root),
         )
         where = "runInfo.endDate"
@@ -196,6 +201,37 @@ def _read_run(document: JsonObject, *, stored: StoredObject, root: str) -> _Run:
     if run.covers_to < run.covers_from:
         raise ManifestError("The run ends before it starts in", path=stored.path, key=where)
     return run
+
+
+def _stated_days(info: JsonObject, stored: StoredObject, root: str) -> tuple[date, date]:
+    """The first and last day that `runInfo` states, cut to those of the folder where both agree.
+
+    An end at midnight of the first of a month is exclusive where the folder ends the day before:
+    some exports state the end of a month so.
+    """
+    first = info.required("startDate", info.time).date()
+    end = info.required("endDate", info.time)
+    last = end.date()
+    folder = _days_of_folder(stored, root)
+    if folder is None:
+        return first, last
+    is_midnight = end.day == 1 and end.time() == time.min
+    if is_midnight and folder[1] == last - timedelta(days=1) and first < last:
+        last = folder[1]
+    if first > folder[1] or last < folder[0] or last < first:
+        return first, last
+    return max(first, folder[0]), min(last, folder[1])
+
+
+def _days_of_folder(stored: StoredObject, root: str) -> tuple[date, date] | None:
+    match = _MANIFEST_PATH.fullmatch(stored.path.removeprefix(root))
+    if match is None:
+        return None
+    try:
+        first, last = parse_time(match["from"]).date(), parse_time(match["to"]).date()
+    except ValueError:
+        return None
+    return (first, last) if first <= last else None
 
 
 def _run_of_folders(stored: StoredObject, root: str) -> _Run:
@@ -282,7 +318,8 @@ def _scope(config: JsonObject | None) -> str | None:
     resource = config.text("resourceId") if config else None
     if resource is None:
         return None
-    return resource.lower().partition("/providers/microsoft.costmanagement/exports/")[0] or None
+    scope = f"{resource.lower()}/".partition("/providers/microsoft.costmanagement/exports/")[0]
+    return scope.strip("/") or None
 
 
 def _require_focus(config: JsonObject | None) -> None:

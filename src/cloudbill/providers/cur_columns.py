@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from cloudbill.models import ColumnType
+from cloudbill.manifests import ColumnType
 
 __all__ = ["DOCUMENTED_TYPES", "athena_name"]
 

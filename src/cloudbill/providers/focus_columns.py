@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from cloudbill.models import ColumnType
+from cloudbill.manifests import ColumnType
 
 __all__ = ["focus_type"]
 

@@ -12,7 +12,10 @@ from typing import Final, TypeVar
 from cloudbill.errors import ManifestError
 from cloudbill.text.times import parse_time
 
-__all__ = ["JsonObject", "MAX_DOCUMENT_BYTES"]
+__all__ = [
+    "JsonObject",
+    "MAX_DOCUMENT_BYTES",
+]
 
 MAX_DOCUMENT_BYTES: Final = 64 * 1024 * 1024
 """A manifest of 10,000 parts takes about 3 MB; a larger file is not a manifest."""

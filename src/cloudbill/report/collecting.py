@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.cube import CubeRequest
 from cloudbill.errors import CloudbillError
-from cloudbill.ledger import tracking_table
-from cloudbill.ledger.state import Remembered, record_of_row
-from cloudbill.models import BillingPeriod, LoadRecord, SkipReason
+from cloudbill.ledger import Ledger
+from cloudbill.ledger.state import Remembered
+from cloudbill.models import SkipReason
+from cloudbill.periods import BillingPeriod
 from cloudbill.planning import Selection
 from cloudbill.report.model import (
     BY_DAY,
@@ -50,14 +51,19 @@ def collect(settings: SourceSettings) -> tuple[SourceReport, CloudbillError | No
         cost_columns=settings.provider.COST_COLUMNS,
         max_age=settings.max_age,
     )
-    present, failed = Present(remembered=Remembered(), months={}), None
+    present, failed = Present(remembered=Remembered()), None
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             present = read_present(settings, warehouse)
             report = _with_sums(report, settings, warehouse)
     except CloudbillError as error:
         report, failed = replace(report, error=str(error)), error
-    report = replace(report, loaded=present.remembered.loaded, rows_in_table=present.rows)
+    report = replace(
+        report,
+        loaded=present.remembered.loaded,
+        rows_in_table=present.rows,
+        rows_of_no_month=present.table.of_no_month,
+    )
     if failed is None:
         report = replace(report, store=_read_store(settings, present))
     return report, failed
@@ -77,7 +83,7 @@ def _with_sums(
         dimensions=BY_MONTH, measures=measures_of(report.roles, report.cost_columns)
     )
     months = warehouse.cost_cube(table, by_month)
-    report = replace(report, months=months, tracked=_tracked(settings, warehouse))
+    report = replace(report, months=months, tracked=Ledger(settings, warehouse).loads())
     if not months.cells:
         return report
     newest = BillingPeriod.parse(max(cell.key[0] for cell in months.cells))
@@ -90,11 +96,6 @@ def _with_sums(
         tags=warehouse.cost_cube(table, by_tags),
         headers=warehouse.headers(table),
     )
-
-
-def _tracked(settings: SourceSettings, warehouse: Warehouse) -> tuple[LoadRecord, ...]:
-    rows = warehouse.tracking_rows(tracking_table(settings))
-    return tuple(record for row in rows if (record := record_of_row(row)) is not None)
 
 
 def _read_store(settings: SourceSettings, present: Present) -> StoreReport:

@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Final
 
 from cloudbill.costs.cube import CostCell, CostCube, Dimension
-from cloudbill.models import BillingPeriod, LoadRecord
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 from cloudbill.providers.roles import CostKind, CostRule, Roles
 
 __all__ = [
@@ -98,6 +99,8 @@ class SourceReport:
     tracked: tuple[LoadRecord, ...] = ()
     """Every recorded load, oldest first."""
     rows_in_table: Mapping[BillingPeriod, int] = field(default_factory=dict)
+    rows_of_no_month: int = 0
+    """Rows of the table that are in no amount of the report."""
     store: StoreReport = field(default_factory=StoreReport)
     max_age: timedelta | None = None
     """How old the newest delivery may be, if anybody said."""

@@ -15,7 +15,12 @@ from cloudbill.costs.cube import CostCell, add_known
 from cloudbill.report.folding import Fact, Name
 from cloudbill.report.model import Amounts, SourceReport, kind_amounts, kind_places
 
-__all__ = ["RARE", "TagPlace", "UNTAGGED", "facts_by_tag"]
+__all__ = [
+    "RARE",
+    "TagPlace",
+    "UNTAGGED",
+    "facts_by_tag",
+]
 
 UNTAGGED: Final = Name("", "untagged")
 """The value for rows that do not have the key."""

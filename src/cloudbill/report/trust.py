@@ -10,7 +10,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from cloudbill.costs.amounts import add_amounts, subtract_amounts
-from cloudbill.models import BillingPeriod, LoadRecord
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 from cloudbill.providers.roles import CostKind
 from cloudbill.report.model import AMOUNT, SourceReport
 

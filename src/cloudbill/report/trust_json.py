@@ -19,7 +19,7 @@ __all__ = ["trust_json"]
 
 
 def trust_json(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str, object]:
-    """Freshness, agreement, gaps, runs that are not loaded, and how months changed.
+    """Freshness, agreement, rows of no month, gaps, pending runs, and how months moved.
 
     A source is its index in the reports, and amounts are exact text.
     """
@@ -33,6 +33,11 @@ def trust_json(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str
             {"source": index, "month": str(period)}
             for index, report in numbered
             for period in missing_months(report)
+        ],
+        "of_no_month": [
+            {"source": index, "rows": report.rows_of_no_month}
+            for index, report in numbered
+            if report.rows_of_no_month
         ],
         "pending": [entry for index, report in numbered for entry in _pending(index, report)],
         "closings": [

@@ -22,6 +22,7 @@ from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings.keys import KEYS
 from cloudbill.settings.lookup import Lookup, ValueProvider
 from cloudbill.settings.sections import configured_sources, require_known_sections, suggestion
+from cloudbill.settings.tables import require_separate_tables
 from cloudbill.settings.warehouse import WarehouseSettings
 
 __all__ = [
@@ -57,6 +58,8 @@ class SourceSettings:
     totals: bool
     memory_limit: str
     max_row_drop: Decimal
+    max_cost_drop: Decimal
+    cost_trifle: Decimal
     max_wait: timedelta
     max_age: timedelta | None
     parallel_loads: int
@@ -103,6 +106,7 @@ def read_sources(
             for source in configured_sources(provider.SECTION, providers, env)
         )
     _refuse_shared_tables(sources)
+    require_separate_tables(sources)
     return tuple(sources)
 
 

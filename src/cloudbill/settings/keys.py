@@ -12,6 +12,7 @@ from typing import Final
 
 from cloudbill.providers import Provider
 from cloudbill.settings.values import (
+    read_amount,
     read_count,
     read_duration,
     read_file,
@@ -179,6 +180,22 @@ KEYS: Final[tuple[Key, ...]] = (
         "with 8 and the report says so, such as `36h` or `3d`.",
     ),
     Key(
+        name="max_cost_drop",
+        read=read_share,
+        default="0.9",
+        example="0.5",
+        description="The share of a month's billed cost that a newer run may lack, from 0 to 1, "
+        "apart from credits; one that lacks more is held until `cloudbill accept`. 1 holds none.",
+    ),
+    Key(
+        name="cost_trifle",
+        read=read_amount,
+        default="1",
+        example="100",
+        description="The billed cost of a month, in its own currency, up to which `max_cost_drop` "
+        "does not apply.",
+    ),
+    Key(
         name="parallel_loads",
         read=read_count,
         default="8",
@@ -205,7 +222,8 @@ KEYS: Final[tuple[Key, ...]] = (
         read=read_flag,
         default="true",
         example="false",
-        description="Whether the manifests of a bucket are cached in the user's cache folder, so "
-        "that the next command does not read them again.",
+        description="Whether the manifests of a bucket, and a note of how the last load left a "
+        "DuckDB file, are cached in the user's cache folder, so that the next command does not "
+        "read them again.",
     ),
 )

@@ -17,6 +17,7 @@ from cloudbill.errors import ConfigError
 from cloudbill.text.times import read_age
 
 __all__ = [
+    "read_amount",
     "read_count",
     "read_duration",
     "read_file",
@@ -113,6 +114,22 @@ def read_share(value: object) -> Decimal:
     if isinstance(value, bool) or not share.is_finite() or not 0 <= share <= 1:
         raise ValueError(problem)
     return share
+
+
+def read_amount(value: object) -> Decimal:
+    """An amount of money, which is not negative.
+
+    Raises:
+        ValueError: If it is not one.
+    """
+    problem = "must be a number that is not negative"
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation as error:
+        raise ValueError(problem) from error
+    if isinstance(value, bool) or not amount.is_finite() or amount < 0:
+        raise ValueError(problem)
+    return amount
 
 
 def read_count(value: object) -> int:

@@ -25,6 +25,7 @@ class WarehouseSettings:
     database: Path
     table_name: str
     totals: bool
+    cache: bool
     memory_limit: str
     parallel_loads: int
     lock_timeout_s: float

@@ -6,18 +6,18 @@ file is replaced in one step, so no reader sees half of it.
 
 from __future__ import annotations
 
-import os
-import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Null, Table
 
+from cloudbill.disk.exchanging import write_in_one_step
+from cloudbill.disk.room import full_disk_of
 from cloudbill.errors import ConfigError
 
 __all__ = [
@@ -30,8 +30,6 @@ __all__ = [
     "with_section",
     "write_config",
 ]
-
-_NEW_FILE_MODE: Final = 0o644
 
 
 class SectionThereError(ConfigError):
@@ -163,24 +161,11 @@ def write_config(file: Path, text: str) -> None:
     Raises:
         ConfigError: If it cannot be written; then the old file stays.
     """
-    target = file.resolve()  # a link stays a link
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        mode = target.stat().st_mode & 0o7777 if target.exists() else _NEW_FILE_MODE
-        # In the same folder, because a file can replace another in one step only within one disk.
-        handle, name = tempfile.mkstemp(prefix=f"{target.name}.", dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(text.encode())
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(name).chmod(mode)
-            Path(name).replace(target)
-        finally:
-            with suppress(FileNotFoundError):
-                Path(name).unlink()
+        write_in_one_step(file, text.encode())
     except OSError as error:
-        raise ConfigError(f"{file} cannot be written: {error.strerror}") from error
+        full = full_disk_of(error, file, remedy="run it in another folder")
+        raise ConfigError(f"{file} cannot be written: {full or error.strerror}") from error
 
 
 def _parse(text: str, file: Path) -> tomlkit.TOMLDocument:

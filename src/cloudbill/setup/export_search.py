@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Final
 
-from cloudbill.models import StoredObject
+from cloudbill.manifests import StoredObject
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.store import Store
 from cloudbill.store.folders import Browser
@@ -93,7 +93,7 @@ def find_exports(
 
 
 def _is_month(folder: str, providers: Iterable[Provider]) -> bool:
-    name = folder.rstrip("/").rpartition("/")[2]
+    name = folder.removesuffix("/").rpartition("/")[2]
     return any(provider.is_month_folder(name) for provider in providers)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from cloudbill.models import StoredObject
+from cloudbill.manifests import StoredObject
 from cloudbill.retrying import Patience
 from cloudbill.store.address import parse_address
 from cloudbill.store.client import StoreClient

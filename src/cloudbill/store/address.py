@@ -66,11 +66,14 @@ def parse_address(bucket: str, *, section: str = "sources") -> Address:
     return Address(scheme=scheme, place=rest)
 
 
-def require_inside(path: str) -> None:
+def require_inside(path: str, *, is_key: bool = False) -> None:
     """Refuses a path that may lead out of the bucket or folder.
+
+    With `is_key` it may begin with a slash: the key of an object leads nowhere by that.
 
     Raises:
         StoreError: If it is absolute, or has a part that leads upwards.
     """
-    if path.startswith("/") or "\0" in path or {".", ".."} & {*path.split("/")}:
+    is_absolute = path.startswith("/") and not is_key
+    if is_absolute or "\0" in path or {".", ".."} & {*path.split("/")}:
         raise StoreError(f"{path[:80]!r} is not a path inside the store")

@@ -83,12 +83,19 @@ class RemoteBrowser:
     bucket: str
 
     def folders(self, prefix: str) -> tuple[str, ...]:
-        """The folders in a folder."""
-        key = f"{self.bucket}/{prefix}".rstrip("/")
+        """The folders in a folder; on S3, one of them may have no name."""
+        is_s3 = self.address.startswith("s3://")
+        key = f"{self.bucket}/{prefix}" if is_s3 else f"{self.bucket}/{prefix}".rstrip("/")
 
         async def look() -> list[Mapping[str, Any]]:
+            filesystem = self.client.filesystem
             found: list[Mapping[str, Any]]
-            found = await self.client.filesystem._ls(key, detail=True)  # noqa: SLF001
+            if is_s3:
+                bucket, exact = filesystem._find_bucket_key(key)  # noqa: SLF001
+                listed = filesystem._iterdir(bucket, delimiter="/", prefix=exact)  # noqa: SLF001
+                found = [info async for info in listed]
+            else:
+                found = await filesystem._ls(key, detail=True)  # noqa: SLF001
             return found
 
         try:
@@ -97,6 +104,13 @@ class RemoteBrowser:
             if not prefix:
                 raise StoreError(f"There is no bucket {self.address}; check 'bucket'") from error
             return ()
+        if is_s3:
+            names = (
+                str(entry["name"]).removeprefix(key)
+                for entry in found
+                if entry.get("type") == "directory"
+            )
+            return tuple(sorted({*names}))
         return tuple(sorted({*self._names(found, key)}))
 
     @staticmethod

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from cloudbill.errors import StoreError
-from cloudbill.models import StoredObject
+from cloudbill.manifests import StoredObject
 from cloudbill.store.address import Address, require_inside
 from cloudbill.store.client import MAX_READ_BYTES
 from cloudbill.store.faults import store_errors

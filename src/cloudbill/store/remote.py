@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudbill.errors import PartMissingError, StoreError
-from cloudbill.models import StoredObject
+from cloudbill.manifests import StoredObject
 from cloudbill.store.address import Address, require_inside
 from cloudbill.store.client import MAX_READ_BYTES, StoreClient
 from cloudbill.store.faults import TruncatedError
@@ -47,7 +47,7 @@ class RemoteStore:
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Every object below a folder, with one request for each page."""
         key = self._key(prefix)
-        find = self._pages if self.scheme == "gs" else self._find
+        find = {"gs": self._pages, "s3": self._objects}.get(self.scheme, self._find)
         try:
             found = find(key)
         except PartMissingError as error:
@@ -73,6 +73,21 @@ class RemoteStore:
 
         address = f"{self.scheme}://{key}"
         return self._client.call(address, find, stretch=_LISTING_STRETCH).items()
+
+    def _objects(self, key: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
+        """As `_find`, but of the prefix as it is: s3fs would strip a slash at either end of it.
+
+        A report of AWS whose prefix ends in a slash, or that has none, lies below a folder without
+        a name: `cur/1234//report/`, `/report/`.
+        """
+
+        async def find() -> list[tuple[str, Mapping[str, Any]]]:
+            filesystem = self._client.filesystem
+            bucket, prefix = filesystem._find_bucket_key(key)  # noqa: SLF001
+            found = filesystem._iterdir(bucket, delimiter="", prefix=prefix)  # noqa: SLF001
+            return [(info["name"], info) async for info in found]
+
+        return self._client.call(f"{self.scheme}://{key}", find, stretch=_LISTING_STRETCH)
 
     def _pages(self, key: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
         """Like gcsfs's `_find`, but with only the necessary fields, and a deadline for each page.
@@ -191,7 +206,7 @@ class RemoteStore:
         return self._bucket.partition("@")[0]
 
     def _key(self, path: str) -> str:
-        require_inside(path)
+        require_inside(path, is_key=True)
         return f"{self._bucket_of_keys}/{path}"
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cloudbill.errors import ConfigError
-from cloudbill.models import BillingPeriod
+from cloudbill.periods import BillingPeriod
 
 __all__ = ["listed_months", "require_known", "require_past"]
 

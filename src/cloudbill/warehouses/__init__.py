@@ -1,23 +1,26 @@
 """Where tables are: a package for each warehouse; `open_warehouse` imports its client.
 
 Pure: reconciliation.
-May import: costs, settings, store, warehouses/bigquery, warehouses/duckdb.
+May import: costs, planning, settings, store, warehouses/bigquery, warehouses/duckdb.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cloudbill.errors import ConfigError
-from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, TableMonth
+from cloudbill.models import LoadResult, PlannedLoad, TableRows
+from cloudbill.periods import BillingPeriod
 from cloudbill.progress import ProgressListener
 from cloudbill.settings.warehouse import WarehouseSettings
 from cloudbill.store import Store
+from cloudbill.warehouses.ledger_rows import LedgerRows
 
 if TYPE_CHECKING:
     from cloudbill.costs.cube import CostCube, CubeRequest
     from cloudbill.costs.daily_totals import DailyTotals
+    from cloudbill.costs.month_totals import MonthTotals
 
 __all__ = ["Warehouse", "open_warehouse"]
 
@@ -51,6 +54,15 @@ class Warehouse(Protocol):
             LoadError: If the table cannot be read.
         """
 
+    def month_totals(self, table: str, periods: Collection[BillingPeriod]) -> MonthTotals:
+        """The exact cost totals that a table holds of some months; changes nothing.
+
+        One query over the cost columns, which reads no other months where the table is partitioned.
+
+        Raises:
+            LoadError: If the table cannot be read.
+        """
+
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
         """The exact sums of a table, grouped as requested; changes nothing.
 
@@ -64,18 +76,50 @@ class Warehouse(Protocol):
     def headers(self, table: str) -> Mapping[str, str]:
         """The CSV header that each column of a table came from, empty if unknown."""
 
-    def table_months(self, table: str, period_column: str) -> Mapping[BillingPeriod, TableMonth]:
-        """The rows of each month in a table, and the month's write mark, by one query.
+    def table_months(self, table: str, period_column: str) -> TableRows:
+        """The rows that a table holds of each month, and those of no month, by one query.
 
-        A plan keeps the mark, so that a load notices if another process was faster. Empty if there
-        is no such table.
+        Each month has its write mark, which a plan carries, so that a load notices when another
+        process was faster. A table that is not there has no rows.
+
+        Raises:
+            LoadError: If the table cannot be read, or its period column holds no times.
         """
 
-    def tracking_rows(self, table: str) -> Sequence[Mapping[str, object]]:
-        """Every row of a tracking table, oldest load first; none if there is no such table."""
+    @property
+    def is_as_left(self) -> bool:
+        """Whether nothing wrote the tables since `leave` was called last for this source.
 
-    def read_state(self, pipeline_name: str) -> str | None:
-        """The newest state that dlt stored for a pipeline, encoded, or None."""
+        False where nobody knows; where each month says when it was written, that tells more.
+        """
+
+    def leave(self) -> None:
+        """Notes that the months of the source are as they were recorded, for `is_as_left`."""
+
+    def table_columns(self, table: str) -> frozenset[str]:
+        """The names of a table's columns, as they are now; none where there is no such table."""
+
+    def add_columns(self, table: str, columns: Mapping[str, str]) -> None:
+        """Adds columns to a table, empty in the rows that it has.
+
+        The types are in the words of the warehouse.
+
+        Raises:
+            LoadError: If the table cannot be changed.
+        """
+
+    def read_ledger(
+        self, pipeline_name: str, tracking_tables: Sequence[str], *, newest_only: bool
+    ) -> LedgerRows:
+        """The states that dlt stored for a pipeline, and every row of its tracking tables.
+
+        One query. With `newest_only`, the text of the state with the greatest version alone is
+        read; of the others their load ids and versions. A table or column that is not there has
+        nothing.
+
+        Raises:
+            LoadError: If the warehouse cannot be read.
+        """
 
     def destination(self) -> Any:
         """The dlt destination that writes the ledger next to the tables."""

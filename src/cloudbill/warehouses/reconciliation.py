@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from cloudbill.errors import HeldError, ReconciliationError
-from cloudbill.guards import held_for_rows
-from cloudbill.models import Manifest, Part, PlannedLoad, Totals
+from cloudbill.manifests import Manifest, Part
+from cloudbill.models import PlannedLoad, Totals
+from cloudbill.planning.costs import FallenCosts, fallen_costs, too_low
+from cloudbill.planning.guards import held_for_rows
 
-__all__ = ["require_footers", "require_not_held", "require_rows_in_table", "require_totals"]
+__all__ = [
+    "fallen_costs_of",
+    "require_costs",
+    "require_footers",
+    "require_months",
+    "require_not_held",
+    "require_rows_in_table",
+    "require_totals",
+]
+
+_LISTED_MONTHS: Final = 5
 
 
 def require_footers(manifest: Manifest, footer_rows: Sequence[int]) -> int:
@@ -23,10 +36,11 @@ def require_footers(manifest: Manifest, footer_rows: Sequence[int]) -> int:
     for part, rows in zip(manifest.parts, footer_rows, strict=True):
         _require_part(manifest, part, rows)
     total = sum(footer_rows)
-    if manifest.rows is not None and manifest.rows != total:
+    stated = manifest.stated_rows
+    if stated is not None and stated != total:
         raise ReconciliationError(
-            f"The manifest {manifest.path} states {manifest.rows} rows, its parts have {total}. "
-            "The old month is unchanged; the run is delivered incomplete or was changed since"
+            f"The manifest {manifest.path} states {stated} rows, its parts have {total}. "
+            "The month was not changed; the run is delivered incomplete or was changed since"
         )
     return total
 
@@ -35,7 +49,7 @@ def _require_part(manifest: Manifest, part: Part, rows: int) -> None:
     if part.rows is not None and part.rows != rows:
         raise ReconciliationError(
             f"The manifest {manifest.path} states {part.rows} rows for {part.path}, which has "
-            f"{rows}. The old month is unchanged; the part was replaced or is damaged"
+            f"{rows}. The month was not changed; the part was replaced or is damaged"
         )
 
 
@@ -58,8 +72,66 @@ def require_not_held(planned: PlannedLoad, rows: int) -> None:
     Raises:
         HeldError: If it has fewer; the loaded run stays.
     """
-    if rows < planned.min_rows and planned.replaces is not None:
-        raise HeldError(held_for_rows(rows, planned.replaces))
+    least = planned.least_rows
+    if least is not None and rows < least.rows:
+        raise HeldError(held_for_rows(rows, least.name, least.others))
+
+
+def require_costs(
+    planned: PlannedLoad,
+    *,
+    billed: Mapping[str, Decimal],
+    read_charged: Callable[[], Mapping[str, Decimal]],
+) -> None:
+    """Stops a run whose costs have collapsed.
+
+    `billed` is what it bills by currency. `read_charged` reads the same without credits, and is
+    asked only where that makes the difference.
+
+    Raises:
+        HeldError: If they have; the loaded run stays.
+    """
+    fallen = fallen_costs_of(planned, billed=billed, read_charged=read_charged)
+    if fallen is not None:
+        raise HeldError(fallen.held)
+
+
+def fallen_costs_of(
+    planned: PlannedLoad,
+    *,
+    billed: Mapping[str, Decimal],
+    read_charged: Callable[[], Mapping[str, Decimal]],
+) -> FallenCosts | None:
+    """The costs of a run that have collapsed, if they have; see `require_costs`."""
+    if not too_low(planned.least_costs, billed):
+        return None
+    return fallen_costs(planned.least_costs, billed=billed, charged=read_charged())
+
+
+def require_months(
+    planned: PlannedLoad, rows_by_month: Mapping[str, int], *, period_column: str
+) -> None:
+    """Compares the months of a run's rows with those that it may have; no month is an empty text.
+
+    Raises:
+        ReconciliationError: If there are others.
+    """
+    manifest = planned.manifest
+    allowed = {str(period) for period in manifest.spans or (manifest.period,)}
+    found = {month: rows for month, rows in rows_by_month.items() if rows}
+    if found.keys() <= allowed:
+        return
+    listed = [f"{month or 'no month'} ({found[month]} rows)" for month in sorted(found)]
+    others = "" if len(listed) <= _LISTED_MONTHS else f" and {len(listed) - _LISTED_MONTHS} others"
+    stated = f"one of {manifest.period}"
+    remedy = "export one month at a time"
+    if manifest.spans:
+        stated = f"one of {manifest.spans[0]} to {manifest.spans[-1]}"
+        remedy = "export these months again"
+    raise ReconciliationError(
+        f"Run {manifest.run_id} is {stated}, but by {period_column} its rows belong to "
+        f"{', '.join(listed[:_LISTED_MONTHS])}{others}. The month was not changed; {remedy}"
+    )
 
 
 def require_totals(planned: PlannedLoad, *, files: Totals, table: Totals) -> None:

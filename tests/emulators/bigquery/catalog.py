@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from bqemulator.catalog.memory_repository import MemoryCatalogRepository
 
+from emulators.bigquery.tables import FIRST_YEAR, LAST_YEAR, OUTSIDE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
@@ -41,14 +43,20 @@ class Catalog(MemoryCatalogRepository):
     ) -> tuple[PartitionMeta, ...]:
         """Partitions that hold rows, each with the time it was last written."""
         written = self._written.get((project_id, dataset_id, table_id), {})
-        return tuple(
-            part.model_copy(
+        found: dict[str, PartitionMeta] = {}
+        for part in super().list_partitions(project_id, dataset_id, table_id):
+            name = part.partition_id
+            if name[:1].isdigit() and not FIRST_YEAR <= int(name[:4]) <= LAST_YEAR:
+                name = OUTSIDE
+            rows = part.total_rows + (found[name].total_rows if name in found else 0)
+            found[name] = part.model_copy(
                 update={
-                    "last_modified_time": written.get(part.partition_id, part.last_modified_time)
+                    "partition_id": name,
+                    "total_rows": rows,
+                    "last_modified_time": written.get(name, part.last_modified_time),
                 }
             )
-            for part in super().list_partitions(project_id, dataset_id, table_id)
-        )
+        return tuple(found.values())
 
     def partitioned_tables(self) -> tuple[TableMeta, ...]:
         """Every table that is partitioned by a column of time."""

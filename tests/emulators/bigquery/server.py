@@ -20,6 +20,7 @@ from emulators.bigquery.engine import Engine
 from emulators.bigquery.jobs import Fault, JobRunner, describe
 from emulators.bigquery.routes import job_routes
 from emulators.bigquery.schema import store_bignumeric
+from emulators.bigquery.statements import remember_statements
 from emulators.bigquery.table_routes import table_routes
 from emulators.bigquery.tables import quoted
 from emulators.bigquery.upload_routes import upload_routes
@@ -76,6 +77,7 @@ class BigQueryEmulator:
     def start(cls, gcs_root: Path) -> BigQueryEmulator:
         """Start the server; ``gs://bucket/name`` is the file ``gcs_root/bucket/name``."""
         store_bignumeric()
+        remember_statements()
         return cls(gcs_root)
 
     @property

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # The text of a partition's id: https://cloud.google.com/bigquery/docs/partitioned-tables
 _ID_FORMATS = {"YEAR": "%Y", "MONTH": "%Y%m", "DAY": "%Y%m%d", "HOUR": "%Y%m%d%H"}
+# Introduction to partitioned tables: the years that have partitions, and where other rows go.
+FIRST_YEAR, LAST_YEAR, OUTSIDE = 1960, 2159, "__UNPARTITIONED__"
 _ID_LENGTHS = {"YEAR": 4, "MONTH": 6, "DAY": 8, "HOUR": 10}
 
 
@@ -63,11 +65,18 @@ class TableRef:
 
 
 def partition_id(partitioning: TimePartitioning) -> str:
-    """SQL that gives the id of the partition of a row; rows without a value go to ``__NULL__``."""
+    """SQL that gives the id of the partition of a row.
+
+    Rows without a value go to ``__NULL__``, those of before 1960 or after 2159 to another one.
+    """
     if partitioning.field is None:
         raise JobError("notImplemented", "Partitions by ingestion time are not emulated")
     text = f"strftime({quoted(partitioning.field)}, '{_ID_FORMATS[partitioning.type]}')"
-    return f"coalesce({text}, '__NULL__')"
+    year = f"year({quoted(partitioning.field)})"
+    return (
+        f"CASE WHEN {year} IS NULL THEN '__NULL__' "
+        f"WHEN {year} BETWEEN {FIRST_YEAR} AND {LAST_YEAR} THEN {text} ELSE '{OUTSIDE}' END"
+    )
 
 
 def in_partition(ref: TableRef, partitioning: TimePartitioning | None) -> str:

@@ -13,7 +13,7 @@ import pytest
 import cloudbill
 from cloudbill.costs.sums import Charges, GroupSums, SumQuery, billed_costs, by_currency
 from cloudbill.files.sums import read_sums
-from cloudbill.models import ColumnType
+from cloudbill.manifests import ColumnType
 from cloudbill.providers import PROVIDERS
 from cloudbill.sql import BIGQUERY, DUCKDB, Fragment
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from cloudbill.exports.discovery import Discovery, discover
-from cloudbill.models import DiscoveredRun, LoadRecord, Manifest, Plan, SkipReason, StoredObject
+from cloudbill.manifests import DiscoveredRun, Manifest, StoredObject
+from cloudbill.models import LoadRecord, Plan, SkipReason
 from cloudbill.providers import aws_cur
-from cloudbill.sample import WrittenRun, write_aws
+from cloudbill.sample import WrittenRun
 from cloudbill.store.local import LocalStore
+from samples import write_aws
 from unit.builders import at, plan, record, result, run
 
 REPORT = "cur-hourly"

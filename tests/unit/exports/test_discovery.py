@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from cloudbill.errors import ManifestError, PartMissingError, StoreError
 from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.files.downloads import local_parts
+from cloudbill.periods import utc_now
 from cloudbill.providers import azure_focus
 from cloudbill.providers.json_object import MAX_DOCUMENT_BYTES
 from cloudbill.store.local import LocalStore
@@ -33,10 +35,44 @@ def deliver(root: Path, run_id: str, sizes: list[int], **changes: Any) -> None:
             (folder / f"part_{index}.parquet").write_bytes(b"." * size)
 
 
-def found(root: Path, **changes: str) -> Discovery:
+def found(root: Path, **changes: object) -> Discovery:
     """What is discovered of the export."""
     where: dict[str, Any] = {"prefix": "billing", "export_name": "focus-daily"} | changes
     return discover(LocalStore(root), azure_focus, **where)
+
+
+LATER = timedelta(hours=2)
+
+
+class TestParts:
+    """A part that is longer than stated belongs to another delivery."""
+
+    def test_longer_part_waits_until_the_files_of_its_run_have_settled(
+        self, tmp_path: Path
+    ) -> None:
+        deliver(tmp_path, "run", [10, 11])
+
+        (at_once,) = found(tmp_path).runs
+        (later,) = found(tmp_path, now=utc_now() + LATER).runs
+
+        assert (at_once.is_complete, later.is_complete) == (False, True)
+        assert [part.path for part in later.longer] == [f"{FOLDER}/run/part_1.parquet"]
+        assert at_once.settles_at is not None
+        assert utc_now() < at_once.settles_at <= utc_now() + timedelta(hours=1)
+
+    def test_packed_part_is_whole_where_gzip_says_the_stated_size(self, tmp_path: Path) -> None:
+        deliver(tmp_path, "run", [10, 10])
+        stated = json.loads((tmp_path / FOLDER / "run" / "manifest.json").read_text())
+        for entry in stated["blobs"]:
+            entry["blobName"] = entry["blobName"].replace(".parquet", ".csv.gz")
+        (tmp_path / FOLDER / "run" / "manifest.json").write_text(json.dumps(stated))
+        for index, size in enumerate((10, 9)):
+            packed = gzip.compress(b"." * size)
+            (tmp_path / FOLDER / "run" / f"part_{index}.csv.gz").write_bytes(packed)
+
+        (run,) = found(tmp_path, now=utc_now() + LATER).runs
+
+        assert [part.path for part in run.longer] == [f"{FOLDER}/run/part_1.csv.gz"]
 
 
 class TestCompleteness:
@@ -46,14 +82,13 @@ class TestCompleteness:
         ("sizes", "missing"),
         [
             ([10, 10], []),
-            ([10, 11], []),
             ([10, 9], ["part_1.parquet"]),
             ([0, 10], ["part_0.parquet"]),
             ([-1, 10], ["part_0.parquet"]),
             ([-1, -1], ["part_0.parquet", "part_1.parquet"]),
             ([], []),
         ],
-        ids=["whole", "longer", "cut off", "empty", "one missing", "both missing", "no parts"],
+        ids=["whole", "cut off", "empty", "one missing", "both missing", "no parts"],
     )
     def test_missing_parts(self, tmp_path: Path, sizes: list[int], missing: list[str]) -> None:
         deliver(tmp_path, "run", sizes)

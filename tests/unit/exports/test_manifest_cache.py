@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from cloudbill.exports import manifest_cache
-from cloudbill.exports.manifest_cache import ManifestCache, cache_folder
-from cloudbill.models import StoredObject
+from cloudbill.exports.manifest_cache import ManifestCache
+from cloudbill.manifests import StoredObject
+from cloudbill.settings.cache_folder import cache_folder
 from unit.builders import MODIFIED_AT
 
 CONTENT = b'{"runInfo": {}}' * 40

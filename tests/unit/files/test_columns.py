@@ -6,7 +6,7 @@ import pytest
 
 from cloudbill.errors import SchemaError
 from cloudbill.files.columns import added_columns, merge_parts
-from cloudbill.models import Column, ColumnType
+from cloudbill.manifests import Column, ColumnType
 
 
 def column(name: str, kind: ColumnType = ColumnType.STRING, *, target: str | None = None) -> Column:
@@ -78,7 +78,6 @@ class TestAddedColumns:
 
         assert str(error.value) == (
             f"Column 'BilledCost' changed its type from {kind} (table bill) to decimal (this run). "
-            "The old month is unchanged. Load this export into a new 'table_name', or convert the "
-            "column "
-            "of the table, and run again"
+            "The month was not changed. Load this export into a new 'table_name', or convert the "
+            "column of the table, and run again"
         )

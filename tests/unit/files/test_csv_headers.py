@@ -11,7 +11,7 @@ import pytest
 
 from cloudbill.errors import LoadError, PartMissingError, SchemaError
 from cloudbill.files.csv_headers import MAX_HEADER_BYTES, read_headers
-from cloudbill.models import Part
+from cloudbill.manifests import Part
 from cloudbill.store.local import LocalStore
 
 Read = Callable[[bytes], tuple[str, ...]]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cloudbill.errors import PartMissingError, SchemaError, StoreError
 from cloudbill.files.parquet_footers import Footer, read_footers
-from cloudbill.models import ColumnType, Part
+from cloudbill.manifests import ColumnType, Part
 from cloudbill.store.local import LocalStore
 from figures import tries
 

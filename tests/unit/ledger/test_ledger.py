@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudbill.errors import CloudbillError
-from cloudbill.ledger import TRACKING_COLUMNS
-from cloudbill.ledger.state import read_records, tracking_row, write_record
+from cloudbill.ledger.entries import entry_of_row, tracking_row
+from cloudbill.ledger.state import read_remembered, write_record
+from cloudbill.ledger.tables import TRACKING_COLUMNS
 from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 from figures import tries
 from property.strategies import JSON_VALUES
 from unit.builders import OCTOBER, SEPTEMBER, at, manifest, result
@@ -31,7 +34,13 @@ FULL = LoadRecord(
     parts=2,
     totals=TOTALS,
     job_id="cloudbill_202510_0",
+    sequence=4,
 )
+
+
+def read_records(state: dict[str, Any]) -> dict[BillingPeriod, LoadRecord]:
+    """The run of each month that a state names."""
+    return dict(read_remembered(state).loaded)
 
 
 def through_json(state: dict[str, Any]) -> dict[str, Any]:
@@ -111,9 +120,10 @@ class TestOurShape:
         write_record(state, FULL)
 
         assert state["loaded_executions"] == {"2025-10": ["run-1", "run-2"], "2025-08": ["x"]}
-        assert state["cloudbill"]["version"] == 1
+        assert state["cloudbill"]["version"] == 2
         assert state["cloudbill"]["periods"]["2025-10"] == {
             "run_id": "run-2",
+            "sequence": 4,
             "submitted_at": "2025-10-22T01:04:06.523444+00:00",
             "covers_from": "2025-10-01",
             "covers_to": "2025-10-21",
@@ -122,6 +132,11 @@ class TestOurShape:
             "parts": 2,
             "totals": {"EUR": {"BilledCost": "1.000000000000000001", "ListCost": "-0.0000002"}},
             "job_id": "cloudbill_202510_0",
+            "scope": None,
+            "digest": None,
+            "parts_digest": None,
+            "size": None,
+            "file_format": None,
         }
 
     def test_run_that_is_loaded_again_moves_to_the_end(self) -> None:
@@ -146,7 +161,8 @@ class TestOurShape:
         write_record(state, FULL)
         state["loaded_executions"]["2025-10"].append("run-3")
 
-        assert read_records(state) == {OCTOBER: LoadRecord(period=OCTOBER, run_id="run-3")}
+        theirs = LoadRecord(period=OCTOBER, run_id="run-3", sequence=5)
+        assert read_records(state) == {OCTOBER: theirs}
 
     def test_ours_alone_is_enough(self) -> None:
         state: dict[str, Any] = {}
@@ -163,8 +179,8 @@ class TestOurShape:
 
 class TestStateThatCannotBeRead:
     def test_newer_version_asks_for_an_upgrade(self) -> None:
-        with pytest.raises(CloudbillError, match=r"newer cloudbill \(version 2 .*Upgrade"):
-            read_records({"cloudbill": {"version": 2, "periods": "in a new shape"}})
+        with pytest.raises(CloudbillError, match=r"newer cloudbill .*\(version 3 .*Upgrade"):
+            read_records({"cloudbill": {"version": 3, "periods": "in a new shape"}})
 
     @pytest.mark.parametrize(
         "state",
@@ -207,7 +223,8 @@ class TestStateThatCannotBeRead:
 
 class TestTrackingRow:
     def test_row_has_the_columns_of_the_table_in_their_order(self) -> None:
-        row = tracking_row(result(manifest("run"), rows=9, totals=TOTALS))
+        loaded = result(manifest("run"), rows=9, totals=TOTALS).to_record()
+        row = tracking_row(replace(loaded, sequence=3), "run/manifest.json")
 
         assert list(row) == list(TRACKING_COLUMNS)
         assert list(row)[:5] == ["run_id", "billing_month", "loaded_at", "row_count", "file_count"]
@@ -223,4 +240,26 @@ class TestTrackingRow:
             "totals": '{"EUR": {"BilledCost": "1.000000000000000001", "ListCost": "-0.0000002"}}',
             "job_id": None,
             "manifest_path": "run/manifest.json",
+            "sequence": 3,
         }
+
+    @pytest.mark.parametrize("through", ["duckdb", "bigquery"])
+    def test_row_is_read_back_to_the_last_digit(self, through: str) -> None:
+        row = tracking_row(FULL)
+        if through == "bigquery":  # which gives rows as JSON
+            row = json.loads(json.dumps(row, default=str))
+
+        entry = entry_of_row({**row, "_dlt_load_id": "17.5"}, {"17.5": 9})
+
+        assert entry is not None
+        assert (entry.record, entry.sequence, entry.version) == (FULL, 4, 9)
+
+    @tries(100)
+    @given(st.dictionaries(st.sampled_from([*TRACKING_COLUMNS, "_dlt_load_id"]), JSON_VALUES))
+    def test_any_row_is_read_or_passed_over(self, cells: dict[str, Any]) -> None:
+        row = tracking_row(FULL) | cells
+
+        entry = entry_of_row(row, {})
+
+        is_load = row["run_id"] == FULL.run_id and row["billing_month"] == "2025-10"
+        assert entry is not None or not is_load

@@ -16,18 +16,14 @@ from cloudbill.loading.events import (
     Event,
     LoadFinished,
     LoadStarted,
+    OddRows,
     Progressed,
     Stopping,
 )
 from cloudbill.loading.log_lines import error_log_line, event_log_line, text_log_line
-from cloudbill.models import (
-    BillingPeriod,
-    LoadFailure,
-    LoadRecord,
-    ManifestFailure,
-    Skip,
-    SkipReason,
-)
+from cloudbill.manifests import ManifestFailure
+from cloudbill.models import LoadFailure, LoadRecord, Skip, SkipReason
+from cloudbill.periods import BillingPeriod
 from cloudbill.progress import Progress, Stage
 from unit.builders import manifest, result, to_load
 from unit.loading.test_words import SETTINGS
@@ -67,7 +63,20 @@ def told(event: Event) -> dict[str, Any]:
                 rows_in_table=1,
             ),
             "warning",
-            {"event": "drifted", **OCTOBER, "rows": 3, "held_rows": 1},
+            {
+                "event": "drifted",
+                **OCTOBER,
+                "rows": 3,
+                "held_rows": 1,
+                "differences": [],
+                "inexact": {},
+                "is_loaded_again": True,
+            },
+        ),
+        (
+            OddRows(settings=SETTINGS, rows=2),
+            "warning",
+            {"event": "rows_of_no_month", "rows": 2},
         ),
         (
             Skip(manifest=manifest("run"), reason=SkipReason.HELD, detail="fewer\ndays"),

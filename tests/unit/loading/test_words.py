@@ -15,15 +15,9 @@ from cloudbill.errors import CloudbillError, ConfigError, LoadError, ManifestErr
 from cloudbill.loading.events import Discovered, Event, LoadFinished, LoadStarted
 from cloudbill.loading.outcome import Outcome
 from cloudbill.loading.words import lines, outcomes_json, planned_line, planned_lines
-from cloudbill.models import (
-    LoadFailure,
-    ManifestFailure,
-    Part,
-    Skip,
-    SkipReason,
-    StoredObject,
-    utc_now,
-)
+from cloudbill.manifests import ManifestFailure, Part, StoredObject
+from cloudbill.models import LoadFailure, Skip, SkipReason
+from cloudbill.periods import utc_now
 from cloudbill.providers import azure_focus
 from cloudbill.settings import SourceSettings
 from cloudbill.text.failures import error_line
@@ -45,6 +39,8 @@ SETTINGS = SourceSettings(
     totals=True,
     memory_limit="1GB",
     max_row_drop=Decimal("0.5"),
+    max_cost_drop=Decimal("0.9"),
+    cost_trifle=Decimal(1),
     max_wait=timedelta(days=1),
     max_age=None,
     parallel_loads=1,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cloudbill.costs.amounts import add_amounts
 from cloudbill.costs.daily_totals import DailyTotals, DayTotals, choose_costs, merge_totals
 from cloudbill.looking.comparison import Verdict, compare_record, compare_totals, judge_month
-from cloudbill.models import ColumnType
+from cloudbill.manifests import ColumnType
 from figures import tries
 from unit.builders import record
 

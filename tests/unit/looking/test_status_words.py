@@ -13,7 +13,9 @@ import pytest
 from cloudbill.errors import ConfigError, ManifestError, StoreError
 from cloudbill.looking.status import MonthStatus, Pending, PendingRun, SourceStatus
 from cloudbill.looking.status_words import status_json, status_lines
-from cloudbill.models import BillingPeriod, LoadRecord, ManifestFailure
+from cloudbill.manifests import ManifestFailure
+from cloudbill.models import LoadRecord
+from cloudbill.periods import BillingPeriod
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings import SourceSettings, read_source
 from unit.builders import OCTOBER, RUN_ID, SEPTEMBER, at
@@ -232,6 +234,7 @@ class TestDocument:
                     "newest_delivery_at": "2025-10-22T01:00:00+00:00",
                     "newest_delivery_age_s": 32400,
                     "is_stale": False,
+                    "rows_of_no_month": 0,
                     "months": [
                         {
                             "period": "2025-10",
@@ -246,6 +249,8 @@ class TestDocument:
                                 "totals": {"EUR": {"BilledCost": "1204.110000000000000000"}},
                             },
                             "table_rows": 1234,
+                            "ledger_differences": [],
+                            "inexact_columns": {},
                             "pending": [
                                 {
                                     "reason": "waiting",
@@ -263,6 +268,8 @@ class TestDocument:
                             "state": "missing",
                             "loaded": None,
                             "table_rows": 0,
+                            "ledger_differences": [],
+                            "inexact_columns": {},
                             "pending": [],
                         },
                     ],

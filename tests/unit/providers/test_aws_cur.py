@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
 from cloudbill.errors import ManifestError
-from cloudbill.models import BillingPeriod, Column, ColumnType, Manifest, Part
+from cloudbill.manifests import Column, ColumnType, Manifest, Part
+from cloudbill.periods import BillingPeriod
 from cloudbill.providers import aws_cur, provider_of
 from unit.builders import MODIFIED_AT, OCTOBER, encoded, listing, stored
 
@@ -111,14 +113,19 @@ class TestWhereManifestsLie:
         ("prefix", "export", "roots"),
         [
             ("cur", "report", ("cur/report/", "cur/")),
-            ("", "report", ("report/", "")),
-            ("/", "report", ("report/", "")),
-            ("/a//b/", "/report/", ("a/b/report/", "a/b/")),
+            ("", "report", ("report/", "/report/", "")),
+            ("/", "report", ("report/", "//report/", "/report/", "")),
+            ("cur/1234/", "report", ("cur/1234/report/", "cur/1234//report/", "cur/1234/")),
+            (
+                "/a//b/",
+                "/report/",
+                ("a/b/report/", "/a//b//report/", "/a//b/report/", "a/b/"),
+            ),
         ],
-        ids=["prefix", "no prefix", "slash", "too many slashes"],
+        ids=["prefix", "no prefix", "slash", "slash at the end", "too many slashes"],
     )
-    def test_folder_of_the_report_may_be_missing(
-        self, prefix: str, export: str, roots: tuple[str, str]
+    def test_folders_of_a_report_may_be_missing_or_have_no_name(
+        self, prefix: str, export: str, roots: tuple[str, ...]
     ) -> None:
         assert aws_cur.export_roots(prefix, export) == roots
 
@@ -138,6 +145,8 @@ class TestGoodManifest:
             covers_to=date(2025, 10, 31),
             submitted_at=MODIFIED_AT,
             scope="123456789012",
+            stored_at=MODIFIED_AT,
+            states_days=False,
             file_format="csv",
             parts=tuple(Part(path=f"{ROOT}{RANGE}/{RUN_ID}/{part}") for part in PARTS),
             columns=(
@@ -439,7 +448,6 @@ class TestErrorsNamePathAndKey:
             f"cur/{RANGE}/../../a.csv.gz",
             f"../{RANGE}/a.csv.gz",
             f"cur/./{RANGE}/a.csv.gz",
-            f"/cur/{RANGE}/a.csv.gz",
             f"s3://another-bucket/{RANGE}/a.csv.gz",
             f"cur/{RANGE}/",
             "..",
@@ -454,6 +462,11 @@ class TestErrorsNamePathAndKey:
             read(document(reportKeys=[key]))
 
         assert (error.value.path, error.value.key) == (RUN_PATH, "reportKeys[0]")
+
+    @pytest.mark.parametrize("key", [f"/cur/{RANGE}/a.csv.gz", f"cur//1234//{RANGE}/a.csv.gz"])
+    def test_key_with_more_slashes_is_the_same_key(self, key: str) -> None:
+        plain = re.sub("/+", "/", key.lstrip("/"))
+        assert read(document(reportKeys=[key])).parts == read(document(reportKeys=[plain])).parts
 
     @pytest.mark.parametrize(
         ("changes", "key", "seen"),

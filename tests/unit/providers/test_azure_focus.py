@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cloudbill.errors import ManifestError
-from cloudbill.models import BillingPeriod, Manifest, Part
+from cloudbill.manifests import Manifest, Part
+from cloudbill.periods import BillingPeriod
 from cloudbill.providers import PROVIDERS, azure_focus, provider_of
 from unit.builders import (
     FOLDER,
@@ -115,6 +116,8 @@ class TestGoodManifest:
             ),
             rows=5,
             data_version="1.0r2",
+            stored_at=MODIFIED_AT,
+            time_frame="MonthToDate",
         )
 
     def test_byte_order_mark_and_unknown_keys_are_passed_over(self) -> None:
@@ -371,4 +374,30 @@ class TestErrorsNamePathAndKey:
 def test_period_of_a_run_is_the_month_that_it_starts_in() -> None:
     info = run_info(startDate="2025-09-15", endDate="2025-10-21")
 
-    assert read(document(runInfo=info)).period == BillingPeriod(year=2025, month=9)
+    path = f"{ROOT}20250915-20251021/{RUN_ID}/manifest.json"
+    assert read(document(runInfo=info), path=path).period == BillingPeriod(year=2025, month=9)
+
+
+@pytest.mark.parametrize(
+    ("folder", "stated", "covers"),
+    [
+        ("20251001-20251031", ("2025-10-01", "2025-11-01T00:00:00Z"), (1, 31)),
+        ("20251001-20251031", ("2025-10-01", "2025-10-21T00:00:00Z"), (1, 21)),
+        ("20251001-20251015", ("2025-10-01", "2025-10-31"), (1, 15)),
+        ("20251005-20251031", ("2025-10-01", "2025-10-31"), (5, 31)),
+        ("20250901-20250930", ("2025-10-01", "2025-10-31"), (1, 31)),
+        ("20251301-20251331", ("2025-10-01", "2025-10-31"), (1, 31)),
+    ],
+    ids=["end is exclusive", "inside", "folder ends", "folder begins", "elsewhere", "no dates"],
+)
+def test_days_are_those_of_the_run_and_of_its_folder(
+    folder: str, stated: tuple[str, str], covers: tuple[int, int]
+) -> None:
+    info = run_info(startDate=stated[0], endDate=stated[1])
+
+    found = read(document(runInfo=info), path=f"{ROOT}{folder}/{RUN_ID}/manifest.json")
+
+    assert (found.covers_from, found.covers_to) == (
+        date(2025, 10, covers[0]),
+        date(2025, 10, covers[1]),
+    )

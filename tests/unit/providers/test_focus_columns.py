@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cloudbill.models import ColumnType
+from cloudbill.manifests import ColumnType
 from cloudbill.providers import azure_focus
 from cloudbill.providers.focus_columns import focus_type
 from unit.builders import manifest

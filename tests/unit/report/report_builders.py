@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from cloudbill.costs.cube import CostCell, CostCube
-from cloudbill.models import BillingPeriod, LoadRecord, Totals
+from cloudbill.models import LoadRecord, Totals
+from cloudbill.periods import BillingPeriod
 from cloudbill.providers import PROVIDERS
 from cloudbill.report.model import AMOUNT, BY_DAY, BY_MONTH, BY_TAGS, KINDS, SourceReport
 

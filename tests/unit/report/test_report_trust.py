@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from cloudbill.models import BillingPeriod
+from cloudbill.periods import BillingPeriod
 from cloudbill.report.trust import (
     Agreement,
     closings_of,

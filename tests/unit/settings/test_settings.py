@@ -90,6 +90,8 @@ class TestOneSource:
             memory_limit="1GB",
             is_database_given=False,
             max_row_drop=Decimal("0.5"),
+            max_cost_drop=Decimal("0.9"),
+            cost_trifle=Decimal(1),
             max_wait=timedelta(days=1),
             max_age=None,
             parallel_loads=8,

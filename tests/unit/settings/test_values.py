@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cloudbill.settings.values import (
+    read_amount,
     read_count,
     read_duration,
     read_file,
@@ -43,6 +44,8 @@ Reader = Callable[[object], object]
         (read_memory, " 4GB ", "4GB"),
         (read_share, 0.2, Decimal("0.2")),
         (read_share, "1", Decimal(1)),
+        (read_amount, 100, Decimal(100)),
+        (read_amount, "0.5", Decimal("0.5")),
         (read_count, "3", 3),
         (read_count, 1, 1),
         (read_seconds, "1.5", 1.5),
@@ -72,6 +75,9 @@ def test_value_is_read(read: Reader, value: object, expected: object) -> None:
         (read_share, "NaN", "must be a number from 0 to 1"),
         (read_share, 1.1, "must be a number from 0 to 1"),
         (read_share, True, "must be a number from 0 to 1"),
+        (read_amount, -1, "must be a number that is not negative"),
+        (read_amount, "NaN", "must be a number that is not negative"),
+        (read_amount, "much", "must be a number that is not negative"),
         (read_count, 1.5, "must be a whole number of at least 1"),
         (read_count, True, "must be a whole number of at least 1"),
         (read_seconds, "nan", "must be a number of seconds from 0 to 86400"),

@@ -11,10 +11,10 @@ import pytest
 
 from cloudbill.errors import StoreError
 from cloudbill.providers import aws_cur, azure_focus
-from cloudbill.sample import write_aws, write_azure
 from cloudbill.setup.export_search import Finding, find_exports
 from cloudbill.store import open_store
 from cloudbill.store.folders import open_browser
+from samples import write_aws, write_azure
 
 if TYPE_CHECKING:
     from emulators.gcs import GcsEmulator

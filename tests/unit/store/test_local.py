@@ -166,7 +166,7 @@ def test_a_file_that_is_too_large_to_be_read_whole_is_named(bucket: Path) -> Non
 
 
 def test_a_manifest_or_a_part_that_is_no_file_fails_alone_and_is_named(bucket: Path) -> None:
-    from cloudbill.sample import write_aws
+    from samples import write_aws
 
     write_aws(bucket, months=2, rows=40, seed=1)
     manifests = sorted(bucket.rglob("cur-hourly-Manifest.json"))

@@ -83,6 +83,12 @@ def filled(
         monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
         return fill_bucket(gcs, "gs")
     s3: S3Emulator = request.getfixturevalue("s3")
+    use_s3(s3, monkeypatch)
+    return fill_bucket(s3, "s3")
+
+
+def use_s3(s3: S3Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gives the source the credentials of the emulator."""
     credentials = {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -91,7 +97,6 @@ def filled(
     }
     for name, value in credentials.items():
         monkeypatch.setenv(f"SOURCES__AZURE_BILLING__CREDENTIALS__{name}", value)
-    return fill_bucket(s3, "s3")
 
 
 class TestAnyStore:
@@ -331,6 +336,48 @@ def test_missing_credentials_are_said_with_the_places_where_they_may_stand(
     assert way in message
     assert "[sources.azure_billing.credentials]" in message
     assert len(message.splitlines()) < 8
+
+
+NAMELESS = {
+    "/report/x": b"first",
+    "report/x": b"plain",
+    "cur/1234//report/x": b"second, and longer",
+    "cur/1234/report/x": b"other",
+}
+
+
+class TestFoldersWithoutANameOnS3:
+    """Reports of AWS lie below them where their prefix ends in a slash, or where there is none."""
+
+    @pytest.fixture
+    def store(self, s3: S3Emulator, monkeypatch: pytest.MonkeyPatch) -> Store:
+        use_s3(s3, monkeypatch)
+        s3.create_bucket("bills")
+        for path, content in NAMELESS.items():
+            s3.put("bills", path, content)
+        return open_store("s3://bills", sections=SECTIONS)
+
+    @pytest.mark.parametrize(
+        ("prefix", "paths"),
+        [
+            ("", set(NAMELESS)),
+            ("/", {"/report/x"}),
+            ("/report/", {"/report/x"}),
+            ("report/", {"report/x"}),
+            ("cur/1234//", {"cur/1234//report/x"}),
+            ("cur/1234/", {"cur/1234//report/x", "cur/1234/report/x"}),
+        ],
+    )
+    def test_they_are_listed_as_they_are(self, store: Store, prefix: str, paths: set[str]) -> None:
+        assert {stored.path for stored in store.list(prefix)} == paths
+
+    def test_what_is_in_them_is_read(self, store: Store, tmp_path: Path) -> None:
+        for path, content in NAMELESS.items():
+            assert store.read(path) == content
+            assert store.read_head(path, 3) == content[:3]
+            assert store.read_tail(path, 3) == content[-3:]
+            store.download(path, tmp_path / "copy")
+            assert (tmp_path / "copy").read_bytes() == content
 
 
 class TestListingOnGs:

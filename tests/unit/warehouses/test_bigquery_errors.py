@@ -177,3 +177,20 @@ class TestJobs:
         assert type(error) is kind
         assert advice in str(error)
         assert str(error).startswith("Loading failed, the old month is unchanged: ")
+
+    @pytest.mark.parametrize(
+        ("reason", "message", "is_of_run"),
+        [
+            ("invalid", "Error while reading data, file gs://b/p: corrupt", True),
+            ("invalid", "Provided Schema does not match Table t", True),
+            ("backendError", "try again", False),
+            ("accessDenied", "Access Denied: gs://b/p", False),
+            ("quotaExceeded", "Quota exceeded: loads", False),
+            ("notFound", "Not found: URI gs://b/p", False),
+            ("stopped", "Job was cancelled", False),
+        ],
+    )
+    def test_an_older_run_is_loaded_only_where_the_run_itself_is_at_fault(
+        self, reason: str, message: str, *, is_of_run: bool
+    ) -> None:
+        assert job_error("Loading failed", reason, message).is_of_run is is_of_run

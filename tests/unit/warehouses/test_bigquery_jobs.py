@@ -134,7 +134,7 @@ class TestRunJob:
     def test_failure_that_does_not_pass_is_raised_in_the_end(self, pauses: list[float]) -> None:
         jobs = project(BUSY, BUSY, BUSY, BUSY, None)
 
-        with pytest.raises(TransientLoadError, match=r"old month is unchanged \(job id_3, back"):
+        with pytest.raises(TransientLoadError, match=r"was not changed \(job id_3, backendE"):
             jobs.run()
         assert len(pauses) == 3
 
@@ -167,7 +167,7 @@ class TestRunJob:
             jobs.run()
 
         assert type(raised.value) is kind
-        assert "the old month is unchanged (job id_0" in str(raised.value)
+        assert "the month was not changed (job id_0" in str(raised.value)
         assert jobs.submitted == ["id_0"]
 
     @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from cloudbill.errors import ReconciliationError
-from cloudbill.models import Manifest, Part, Totals
+from cloudbill.manifests import Manifest, Part
+from cloudbill.models import Totals
 from cloudbill.warehouses.reconciliation import (
     require_footers,
     require_rows_in_table,
@@ -66,7 +67,7 @@ class TestFooters:
             require_footers(stated, footers)
 
         assert "run/manifest.json" in str(error.value)
-        assert "The old month is unchanged" in str(error.value)
+        assert "The month was not changed" in str(error.value)
 
     def test_footer_that_is_missing_is_a_mistake_of_the_caller(self) -> None:
         with pytest.raises(ValueError, match="shorter"):

@@ -7,7 +7,7 @@ function drawDaily(now) {
   const [current, before] = [of(now.newest), of(now.before)];
   byId("daily-title").textContent = `Cost by day: ${monthTitle(now.newest)} and the month before`;
   if (!current.size) {
-    fill(byId("daily-body"), el("p", { class: "quiet" }, `Days are kept of the newest two months of each source; ${now.newest} is not one of them.`));
+    fill(byId("daily-body"), el("p", { class: "quiet" }, `Days are kept only for the newest two months of each source; ${now.newest} is not one of them.`));
     return;
   }
   const days = Array.from({ length: Math.max(daysOf(now.newest), daysOf(now.before)) }, (_, index) => index + 1);

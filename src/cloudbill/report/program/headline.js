@@ -55,6 +55,7 @@ function drawBadge() {
   const count = (agreement) => months.filter((one) => one.agreement === agreement).length;
   const different = count("different");
   const unrecorded = count("unrecorded");
+  const odd = data.trust.of_no_month.filter(isShown).reduce((sum, one) => sum + one.rows, 0);
   const held = data.trust.pending.filter((one) => isShown(one) && one.state === "held").length;
   const waiting = data.trust.pending.filter((one) => isShown(one) && one.state === "waiting").length;
   const fresh = data.trust.pending.filter((one) => isShown(one) && one.state === "new").length;
@@ -68,15 +69,16 @@ function drawBadge() {
     different ? `${plural(different, "month differs", "months differ")} from what was loaded` : `${count("equal") + count("rows_only")} of ${plural(months.length, "month holds", "months hold")} what was loaded, to the last digit`,
     count("rows_only") ? `of ${plural(count("rows_only"), "month", "months")} only the rows were recorded` : null,
     unrecorded ? `${plural(unrecorded, "month", "months")} without a record of its load` : null,
+    odd ? `${plural(odd, "row of the table is of no month", "rows of the table are of no month")}, and in no amount` : null,
     gaps ? `${plural(gaps, "month is", "months are")} missing in between` : null,
     held ? `${plural(held, "run is", "runs are")} held` : null,
     waiting ? `${plural(waiting, "run waits", "runs wait")} for parts` : null,
     fresh ? `${plural(fresh, "newer run is", "newer runs are")} not loaded yet` : null,
-    stale ? `${plural(stale, "source has", "sources have")} no delivery as new as 'max_age' asks for` : null,
+    stale ? `${plural(stale, "source has", "sources have")} no delivery as new as max_age asks for` : null,
     unread ? `${plural(unread, "store was", "stores were")} not read` : null,
     broken ? `${plural(broken, "warehouse was", "warehouses were")} not read` : null,
   ];
-  const [tone, title] = different || broken ? ["bad", "Look at it first"]
+  const [tone, title] = different || broken || odd ? ["bad", "Look at it first"]
     : unrecorded || gaps || held || waiting || fresh || stale ? ["warn", "Mostly: see what is open"]
       : unread ? ["good", "Yes, as loaded"] : ["good", "Yes"];
   fill(byId("badge"), el("span", { class: `pill ${tone}` }, title));
@@ -100,7 +102,7 @@ function drawNotes(now) {
   });
   const without = total(now.shown.filter((row) => amount(row) === null && !data.sources[row.source].missing[kind]), (row) => row.amounts[0]);
   if (without !== null && without !== 0n) {
-    add(`The export states no ${KINDS[kind].toLowerCase()} cost for some charges, such as taxes, fees and credits. Groups of nothing else were billed ${exact(without)} and are not in these amounts.`, "info");
+    add(`The export states no ${KINDS[kind].toLowerCase()} cost for some charges, such as taxes, fees and credits. Groups that have only such charges were billed ${exact(without)} and are not in these amounts.`, "info");
   }
   fill(byId("notes"), notes);
 }

@@ -15,7 +15,7 @@ function drawMovers(now) {
     .sort((a, b) => (size(a.change) < size(b.change) ? 1 : size(a.change) > size(b.change) ? -1 : 0)).slice(0, SHOWN_BARS);
   byId("movers-title").textContent = `Biggest movers: ${monthTitle(now.newest)} against ${monthTitle(now.before)}`;
   const isOpen = trustOf(now.newest).some((one) => one.complete === false);
-  const note = isOpen ? el("p", { class: "notice" }, `${monthTitle(now.newest)} is not complete: what fell may only be on its way.`) : null;
+  const note = isOpen ? el("p", { class: "notice" }, `${monthTitle(now.newest)} is not complete: costs that fell may not have been delivered yet.`) : null;
   if (!now.inBefore.length || !moved.length) {
     fill(byId("movers-body"), note, el("p", { class: "quiet" }, now.inBefore.length ? "Nothing moved." : `There is no ${monthTitle(now.before)} to compare with.`));
     return;

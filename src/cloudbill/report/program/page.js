@@ -5,7 +5,7 @@ function drawEmpty() {
   const broken = data.sources.filter((source) => source.error);
   fill(node, el("h2", { id: "empty-title" }, broken.length ? "The warehouse could not be read" : "Nothing is loaded yet"),
     broken.map((source) => el("p", { class: "notice" }, `${source.name}: ${source.error}`)),
-    el("p", null, "Load the bill, and then draw this page again:"),
+    el("p", null, "Load the bill, then draw this page again:"),
     el("pre", { tabindex: "0", "aria-label": "Commands" }, el("code", null, "cloudbill load\ncloudbill report --open")),
     el("p", { class: "quiet" }, data.sources.length ? `Configured: ${data.sources.map((source) => `${source.name} into ${source.table} (${source.warehouse})`).join("; ")}` : "No source is configured."));
   node.hidden = false;
@@ -44,7 +44,7 @@ function draw() {
 
 byId("made").textContent = `Made ${moment(data.made_at)} from ${data.sources.map((source) => source.name).join(", ")}`;
 byId("folded").textContent = COSTS.length
-  ? `To stay small, this page keeps at most ${data.folded.names} services, sub-accounts and providers of each currency by name, the ${data.folded.tag_keys} costliest tag keys and ${data.folded.tag_values} values of each; all others are summed exactly as "All others", so totals are whole. Days are kept of the newest two months of each source.`
+  ? `To stay small, this page keeps at most ${data.folded.names} services, sub-accounts and providers of each currency by name, the ${data.folded.tag_keys} costliest tag keys and ${data.folded.tag_values} values of each; all others are summed exactly as "All others", so totals are whole. Days are kept for the newest two months of each source.`
   : "";
 startOver();
 listen();

@@ -23,7 +23,7 @@ function drawTags(now) {
   fill(byId("tags-body"),
     el("p", { class: apart ? "notice" : "quiet" }, apart
       ? "Tags are summed over all services and sub-accounts: those two filters are not applied here."
-      : "Follows every filter but service and sub-account."),
+      : "All filters apply except service and sub-account."),
     stackedMonths("tags-chart", `Cost by month and value of the tag ${nameOf("tag_key", state.tag_key)} as stacked bars; the table below has the numbers`, of.shown, "tag_value", now.months),
     folded("Cost by tag as a table", "tags-table", table(`Cost by the tag ${nameOf("tag_key", state.tag_key)}`, [textColumn("Value"), numberColumn(now.newest), numberColumn(now.before), numberColumn("Change"), numberColumn(`${now.months[0]} to ${now.newest}`)], body, foot)));
 }

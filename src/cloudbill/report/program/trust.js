@@ -24,7 +24,9 @@ function freshness(isShown) {
 
 function agreement(isShown) {
   const months = data.trust.months.filter(isShown).sort((a, b) => (a.month < b.month ? 1 : a.month > b.month ? -1 : a.source - b.source));
-  if (!months.length) return [];
+  const odd = data.trust.of_no_month.filter(isShown).map((one) => el("p", { class: "notice of-no-month" },
+    `${data.sources[one.source].name}: the table holds ${whole(one.rows)} ${one.rows === 1 ? "row" : "rows"} of no month, which are in no amount here. \`cloudbill doctor\` says how to see them.`));
+  if (!months.length) return odd;
   const rows = months.map((one) => {
     const differing = one.amounts.filter((entry) => parse(entry[4]) !== 0n);
     const shown = one.agreement === "different" || one.agreement === "unrecorded"
@@ -40,9 +42,10 @@ function agreement(isShown) {
     el("th", { scope: "row" }, one.month), sourceCell(one.source), el("td", null, currency || "no currency"), el("td", null, column),
     amountCell(parse(recorded)), amountCell(parse(held)), changeCell(parse(difference)))));
   return [el("h3", null, "Reconciliation"),
-    el("p", { class: "quiet" }, "What each load recorded in the ledger, against what the table holds now."),
+    el("p", { class: "quiet" }, "What each load recorded in the ledger, compared with what the table holds now."),
+    odd,
     table("Reconciliation of each month", [textColumn("Month"), textColumn("Source"), numberColumn("Rows recorded"), numberColumn("Rows in the table"), textColumn("Verdict"), textColumn("Run made")], rows),
-    amounts.length ? folded("Every total that was compared", "agreement-amounts", table("Totals recorded and held", [textColumn("Month"), textColumn("Source"), textColumn("Currency"), textColumn("Column"), numberColumn("Recorded"), numberColumn("In the table"), numberColumn("Difference")], amounts)) : null];
+    amounts.length ? folded("Every total that was compared", "agreement-amounts", table("Totals recorded and in the table", [textColumn("Month"), textColumn("Source"), textColumn("Currency"), textColumn("Column"), numberColumn("Recorded"), numberColumn("In the table"), numberColumn("Difference")], amounts)) : null];
 }
 
 function gapsAndRuns(isShown) {

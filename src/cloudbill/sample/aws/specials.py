@@ -8,7 +8,13 @@ from decimal import ROUND_UP, Decimal
 from cloudbill.sample.aws.tables import plan_arn, reservation_arn
 from cloudbill.sample.schedule import ScheduledRun, draw
 
-__all__ = ["CoveredUse", "SPECIALS", "SpecialLine", "special_lines", "special_services"]
+__all__ = [
+    "CoveredUse",
+    "SPECIALS",
+    "SpecialLine",
+    "special_lines",
+    "special_services",
+]
 
 SPECIALS = 8
 """Special lines in a closed month's complete run."""

@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-__all__ = ["COMPANY", "REGIONS", "SKUS", "SUBSCRIPTIONS", "Sku", "Subscription", "TAGS"]
+__all__ = [
+    "COMPANY",
+    "REGIONS",
+    "SKUS",
+    "SUBSCRIPTIONS",
+    "Sku",
+    "Subscription",
+    "TAGS",
+]
 
 COMPANY = "Kaskade Mühlenwerke GmbH"
 

@@ -19,9 +19,18 @@ from cloudbill.retrying import Patience, persist
 from cloudbill.warehouses.bigquery.errors import PASSING_JOB_REASONS, bigquery_errors, may_pass
 
 if TYPE_CHECKING:
+    from dlt.common.configuration.specs import GcpServiceAccountCredentials
+
     from cloudbill.settings.warehouse import WarehouseSettings
 
-__all__ = ["EMULATOR_VARIABLE", "JOB_PREFIX", "PersistentClient", "bigquery_errors", "open_client"]
+__all__ = [
+    "EMULATOR_VARIABLE",
+    "JOB_PREFIX",
+    "PersistentClient",
+    "bigquery_errors",
+    "find_credentials",
+    "open_client",
+]
 
 EMULATOR_VARIABLE: Final = "BIGQUERY_EMULATOR_HOST"
 
@@ -191,25 +200,41 @@ def open_client(settings: WarehouseSettings) -> PersistentClient:
             client_options={"api_endpoint": emulator},
             location=settings.location,
         )
-    from dlt.common.configuration import resolve_configuration
-    from dlt.common.configuration.exceptions import ConfigurationException
-    from dlt.common.configuration.specs import GcpServiceAccountCredentials
-
     try:
-        credentials = resolve_configuration(
-            GcpServiceAccountCredentials(),
-            sections=("destination", "bigquery"),
-            accept_partial=False,
-        ).to_native_credentials()
-    except (ConfigurationException, auth.GoogleAuthError) as error:
-        raise ConfigError(
-            f"No credentials for BigQuery: {error}. Run 'gcloud auth application-default login', "
-            "set GOOGLE_APPLICATION_CREDENTIALS, or put [destination.bigquery.credentials] into "
-            ".dlt/secrets.toml"
-        ) from error
+        credentials = find_credentials().to_native_credentials()
+    except auth.GoogleAuthError as error:
+        raise _no_credentials(error) from error
     return PersistentClient(
         patience=patience,
         project=settings.project_id,
         credentials=credentials,
         location=settings.location,
+    )
+
+
+def find_credentials() -> GcpServiceAccountCredentials:
+    """The credentials that dlt would use for BigQuery.
+
+    Raises:
+        ConfigError: If there are none.
+    """
+    from dlt.common.configuration import resolve_configuration
+    from dlt.common.configuration.exceptions import ConfigurationException
+    from dlt.common.configuration.specs import GcpServiceAccountCredentials
+
+    try:
+        return resolve_configuration(
+            GcpServiceAccountCredentials(),
+            sections=("destination", "bigquery"),
+            accept_partial=False,
+        )
+    except (ConfigurationException, auth.GoogleAuthError) as error:
+        raise _no_credentials(error) from error
+
+
+def _no_credentials(error: Exception) -> ConfigError:
+    return ConfigError(
+        f"No credentials for BigQuery: {error}. Run 'gcloud auth application-default login', "
+        "set GOOGLE_APPLICATION_CREDENTIALS, or put [destination.bigquery.credentials] into "
+        ".dlt/secrets.toml"
     )

@@ -6,7 +6,9 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from google.api_core import exceptions as api
@@ -15,27 +17,36 @@ from google.cloud import bigquery
 from cloudbill.costs.cube import CostCube, CubeRequest
 from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyQuery, DailyTotals
+from cloudbill.costs.month_totals import MonthQuery, MonthTotals, spans_of
 from cloudbill.costs.sums import NOTHING, Charges, GroupSums, SumQuery, billed_costs, by_currency
 from cloudbill.files.columns import added_columns
-from cloudbill.models import BillingPeriod, Column, PlannedLoad, TableMonth, Totals
+from cloudbill.manifests import Column
+from cloudbill.models import PlannedLoad, TableMonth, TableRows, Totals
+from cloudbill.periods import BillingPeriod
+from cloudbill.planning.costs import billed_costs_of
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
+from cloudbill.warehouses.bigquery.ledger_query import LedgerQuery
 from cloudbill.warehouses.bigquery.tables import (
     column_types,
     exact_types,
     extended,
+    label_of,
     new_table,
 )
+from cloudbill.warehouses.ledger_rows import STATE_TABLE, LedgerRows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.warehouses.bigquery.incoming import Incoming
 
 __all__ = ["Dataset"]
 
-_LABEL_CHARACTERS: Final = re.compile(r"[^a-z0-9_-]")
+# A table by YEAR has shorter ids, of which no month can be told. Rows without a period are in
+# `__NULL__`; those that are outside all partitions, or were streamed a moment ago, in the last one.
+_PARTITION: Final = re.compile(r"[0-9]{6,10}|__NULL__|__UNPARTITIONED__")
 
 
 class Dataset:
@@ -139,6 +150,38 @@ class Dataset:
         sums = self._read_sums(query, *self._month(planned.period), what=what)
         return sum(group.rows for group in sums), by_currency(sums) if costs else {}
 
+    def billed(
+        self, name: str, planned: PlannedLoad, *, without_credits: bool = False
+    ) -> dict[str, Decimal] | None:
+        """What a month bills by currency in a table; None where that cannot be summed."""
+        charges = self._charges(name)
+        provider = self._settings.provider
+        column = provider.BILLED_COLUMN
+        if charges is None or charges.spelt(column) not in billed_costs(charges.kinds, provider):
+            return None
+        query = SumQuery(
+            relation=charges.relation,
+            where=BIGQUERY.in_month(planned.period_column),
+            currency=charges.text(provider.CURRENCY_COLUMN),
+            columns={
+                column: charges.positive(column) if without_credits else charges.value(column)
+            },
+        )
+        what = f"Summing {planned.period} of {name}"
+        sums = self._read_sums(query, *self._month(planned.period), what=what)
+        return billed_costs_of(by_currency(sums), column)
+
+    def rows_by_day(self, name: str, planned: PlannedLoad) -> dict[str, int]:
+        """The rows of a table by the day of the period column, empty where a row has none."""
+        charges = self._charges(name)
+        if charges is None:
+            return {}
+        query = SumQuery(
+            relation=charges.relation, groups=(charges.day(planned.period_column),), columns={}
+        )
+        sums = self._read_sums(query, what=f"Counting {name}")
+        return {group.groups[0]: group.rows for group in sums}
+
     def daily_totals(self, name: str, period: BillingPeriod) -> DailyTotals:
         """The rows and exact cost totals of a month, by one query over its cost columns."""
         charges = self._charges(name)
@@ -148,6 +191,16 @@ class Dataset:
         daily = DailyQuery.of(charges, provider, BIGQUERY.in_month(provider.PERIOD_COLUMN))
         what = f"Summing {period} of {name}"
         return daily.read(self._read_sums(daily.query, *self._month(period), what=what))
+
+    def month_totals(self, name: str, periods: Collection[BillingPeriod]) -> MonthTotals:
+        """The cost totals of some months, by one query that scans their partitions alone."""
+        charges = self._charges(name)
+        if charges is None:
+            return MonthTotals()
+        provider = self._settings.provider
+        where = BIGQUERY.in_spans(provider.PERIOD_COLUMN, spans_of(periods))
+        monthly = MonthQuery.of(charges, provider, where)
+        return monthly.read(self._read_sums(monthly.query, what=f"Summing months of {name}"))
 
     def cost_cube(self, name: str, request: CubeRequest) -> CostCube:
         """Exact sums by group, by one query over the columns that it needs."""
@@ -195,39 +248,36 @@ class Dataset:
         )
         return [str(row[0]) for row in rows]
 
-    def table_months(self, table: str) -> dict[BillingPeriod, TableMonth]:
-        """The rows of each month, and when it was last written, by BigQuery's clock.
+    def table_months(self, table: str) -> TableRows:
+        """The rows of each month, and when it was written last by BigQuery's own clock.
 
-        The metadata of the partitions has both, so the query costs nothing.
+        The metadata of the partitions tells both, for free, and the rows of no month as well.
         """
         months: dict[BillingPeriod, TableMonth] = {}
-        for period, modified_at, rows in self._partitions(table):
-            written = modified_at.astimezone(UTC).isoformat()
-            earlier = months.get(period) or TableMonth(rows=0, write_mark=written)
-            months[period] = TableMonth(
-                rows=earlier.rows + rows, write_mark=max(earlier.write_mark or written, written)
+        of_no_month = 0
+        for partition in self._partitions(table):
+            if partition.period is None:
+                of_no_month += partition.rows
+                continue
+            earlier = months.get(partition.period)
+            rows, written_at = partition.rows, partition.written_at
+            if earlier is not None and earlier.written_at is not None:
+                rows, written_at = rows + earlier.rows, max(written_at, earlier.written_at)
+            months[partition.period] = TableMonth(
+                rows=rows, write_mark=written_at.isoformat(), written_at=written_at
             )
-        return months
-
-    def tracking_rows(self, table: str) -> list[dict[str, object]]:
-        """Every row of a tracking table, by column name."""
-        if self.find_table(table) is None:
-            return []
-        rows = self._query(
-            "SELECT * FROM {table} ORDER BY loaded_at",
-            what=f"Reading {table}",
-            table=self._path(table),
-        )
-        return [dict(row.items()) for row in rows]
+        return TableRows(months=months, of_no_month=of_no_month)
 
     def write_mark(self, planned: PlannedLoad) -> str | None:
-        """When a month was last written, by BigQuery's clock; None if it has no rows."""
-        month = self.table_months(planned.table).get(planned.period)
+        """When a month was written last, by BigQuery's own clock; None where it has no rows."""
+        month = self.table_months(planned.table).months.get(planned.period)
         return None if month is None else month.write_mark
 
-    def _partitions(self, table: str) -> list[tuple[BillingPeriod, datetime, int]]:
-        """The partitions of a table that belong to a month, with their write time and rows."""
-        if self.find_table(table) is None:
+    def _partitions(self, table: str) -> list[_Partition]:
+        """The partitions of a table by a column; none where it is not partitioned so."""
+        found = self.find_table(table)
+        by = None if found is None else found.time_partitioning
+        if by is None or by.field is None:
             return []
         rows = self._query(
             "SELECT partition_id, last_modified_time, total_rows "
@@ -237,10 +287,11 @@ class Dataset:
             dataset=self._path(),
         )
         return [
-            # In a table by DAY a month has several; `__NULL__` and similar ones have no month.
-            (BillingPeriod(year=int(row[0][:4]), month=int(row[0][4:6])), row[1], int(row[2] or 0))
+            _Partition(
+                period=_period_of(str(row[0])), written_at=row[1].astimezone(UTC), rows=row[2] or 0
+            )
             for row in rows
-            if row[0] is not None and str(row[0]).isdecimal() and row[1] is not None
+            if row[1] is not None and _PARTITION.fullmatch(str(row[0]))
         ]
 
     def is_current(self, planned: PlannedLoad, job: Any) -> bool:
@@ -255,29 +306,41 @@ class Dataset:
             return getattr(job, "output_rows", None) == 0
         return job.ended is not None and datetime.fromisoformat(mark) <= job.ended
 
-    def read_state(self, pipeline_name: str) -> str | None:
-        """The newest state of a pipeline whose load package was completed."""
-        with bigquery_errors("Reading the ledger"):
-            reference = f"{self._settings.project_id}.{self._settings.dataset}"
-            try:
-                self.location = self._client.get_dataset(reference).location or self.location
-                self._has_dataset = True
-                self._client.get_table(f"{reference}._dlt_pipeline_state")
-            except api.NotFound:  # dlt has not written anything yet
-                return None
+    def read_ledger(
+        self, pipeline_name: str, tracking_tables: Sequence[str], *, newest_only: bool
+    ) -> LedgerRows:
+        """The states of a pipeline and the rows of its tracking tables, by one query."""
+        query = LedgerQuery.of(
+            {name: self._find_columns(name) for name in (STATE_TABLE, *tracking_tables)},
+            self._path(),
+            newest_only=newest_only,
+        )
+        if query.statement is None:
+            return LedgerRows()
         rows = self._query(
-            "SELECT s.state FROM {states} AS s JOIN {loads} AS l ON l.load_id = s._dlt_load_id "
-            "WHERE s.pipeline_name = @pipeline AND l.status = 0 ORDER BY l.load_id DESC LIMIT 1",
+            "{statement}",
             bigquery.ScalarQueryParameter("pipeline", "STRING", pipeline_name),
             what="Reading the ledger",
-            states=self._path("_dlt_pipeline_state"),
-            loads=self._path("_dlt_loads"),
+            statement=query.statement,
         )
-        return str(rows[0][0]) if rows else None
+        return query.read([row.values() for row in rows])
+
+    def _find_columns(self, name: str) -> frozenset[str]:
+        """The columns of a table; the first of a run also says where the dataset is."""
+        with bigquery_errors("Reading the ledger"):
+            try:
+                if not self._has_dataset:
+                    reference = f"{self._settings.project_id}.{self._settings.dataset}"
+                    self.location = self._client.get_dataset(reference).location or self.location
+                    self._has_dataset = True
+                table = self._client.get_table(self.reference(name))
+            except api.NotFound:  # nothing was written here yet
+                return frozenset()
+        return frozenset(str(field.name) for field in table.schema)
 
     def labels(self, planned: PlannedLoad) -> dict[str, str]:
         """The labels of a job, for the list of jobs and for the bill."""
-        return {"source": _label(self._settings.source), "period": str(planned.period)}
+        return {"source": label_of(self._settings.source), "period": str(planned.period)}
 
     def reference(self, table: str) -> str:
         """The name of a table for the API."""
@@ -292,7 +355,7 @@ class Dataset:
     ) -> list[bigquery.Row]:
         config = bigquery.QueryJobConfig(
             query_parameters=list(parameters),
-            labels={"source": _label(self._settings.source)},
+            labels={"source": label_of(self._settings.source)},
         )
         with bigquery_errors(what):
             return self._client.rows(
@@ -313,10 +376,20 @@ class Dataset:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Partition:
+    """A partition; a month has several in a table by DAY. `period` is None where it is of none."""
+
+    period: BillingPeriod | None
+    written_at: datetime
+    rows: int
+
+
+def _period_of(partition: str) -> BillingPeriod | None:
+    if not partition.isdecimal():
+        return None
+    return BillingPeriod(year=int(partition[:4]), month=int(partition[4:6]))
+
+
 def _midnight(period: BillingPeriod) -> datetime:
     return datetime(period.year, period.month, 1, tzinfo=UTC)
-
-
-def _label(text: str) -> str:
-    # "Requirements for labels": lower case, digits, _ and -, at most 63 characters.
-    return _LABEL_CHARACTERS.sub("-", text.lower())[:63]

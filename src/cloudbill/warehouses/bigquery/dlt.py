@@ -10,7 +10,7 @@ from dlt.common.configuration import configspec
 from dlt.common.configuration.specs import GcpServiceAccountCredentials
 from google.auth.credentials import AnonymousCredentials
 
-from cloudbill.warehouses.bigquery.client import EMULATOR_VARIABLE
+from cloudbill.warehouses.bigquery.client import EMULATOR_VARIABLE, find_credentials
 
 if TYPE_CHECKING:
     from cloudbill.settings.warehouse import WarehouseSettings
@@ -43,4 +43,7 @@ def dlt_destination(settings: WarehouseSettings, location: str | None) -> Any:
         credentials.client_email = "emulator@localhost"
         credentials.resolve()  # or dlt makes the base class of them
         options["credentials"] = credentials
+    else:
+        # Found here and not by dlt, which sees no settings where it writes the ledger.
+        options["credentials"] = find_credentials()
     return dlt.destinations.bigquery(**options)

@@ -23,6 +23,7 @@ from cloudbill.errors import (
     SchemaError,
     TransientLoadError,
 )
+from cloudbill.files.damage import AGAIN
 
 __all__ = ["PASSING_JOB_REASONS", "bigquery_errors", "job_error", "may_pass"]
 
@@ -45,6 +46,7 @@ _RATE_REASONS: Final = frozenset(
 )
 _RATE_TEXTS: Final = ("exceeded rate limit", "rate limit exceeded", "ratelimitexceeded")
 _LASTING_REASONS: Final = frozenset({"quotaExceeded", "billingNotEnabled", "notImplemented"})
+_NOT_OF_RUN: Final = frozenset({"stopped", "billingNotEnabled"})
 _BROKEN_CONNECTIONS: Final = (
     api.RetryError,
     auth.TransportError,
@@ -70,6 +72,7 @@ _LOCATIONS: Final = re.compile(
     r"different locations: source: (?P<source>[\w-]+), destination: (?P<destination>[\w-]+)"
 )
 _CHANGED_TYPE: Final = "Provided Schema does not match"
+_UNREADABLE: Final = "Error while reading data"
 
 
 def may_pass(error: BaseException) -> bool:
@@ -106,11 +109,11 @@ def bigquery_errors(what: str) -> Iterator[None]:
             ) from error
         if isinstance(error, api.Forbidden):
             raise LoadError(
-                f"{what} is not allowed: {message}. {_missing_role(message)}"
+                f"{what} is not allowed: {message}. {_missing_role(message)}", is_of_run=False
             ) from error
         if isinstance(error, api.NotFound):
             hint = "Check 'project_id', 'dataset' and 'location'"
-            raise LoadError(f"{what}: {message}. {hint}") from error
+            raise LoadError(f"{what}: {message}. {hint}", is_of_run=False) from error
         if may_pass(error):
             raise TransientLoadError(f"{what} failed for now: {error}. Run again") from error
         raise LoadError(f"{what} failed: {error}") from error
@@ -120,7 +123,7 @@ def bigquery_errors(what: str) -> Iterator[None]:
             "check the network and the proxy, then run again"
         ) from error
     except (auth.GoogleAuthError, requests.RequestException) as error:
-        raise LoadError(f"{what} failed: {error}") from error
+        raise LoadError(f"{what} failed: {error}", is_of_run=False) from error
 
 
 def job_error(what: str, reason: str, message: str) -> LoadError | PartMissingError:
@@ -140,8 +143,10 @@ def job_error(what: str, reason: str, message: str) -> LoadError | PartMissingEr
             f"{text}. The run has rows of another month; export one at a time"
         )
     if reason == "accessDenied":
-        return LoadError(f"{text}. {_missing_role(message)}")
-    return _known(what, reason, message) or LoadError(text)
+        return LoadError(f"{text}. {_missing_role(message)}", is_of_run=False)
+    again = f". {AGAIN}" if _UNREADABLE in message else ""
+    known = _known(what, reason, message)
+    return known or LoadError(f"{text}{again}", is_of_run=reason not in _NOT_OF_RUN)
 
 
 def _is_limited(error: BaseException) -> bool:
@@ -160,12 +165,14 @@ def _known(what: str, reason: str, message: str) -> LoadError | None:
         return LoadError(
             f"{what}: {message}. The bucket is in {located['source']}, the dataset in "
             f"{located['destination']}, and BigQuery loads within one location: set 'dataset' to "
-            f"one in {located['source']}, or 'bucket' to one in {located['destination']}"
+            f"one in {located['source']}, or 'bucket' to one in {located['destination']}",
+            is_of_run=False,
         )
     if reason == "quotaExceeded" or "Quota exceeded" in message:
         return LoadError(
             f"{what}: {message}. Daily quotas come back over 24 hours: run again later today or "
-            "tomorrow, what is loaded stays loaded; or ask for more under 'IAM & Admin', 'Quotas'"
+            "tomorrow, what is loaded stays loaded; or ask for more under 'IAM & Admin', 'Quotas'",
+            is_of_run=False,
         )
     return None
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.files.columns import merge_parts, require_dataset, require_exact_costs
 from cloudbill.files.csv_headers import read_columns
 from cloudbill.files.parquet_footers import Footer, read_footers
-from cloudbill.models import Column, PlannedLoad
+from cloudbill.manifests import Column
+from cloudbill.models import PlannedLoad
 from cloudbill.warehouses.bigquery.tables import require_month
 from cloudbill.warehouses.reconciliation import require_footers, require_not_held
 
@@ -43,6 +44,8 @@ class Incoming:
     """Whether a load job can read the parts from the store, without this process."""
     is_guarded: bool
     """Whether a guard holds the run if it has too few rows."""
+    has_several_months: bool
+    """Whether the parts have rows of other months too."""
 
     @property
     def is_one_job(self) -> bool:
@@ -50,9 +53,10 @@ class Incoming:
 
         It cannot if the manifest or a guard needs the number of rows of CSV parts, because these
         are counted only by loading them. It cannot if CSV parts have different headers either,
-        because a load job reads all of its files with one list of columns.
+        because a load job reads all of its files with one list of columns; nor if only some rows
+        are of the month.
         """
-        if not self.is_native:
+        if not self.is_native or self.has_several_months:
             return False
         must_count = self.rows is not None or self.is_guarded
         return bool(self.footers) or (not must_count and len(set(self.part_columns)) == 1)
@@ -69,12 +73,13 @@ def look_at(
         StoreError: If a part cannot be read.
     """
     manifest = planned.manifest
-    is_native = store.scheme == "gs"
+    is_native = store.scheme == "gs" and all(map(_is_read_as_named, planned.uris))
     if manifest.file_format == "parquet":
         footers = read_footers(store, manifest.parts, period_column=planned.period_column)
         # All of this needs only the footers, so a run that fails here has started no job.
         rows = require_footers(manifest, [footer.rows for footer in footers])
-        require_not_held(planned, rows)
+        if not manifest.spans or rows == 0:
+            require_not_held(planned, rows)
         require_month(planned, footers)
         columns = merge_parts([(footer.address, footer.columns) for footer in footers])
         require_dataset(columns, provider, run_id=manifest.run_id)
@@ -85,7 +90,8 @@ def look_at(
             footers=footers,
             rows=rows,
             is_native=is_native,
-            is_guarded=planned.min_rows > 0,
+            is_guarded=planned.least_rows is not None,
+            has_several_months=bool(manifest.spans),
         )
     part_columns = read_columns(store, manifest, provider, existing)
     paths = [part.path for part in manifest.parts]
@@ -95,7 +101,17 @@ def look_at(
         columns=columns,
         part_columns=part_columns,
         footers=(),
-        rows=manifest.rows,
+        rows=manifest.stated_rows,
         is_native=is_native and manifest.data_version not in _WITHOUT_SECONDS,
-        is_guarded=planned.min_rows > 0,
+        is_guarded=planned.least_rows is not None,
+        has_several_months=bool(manifest.spans),
     )
+
+
+def _is_read_as_named(uri: str) -> bool:
+    """Whether BigQuery reads the object that a URI names, and no other.
+
+    It takes a `*` for any text, and several slashes for one ("Loading data from Cloud Storage",
+    wildcard support and limitations).
+    """
+    return "*" not in uri and "//" not in uri.partition("://")[2]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cloudbill.progress import Progress, ProgressListener, Stage, progress_told
 
 if TYPE_CHECKING:
-    from cloudbill.models import Manifest
+    from cloudbill.manifests import Manifest
 
 __all__ = ["JobProgress", "WhileJobRuns"]
 

@@ -170,5 +170,5 @@ def succeeded(job: Any, what: str, while_job_runs: WhileJobRuns | None = None) -
 def _error_of(job: Any, what: str) -> LoadError | PartMissingError:
     reason = str(job.error_result.get("reason", ""))
     message = str(job.error_result.get("message", ""))
-    text = f"{what} failed, the old month is unchanged (job {job.job_id}, {reason})"
+    text = f"{what} failed, the month was not changed (job {job.job_id}, {reason})"
     return job_error(text, reason, message)

@@ -7,6 +7,7 @@ job replaces the month. Copies are also free and atomic (BigQuery REST, JobConfi
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,27 +18,34 @@ from uuid import uuid4
 
 from google.cloud import bigquery
 
-from cloudbill.errors import ReconciliationError
+from cloudbill.disk.spool import spool_folder
+from cloudbill.errors import LoadError, ReconciliationError
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.downloads import local_parts
-from cloudbill.models import PlannedLoad, utc_now
+from cloudbill.models import PlannedLoad
+from cloudbill.periods import utc_now
 from cloudbill.progress import Stage
-from cloudbill.spool import spool_folder
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.job_progress import JobProgress
 from cloudbill.warehouses.bigquery.jobs import succeeded
-from cloudbill.warehouses.bigquery.tables import csv_options, fields_in_order
-from cloudbill.warehouses.reconciliation import require_not_held
+from cloudbill.warehouses.bigquery.tables import csv_options, fields_in_order, parquet_options
+from cloudbill.warehouses.reconciliation import (
+    require_costs,
+    require_months,
+    require_not_held,
+)
 
 if TYPE_CHECKING:
     from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
+    from cloudbill.warehouses.bigquery.dataset import Dataset
     from cloudbill.warehouses.bigquery.incoming import Incoming
 
 __all__ = ["Staging"]
 
 _EXPIRES_AFTER: Final = timedelta(days=1)
 """BigQuery removes the table by then if the process is killed."""
+_MONTH_LENGTH: Final = len("2025-10")
 _LEFT_AFTER: Final = timedelta(hours=6)
 """No load takes longer ("Quotas and limits"), so the process of an older staging table is dead."""
 
@@ -49,12 +57,13 @@ class Staging:
         self,
         client: PersistentClient,
         settings: WarehouseSettings,
-        location: str | None,
+        dataset: Dataset,
         progress: JobProgress,
     ) -> None:
         self._client = client
         self._settings = settings
-        self._location = location
+        self._dataset = dataset
+        self._location = dataset.location
         self._progress = progress
 
     @contextmanager
@@ -66,10 +75,14 @@ class Staging:
         table: bigquery.Table,
         partition: str,
     ) -> Iterator[tuple[str, int]]:
-        """A staging partition that contains the run, and its rows; it is removed at the end.
+        """A staging partition that contains the month, and its rows; it is removed at the end.
+
+        All rows of a run over several months are staged, each in the partition of its month, so
+        that all of them are counted.
 
         Raises:
-            ReconciliationError: If it has other rows than the manifest states.
+            ReconciliationError: If it has other rows than the manifest states, or other months.
+            HeldError: If a guard holds it.
             LoadError: If a part cannot be loaded.
         """
         what = _what(planned)
@@ -88,7 +101,8 @@ class Staging:
             self._remove_left(table)
             self._client.create_table(staging)
         try:
-            reference = f"{staging.reference}${partition}"
+            of_month = f"{staging.reference}${partition}"
+            reference = str(staging.reference) if incoming.has_several_months else of_month
             if incoming.is_native:
                 rows = self._from_store(planned, incoming, table, reference)
             else:
@@ -96,11 +110,51 @@ class Staging:
                     planned, store, incoming, table=table, reference=reference
                 )
             _require_staged(planned, incoming.rows, rows)
+            if incoming.has_several_months:
+                rows = self._rows_of_month(planned, staging.table_id, partition, rows)
             require_not_held(planned, rows)
-            yield reference, rows
+            self._require_costs(planned, staging.table_id)
+            yield of_month, rows
         finally:
             with bigquery_errors(what):
                 self._client.delete_table(staging, not_found_ok=True)
+
+    def _rows_of_month(self, planned: PlannedLoad, name: str, partition: str, rows: int) -> int:
+        """The rows of the month among those of all months, every one of which has to be known."""
+        days = self._dataset.rows_by_day(name, planned)
+        if sum(days.values()) != rows:
+            raise ReconciliationError(
+                f"Run {planned.manifest.run_id} has {rows} rows, but {name} holds "
+                f"{sum(days.values())} of them. The month was not changed"
+            )
+        months: Counter[str] = Counter()
+        for day, count in days.items():
+            months[day[:_MONTH_LENGTH]] += count
+        require_months(planned, months, period_column=planned.period_column)
+        month = str(planned.period)
+        in_month = sorted(day for day in days if day[:_MONTH_LENGTH] == month)
+        others = [day for day in in_month if not day.replace("-", "").startswith(partition)]
+        if others:
+            raise LoadError(
+                f"Table {planned.table} is partitioned by DAY, and the {planned.period_column} of "
+                f"run {planned.manifest.run_id} lies on {', '.join(in_month)} in {month}, which no "
+                "single job can replace. Partition the table by MONTH"
+            )
+        return months[month]
+
+    def _require_costs(self, planned: PlannedLoad, name: str) -> None:
+        """Stops a run whose costs have collapsed; sums nothing where that cannot be told."""
+        if planned.least_costs is None or not self._settings.totals:
+            return
+        billed = self._dataset.billed(name, planned)
+        if billed is not None:
+            require_costs(
+                planned,
+                billed=billed,
+                read_charged=lambda: (
+                    self._dataset.billed(name, planned, without_credits=True) or {}
+                ),
+            )
 
     def _remove_left(self, table: bigquery.Table) -> None:
         """Removes staging tables that killed processes left for the same table."""
@@ -120,6 +174,9 @@ class Staging:
 
         A load job maps the columns of CSV by position, from one list for all of its files.
         """
+        if incoming.footers:
+            config = self._config(parquet_options(table.schema))
+            return self._load_uris(planned, list(planned.uris), reference, config)
         rows = 0
         parts = sorted(
             zip(incoming.part_columns, planned.uris, strict=True),
@@ -127,14 +184,22 @@ class Staging:
         )
         for columns, group in groupby(parts, key=lambda part: part[0]):
             config = self._config(csv_options(fields_in_order(columns, table.schema)))
-            uris = [uri for _, uri in group]
-            with bigquery_errors(_what(planned)):
-                job = self._client.load_table_from_uri(
-                    uris, reference, location=self._location, job_config=config
-                )
-            while_job_runs = self._progress.at(Stage.STAGING)
-            rows += int(succeeded(job, _what(planned), while_job_runs).output_rows)
+            rows += self._load_uris(planned, [uri for _, uri in group], reference, config)
         return rows
+
+    def _load_uris(
+        self,
+        planned: PlannedLoad,
+        uris: list[str],
+        reference: str,
+        config: bigquery.LoadJobConfig,
+    ) -> int:
+        with bigquery_errors(_what(planned)):
+            job = self._client.load_table_from_uri(
+                uris, reference, location=self._location, job_config=config
+            )
+        while_job_runs = self._progress.at(Stage.STAGING)
+        return int(succeeded(job, _what(planned), while_job_runs).output_rows)
 
     def _through_client(
         self,
@@ -146,12 +211,7 @@ class Staging:
         reference: str,
     ) -> int:
         """Uploads the parts, one by one: Parquet as it is, CSV converted to Parquet by DuckDB."""
-        options = {
-            "source_format": bigquery.SourceFormat.PARQUET,
-            "schema": list(table.schema),
-            "decimal_target_types": [bigquery.DecimalTargetType.BIGNUMERIC],
-        }
-        config = self._config(options)
+        config = self._config(parquet_options(table.schema))
         rows = 0
         with (
             local_parts(store, planned.manifest, self._progress.listener) as files,
@@ -183,7 +243,7 @@ def _require_staged(planned: PlannedLoad, expected: int | None, rows: int) -> No
     if expected is not None and rows != expected:
         raise ReconciliationError(
             f"The manifest {planned.manifest.path} states {expected} rows, its parts have {rows}. "
-            "The old month is unchanged; the run is delivered incomplete or was changed since"
+            "The month was not changed; the run is delivered incomplete or was changed since"
         )
 
 
@@ -203,11 +263,11 @@ def _as_parquet(
     with spool_folder() as folder:
 
         def convert() -> Iterator[Path]:
-            parts = zip(files, planned.manifest.parts, incoming.part_columns, strict=True)
-            for index, (file, part, columns) in enumerate(parts):
+            parts = zip(files, planned.uris, incoming.part_columns, strict=True)
+            for index, (file, address, columns) in enumerate(parts):
                 target = Path(folder, f"{index:05d}.parquet")
                 convert_csv_part(
-                    CsvPart(file=file, address=part.path, columns=columns),
+                    CsvPart(file=file, address=address, columns=columns),
                     target,
                     memory_limit=settings.memory_limit,
                 )

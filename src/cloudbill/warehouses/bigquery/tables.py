@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
@@ -10,10 +11,14 @@ from google.cloud import bigquery
 
 from cloudbill.errors import LoadError, ReconciliationError, SchemaError
 from cloudbill.files.parquet_footers import Footer
-from cloudbill.models import BillingPeriod, Column, ColumnType, PlannedLoad
+from cloudbill.manifests import Column, ColumnType
+from cloudbill.models import PlannedLoad
+from cloudbill.periods import BillingPeriod
 from cloudbill.sql import BIGQUERY
+from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 
 __all__ = [
+    "add_columns",
     "column_types",
     "csv_options",
     "exact_types",
@@ -21,7 +26,9 @@ __all__ = [
     "fields_in_order",
     "fields_of",
     "headers_of",
+    "label_of",
     "new_table",
+    "parquet_options",
     "partition_granularity",
     "partition_of",
     "require_month",
@@ -115,6 +122,18 @@ def extended(
     return [*described, *fields_of(added)]
 
 
+def parquet_options(fields: Sequence[bigquery.SchemaField]) -> dict[str, Any]:
+    """Options of a load job for Parquet.
+
+    The schema is stated, or the alphabetically last file would decide it.
+    """
+    return {
+        "source_format": bigquery.SourceFormat.PARQUET,
+        "schema": list(fields),
+        "decimal_target_types": [bigquery.DecimalTargetType.BIGNUMERIC],
+    }
+
+
 def csv_options(fields: Sequence[bigquery.SchemaField]) -> dict[str, Any]:
     """Options of a load job for CSV; `fields` are in the order of its header.
 
@@ -170,7 +189,8 @@ def partition_granularity(table: bigquery.Table, *, period_column: str, cluster_
     raise LoadError(
         f"Table {name} is {found}; a month can be replaced in one step only where the table is "
         f"partitioned by month of {period_column}. Convert it:\n"
-        f"{_conversion(table, period_column, cluster_column)}"
+        f"{_conversion(table, period_column, cluster_column)}",
+        is_of_run=False,
     )
 
 
@@ -197,13 +217,18 @@ def require_month(planned: PlannedLoad, footers: Sequence[Footer]) -> None:
     Raises:
         ReconciliationError: If the run has rows of another month.
     """
+    manifest = planned.manifest
+    allowed = manifest.spans or (planned.period,)
     for footer in footers:
         for day in (footer.first_day, footer.last_day):
-            if day is not None and BillingPeriod.of(day) != planned.period:
+            if day is not None and BillingPeriod.of(day) not in allowed:
+                stated, remedy = str(planned.period), "export one month at a time"
+                if manifest.spans:
+                    stated = f"{allowed[0]} to {allowed[-1]}"
+                    remedy = "export these months again"
                 raise ReconciliationError(
-                    f"Run {planned.manifest.run_id} is one of {planned.period}, but "
-                    f"{footer.address} has rows whose {planned.period_column} is {day}. The old "
-                    "month is unchanged; export one month at a time"
+                    f"Run {manifest.run_id} is one of {stated}, but {footer.address} has rows "
+                    f"whose {planned.period_column} is {day}. The month was not changed; {remedy}"
                 )
 
 
@@ -216,7 +241,8 @@ def partition_of(planned: PlannedLoad, granularity: str, footers: Sequence[Foote
     if granularity == _MONTH:
         return planned.period.partition_id
     days: set[date] = set()
-    for footer in footers:
+    # Of a run over several months the rows of this one are looked at when they are staged.
+    for footer in () if planned.manifest.spans else footers:
         days |= {day for day in (footer.first_day, footer.last_day) if day is not None}
     if len(days) > 1:
         listed = ", ".join(str(day) for day in sorted(days))
@@ -227,3 +253,24 @@ def partition_of(planned: PlannedLoad, granularity: str, footers: Sequence[Foote
         )
     day = next(iter(days), planned.period.first_day)
     return f"{day:%Y%m%d}"
+
+
+_LABEL_CHARACTERS: Final = re.compile(r"[^a-z0-9_-]")
+
+
+def label_of(text: str) -> str:
+    """A text as the value of a label."""
+    # "Requirements for labels": lower case, digits, _ and -, at most 63 characters.
+    return _LABEL_CHARACTERS.sub("-", text.lower())[:63]
+
+
+def add_columns(client: PersistentClient, reference: str, columns: Mapping[str, str]) -> None:
+    """Adds columns to a table, in BigQuery's types; a change of the schema costs nothing."""
+    with bigquery_errors(f"Adding columns to {reference}"):
+        table = client.get_table(reference)
+        # The API has no lengths such as in `STRING(64)`, and a column without one holds as much.
+        added = [
+            bigquery.SchemaField(column, kind.partition("(")[0]) for column, kind in columns.items()
+        ]
+        table.schema = [*table.schema, *added]
+        client.update_table(table, ["schema"])

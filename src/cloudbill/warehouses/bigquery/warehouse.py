@@ -21,9 +21,11 @@ from cloudbill.errors import (
     TransientLoadError,
 )
 from cloudbill.files.columns import added_columns
-from cloudbill.models import BillingPeriod, LoadResult, PlannedLoad, TableMonth, utc_now
+from cloudbill.models import LoadResult, PlannedLoad, TableRows
+from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.settings.names import read_dataset, read_project
+from cloudbill.warehouses.bigquery.alarms import alarm_of_costs
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors, open_client
 from cloudbill.warehouses.bigquery.dataset import Dataset
 from cloudbill.warehouses.bigquery.incoming import Incoming, look_at
@@ -31,24 +33,31 @@ from cloudbill.warehouses.bigquery.job_progress import JobProgress, WhileJobRuns
 from cloudbill.warehouses.bigquery.jobs import job_identity, run_job, wait_for
 from cloudbill.warehouses.bigquery.staging import Staging
 from cloudbill.warehouses.bigquery.tables import (
+    add_columns,
     column_types,
     csv_options,
     fields_in_order,
     fields_of,
     headers_of,
+    parquet_options,
     partition_granularity,
     partition_of,
 )
-from cloudbill.warehouses.reconciliation import require_footers, require_rows_in_table
+from cloudbill.warehouses.reconciliation import (
+    require_footers,
+    require_rows_in_table,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from cloudbill.costs.cube import CostCube, CubeRequest
     from cloudbill.costs.daily_totals import DailyTotals
+    from cloudbill.costs.month_totals import MonthTotals
     from cloudbill.files.parquet_footers import Footer
     from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
+    from cloudbill.warehouses.ledger_rows import LedgerRows
 
 __all__ = ["BigQueryWarehouse"]
 
@@ -105,6 +114,7 @@ class BigQueryWarehouse:
         require_rows_in_table(
             planned, expected=in_table if rows is None else rows, in_table=in_table
         )
+        billed_column = self._settings.provider.BILLED_COLUMN
         return LoadResult(
             planned=planned,
             rows=in_table,
@@ -112,6 +122,7 @@ class BigQueryWarehouse:
             job_id=job_id,
             started_at=started_at,
             finished_at=utc_now(),
+            alarm=alarm_of_costs(self._dataset, planned, totals, billed_column=billed_column),
         )
 
     def _load(
@@ -119,7 +130,6 @@ class BigQueryWarehouse:
     ) -> tuple[int | None, str | None]:
         """Loads a run that has parts; returns its rows, if known, and the id of the job."""
         provider = self._settings.provider
-        _refuse_wildcards(planned)
         table = self._dataset.find_table(planned.table)
         existing = headers_of(table.schema) if table else {}
         incoming = look_at(store, planned, provider, existing)
@@ -144,12 +154,7 @@ class BigQueryWarehouse:
         added = added_columns(incoming.columns, column_types(table.schema), table=planned.table)
         destination = f"{self._dataset.reference(planned.table)}${partition}"
         if incoming.footers:
-            options: dict[str, Any] = {
-                "source_format": bigquery.SourceFormat.PARQUET,
-                # Without an explicit schema, the alphabetically last file would decide.
-                "schema": [*table.schema, *fields_of(added)],
-                "decimal_target_types": [bigquery.DecimalTargetType.BIGNUMERIC],
-            }
+            options = parquet_options([*table.schema, *fields_of(added)])
         else:
             options = csv_options(fields_in_order(incoming.part_columns[0], table.schema))
         # The new columns are part of the job, so they appear together with the month. If the job
@@ -176,7 +181,8 @@ class BigQueryWarehouse:
             raise LoadError(
                 f"Job {job.job_id} loaded {job.output_rows} rows of {planned.period}, but the "
                 f"footers of its parts had {incoming.rows}: a part was replaced between the two. "
-                "The month is not recorded, and the next run replaces it"
+                "The month is not recorded, and the next run replaces it",
+                is_of_run=False,
             )
         return int(job.output_rows), str(job.job_id)
 
@@ -203,7 +209,7 @@ class BigQueryWarehouse:
 
         def submit(job_id: str) -> bigquery.CopyJob:
             self._refuse_known(job_id)
-            staging = Staging(self._client, self._settings, self._dataset.location, progress)
+            staging = Staging(self._client, self._settings, self._dataset, progress)
             with staging.filled(planned, store, incoming, table, partition) as (source, rows):
                 if rows == 0:
                     raise _NoRows
@@ -235,7 +241,8 @@ class BigQueryWarehouse:
             # BigQuery has no partition without rows, so there is nothing to copy.
             self._empty(planned)
             return 0, None
-        return (staged_rows[0] if staged_rows else incoming.rows), str(job.job_id)
+        rows = None if incoming.has_several_months else incoming.rows
+        return (staged_rows[0] if staged_rows else rows), str(job.job_id)
 
     def _run(
         self,
@@ -337,6 +344,18 @@ class BigQueryWarehouse:
         """The totals of a month by currency and day; see `Warehouse.daily_totals`."""
         return self._dataset.daily_totals(table, period)
 
+    def month_totals(self, table: str, periods: Collection[BillingPeriod]) -> MonthTotals:
+        """The exact cost totals of some months; see `Warehouse.month_totals`."""
+        return self._dataset.month_totals(table, periods)
+
+    @property
+    def is_as_left(self) -> bool:
+        """False: each partition says when it was written."""
+        return False
+
+    def leave(self) -> None:
+        """Nothing to note."""
+
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
         """Exact sums by group; see `Warehouse.cost_cube`."""
         return self._dataset.cost_cube(table, request)
@@ -346,17 +365,24 @@ class BigQueryWarehouse:
         found = self._dataset.find_table(table)
         return headers_of(found.schema) if found else {}
 
-    def table_months(self, table: str, period_column: str) -> dict[BillingPeriod, TableMonth]:  # noqa: ARG002
-        """The rows of each month, and when it was last written."""
+    def table_months(self, table: str, period_column: str) -> TableRows:  # noqa: ARG002
+        """The rows of each month, and when it was written last; see `Warehouse.table_months`."""
         return self._dataset.table_months(table)
 
-    def tracking_rows(self, table: str) -> list[dict[str, object]]:
-        """Every row of a tracking table."""
-        return self._dataset.tracking_rows(table)
+    def table_columns(self, table: str) -> frozenset[str]:
+        """The names of a table's columns; see `Warehouse.table_columns`."""
+        found = self._dataset.find_table(table)
+        return frozenset(str(field.name) for field in found.schema) if found else frozenset()
 
-    def read_state(self, pipeline_name: str) -> str | None:
-        """The newest state that dlt stored for a pipeline."""
-        return self._dataset.read_state(pipeline_name)
+    def add_columns(self, table: str, columns: Mapping[str, str]) -> None:
+        """Adds columns to a table; see `Warehouse.add_columns`."""
+        add_columns(self._client, self._dataset.reference(table), columns)
+
+    def read_ledger(
+        self, pipeline_name: str, tracking_tables: Sequence[str], *, newest_only: bool
+    ) -> LedgerRows:
+        """The states of a pipeline and its tracking rows; see `Warehouse.read_ledger`."""
+        return self._dataset.read_ledger(pipeline_name, tracking_tables, newest_only=newest_only)
 
     def destination(self) -> Any:
         """dlt's BigQuery destination, next to the tables."""
@@ -371,9 +397,3 @@ class BigQueryWarehouse:
     def close(self) -> None:
         """Closes the connections."""
         self._client.close()
-
-
-def _refuse_wildcards(planned: PlannedLoad) -> None:
-    for uri in planned.uris:
-        if "*" in uri:
-            raise LoadError(f"BigQuery would read the * in {uri} as a wildcard; rename that object")

@@ -1,4 +1,4 @@
 """DuckDB as the warehouse: a month is replaced in one transaction.
 
-May import: costs, files, providers, retrying, settings, spool, store, warehouses.
+May import: costs, disk, files, planning, providers, retrying, settings, store, warehouses.
 """

@@ -18,15 +18,18 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 from fsspec import AbstractFileSystem
 
-from cloudbill.errors import CloudbillError, StoreError
+from cloudbill.errors import CloudbillError, LoadError, StoreError
 from cloudbill.files.parquet_tail import read_parquet_tail
 
 if TYPE_CHECKING:
     from cloudbill.files.downloads import AwaitedParts
-    from cloudbill.models import Manifest
+    from cloudbill.manifests import Manifest
     from cloudbill.store import Store
 
-__all__ = ["AwaitedFiles", "SCHEME"]
+__all__ = [
+    "AwaitedFiles",
+    "SCHEME",
+]
 
 _PROTOCOL: Final = "awaited"
 SCHEME: Final = f"{_PROTOCOL}://"
@@ -63,7 +66,7 @@ class AwaitedFiles:
         """While the block runs, DuckDB can open the parts by their names.
 
         Raises:
-            StoreError: If a part could not be downloaded; it replaces the error of DuckDB.
+            StoreError: If a part could not be downloaded; it replaces the error that follows.
             StoppedError: If the load was stopped while a part was awaited; likewise.
         """
         # With prefetching, all columns of a row group are read at once and are in memory twice.
@@ -71,7 +74,7 @@ class AwaitedFiles:
         connection.register_filesystem(_FileSystem(self))
         try:
             yield
-        except duckdb.Error as error:
+        except (duckdb.Error, LoadError) as error:
             if self._error is not None:
                 raise self._error from error
             raise

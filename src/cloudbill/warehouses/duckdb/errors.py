@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import Final
 
 import duckdb
 
+from cloudbill.disk.room import duckdb_needs, full_disk_of
 from cloudbill.errors import LoadError
+from cloudbill.files.damage import damaged_part, reason_of
 from cloudbill.models import PlannedLoad
 
 __all__ = ["duckdb_errors"]
 
+_FILE: Final = re.compile(r"file [\"'](?P<name>[^\"'\n]+)[\"']")
+_AWAITED: Final = "awaited:"
+
 
 @contextmanager
-def duckdb_errors(planned: PlannedLoad) -> Iterator[None]:
-    """Names the month and the run that could not be loaded, and says what to do.
+def duckdb_errors(planned: PlannedLoad, *, database: Path) -> Iterator[None]:
+    """Says why a month could not be loaded, which part is at fault if one is, and what to do.
 
     Raises:
         LoadError: If DuckDB raised an error.
@@ -23,10 +31,40 @@ def duckdb_errors(planned: PlannedLoad) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        hint = ""
-        if isinstance(error, duckdb.OutOfMemoryException):
-            hint = ". Raise 'memory_limit', or free disk space in the folder of the database"
-        raise LoadError(
-            f"DuckDB could not load {planned.period} (run {planned.manifest.run_id}), the old "
-            f"month is unchanged: {error}{hint}"
-        ) from error
+        raise _load_error(error, planned, database) from error
+
+
+def _load_error(error: duckdb.Error, planned: PlannedLoad, database: Path) -> LoadError:
+    what = "The month was not changed"
+    size = planned.manifest.size
+    full = full_disk_of(
+        error,
+        database,
+        needed=None if size is None else duckdb_needs(size),
+        remedy="set 'database' to a file on another disk, and run again",
+    )
+    if full is not None:
+        return LoadError(f"{what}: {full}", is_of_run=False)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return LoadError(
+            f"{what}: {reason_of(error)}. Raise 'memory_limit', or free disk space in "
+            f"the folder of {database}, and run again",
+            is_of_run=False,
+        )
+    part = _part_in(str(error), planned)
+    if part is not None:
+        return damaged_part(part, error)
+    run = f"DuckDB could not load {planned.period} (run {planned.manifest.run_id})"
+    return LoadError(f"{run}: {reason_of(error)}. {what}")
+
+
+def _part_in(message: str, planned: PlannedLoad) -> str | None:
+    """The address of the part whose file a message names, if it names one."""
+    found = _FILE.search(message)
+    if found is None:
+        return None
+    name = found["name"]
+    if name.startswith(_AWAITED):
+        # Parts that are on their way are called by their place in the manifest.
+        return planned.uris[int(PurePath(name).stem)]
+    return name if name in planned.uris else None

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cloudbill.costs.sums import Charges
 from cloudbill.files.columns import added_columns
 from cloudbill.files.duckdb_types import TABLE_TYPES, column_type_of
 from cloudbill.files.relation import PartsRelation
-from cloudbill.models import BillingPeriod, Column, ColumnType, PlannedLoad, Totals
+from cloudbill.manifests import Column, ColumnType
+from cloudbill.models import PlannedLoad, Totals
+from cloudbill.periods import BillingPeriod
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
 from cloudbill.warehouses.duckdb.dataset import Dataset
-from cloudbill.warehouses.duckdb.totals import Summed, sum_month
+from cloudbill.warehouses.duckdb.totals import Summed, sum_charged, sum_month
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -80,15 +83,23 @@ class MonthTable:
         )
 
     def insert(self, source: PartsRelation) -> None:
-        """Inserts all rows of some parts, of any month."""
-        # By name, because the order of columns differs from run to run. Rows of other months are
-        # inserted as well, and found by the count: a condition here would drop them silently.
+        """Inserts all rows of some parts, of any month.
+
+        Of a run over several months, only the rows of this month are inserted.
+        """
+        # Rows of other months are inserted as well, and found by the count: a condition would drop
+        # them silently. Those of a run over several months were counted by month before.
+        where, ends = Fragment("TRUE"), dict[str, object]()
+        if self._planned.manifest.spans:
+            where, ends = source.in_month(self._planned.period_column, self._planned.period)
+        # By name, because the order of columns differs from run to run.
         self._execute(
-            "INSERT INTO {table} BY NAME SELECT {columns} FROM {relation}",
-            source.parameters,
+            "INSERT INTO {table} BY NAME SELECT {columns} FROM {relation} WHERE {where}",
+            {**source.parameters, **ends},
             table=self._table,
             columns=source.projection(),
             relation=source.relation,
+            where=where,
         )
 
     def count(self) -> int:
@@ -106,6 +117,12 @@ class MonthTable:
         table = charges_of(self._table, self._types)
         ends = ends_of(self._planned.period)
         return sum_month(self._connection, table, ends, summed, where=self._in_month)
+
+    def charged(self, summed: Summed) -> Mapping[str, Decimal]:
+        """What the month bills by currency without its credits, by the first of the columns."""
+        table = charges_of(self._table, self._types)
+        ends = ends_of(self._planned.period)
+        return sum_charged(self._connection, table, ends, summed, where=self._in_month)
 
     def _execute(
         self,

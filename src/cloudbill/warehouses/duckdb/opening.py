@@ -31,6 +31,11 @@ def connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.Duck
     """
     if read_only and not database.exists():
         return duckdb.connect(":memory:")
+    if database.exists() and not database.is_file():
+        # DuckDB would wait for ever for a pipe.
+        raise LoadError(
+            f"'database' names {database}, which is not a file; name a file, which need not exist"
+        )
 
     def attempt() -> duckdb.DuckDBPyConnection:
         try:
@@ -38,7 +43,7 @@ def connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.Duck
             return duckdb.connect(str(database.absolute()), read_only=read_only)
         except duckdb.IOException as error:
             if _LOCKED.search(str(error)):
-                raise _LockedError(f"it is locked by {_holder(str(error))}") from error
+                raise _LockedError(_holder(str(error))) from error
             raise
 
     try:
@@ -47,10 +52,14 @@ def connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.Duck
             attempt,
             may_pass=lambda error: isinstance(error, _LockedError),
             patience=Patience(timeout_s),
+            once=lambda error: (
+                f"{database} is locked by {error}; waiting for at most {timeout_s:g} s"
+            ),
         )
     except _LockedError as error:
         raise LoadError(
-            f"The DuckDB file {database} was not free within {timeout_s:g} s: {error}. Run again "
+            f"The DuckDB file {database} was not free within {timeout_s:g} s: it is "
+            f"locked by {error}. Run again "
             "when that process has ended, or raise 'lock_timeout_s'"
         ) from error.__cause__
 

@@ -12,7 +12,7 @@ from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.csv_relation import read_csv_parts
 from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.files.relation import PartsRelation
-from cloudbill.models import Column, Manifest
+from cloudbill.manifests import Column, Manifest
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -63,7 +63,9 @@ class PartsOpener:
         if not batch.files:
             yield None
         elif self._manifest.file_format == "parquet":
-            yield read_parquet_parts(self._connection, batch.files)
+            parts = self._manifest.parts[batch.slice]
+            addresses = [self._store.uri(part.path) for part in parts]
+            yield read_parquet_parts(self._connection, batch.files, addresses=addresses)
         else:
             # The same as in BigQuery, where an empty cell is the null marker.
             with read_csv_parts(self._csv_parts(batch), empty_text_is_null=True) as source:

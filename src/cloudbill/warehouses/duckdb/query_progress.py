@@ -12,7 +12,7 @@ from cloudbill.progress import Progress, ProgressListener, Stage, progress_told
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from cloudbill.models import Manifest
+    from cloudbill.manifests import Manifest
 
 __all__ = ["QueryProgress"]
 

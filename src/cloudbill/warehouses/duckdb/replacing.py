@@ -9,14 +9,19 @@ counted before the transaction begins.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+
+import duckdb
 
 from cloudbill.errors import StoppedError
 from cloudbill.files.downloads import Batch, arriving_parts, awaited_parts, is_here
 from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.files.relation import PartsRelation
-from cloudbill.models import LoadResult, PlannedLoad, Totals, utc_now
+from cloudbill.models import LoadResult, PlannedLoad, Totals
+from cloudbill.periods import utc_now
+from cloudbill.planning.costs import billed_costs_of
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.warehouses.duckdb.awaited import SCHEME, AwaitedFiles
 from cloudbill.warehouses.duckdb.dataset import Dataset
@@ -26,6 +31,7 @@ from cloudbill.warehouses.duckdb.part_opener import PartsOpener
 from cloudbill.warehouses.duckdb.query_progress import QueryProgress
 from cloudbill.warehouses.duckdb.tally import Tally
 from cloudbill.warehouses.reconciliation import (
+    require_costs,
     require_footers,
     require_not_held,
     require_rows_in_table,
@@ -70,7 +76,7 @@ class Replacement:
     def run(self, store: Store) -> LoadResult:
         """Replaces the month; see `Warehouse.replace_period`."""
         started_at = utc_now()
-        with duckdb_errors(self._planned):
+        with duckdb_errors(self._planned, database=self._settings.database):
             is_awaited = self._planned.manifest.file_format == "parquet" and not is_here(
                 store, self._planned.manifest
             )
@@ -113,7 +119,9 @@ class Replacement:
         with awaited_parts(store, self._planned.manifest, is_stopped=self._is_stopped) as parts:
             files = AwaitedFiles(store, self._planned.manifest, parts)
             with files.readable(self._connection), ExitStack() as stack:
-                source = read_parquet_parts(self._connection, files.names, scheme=SCHEME)
+                source = read_parquet_parts(
+                    self._connection, files.names, addresses=self._planned.uris, scheme=SCHEME
+                )
                 self._tally.describe(source)
                 rows = sum(source.part_rows or ())
                 with self._progress.at(Stage.INSERTING, rows=rows, before=parts.look):
@@ -183,16 +191,31 @@ class Replacement:
     def _checked(self) -> Totals:
         """Compares the table with the parts, before the commit; returns the totals."""
         expected = self._tally.rows
-        if self._rows_in_table != expected:
-            self._tally.refuse_other_months()
+        if self._planned.manifest.spans or self._rows_in_table != expected:
+            self._tally.require_months()
         require_rows_in_table(self._planned, expected=expected, in_table=self._rows_in_table)
         require_not_held(self._planned, self._rows_in_table)
-        summed = self._tally.summed
-        if self._table is None or not summed.costs:
-            return {}
-        in_table = self._table.totals(summed)
-        require_totals(self._planned, files=self._tally.totals, table=in_table)
+        summed, in_table = self._tally.summed, {}
+        if self._table is not None and summed.costs:
+            in_table = dict(self._table.totals(summed))
+            require_totals(self._planned, files=self._tally.totals, table=in_table)
+        self._require_costs(in_table)
         return in_table
+
+    def _require_costs(self, in_table: Totals) -> None:
+        """Stops a run whose costs have collapsed; a run without the column bills nothing."""
+        column, table = self._settings.provider.BILLED_COLUMN, self._table
+        summed = self._tally.summed
+        billed = [cost for cost in summed.costs if cost.lower() == column.lower()]
+        if not self._settings.totals or (not billed and self._tally.kind_of(column) is not None):
+            return
+        require_costs(
+            self._planned,
+            billed=billed_costs_of(in_table, column),
+            read_charged=lambda: (
+                table.charged(replace(summed, costs=tuple(billed))) if table and billed else {}
+            ),
+        )
 
     def _begun(self, stack: ExitStack) -> MonthTable:
         """The table, in a transaction that lasts as long as the stack."""
@@ -214,4 +237,7 @@ class Replacement:
             is_committed = True
         finally:
             if not is_committed:
-                self._connection.execute("ROLLBACK")
+                # A statement or a commit that failed may have ended the transaction already; what
+                # this would say of it must not take the place of why that failed.
+                with suppress(duckdb.Error):
+                    self._connection.execute("ROLLBACK")

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from cloudbill.costs.amounts import add_amounts
 from cloudbill.costs.sums import billed_costs
-from cloudbill.errors import ReconciliationError, SchemaError
+from cloudbill.errors import SchemaError
 from cloudbill.files.columns import MergedColumns, require_dataset
 from cloudbill.files.duckdb_types import TABLE_TYPES
 from cloudbill.files.relation import PartsRelation
-from cloudbill.models import Column, ColumnType, Manifest, PlannedLoad, Totals
+from cloudbill.manifests import Column, ColumnType, Manifest
+from cloudbill.models import PlannedLoad, Totals
 from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses.duckdb.totals import Summed, count_parts
-from cloudbill.warehouses.reconciliation import require_footers
+from cloudbill.warehouses.reconciliation import require_footers, require_months
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -25,8 +28,6 @@ if TYPE_CHECKING:
     from cloudbill.providers import Provider
 
 __all__ = ["Tally"]
-
-_LISTED_MONTHS: Final = 5
 
 
 class Tally:
@@ -51,7 +52,8 @@ class Tally:
         self._merged = MergedColumns()
         self._part_rows: list[int] = []
         self._amounts: dict[str, dict[str, Decimal]] = {}
-        self._months: Counter[str | None] = Counter()
+        self._months: Counter[str] = Counter()
+        self._has_several_months = bool(planned.manifest.spans)
         self.columns: tuple[Column, ...] = ()
         """The columns of all parts so far, in the order of their first appearance."""
         self.headers: dict[str, str] = {}
@@ -59,7 +61,9 @@ class Tally:
 
     @property
     def rows(self) -> int:
-        """The rows of all parts so far."""
+        """The rows of the month in all parts so far."""
+        if self._has_several_months:
+            return self._months[str(self._planned.period)]
         return sum(self._part_rows)
 
     @property
@@ -95,8 +99,10 @@ class Tally:
                 than stated.
         """
         summed = self._summed(source.columns)
-        counted = count_parts(self._connection, source, summed)
+        one_of_several = self._planned if self._has_several_months else None
+        counted = count_parts(self._connection, source, summed, one_of_several=one_of_several)
         self._part_rows += counted.part_rows
+        self._months.update(counted.months)
         self._require_rows(batch, counted.part_rows)
         self._require_digits(source)
         for currency, amounts in counted.totals.items():
@@ -113,8 +119,11 @@ class Tally:
     def note_months(self, source: PartsRelation, *, rows: int, of_month: int) -> None:
         """Notes the months of the rows of a batch; `of_month` rows are in the month of the run.
 
-        The parts are read again only if some rows are not, to name their months in the error.
+        The parts are read again only if some rows are not, to name their months in the error. The
+        rows of a run over several months were counted by month before.
         """
+        if self._has_several_months:
+            return
         if of_month == rows:
             self._months[str(self._planned.period)] += rows
             return
@@ -125,7 +134,7 @@ class Tally:
                 source.value(column.name) for column in source.columns if self._is_period(column)
             ),
         ):
-            self._months[month] += count
+            self._months[month or ""] += count
 
     def require_period_column(self) -> None:
         """Checks that the parts so far say which month their rows belong to.
@@ -149,23 +158,19 @@ class Tally:
             "which says which month a row belongs to"
         )
 
-    def refuse_other_months(self) -> None:
-        """Refuses the run if rows belong to other months, and names those months.
+    def require_months(self) -> None:
+        """Refuses the run if rows belong to other months than its own, and names those months.
 
         Raises:
-            ReconciliationError: If any row belongs to another month.
+            ReconciliationError: If any row belongs to another month, or to none.
         """
-        months = sorted(+self._months, key=lambda month: month or "")
-        if months != [str(self._planned.period)]:
-            listed = ", ".join(
-                f"{month or 'no month'} ({self._months[month]} rows)"
-                for month in months[:_LISTED_MONTHS]
-            )
-            raise ReconciliationError(
-                f"Run {self._planned.manifest.run_id} is one of {self._planned.period}, but by "
-                f"{self._planned.period_column} its rows belong to {listed}. The old month is "
-                "unchanged; export one month at a time"
-            )
+        column = self._planned.period_column
+        require_months(self._planned, self._months, period_column=column)
+
+    def kind_of(self, name: str) -> ColumnType | None:
+        """What a column of the parts so far holds; None where there is none of that name."""
+        found = (column.type for column in self.columns if column.target.lower() == name.lower())
+        return next(found, None)
 
     def _summed(self, columns: tuple[Column, ...]) -> Summed:
         if not self._is_summed:
@@ -181,15 +186,20 @@ class Tally:
             require_footers(manifest, self._part_rows)
         else:
             require_footers(
-                replace(manifest, parts=manifest.parts[batch.slice], rows=None), part_rows
+                replace(manifest, parts=manifest.parts[batch.slice], rows=None, run_rows=None),
+                part_rows,
             )
 
     def _require_digits(self, source: PartsRelation) -> None:
+        where, ends = self._of_month(source)
         for column in source.inexact:
             found = self._execute(
-                "SELECT {name} FROM {relation} WHERE CAST({name} AS {type}) <> {name} LIMIT 1",
+                "SELECT {name} FROM {relation} "
+                "WHERE CAST({name} AS {type}) <> {name} AND {where} LIMIT 1",
                 source,
+                ends,
                 name=column.name,
+                where=where,
                 type=Fragment(TABLE_TYPES[ColumnType.DECIMAL]),
             )
             for (value,) in found:
@@ -199,15 +209,33 @@ class Tally:
                 )
 
     def _currencies(self, source: PartsRelation) -> list[str]:
+        where, ends = self._of_month(source)
         currency = source.charges().text(self._provider.CURRENCY_COLUMN)
-        found = self._execute("SELECT DISTINCT {value} FROM {relation}", source, value=currency)
+        found = self._execute(
+            "SELECT DISTINCT {value} FROM {relation} WHERE {where}",
+            source,
+            ends,
+            value=currency,
+            where=where,
+        )
         return [str(row[0]) for row in found]
 
     def _is_period(self, column: Column) -> bool:
         return column.target.lower() == self._planned.period_column.lower()
 
+    def _of_month(self, source: PartsRelation) -> tuple[Fragment, Mapping[str, object]]:
+        """Which rows of the parts may be loaded, and the parameters of that."""
+        if not self._has_several_months:
+            return Fragment("TRUE"), {}
+        return source.in_month(self._planned.period_column, self._planned.period)
+
     def _execute(
-        self, template: str, source: PartsRelation, **pieces: str | Fragment
+        self,
+        template: str,
+        source: PartsRelation,
+        parameters: Mapping[str, object] = MappingProxyType({}),
+        **pieces: str | Fragment,
     ) -> list[tuple[Any, ...]]:
         statement = DUCKDB.compose(template, relation=source.relation, **pieces)
-        return self._connection.execute(statement.text, source.parameters).fetchall()
+        values = {**source.parameters, **parameters}
+        return self._connection.execute(statement.text, values).fetchall()

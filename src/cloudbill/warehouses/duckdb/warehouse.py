@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -10,22 +12,27 @@ import duckdb
 from cloudbill.costs.cube import CostCube, CubeRequest
 from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyTotals
+from cloudbill.costs.month_totals import MonthQuery, MonthTotals, spans_of
+from cloudbill.disk.room import full_disk_of
 from cloudbill.errors import LoadError
 from cloudbill.files.duckdb_types import column_type_of
 from cloudbill.files.sums import read_sums, sum_by_day
-from cloudbill.models import (
-    BillingPeriod,
-    ColumnType,
-    LoadResult,
-    PlannedLoad,
-    TableMonth,
-)
+from cloudbill.manifests import ColumnType
+from cloudbill.models import LoadResult, PlannedLoad, TableMonth, TableRows
+from cloudbill.periods import BillingPeriod
 from cloudbill.progress import ProgressListener
 from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses.duckdb.dataset import Dataset
+from cloudbill.warehouses.duckdb.left_file import LeftFile, mark_of
 from cloudbill.warehouses.duckdb.month import charges_of, ends_of
 from cloudbill.warehouses.duckdb.opening import connect
 from cloudbill.warehouses.duckdb.replacing import Replacement
+from cloudbill.warehouses.ledger_rows import (
+    STATE_TABLE,
+    LedgerRows,
+    StoredState,
+    stored_state,
+)
 
 if TYPE_CHECKING:
     from cloudbill.costs.sums import Charges
@@ -40,7 +47,14 @@ class DuckDBWarehouse:
 
     parallel_loads = 1
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        settings: WarehouseSettings,
+        *,
+        is_as_left: bool = False,
+    ) -> None:
+        self.is_as_left = is_as_left
         self._connection = connection
         self._settings = settings
         self._dataset = Dataset.of(connection, settings.dataset)
@@ -56,19 +70,28 @@ class DuckDBWarehouse:
         """
         Dataset.require_legal(settings.dataset, source=settings.source)
         database = settings.database
+        # Before and after, for opening it waits for other processes, and takes up their logs.
+        before = mark_of(database)
         try:
             if not read_only:
                 database.absolute().parent.mkdir(parents=True, exist_ok=True)
             # Set after opening: a process can open a file again only with the same configuration,
             # and other code in this process, such as dlt, opens it without any.
-            connection = connect(database, read_only=read_only, timeout_s=settings.lock_timeout_s)
+            connection = _connect(database, read_only=read_only, timeout_s=settings.lock_timeout_s)
             connection.execute("SET memory_limit = $limit", {"limit": settings.memory_limit})
             # Otherwise an INSERT must keep rows in memory to write them in the order of the files.
             connection.execute("SET preserve_insertion_order = false")
             connection.execute("SET TimeZone = 'UTC'")
         except (duckdb.Error, OSError) as error:
-            raise LoadError(f"The DuckDB file {database} cannot be opened: {error}") from error
-        return cls(connection, settings)
+            full = full_disk_of(
+                error, database, remedy="set 'database' to a file on another disk, and run again"
+            )
+            raise LoadError(
+                f"The DuckDB file {database} cannot be opened: {full or error}"
+            ) from error
+        noted = LeftFile.of(settings).mark()
+        is_as_left = noted is not None and noted == before == mark_of(database)
+        return cls(connection, settings, is_as_left=is_as_left)
 
     def replace_period(
         self, planned: PlannedLoad, store: Store, listen: ProgressListener | None = None
@@ -102,6 +125,30 @@ class DuckDBWarehouse:
         except duckdb.Error as error:
             raise LoadError(f"{period} of {table} cannot be read: {error}") from error
 
+    def month_totals(self, table: str, periods: Collection[BillingPeriod]) -> MonthTotals:
+        """The exact cost totals of some months; see `Warehouse.month_totals`."""
+        provider = self._settings.provider
+        charges = self._charges(table)
+        if charges is None:
+            return MonthTotals()
+        where = DUCKDB.in_spans(provider.PERIOD_COLUMN, spans_of(periods))
+        monthly = MonthQuery.of(charges, provider, where)
+        try:
+            return monthly.read(read_sums(self._connection, monthly.query, {}))
+        except duckdb.Error as error:
+            raise LoadError(f"The months of {table} cannot be summed: {error}") from error
+
+    def leave(self) -> None:
+        """Notes how the file is now; the same process writes nothing after it."""
+        left, mark = LeftFile.of(self._settings), mark_of(self._settings.database)
+        if mark is None:
+            # What was committed is still to be merged into the file, which changes it once more.
+            with suppress(duckdb.Error):
+                self._connection.execute("CHECKPOINT")
+            mark = mark_of(self._settings.database)
+        if mark is not None and not (self.is_as_left and left.mark() == mark):
+            left.write(mark)
+
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
         """Exact sums by group; see `Warehouse.cost_cube`."""
         charges = self._charges(table)
@@ -124,46 +171,95 @@ class DuckDBWarehouse:
         described = self._dataset.describe(table)
         return {name: comment for name, _, comment in described}
 
-    def table_months(self, table: str, period_column: str) -> dict[BillingPeriod, TableMonth]:
-        """The rows of each month; it has no mark, because this process has locked the file."""
+    def table_months(self, table: str, period_column: str) -> TableRows:
+        """The rows of each month; no month has a mark, for this process alone holds the file."""
         if not self._columns_of(table):
-            return {}
-        rows = self._execute(
-            "SELECT strftime({period}, '%Y-%m') AS month, count(*) FROM {table} "
-            "WHERE {period} IS NOT NULL GROUP BY month",
-            table=self._table(table),
-            period=period_column,
-        ).fetchall()
-        return {
-            BillingPeriod.parse(str(month)): TableMonth(rows=int(count)) for month, count in rows
-        }
-
-    def tracking_rows(self, table: str) -> list[dict[str, object]]:
-        """Every row of a tracking table, by column name."""
-        if not self._columns_of(table):
-            return []
-        cursor = self._execute("SELECT * FROM {table} ORDER BY loaded_at", table=self._table(table))
-        names = [str(column[0]) for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-    def read_state(self, pipeline_name: str) -> str | None:
-        """The newest state of a pipeline whose load package was completed."""
+            return TableRows()
         try:
-            row = self._execute(
-                "SELECT s.state FROM {states} AS s JOIN {loads} AS l ON l.load_id = s._dlt_load_id "
-                "WHERE s.pipeline_name = $pipeline AND l.status = 0 "
-                "ORDER BY l.load_id DESC LIMIT 1",
-                {"pipeline": pipeline_name},
-                states=self._table("_dlt_pipeline_state"),
-                loads=self._table("_dlt_loads"),
-            ).fetchone()
-        except duckdb.CatalogException:  # dlt has not written anything yet
-            return None
+            rows = self._execute(
+                "SELECT CASE WHEN {of_no_month} THEN NULL "
+                "ELSE year({period}) * 100 + month({period}) END, count(*) "
+                "FROM {table} GROUP BY 1",
+                table=self._table(table),
+                period=period_column,
+                of_no_month=DUCKDB.of_no_month(period_column),
+            ).fetchall()
+        except duckdb.Error as error:
+            raise LoadError(
+                f"The rows of {table} cannot be counted by the month of {period_column}: {error}. "
+                "Did something else change the table? The column must hold times"
+            ) from error
+        return TableRows(
+            months={
+                BillingPeriod(year=month // 100, month=month % 100): TableMonth(rows=count)
+                for month, count in rows
+                if month is not None
+            },
+            of_no_month=sum(count for month, count in rows if month is None),
+        )
+
+    def table_columns(self, table: str) -> frozenset[str]:
+        """The names of a table's columns; see `Warehouse.table_columns`."""
+        return frozenset(self._columns_of(table))
+
+    def add_columns(self, table: str, columns: Mapping[str, str]) -> None:
+        """Adds columns to a table; see `Warehouse.add_columns`."""
+        try:
+            for name, kind in columns.items():
+                self._execute(
+                    "ALTER TABLE {table} ADD COLUMN {name} {kind}",
+                    table=self._table(table),
+                    name=name,
+                    kind=Fragment(kind),
+                )
+        except duckdb.Error as error:
+            raise LoadError(f"{table} has lost columns, and gets none: {error}") from error
+
+    def read_ledger(
+        self, pipeline_name: str, tracking_tables: Sequence[str], *, newest_only: bool
+    ) -> LedgerRows:
+        """The states of a pipeline and its tracking rows; see `Warehouse.read_ledger`."""
+        try:
+            # Here names that differ in their case alone are one table.
+            names = {table.lower(): table for table in reversed(tracking_tables)}
+            tracked = [row for table in names.values() for row in self._tracking_rows(table)]
+            states = self._states(pipeline_name, newest_only=newest_only)
         except duckdb.Error as error:
             raise LoadError(
                 f"The ledger in {self._settings.database} cannot be read: {error}"
             ) from error
-        return str(row[0]) if row else None
+        return LedgerRows(states=tuple(states), tracked=tuple(tracked))
+
+    def _tracking_rows(self, table: str) -> list[dict[str, object]]:
+        if not self._columns_of(table):
+            return []
+        cursor = self._execute("SELECT * FROM {table}", table=self._table(table))
+        names = [str(column[0]) for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def _states(self, pipeline_name: str, *, newest_only: bool) -> list[StoredState]:
+        there = self._columns_of(STATE_TABLE)
+        if not there:
+            return []
+
+        def column(name: str) -> Fragment:
+            return DUCKDB.compose("{name}", name=name) if name in there else Fragment("NULL")
+
+        rows = self._execute(
+            "WITH states AS (SELECT {load_id} AS load_id, {version} AS version, {state} AS state "
+            "FROM {table} WHERE coalesce({pipeline}, $pipeline) = $pipeline) "
+            "SELECT load_id, version, "
+            "CASE WHEN NOT $newest_only OR row_number() OVER ({order}) = 1 THEN state END "
+            "FROM states {order}",
+            {"pipeline": pipeline_name, "newest_only": newest_only},
+            load_id=column("_dlt_load_id"),
+            version=column("version"),
+            state=column("state"),
+            pipeline=column("pipeline_name"),
+            table=self._table(STATE_TABLE),
+            order=Fragment("ORDER BY version DESC NULLS LAST, load_id DESC NULLS LAST"),
+        ).fetchall()
+        return [stored_state(*row) for row in rows]
 
     def destination(self) -> Any:
         """DuckDB, through the connection that is already open."""
@@ -178,7 +274,9 @@ class DuckDBWarehouse:
 
     def close(self) -> None:
         """Closes the file, so other processes can open it."""
-        self._connection.close()
+        # What is committed stays in the log of the file, should there be no room to merge it now.
+        with suppress(duckdb.Error):
+            self._connection.close()
 
     def _table(self, name: str) -> tuple[str, ...]:
         return self._dataset.table(name)
@@ -190,3 +288,13 @@ class DuckDBWarehouse:
         **pieces: str | tuple[str, ...] | Fragment | list[Fragment],
     ) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(DUCKDB.compose(template, **pieces).text, parameters or {})
+
+
+def _connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.DuckDBPyConnection:
+    try:
+        return connect(database, read_only=read_only, timeout_s=timeout_s)
+    except duckdb.ConnectionException:
+        if not read_only:
+            raise
+        # This process has the file open for writing already, so nobody else has to wait for it.
+        return connect(database, read_only=False, timeout_s=timeout_s)

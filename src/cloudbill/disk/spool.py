@@ -17,12 +17,18 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from cloudbill.disk.room import full_disk_of
+from cloudbill.errors import CloudbillError, LoadError
+
 try:
     import fcntl
 except ImportError:  # Windows; what a killed process leaves there, it leaves
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["clear_spool", "spool_folder"]
+__all__ = ["ANOTHER_FOLDER", "clear_spool", "room_for", "spool_folder"]
+
+ANOTHER_FOLDER: Final = "name a folder on another disk in TMPDIR, and run again"
+"""What helps where the folder of temporary files is full."""
 
 _PREFIX: Final = "cloudbill-"
 _LOCK: Final = ".lock"
@@ -32,20 +38,53 @@ _OURS: Final = re.compile(rf"{_PREFIX}[0-9]+-[0-9a-f]{{12}}{_LOCK}", re.ASCII)
 
 @contextmanager
 def spool_folder() -> Iterator[Path]:
-    """An empty folder for temporary files; it is removed at the end."""
+    """An empty folder for temporary files; it is removed at the end.
+
+    Raises:
+        LoadError: If it cannot be made.
+    """
     if fcntl is None:
         with tempfile.TemporaryDirectory(prefix=_PREFIX) as plain:
             yield Path(plain)
         return
-    lock, held = _take_lock(Path(tempfile.gettempdir()))
+    with _temporary_folder_errors():
+        lock, held = _take_lock(Path(tempfile.gettempdir()))
     folder = lock.with_suffix("")
     try:
-        folder.mkdir(mode=0o700)
+        with _temporary_folder_errors():
+            folder.mkdir(mode=0o700)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         lock.unlink(missing_ok=True)
         os.close(held)
+
+
+@contextmanager
+def room_for(what: str, file: Path, *, needed: int | None) -> Iterator[None]:
+    """Says what could not be written into such a folder while the block ran, if that was why.
+
+    Raises:
+        LoadError: If the disk is full; all other errors stay what they are.
+    """
+    try:
+        yield
+    except (CloudbillError, OSError) as error:
+        full = full_disk_of(error, file, needed=needed, remedy=ANOTHER_FOLDER)
+        if full is None:
+            raise
+        raise LoadError(f"{what} cannot be kept for a while: {full}") from error
+
+
+@contextmanager
+def _temporary_folder_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        place = Path(tempfile.tempdir or os.environ.get("TMPDIR") or "/tmp")  # noqa: S108
+        full = full_disk_of(error, place, remedy=ANOTHER_FOLDER)
+        reason = full or f"{error.strerror or error}. Or {ANOTHER_FOLDER}"
+        raise LoadError(f"No temporary files can be made in {place}: {reason}") from error
 
 
 def clear_spool() -> None:

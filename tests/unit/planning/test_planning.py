@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cloudbill.models import BillingPeriod, DiscoveredRun, LoadRecord, Plan, SkipReason
+from cloudbill.manifests import DiscoveredRun
+from cloudbill.models import LoadRecord, Plan, SkipReason
+from cloudbill.periods import BillingPeriod
 from unit.builders import OCTOBER, SEPTEMBER, plan, record, run
 
 

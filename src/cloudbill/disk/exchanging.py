@@ -1,0 +1,47 @@
+"""Writes a file in one step: a reader sees what was there before or all of the new content."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+__all__ = ["write_in_one_step"]
+
+_NEW_FILE_MODE: Final = 0o666
+
+
+def write_in_one_step(file: Path, content: bytes) -> None:
+    """Replaces a file, or creates it, with its folders; the mode of a replaced file stays.
+
+    Raises:
+        OSError: If it cannot be written; then the file is unchanged.
+    """
+    if file.exists() and not file.is_file():
+        # A pipe or a terminal, such as /dev/stdout, holds nothing that could be half written.
+        file.write_bytes(content)
+        return
+    target = file.resolve()  # a link stays a link
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mode = target.stat().st_mode & 0o7777 if target.exists() else _NEW_FILE_MODE & ~_umask()
+    # In the same folder, because a file can replace another in one step only within one disk.
+    handle, name = tempfile.mkstemp(prefix=f"{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(mode)
+        Path(name).replace(target)
+    finally:
+        with suppress(FileNotFoundError):
+            Path(name).unlink()
+
+
+def _umask() -> int:
+    """Which permissions new files of this process do not get."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,111 @@
+"""Compares the months of a table with what was recorded of them, before anything is planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cloudbill.costs.month_totals import differing_totals, inexact_columns
+from cloudbill.errors import VerificationError
+from cloudbill.loading.events import Drifted
+from cloudbill.models import LoadRecord, Plan, Reason, SkipReason, TableMonth
+from cloudbill.periods import BillingPeriod
+
+if TYPE_CHECKING:
+    from cloudbill.warehouses import Warehouse
+
+__all__ = ["compare_rows", "compare_totals", "lost_months", "with_plan"]
+
+_TOLD = {SkipReason.HELD, SkipReason.WAITING, SkipReason.GONE, SkipReason.DISMISSED}
+"""Reasons that say why the loaded run is not loaded again."""
+
+
+def compare_rows(
+    loaded: Mapping[BillingPeriod, LoadRecord], rows: Mapping[BillingPeriod, int]
+) -> dict[BillingPeriod, Drifted]:
+    """The months that do not have the rows that were recorded."""
+    return {
+        period: Drifted(record=record, rows_in_table=rows.get(period, 0))
+        for period, record in loaded.items()
+        if record.rows is not None and record.rows != rows.get(period, 0)
+    }
+
+
+def compare_totals(
+    warehouse: Warehouse,
+    table: str,
+    loaded: Mapping[BillingPeriod, LoadRecord],
+    months: Mapping[BillingPeriod, TableMonth],
+    *,
+    trusts_file: bool,
+) -> dict[BillingPeriod, Drifted]:
+    """The months whose costs are not those that were recorded, by one query at most.
+
+    Months are left out that were not written since they were loaded, as far as the warehouse tells:
+    to read them costs money there. With `trusts_file`, all are where nothing wrote the file of the
+    tables since this source left it.
+
+    Raises:
+        LoadError: If the table cannot be read.
+    """
+    is_as_left = trusts_file and warehouse.is_as_left
+    compared = {
+        period: record
+        for period, record in loaded.items()
+        if record.totals
+        and period in months
+        and _may_differ(record, months[period], is_as_left=is_as_left)
+    }
+    if not compared:
+        return {}
+    held = warehouse.month_totals(table, compared)
+    found = (
+        Drifted(
+            record=record,
+            rows_in_table=months[period].rows,
+            differences=tuple(differing_totals(record, held.months.get(period, {}), held.inexact)),
+            inexact=inexact_columns(record, held.inexact),
+        )
+        for period, record in compared.items()
+    )
+    return {one.record.period: one for one in found if one.differences or one.inexact}
+
+
+def _may_differ(record: LoadRecord, month: TableMonth, *, is_as_left: bool) -> bool:
+    if month.written_at is None:
+        return not is_as_left
+    return record.loaded_at is None or month.written_at > record.loaded_at
+
+
+def with_plan(drifted: Iterable[Drifted], plan: Plan) -> tuple[Drifted, ...]:
+    """The same months, which now know whether they are loaded again."""
+    planned = {load.period for load in plan.loads}
+    return tuple(replace(one, is_loaded_again=one.record.period in planned) for one in drifted)
+
+
+def lost_months(table: str, drifted: Iterable[Drifted], plan: Plan) -> tuple[Reason, ...]:
+    """The months that are not what was recorded and that no load of the plan mends."""
+    return tuple(
+        Reason(error=_lost(table, one, plan), period=one.record.period, run_id=one.record.run_id)
+        for one in drifted
+        if not one.is_loaded_again
+    )
+
+
+def _lost(table: str, drifted: Drifted, plan: Plan) -> VerificationError:
+    record = drifted.record
+    why = next(
+        (
+            skip.detail
+            for skip in plan.skips
+            if record.is_of(skip.manifest)
+            and skip.manifest.period == record.period
+            and skip.reason in _TOLD
+        ),
+        f"the store has no manifest of run {record.run_id} any more",
+    )
+    return VerificationError(
+        f"{record.period} of {table} is not what was loaded: {drifted.found}. It cannot be loaded "
+        f"again: {why}. Deliver the files of the run again, or put back what the table held"
+    )

@@ -1,0 +1,225 @@
+"""Decides which run each month is loaded from; the same for any order of its input.
+
+`runs` puts the runs of a month in order, `guards` and `scopes` say which of them wait for a person.
+
+Pure.
+May import: nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from cloudbill.manifests import DiscoveredRun, Manifest
+from cloudbill.models import LoadRecord, Plan, PlannedLoad, Skip, SkipReason
+from cloudbill.periods import BillingPeriod
+from cloudbill.planning.guards import Described, Guards, describe, described_record
+from cloudbill.planning.runs import Age, age_of, is_newer, loaded_age, newest_first, slices_of
+from cloudbill.planning.scopes import ScopeFrom, Scopes, find_scopes
+
+__all__ = ["Selection", "plan_loads"]
+
+_ToLoad = Callable[[Manifest, LoadRecord | None], PlannedLoad]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What the user asked for: the months (none means all), and whether to load them again."""
+
+    periods: frozenset[BillingPeriod] = frozenset()
+    force: bool = False
+
+    def includes(self, period: BillingPeriod) -> bool:
+        """Whether a month is asked for."""
+        return not self.periods or period in self.periods
+
+
+def plan_loads(
+    runs: Iterable[DiscoveredRun],
+    loaded: Mapping[BillingPeriod, LoadRecord],
+    *,
+    selection: Selection,
+    guards: Guards,
+    to_load: _ToLoad,
+    drifted: Collection[BillingPeriod] = (),
+    failed: Collection[str] = (),
+    scopes: Sequence[ScopeFrom] = (),
+) -> Plan:
+    """Picks the newest complete run of each month, and says of every other run why it is not it.
+
+    An older run never replaces a newer one, whatever the order of listing or arrival. A run that a
+    guard holds is passed over for the next one that is newer than the loaded. The months in
+    `drifted` do not hold what was loaded any more, so the loaded run is loaded again if nothing
+    newer is there. `failed` are the identities of runs that failed to load for a lasting reason:
+    they are tried, but nothing is compared with them. `scopes` is what the ledger knows of them.
+    `to_load` makes the planned load of a manifest, given the record that it replaces.
+    """
+    by_period: dict[BillingPeriod, list[DiscoveredRun]] = defaultdict(list)
+    for run in runs:
+        by_period[run.manifest.period].append(run)
+    every = [run for month in by_period.values() for run in month]
+    of_scopes = find_scopes(every, scopes)
+    loads: list[PlannedLoad] = []
+    skips: list[Skip] = []
+    for period in sorted(by_period, reverse=True):
+        month = _Month(
+            runs=newest_first(by_period[period]),
+            record=loaded.get(period),
+            guards=guards,
+            scopes=of_scopes,
+            failed=failed,
+        )
+        if not selection.includes(period):
+            skips += month.not_selected()
+            continue
+        again = selection.force or period in drifted
+        candidates = month.candidates(again=again)
+        if candidates:
+            loads.append(month.load_of(candidates, to_load))
+        skips += month.skips(candidates[0] if candidates else None)
+    return Plan(loads=tuple(loads), skips=tuple(skips))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Month:
+    """The runs of one month, newest first, beside what is loaded."""
+
+    runs: Sequence[DiscoveredRun]
+    record: LoadRecord | None
+    guards: Guards
+    scopes: Scopes
+    failed: Collection[str]
+    loaded_age: Age | None = field(init=False)
+    held: dict[str, str] = field(init=False, default_factory=dict)
+    baselines: dict[str, tuple[Described, ...]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.loaded_age = loaded_age(self.record, self.runs, now=self.guards.now)
+        self._judge()
+
+    def _judge(self) -> None:
+        """Holds runs, the oldest first, so that each is compared with those before it."""
+        slices = slices_of(self.runs)
+        own = next((run.manifest for run in self.runs if self._is_loaded(run.manifest)), None)
+        baseline: list[Described] = []
+        if self.record is not None:
+            baseline.append(described_record(self.record, own))
+        for run in reversed(self.runs):
+            manifest = run.manifest
+            if not run.is_complete or self.guards.is_dismissed(manifest):
+                continue
+            if self._is_loaded(manifest):
+                self._judge_loaded(manifest)
+                continue
+            if not self._is_newer(manifest):
+                continue
+            self.baselines[manifest.path] = tuple(baseline)
+            is_slice = manifest.identity in slices
+            why = self.guards.hold(run, baseline, is_slice=is_slice)
+            if why is None and not self.guards.is_accepted(manifest):
+                why = self.scopes.hold(manifest)
+            if why is not None:
+                self.held[manifest.path] = why
+            elif manifest.identity not in self.failed:
+                baseline.append(describe(manifest))
+
+    def _judge_loaded(self, manifest: Manifest) -> None:
+        """Holds the loaded run where its parts are others now, under the same manifest.
+
+        AWS replaces parts before their manifest where a report overwrites its versions: loading
+        them here would make a mixture.
+        """
+        known = self.record.parts_digest if self.record is not None else None
+        now = manifest.parts_digest
+        if known is None or now is None or known == now or self.guards.is_accepted(manifest):
+            return
+        self.held[manifest.path] = (
+            "held: the parts of the loaded run were changed under an unchanged manifest"
+        )
+
+    def _is_loaded(self, manifest: Manifest) -> bool:
+        return self.record is not None and self.record.is_of(manifest)
+
+    def _is_newer(self, manifest: Manifest) -> bool:
+        if self.record is not None and manifest.run_id == self.record.run_id:
+            # Another delivery under the loaded run's id: its times are often the same.
+            theirs = age_of(manifest)
+            return self.loaded_age is None or theirs[:1] >= self.loaded_age[:1]
+        return is_newer(manifest, self.loaded_age)
+
+    def candidates(self, *, again: bool) -> list[DiscoveredRun]:
+        """The runs that may be loaded, newest first; with `again`, the loaded one is the last."""
+        return [
+            run
+            for run in self.runs
+            if run.is_complete
+            and run.manifest.path not in self.held
+            and not self.guards.is_dismissed(run.manifest)
+            and (again if self._is_loaded(run.manifest) else self._is_newer(run.manifest))
+        ]
+
+    def load_of(self, candidates: Sequence[DiscoveredRun], to_load: _ToLoad) -> PlannedLoad:
+        """The load of the newest candidate, with those that follow should it not do."""
+        newest, *older = candidates
+        planned = to_load(newest.manifest, self.record)
+        baseline = self.baselines.get(newest.manifest.path, ())
+        if self.record is not None and self._is_loaded(newest.manifest):
+            baseline = (described_record(self.record, None),)
+        return replace(
+            planned,
+            least_rows=self.guards.least_rows(newest.manifest, baseline),
+            least_costs=self.guards.least_costs(newest.manifest, self.record),
+            rivals=self.guards.rivals(newest.manifest, baseline),
+            max_row_drop=self.guards.max_row_drop,
+            otherwise=self.load_of(older, to_load) if older else None,
+        )
+
+    def not_selected(self) -> list[Skip]:
+        """The runs of a month that nobody asked for."""
+        reason = SkipReason.NOT_SELECTED
+        return [
+            Skip(manifest=run.manifest, reason=reason, detail="not selected") for run in self.runs
+        ]
+
+    def skips(self, chosen: DiscoveredRun | None) -> list[Skip]:
+        """Why each of the other runs is not loaded."""
+        return [self._skip(run, chosen) for run in self.runs if run is not chosen]
+
+    def _skip(self, run: DiscoveredRun, chosen: DiscoveredRun | None) -> Skip:
+        reason, detail = self._reason(run, chosen)
+        return Skip(manifest=run.manifest, reason=reason, detail=detail)
+
+    def _reason(self, run: DiscoveredRun, chosen: DiscoveredRun | None) -> tuple[SkipReason, str]:
+        manifest, why = run.manifest, self.held.get(run.manifest.path)
+        is_older = chosen is not None and age_of(manifest) < age_of(chosen.manifest)
+        if why is not None and not is_older:
+            found = SkipReason.HELD, why
+        elif self._is_loaded(manifest):
+            found = SkipReason.ALREADY_LOADED, "already loaded"
+        elif chosen is not None and is_older:
+            found = SkipReason.SUPERSEDED, f"superseded by {chosen.manifest.run_id}"
+        elif self.record is not None and not self._is_newer(manifest):
+            found = SkipReason.OLDER_THAN_LOADED, f"older than the loaded run {self.record.run_id}"
+        elif self.guards.is_dismissed(manifest):
+            found = SkipReason.DISMISSED, "dismissed"
+        elif run.is_gone and self.guards.is_overdue(manifest):
+            found = SkipReason.GONE, "gone, none of its parts is in the store any more"
+        else:
+            found = SkipReason.WAITING, _awaited(run)
+        return found
+
+
+def _awaited(run: DiscoveredRun) -> str:
+    """What a run waits for."""
+    parts = run.manifest.parts
+    if not run.missing:
+        return f"waiting for its files to settle, until {run.settles_at:%Y-%m-%d %H:%M} UTC"
+    text = f"waiting, {len(parts) - len(run.missing)}/{len(parts)} parts there"
+    short = [part for part in run.missing if part.stored is not None]
+    if not short:
+        return text
+    part = short[0]
+    name, size = part.path.rpartition("/")[2], part.stored.size if part.stored else 0
+    return f"{text}; {name} has {size:,} of {part.size or 0:,} bytes"

@@ -1,0 +1,239 @@
+"""Which runs wait for a person before they may become a month; pure.
+
+A guard compares a run with its baseline: the loaded run, and every run that is newer than that,
+older than this one, and not held itself. So the first load of a history is guarded too, and a slice
+that slipped in between two snapshots does not hide what the older one had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import ROUND_CEILING, Decimal
+from typing import Final
+
+from cloudbill.manifests import DiscoveredRun, Manifest
+from cloudbill.models import LeastCosts, LeastRows, LoadRecord
+from cloudbill.periods import BillingPeriod
+from cloudbill.planning.costs import billed_costs_of
+
+__all__ = [
+    "Described",
+    "Guards",
+    "describe",
+    "described_record",
+    "held_for_rows",
+    "is_slice_detail",
+    "least_of",
+]
+
+_FEW_ROWS: Final = 10
+"""A month that lacks fewer rows is not held: small bills vary."""
+_CLOCKS_DIFFER: Final = timedelta(hours=24)
+_SLICES: Final = frozenset({"weektodate", "thelastweek", "thelastday", "yesterday"})
+_IS_SLICE: Final = "a slice of the month"
+_ADVICE: Final = "cloudbill needs exports of the month to date"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """What is compared of a run; None is what nobody knows, and is compared with nothing."""
+
+    name: str
+    days: frozenset[date] | None
+    rows: int | None
+    size: int | None
+    file_format: str | None
+    manifest: Manifest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guards:
+    """What makes a run wait for a person, and what persons have said so far.
+
+    `max_row_drop` is the share of the rows of an earlier run that a newer one may lack, from 0
+    to 1: a month only grows until it closes, and corrections are few. `max_cost_drop` is the same
+    of the costs that the loaded run bills, as `billed_column` has them. `accepted` and `dismissed`
+    have run ids, or identities of deliveries (`Manifest.identity`), by month. `now` is this
+    machine's clock; None trusts every time.
+    """
+
+    max_row_drop: Decimal = Decimal("0.5")
+    max_cost_drop: Decimal = Decimal("0.9")
+    cost_trifle: Decimal = Decimal(1)
+    billed_column: str = ""
+    accepted: Mapping[BillingPeriod, Collection[str]] = field(default_factory=dict)
+    dismissed: Mapping[BillingPeriod, Collection[str]] = field(default_factory=dict)
+    now: datetime | None = None
+    max_wait: timedelta = timedelta(days=1)
+
+    def is_overdue(self, manifest: Manifest) -> bool:
+        """Whether parts of a run should have come by now.
+
+        It is waited for since it was submitted, or since the newest of its files was written: a
+        copy may begin long after.
+        """
+        stored = (part.stored.modified_at for part in manifest.parts if part.stored is not None)
+        known = (manifest.stored_at, *stored)
+        since = max([manifest.submitted_at, *(at for at in known if at is not None)])
+        return self.now is not None and self.now - since > self.max_wait
+
+    def is_accepted(self, manifest: Manifest) -> bool:
+        """Whether a person has said that this run is right."""
+        return _is_among(manifest, self.accepted)
+
+    def is_dismissed(self, manifest: Manifest) -> bool:
+        """Whether a person has said that this run is not wanted."""
+        return _is_among(manifest, self.dismissed)
+
+    def hold(
+        self, run: DiscoveredRun, baseline: Sequence[Described], *, is_slice: bool = False
+    ) -> str | None:
+        """Why a run is held, or None if it is not; scopes are another matter."""
+        manifest = run.manifest
+        if self.is_accepted(manifest):
+            return None
+        return (
+            _longer(run)
+            or self._impossible_time(manifest)
+            or _slice(manifest, is_one=is_slice)
+            or next((why for one in baseline if (why := self._less(manifest, one))), None)
+        )
+
+    def least_rows(self, manifest: Manifest, baseline: Sequence[Described]) -> LeastRows | None:
+        """The least rows that a run may turn out to have, where its manifest does not say."""
+        if manifest.rows is not None or self.is_accepted(manifest):
+            return None
+        found = [least_of(one.rows, one.name, self.max_row_drop) for one in baseline if one.rows]
+        return max(found, key=lambda least: least.rows, default=None)
+
+    def least_costs(self, manifest: Manifest, record: LoadRecord | None) -> LeastCosts | None:
+        """What a run must at least bill, where the loaded run bills anything."""
+        if record is None or self.max_cost_drop >= 1 or self.is_accepted(manifest):
+            return None
+        costs = billed_costs_of(record.totals, self.billed_column)
+        if max(costs.values(), default=Decimal(0)) <= self.cost_trifle:
+            return None
+        return LeastCosts(
+            run_id=record.run_id,
+            costs=costs,
+            share=1 - self.max_cost_drop,
+            trifle=self.cost_trifle,
+        )
+
+    def rivals(self, manifest: Manifest, baseline: Sequence[Described]) -> tuple[Manifest, ...]:
+        """The runs of its baseline whose rows must be counted before it may be loaded.
+
+        Rows of one of the two are unknown, and it may have far fewer bytes in the same format.
+        """
+        if self.is_accepted(manifest):
+            return ()
+        return tuple(
+            one.manifest
+            for one in baseline
+            if one.manifest is not None and one.rows is None and self._may_be_less(manifest, one)
+        )
+
+    def _may_be_less(self, manifest: Manifest, one: Described) -> bool:
+        # Nobody knows how many of the bytes of several months are of this one.
+        if manifest.spans:
+            return True
+        if one.file_format != manifest.file_format:
+            return one.manifest is not None and bool(one.manifest.spans)
+        if one.size is None or manifest.size is None:
+            return False
+        return manifest.size < one.size * (1 - self.max_row_drop)
+
+    def _less(self, manifest: Manifest, one: Described) -> str | None:
+        days = manifest.days
+        if days is not None and one.days is not None and one.days - days:
+            return f"held: it covers {_span(days)}, {one.name} covers {_span(one.days)}"
+        rows = manifest.rows if manifest.parts else 0
+        if rows is None or not one.rows:
+            return None
+        if rows >= least_of(one.rows, one.name, self.max_row_drop).rows:
+            return None
+        return held_for_rows(rows, one.name, one.rows)
+
+    def _impossible_time(self, manifest: Manifest) -> str | None:
+        if self.now is None:
+            return None
+        latest = max(self.now, manifest.stored_at or self.now) + _CLOCKS_DIFFER
+        if manifest.submitted_at <= latest:
+            return None
+        return (
+            f"held: it says that it was submitted on {manifest.submitted_at:%Y-%m-%d %H:%M} UTC, "
+            "which has not come yet, so no later run would ever be newer"
+        )
+
+
+def least_of(rows: int, name: str, max_row_drop: Decimal) -> LeastRows:
+    """The least rows that are not held against a run of `rows` rows; none is always held."""
+    kept = int((rows * (1 - max_row_drop)).to_integral_value(ROUND_CEILING))
+    return LeastRows(rows=max(1, min(kept, rows - _FEW_ROWS + 1)), name=name, others=rows)
+
+
+def describe(manifest: Manifest) -> Described:
+    """What is compared of a run in the store."""
+    return Described(
+        name=f"run {manifest.run_id}",
+        days=manifest.days,
+        rows=manifest.rows if manifest.parts else 0,
+        size=manifest.size,
+        file_format=manifest.file_format,
+        manifest=manifest,
+    )
+
+
+def described_record(record: LoadRecord, manifest: Manifest | None) -> Described:
+    """What is compared of the loaded run; `manifest` is its own, where the store still has it."""
+    return Described(
+        name=_loaded(record),
+        days=record.days,
+        rows=record.rows,
+        size=record.size,
+        file_format=record.file_format,
+        manifest=manifest,
+    )
+
+
+def held_for_rows(rows: int, name: str, others: int) -> str:
+    """What is said of a run that has too few rows."""
+    return f"held: it has {rows} rows, {name} has {others}"
+
+
+def _loaded(record: LoadRecord) -> str:
+    return f"the loaded run {record.run_id}"
+
+
+def _is_among(manifest: Manifest, said: Mapping[BillingPeriod, Collection[str]]) -> bool:
+    chosen = said.get(manifest.period, ())
+    return bool(chosen) and (manifest.run_id in chosen or manifest.identity in chosen)
+
+
+def _longer(run: DiscoveredRun) -> str | None:
+    if not run.longer:
+        return None
+    part = run.longer[0]
+    name, size = part.path.rpartition("/")[2], part.stored.size if part.stored else 0
+    return f"held: {name} has {size:,} of {part.size:,} bytes: a part of another delivery"
+
+
+def _slice(manifest: Manifest, *, is_one: bool) -> str | None:
+    frame = (manifest.time_frame or "").lower()
+    if frame not in _SLICES and not is_one:
+        return None
+    days = manifest.days
+    covers = f"it covers {_span(days)}" if days else f"its export covers {manifest.time_frame}"
+    why = f" ({manifest.time_frame})" if frame in _SLICES and days else ""
+    return f"held: {covers}{why}, {_IS_SLICE} and not all of it so far; {_ADVICE}"
+
+
+def is_slice_detail(detail: str) -> bool:
+    """Whether what is said of a held run is that it is a slice of its month."""
+    return _IS_SLICE in detail
+
+
+def _span(days: frozenset[date]) -> str:
+    return f"{min(days)} to {max(days)}"

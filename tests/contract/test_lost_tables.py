@@ -1,0 +1,261 @@
+"""Tables of the ledger that are gone or damaged cost nothing that is written anywhere else."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+from google.api_core.exceptions import NotFound
+
+from cloudbill.errors import LedgerError
+from cloudbill.ledger.rebuilding import Rebuilding, rebuild_ledger, rebuilding_lines
+from contract import ledgers
+from contract.deliveries import AzureWriter, Delivery, at, charges
+from contract.places import Case
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from contract.places import Place
+
+TRACKING = "bill_load_tracking"
+TABLES = (TRACKING, ledgers.STATES, ledgers.LOADS, ledgers.VERSIONS)
+LOSSES = {
+    **{table: (table,) for table in TABLES},
+    "all of dlt's": TABLES[1:],
+    "all but the states": (TRACKING, ledgers.LOADS, ledgers.VERSIONS),
+}
+COLUMNS = (
+    (TRACKING, "run_id"),
+    (TRACKING, "loaded_at"),
+    (TRACKING, "sequence"),
+    (TRACKING, "_dlt_load_id"),
+    (ledgers.STATES, "state"),
+    (ledgers.STATES, "version"),
+    (ledgers.STATES, "pipeline_name"),
+    (ledgers.STATES, "_dlt_load_id"),
+    (ledgers.LOADS, "status"),
+    (ledgers.VERSIONS, "schema"),
+)
+
+
+def packed(state: object) -> str:
+    """A state as dlt encodes it."""
+    return base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
+
+
+def state_with(ledger: object) -> dict[str, Any]:
+    """A state of dlt whose part that is the ledger's is given."""
+    return {
+        "pipeline_name": "azure_billing_pipeline",
+        "sources": {"azure_billing_source": {"resources": {TRACKING: ledger}}},
+    }
+
+
+GARBAGE = {
+    "no base64": "%%% not base64 %%%",
+    "base64 of no zlib": base64.b64encode(b"not packed at all").decode(),
+    "zlib of no JSON": base64.b64encode(zlib.compress(b"{half")).decode(),
+    "zlib of no text": base64.b64encode(zlib.compress(b"\xff\xfe\x00")).decode(),
+    "empty": "",
+    "a list": packed([1, 2]),
+    "sources that are a text": packed({"sources": "none"}),
+    "a ledger that is a number": packed(state_with(7)),
+    "a version that is a text": packed(state_with({"cloudbill": {"version": "x", "periods": {}}})),
+    "no periods": packed(state_with({"cloudbill": {"version": 2}})),
+    "a month that is none": packed(
+        state_with({"cloudbill": {"version": 2, "periods": {"2025-13": {"run_id": "x"}}}})
+    ),
+    "a record of wrong types": packed(
+        state_with({"cloudbill": {"version": 2, "periods": {"2025-10": {"run_id": [1]}}}})
+    ),
+    "a newer version": packed(state_with({"cloudbill": {"version": 99, "periods": {}}})),
+    "runs that are a number": packed(state_with({"loaded_executions": 5})),
+}
+
+
+@pytest.fixture
+def case(place: Place, tmp_path: Path) -> Case:
+    """A place with two months that were loaded by two loads."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    case = Case(place=place, writer=AzureWriter(), scratch=scratch)
+    case.deliver(run("september", month="2025-09"))
+    case.load()
+    case.deliver(run("october"))
+    case.load()
+    return case
+
+
+def run(run_id: str, *, month: str = "2025-10", day: int = 10) -> Delivery:
+    """A run of a month."""
+    return Delivery(
+        period=month,
+        charges=charges(month, "1", "2", note=run_id),
+        submitted_at=at(f"2025-11-{day:02d} 04:00"),
+        run_id=run_id,
+    )
+
+
+def require_whole(case: Case) -> None:
+    """Every place that remembers says the same, and the next loads are as if nothing had been."""
+    assert case.load().results == ()
+    case.deliver(run("newer", day=11))
+    outcome = case.load()
+    assert (outcome.error, len(outcome.results)) == (None, 1)
+    assert case.load().results == ()
+    everything = {"2025-09": "september", "2025-10": "newer"}
+    periods = ledgers.restored_by_dlt(case)["cloudbill"]["periods"]
+    assert {month: entry["run_id"] for month, entry in periods.items()} == everything
+    assert {tuple(row[:2]) for row in case.tracked()} >= {*everything.items()}
+
+
+def rebuild(case: Case, *, forget: bool = False) -> tuple[Rebuilding, list[str]]:
+    """Rebuilds the ledger; what was said before that."""
+    said: list[str] = []
+    rebuilding = rebuild_ledger(
+        case.settings, lambda rebuilding: said.extend(rebuilding_lines(rebuilding)), forget=forget
+    )
+    return rebuilding, said
+
+
+@pytest.mark.parametrize("lost", LOSSES.values(), ids=LOSSES)
+def test_tables_that_were_dropped_are_made_again_with_what_they_had(
+    case: Case, lost: tuple[str, ...]
+) -> None:
+    for table in lost:
+        ledgers.drop_table(case, table)
+    require_whole(case)
+
+
+@pytest.mark.parametrize("lost", LOSSES.values(), ids=LOSSES)
+def test_rebuilding_after_a_loss_forgets_nothing(case: Case, lost: tuple[str, ...]) -> None:
+    for table in lost:
+        ledgers.drop_table(case, table)
+    rebuilding, _ = rebuild(case)
+    assert [record.run_id for record in rebuilding.records] == ["september", "october"]
+    assert {row[1] for row in case.tracked()} == {"september", "october"}
+    require_whole(case)
+
+
+def test_when_everything_is_lost_the_months_are_loaded_again(case: Case) -> None:
+    for table in TABLES:
+        ledgers.drop_table(case, table)
+    assert len(case.load().results) == 2
+    require_whole(case)
+
+
+@pytest.mark.parametrize(("table", "column"), COLUMNS)
+def test_a_column_that_was_dropped_is_made_again(case: Case, table: str, column: str) -> None:
+    ledgers.drop_column(case, table, column)
+    case.deliver(run("august", month="2025-08"))
+    assert case.load("2025-08").error is None
+    assert column in case.place.columns(table)
+    periods = ledgers.restored_by_dlt(case)["cloudbill"]["periods"]
+    assert {entry["run_id"] for entry in periods.values()} == {"august", "september", "october"}
+    assert case.load().results == ()
+
+
+@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
+@pytest.mark.parametrize("where", ["newest state", "all states"])
+def test_a_state_that_cannot_be_read_is_named_and_rebuilt(
+    case: Case, garbage: str, where: str
+) -> None:
+    newest = ledgers.load_ids(case)[-1]
+    ledgers.put_state(case, garbage, newest if where == "newest state" else None)
+    error = case.load().error
+    assert isinstance(error, LedgerError)
+    assert f"The state of load {newest} cannot be read" in str(error)
+    assert "`cloudbill state rebuild azure_billing`" in str(error)
+    rebuilding, said = rebuild(case)
+    assert [record.run_id for record in rebuilding.records] == ["september", "october"]
+    assert any("cannot be read" in line for line in said)
+    require_whole(case)
+
+
+def test_a_damaged_schema_of_dlt_is_replaced(case: Case) -> None:
+    case.place.query(
+        "UPDATE {table} SET schema = {text} WHERE TRUE",
+        table=ledgers.VERSIONS,
+        text=ledgers.text(base64.b64encode(b"not packed at all").decode()),
+    )
+    require_whole(case)
+
+
+def damage_rows(case: Case) -> None:
+    """Makes the table hold another count of rows than any load had."""
+    case.place.query(
+        "DELETE FROM {table} WHERE {note} = {october} AND {cost} = 2",
+        table=case.table,
+        note=case.writer.note_column,
+        october=ledgers.text("october"),
+        cost=case.writer.cost_column,
+    )
+
+
+def test_rebuilding_says_what_it_would_learn_and_keep_before_it_writes(case: Case) -> None:
+    ledgers.drop_table(case, ledgers.STATES)
+
+    def stop(rebuilding: Rebuilding) -> None:
+        raise InterruptedError("\n".join(rebuilding_lines(rebuilding)))
+
+    with pytest.raises(InterruptedError) as stopped:
+        rebuild_ledger(case.settings, stop)
+    assert str(stopped.value).splitlines() == [
+        "Rebuilding the ledger of azure_billing: 2 months, 0 of them as they were",
+        "  2025-09: learns run september, 2 rows",
+        "  2025-10: learns run october, 2 rows",
+    ]
+    with pytest.raises((duckdb.CatalogException, NotFound)):
+        ledgers.load_ids(case)
+    rebuild(case)
+    assert rebuild(case)[1] == [
+        "Rebuilding the ledger of azure_billing: 2 months, 2 of them as they were"
+    ]
+
+
+def test_a_month_whose_rows_are_of_no_load_is_forgotten_on_request_alone(case: Case) -> None:
+    damage_rows(case)
+    kept, said = rebuild(case)
+    assert [record.run_id for record in kept.records] == ["september", "october"]
+    assert said[1] == (
+        "  2025-10: keeps run october, 2 rows, but the table holds 1 rows. The next load puts its "
+        "newest run in; `--forget` forgets it"
+    )
+    forgotten, said = rebuild(case, forget=True)
+    assert [record.run_id for record in forgotten.records] == ["september"]
+    assert said[1].startswith("  2025-10: forgets run october")
+    assert ledgers.restored_by_dlt(case)["loaded_executions"] == {
+        "2025-09": ["september"],
+        "2025-10": [],
+    }
+    # It stays forgotten, although older states and the tracking table have it.
+    assert [record.run_id for record in rebuild(case)[0].records] == ["september"]
+    assert [result.planned.manifest.run_id for result in case.load().results] == ["october"]
+    require_whole(case)
+
+
+def test_a_table_that_was_restored_from_a_backup_is_what_its_rows_say(case: Case) -> None:
+    case.deliver(
+        Delivery(
+            period="2025-10",
+            charges=charges("2025-10", "1", "2", "3", note="newer"),
+            submitted_at=at("2025-11-11 04:00"),
+            run_id="newer",
+        )
+    )
+    case.load()
+    case.place.query(
+        "DELETE FROM {table} WHERE {note} = {newer} AND {cost} = 3",
+        table=case.table,
+        note=case.writer.note_column,
+        newer=ledgers.text("newer"),
+        cost=case.writer.cost_column,
+    )
+    _, said = rebuild(case)
+    assert said[1] == "  2025-10: changes from run newer to run october, 2 rows"
+    assert [result.planned.manifest.run_id for result in case.load().results] == ["newer"]
