@@ -10,5 +10,6 @@ fi
 if [ "$code" -ne 0 ]; then
     exit "$code"
 fi
-# Exit code 8 if the newest delivery of a source is older than a day and a half.
-cloudbill status --max-age 36h
+# Exit code 8 if the newest delivery of a source is older than a day and a half; and the code of
+# anything else that a person should look at.
+cloudbill status --check --max-age 36h

@@ -3,15 +3,18 @@
     CloudbillError                  1   something else went wrong
     ├── ConfigError                 2   the configuration is missing or contradicts itself
     ├── ManifestError               3   a manifest cannot be read
+    ├── NoManifestError             3   no manifest is where a source looks for them
+    ├── DatasetError                3   what was delivered is of a kind that is not loaded
     ├── LedgerError                 1   the ledger cannot be read or written; no month was lost
     ├── HeldError                   6   a guard held a run; `cloudbill accept` loads it after all
     ├── UnexpectedError             1   a fault of cloudbill itself; its traceback is in a file
     ├── VerificationError           7   the files of a month and its table differ
-    ├── StaleError                  8   the newest delivery of a source is older than is allowed
+    ├── StaleError                  8   a delivery is late: none is new enough, or parts lack
     ├── StoreError                  4   the store cannot be listed or read
     │   └── PartMissingError        4   a part that was listed is gone
     ├── StoppedError              130   the user stopped the command; no month is half done
     └── LoadError                   5   a month was not changed
+        ├── LastTryError            5   the newest try of a month failed, and none succeeded since
         ├── OvertakenError          5   another process wrote the month first; its run stays
         ├── ReconciliationError     5   the counts or totals of a month differ
         ├── SchemaError             5   a column does not fit the table
@@ -29,10 +32,13 @@ from cloudbill.redaction import redacted
 __all__ = [
     "CloudbillError",
     "ConfigError",
+    "DatasetError",
     "HeldError",
+    "LastTryError",
     "LedgerError",
     "LoadError",
     "ManifestError",
+    "NoManifestError",
     "OvertakenError",
     "PartMissingError",
     "ReconciliationError",
@@ -86,6 +92,19 @@ class ManifestError(CloudbillError):
         super().__init__(f"{problem} {where}")
 
 
+class NoManifestError(CloudbillError):
+    """No manifest is where a source looks for them: nothing at all, or files without one."""
+
+    exit_code = 3
+
+
+class DatasetError(CloudbillError):
+    """What was delivered is of a kind that the source does not load."""
+
+    exit_code = 3
+    is_of_run = True
+
+
 class StoreError(CloudbillError):
     """The store could not be listed or read."""
 
@@ -111,6 +130,10 @@ class HeldError(CloudbillError):
     """A run is held because of what it would replace; nothing was changed."""
 
     exit_code = 6
+
+
+class LastTryError(LoadError):
+    """The newest try to load a month, or a source, failed, and none has succeeded since."""
 
 
 class OvertakenError(LoadError):
@@ -146,6 +169,6 @@ class VerificationError(CloudbillError):
 
 
 class StaleError(CloudbillError):
-    """The newest delivery of a source is older than the user allows, or there is none."""
+    """The newest delivery is older than the user allows, or a run lacks parts for too long."""
 
     exit_code = 8

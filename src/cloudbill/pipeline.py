@@ -13,12 +13,14 @@ from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger
 from cloudbill.ledger.recorder import Recorder
 from cloudbill.loading.events import Event
+from cloudbill.loading.failures import remember
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.outcome import Outcome
 from cloudbill.loading.stopping import Stop
 from cloudbill.loading.vanished import but_vanished, look_again
 from cloudbill.manifests import Manifest
 from cloudbill.models import LoadFailure, LoadResult, Skip
+from cloudbill.periods import utc_now
 from cloudbill.planning import Selection
 from cloudbill.surveying import Survey, compare_recorded, read_present, survey
 from cloudbill.warehouses import Warehouse, open_warehouse
@@ -54,6 +56,7 @@ def _planned(settings: SourceSettings, found: Survey) -> Outcome:
         manifest_failures=found.manifest_failures,
         planned=found.plan.loads,
         reasons=found.reasons,
+        known=found.known,
     )
 
 
@@ -68,10 +71,24 @@ def load_source(
     """Loads every month of a source that has a newer run.
 
     A month that fails does not stop the others, and an error that ends the source is in the
-    outcome. With `wants_progress`, `listen` receives the progress of each month; `stop` ends the
-    load early.
+    outcome; failures are remembered until a load succeeds. With `wants_progress`, `listen` receives
+    the progress of each month; `stop` ends the load early.
     """
-    stop = stop or Stop()
+    outcome = _load_source(
+        settings, selection, listen, stop=stop or Stop(), wants_progress=wants_progress
+    )
+    remember(outcome, utc_now())
+    return outcome
+
+
+def _load_source(
+    settings: SourceSettings,
+    selection: Selection,
+    listen: Callable[[Event], None],
+    *,
+    stop: Stop,
+    wants_progress: bool,
+) -> Outcome:
     try:
         clear_spool()
         looked = _look_first(settings, selection) if settings.project_id is None else None
@@ -131,7 +148,10 @@ def _load(
     """
     present = read_present(settings, warehouse)
     present = compare_recorded(settings, warehouse, present, trusts_file=True)
-    found = survey(settings, present, selection, listen, keeps_manifests=True, earlier=earlier)
+    discovered = (earlier.store, earlier.discovery) if earlier else None
+    found = survey(
+        settings, present, selection, listen, keeps_manifests=True, discovered=discovered
+    )
     results: list[LoadResult] = []
     failures: list[LoadFailure] = []
     put_off: list[Skip] = []
@@ -164,6 +184,7 @@ def _load(
         failures=tuple(failures),
         manifest_failures=found.manifest_failures,
         reasons=found.reasons,
+        known=found.known,
         error=recorder.error,
     )
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import dlt
 
-from cloudbill.errors import ConfigError, LoadError
+from cloudbill.errors import ConfigError, DatasetError, LoadError, NoManifestError
 from cloudbill.ledger.entries import tracking_row
 from cloudbill.ledger.state import read_remembered, write_record
 from cloudbill.ledger.tables import tracking_source
@@ -136,6 +136,9 @@ def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str,
     # and what fails is raised by the run that finds nothing else to load.
     if failures and not is_recording:
         raise LoadError("\n".join(str(failure.error) for failure in failures))
+    for reason in found.reasons if not is_recording else ():
+        if isinstance(reason.error, DatasetError | NoManifestError):
+            raise reason.error
 
 
 def _warehouse_of_pipeline() -> dict[str, object]:

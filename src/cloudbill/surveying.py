@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from cloudbill.errors import CloudbillError, ManifestError, StaleError
+from cloudbill.exports.absence import absence_of, unannounced
 from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.exports.manifest_cache import open_manifest_cache
 from cloudbill.ledger import Ledger
 from cloudbill.loading.drift import compare_rows, compare_totals, lost_months, with_plan
 from cloudbill.loading.events import Discovered, Drifted, Event, OddRows
 from cloudbill.manifests import Manifest, ManifestFailure
-from cloudbill.models import LoadRecord, Plan, PlannedLoad, Reason, TableRows
+from cloudbill.models import LoadRecord, Plan, PlannedLoad, Reason, Skip, SkipReason, TableRows
 from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.planning import Selection, plan_loads
 from cloudbill.planning.guards import Guards
+from cloudbill.setup.nearest import nearest_names
 from cloudbill.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
     from cloudbill.warehouses import Warehouse
 
-__all__ = ["Present", "Survey", "compare_recorded", "read_present", "survey"]
+__all__ = ["Present", "Survey", "compare_recorded", "find_runs", "read_present", "survey"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,11 @@ class Present:
     def rows(self) -> dict[BillingPeriod, int]:
         """The rows of each month that the table holds."""
         return {period: month.rows for period, month in self.table.months.items()}
+
+    @property
+    def periods(self) -> frozenset[BillingPeriod]:
+        """The months that the ledger or the table knows."""
+        return frozenset({*self.remembered.loaded, *self.table.months})
 
     @property
     def drifted(self) -> dict[BillingPeriod, Drifted]:
@@ -90,6 +100,8 @@ class Survey:
     address: str
     reasons: tuple[Reason, ...] = ()
     drifted: tuple[Drifted, ...] = ()
+    known: frozenset[BillingPeriod] = frozenset()
+    """The months that the ledger or the table knew before."""
 
     @property
     def manifests(self) -> int:
@@ -98,8 +110,8 @@ class Survey:
 
     @property
     def manifest_failures(self) -> tuple[ManifestFailure, ...]:
-        """The manifests that cannot be read."""
-        return self.discovery.failures
+        """The manifests that cannot be read; only the newest if all have the same fault."""
+        return _told_once(self.discovery)
 
 
 def survey(
@@ -109,28 +121,34 @@ def survey(
     listen: Callable[[Event], None],
     *,
     keeps_manifests: bool = False,
-    earlier: Survey | None = None,
+    discovered: tuple[Store, Discovery] | None = None,
+    now: datetime | None = None,
 ) -> Survey:
     """Discovers the runs of a source and plans its months; changes nothing.
 
     With `keeps_manifests`, the manifests are cached in the user's cache folder, so that the next
-    command need not read them again. With `earlier`, the source is planned from what that survey
-    discovered.
+    command need not read them again. With `discovered`, the source is planned from what
+    `find_runs` found before. `now` decides how long a run has waited.
 
     Raises:
         CloudbillError: If the store cannot be listed.
     """
-    store, discovery = (
-        (earlier.store, earlier.discovery)
-        if earlier
-        else _discover(settings, keeps_manifests=keeps_manifests)
-    )
+    store, discovery = discovered or find_runs(settings, keeps_manifests=keeps_manifests)
+    now = now or utc_now()
     root, *_ = settings.provider.export_roots(settings.prefix, settings.export_name)
     address = store.uri(root)
-    listen(Discovered(settings=settings, manifests=discovery.manifests, address=address))
+    absence = _absence(settings, present, store, discovery, now)
+    listen(
+        Discovered(
+            settings=settings,
+            manifests=discovery.manifests,
+            address=address,
+            is_explained=absence is not None,
+        )
+    )
     if present.table.of_no_month:
         listen(OddRows(settings=settings, rows=present.table.of_no_month))
-    for failure in discovery.failures:
+    for failure in _told_once(discovery):
         listen(failure)
     plan = _plan(settings, present, selection, discovery=discovery, store=store)
     drifted = with_plan(present.drifted.values(), plan)
@@ -144,12 +162,24 @@ def survey(
         discovery=discovery,
         plan=plan,
         address=address,
-        reasons=lost_months(settings.table_name, asked, plan),
+        reasons=(
+            *(() if absence is None else (Reason(error=absence),)),
+            *lost_months(settings.table_name, asked, plan),
+            *_late_runs(settings, plan.skips, now),
+        ),
         drifted=drifted,
+        known=present.periods,
     )
 
 
-def _discover(settings: SourceSettings, *, keeps_manifests: bool) -> tuple[Store, Discovery]:
+def find_runs(
+    settings: SourceSettings, *, keeps_manifests: bool = False
+) -> tuple[Store, Discovery]:
+    """Lists the export of a source and reads its manifests; `survey` says what it keeps.
+
+    Raises:
+        CloudbillError: If the store cannot be opened or listed.
+    """
     store = open_store(
         settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
     )
@@ -162,6 +192,64 @@ def _discover(settings: SourceSettings, *, keeps_manifests: bool) -> tuple[Store
         cache=cache,
     )
     return store, discovery
+
+
+def _told_once(discovery: Discovery) -> tuple[ManifestFailure, ...]:
+    """The manifests that cannot be read; only the newest if no manifest is without its fault."""
+    failures = discovery.failures
+    errors = [one.error for one in failures if isinstance(one.error, ManifestError)]
+    faults = {(error.problem, error.key) for error in errors}
+    is_same = len(errors) == len(failures) > 1 and len(faults) == 1
+    if discovery.runs or not is_same:
+        return failures
+    newest = max(failures, key=lambda one: discovery.listing[one.path].modified_at)
+    ((problem, key),) = faults
+    fault = (
+        f"All {len(failures)} manifests have the same fault, so it is in the export, or in what "
+        f"copies it, and another delivery will not help: {problem}"
+    )
+    error = ManifestError(fault, path=newest.path, key=key)
+    return (ManifestFailure(path=newest.path, error=error),)
+
+
+def _absence(
+    settings: SourceSettings,
+    present: Present,
+    store: Store,
+    discovery: Discovery,
+    now: datetime,
+) -> CloudbillError | None:
+    """Why there are no manifests, or none of the newest files; None if that is in order."""
+    if discovery.manifests:
+        return unannounced(store, settings, discovery, now)
+    return absence_of(
+        store,
+        settings,
+        discovery,
+        is_loaded=bool(present.remembered.loaded),
+        nearest=lambda: nearest_names(store, settings),
+    )
+
+
+def _late_runs(settings: SourceSettings, skips: Iterable[Skip], now: datetime) -> Iterator[Reason]:
+    """The newest run of each month that lacks a part for longer than `max_wait`."""
+    guards = Guards(now=now, max_wait=settings.max_wait)
+    late: dict[BillingPeriod, list[Skip]] = defaultdict(list)
+    for skip in skips:
+        is_awaited = skip.reason in {SkipReason.WAITING, SkipReason.GONE}
+        if is_awaited and guards.is_overdue(skip.manifest):
+            late[skip.manifest.period].append(skip)
+    for period, of_month in late.items():
+        newest = max(of_month, key=lambda skip: skip.manifest.submitted_at)
+        run_id, path = newest.manifest.run_id, newest.manifest.path
+        others = f" (and {len(of_month) - 1} older runs)" if len(of_month) > 1 else ""
+        first = next((part.path for part in newest.manifest.parts if not part.is_whole), path)
+        error = StaleError(
+            f"Run {run_id} of {period}{others} is {newest.detail}, for longer than 'max_wait' "
+            f"allows; it lacks {first}. Check the job that copies the export. If you do not need "
+            f"the run, delete its manifest, {path}"
+        )
+        yield Reason(error=error, period=period, run_id=run_id)
 
 
 def _plan(

@@ -110,8 +110,9 @@ class TestDisk:
         assert exports.is_dir()
         configure(tmp_path, LOCAL.replace("focus-daily", "focus"))
         result = run("doctor")
-        assert result.returncode == 1
-        assert "LOOK  azure_billing: export - no runs in exports/billing/focus/" in result.stdout
+        assert result.returncode == 3
+        assert "LOOK  azure_billing: export - Nothing was found in" in result.stdout
+        assert "prefix 'billing' with export_name 'focus-daily'" in result.stdout
         assert "`cloudbill init`" in result.stdout
 
     def test_a_folder_that_is_not_there_does_not_hide_the_other_checks(

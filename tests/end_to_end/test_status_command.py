@@ -202,7 +202,7 @@ class TestCheck:
         (home / "exports").mkdir()
         done = run("status", "--check")
         assert done.returncode == 3
-        assert "No manifest, and nothing is loaded" in done.stderr
+        assert "Nothing was found in" in done.stderr
         assert run("status").returncode == 0
 
     def test_held_run_ends_with_6_until_it_is_dismissed(self, run: Run, home: Path) -> None:

@@ -71,6 +71,8 @@ class Console:
     as_json: bool = False
     quiet: bool = False
     verbose: bool = False
+    lists_all: bool = False
+    """Whether every run is listed, as in a plan; a log has a line for each loaded run only."""
     log_format: LogFormat = LogFormat.TEXT
 
     def __post_init__(self) -> None:
@@ -162,15 +164,26 @@ class Console:
         return shutil.get_terminal_size((80, 24)).columns
 
     def listener(self, source: str | None) -> Callable[[Event], None]:
-        """Prints the events of a source as they happen, in one or more lines each."""
-        from cloudbill.loading.events import Discovered, Drifted, OddRows, Stopping
+        """Prints the events of a source as they happen, in one or more lines each.
+
+        Older runs that are skipped are only counted, unless `lists_all` or `verbose`.
+        """
+        from cloudbill.loading.events import Discovered, Drifted, LoadStarted, OddRows, Stopping
         from cloudbill.loading.log_lines import event_log_line
-        from cloudbill.loading.words import lines
+        from cloudbill.loading.words import UNLISTED, lines
         from cloudbill.manifests import ManifestFailure
-        from cloudbill.models import LoadFailure
+        from cloudbill.models import LoadFailure, Skip
         from cloudbill.periods import utc_now
 
+        begun: set[str] = set()
+
         def listen(event: Event) -> None:
+            if isinstance(event, LoadStarted):
+                begun.add(event.planned.manifest.path)
+            is_counted = isinstance(event, Skip) and event.reason in UNLISTED
+            # A run that was begun is also seen to end, for example if another process was faster.
+            if is_counted and not (self.verbose or self.lists_all or _path_of(event) in begun):
+                return
             is_failure = isinstance(
                 event, LoadFailure | ManifestFailure | Drifted | OddRows | Stopping
             )
@@ -195,17 +208,24 @@ class Console:
         failures: Sequence[SourceFailure],
         *,
         dry_run: bool = False,
+        seconds: float | None = None,
     ) -> NoReturn:
-        """Prints what ended sources or the command, and the document; ends with the exit code."""
+        """Prints what ended sources or the command, and the document; ends with the exit code.
+
+        `seconds` is how long a load took; a log of it gets a last line.
+        """
         from cloudbill.cli.each_source import code_with
         from cloudbill.doctor.double_deliveries import find_double_deliveries
         from cloudbill.doctor.words import check_line
-        from cloudbill.loading.words import outcomes_json
+        from cloudbill.loading.words import outcomes_json, same_fault_line
 
         for outcome in outcomes:
             ends = [] if outcome.error is None else [outcome.error]
             for error in (*(reason.error for reason in outcome.reasons), *ends):
                 self.failed(outcome.settings.source, error)
+            fault = same_fault_line(outcome)
+            if fault is not None:
+                self.warn(fault)
         for failure in failures:
             self.failed(failure.source, failure.error)
         delivered = {outcome.settings.source: outcome.manifests for outcome in outcomes}
@@ -213,10 +233,33 @@ class Console:
             self.warn(check_line(check))
         errors = [error for outcome in outcomes for error in outcome.errors]
         self.explain([*errors, *(failure.error for failure in failures)])
+        code = code_with((outcome.exit_code for outcome in outcomes), failures)
+        if seconds is not None and not (self.quiet or self.is_live):
+            self._finished(outcomes, failures, seconds, code)
         if self.as_json:
             self.document(outcomes_json(outcomes, failures, dry_run=dry_run))
-        codes = [outcome.exit_code for outcome in outcomes]
-        raise typer.Exit(code_with(codes, failures))
+        raise typer.Exit(code)
+
+    def _finished(
+        self,
+        outcomes: Sequence[Outcome],
+        failures: Sequence[SourceFailure],
+        seconds: float,
+        code: int,
+    ) -> None:
+        """Prints the last line of a log."""
+        from cloudbill.loading.log_lines import finished_log_line
+        from cloudbill.loading.outcome import counts_of
+        from cloudbill.loading.words import finished_line
+        from cloudbill.periods import utc_now
+
+        ended = sum(failure.source is not None for failure in failures)
+        counts = counts_of(outcomes, ended=ended)
+        if self.log_format is LogFormat.JSON:
+            line = finished_log_line(counts, seconds=seconds, exit_code=code, now=utc_now())
+        else:
+            line = finished_line(counts, seconds=seconds, exit_code=code)
+        _print(line, to_stderr=self.as_json)
 
     def _line(self, level: str, text: str, *, to_stderr: bool) -> None:
         if self.log_format is LogFormat.JSON:
@@ -260,17 +303,26 @@ def read_selection(months: Sequence[str], *, force: bool = False) -> Selection:
     """The months that a command line asks for.
 
     Raises:
-        ConfigError: If a text is not a month.
+        ConfigError: If a text is not a month, or is a month in the future.
     """
     from cloudbill.errors import ConfigError
-    from cloudbill.periods import BillingPeriod
+    from cloudbill.periods import BillingPeriod, utc_now
     from cloudbill.planning import Selection
+    from cloudbill.text.months import require_past
 
     try:
         periods = frozenset(BillingPeriod.parse(month) for month in months)
     except ValueError as error:
         raise ConfigError(f"--month: {error}") from error
+    require_past(periods, utc_now())
     return Selection(periods=periods, force=force)
+
+
+def _path_of(event: Event) -> str:
+    """The manifest of a run that is skipped."""
+    from cloudbill.models import Skip
+
+    return event.manifest.path if isinstance(event, Skip) else ""
 
 
 _print_lock = threading.Lock()

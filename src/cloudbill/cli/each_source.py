@@ -77,9 +77,9 @@ def unexpected_error(error: BaseException) -> CloudbillError:
 
 def code_with(codes: Iterable[int], failures: Iterable[SourceFailure]) -> int:
     """The exit code of a command, from those of its sources and of what ended some of them."""
-    from cloudbill.loading.outcome import exit_code_of
+    from cloudbill.exit_codes import highest_code
 
-    return exit_code_of([*codes, *(failure.error.exit_code for failure in failures)])
+    return highest_code([*codes, *(failure.error.exit_code for failure in failures)])
 
 
 def _configured(name: str) -> tuple[SourceSettings | Misconfigured, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,7 +47,9 @@ def load(
     log_format: LogLines = LogFormat.TEXT,
 ) -> None:
     """Load every month that has a newer run than the table holds."""
-    console = Console(as_json=as_json, quiet=quiet, verbose=verbose, log_format=log_format)
+    console = Console(
+        as_json=as_json, quiet=quiet, verbose=verbose, lists_all=dry_run, log_format=log_format
+    )
     _load(console, source, month or [], force=force, dry_run=dry_run)
 
 
@@ -61,18 +64,21 @@ def plan(
     verbose: Verbose = False,
 ) -> None:
     """Say what `load` would do, and why; change nothing."""
-    console = Console(as_json=as_json, verbose=verbose)
+    console = Console(as_json=as_json, verbose=verbose, lists_all=True)
     _load(console, source, month or [], force=force, dry_run=True)
 
 
 def _load(console: Console, source: str, months: list[str], *, force: bool, dry_run: bool) -> None:
     from cloudbill.loading.stopping import Stop
     from cloudbill.loading.words import planned_lines
+    from cloudbill.periods import utc_now
     from cloudbill.pipeline import load_source, plan_source
+    from cloudbill.text.months import require_known
 
     outcomes: list[Outcome] = []
     failures: list[SourceFailure] = []
     stop = Stop()
+    started_at = time.monotonic()
 
     def load_all() -> None:
         selection = read_selection(months, force=force)
@@ -92,10 +98,14 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
                     )
 
             each_source(source, work, failed=failures.append, is_stopped=lambda: stop.is_asked)
+        if not failures and not any(outcome.is_unsure for outcome in outcomes):
+            known = [period for outcome in outcomes for period in outcome.months]
+            require_known(selection.periods, known, utc_now())
 
     attempt(None, load_all, failures.append)
     _close(console, outcomes, source)
-    console.finish(outcomes, failures, dry_run=dry_run)
+    seconds = None if dry_run else time.monotonic() - started_at
+    console.finish(outcomes, failures, dry_run=dry_run, seconds=seconds)
 
 
 def _close(console: Console, outcomes: Sequence[Outcome], source: str) -> None:

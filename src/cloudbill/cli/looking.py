@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cloudbill.looking.load_history import SourceHistory
     from cloudbill.looking.status import SourceStatus
     from cloudbill.looking.verification import Verified
+    from cloudbill.periods import BillingPeriod
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
 
@@ -63,8 +64,7 @@ def status(
         age = None if max_age is None else read_age(max_age)
 
         def work(settings: SourceSettings) -> None:
-            limit = settings.max_age if check and age is None else age
-            found.append(read_status(settings, now=utc_now(), max_age=limit))
+            found.append(read_status(settings, now=utc_now(), max_age=age, by_key=check))
             _say_lines(console, status_lines(found[-1]), is_first=len(found) == 1)
             for error in found[-1].errors:
                 console.failed(settings.source, error)
@@ -74,6 +74,8 @@ def status(
         each_source(source, work, failed=_told(console, failures))
 
     attempt(None, look, _told(console, failures))
+    told = [reason.error for one in found for reason in one.reasons] if check else []
+    console.explain([*(error for one in found for error in one.errors if check), *told])
     if as_json:
         console.document(status_json(found, failures))
     codes = [one.check_code if check else one.exit_code for one in found]
@@ -105,6 +107,8 @@ def history(
                 console.failed(settings.source, found[-1].error)
 
         each_source(source, work, failed=_told(console, failures))
+        if not failures and not any(one.error for one in found):
+            _require_known(periods, [(one.settings, one.recorded) for one in found])
 
     attempt(None, look, _told(console, failures))
     if as_json:
@@ -153,6 +157,8 @@ def verify(
                 console.warn(line)
 
         each_source(source, work, failed=_told(console, failures))
+        if not failures and not any(one.error for one in found):
+            _require_known(periods, [(one.settings, one.recorded) for one in found])
 
     attempt(None, look, _told(console, failures))
     if as_json:
@@ -169,3 +175,31 @@ def _told(console: Console, failures: list[SourceFailure]) -> Callable[[SourceFa
         console.ended(failure)
 
     return tell
+
+
+def _require_known(
+    asked: frozenset[BillingPeriod],
+    recorded: Sequence[tuple[SourceSettings, frozenset[BillingPeriod]]],
+) -> None:
+    """Refuses months of which no source has a record, nor a run in its store.
+
+    Raises:
+        ConfigError: If there is one.
+    """
+    from cloudbill.errors import CloudbillError
+    from cloudbill.periods import utc_now
+    from cloudbill.surveying import find_runs
+    from cloudbill.text.months import require_known
+
+    known = {period for _, periods in recorded for period in periods}
+    if asked <= known:
+        return
+    for settings, _ in recorded:
+        try:
+            _, discovery = find_runs(settings)
+        except CloudbillError:
+            return  # a store that cannot be read may have the month
+        if discovery.failures:
+            return
+        known |= {run.manifest.period for run in discovery.runs}
+    require_known(asked, known, utc_now())

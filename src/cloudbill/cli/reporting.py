@@ -38,10 +38,13 @@ def report(
     reports: dict[str, SourceReport] = {}
     failures: list[SourceFailure] = []
     page: list[bytes] = []
+    now = utc_now()
 
     def work(settings: SourceSettings) -> None:
         reports[settings.source] = unread(settings)
         reports[settings.source], error = collect(settings)
+        if reports[settings.source].is_stale(now):
+            console.warn(f"{settings.source}: no delivery is as new as 'max_age' asks for")
         if error is not None:
             raise error
 
@@ -57,7 +60,7 @@ def report(
         if all(report.error for report in reports.values()):
             console.warn(_not_written(output))
             return
-        drawn = build_page(page_json(tuple(reports.values()), utc_now()))
+        drawn = build_page(page_json(tuple(reports.values()), now))
         page.append(drawn.encode(errors="backslashreplace"))
         _write(output, page[0])
 
@@ -67,11 +70,15 @@ def report(
         raise typer.Exit(code_with([], failures))
     console.say(f"Wrote {output.absolute()} ({len(page[0]) / 1e6:.1f} MB)")
     if is_opened:
-        import webbrowser
-
-        if not webbrowser.open(output.absolute().as_uri()):
-            console.warn("No browser could be opened; open the file yourself")
+        _open(console, output)
     raise typer.Exit(code_with([], failures))
+
+
+def _open(console: Console, page: Path) -> None:
+    import webbrowser
+
+    if not webbrowser.open(page.absolute().as_uri()):
+        console.warn("No browser could be opened; open the file yourself")
 
 
 def _not_written(path: Path) -> str:

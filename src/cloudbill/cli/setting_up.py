@@ -55,7 +55,8 @@ def doctor(
     for failure in failures:
         console.ended(failure)
     console.explain([failure.error for failure in failures])
-    raise typer.Exit(code_with([int(not check.is_well) for check in checks], failures))
+    codes = [check.exit_code for check in checks if not check.is_well]
+    raise typer.Exit(code_with(codes, failures))
 
 
 def _coloured(check: Check, line: str) -> str:

@@ -13,7 +13,7 @@ from google.api_core import exceptions as api
 from google.cloud import bigquery
 
 from cloudbill.doctor.check import Check, failed_check
-from cloudbill.errors import LoadError
+from cloudbill.errors import LoadError, TransientLoadError
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def _check_jobs(client: PersistentClient, settings: SourceSettings) -> Check:
 
 
 def _refused(subject: str, error: LoadError, role: str) -> Check:
-    if isinstance(error.__cause__, api.Forbidden | api.Unauthorized):
+    is_for_now = isinstance(error, TransientLoadError)
+    if isinstance(error.__cause__, api.Forbidden | api.Unauthorized) and not is_for_now:
         return Check(subject=subject, found=str(error), remedy=f"grant the account {role}")
     return failed_check(subject, error)
 

@@ -18,6 +18,8 @@ class Check:
     remedy: str | None = None
     is_checked: bool = True
     """Whether the check gave an answer; if not, `found` says why."""
+    exit_code: int = 1
+    """What `doctor` ends with where it is not well."""
 
     @property
     def is_well(self) -> bool:

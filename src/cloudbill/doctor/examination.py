@@ -18,22 +18,38 @@ from cloudbill.doctor.machine import (
 )
 from cloudbill.doctor.store import StoreChecks, check_store
 from cloudbill.doctor.warehouse import check_warehouse
-from cloudbill.errors import CloudbillError
+from cloudbill.errors import (
+    CloudbillError,
+    HeldError,
+    LastTryError,
+    StaleError,
+    VerificationError,
+)
 from cloudbill.ledger import Ledger
+from cloudbill.looking.status import status_before, with_survey
 from cloudbill.manifests import Manifest
-from cloudbill.models import LoadRecord
-from cloudbill.periods import BillingPeriod
+from cloudbill.models import LoadRecord, Reason
+from cloudbill.periods import BillingPeriod, utc_now
+from cloudbill.planning import Selection
 from cloudbill.sql import BIGQUERY, DUCKDB
-from cloudbill.surveying import compare_recorded, read_present
+from cloudbill.surveying import Present, compare_recorded, read_present, survey
 from cloudbill.text.odd_rows import odd_rows_found, odd_rows_remedy
-from cloudbill.warehouses import Warehouse, open_warehouse
+from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
+    from cloudbill.exports.discovery import Discovery
     from cloudbill.loading.events import Drifted
     from cloudbill.settings import SourceSettings
+    from cloudbill.store import Store
 
 __all__ = ["Check", "Examined", "examine", "examine_source", "put_together"]
 
+_SUBJECTS: Final[Mapping[type[CloudbillError], str]] = {
+    HeldError: "held run",
+    LastTryError: "last load",
+    StaleError: "late delivery",
+    VerificationError: "lost month",
+}
 _WAIT_S: Final = 20.0
 """Somebody waits for the answer, and a store or file that is busy is an answer too."""
 
@@ -88,8 +104,13 @@ def _warehouse_checks(settings: SourceSettings, store: StoreChecks) -> Iterator[
     try:
         yield from check_warehouse(settings, store.bucket_location)
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
-            loaded = Ledger(settings, warehouse).loaded()
-            yield from _ledger_checks(settings, warehouse)
+            present = read_present(settings, warehouse)
+            present = compare_recorded(settings, warehouse, present, trusts_file=False)
+            loaded = present.remembered.loaded
+            tracked = Ledger(settings, warehouse).tracked()
+        yield from _ledger_checks(settings, present, tracked)
+        if store.found is not None:
+            yield from _reason_checks(settings, present, *store.found)
     except CloudbillError as error:
         yield failed_check(f"{settings.source}: warehouse", error)
     if store.newest is not None:
@@ -107,11 +128,29 @@ def _sizes(
     ]
 
 
-def _ledger_checks(settings: SourceSettings, warehouse: Warehouse) -> list[Check]:
-    present = read_present(settings, warehouse)
-    present = compare_recorded(settings, warehouse, present, trusts_file=False)
+def _reason_checks(
+    settings: SourceSettings, present: Present, store: Store, discovery: Discovery
+) -> Iterator[Check]:
+    """What else `status --check` ends for: held, waiting, late, lost or never delivered."""
+    found = survey(settings, present, Selection(), lambda _: None, discovered=(store, discovery))
+    status = with_survey(status_before(settings, utc_now(), by_key=True), present, found)
+    stale = [] if status.stale is None else [Reason(error=status.stale)]
+    for reason in (*stale, *status.reasons):
+        month = "" if reason.period is None else f" {reason.period}"
+        # Of a load that failed earlier `doctor` only says that there is something to look at.
+        is_earlier = isinstance(reason.error, LastTryError)
+        yield Check(
+            subject=f"{settings.source}: {_SUBJECTS.get(type(reason.error), 'export')}{month}",
+            found=str(reason.error),
+            remedy="see the message",
+            exit_code=1 if is_earlier else reason.error.exit_code,
+        )
+
+
+def _ledger_checks(
+    settings: SourceSettings, present: Present, tracked: Mapping[BillingPeriod, LoadRecord]
+) -> list[Check]:
     loaded, rows = present.remembered.loaded, present.rows
-    tracked = Ledger(settings, warehouse).tracked()
     subject = f"{settings.source}: {settings.table_name}"
     checks = [
         Check(subject=f"{subject} {period}", found=problem, remedy=remedy)

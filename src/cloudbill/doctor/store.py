@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudbill.doctor.check import Check, failed_check
-from cloudbill.errors import CloudbillError
-from cloudbill.exports.discovery import Discovery, discover
+from cloudbill.errors import CloudbillError, ConfigError
+from cloudbill.exports.discovery import Discovery
 from cloudbill.manifests import DiscoveredRun, Manifest
 from cloudbill.periods import BillingPeriod
 from cloudbill.retrying import Patience
-from cloudbill.store import Store, open_store
+from cloudbill.store import Store
 from cloudbill.store.client import StoreClient
+from cloudbill.surveying import find_runs
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -28,6 +29,8 @@ class StoreChecks:
     checks: tuple[Check, ...]
     manifests: tuple[Manifest, ...] = ()
     newest: Mapping[BillingPeriod, Manifest] | None = None
+    found: tuple[Store, Discovery] | None = None
+    """All that was found, if the store could be read."""
     is_local: bool = False
     bucket_location: str | None = None
     """The location of a bucket on `gs://`, or None if it cannot be seen."""
@@ -37,25 +40,20 @@ def check_store(settings: SourceSettings) -> StoreChecks:
     """Lists the export and reads the first bytes of its newest part; changes nothing."""
     subject = f"{settings.source}: store"
     try:
-        store = open_store(
-            settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
-        )
-    except CloudbillError as error:
+        store, found = find_runs(settings)
+    except ConfigError as error:
         return StoreChecks(checks=(failed_check(f"{settings.source}: credentials", error),))
-    try:
-        found = discover(
-            store, settings.provider, prefix=settings.prefix, export_name=settings.export_name
-        )
     except CloudbillError as error:
         return StoreChecks(checks=(failed_check(subject, error),))
     newest = _newest(found.runs)
     checks = [Check(subject=subject, found=f"{store.title}, {store.address} can be listed")]
-    checks += _path_checks(settings, store, found)
+    checks += _path_checks(settings, found)
     checks += _part_checks(settings, store, newest)
     return StoreChecks(
         checks=tuple(checks),
         manifests=tuple(run.manifest for run in found.runs),
         newest=newest,
+        found=(store, found),
         is_local=store.local_path("") is not None,
         bucket_location=_bucket_location(settings, store),
     )
@@ -70,31 +68,26 @@ def _newest(runs: tuple[DiscoveredRun, ...]) -> dict[BillingPeriod, Manifest]:
     return newest
 
 
-def _path_checks(settings: SourceSettings, store: Store, found: Discovery) -> Iterator[Check]:
+def _path_checks(settings: SourceSettings, found: Discovery) -> Iterator[Check]:
+    """The runs of the export; why there are none is one of the reasons of the source."""
     subject = f"{settings.source}: export"
     if found.failures:
         yield Check(
             subject=subject,
             found=f"{found.deliveries} runs, and {len(found.failures)} manifests that cannot be "
             f"read: {found.failures[0].error}",
-            remedy="let the provider or the copy tool deliver them again",
+            remedy="let the provider or the copy tool deliver them again; if all have this fault, "
+            "correct the export",
+            exit_code=max(failure.error.exit_code for failure in found.failures),
         )
-        return
-    if not found.runs:
-        (root, *_) = settings.provider.export_roots(settings.prefix, settings.export_name)
+    elif found.runs:
+        newest = max(run.manifest.submitted_at for run in found.runs)
+        months = len({run.manifest.period for run in found.runs})
         yield Check(
             subject=subject,
-            found=f"no runs in {store.address}/{root}",
-            remedy="check 'prefix' and 'export_name', or let `cloudbill init` look for exports",
+            found=f"{found.deliveries} runs of {months} months, the newest of "
+            f"{newest:%Y-%m-%d %H:%M} UTC",
         )
-        return
-    newest = max(run.manifest.submitted_at for run in found.runs)
-    months = len({run.manifest.period for run in found.runs})
-    yield Check(
-        subject=subject,
-        found=f"{found.deliveries} runs of {months} months, the newest of {newest:%Y-%m-%d %H:%M} "
-        "UTC",
-    )
 
 
 def _part_checks(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -35,11 +35,14 @@ _TRAILER_BYTES: Final = 4
 class Discovery:
     """The runs of each month that were found, and the manifests that cannot be read.
 
-    A run over several months is a run of each of them.
+    A run over several months is a run of each of them. `listing` has every object below `root`, the
+    folder that was listed last.
     """
 
     runs: tuple[DiscoveredRun, ...]
     failures: tuple[ManifestFailure, ...]
+    root: str = field(default="", compare=False)
+    listing: Listing = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def deliveries(self) -> int:
@@ -91,7 +94,7 @@ def discover(
     for stored, content in zip(unread, _contents(store, unread), strict=True):
         found.append(_understood(export, cache, stored, content))
     cache.save()
-    return _sorted(found)
+    return replace(_sorted(found), root=root, listing=listing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,13 +201,15 @@ def _find_manifests(
 ) -> tuple[str, Listing, list[StoredObject]]:
     """The first root that has manifests, every object below it, and its manifests.
 
-    A later root may contain much more than the export, so it is listed only if necessary.
+    If no root has manifests, the first that has files. A later root may contain much more than the
+    export, so it is listed only if necessary.
     """
     roots = [
         root
         for root in provider.export_roots(prefix, export_name)
         if store.scheme in _WITH_EMPTY_FOLDERS or not _has_empty_folder(root)
     ]
+    without: tuple[str, Listing] | None = None
     for root in roots:
         listing = {stored.path: stored for stored in store.list(root)}
         manifests = [
@@ -214,7 +219,9 @@ def _find_manifests(
         ]
         if manifests:
             return root, listing, manifests
-    return roots[0], {}, []
+        if listing and without is None:
+            without = root, listing
+    return (*(without or (roots[0], {})), [])
 
 
 def _has_empty_folder(root: str) -> bool:

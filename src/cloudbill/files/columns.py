@@ -6,11 +6,15 @@ import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import count
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cloudbill.errors import SchemaError
+from cloudbill.errors import DatasetError, SchemaError
 from cloudbill.exports.limits import MAX_NAME, UNPRINTABLE, shown
 from cloudbill.manifests import Column, ColumnType
+from cloudbill.providers.datasets import dataset_of_columns
+
+if TYPE_CHECKING:
+    from cloudbill.providers import Provider
 
 __all__ = [
     "MergedColumns",
@@ -18,6 +22,7 @@ __all__ = [
     "assign_columns",
     "merge_parts",
     "require_columns",
+    "require_dataset",
     "require_exact_costs",
 ]
 
@@ -26,6 +31,7 @@ __all__ = [
 _LONGEST_NAME: Final = 280
 """Leaves room below BigQuery's 300 characters for the number of a name that collides."""
 _HASH_DIGITS: Final = 8
+_SHOWN_COLUMNS: Final = 3
 _ILLEGAL: Final = re.compile(r"[^\w &%=+:'<>#|-]")
 _RESERVED: Final = (
     "_table_",
@@ -77,6 +83,30 @@ class MergedColumns:
 def merge_parts(parts: Sequence[tuple[str, Sequence[Column]]]) -> tuple[Column, ...]:
     """The columns of all parts of a run that are known at once; see `MergedColumns.add`."""
     return MergedColumns().add(parts)
+
+
+def require_dataset(columns: Iterable[Column], provider: Provider, *, run_id: str) -> None:
+    """Refuses files of another dataset, for a manifest need not say what its files are.
+
+    Raises:
+        DatasetError: If the columns are those of another dataset, or lack what every run has.
+    """
+    columns = list(columns)
+    have = {column.target.lower() for column in columns}
+    if not columns or provider.PERIOD_COLUMN.lower() in have:
+        return
+    dataset = dataset_of_columns(column.name for column in columns)
+    if dataset is not None and dataset != provider.DATASET:
+        found = f"are of {dataset}"
+    elif provider.BILLED_COLUMN.lower() not in have:
+        first = ", ".join(shown(column.name) for column in columns[:_SHOWN_COLUMNS])
+        found = f"are of an unknown dataset, whose columns begin with {first}"
+    else:
+        return
+    raise DatasetError(
+        f"The files of run {run_id} are not of {provider.DATASET}: they have no column "
+        f"'{provider.PERIOD_COLUMN}', and {found}. For this source, {provider.HOW_TO_EXPORT}"
+    )
 
 
 def require_exact_costs(columns: Iterable[Column], costs: Iterable[str]) -> None:

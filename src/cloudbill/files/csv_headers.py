@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from cloudbill.errors import LoadError, SchemaError
 from cloudbill.files.columns import assign_columns
 from cloudbill.files.damage import AGAIN
 from cloudbill.manifests import Column
+from cloudbill.providers.datasets import dataset_of_columns
 
 if TYPE_CHECKING:
     from cloudbill.manifests import Manifest, Part
@@ -29,6 +31,21 @@ MAX_HEADER_BYTES: Final = 1024 * 1024
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ANY_GZIP: Final = 16 + zlib.MAX_WBITS
 _BOM: Final = b"\xef\xbb\xbf"
+_OTHER_FORMATS: Final = {
+    b"PK\x03\x04": "a ZIP or Excel file",
+    b"PAR1": "a Parquet file",
+    b"\xff\xfe": "a text in UTF-16",
+    b"\xfe\xff": "a text in UTF-16",
+    b"<!doctype": "a web page",
+    b"<html": "a web page",
+    b"<?xml": "an XML document, such as a store's error message",
+    b'{"': "a JSON document",
+}
+"""By their first bytes."""
+_OTHER_DELIMITERS: Final = {";": "';'", "\t": "tabs", "|": "'|'"}
+_MANY: Final = 5
+"""So many other delimiters and no comma are no name of one column."""
+_IN_QUOTES: Final = re.compile(r'"[^"]*"')
 _READERS: Final = 16
 
 
@@ -88,6 +105,7 @@ def parse_header(head: bytes, address: str, *, is_whole: bool) -> tuple[str, ...
         LoadError: If there is no header, or none in UTF-8.
         SchemaError: If it names a column twice, or leaves a name empty.
     """
+    _require_csv(head, address)
     end = _end_of_record(head)
     if end is None:
         if not is_whole:
@@ -140,6 +158,45 @@ def _end_of_record(head: bytes) -> int | None:
     return end or None
 
 
+def _require_csv(head: bytes, address: str) -> None:
+    """Refuses what is something else by its first bytes.
+
+    Raises:
+        LoadError: If it is; the message says what the file is, and what makes such files.
+    """
+    if is_gzip(head):
+        raise LoadError(
+            f"{address} is gzipped twice: unpacked, it is a gzip file again. What brings the files "
+            "into the store packs them a second time; let it copy them as they are, and bring this "
+            "run again"
+        )
+    start = head.removeprefix(_BOM).lstrip()
+    for magic, kind in _OTHER_FORMATS.items():
+        if start.startswith((magic, magic.upper())):
+            raise LoadError(
+                f"{address} is {kind}, not CSV. Look at what brings the files into the store, and "
+                "bring the file as the provider wrote it"
+            )
+
+
+def _require_commas(text: str, address: str) -> None:
+    """Refuses a header whose cells are parted by something else, as spreadsheets write it.
+
+    Raises:
+        LoadError: If they are.
+    """
+    bare = _IN_QUOTES.sub("", text)
+    for delimiter, name in _OTHER_DELIMITERS.items():
+        is_meant = dataset_of_columns(text.split(delimiter)) and "," not in bare
+        is_many = bare.count(delimiter) >= _MANY and "," not in bare
+        if is_meant or is_many or text.lower().startswith(f"sep={delimiter}"):
+            raise LoadError(
+                f"{address} has {name} between its cells, where the provider writes commas: it was "
+                "saved again by a spreadsheet or another program. Bring the file as the provider "
+                "wrote it"
+            )
+
+
 def _names(record: bytes, address: str) -> tuple[str, ...]:
     try:
         text = record.decode("utf-8")
@@ -153,6 +210,7 @@ def _names(record: bytes, address: str) -> tuple[str, ...]:
             f"{address} is empty, without even a header: it is being written, or was cut off; run "
             "again when the delivery is whole"
         )
+    _require_commas(text, address)
     try:
         return tuple(next(csv.reader([text.rstrip("\r\n")], strict=True)))
     except csv.Error as error:

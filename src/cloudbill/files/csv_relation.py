@@ -225,7 +225,8 @@ def _explained(files: Sequence[CsvFile]) -> Iterator[None]:
             fault = find_fault(file.path, file.part.columns)
             if fault is not None:
                 raise LoadError(
-                    f"{file.part.address} cannot be loaded, {fault}; export "
-                    "it again when the provider has corrected it"
+                    f"{file.part.address} cannot be loaded, {fault}. If this run alone has the "
+                    "fault, let the provider deliver it again; if every run has it, correct the "
+                    "export, or what brings its files into the store"
                 ) from error
         raise

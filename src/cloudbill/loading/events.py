@@ -28,11 +28,15 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovered:
-    """The export of a source was listed; `address` is the folder where its runs belong."""
+    """The export of a source was listed; `address` is the folder where its runs belong.
+
+    `is_explained` is true if an error says why there are no manifests.
+    """
 
     settings: SourceSettings
     manifests: int
     address: str
+    is_explained: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

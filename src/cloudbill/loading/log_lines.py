@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from cloudbill.costs.amounts import totals_to_text
+from cloudbill.errors import CloudbillError, HeldError
 from cloudbill.loading.events import (
     Discovered,
     Drifted,
@@ -22,10 +22,7 @@ from cloudbill.manifests import Manifest, ManifestFailure
 from cloudbill.models import LoadFailure, Skip
 from cloudbill.redaction import redacted
 
-if TYPE_CHECKING:
-    from cloudbill.errors import CloudbillError
-
-__all__ = ["error_log_line", "event_log_line", "text_log_line"]
+__all__ = ["error_log_line", "event_log_line", "finished_log_line", "text_log_line"]
 
 
 def event_log_line(event: Event, source: str | None, now: datetime) -> str | None:
@@ -37,6 +34,15 @@ def event_log_line(event: Event, source: str | None, now: datetime) -> str | Non
     if name is None:
         return None
     return _line(now, level, name, {"source": source, **told})
+
+
+def finished_log_line(
+    counts: Mapping[str, int], *, seconds: float, exit_code: int, now: datetime
+) -> str:
+    """The last line of a load: its exit code, its time, and the counts of `counts_of`."""
+    level = {0: "info", HeldError.exit_code: "warning"}.get(exit_code, "error")
+    told = {"exit_code": exit_code, "seconds": round(seconds, 3), **counts}
+    return _line(now, level, "finished", told)
 
 
 def error_log_line(source: str | None, error: CloudbillError, now: datetime) -> str:

@@ -7,19 +7,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudbill.errors import CloudbillError, HeldError, StoppedError
+from cloudbill.exit_codes import exit_code_of
 from cloudbill.manifests import Manifest, ManifestFailure
-from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Reason, Skip
+from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Reason, Skip, SkipReason
+from cloudbill.periods import BillingPeriod
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
 
-__all__ = ["Outcome", "exit_code_of"]
+__all__ = ["Outcome", "counts_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The result of loading a source; `error` is the error that ended it, if any."""
+    """The result of loading a source; `error` is the error that ended it, if any.
+
+    `reasons` are what a person should look at although no load failed. `known` are the months that
+    the ledger or the table had before.
+    """
 
     settings: SourceSettings
     results: tuple[LoadResult, ...] = ()
@@ -28,6 +34,7 @@ class Outcome:
     manifest_failures: tuple[ManifestFailure, ...] = ()
     planned: tuple[PlannedLoad, ...] = ()
     reasons: tuple[Reason, ...] = ()
+    known: frozenset[BillingPeriod] = frozenset()
     error: CloudbillError | None = None
 
     @property
@@ -37,6 +44,16 @@ class Outcome:
         loads += [failure.planned for failure in self.failures]
         skipped = [skip.manifest for skip in self.skips]
         return (*(load.manifest for load in loads), *skipped)
+
+    @property
+    def months(self) -> frozenset[BillingPeriod]:
+        """Every month of which there is a run or a record."""
+        return self.known | {manifest.period for manifest in self.manifests}
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether there may be months that were not seen."""
+        return bool(self.error or self.manifest_failures or self.is_stopped)
 
     @property
     def is_stopped(self) -> bool:
@@ -59,14 +76,25 @@ class Outcome:
         """
         is_held = any(skip.is_held for skip in self.skips)
         is_alarmed = any(result.alarm for result in self.results)
-        waiting = HeldError.exit_code if is_held or is_alarmed else 0
-        return max((error.exit_code for error in self.errors), default=waiting)
+        held = [HeldError()] if is_held or is_alarmed else []
+        return exit_code_of((*self.errors, *held))
 
 
-def exit_code_of(codes: Iterable[int]) -> int:
-    """The exit code of a command that has several: the highest, but that of a held run last.
+def counts_of(outcomes: Iterable[Outcome], *, ended: int = 0) -> dict[str, int]:
+    """How many months were loaded and failed, and how many runs were skipped for each reason.
 
-    Whatever else there is needs a person sooner.
+    The keys are those of a JSON log: `loaded`, `failed`, the values of `SkipReason`,
+    `unreadable_manifests`, `failed_sources` and `reasons`; each is there, even if it is 0. `ended`
+    is how many sources had no outcome.
     """
-    every = set(codes)
-    return max(every - {HeldError.exit_code} - {0} or every, default=0)
+    counts = {"loaded": 0, "failed": 0, **{str(reason): 0 for reason in SkipReason}}
+    counts |= {"unreadable_manifests": 0, "failed_sources": ended, "reasons": 0}
+    for outcome in outcomes:
+        counts["loaded"] += len(outcome.results)
+        counts["failed"] += len(outcome.failures)
+        counts["unreadable_manifests"] += len(outcome.manifest_failures)
+        counts["failed_sources"] += outcome.error is not None
+        counts["reasons"] += len(outcome.reasons)
+        for skip in outcome.skips:
+            counts[str(skip.reason)] += 1
+    return counts

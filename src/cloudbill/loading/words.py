@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from cloudbill.costs.amounts import totals_to_text
-from cloudbill.errors import StoppedError
+from cloudbill.errors import (
+    CloudbillError,
+    DatasetError,
+    ReconciliationError,
+    SchemaError,
+    StoppedError,
+)
 from cloudbill.loading.events import (
     Discovered,
     Drifted,
@@ -19,13 +27,43 @@ from cloudbill.loading.events import (
 )
 from cloudbill.loading.outcome import Outcome
 from cloudbill.manifests import ManifestFailure
-from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip
+from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip, SkipReason
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.sizes import shown_size
 
-__all__ = ["alarm_line", "lines", "outcomes_json", "planned_line", "planned_lines", "stopped_lines"]
+__all__ = [
+    "UNLISTED",
+    "alarm_line",
+    "finished_line",
+    "lines",
+    "outcomes_json",
+    "planned_line",
+    "planned_lines",
+    "same_fault_line",
+    "stopped_lines",
+]
 
+UNLISTED: Final = frozenset(
+    {SkipReason.SUPERSEDED, SkipReason.OLDER_THAN_LOADED, SkipReason.NOT_SELECTED}
+)
+"""Runs that are skipped for these reasons are only counted: a daily export has about a hundred."""
+
+_COUNTED: Final = {
+    "loaded": "month(s) loaded",
+    "already_loaded": "already loaded",
+    "superseded": "superseded",
+    "older_than_loaded": "older than loaded",
+    "not_selected": "not selected",
+    "waiting": "waiting",
+    "gone": "gone",
+    "held": "held",
+    "dismissed": "dismissed",
+    "failed": "failed",
+    "unreadable_manifests": "unreadable manifest(s)",
+    "failed_sources": "source(s) failed",
+    "reasons": "to look at",
+}
 _FORMATS = {"parquet": "Parquet", "csv": "CSV"}
 
 
@@ -72,7 +110,7 @@ def _lines(event: Event) -> Iterator[str]:
 
 def _discovered_lines(event: Discovered) -> Iterator[str]:
     yield f"Discovered {event.manifests} {event.settings.provider.TITLE} manifests"
-    if not event.manifests:
+    if not event.manifests and not event.is_explained:
         yield f"  Nothing was found in {event.address}; check 'prefix' and 'export_name'"
 
 
@@ -127,6 +165,50 @@ def planned_lines(outcome: Outcome) -> Iterator[str]:
         # Whether a CSV run needs a staging table depends on its headers, so this is a minimum.
         jobs = f", at least {len(sizes)} BigQuery jobs"
     yield f"{source}: {len(sizes)} months, {parts} parts, {total}{jobs}"
+
+
+def finished_line(counts: Mapping[str, int], *, seconds: float, exit_code: int) -> str:
+    """What a load did, in one line: its exit code, its time, and what there was of each kind."""
+    told = [
+        f"{counts[name]} {title.replace('(s)', '' if counts[name] == 1 else 's')}"
+        for name, title in _COUNTED.items()
+        if counts[name]
+    ]
+    passed = sum(counts[str(reason)] for reason in UNLISTED)
+    hint = "; -v lists all" if passed else ""
+    return (
+        f"Finished with exit code {exit_code} in {seconds:.1f} s: "
+        f"{', '.join(told) or 'nothing to do'}{hint}"
+    )
+
+
+def same_fault_line(outcome: Outcome) -> str | None:
+    """What to say if every run that was tried has the same fault, else None."""
+    is_of_data = all(_is_of_data(failure.error) for failure in outcome.failures)
+    faults = {_fault(failure) for failure in outcome.failures}
+    if outcome.results or len(outcome.failures) == 1 or len(faults) != 1 or not is_of_data:
+        return None
+    return (
+        f"{outcome.settings.source}: all {len(outcome.failures)} runs that were tried failed for "
+        "the same reason, so it is in the export, or in what brings its files into the store; to "
+        "deliver one month again will not help"
+    )
+
+
+def _is_of_data(error: CloudbillError) -> bool:
+    """Whether the files are at fault, and not the disk, a right or the warehouse."""
+    is_kind = isinstance(error, DatasetError | ReconciliationError | SchemaError)
+    return is_kind or "what brings" in str(error)
+
+
+def _fault(failure: LoadFailure) -> tuple[str, str]:
+    """An error without what differs from run to run: names, numbers and values of cells."""
+    text = str(failure.error)
+    manifest = failure.planned.manifest
+    for name in (*failure.planned.uris, *(part.path for part in manifest.parts), manifest.run_id):
+        text = text.replace(name, "")
+    text = re.sub(r"'[^']*' in column", "in column", text)
+    return type(failure.error).__name__, re.sub(r"\d+", "", text)
 
 
 def stopped_lines(outcomes: Sequence[Outcome], command: str) -> Iterator[str]:

@@ -76,12 +76,14 @@ class MonthHistory:
 class SourceHistory:
     """The months of a source, newest first; `error` is the error that ended the reading, if any.
 
-    `asked` are the months that were asked for, empty if all were.
+    `asked` are the months that were asked for, empty if all were. `recorded` are all months that
+    have a record.
     """
 
     settings: SourceSettings
     asked: frozenset[BillingPeriod] = frozenset()
     months: tuple[MonthHistory, ...] = ()
+    recorded: frozenset[BillingPeriod] = frozenset()
     error: CloudbillError | None = None
 
     @property
@@ -104,7 +106,12 @@ def read_history(settings: SourceSettings, periods: frozenset[BillingPeriod]) ->
         [record for record in records if not periods or record.period in periods],
         settings.provider.BILLED_COLUMN,
     )
-    return SourceHistory(settings=settings, asked=periods, months=months)
+    return SourceHistory(
+        settings=settings,
+        asked=periods,
+        months=months,
+        recorded=frozenset(record.period for record in records),
+    )
 
 
 def history_of(records: Sequence[LoadRecord], column: str) -> tuple[MonthHistory, ...]:

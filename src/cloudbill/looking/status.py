@@ -12,22 +12,31 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_of
-from cloudbill.errors import CloudbillError, HeldError, ManifestError, StaleError
+from cloudbill.errors import CloudbillError, HeldError, LastTryError, StaleError
+from cloudbill.exit_codes import exit_code_of
 from cloudbill.loading.events import Drifted
-from cloudbill.loading.outcome import exit_code_of
+from cloudbill.loading.failures import PastFailure, read_failures
 from cloudbill.manifests import Manifest, ManifestFailure
 from cloudbill.models import LoadRecord, Plan, Reason, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning import Selection
-from cloudbill.planning.guards import Guards
-from cloudbill.surveying import Present, compare_recorded, read_present, survey
+from cloudbill.surveying import Present, Survey, compare_recorded, read_present, survey
 from cloudbill.text.times import age_in_words, shown_time
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
-__all__ = ["MonthState", "MonthStatus", "Pending", "PendingRun", "SourceStatus", "read_status"]
+__all__ = [
+    "MonthState",
+    "MonthStatus",
+    "Pending",
+    "PendingRun",
+    "SourceStatus",
+    "read_status",
+    "status_before",
+    "with_survey",
+]
 
 
 class Pending(StrEnum):
@@ -58,8 +67,8 @@ class PendingRun:
     rows: int | None
     detail: str | None = None
     """Why the plan holds the run or lets it wait, with the numbers."""
-    is_overdue: bool = False
-    """Whether it waits for longer than `max_wait`."""
+    newest_file_at: datetime | None = None
+    """When the last of its files came, as far as they are there."""
 
 
 class MonthState(StrEnum):
@@ -87,13 +96,15 @@ class MonthStatus:
     table_rows: int = 0
     drifted: Drifted | None = None
     pending: tuple[PendingRun, ...] = ()
+    failure: PastFailure | None = None
+    """The newest try to load it, if that failed."""
 
     @property
     def state(self) -> MonthState:
         """Whether it is loaded, not loaded yet, or missing."""
         if self.record is not None:
             return MonthState.LOADED
-        is_there = self.pending or self.table_rows
+        is_there = self.pending or self.table_rows or self.failure
         return MonthState.NOT_LOADED if is_there else MonthState.MISSING
 
     @property
@@ -118,6 +129,8 @@ class SourceStatus:
     settings: SourceSettings
     looked_at: datetime
     max_age: timedelta | None = None
+    max_age_name: str = "--max-age"
+    """What allows that age: the option, or the key."""
     is_loaded_known: bool = False
     rows_of_no_month: int = 0
     months: tuple[MonthStatus, ...] = ()
@@ -125,34 +138,26 @@ class SourceStatus:
     address: str | None = None
     manifests: int = 0
     manifest_failures: tuple[ManifestFailure, ...] = ()
-    lost: tuple[Reason, ...] = ()
+    surveyed: tuple[Reason, ...] = ()
+    """What a load would end for as well, although it fails nowhere."""
+    failure: PastFailure | None = None
+    """The newest try to load the source, if all of it failed."""
     error: CloudbillError | None = None
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
         """What a person should look at, although nothing failed: what `--check` adds to errors."""
-        found = [*self.lost]
-        if self.address is not None and not self.manifests and not self.has_loads:
-            problem = "No manifest, and nothing is loaded. Check 'prefix' and 'export_name' of the "
-            error = ManifestError(
-                f"{problem}source; `cloudbill init` finds exports. Nothing is in",
-                path=self.address,
-            )
-            found.append(Reason(error=error))
+        found = [*self.surveyed]
+        if self.failure is not None:
+            found.append(_failed(self, self.failure))
         for month in self.months:
-            found += _reasons_of(month)
+            found += _reasons_of(self, month)
         return tuple(found)
-
-    @property
-    def has_loads(self) -> bool:
-        """Whether any month is loaded."""
-        return any(month.record is not None for month in self.months)
 
     @property
     def check_code(self) -> int:
         """The exit code of `--check`: the highest of all, that of a held run last."""
-        found = [*self.errors, *(reason.error for reason in self.reasons)]
-        return exit_code_of(error.exit_code for error in found)
+        return exit_code_of((*self.errors, *(reason.error for reason in self.reasons)))
 
     @property
     def age(self) -> timedelta | None:
@@ -173,8 +178,8 @@ class SourceStatus:
             return None
         return StaleError(
             f"The newest delivery was submitted {age_in_words(self.age)} "
-            f"({shown_time(self.newest_delivery_at)} UTC), longer ago than --max-age allows. "
-            f"{remedy}"
+            f"({shown_time(self.newest_delivery_at)} UTC), longer ago than {self.max_age_name} "
+            f"allows. {remedy}"
         )
 
     @property
@@ -189,34 +194,56 @@ class SourceStatus:
         return max((error.exit_code for error in self.errors), default=0)
 
 
-def _reasons_of(month: MonthStatus) -> Iterator[Reason]:
-    """The newest held run of a month, and every run that waits for too long."""
+def _reasons_of(status: SourceStatus, month: MonthStatus) -> Iterator[Reason]:
+    """The try that failed, the newest held run, and the runs that nobody loads."""
+    if month.failure is not None:
+        yield _failed(status, month.failure)
     held = next((run for run in month.pending if run.pending is Pending.HELD), None)
     if held is not None:
         why = str(held.detail).removeprefix("held: ")
-        error: CloudbillError = HeldError(
+        error = HeldError(
             f"Run {held.run_id} of {month.period} is held: {why}. `cloudbill accept` loads it, "
             "`cloudbill dismiss` ends the alarm"
         )
         yield Reason(error=error, period=month.period, run_id=held.run_id)
     for run in month.pending:
-        if run.is_overdue:
-            error = StaleError(
-                f"Run {run.run_id} of {month.period} is {run.detail}, for longer than 'max_wait' "
-                "allows. Check the job that copies the export"
+        since, limit = run.newest_file_at, status.max_age
+        is_new = run.pending in {Pending.NEW, Pending.AGAIN}
+        if is_new and since and limit is not None and status.looked_at - since > limit:
+            left = StaleError(
+                f"Run {run.run_id} of {month.period} has been complete since {shown_time(since)} "
+                f"UTC and is not loaded, for longer than {status.max_age_name} allows. Check what "
+                "should run `cloudbill load`"
             )
-            yield Reason(error=error, period=month.period, run_id=run.run_id)
+            yield Reason(error=left, period=month.period, run_id=run.run_id)
+
+
+def _failed(status: SourceStatus, failure: PastFailure) -> Reason:
+    what = "load the source"
+    if failure.period is not None:
+        what = f"load {failure.period} (run {failure.run_id})"
+    error = LastTryError(
+        f"The last try to {what} failed {age_in_words(status.looked_at - failure.at)} "
+        f"({shown_time(failure.at)} UTC): {failure.message}. Run `cloudbill load` once that is "
+        "repaired"
+    )
+    return Reason(error=error, period=failure.period, run_id=failure.run_id)
 
 
 def read_status(
-    settings: SourceSettings, *, now: datetime, max_age: timedelta | None = None
+    settings: SourceSettings,
+    *,
+    now: datetime,
+    max_age: timedelta | None = None,
+    by_key: bool = False,
 ) -> SourceStatus:
     """Reads ledger, table and store of a source, and plans like a load; changes nothing.
 
     The loaded months are included even if the store cannot be read. `max_age` is how old the newest
-    delivery may be. An error is in the result.
+    delivery may be; if it is None and `by_key` is true, the key of that name counts. An error is in
+    the result.
     """
-    status = SourceStatus(settings=settings, looked_at=now, max_age=max_age)
+    status = status_before(settings, now, max_age, by_key=by_key)
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             present = read_present(settings, warehouse)
@@ -224,24 +251,38 @@ def read_status(
     except CloudbillError as error:
         return replace(status, error=error)
     try:
-        return _with_store(status, present)
+        found = survey(settings, present, Selection(), lambda _: None, now=now)
     except CloudbillError as error:
         return _with_months(replace(status, error=error), present)
+    return with_survey(status, present, found)
 
 
-def _with_store(status: SourceStatus, present: Present) -> SourceStatus:
-    """The status with the runs of the store.
+def status_before(
+    settings: SourceSettings,
+    now: datetime,
+    max_age: timedelta | None = None,
+    *,
+    by_key: bool = False,
+) -> SourceStatus:
+    """The status before anything was read; the arguments are those of `read_status`."""
+    if by_key and max_age is None:
+        return SourceStatus(
+            settings=settings,
+            looked_at=now,
+            max_age=settings.max_age,
+            max_age_name="'max_age'",
+        )
+    return SourceStatus(settings=settings, looked_at=now, max_age=max_age)
 
-    Raises:
-        CloudbillError: If the store cannot be read.
-    """
-    found = survey(status.settings, present, Selection(), lambda _: None)
+
+def with_survey(status: SourceStatus, present: Present, found: Survey) -> SourceStatus:
+    """The status with the runs of the store."""
     status = replace(
         status,
         address=found.address,
         manifests=found.manifests,
         manifest_failures=found.manifest_failures,
-        lost=found.reasons,
+        surveyed=found.reasons,
     )
     return _with_months(status, present, found.plan)
 
@@ -249,10 +290,10 @@ def _with_store(status: SourceStatus, present: Present) -> SourceStatus:
 def _with_months(status: SourceStatus, present: Present, plan: Plan | None = None) -> SourceStatus:
     plan = plan or Plan(loads=(), skips=())
     loaded, rows = present.remembered.loaded, present.rows
-    guards = Guards(now=status.looked_at, max_wait=status.settings.max_wait)
-    pending = _pending_runs(plan, loaded, guards)
+    pending = _pending_runs(plan, loaded)
     drifted = present.drifted
-    known = {*loaded, *rows, *pending}
+    failures = {failure.period: failure for failure in _standing(status.settings, loaded)}
+    known = {*loaded, *rows, *pending, *(period for period in failures if period is not None)}
     months = tuple(
         MonthStatus(
             period=period,
@@ -261,6 +302,7 @@ def _with_months(status: SourceStatus, present: Present, plan: Plan | None = Non
             table_rows=rows.get(period, 0),
             drifted=drifted.get(period),
             pending=tuple(pending.get(period, ())),
+            failure=failures.get(period),
         )
         for period in reversed(_without_gaps(known))
     )
@@ -269,8 +311,23 @@ def _with_months(status: SourceStatus, present: Present, plan: Plan | None = Non
         is_loaded_known=True,
         rows_of_no_month=present.table.of_no_month,
         months=months,
+        failure=failures.get(None),
         newest_delivery_at=_newest_delivery(plan, loaded),
     )
+
+
+def _standing(
+    settings: SourceSettings, loaded: Mapping[BillingPeriod, LoadRecord]
+) -> Iterator[PastFailure]:
+    """The failures that no later load has ended, of this machine or of another one."""
+    newest = max((one.loaded_at for one in loaded.values() if one.loaded_at), default=None)
+    for failure in read_failures(settings):
+        record = loaded.get(failure.period) if failure.period is not None else None
+        ended_at = None if record is None else record.loaded_at
+        if failure.period is None:
+            ended_at = newest
+        if ended_at is None or ended_at <= failure.at:
+            yield failure
 
 
 def _costs(settings: SourceSettings, record: LoadRecord | None) -> Mapping[str, Decimal] | None:
@@ -278,7 +335,7 @@ def _costs(settings: SourceSettings, record: LoadRecord | None) -> Mapping[str, 
 
 
 def _pending_runs(
-    plan: Plan, loaded: Mapping[BillingPeriod, LoadRecord], guards: Guards
+    plan: Plan, loaded: Mapping[BillingPeriod, LoadRecord]
 ) -> dict[BillingPeriod, list[PendingRun]]:
     """The runs of each month that are newer than the one it holds, newest first."""
     found: list[tuple[BillingPeriod, PendingRun]] = []
@@ -290,8 +347,6 @@ def _pending_runs(
     for skip in plan.skips:
         if skip.reason in _PENDING:
             run = _pending_run(skip.manifest, _PENDING[skip.reason], skip.detail)
-            if run.pending is Pending.WAITING:
-                run = replace(run, is_overdue=guards.is_overdue(skip.manifest))
             found.append((skip.manifest.period, run))
     by_period: dict[BillingPeriod, list[PendingRun]] = defaultdict(list)
     for period, run in sorted(found, key=lambda one: one[1].submitted_at, reverse=True):
@@ -308,6 +363,13 @@ def _pending_run(manifest: Manifest, pending: Pending, detail: str | None = None
         parts_missing=sum(not part.is_whole for part in manifest.parts),
         rows=manifest.rows,
         detail=detail,
+        newest_file_at=max(
+            [
+                *([] if manifest.stored_at is None else [manifest.stored_at]),
+                *(part.stored.modified_at for part in manifest.parts if part.stored is not None),
+            ],
+            default=None,
+        ),
     )
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_to_text, shown_costs, totals_to_text
 from cloudbill.costs.month_totals import shown_differences
@@ -14,7 +14,10 @@ from cloudbill.looking.status import MonthState, MonthStatus, Pending, PendingRu
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
-from cloudbill.text.times import age_in_words, iso_time
+from cloudbill.text.times import age_in_words, iso_time, shown_time
+
+if TYPE_CHECKING:
+    from cloudbill.loading.failures import PastFailure
 
 __all__ = ["status_json", "status_lines"]
 
@@ -40,7 +43,12 @@ def status_lines(status: SourceStatus) -> Iterator[str]:
 
 def _lines(status: SourceStatus) -> Iterator[str]:
     yield f"{status.settings.source} - {_delivery(status)}"
-    if status.address is not None and not status.manifests:
+    if status.failure is not None:
+        yield f"  failed: the last load, {_failed(status.failure, status)}"
+    unfound = [reason for reason in status.surveyed if reason.period is None]
+    for reason in unfound:
+        yield f"  {reason.error}"
+    if status.address is not None and not status.manifests and not unfound:
         yield f"  Nothing was found in {status.address}; check 'prefix' and 'export_name'"
     if status.manifest_failures:
         yield f"  manifests that cannot be read: {len(status.manifest_failures)}"
@@ -118,6 +126,9 @@ def _notes(month: MonthStatus, status: SourceStatus) -> Iterator[str]:
             yield f"the table holds {month.table_rows:,} rows, {month.record.rows:,} were loaded"
         if month.drifted is not None:
             yield from shown_differences(month.drifted.differences, month.drifted.inexact)
+    if month.failure is not None:
+        failed = _failed(month.failure, status)
+        yield f"failed: the last try of run {month.failure.run_id}, {failed}"
     for run in month.pending[:_LISTED]:
         yield _pending(month, run, status)
     if len(month.pending) > _LISTED:
@@ -126,7 +137,10 @@ def _notes(month: MonthStatus, status: SourceStatus) -> Iterator[str]:
 
 def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
     submitted = f"run {run.run_id}, submitted {_age(run.submitted_at, status)}"
+    has_failed = month.failure is not None and month.failure.run_id == run.run_id
     match run.pending:
+        case Pending.NEW if has_failed:
+            return f"again: `cloudbill load` tries {submitted}, once more"
         case Pending.NEW:
             rows = "" if run.rows is None else f", {run.rows:,} rows"
             return f"new: {submitted}{rows}; `cloudbill load` takes it"
@@ -137,6 +151,10 @@ def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
         case Pending.HELD:
             why = str(run.detail).removeprefix("held: ")
             return f"held: {submitted}: {why}; `cloudbill accept {month.period}` loads it"
+
+
+def _failed(failure: PastFailure, status: SourceStatus) -> str:
+    return f"{_age(failure.at, status)} ({shown_time(failure.at)} UTC): {failure.message}"
 
 
 def status_json(sources: Sequence[SourceStatus], ended: Sequence[SourceFailure] = ()) -> str:
@@ -164,11 +182,13 @@ def _source(status: SourceStatus) -> dict[str, object]:
                 "exit_code": reason.error.exit_code,
                 "period": None if reason.period is None else str(reason.period),
                 "run_id": reason.run_id,
+                "error": type(reason.error).__name__,
                 "message": str(reason.error),
             }
             for reason in status.reasons
         ],
         "rows_of_no_month": status.rows_of_no_month,
+        **_past(status.failure),
         "months": [*map(_month, status.months)],
     }
 
@@ -191,6 +211,7 @@ def _month(month: MonthStatus) -> dict[str, object]:
         "state": str(month.state),
         "loaded": loaded,
         "table_rows": month.table_rows,
+        **_past(month.failure),
         "ledger_differences": [
             {
                 "currency": one.currency,
@@ -214,4 +235,18 @@ def _month(month: MonthStatus) -> dict[str, object]:
             }
             for run in month.pending
         ],
+    }
+
+
+def _past(failure: PastFailure | None) -> dict[str, object]:
+    """The newest try, only if it failed."""
+    if failure is None:
+        return {}
+    return {
+        "last_failure": {
+            "at": iso_time(failure.at),
+            "run_id": failure.run_id,
+            "error": failure.error,
+            "message": failure.message,
+        }
     }

@@ -45,11 +45,13 @@ class Verified:
     """What became of a source; `error` is what ended it, if anything did.
 
     `rows_of_no_month` are rows of the table that no month has; 0 where months were asked for.
+    `recorded` are all months that the ledger or the table has.
     """
 
     settings: SourceSettings
     months: tuple[MonthReport, ...] = ()
     rows_of_no_month: int = 0
+    recorded: frozenset[BillingPeriod] = frozenset()
     failures: tuple[MonthFailure, ...] = ()
     error: CloudbillError | None = None
 
@@ -86,10 +88,12 @@ def verify_source(
     failures: list[MonthFailure] = []
     error: CloudbillError | None = None
     of_no_month = 0
+    recorded: frozenset[BillingPeriod] = frozenset()
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             present = read_present(settings, warehouse)
             of_no_month = 0 if periods else present.table.of_no_month
+            recorded = present.periods
             for found in _verify_months(settings, warehouse, present, periods):
                 if isinstance(found, MonthFailure):
                     failures.append(found)
@@ -102,6 +106,7 @@ def verify_source(
         settings=settings,
         months=tuple(months),
         rows_of_no_month=of_no_month,
+        recorded=recorded,
         failures=tuple(failures),
         error=error,
     )

@@ -40,6 +40,18 @@ class Provider(Protocol):
         """The section below `sources` with its configuration: `azure_billing`."""
 
     @property
+    def DATASET(self) -> str:  # noqa: N802
+        """What is loaded, as `datasets` calls it."""
+
+    @property
+    def HOW_TO_EXPORT(self) -> str:  # noqa: N802
+        """What to do at the provider to get what is loaded, as the end of a sentence."""
+
+    @property
+    def HOW_TO_GET_MANIFESTS(self) -> str:  # noqa: N802
+        """What to do where an export comes without manifests, as a sentence without its stop."""
+
+    @property
     def DEFAULT_TABLE(self) -> str:  # noqa: N802
         """The table that is loaded if `table_name` is not configured."""
 
@@ -75,6 +87,9 @@ class Provider(Protocol):
 
     def is_manifest(self, path: str, export_name: str) -> bool:
         """Whether a path below a root of an export is the path of one of its manifests."""
+
+    def manifest_name(self, export_name: str) -> str:
+        """What the manifest of a run of an export is called."""
 
     def is_month_folder(self, name: str) -> bool:
         """Whether a folder for the runs of a month may have this name."""

@@ -14,6 +14,7 @@ from typing import Final
 
 from cloudbill.manifests import Column, ColumnType, Manifest, Part, StoredObject
 from cloudbill.periods import BillingPeriod
+from cloudbill.providers import datasets
 from cloudbill.providers.cur_columns import DOCUMENTED_TYPES, athena_name
 from cloudbill.providers.json_object import JsonObject
 from cloudbill.providers.roles import CostCase, CostKind, CostRule, Roles
@@ -23,7 +24,10 @@ __all__ = [
     "CLUSTER_COLUMN",
     "COST_COLUMNS",
     "CURRENCY_COLUMN",
+    "DATASET",
     "DEFAULT_TABLE",
+    "HOW_TO_EXPORT",
+    "HOW_TO_GET_MANIFESTS",
     "NAME",
     "PERIOD_COLUMN",
     "ROLES",
@@ -35,12 +39,21 @@ __all__ = [
     "export_roots",
     "is_manifest",
     "is_month_folder",
+    "manifest_name",
     "read_manifest",
 ]
 
 NAME: Final = "aws"
 TITLE: Final = "AWS billing"
 SECTION: Final = "aws_billing"
+DATASET: Final = datasets.CUR
+HOW_TO_EXPORT: Final = (
+    "create a 'Legacy CUR export' with the compression type GZIP under 'Data Exports' in AWS"
+)
+HOW_TO_GET_MANIFESTS: Final = (
+    "AWS writes one with each run, in the folder of the month. If a job copies the files, let it "
+    "copy the manifests as well"
+)
 DEFAULT_TABLE: Final = "aws_cur_billing_data"
 PERIOD_COLUMN: Final = "bill_billing_period_start_date"
 CLUSTER_COLUMN: Final = "line_item_usage_start_date"
@@ -131,8 +144,13 @@ def is_manifest(path: str, export_name: str) -> bool:
     the same folder.
     """
     folder, _, name = path.rpartition("/")
+    return name == manifest_name(export_name) and _MANIFEST_FOLDER.fullmatch(folder) is not None
+
+
+def manifest_name(export_name: str) -> str:
+    """`<report>-Manifest.json`."""
     report = export_name.strip("/").rpartition("/")[2]
-    return name == f"{report}-Manifest.json" and _MANIFEST_FOLDER.fullmatch(folder) is not None
+    return f"{report}-Manifest.json"
 
 
 def is_month_folder(name: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Final
 from cloudbill.errors import ManifestError
 from cloudbill.manifests import ColumnType, FileFormat, Manifest, Part, StoredObject
 from cloudbill.periods import BillingPeriod
+from cloudbill.providers import datasets
 from cloudbill.providers.focus_columns import focus_type
 from cloudbill.providers.json_object import JsonObject
 from cloudbill.providers.roles import CostKind, CostRule, Roles
@@ -26,7 +27,10 @@ __all__ = [
     "CLUSTER_COLUMN",
     "COST_COLUMNS",
     "CURRENCY_COLUMN",
+    "DATASET",
     "DEFAULT_TABLE",
+    "HOW_TO_EXPORT",
+    "HOW_TO_GET_MANIFESTS",
     "NAME",
     "PERIOD_COLUMN",
     "ROLES",
@@ -38,12 +42,22 @@ __all__ = [
     "export_roots",
     "is_manifest",
     "is_month_folder",
+    "manifest_name",
     "read_manifest",
 ]
 
 NAME: Final = "azure"
 TITLE: Final = "Azure billing"
 SECTION: Final = "azure_billing"
+DATASET: Final = datasets.FOCUS
+HOW_TO_EXPORT: Final = (
+    "create an export of the dataset 'Cost and usage details (FOCUS)' in Azure Cost Management"
+)
+HOW_TO_GET_MANIFESTS: Final = (
+    "Switch on 'File partitioning' in the settings of the export at Azure, or create the export "
+    "again: each run then comes with a manifest.json. If a job copies the files, let it copy "
+    "manifest.json as well"
+)
 DEFAULT_TABLE: Final = "azure_focus_billing_data"
 PERIOD_COLUMN: Final = "BillingPeriodStart"
 CLUSTER_COLUMN: Final = "ChargePeriodStart"
@@ -91,6 +105,11 @@ def is_manifest(path: str, export_name: str) -> bool:  # noqa: ARG001
     return _MANIFEST_PATH.fullmatch(path) is not None
 
 
+def manifest_name(export_name: str) -> str:  # noqa: ARG001
+    """`manifest.json`, whatever the export is called."""
+    return "manifest.json"
+
+
 def is_month_folder(name: str) -> bool:
     """`YYYYMMDD-YYYYMMDD`, the requested days."""
     return _RANGE.fullmatch(name) is not None
@@ -131,10 +150,11 @@ def read_manifest(
         ManifestError: If a value is missing or cannot be read, or if the export is not FOCUS.
     """
     document = JsonObject.parse(content, path=stored.path)
+    config = document.child("exportConfig")
+    # What else is odd about the manifest of another dataset helps nobody.
+    _require_focus(config)
     run = _read_run(document, stored=stored, root=root)
     parts = _read_parts(document, stored.path, listing)
-    config = document.child("exportConfig")
-    _require_focus(config)
     return Manifest(
         provider=NAME,
         export=export,

@@ -70,6 +70,7 @@ def unread(settings: SourceSettings) -> SourceReport:
         warehouse=_warehouse_name(settings),
         roles=settings.provider.ROLES,
         cost_columns=settings.provider.COST_COLUMNS,
+        max_age=settings.max_age,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -102,6 +102,16 @@ class SourceReport:
     rows_of_no_month: int = 0
     """Rows of the table that are in no amount of the report."""
     store: StoreReport = field(default_factory=StoreReport)
+    max_age: timedelta | None = None
+    """How old the newest delivery may be, if anybody said."""
+
+    def is_stale(self, now: datetime) -> bool:
+        """Whether the newest delivery that is known is older than allowed, or there is none."""
+        if self.max_age is None or self.error is not None or self.store.error is not None:
+            return False
+        times = [record.submitted_at for record in self.loaded.values()]
+        known = [time for time in (self.store.newest_submitted_at, *times) if time is not None]
+        return not known or now - max(known) > self.max_age
 
 
 def measures_of(roles: Roles, cost_columns: tuple[str, ...] = ()) -> dict[str, CostRule]:

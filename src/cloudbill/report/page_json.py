@@ -43,7 +43,7 @@ def page_json(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str,
         "tags": [_tag_row(names, fact) for fact in tags],
         "names": names.lists,
         "folded": {"names": most, "tag_values": most_values, "tag_keys": _TAG_KEYS},
-        "trust": trust_json(reports),
+        "trust": trust_json(reports, made_at),
     }
 
 

@@ -18,14 +18,14 @@ from cloudbill.report.trust import (
 __all__ = ["trust_json"]
 
 
-def trust_json(reports: tuple[SourceReport, ...]) -> dict[str, object]:
+def trust_json(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str, object]:
     """Freshness, agreement, rows of no month, gaps, pending runs, and how months moved.
 
     A source is its index in the reports, and amounts are exact text.
     """
     numbered = list(enumerate(reports))
     return {
-        "freshness": [_freshness(index, report) for index, report in numbered],
+        "freshness": [_freshness(index, report, made_at) for index, report in numbered],
         "months": [
             _month(index, month) for index, report in numbered for month in months_of(report)
         ],
@@ -48,7 +48,7 @@ def trust_json(reports: tuple[SourceReport, ...]) -> dict[str, object]:
     }
 
 
-def _freshness(index: int, report: SourceReport) -> dict[str, object]:
+def _freshness(index: int, report: SourceReport, made_at: datetime) -> dict[str, object]:
     records = list(report.loaded.values())
     return {
         "source": index,
@@ -60,6 +60,7 @@ def _freshness(index: int, report: SourceReport) -> dict[str, object]:
         "store_submitted_at": _iso(report.store.newest_submitted_at),
         "store_error": report.store.error or report.error,
         "unreadable": list(report.store.unreadable),
+        "is_stale": report.is_stale(made_at),
     }
 
 

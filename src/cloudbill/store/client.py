@@ -9,52 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
-from http import HTTPStatus
+from collections.abc import Callable, Coroutine
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from cloudbill.errors import ConfigError, PartMissingError, StoreError
+from cloudbill.errors import ConfigError
 from cloudbill.retrying import Patience, persist
 from cloudbill.store.credentials import MALFORMED, malformed_value, store_advice
+from cloudbill.store.faults import client_errors, may_pass, store_errors
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-__all__ = ["MAX_READ_BYTES", "StoreClient", "TruncatedError", "store_errors"]
+__all__ = ["MAX_READ_BYTES", "StoreClient"]
 
 _T = TypeVar("_T")
 
 MAX_READ_BYTES: Final = 64 * 1024 * 1024
 """What is read as a whole, such as a manifest, has no more; a larger object is not read."""
 
-_PASSING_STATUSES: Final = frozenset(
-    {
-        HTTPStatus.REQUEST_TIMEOUT,
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        HTTPStatus.BAD_GATEWAY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        HTTPStatus.GATEWAY_TIMEOUT,
-    }
-)
-_ROLES: Final[Mapping[str, str]] = {
-    "file": "the user that runs this needs permission to read it",
-    "gs": "the account needs roles/storage.objectViewer on the bucket",
-    "s3": "the credentials need s3:ListBucket on the bucket and s3:GetObject on its objects",
-    "az": "the account needs the role 'Storage Blob Data Reader' on the container, or a SAS with "
-    "the permissions to read and list",
-}
 # Each of them tries a request six times, by a decorator that accepts no other number.
 _GCSFS_RETRIED: Final = ("_request", "_get_file_request", "_get_file_concurrent")
-
-
-class TruncatedError(OSError):
-    """Fewer bytes arrived than the object has."""
-
-
-_CUT_OFF: Final = (ConnectionError, TimeoutError, TruncatedError)
 
 
 class StoreClient:
@@ -83,7 +58,7 @@ class StoreClient:
             ConfigError: If the client is not installed, or there are no credentials.
         """
         filesystem = _open_filesystem(scheme, bucket, sections, patience)
-        return cls(filesystem, scheme=scheme, errors=_client_errors(scheme), patience=patience)
+        return cls(filesystem, scheme=scheme, errors=client_errors(scheme), patience=patience)
 
     def stretch(self, size: int) -> float:
         """How many times longer than a small read a read of so many bytes may take."""
@@ -111,7 +86,7 @@ class StoreClient:
             return persist(
                 f"Reading {address}",
                 run,
-                may_pass=lambda error: _may_pass(error, self._scheme),
+                may_pass=lambda error: may_pass(error, self._scheme),
                 patience=self._patience,
             )
 
@@ -130,65 +105,6 @@ class StoreClient:
         finally:
             # After Ctrl-C it must not go on writing.
             future.cancel()
-
-
-def _may_pass(error: BaseException, scheme: str) -> bool:
-    """Whether the same call may succeed later."""
-    status = _status(error)
-    if status is not None:
-        return status in _PASSING_STATUSES
-    return isinstance(error, (*_CUT_OFF, *_passing_errors(scheme)))
-
-
-@contextmanager
-def store_errors(
-    address: str, *client_errors: type[Exception], scheme: str = "file"
-) -> Iterator[None]:
-    """Turns errors of the clients into `StoreError`, with the address and what to do.
-
-    Raises:
-        PartMissingError: If there is no such object.
-        StoreError: If it cannot be read.
-    """
-    foreign: tuple[type[Exception], ...] = (OSError, ValueError, *client_errors)
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise PartMissingError(f"{address} does not exist; was it replaced meanwhile?") from error
-    except foreign as error:
-        if _is_refused(error):
-            raise StoreError(f"No permission to read {address}: {_ROLES[scheme]}") from error
-        hint = ""
-        if _status(error) in _PASSING_STATUSES or isinstance(
-            error, (ConnectionError, TimeoutError)
-        ):
-            hint = ". The store gave an unexpected answer; run again"
-        reason = str(error).strip() or type(error).__name__
-        raise StoreError(f"{address} cannot be read: {reason}{hint}") from error
-
-
-def _is_refused(error: Exception) -> bool:
-    # gcsfs raises an OSError for 403, which only its text shows.
-    return (
-        isinstance(error, PermissionError)
-        or _status(error) in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-        or str(error).startswith("Forbidden: ")
-    )
-
-
-def _status(error: BaseException | None) -> int | None:
-    """The HTTP status of an error, wherever its client keeps it."""
-    for name in ("status_code", "code", "status"):  # azure-core, gcsfs, aiohttp
-        value = str(getattr(error, name, ""))
-        if value.isdecimal():
-            return int(value)
-    while error is not None:
-        # s3fs turns errors of botocore into an OSError, and keeps the original as the cause.
-        response = getattr(error, "response", None)
-        if isinstance(response, Mapping):
-            return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) or None
-        error = error.__cause__
-    return None
 
 
 def _open_filesystem(
@@ -274,53 +190,5 @@ def _without_retries(filesystem: AbstractFileSystem, scheme: str) -> AbstractFil
     return filesystem
 
 
-def _client_errors(scheme: str) -> tuple[type[Exception], ...]:
-    """The errors of a store's client besides OSError; they have no common base class."""
-    if scheme == "gs":
-        from aiohttp import ClientError
-        from gcsfs.retry import HttpError
-        from google.auth.exceptions import GoogleAuthError
-        from requests import RequestException
-
-        return ClientError, HttpError, GoogleAuthError, RequestException
-    if scheme == "s3":
-        from aiohttp import ClientError
-        from botocore import exceptions
-
-        return exceptions.BotoCoreError, exceptions.ClientError, ClientError
-    from azure.core.exceptions import AzureError
-
-    return (AzureError,)
-
-
 def _unusable_credentials(scheme: str) -> tuple[type[Exception], ...]:
-    return (*MALFORMED, *_client_errors(scheme))
-
-
-def _passing_errors(scheme: str) -> tuple[type[Exception], ...]:
-    """Errors without a status that pass: broken connections, answers that end early."""
-    if scheme == "file":
-        return ()
-    if scheme == "az":
-        from azure.core.exceptions import (
-            IncompleteReadError,
-            ServiceRequestError,
-            ServiceResponseError,
-        )
-
-        return IncompleteReadError, ServiceRequestError, ServiceResponseError
-    from aiohttp import ClientConnectionError, ClientPayloadError
-
-    if scheme == "s3":
-        from botocore import exceptions
-
-        return (
-            ClientPayloadError,
-            exceptions.HTTPClientError,
-            exceptions.IncompleteReadError,
-            exceptions.ResponseStreamingError,
-        )
-    from google.auth.exceptions import TransportError
-    from requests.exceptions import ProxyError  # gcsfs raises this for a 502
-
-    return ClientConnectionError, ClientPayloadError, TransportError, ProxyError
+    return (*MALFORMED, *client_errors(scheme))

@@ -20,7 +20,8 @@ from typing import BinaryIO, Final
 from cloudbill.errors import StoreError
 from cloudbill.manifests import StoredObject
 from cloudbill.store.address import Address, require_inside
-from cloudbill.store.client import MAX_READ_BYTES, store_errors
+from cloudbill.store.client import MAX_READ_BYTES
+from cloudbill.store.faults import store_errors
 
 __all__ = ["LocalStore", "require_folder"]
 

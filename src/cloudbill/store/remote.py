@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from cloudbill.errors import PartMissingError, StoreError
 from cloudbill.manifests import StoredObject
 from cloudbill.store.address import Address, require_inside
-from cloudbill.store.client import MAX_READ_BYTES, StoreClient, TruncatedError
+from cloudbill.store.client import MAX_READ_BYTES, StoreClient
+from cloudbill.store.faults import TruncatedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from cloudbill.exit_codes import EXIT_CODES, ExitCode
+
 __all__ = [
     "EXIT_CODES",
     "EXPLANATIONS",
@@ -16,14 +18,6 @@ __all__ = [
     "explanation_of",
     "explanations_of_code",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitCode:
-    """One number that the process ends with, as a scheduler sees it."""
-
-    code: int
-    means: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,40 +33,6 @@ class Explanation:
     causes: tuple[str, ...]
     remedies: tuple[str, ...]
 
-
-EXIT_CODES: Final = (
-    ExitCode(
-        code=0,
-        means="Everything that can be loaded is loaded; or everything that was checked is in "
-        "order.",
-    ),
-    ExitCode(
-        code=1,
-        means="Something else went wrong, such as writing the ledger; or `doctor` found something "
-        "to fix.",
-    ),
-    ExitCode(
-        code=2,
-        means="The configuration or the command line is missing something, or contradicts itself.",
-    ),
-    ExitCode(code=3, means="A manifest cannot be read; the other runs were loaded."),
-    ExitCode(code=4, means="The store cannot be read."),
-    ExitCode(
-        code=5,
-        means="A month was not replaced and the old month is unchanged; the other months were "
-        "loaded.",
-    ),
-    ExitCode(
-        code=6, means="Nothing failed, but a run is held: look at it, then `cloudbill accept`."
-    ),
-    ExitCode(
-        code=7,
-        means="`verify` found a month that differs, or rows of no month; or a month was changed "
-        "since it was loaded, and cannot be loaded again.",
-    ),
-    ExitCode(code=8, means="`status --max-age` found a source whose newest delivery is too old."),
-    ExitCode(code=130, means="You stopped the command; the months that were loaded are kept."),
-)
 
 EXPLANATIONS: Final = (
     Explanation(
@@ -167,6 +127,41 @@ EXPLANATIONS: Final = (
         ),
     ),
     Explanation(
+        name="NoManifestError",
+        exit_code=3,
+        means="No manifest is where a source looks for them. Nothing can be loaded from there.",
+        causes=(
+            "`prefix` or `export_name` is misspelt, or the export was moved.",
+            "The export has not delivered anything yet.",
+            "An older export of Azure has no file partitioning, and therefore no manifest.",
+            "The job that copies the export brings the data files, but not the manifests.",
+        ),
+        remedies=(
+            "Read the message: it names the folder, what is in it, and the nearest names.",
+            "Let `cloudbill init` look for the exports in the bucket.",
+            (
+                "If data files came without a manifest, switch file partitioning on at Azure, or "
+                "let the copy job bring `*.json` as well."
+            ),
+        ),
+    ),
+    Explanation(
+        name="DatasetError",
+        exit_code=3,
+        means="What was delivered is of a kind that the source does not load.",
+        causes=(
+            "The export is of another dataset than FOCUS, such as amortized cost or a price sheet.",
+            "It is an AWS Data Export (CUR 2.0, FOCUS), not a Cost and Usage Report.",
+            "An export of one provider is configured as a source of the other.",
+        ),
+        remedies=(
+            "Read the message: it names the file and the dataset that it is of.",
+            "At Azure, create an export of the dataset 'Cost and usage details (FOCUS)'.",
+            "In AWS, create a 'Legacy CUR export' with the compression type GZIP.",
+            "Then set `prefix` and `export_name` to the new export.",
+        ),
+    ),
+    Explanation(
         name="StoreError",
         exit_code=4,
         means="The store could not be listed or read.",
@@ -228,6 +223,19 @@ EXPLANATIONS: Final = (
                 "or `TMPDIR` to a place on another one."
             ),
             "Then run `cloudbill load` again.",
+        ),
+    ),
+    Explanation(
+        name="LastTryError",
+        exit_code=5,
+        means="The newest try to load a month, or a source, failed, and none has succeeded since.",
+        causes=(
+            "The run is damaged, and no newer one was delivered.",
+            "The store or the warehouse could not be reached when the last load ran.",
+        ),
+        remedies=(
+            "Read the message: it says when the try was, and why it failed.",
+            "Do what that message says, then run `cloudbill load`. A load that succeeds ends this.",
         ),
     ),
     Explanation(
@@ -336,16 +344,22 @@ EXPLANATIONS: Final = (
     Explanation(
         name="StaleError",
         exit_code=8,
-        means="The newest delivery of a source is older than you allow, or there is none.",
+        means="A delivery is late: the newest of a source is older than you allow, or a run lacks "
+        "a part for longer than `max_wait`.",
         causes=(
             "The export at the provider is switched off, or has expired.",
             "The job that copies the export between clouds has stopped, or its key has expired.",
             "`prefix` or `export_name` points to an older export.",
+            "The copy job leaves some files out, or a rule of the bucket deleted a part.",
         ),
         remedies=(
-            "See how old each source is: `cloudbill status`.",
+            "See how old each source is, and which runs wait: `cloudbill status`.",
             "Check the export at the provider, then the job that copies the export.",
-            "If a source is always slow, allow more time: `cloudbill status --max-age 3d`.",
+            "If you do not need a run that waits, delete its manifest from the store.",
+            (
+                "If a source is always slow, allow more time: `cloudbill status --max-age 3d`, or "
+                "the keys `max_age` and `max_wait`."
+            ),
         ),
     ),
     Explanation(

@@ -62,6 +62,7 @@ function drawBadge() {
   const gaps = data.trust.missing.filter(isShown).length;
   const sources = data.trust.freshness.filter(isShown);
   const unread = sources.filter((one) => one.store_error).length;
+  const stale = sources.filter((one) => one.is_stale).length;
   const broken = data.sources.filter((source, index) => isShown({ source: index }) && source.error).length;
   const plural = (number, one, many) => `${number} ${number === 1 ? one : many}`;
   const lines = [
@@ -73,11 +74,12 @@ function drawBadge() {
     held ? `${plural(held, "run is", "runs are")} held` : null,
     waiting ? `${plural(waiting, "run waits", "runs wait")} for parts` : null,
     fresh ? `${plural(fresh, "newer run is", "newer runs are")} not loaded yet` : null,
+    stale ? `${plural(stale, "source has", "sources have")} no delivery as new as max_age asks for` : null,
     unread ? `${plural(unread, "store was", "stores were")} not read` : null,
     broken ? `${plural(broken, "warehouse was", "warehouses were")} not read` : null,
   ];
   const [tone, title] = different || broken || odd ? ["bad", "Look at it first"]
-    : unrecorded || gaps || held || waiting || fresh ? ["warn", "Mostly: see what is open"]
+    : unrecorded || gaps || held || waiting || fresh || stale ? ["warn", "Mostly: see what is open"]
       : unread ? ["good", "Yes, as loaded"] : ["good", "Yes"];
   fill(byId("badge"), el("span", { class: `pill ${tone}` }, title));
   fill(byId("badge-details"), lines.filter(Boolean).map((line) => el("li", null, line)));

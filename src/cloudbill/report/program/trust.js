@@ -16,6 +16,7 @@ function freshness(isShown) {
       el("td", null, one.newest_month || "nothing loaded"), el("td", null, one.newest_month ? moment(one.submitted_at) : "–"),
       el("td", null, one.newest_month ? moment(one.loaded_at) : "–"),
       el("td", null, one.store_error ? `Store not read: ${one.store_error}` : one.store_submitted_at ? moment(one.store_submitted_at) : "no runs",
+        one.is_stale ? el("span", { class: "pill warn" }, "Older than max_age") : null,
         one.unreadable.map((why) => el("span", { class: "id" }, `Cannot be read: ${why}`))));
   });
   return [el("h3", null, "Freshness"), table("Freshness of each source", [textColumn("Source"), textColumn("Newest month"), textColumn("Newest loaded run was made"), textColumn("Last load"), textColumn("Newest run in the store")], rows)];

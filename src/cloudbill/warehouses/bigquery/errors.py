@@ -41,6 +41,10 @@ PASSING_JOB_REASONS: Final = frozenset(
 """Reasons of a failed job that pass: the same job may succeed under a new id."""
 
 _PASSING_REASONS: Final = frozenset({*PASSING_JOB_REASONS, "badGateway"})
+_RATE_REASONS: Final = frozenset(
+    {"jobRateLimitExceeded", "rateLimitExceeded", "userRateLimitExceeded"}
+)
+_RATE_TEXTS: Final = ("exceeded rate limit", "rate limit exceeded", "ratelimitexceeded")
 _LASTING_REASONS: Final = frozenset({"quotaExceeded", "billingNotEnabled", "notImplemented"})
 _NOT_OF_RUN: Final = frozenset({"stopped", "billingNotEnabled"})
 _BROKEN_CONNECTIONS: Final = (
@@ -78,6 +82,8 @@ def may_pass(error: BaseException) -> bool:
     reason = _reason_of(error)
     if reason in _PASSING_REASONS or isinstance(error, _BROKEN_CONNECTIONS):
         return True
+    if _is_limited(error):
+        return True
     return isinstance(error, _PASSING_CALLS) and reason not in _LASTING_REASONS
 
 
@@ -96,6 +102,11 @@ def bigquery_errors(what: str) -> Iterator[None]:
         known = _known(f"{what} failed", _reason_of(error), message)
         if known is not None:
             raise known from error
+        if _is_limited(error):
+            raise TransientLoadError(
+                f"{what} failed for now: BigQuery limits the rate of requests ({message}). Run "
+                "again later, or set 'parallel_loads' to less; no role is missing"
+            ) from error
         if isinstance(error, api.Forbidden):
             raise LoadError(
                 f"{what} is not allowed: {message}. {_missing_role(message)}", is_of_run=False
@@ -107,7 +118,10 @@ def bigquery_errors(what: str) -> Iterator[None]:
             raise TransientLoadError(f"{what} failed for now: {error}. Run again") from error
         raise LoadError(f"{what} failed: {error}") from error
     except _BROKEN_CONNECTIONS as error:
-        raise TransientLoadError(f"{what} failed for now: {error}. Run again") from error
+        raise TransientLoadError(
+            f"{what} failed for now: {error}. It was tried again until 'retry_for_s' was over; "
+            "check the network and the proxy, then run again"
+        ) from error
     except (auth.GoogleAuthError, requests.RequestException) as error:
         raise LoadError(f"{what} failed: {error}", is_of_run=False) from error
 
@@ -133,6 +147,15 @@ def job_error(what: str, reason: str, message: str) -> LoadError | PartMissingEr
     again = f". {AGAIN}" if _UNREADABLE in message else ""
     known = _known(what, reason, message)
     return known or LoadError(f"{text}{again}", is_of_run=reason not in _NOT_OF_RUN)
+
+
+def _is_limited(error: BaseException) -> bool:
+    """Whether BigQuery was asked too often, which it says with 403 as well as with 429."""
+    if not isinstance(error, api.Forbidden | api.TooManyRequests):
+        return False
+    plain = str(error).lower()
+    is_rate = _reason_of(error) in _RATE_REASONS or any(text in plain for text in _RATE_TEXTS)
+    return is_rate and _reason_of(error) not in _LASTING_REASONS
 
 
 def _known(what: str, reason: str, message: str) -> LoadError | None:

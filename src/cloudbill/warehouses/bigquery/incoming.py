@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.files.columns import merge_parts, require_exact_costs
+from cloudbill.files.columns import merge_parts, require_dataset, require_exact_costs
 from cloudbill.files.csv_headers import read_columns
 from cloudbill.files.parquet_footers import Footer, read_footers
 from cloudbill.manifests import Column
@@ -69,6 +69,7 @@ def look_at(
 
     Raises:
         LoadError: If the parts contradict the manifest, the month or each other.
+        DatasetError: If the parts are of another dataset.
         StoreError: If a part cannot be read.
     """
     manifest = planned.manifest
@@ -81,6 +82,7 @@ def look_at(
             require_not_held(planned, rows)
         require_month(planned, footers)
         columns = merge_parts([(footer.address, footer.columns) for footer in footers])
+        require_dataset(columns, provider, run_id=manifest.run_id)
         require_exact_costs(columns, provider.COST_COLUMNS)
         return Incoming(
             columns=columns,
@@ -93,8 +95,10 @@ def look_at(
         )
     part_columns = read_columns(store, manifest, provider, existing)
     paths = [part.path for part in manifest.parts]
+    columns = merge_parts(list(zip(paths, part_columns, strict=True)))
+    require_dataset(columns, provider, run_id=manifest.run_id)
     return Incoming(
-        columns=merge_parts(list(zip(paths, part_columns, strict=True))),
+        columns=columns,
         part_columns=part_columns,
         footers=(),
         rows=manifest.stated_rows,

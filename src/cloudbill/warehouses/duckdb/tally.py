@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cloudbill.costs.amounts import add_amounts
 from cloudbill.costs.sums import billed_costs
 from cloudbill.errors import SchemaError
-from cloudbill.files.columns import MergedColumns
+from cloudbill.files.columns import MergedColumns, require_dataset
 from cloudbill.files.duckdb_types import TABLE_TYPES
 from cloudbill.files.relation import PartsRelation
 from cloudbill.manifests import Column, ColumnType, Manifest
@@ -141,6 +141,7 @@ class Tally:
 
         Raises:
             SchemaError: If they do not, or not as a time or a date.
+            DatasetError: If they are of another dataset.
         """
         for column in self.columns:
             if self._is_period(column):
@@ -150,8 +151,10 @@ class Tally:
                     f"Column '{column.name}' is a {column.type}, but the month of a row is read "
                     "from it, so it must be a timestamp or a date"
                 )
+        run_id = self._planned.manifest.run_id
+        require_dataset(self.columns, self._provider, run_id=run_id)
         raise SchemaError(
-            f"Run {self._planned.manifest.run_id} has no column '{self._planned.period_column}', "
+            f"Run {run_id} has no column '{self._planned.period_column}', "
             "which says which month a row belongs to"
         )
 

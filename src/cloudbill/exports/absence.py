@@ -1,0 +1,222 @@
+"""Says what lies where a source looks for manifests and finds none; only reads.
+
+An export that was never found, files without a manifest and a dataset of another kind all look
+like "nothing to load"; they are errors, so that nobody believes in a bill that is not loaded.
+"""
+
+from __future__ import annotations
+
+import csv
+import posixpath
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from cloudbill.errors import CloudbillError, DatasetError, NoManifestError, StoreError
+from cloudbill.manifests import StoredObject
+from cloudbill.providers import PROVIDERS, Provider
+from cloudbill.providers.datasets import dataset_of_columns, dataset_of_manifest
+from cloudbill.providers.json_object import MAX_DOCUMENT_BYTES
+
+if TYPE_CHECKING:
+    from cloudbill.exports.discovery import Discovery
+    from cloudbill.settings import SourceSettings
+    from cloudbill.store import Store
+
+__all__ = ["absence_of", "unannounced"]
+
+_KINDS: Final = (
+    (".parquet", "Parquet"),
+    (".csv", "CSV"),
+    (".csv.gz", "CSV"),
+    (".csv.zip", "zipped CSV"),
+    (".zip", "ZIP"),
+    (".json.gz", "JSON"),
+    (".gz", "gzipped"),
+    (".orc", "ORC"),
+    (".xlsx", "Excel"),
+)
+_DATA_EXPORT: Final = ("billing_period=", "data", "metadata")
+_READ: Final = 3
+"""So many manifests, or data files, are read to see what dataset they are of."""
+_HEADER_BYTES: Final = 64 * 1024
+_ANY_GZIP: Final = 16 + zlib.MAX_WBITS
+
+
+def absence_of(
+    store: Store,
+    settings: SourceSettings,
+    found: Discovery,
+    *,
+    is_loaded: bool,
+    nearest: Callable[[], str],
+) -> CloudbillError | None:
+    """Why a source has no manifest: another dataset, files without one, or nothing at all.
+
+    Nothing at all is in order where something `is_loaded`: it may leave its bucket. `nearest` looks
+    for names that may be meant, and gives a sentence; it is asked where no data file is there.
+    """
+    files = _own_files(settings, found)
+    dataset = _other_dataset(store, settings, files)
+    if dataset is not None:
+        return dataset
+    kinds = Counter(kind for stored in files if (kind := _kind(stored)))
+    place = store.uri(found.root)
+    if any(settings.provider.export_of(stored.path) for stored in files):
+        return NoManifestError(f"{place} is not the folder of an export. {nearest()}")
+    if kinds:
+        return NoManifestError(
+            f"{place} has {_counted(kinds)} but no {_manifest_name(settings)}. "
+            f"{settings.provider.HOW_TO_GET_MANIFESTS}"
+        )
+    if is_loaded:
+        return None
+    if files:
+        plural = "" if len(files) == 1 else "s"
+        return NoManifestError(
+            f"{place} has {len(files)} file{plural}, none of them a "
+            f"{_manifest_name(settings)} in the folder of a month. {nearest()}"
+        )
+    (root, *_) = settings.provider.export_roots(settings.prefix, settings.export_name)
+    return NoManifestError(f"Nothing was found in {store.uri(root)}. {nearest()}")
+
+
+def unannounced(
+    store: Store, settings: SourceSettings, found: Discovery, now: datetime
+) -> NoManifestError | None:
+    """Data files of later deliveries than the last that has a manifest, or None.
+
+    Such as after the manifests are no longer copied. Files that are younger than 'max_wait' may
+    still get their manifest, and older ones than the newest manifest are left over from runs that
+    were overwritten.
+    """
+    if not found.runs or found.failures:
+        return None
+    parts = {part.path for run in found.runs for part in run.manifest.parts}
+    folders = {posixpath.dirname(run.manifest.path) for run in found.runs}
+    newest = max(run.manifest.stored_at or run.manifest.submitted_at for run in found.runs)
+    loose = [
+        stored
+        for stored in _own_files(settings, found)
+        if stored.path not in parts
+        and posixpath.dirname(stored.path) not in folders
+        and _kind(stored)
+        and newest < stored.modified_at < now - settings.max_wait
+    ]
+    if not loose:
+        return None
+    last = max(loose, key=lambda stored: stored.modified_at)
+    kinds = Counter(kind for stored in loose if (kind := _kind(stored)))
+    return NoManifestError(
+        f"{_counted(kinds)} came to {store.uri(found.root)} after its newest manifest, the last of "
+        f"them {posixpath.relpath(last.path, found.root or '.')}, but no "
+        f"{_manifest_name(settings)} with them. {settings.provider.HOW_TO_GET_MANIFESTS}; or "
+        "delete the files if they are of no use"
+    )
+
+
+def _own_files(settings: SourceSettings, found: Discovery) -> list[StoredObject]:
+    """What lies in the folder of the export; elsewhere only what bears the name of the export."""
+    own, *_ = settings.provider.export_roots(settings.prefix, settings.export_name)
+    if found.root == own:
+        return list(found.listing.values())
+    name = settings.export_name.strip("/").rpartition("/")[2]
+    return [
+        stored
+        for stored in found.listing.values()
+        if posixpath.basename(stored.path).startswith(name)
+    ]
+
+
+def _manifest_name(settings: SourceSettings) -> str:
+    return settings.provider.manifest_name(settings.export_name)
+
+
+def _kind(stored: StoredObject) -> str | None:
+    """The format of a data file by its name, or None for any other file."""
+    name = posixpath.basename(stored.path).lower()
+    return next((kind for ending, kind in _KINDS if name.endswith(ending)), None)
+
+
+def _counted(kinds: Counter[str]) -> str:
+    """`1 CSV and 12 Parquet files`."""
+    counts = [f"{count} {kind}" for kind, count in sorted(kinds.items())]
+    return f"{' and '.join(counts)} file{'' if sum(kinds.values()) == 1 else 's'}"
+
+
+def _other_dataset(
+    store: Store, settings: SourceSettings, files: Iterable[StoredObject]
+) -> DatasetError | None:
+    """What the files are of, where they say so and it is not what the source loads."""
+    readable = [stored for stored in files if stored.fault is None]
+    newest_first = sorted(readable, key=lambda stored: stored.modified_at, reverse=True)
+    manifests = [stored for stored in newest_first if _is_like_a_manifest(stored)]
+    for stored in manifests[:_READ]:
+        if stored.size <= MAX_DOCUMENT_BYTES:
+            dataset = dataset_of_manifest(_content(store, stored))
+            if dataset is not None and dataset != settings.provider.DATASET:
+                other = next((one for one in PROVIDERS.values() if dataset == one.DATASET), None)
+                return _named(store, settings, stored, dataset, loader=other)
+    for stored in newest_first:
+        if _is_of_data_export(stored):
+            return _named(store, settings, stored, "an AWS Data Export")
+    for stored in [one for one in newest_first if _kind(one) == "CSV"][:_READ]:
+        dataset = dataset_of_columns(_header(store, stored))
+        if dataset is not None and dataset != settings.provider.DATASET:
+            return _named(store, settings, stored, dataset)
+    return None
+
+
+def _named(
+    store: Store,
+    settings: SourceSettings,
+    stored: StoredObject,
+    dataset: str,
+    *,
+    loader: Provider | None = None,
+) -> DatasetError:
+    """The error that names a dataset; `loader` is another provider that loads it."""
+    advice = f"For this source, {settings.provider.HOW_TO_EXPORT}"
+    if loader is not None:
+        advice = f"Configure it in [sources.{loader.SECTION}]. {advice}"
+    return DatasetError(
+        f"{store.uri(stored.path)} is of {dataset}, which [sources.{settings.source}] does not "
+        f"load. {advice}"
+    )
+
+
+def _is_like_a_manifest(stored: StoredObject) -> bool:
+    name = posixpath.basename(stored.path).lower()
+    return name.endswith("manifest.json") and not name.endswith("redshiftmanifest.json")
+
+
+def _is_of_data_export(stored: StoredObject) -> bool:
+    """Whether a path has `data/BILLING_PERIOD=2025-10/`, or `metadata` in the place of `data`."""
+    period, *parents = _DATA_EXPORT
+    folders = stored.path.lower().split("/")
+    return any(
+        folder.startswith(period) and above in parents for above, folder in pairwise(folders)
+    )
+
+
+def _content(store: Store, stored: StoredObject) -> bytes:
+    try:
+        return store.read(stored.path)
+    except StoreError:
+        return b""
+
+
+def _header(store: Store, stored: StoredObject) -> Iterator[str]:
+    """The cells of the first line, as far as they can be read; no fault is told from here."""
+    try:
+        head = store.read_head(stored.path, _HEADER_BYTES)
+        if head.startswith(b"\x1f\x8b"):
+            head = zlib.decompressobj(_ANY_GZIP).decompress(head, _HEADER_BYTES)
+        (line, *_) = head.decode("utf-8-sig", "replace").splitlines() or [""]
+        for delimiter in ",;\t":
+            yield from next(csv.reader([line], delimiter=delimiter), [])
+    except (StoreError, zlib.error, csv.Error):
+        return

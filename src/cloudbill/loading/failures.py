@@ -1,0 +1,183 @@
+"""Remembers which months could not be loaded, in a file of the source below dlt's data folder.
+
+The ledger lies in the warehouse, which may be what failed. Each line is one JSON object: a failure,
+or a later success that ends it. Nobody else can read the file. When it has grown to half of what is
+kept it is set aside for one generation, so that no more than 10 MB are on the disk.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cloudbill.errors import CloudbillError, StoppedError
+from cloudbill.models import SkipReason
+from cloudbill.periods import BillingPeriod
+from cloudbill.redaction import redacted
+from cloudbill.text.times import iso_time, parse_time
+
+if TYPE_CHECKING:
+    from cloudbill.loading.outcome import Outcome
+    from cloudbill.settings import SourceSettings
+
+__all__ = ["PastFailure", "failures_file", "read_failures", "remember"]
+
+_log = logging.getLogger(__name__)
+
+_KEPT_BYTES: Final = 10_000_000
+_LONGEST_MESSAGE: Final = 2_000
+_NO_MONTH: Final = ""
+_NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastFailure:
+    """The newest try of a month, which failed; `period` is None where all of a source failed.
+
+    `error` is the name of the class of what was raised.
+    """
+
+    at: datetime
+    period: BillingPeriod | None
+    run_id: str | None
+    error: str
+    message: str
+
+
+def failures_file(settings: SourceSettings) -> Path:
+    """Where the failures of a source are remembered.
+
+    Two projects on one machine may call their sources alike, so the table is part of the name.
+    """
+    from dlt.common.runtime.run_context import active
+
+    table = json.dumps(settings.physical_table)
+    digest = sha256(table.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    name = f"{settings.pipeline_name}-{digest}.jsonl"
+    return Path(active().data_dir) / "cloudbill" / name
+
+
+def read_failures(settings: SourceSettings) -> tuple[PastFailure, ...]:
+    """The months whose newest try failed; that of the whole source first, then newest month first.
+
+    A file that cannot be read says nothing.
+    """
+    file = failures_file(settings)
+    newest: dict[str, PastFailure | None] = {}
+    for place in (_older(file), file):
+        for line in _lines(place):
+            _take(line, newest)
+    found = [failure for failure in newest.values() if failure is not None]
+    found.sort(key=lambda failure: str(failure.period or "9"), reverse=True)
+    return tuple(found)
+
+
+def remember(outcome: Outcome, now: datetime) -> None:
+    """Writes down what failed, and which failures are over; what was stopped is neither.
+
+    A failure is over when a later try of its month succeeded, or when its run is in the store no
+    more. Where the file cannot be written, it says so in the log, and nothing else.
+    """
+    lines = [*_failed(outcome, now)]
+    known = read_failures(outcome.settings)
+    over = _over(outcome, {str(failure.period or _NO_MONTH) for failure in known})
+    lines += [{"at": iso_time(now), "period": period or None, "over": True} for period in over]
+    if not lines:
+        return
+    file = failures_file(outcome.settings)
+    try:
+        _append(file, lines)
+    except OSError as error:
+        _log.warning("What failed cannot be written to %s: %s", file, error.strerror or error)
+
+
+def _failed(outcome: Outcome, now: datetime) -> Iterator[Mapping[str, object]]:
+    for failure in outcome.failures:
+        if not isinstance(failure.error, StoppedError):
+            planned = failure.planned
+            yield _entry(now, failure.error, str(planned.period), planned.manifest.run_id)
+    if outcome.error is not None:
+        yield _entry(now, outcome.error, None, None)
+
+
+def _entry(
+    now: datetime, error: CloudbillError, period: str | None, run_id: str | None
+) -> Mapping[str, object]:
+    return {
+        "at": iso_time(now),
+        "period": period,
+        "run_id": run_id,
+        "error": type(error).__name__,
+        "message": redacted(str(error))[:_LONGEST_MESSAGE],
+    }
+
+
+def _over(outcome: Outcome, remembered: set[str]) -> Iterator[str]:
+    """The months, and the source itself, whose remembered failure is over."""
+    if outcome.error is not None:
+        return
+    failed = {str(failure.planned.period) for failure in outcome.failures}
+    loaded = {str(result.planned.period) for result in outcome.results}
+    unseen = {
+        str(skip.manifest.period)
+        for skip in outcome.skips
+        if skip.reason is SkipReason.NOT_SELECTED
+    }
+    for period in sorted(remembered):
+        if period in loaded or period not in failed | unseen:
+            yield period
+
+
+def _take(line: str, newest: dict[str, PastFailure | None]) -> None:
+    """Brings the newest of each month up to date; a line that was cut off is passed over."""
+    with suppress(ValueError, KeyError, TypeError):
+        entry = json.loads(line)
+        period = entry["period"]
+        failure = None
+        if not entry.get("over"):
+            failure = PastFailure(
+                at=parse_time(entry["at"]),
+                period=None if period is None else BillingPeriod.parse(period),
+                run_id=entry["run_id"],
+                error=str(entry["error"]),
+                message=str(entry["message"]),
+            )
+        newest[period or _NO_MONTH] = failure
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+
+
+def _append(file: Path, lines: list[Mapping[str, object]]) -> None:
+    """Adds lines by one write, so that those of two processes do not mix.
+
+    Raises:
+        OSError: If they cannot be written.
+    """
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):
+        if file.stat().st_size > _KEPT_BYTES // 2:
+            file.replace(_older(file))
+    # An empty line ends what a full disk may have cut off.
+    text = "".join(f"\n{json.dumps(line)}" for line in lines) + "\n"
+    opened = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINKS, 0o600)
+    try:
+        os.write(opened, text.encode("ascii"))
+    finally:
+        os.close(opened)
+
+
+def _older(file: Path) -> Path:
+    return file.with_suffix(".older.jsonl")
