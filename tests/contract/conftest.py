@@ -25,18 +25,22 @@ WRITERS: dict[str, Callable[[], Writer]] = {
 }
 
 
-PLACES = ("duckdb", "bigquery")
-EVERY_WAY = tuple((kind, place) for place in PLACES for kind in WRITERS)
+WAREHOUSES = ("duckdb", "bigquery")
+EVERY_WAY = tuple((kind, warehouse) for warehouse in WAREHOUSES for kind in WRITERS)
 LOOKING_WAYS = tuple(way for way in EVERY_WAY if "duckdb" in way or "azure parquet" in way)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs a test in every way that its module names, or with both warehouses."""
-    if {"kind", "place"} <= {*metafunc.fixturenames}:
+    """Runs a test in every way that its module names, or with all of what it asks for."""
+    asked = {"kind", "warehouse"} & {*metafunc.fixturenames}
+    if len(asked) > 1:
         ways = getattr(metafunc.module, "WAYS", EVERY_WAY)
-        metafunc.parametrize(
-            ("kind", "place"), ways, indirect=True, ids=["-".join(w) for w in ways]
-        )
+        ids = ["-".join(way) for way in ways]
+        metafunc.parametrize(("kind", "warehouse"), ways, indirect=True, ids=ids)
+    elif asked:
+        (name,) = asked
+        every = WRITERS if name == "kind" else WAREHOUSES
+        metafunc.parametrize(name, every, indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -45,10 +49,21 @@ def _dlt_of_the_test(own_dlt: None) -> None:
 
 
 @pytest.fixture
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def warehouse(request: pytest.FixtureRequest) -> str:
+    """The name of a warehouse."""
+    return str(request.param)
+
+
+@pytest.fixture
+def place(
+    request: pytest.FixtureRequest,
+    warehouse: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Place:
     """A warehouse and its store, both empty."""
     monkeypatch.chdir(tmp_path)
-    if request.param == "duckdb":
+    if warehouse == "duckdb":
         return DiskAndDuckDB(tmp_path)
     cloud: Cloud = request.getfixturevalue("cloud")
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", cloud.gcs.url)

@@ -75,7 +75,7 @@ def broken(tmp_path: Path) -> None:
         f"[sources.azure_billing.{name}]\n"
         + ("" if "table_name" in line else f'table_name = "{name}"\n')
         + ("" if "bucket" in line else 'bucket = "./exports"\n')
-        + f'prefix = "billing"\nexport_name = "focus-daily"\n{line}\n'
+        + f'prefix = "billing"\nexport_name = "focus-daily"\nretry_for_s = 1\n{line}\n'
         for name, (line, _) in BROKEN.items()
     ]
     configure(tmp_path, GOOD + "".join(sections))
@@ -113,7 +113,7 @@ class TestForeseen:
     def test_every_command_does_all_others_and_names_each_failure(
         self, run: Run, words: tuple[str, ...]
     ) -> None:
-        assert run("load", "aws", "-q").returncode == 2  # the typo may be one of any source
+        assert run("load", "aws", "-q").returncode == 0
         done = run(*words)
 
         needs_store = words[0] in {"plan", "status", "doctor"}

@@ -108,10 +108,10 @@ class TestReport:
             done = run("report")
 
         assert done.returncode == 5
-        assert done.stderr.splitlines()[-1] == (
+        assert (
             "No page was written, because no source could be read; report.html is still the one "
             "from before"
-        )
+        ) in done.stderr.splitlines()
         assert (tmp_path / "report.html").read_bytes() == good
         assert run("report").returncode == 0
         assert list(tmp_path.glob("report.html*")) == [tmp_path / "report.html"]
