@@ -52,7 +52,7 @@ private_key = "-----BEGIN PRIVATE KEY-----\\nAAAA\\n-----END PRIVATE KEY-----\\n
 
 [sources.azure_billing.key.credentials]
 azure_storage_account_name = "account"
-azure_storage_account_key = "no base64!"
+azure_storage_account_key = "abcde"
 """
 IS_ENDED = [
     ("load",),
