@@ -18,6 +18,8 @@ pytest_plugins = ["emulators.fixtures"]
 # again in every process where nobody may keep bytecode.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# Read when gcsfs is imported, by whichever test: with it, opening a bucket waits for a minute.
+os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
 
 
 @pytest.fixture(autouse=True)

@@ -80,6 +80,16 @@ class TestManners:
             module.name for module in MODULES.values() for _ in broad_handlers(module.tree)
         ] == ["cloudbill.cli.each_source"]
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "try: f()\nexcept: pass",
+            "try: f()\nexcept Exception: pass",
+            "try: f()\nexcept (OSError, BaseException) as error: pass",
+            "with suppress(Exception): f()",
+            "with contextlib.suppress(OSError, Exception): f()",
+        ],
+    )
     def test_what_catches_every_exception_is_found(self, text: str) -> None:
         assert list(broad_handlers(ast.parse(text)))
 
