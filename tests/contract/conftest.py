@@ -1,7 +1,8 @@
 """Every test of this folder runs on every warehouse and in every format.
 
-Formats matter where files are read and rows written. A module whose tests ask what is said of
-months that were loaded has `WAYS = LOOKING_WAYS`: every format on one warehouse, one on the other.
+Formats matter where files are read and rows written. A module whose tests ask which run is chosen,
+or what is said of months, has `WAYS = LOOKING_WAYS`: every format on one warehouse, one on the
+other.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from cloudbill.sample import write_azure
@@ -44,7 +45,8 @@ def test_the_first_run_loads_and_the_second_skips(run: Run, cloud: Cloud, tmp_pa
     base = "gs://acme-billing/gcs-transfer/azure"
     uris = [f"{base}/{path.relative_to(tmp_path / 'exports')}" for path in written.part_paths]
     first, second = run("load", "azure", env=env), run("load", "azure", env=env)
-    assert first.stdout.splitlines() == [
+    *shown, last = first.stdout.splitlines()
+    assert shown == [
         "Discovered 1 Azure billing manifests",
         f"Processing 2025-10 (run_id: {written.run_id})",
         "  Loading 2 Parquet files from GCS...",
@@ -53,10 +55,13 @@ def test_the_first_run_loads_and_the_second_skips(run: Run, cloud: Cloud, tmp_pa
         "  Loaded 200 rows to azure_focus_billing_data",
         f"Completed loading 2025-10 (run_id: {written.run_id})",
     ]
-    assert second.stdout.splitlines() == [
+    assert re.fullmatch(r"Finished with exit code 0 in \d+\.\d s: 1 month loaded", last)
+    *shown, last = second.stdout.splitlines()
+    assert shown == [
         "Discovered 1 Azure billing manifests",
         f"Skipping 2025-10 (run_id: {written.run_id}) - already loaded",
     ]
+    assert re.fullmatch(r"Finished with exit code 0 in \d+\.\d s: 1 already loaded", last)
     assert (first.returncode, second.returncode) == (0, 0)
     client = cloud.bigquery.client("acme")
     rows = client.query(

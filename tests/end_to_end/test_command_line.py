@@ -296,7 +296,7 @@ class TestRepository:
             ).stdout
             for _ in range(2)
         ]
-        assert outputs[0].count("Completed loading") == outputs[1].count("already loaded") > 0
+        assert outputs[0].count("Completed loading") == outputs[1].count(") - already loaded") > 0
         assert "Completed loading" not in outputs[1]
 
     def test_the_bundled_sample_is_what_the_sample_command_writes(

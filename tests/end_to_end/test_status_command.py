@@ -174,13 +174,16 @@ class TestHistory:
         assert month["closed"]["run_id"] == "run-of-11-03"
         assert Decimal(month["closed"]["difference"]["EUR"]) == Decimal("5.69")
 
-    def test_a_month_that_was_never_loaded_has_none(self, run: Run, home: Path) -> None:
-        deliver(home, "2025-10", ["1"], run_id="october", submitted_at=CLOSED)
-        run("load")
-        done = run("history", "azure", "--month", "2024-01")
+    def test_a_month_that_was_delivered_and_never_loaded_has_none(
+        self, run: Run, home: Path
+    ) -> None:
+        for month in ("2025-09", "2025-10"):
+            deliver(home, month, ["1"], run_id=month, submitted_at=CLOSED)
+        run("load", "--month", "2025-10")
+        done = run("history", "azure", "--month", "2025-09")
         assert (done.returncode, done.stdout) == (
             0,
-            "azure_billing - no load of 2024-01 is recorded\n",
+            "azure_billing - no load of 2025-09 is recorded\n",
         )
 
     def test_a_month_that_is_none_is_refused(self, run_process: Run, home: Path) -> None:

@@ -89,10 +89,14 @@ class Books:
                 self.table[month] = self.ledger[month] = told.chosen
 
     def exit_code(self, expected: Iterable[Expected]) -> int:
-        """How that run ends: with a failure, with a run that waits for a person, or well."""
+        """How that run ends: with a failure, with a run that waits for a person, or well.
+
+        Nothing but data files is a failure, and so is nothing at all while nothing is loaded.
+        """
         told = list(expected)
         if any(month.is_failed for month in told):
             return 5
-        if self.shelf.unreadable():
+        is_absent = not self.shelf.is_announced() and (self.shelf.places() or not self.ledger)
+        if self.shelf.unreadable() or is_absent:
             return 3
         return 6 if any(month.is_held for month in told) else 0

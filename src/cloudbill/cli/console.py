@@ -234,7 +234,8 @@ class Console:
         errors = [error for outcome in outcomes for error in outcome.errors]
         self.explain([*errors, *(failure.error for failure in failures)])
         code = code_with((outcome.exit_code for outcome in outcomes), failures)
-        if seconds is not None and not (self.quiet or self.is_live):
+        is_begun = bool(outcomes) or any(failure.source for failure in failures)
+        if seconds is not None and is_begun and not (self.quiet or self.is_live):
             self._finished(outcomes, failures, seconds, code)
         if self.as_json:
             self.document(outcomes_json(outcomes, failures, dry_run=dry_run))

@@ -8,13 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from cloudbill.costs.amounts import totals_to_text
-from cloudbill.errors import (
-    CloudbillError,
-    DatasetError,
-    ReconciliationError,
-    SchemaError,
-    StoppedError,
-)
+from cloudbill.errors import StoppedError
 from cloudbill.loading.events import (
     Discovered,
     Drifted,
@@ -184,7 +178,7 @@ def finished_line(counts: Mapping[str, int], *, seconds: float, exit_code: int) 
 
 def same_fault_line(outcome: Outcome) -> str | None:
     """What to say if every run that was tried has the same fault, else None."""
-    is_of_data = all(_is_of_data(failure.error) for failure in outcome.failures)
+    is_of_data = all(failure.error.is_of_run for failure in outcome.failures)
     faults = {_fault(failure) for failure in outcome.failures}
     if outcome.results or len(outcome.failures) == 1 or len(faults) != 1 or not is_of_data:
         return None
@@ -193,12 +187,6 @@ def same_fault_line(outcome: Outcome) -> str | None:
         "the same reason, so it is in the export, or in what brings its files into the store; to "
         "deliver one month again will not help"
     )
-
-
-def _is_of_data(error: CloudbillError) -> bool:
-    """Whether the files are at fault, and not the disk, a right or the warehouse."""
-    is_kind = isinstance(error, DatasetError | ReconciliationError | SchemaError)
-    return is_kind or "what brings" in str(error)
 
 
 def _fault(failure: LoadFailure) -> tuple[str, str]:

@@ -129,7 +129,7 @@ class TestRefusals:
             (b"\n1,2\n", LoadError, "is empty"),
             (gzip.compress(b""), LoadError, "is empty"),
             (b"Gr\xf6\xdfe,Day\n", LoadError, "not in UTF-8, from its byte 2"),
-            ("Cost,Day\n".encode("utf-16"), LoadError, "not in UTF-8"),
+            ("Cost,Day\n".encode("utf-16"), LoadError, "a text in UTF-16, not CSV"),
             (b"Cost,Day,Cost\n", SchemaError, "2 columns named 'Cost'"),
             (b"Cost,,Day\n", SchemaError, "Column 2 of .* has no name"),
             (b'Cost,"Day\n1,2\n', LoadError, "is not CSV"),

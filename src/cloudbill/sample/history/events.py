@@ -172,6 +172,10 @@ class Shelf:
         }
         return sorted(found, key=lambda run: run.age)
 
+    def is_announced(self) -> bool:
+        """Whether any manifest is there, readable or not."""
+        return bool(self._manifests)
+
     def unreadable(self) -> int:
         """How many manifests cannot be read."""
         return sum(not is_readable for is_readable in self._manifests.values())
