@@ -7,6 +7,7 @@ a few at a time, so neither memory nor disk use grows with the run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +15,15 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import duckdb
 
+from cloudbill.disk.spool import room_for, spool_folder
 from cloudbill.errors import CloudbillError, LoadError, PartMissingError, StoreError
 from cloudbill.files.csv_headers import read_columns
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.csv_relation import read_csv_parts
+from cloudbill.files.damage import AGAIN, reason_of
 from cloudbill.files.downloads import local_parts
-from cloudbill.files.parquet_footers import read_footers
 from cloudbill.files.parquet_relation import read_parquet_parts
+from cloudbill.files.parquet_tail import PARQUET_MAGIC, read_parquet_tail
 from cloudbill.files.relation import PartsRelation
 from cloudbill.manifests import Column
 from cloudbill.sql import DUCKDB, Fragment
@@ -34,6 +37,8 @@ __all__ = ["count_rows", "read_each_part", "rows_of_month"]
 
 _AT_ONCE: Final = 4
 """How many parts are on this disk at once."""
+_READERS: Final = 16
+"""How many footers are fetched at once."""
 
 _Found = TypeVar("_Found")
 
@@ -85,8 +90,7 @@ def count_rows(store: Store, manifest: Manifest, *, provider: Provider, memory_l
         CloudbillError: If `memory_limit` is too low.
     """
     if manifest.file_format == "parquet" and not manifest.spans:
-        footers = read_footers(store, manifest.parts, period_column=provider.PERIOD_COLUMN)
-        return sum(footer.rows for footer in footers)
+        return sum(_rows_in_footers(store, manifest))
 
     def read(connection: duckdb.DuckDBPyConnection, source: PartsRelation) -> int:
         where, ends = rows_of_month(manifest, source, provider)
@@ -100,6 +104,42 @@ def count_rows(store: Store, manifest: Manifest, *, provider: Provider, memory_l
         store, manifest, read, provider=provider, memory_limit=memory_limit, headers={}
     )
     return sum(counts)
+
+
+def _rows_in_footers(store: Store, manifest: Manifest) -> Iterator[int]:
+    """What the end of each Parquet part states; the rest of the part is not read.
+
+    DuckDB reads it, for the warehouse may be DuckDB, which is installed without Arrow.
+    """
+    paths = [part.path for part in manifest.parts]
+    with (
+        ThreadPoolExecutor(_READERS, thread_name_prefix="footer") as readers,
+        spool_folder() as folder,
+        closing(duckdb.connect()) as connection,
+    ):
+        tails = readers.map(lambda path: read_parquet_tail(store, path), paths)
+        for number, (path, tail) in enumerate(zip(paths, tails, strict=True)):
+            file = folder / f"{number}.parquet"
+            with room_for(f"The footer of {store.uri(path)}", file, needed=len(tail)):
+                file.write_bytes(PARQUET_MAGIC + tail)
+            yield _stated_rows(connection, file, store.uri(path))
+            file.unlink()
+
+
+def _stated_rows(connection: duckdb.DuckDBPyConnection, file: Path, address: str) -> int:
+    statement = "SELECT num_rows FROM parquet_file_metadata($file)"
+    try:
+        row = connection.execute(statement, {"file": str(file)}).fetchone()
+    except duckdb.Error as error:
+        raise StoreError(
+            f"{address} is a damaged Parquet file ({reason_of(error)}). {AGAIN}", is_of_run=True
+        ) from error
+    rows = int(row[0]) if row else 0
+    if rows < 0:
+        raise StoreError(
+            f"{address} is a damaged Parquet file: it states {rows} rows. {AGAIN}", is_of_run=True
+        )
+    return rows
 
 
 def rows_of_month(

@@ -1,0 +1,92 @@
+"""An installation without extras loads, looks and compares, with DuckDB and files on disk."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cloudbill.sample import write_aws, write_azure
+from contract.deliveries import AzureCsvWriter, AzureWriter, Delivery, Writer, at, charges
+from end_to_end.conftest import configure
+
+EXTRAS = ("adlfs", "gcsfs", "google.cloud", "numpy", "pandas", "plotly", "pyarrow", "s3fs")
+"""What only an extra of cloudbill brings, or one of those."""
+PROGRAM = """
+import sys
+for name in sys.argv.pop(1).split(","):
+    sys.modules[name] = None
+from cloudbill.cli import main
+main(sys.argv[1:])
+"""
+SAMPLES = """
+[sources.azure_billing]
+bucket = "./exports"
+prefix = "billing"
+export_name = "focus-daily"
+[sources.aws_billing]
+bucket = "./exports"
+prefix = "cur"
+export_name = "cur-hourly"
+"""
+
+
+def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command where no extra can be imported."""
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, ",".join(EXTRAS), *words],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_every_command_that_needs_no_extra_works_without(tmp_path: Path) -> None:
+    write_azure(tmp_path / "exports", months=1, rows=40, seed=1)
+    write_aws(tmp_path / "exports", months=1, rows=40, seed=1)
+    configure(tmp_path, SAMPLES)
+    for words in (
+        ("plan",),
+        ("load",),
+        ("status", "--check"),
+        ("history",),
+        ("verify", "--strict"),
+        ("doctor",),
+        ("state", "rebuild"),
+        ("load",),
+    ):
+        done = run(tmp_path, *words)
+        assert done.returncode == 0, (words, done)
+        assert "unexpected" not in done.stderr
+    done = run(tmp_path, "report")
+    assert done.returncode == 2
+    assert "pip install 'cloudbill[report]'" in done.stderr
+
+
+@pytest.mark.parametrize("writer", [AzureWriter(), AzureCsvWriter()])
+def test_runs_whose_manifests_count_nothing_are_counted_without(
+    tmp_path: Path, writer: Writer
+) -> None:
+    for day, run_id, costs in ((10, "full", 3000), (11, "cut", 20)):
+        delivery = Delivery(
+            period="2025-10",
+            charges=charges("2025-10", *(f"{n}.{n}" for n in range(1, costs))),
+            submitted_at=at(f"2025-11-{day} 04:00"),
+            run_id=run_id,
+            stated_rows=None,
+        )
+        writer.write(tmp_path / "exports", delivery)
+        for file in (tmp_path / "exports").rglob("*"):
+            os.utime(file, (delivery.submitted_at.timestamp(),) * 2)
+    configure(
+        tmp_path, SAMPLES.replace('billing"', f'{writer.prefix}"', 1).partition("[sources.aws")[0]
+    )
+    done = run(tmp_path, "load")
+    assert done.returncode == 6, done
+    assert "(run_id: cut) - held" in done.stdout
+    assert run(tmp_path, "accept", "2025-10").returncode == 0
