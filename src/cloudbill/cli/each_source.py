@@ -77,7 +77,7 @@ def unexpected_error(error: BaseException) -> CloudbillError:
 
 def code_with(codes: Iterable[int], failures: Iterable[SourceFailure]) -> int:
     """The exit code of a command, from those of its sources and of what ended some of them."""
-    from cloudbill.exit_codes import highest_code
+    from cloudbill.text.exit_codes import highest_code
 
     return highest_code([*codes, *(failure.error.exit_code for failure in failures)])
 

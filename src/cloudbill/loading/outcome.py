@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudbill.errors import CloudbillError, HeldError, StoppedError
-from cloudbill.exit_codes import exit_code_of
 from cloudbill.manifests import Manifest, ManifestFailure
 from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Reason, Skip, SkipReason
 from cloudbill.periods import BillingPeriod
+from cloudbill.text.exit_codes import exit_code_of
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_of
 from cloudbill.errors import CloudbillError, HeldError, LastTryError, StaleError
-from cloudbill.exit_codes import exit_code_of
 from cloudbill.loading.events import Drifted
 from cloudbill.loading.failures import PastFailure, read_failures
 from cloudbill.manifests import Manifest, ManifestFailure
@@ -21,6 +20,7 @@ from cloudbill.models import LoadRecord, Plan, Reason, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning import Selection
 from cloudbill.surveying import Present, Survey, compare_recorded, read_present, survey
+from cloudbill.text.exit_codes import exit_code_of
 from cloudbill.text.times import age_in_words, shown_time
 from cloudbill.warehouses import open_warehouse
 

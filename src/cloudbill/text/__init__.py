@@ -1,4 +1,4 @@
-"""Text for people: tables, times, sizes, failures, and what an error means.
+"""Text for people: tables, times, sizes, failures, and what errors and exit codes mean.
 
 Pure.
 May import: nothing.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from cloudbill.exit_codes import EXIT_CODES, ExitCode
+from cloudbill.text.exit_codes import EXIT_CODES, ExitCode
 
 __all__ = [
     "EXIT_CODES",
