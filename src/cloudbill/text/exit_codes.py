@@ -47,7 +47,9 @@ EXIT_CODES: Final = (
         "loaded. `status --check`: the newest try failed, and none has succeeded since.",
     ),
     ExitCode(
-        code=6, means="Nothing failed, but a run is held: look at it, then `cloudbill accept`."
+        code=6,
+        means="Nothing failed, but a run is held: look at it, then `cloudbill accept` or "
+        "`dismiss`.",
     ),
     ExitCode(
         code=7,

@@ -62,7 +62,10 @@ EXPLANATIONS: Final = (
                 "is forgotten without `--forget`."
             ),
             "Run the same command again. Loaded months stay loaded, and are not loaded twice.",
-            "If tables of the ledger were dropped, do nothing: the next load makes them again.",
+            (
+                "If tables of the ledger were dropped, the next load that replaces a month makes "
+                "them again; `cloudbill state rebuild` does it at once."
+            ),
         ),
     ),
     Explanation(
@@ -316,7 +319,10 @@ EXPLANATIONS: Final = (
         remedies=(
             "Look at the held run: `cloudbill status`.",
             "If the run is right, load it: `cloudbill accept YYYY-MM`.",
-            "If it is not, do nothing. The old month stays, and a later run replaces it.",
+            (
+                "If it is not, `cloudbill dismiss SOURCE YYYY-MM` ends the alarm. The old month "
+                "stays, and a later run replaces it."
+            ),
         ),
     ),
     Explanation(
