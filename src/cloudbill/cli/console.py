@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -119,14 +119,14 @@ class Console:
         """Says what ended a source or the command, as soon as it has."""
         self.failed(failure.source, failure.error)
 
-    def close(self, failures: Sequence[SourceFailure]) -> NoReturn:
-        """Ends a command of which failures are all that is left to say."""
+    def close(self, failures: Sequence[SourceFailure], codes: Iterable[int] = ()) -> NoReturn:
+        """Ends a command of which failures are all that is left to say; `codes` are its own."""
         from cloudbill.cli.each_source import code_with
 
         for failure in failures:
             self.ended(failure)
         self.explain([failure.error for failure in failures])
-        raise typer.Exit(code_with((), failures))
+        raise typer.Exit(code_with(codes, failures))
 
     def end(self, error: CloudbillError) -> NoReturn:
         """Ends a command that could do nothing."""

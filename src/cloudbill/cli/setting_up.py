@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cloudbill.cli.console import AsJson, Console, SourceName, Verbose
-from cloudbill.cli.each_source import attempt, code_with, each_source
+from cloudbill.cli.each_source import attempt, each_source
 
 if TYPE_CHECKING:
     from cloudbill.doctor.check import Check
@@ -52,11 +52,7 @@ def doctor(
     else:
         for check in checks:
             console.say(_coloured(check, check_line(check)))
-    for failure in failures:
-        console.ended(failure)
-    console.explain([failure.error for failure in failures])
-    codes = [check.exit_code for check in checks if not check.is_well]
-    raise typer.Exit(code_with(codes, failures))
+    console.close(failures, [check.exit_code for check in checks if not check.is_well])
 
 
 def _coloured(check: Check, line: str) -> str:

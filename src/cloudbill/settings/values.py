@@ -110,13 +110,9 @@ def read_share(value: object) -> Decimal:
     Raises:
         ValueError: If it is not one.
     """
-    problem = "must be a number from 0 to 1"
-    try:
-        share = Decimal(str(value))
-    except InvalidOperation as error:
-        raise ValueError(problem) from error
-    if isinstance(value, bool) or not share.is_finite() or not 0 <= share <= 1:
-        raise ValueError(problem)
+    share = _read_number(value)
+    if share is None or not 0 <= share <= 1:
+        raise ValueError("must be a number from 0 to 1")
     return share
 
 
@@ -126,14 +122,19 @@ def read_amount(value: object) -> Decimal:
     Raises:
         ValueError: If it is not one.
     """
-    problem = "must be a number that is not negative"
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation as error:
-        raise ValueError(problem) from error
-    if isinstance(value, bool) or not amount.is_finite() or amount < 0:
-        raise ValueError(problem)
+    amount = _read_number(value)
+    if amount is None or amount < 0:
+        raise ValueError("must be a number that is not negative")
     return amount
+
+
+def _read_number(value: object) -> Decimal | None:
+    """A finite number, or None if the value is none."""
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and not isinstance(value, bool) else None
 
 
 def read_count(value: object) -> int:
