@@ -51,6 +51,8 @@ def attempt(
         action()
     except CloudbillError as error:
         failed(SourceFailure(source=source, error=error))
+    except BrokenPipeError:  # whoever reads the output has left, as `head` does: no fault of ours
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the other sources go on
         failed(SourceFailure(source=source, error=unexpected_error(error)))
 
