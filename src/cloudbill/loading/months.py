@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -138,12 +139,15 @@ def _stopped(
     warehouse.interrupt()
     ended = wait(running, _GRACE_S).done
     for future, planned in running.items():
-        outcome = future.result() if future in ended else None
-        if outcome is None or isinstance(outcome, LoadFailure):
-            problem = "stopped; the month stays as it was"
-            if outcome is None:
-                problem = "stopped; a job may still finish, and the next run finds it"
-            outcome = LoadFailure(planned=planned, error=StoppedError(problem))
+        if future not in ended:
+            problem = "stopped; a job may still finish, and the next run finds it"
+            outcome: _Outcome = LoadFailure(planned=planned, error=StoppedError(problem))
+        else:
+            outcome = future.result()
+            # What failed for a reason of its own did not end because somebody stopped it.
+            if isinstance(outcome, LoadFailure) and isinstance(outcome.error, StoppedError):
+                problem = "stopped; the month stays as it was"
+                outcome = replace(outcome, error=StoppedError(problem))
         listen(_event_of(outcome))
         yield outcome
     for planned in waiting:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from cloudbill.disk.room import duckdb_needs, full_disk_of
-from cloudbill.errors import LoadError
+from cloudbill.errors import LoadError, StoppedError
 from cloudbill.files.damage import damaged_part, reason_of
 from cloudbill.models import PlannedLoad
 
@@ -30,9 +30,16 @@ def duckdb_errors(planned: PlannedLoad, *, database: Path) -> Iterator[None]:
 
     Raises:
         LoadError: If DuckDB raised an error.
+        StoppedError: If a statement was interrupted, which a commit never is.
     """
     try:
         yield
+    except duckdb.InterruptException as error:
+        raise StoppedError("The load was stopped") from error
+    except LoadError as error:
+        if isinstance(error.__cause__, duckdb.InterruptException):
+            raise StoppedError("The load was stopped") from error
+        raise
     except duckdb.Error as error:
         raise _load_error(error, planned, database) from error
 

@@ -8,14 +8,13 @@ counted before the transaction begins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from cloudbill.errors import StoppedError
 from cloudbill.files.downloads import Batch, arriving_parts, awaited_parts, is_here
 from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.files.relation import PartsRelation
@@ -26,6 +25,7 @@ from cloudbill.progress import ProgressListener, Stage
 from cloudbill.warehouses.duckdb.awaited import SCHEME, AwaitedFiles
 from cloudbill.warehouses.duckdb.dataset import Dataset
 from cloudbill.warehouses.duckdb.errors import duckdb_errors
+from cloudbill.warehouses.duckdb.interruption import Interruption
 from cloudbill.warehouses.duckdb.month import MonthTable
 from cloudbill.warehouses.duckdb.part_opener import PartsOpener
 from cloudbill.warehouses.duckdb.query_progress import QueryProgress
@@ -60,14 +60,14 @@ class Replacement:
         planned: PlannedLoad,
         *,
         listen: ProgressListener | None,
-        is_stopped: Callable[[], bool],
+        interruption: Interruption,
     ) -> None:
         self._connection = connection = dataset.connection
         self._dataset = dataset
         self._settings = settings
         self._planned = planned
         self._listen = listen
-        self._is_stopped = is_stopped
+        self._interruption = interruption
         self._progress = QueryProgress(connection, planned.manifest, listen)
         self._tally = Tally(connection, planned, settings.provider, is_summed=bool(settings.totals))
         self._table: MonthTable | None = None
@@ -116,7 +116,9 @@ class Replacement:
         Counting first would have to wait for the last part, and only then could the INSERT begin.
         The transaction makes the other order safe: nothing is committed before both are compared.
         """
-        with awaited_parts(store, self._planned.manifest, is_stopped=self._is_stopped) as parts:
+        with awaited_parts(
+            store, self._planned.manifest, is_stopped=self._interruption.is_asked
+        ) as parts:
             files = AwaitedFiles(store, self._planned.manifest, parts)
             with files.readable(self._connection), ExitStack() as stack:
                 source = read_parquet_parts(
@@ -142,7 +144,7 @@ class Replacement:
                 self._planned.manifest,
                 self._listen,
                 least_rows=self._least_rows(),
-                is_stopped=self._is_stopped,
+                is_stopped=self._interruption.is_asked,
             ) as batches,
             ExitStack() as stack,
         ):
@@ -227,13 +229,13 @@ class Replacement:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Commits at the end of the block, and rolls back if anything else ends it."""
-        if self._is_stopped():
-            raise StoppedError("The load was stopped")
+        self._interruption.require_none()
         self._connection.execute("BEGIN")
         is_committed = False
         try:
             yield
-            self._connection.execute("COMMIT")
+            with self._interruption.held_off():
+                self._connection.execute("COMMIT")
             is_committed = True
         finally:
             if not is_committed:

@@ -25,6 +25,7 @@ from cloudbill.progress import ProgressListener
 from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses.duckdb.dataset import Dataset
 from cloudbill.warehouses.duckdb.errors import table_errors
+from cloudbill.warehouses.duckdb.interruption import Interruption
 from cloudbill.warehouses.duckdb.left_file import LeftFile, mark_of
 from cloudbill.warehouses.duckdb.month import charges_of, ends_of
 from cloudbill.warehouses.duckdb.opening import connect
@@ -60,7 +61,7 @@ class DuckDBWarehouse:
         self._connection = connection
         self._settings = settings
         self._dataset = Dataset.of(connection, settings.dataset)
-        self._is_stopped = False
+        self._interruption = Interruption(connection)
 
     @classmethod
     def open(cls, settings: WarehouseSettings, *, read_only: bool) -> DuckDBWarehouse:
@@ -104,7 +105,7 @@ class DuckDBWarehouse:
             self._settings,
             planned,
             listen=listen,
-            is_stopped=lambda: self._is_stopped,
+            interruption=self._interruption,
         )
         return replacement.run(store)
 
@@ -264,9 +265,8 @@ class DuckDBWarehouse:
         return dlt_destination(self._connection, self._dataset.catalog)
 
     def interrupt(self) -> None:
-        """Ends the running statement, and lets no more months begin."""
-        self._is_stopped = True
-        self._connection.interrupt()
+        """Ends the running statement, unless it commits, and lets no more months begin."""
+        self._interruption.ask()
 
     def close(self) -> None:
         """Closes the file, so other processes can open it."""
