@@ -19,7 +19,7 @@ from cloudbill.loading.outcome import Outcome
 from cloudbill.loading.stopping import Stop
 from cloudbill.loading.vanished import but_vanished, look_again
 from cloudbill.manifests import Manifest
-from cloudbill.models import LoadFailure, LoadResult, Skip
+from cloudbill.models import LoadFailure, LoadRecord, LoadResult, Skip
 from cloudbill.periods import utc_now
 from cloudbill.planning import Selection
 from cloudbill.surveying import Survey, compare_recorded, read_present, survey
@@ -92,7 +92,7 @@ def _load_source(
     try:
         clear_spool()
         looked = _look_first(settings, selection) if settings.project_id is None else None
-        if looked is not None and not looked.found.plan.loads:
+        if looked is not None and not looked.has_work:
             for event in looked.events:
                 listen(event)
             return _planned(settings, looked.found)
@@ -110,6 +110,12 @@ class _Look:
 
     found: Survey
     events: tuple[Event, ...]
+    untracked: tuple[LoadRecord, ...]
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything is to be written: months, or rows that the tracking table lost."""
+        return bool(self.found.plan.loads or self.untracked)
 
 
 def _look_first(settings: SourceSettings, selection: Selection) -> _Look:
@@ -128,7 +134,7 @@ def _look_first(settings: SourceSettings, selection: Selection) -> _Look:
         found = survey(settings, present, selection, events.append, keeps_manifests=True)
         if not found.drifted:
             warehouse.leave()
-    return _Look(found=found, events=tuple(events))
+    return _Look(found=found, events=tuple(events), untracked=present.untracked)
 
 
 def _load(
@@ -155,7 +161,8 @@ def _load(
     results: list[LoadResult] = []
     failures: list[LoadFailure] = []
     put_off: list[Skip] = []
-    with Recorder(Ledger(settings, warehouse)) as recorder:
+    ledger = Ledger(settings, warehouse)
+    with Recorder(ledger) as recorder:
         for outcome in load_planned(
             warehouse,
             found.store,
@@ -173,6 +180,8 @@ def _load(
                 case LoadResult():
                     results.append(outcome)
                     recorder.add(outcome)
+    if present.untracked and not results:
+        ledger.mend()
     loaded = {result.planned.manifest for result in results}
     periods = {manifest.period for manifest in loaded}
     if recorder.error is None and periods.issuperset(one.record.period for one in found.drifted):

@@ -39,6 +39,8 @@ class Present:
     table: TableRows = field(default_factory=TableRows)
     differing: Mapping[BillingPeriod, Drifted] = field(default_factory=dict)
     """The months whose costs were compared with what was recorded, and are others."""
+    untracked: tuple[LoadRecord, ...] = ()
+    """What the ledger knows and the tracking table has lost, wholly or in part."""
 
     @property
     def rows(self) -> dict[BillingPeriod, int]:
@@ -65,7 +67,8 @@ def read_present(settings: SourceSettings, warehouse: Warehouse) -> Present:
     # The table before the ledger: a write that comes between the two changes the table's write
     # mark, so that a load planned from this notices it.
     table = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
-    return Present(remembered=Ledger(settings, warehouse).read(), table=table)
+    merged = Ledger(settings, warehouse).merged()
+    return Present(remembered=merged.remembered, table=table, untracked=merged.untracked)
 
 
 def compare_recorded(

@@ -12,7 +12,7 @@ import pytest
 from google.cloud import bigquery as bq
 
 from cloudbill.errors import LoadError, TransientLoadError
-from cloudbill.looking.status import read_status
+from cloudbill.looking.status_reading import read_status
 from cloudbill.models import LoadResult
 from cloudbill.periods import utc_now
 from contract.deliveries import AzureWriter, Delivery, at, charges

@@ -14,7 +14,8 @@ from cloudbill.doctor.examination import examine
 from cloudbill.errors import SchemaError, VerificationError
 from cloudbill.loading.events import Drifted
 from cloudbill.loading.words import lines, outcomes_json
-from cloudbill.looking.status import Pending, read_status
+from cloudbill.looking.status import Pending
+from cloudbill.looking.status_reading import read_status
 from cloudbill.looking.status_words import status_json, status_lines
 from cloudbill.periods import utc_now
 from cloudbill.pipeline import load_source

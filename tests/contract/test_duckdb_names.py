@@ -11,7 +11,7 @@ import pytest
 
 from cloudbill.errors import ConfigError
 from cloudbill.ledger.rebuilding import rebuild_ledger
-from cloudbill.looking.status import read_status
+from cloudbill.looking.status_reading import read_status
 from cloudbill.looking.verification import verify_source
 from cloudbill.periods import utc_now
 from cloudbill.report.collecting import collect

@@ -11,7 +11,7 @@ import pytest
 from cloudbill.doctor.examination import examine
 from cloudbill.errors import LoadError
 from cloudbill.loading.events import OddRows
-from cloudbill.looking.status import read_status
+from cloudbill.looking.status_reading import read_status
 from cloudbill.looking.status_words import status_json, status_lines
 from cloudbill.looking.verification import verify_source
 from cloudbill.looking.verification_words import closing_lines, verification_json

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from cloudbill.errors import StaleError, StoreError
 from cloudbill.looking.load_history import MonthHistory, read_history
 from cloudbill.looking.load_history_words import closing_sentence, history_json
-from cloudbill.looking.status import MonthState, MonthStatus, Pending, SourceStatus, read_status
+from cloudbill.looking.status import MonthState, MonthStatus, Pending, SourceStatus
+from cloudbill.looking.status_reading import read_status
 from cloudbill.looking.status_words import status_json, status_lines
 from cloudbill.periods import BillingPeriod, utc_now
 from contract.conftest import LOOKING_WAYS

@@ -82,6 +82,16 @@ class Console:
         """Prints the result of the command, unless it is to be JSON."""
         self._line("info", text, to_stderr=self.as_json)
 
+    def judge(self, line: str, colour: str) -> None:
+        """Prints a line whose first word is a verdict, in a colour on a terminal that has any."""
+        if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+            self.say(line)
+            return
+        from cloudbill.text.table import printable
+
+        word, gap, rest = printable(line).partition(" ")
+        _print(f"{typer.style(word, fg=colour, bold=True)}{gap}{rest}")
+
     def warn(self, text: str) -> None:
         """Prints what went wrong, or what somebody should look at."""
         self._line("warning", text, to_stderr=True)
@@ -190,7 +200,7 @@ class Console:
             if isinstance(event, Discovered):
                 # Finding nothing at all is most likely a mistake in the configuration.
                 is_failure = not event.manifests
-            if self.quiet and not is_failure:
+            if self.quiet and not (is_failure or _is_for_a_person(event)):
                 return
             if self.log_format is LogFormat.JSON:
                 text = event_log_line(event, source, utc_now()) or ""
@@ -198,7 +208,7 @@ class Console:
                 # Several months load at once; the lines of one event must stay together.
                 text = "\n".join(lines(event))
             if text:
-                _print(text, to_stderr=self.as_json or is_failure)
+                _print(text, to_stderr=self.as_json or self.quiet or is_failure)
 
         return listen
 
@@ -217,21 +227,21 @@ class Console:
         from cloudbill.cli.each_source import code_with
         from cloudbill.doctor.double_deliveries import find_double_deliveries
         from cloudbill.doctor.words import check_line
-        from cloudbill.loading.words import outcomes_json, same_fault_line
+        from cloudbill.loading.words import held_line, outcomes_json, same_fault_line
 
         for outcome in outcomes:
             ends = [] if outcome.error is None else [outcome.error]
             for error in (*(reason.error for reason in outcome.reasons), *ends):
                 self.failed(outcome.settings.source, error)
-            fault = same_fault_line(outcome)
-            if fault is not None:
-                self.warn(fault)
+            for line in (same_fault_line(outcome), held_line(outcome)):
+                if line is not None:
+                    self.warn(line)
         for failure in failures:
             self.failed(failure.source, failure.error)
         delivered = {outcome.settings.source: outcome.manifests for outcome in outcomes}
         for check in find_double_deliveries(delivered):
             self.warn(check_line(check))
-        errors = [error for outcome in outcomes for error in outcome.errors]
+        errors = [error for outcome in outcomes for error in (*outcome.errors, *outcome.held)]
         self.explain([*errors, *(failure.error for failure in failures)])
         code = code_with((outcome.exit_code for outcome in outcomes), failures)
         is_begun = bool(outcomes) or any(failure.source for failure in failures)
@@ -263,6 +273,9 @@ class Console:
         _print(line, to_stderr=self.as_json)
 
     def _line(self, level: str, text: str, *, to_stderr: bool) -> None:
+        from cloudbill.text.table import printable
+
+        text = printable(text, "\n")
         if self.log_format is LogFormat.JSON:
             from cloudbill.loading.log_lines import text_log_line
             from cloudbill.periods import utc_now
@@ -317,6 +330,16 @@ def read_selection(months: Sequence[str], *, force: bool = False) -> Selection:
         raise ConfigError(f"--month: {error}") from error
     require_past(periods, utc_now())
     return Selection(periods=periods, force=force)
+
+
+def _is_for_a_person(event: Event) -> bool:
+    """Whether a run is held, or was loaded before anybody knew that it would be."""
+    from cloudbill.loading.events import LoadFinished
+    from cloudbill.models import Skip
+
+    if isinstance(event, LoadFinished):
+        return event.result.alarm is not None
+    return isinstance(event, Skip) and event.is_held
 
 
 def _path_of(event: Event) -> str:

@@ -51,7 +51,7 @@ def status(
     verbose: Verbose = False,
 ) -> None:
     """Show what each month holds, what is waiting or missing, and how old it is; change nothing."""
-    from cloudbill.looking.status import read_status
+    from cloudbill.looking.status_reading import read_status
     from cloudbill.looking.status_words import status_json, status_lines
     from cloudbill.periods import utc_now
     from cloudbill.text.times import read_age
@@ -75,7 +75,8 @@ def status(
 
     attempt(None, look, _told(console, failures))
     told = [reason.error for one in found for reason in one.reasons] if check else []
-    console.explain([*(error for one in found for error in one.errors if check), *told])
+    told += [error for one in found for error in one.errors if check]
+    console.explain([*told, *(failure.error for failure in failures)])
     if as_json:
         console.document(status_json(found, failures))
     codes = [one.check_code if check else one.exit_code for one in found]
@@ -111,6 +112,7 @@ def history(
             _require_known(periods, [(one.settings, one.recorded) for one in found])
 
     attempt(None, look, _told(console, failures))
+    console.explain([failure.error for failure in failures])
     if as_json:
         console.document(history_json(found, failures))
     raise typer.Exit(code_with([one.exit_code for one in found], failures))
@@ -161,6 +163,7 @@ def verify(
             _require_known(periods, [(one.settings, one.recorded) for one in found])
 
     attempt(None, look, _told(console, failures))
+    console.explain([failure.error for failure in failures])
     if as_json:
         console.document(verification_json(found, failures))
     codes = [verified.exit_code(strict=strict) for verified in found]

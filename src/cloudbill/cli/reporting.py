@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,9 +52,7 @@ def report(
     def failed(failure: SourceFailure) -> None:
         failures.append(failure)
         console.ended(failure)
-        if failure.source in reports:
-            report = reports[failure.source]
-            reports[failure.source] = replace(report, error=str(failure.error))
+        reports.update(_broken(reports, failure))
 
     def draw() -> None:
         each_source(source, work, failed=failed)
@@ -72,6 +71,18 @@ def report(
     if is_opened:
         _open(console, output)
     raise typer.Exit(code_with([], failures))
+
+
+def _broken(
+    reports: Mapping[str, SourceReport], failure: SourceFailure
+) -> Mapping[str, SourceReport]:
+    """What the page says of a source that could not be read, whose settings may be broken."""
+    from cloudbill.report.collecting import unconfigured
+
+    if failure.source is None:
+        return {}
+    report = reports.get(failure.source) or unconfigured(failure.source)
+    return {} if report is None else {failure.source: replace(report, error=str(failure.error))}
 
 
 def _open(console: Console, page: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -44,24 +42,21 @@ def doctor(
     def look() -> None:
         each_source(source, work, failed=failures.append)
         if sources:
-            checks.extend(put_together(sources, examined))
+            checks.extend(put_together(sources, examined, failures))
 
     attempt(None, look, failures.append)
     if as_json:
         console.document(_checks_json(checks, failures))
     else:
         for check in checks:
-            console.say(_coloured(check, check_line(check)))
+            console.judge(check_line(check), _colour(check))
     console.close(failures, [check.exit_code for check in checks if not check.is_well])
 
 
-def _coloured(check: Check, line: str) -> str:
-    """The line with its first word in the colour of the result, on a terminal with colours."""
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        return line
-    colour = "yellow" if not check.is_checked else "green" if check.is_well else "red"
-    word, gap, rest = line.partition(" ")
-    return f"{typer.style(word, fg=colour, bold=True)}{gap}{rest}"
+def _colour(check: Check) -> str:
+    if not check.is_checked:
+        return "yellow"
+    return "green" if check.is_well else "red"
 
 
 def _checks_json(checks: Sequence[Check], failures: Sequence[SourceFailure]) -> str:
@@ -72,7 +67,7 @@ def _checks_json(checks: Sequence[Check], failures: Sequence[SourceFailure]) -> 
             "subject": check.subject,
             "result": _result(check),
             "found": check.found,
-            "remedy": check.remedy,
+            "remedy": check.remedy or None,
         }
         for check in checks
     ]

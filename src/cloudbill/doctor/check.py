@@ -11,7 +11,10 @@ __all__ = ["Check", "failed_check"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was checked: what was found, and what to do if it is not in order."""
+    """One thing that was checked: what was found, and what to do if it is not in order.
+
+    `remedy` is None if it is in order, and empty if `found` says what to do as well.
+    """
 
     subject: str
     found: str
@@ -29,4 +32,4 @@ class Check:
 
 def failed_check(subject: str, error: CloudbillError) -> Check:
     """A check that ended in an error, whose message says what to do."""
-    return Check(subject=subject, found=str(error), remedy="see the message")
+    return Check(subject=subject, found=str(error), remedy="")

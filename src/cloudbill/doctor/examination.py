@@ -26,7 +26,7 @@ from cloudbill.errors import (
     VerificationError,
 )
 from cloudbill.ledger import Ledger
-from cloudbill.looking.status import status_before, with_survey
+from cloudbill.looking.status_reading import status_before, with_survey
 from cloudbill.manifests import Manifest
 from cloudbill.models import LoadRecord, Reason
 from cloudbill.periods import BillingPeriod, utc_now
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from cloudbill.loading.events import Drifted
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store
+    from cloudbill.text.failures import SourceFailure
 
 __all__ = ["Check", "Examined", "examine", "examine_source", "put_together"]
 
@@ -87,13 +88,18 @@ def examine_source(settings: SourceSettings) -> Examined:
 
 
 def put_together(
-    sources: Sequence[SourceSettings], examined: Sequence[Examined]
+    sources: Sequence[SourceSettings],
+    examined: Sequence[Examined],
+    ended: Sequence[SourceFailure] = (),
 ) -> tuple[Check, ...]:
-    """The checks of the machine, of each source, and of what only all of them show."""
+    """The checks of the machine, of each source, and of what only all of them show.
+
+    `ended` are the sources that could not be examined, and why.
+    """
     delivered = {one.source: one.manifests for one in examined}
     return (
         check_versions(),
-        check_configuration(sources),
+        check_configuration(sources, ended),
         *(check for one in examined for check in one.checks),
         *find_double_deliveries(delivered),
     )
@@ -135,6 +141,8 @@ def _reason_checks(
     found = survey(settings, present, Selection(), lambda _: None, discovered=(store, discovery))
     status = with_survey(status_before(settings, utc_now(), by_key=True), present, found)
     stale = [] if status.stale is None else [Reason(error=status.stale)]
+    # The check of the table says how to see rows of no month.
+    status = replace(status, rows_of_no_month=0)
     for reason in (*stale, *status.reasons):
         month = "" if reason.period is None else f" {reason.period}"
         # Of a load that failed earlier `doctor` only says that there is something to look at.
@@ -142,7 +150,7 @@ def _reason_checks(
         yield Check(
             subject=f"{settings.source}: {_SUBJECTS.get(type(reason.error), 'export')}{month}",
             found=str(reason.error),
-            remedy="see the message",
+            remedy="",
             exit_code=1 if is_earlier else reason.error.exit_code,
         )
 
@@ -157,6 +165,7 @@ def _ledger_checks(
         for period in sorted({*loaded, *tracked, *rows}, reverse=True)
         for problem, remedy in (
             *_differences(loaded.get(period), tracked.get(period), rows.get(period, 0)),
+            *_lost_cells(period, present.untracked, tracked),
             *_amount_differences(present.differing.get(period)),
         )
     ]
@@ -165,6 +174,22 @@ def _ledger_checks(
         return checks + odd
     found = f"{len(loaded)} months, {sum(rows.values())} rows, as recorded"
     return [Check(subject=subject, found=found)]
+
+
+def _lost_cells(
+    period: BillingPeriod,
+    untracked: Iterable[LoadRecord],
+    tracked: Mapping[BillingPeriod, LoadRecord],
+) -> Iterator[tuple[str, str]]:
+    """A run whose row is in the tracking table, but not all that is known of it."""
+    for record in untracked:
+        if (
+            record.period == period
+            and period in tracked
+            and tracked[period].run_id == record.run_id
+        ):
+            found = f"the tracking table has lost a part of what is known of run {record.run_id}"
+            yield found, "run `cloudbill load`, which writes it again"
 
 
 def _amount_differences(drifted: Drifted | None) -> Iterator[tuple[str, str]]:
@@ -190,6 +215,7 @@ def _odd_rows(settings: SourceSettings, subject: str, rows: int) -> Iterator[Che
         subject=subject,
         found=odd_rows_found(rows, settings.table_name, column),
         remedy=odd_rows_remedy(dialect, table, column),
+        exit_code=VerificationError.exit_code,
     )
 
 

@@ -20,6 +20,7 @@ from cloudbill.text.sizes import in_bytes
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
+    from cloudbill.text.failures import SourceFailure
 
 __all__ = ["check_clients", "check_configuration", "check_disk", "check_versions"]
 
@@ -43,8 +44,11 @@ def check_versions() -> Check:
     return Check(subject="versions", found=", ".join(found))
 
 
-def check_configuration(sources: Sequence[SourceSettings]) -> Check:
-    """The files that dlt found, and how many sources they and the environment name."""
+def check_configuration(sources: Sequence[SourceSettings], ended: Sequence[SourceFailure]) -> Check:
+    """The files that dlt found, how many sources they and the environment name, and what is wrong.
+
+    `ended` are the sources that could not be examined, and why.
+    """
     from cloudbill.settings import dlt_providers
 
     files = [
@@ -54,7 +58,17 @@ def check_configuration(sources: Sequence[SourceSettings]) -> Check:
     ]
     where = ", ".join(files) or f"no file in {Path.cwd() / '.dlt'}, but the environment"
     names = ", ".join(settings.source for settings in sources)
-    return Check(subject="configuration", found=f"{where}: {len(sources)} sources ({names})")
+    found = f"{where}: {len(sources)} sources ({names})"
+    broken = [failure for failure in ended if isinstance(failure.error, ConfigError)]
+    if not broken:
+        return Check(subject="configuration", found=found)
+    others = ", ".join(failure.source or "all" for failure in broken)
+    return Check(
+        subject="configuration",
+        found=f"{found} can be read, and not {others}",
+        remedy="what is wrong stands below",
+        exit_code=ConfigError.exit_code,
+    )
 
 
 def check_clients(settings: SourceSettings) -> Iterator[Check]:

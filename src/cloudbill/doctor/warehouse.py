@@ -35,6 +35,12 @@ def check_warehouse(settings: SourceSettings, bucket_location: str | None) -> It
 
 def _check_file(settings: SourceSettings) -> Check:
     subject, file = f"{settings.source}: database", settings.database
+    if file.exists() and not file.is_file():
+        return Check(
+            subject=subject,
+            found=f"{file} is no regular file",
+            remedy="set 'database' to another file",
+        )
     if file.exists() and not os.access(file, os.W_OK):
         return Check(
             subject=subject,

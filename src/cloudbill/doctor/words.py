@@ -17,4 +17,5 @@ def check_line(check: Check) -> str:
         return f"--    {check.subject} - not checked: {check.found}"
     if check.is_well:
         return f"ok    {check.subject} - {check.found}"
-    return f"LOOK  {check.subject} - {check.found}; {check.remedy}"
+    remedy = f"; {check.remedy}" if check.remedy else ""
+    return f"LOOK  {check.subject} - {check.found}{remedy}"

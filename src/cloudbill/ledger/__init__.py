@@ -71,13 +71,16 @@ class Ledger:
         }
 
     def loads(self) -> tuple[LoadRecord, ...]:
-        """Every load that the tracking table has, oldest first, in the order of the ledger.
+        """Every load that is remembered anywhere, oldest first, in the order of the ledger.
 
         Raises:
             LoadError: If the warehouse cannot be read.
         """
-        entries = merge([], self._rows(newest_only=True), self._at).tracked
-        return tuple(entry.record for entry in entries if entry.record is not None)
+        try:
+            return self.merged().loads
+        except LedgerError:
+            merged, _ = self.salvaged()
+            return merged.loads
 
     def loaded(self) -> Mapping[BillingPeriod, LoadRecord]:
         """What each month holds; raises as `read` does."""
@@ -180,6 +183,14 @@ class Ledger:
                 draft.dismiss(period, run)
 
         self._change(change, "What is dismissed could not be written", "Run it again")
+
+    def mend(self) -> None:
+        """Writes again what the tracking table has lost, and nothing else.
+
+        Raises:
+            LedgerError: If dlt could not write.
+        """
+        self._change(lambda _: None, "The tracking table could not be written", "Run it again")
 
     def rewrite(self, merged: Merged, change: Callable[[Draft], None]) -> None:
         """Writes a ledger that was read before, changed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeVar
@@ -18,7 +18,9 @@ __all__ = [
     "Entry",
     "UNREADABLE",
     "entry_of_row",
+    "is_in_row",
     "newest_entries",
+    "once_each",
     "read_record",
     "record_json",
     "sequence_of",
@@ -27,6 +29,9 @@ __all__ = [
 
 UNREADABLE: Final = (AttributeError, InvalidOperation, KeyError, TypeError, ValueError)
 """What reading a value of any other shape ends with."""
+
+_NO_TOTALS: Final = "{}"
+"""What a row has of a load without totals."""
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -71,6 +76,59 @@ def newest_entries(entries: Iterable[Entry]) -> dict[BillingPeriod, Entry]:
         if entry.period not in newest or newest[entry.period].rank < entry.rank:
             newest[entry.period] = entry
     return newest
+
+
+def once_each(entries: Iterable[Entry]) -> list[Entry]:
+    """The loads that entries tell of, each once and with all that is said of it; newest last.
+
+    A row that lost cells, and the row that was written in its place, tell of one load.
+    """
+    loads: dict[tuple[BillingPeriod, str], list[Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.rank, reverse=True):
+        if entry.record is None:
+            continue
+        same = loads.setdefault((entry.period, entry.record.run_id), [])
+        for index, known in enumerate(same):
+            if known.record is not None and _is_same(known.record, entry.record):
+                full = _filled(known.record, entry.record)
+                same[index] = replace(
+                    known, record=full, sequence=full.sequence, raw=record_json(full)
+                )
+                break
+        else:
+            same.append(entry)
+    return sorted((one for some in loads.values() for one in some), key=lambda entry: entry.rank)
+
+
+def _is_same(one: LoadRecord, other: LoadRecord) -> bool:
+    """Whether two records of one run in one month are of one load, as far as they tell."""
+    counts = {one.sequence, other.sequence} - {0}
+    times = {one.loaded_at, other.loaded_at} - {None}
+    is_told = one.sequence == other.sequence != 0 or one.loaded_at == other.loaded_at is not None
+    return is_told and len(counts) <= 1 and len(times) <= 1
+
+
+def _filled(record: LoadRecord, other: LoadRecord) -> LoadRecord:
+    """A record with what another one of the same load tells where it tells nothing."""
+    empty = {"totals": {}, "sequence": 0}
+    gaps = {
+        column.name: getattr(other, column.name)
+        for column in fields(record)
+        if getattr(record, column.name) == empty.get(column.name)
+    }
+    return replace(record, **gaps)
+
+
+def is_in_row(record: LoadRecord, row: LoadRecord) -> bool:
+    """Whether a row of the tracking table tells all of a record that such a row can."""
+    if (row.period, row.run_id, row.sequence) != (record.period, record.run_id, record.sequence):
+        return False
+    told = tracking_row(row)
+    nothing = {None, _NO_TOTALS}
+    return all(
+        value in nothing or told[column] not in nothing
+        for column, value in tracking_row(record).items()
+    )
 
 
 def read_record(period: BillingPeriod, entry: Mapping[str, Any]) -> LoadRecord:

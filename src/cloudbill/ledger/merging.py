@@ -15,6 +15,7 @@ import binascii
 import hashlib
 import json
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -24,7 +25,9 @@ from cloudbill.ledger.entries import (
     UNREADABLE,
     Entry,
     entry_of_row,
+    is_in_row,
     newest_entries,
+    once_each,
     record_json,
 )
 from cloudbill.ledger.state import (
@@ -76,8 +79,8 @@ class State:
 class Merged:
     """A ledger as it is now.
 
-    `told` is all that the states say, `tracked` what the tracking table says, the oldest first;
-    `decisions` are what persons decided. `sources` is what the next state holds if nothing
+    `told` is all that the states say, `tracked` what the rows of the tracking table say, the oldest
+    first; `decisions` are what persons decided. `sources` is what the next state holds if nothing
     changes, `ledger` the part of it that is the ledger's. `version` is the greatest that dlt
     counted to, `load_ids` those of all states.
     """
@@ -102,17 +105,28 @@ class Merged:
 
     @property
     def untracked(self) -> tuple[LoadRecord, ...]:
-        """The records that the tracking table has lost; older shapes kept too little for a row."""
-        rows = {
-            (entry.period, entry.record.run_id, entry.sequence)
-            for entry in self.tracked
-            if entry.record is not None
-        }
+        """The records that the tracking table has lost, wholly or in part.
+
+        Older shapes kept too little for a row.
+        """
+        rows: dict[BillingPeriod, list[LoadRecord]] = defaultdict(list)
+        for entry in self.tracked:
+            if entry.record is not None:
+                rows[entry.period].append(entry.record)
         return tuple(
             record
             for record in self.remembered.loaded.values()
             if record.loaded_at is not None
-            and (record.period, record.run_id, record.sequence) not in rows
+            and not any(is_in_row(record, row) for row in rows[record.period])
+        )
+
+    @property
+    def loads(self) -> tuple[LoadRecord, ...]:
+        """Every load that any place tells of, oldest first, as the ledger orders them."""
+        # Of a run that an older tool named alone, it is not known that it was loaded by itself.
+        told = (one for one in self.told if one.record is not None and one.record.loaded_at)
+        return tuple(
+            entry.record for entry in once_each((*told, *self.tracked)) if entry.record is not None
         )
 
 

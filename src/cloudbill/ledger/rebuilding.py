@@ -54,6 +54,8 @@ class Rebuilding:
     changes: tuple[Change, ...]
     problems: tuple[str, ...]
     forgets: bool
+    untracked: tuple[LoadRecord, ...] = ()
+    """The records that the tracking table has lost, and gets again."""
 
     @property
     def records(self) -> tuple[LoadRecord, ...]:
@@ -82,6 +84,7 @@ def rebuild_ledger(
             changes=tuple(_changes(merged, rows, forget=forget)),
             problems=problems,
             forgets=forget,
+            untracked=merged.untracked,
         )
         listen(rebuilding)
         ledger.rewrite(merged, lambda draft: _apply(draft, rebuilding.changes, merged))
@@ -142,6 +145,9 @@ def rebuilding_lines(rebuilding: Rebuilding) -> Iterator[str]:
     for change in rebuilding.changes:
         if not change.is_kept or change.is_in_doubt:
             yield f"  {_words(change)}"
+    if rebuilding.untracked:
+        months = ", ".join(str(record.period) for record in rebuilding.untracked)
+        yield f"  The tracking table gets again what it lost of {months}"
 
 
 def _words(change: Change) -> str:

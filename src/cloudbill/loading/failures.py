@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import CloudbillError, StoppedError
-from cloudbill.models import SkipReason
+from cloudbill.models import LoadRecord, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.redaction import redacted
 from cloudbill.text.times import iso_time, parse_time
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cloudbill.loading.outcome import Outcome
     from cloudbill.settings import SourceSettings
 
-__all__ = ["PastFailure", "failures_file", "read_failures", "remember"]
+__all__ = ["PastFailure", "failures_file", "read_failures", "remember", "standing_failures"]
 
 _log = logging.getLogger(__name__)
 
@@ -78,6 +78,22 @@ def read_failures(settings: SourceSettings) -> tuple[PastFailure, ...]:
     found = [failure for failure in newest.values() if failure is not None]
     found.sort(key=lambda failure: str(failure.period or "9"), reverse=True)
     return tuple(found)
+
+
+def standing_failures(
+    settings: SourceSettings, loaded: Mapping[BillingPeriod, LoadRecord]
+) -> dict[BillingPeriod | None, PastFailure]:
+    """The failures that no later load has ended, of this machine or of another one, by month."""
+    newest = max((one.loaded_at for one in loaded.values() if one.loaded_at), default=None)
+    standing: dict[BillingPeriod | None, PastFailure] = {}
+    for failure in read_failures(settings):
+        record = loaded.get(failure.period) if failure.period is not None else None
+        ended_at = None if record is None else record.loaded_at
+        if failure.period is None:
+            ended_at = newest
+        if ended_at is None or ended_at <= failure.at:
+            standing[failure.period] = failure
+    return standing
 
 
 def remember(outcome: Outcome, now: datetime) -> None:

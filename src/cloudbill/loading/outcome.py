@@ -69,15 +69,19 @@ class Outcome:
         return (*errors, self.error) if self.error else tuple(errors)
 
     @property
-    def exit_code(self) -> int:
-        """The highest exit code of its failures; without a failure, that of a held run, or 0.
+    def held(self) -> tuple[HeldError, ...]:
+        """That a run is held, if one is.
 
         A run that would be held, had it not been loaded before anybody knew, counts as held.
         """
         is_held = any(skip.is_held for skip in self.skips)
         is_alarmed = any(result.alarm for result in self.results)
-        held = [HeldError()] if is_held or is_alarmed else []
-        return exit_code_of((*self.errors, *held))
+        return (HeldError(),) if is_held or is_alarmed else ()
+
+    @property
+    def exit_code(self) -> int:
+        """The highest exit code of its failures; without a failure, that of a held run, or 0."""
+        return exit_code_of((*self.errors, *self.held))
 
 
 def counts_of(outcomes: Iterable[Outcome], *, ended: int = 0) -> dict[str, int]:

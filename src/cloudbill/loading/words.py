@@ -25,11 +25,13 @@ from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip, SkipRea
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.sizes import shown_size
+from cloudbill.text.table import printable
 
 __all__ = [
     "UNLISTED",
     "alarm_line",
     "finished_line",
+    "held_line",
     "lines",
     "outcomes_json",
     "planned_line",
@@ -66,14 +68,7 @@ def lines(event: Event) -> Iterator[str]:
     # Only an error may have more than one line, such as the statements that fix the cause.
     kept = "\n" if isinstance(event, LoadFailure | ManifestFailure) else ""
     for line in _lines(event):
-        yield (
-            line
-            if line.isprintable()
-            else "".join(
-                character if character.isprintable() or character in kept else repr(character)[1:-1]
-                for character in line
-            )
-        )
+        yield printable(line, kept)
 
 
 def _lines(event: Event) -> Iterator[str]:
@@ -173,6 +168,20 @@ def finished_line(counts: Mapping[str, int], *, seconds: float, exit_code: int) 
     return (
         f"Finished with exit code {exit_code} in {seconds:.1f} s: "
         f"{', '.join(told) or 'nothing to do'}{hint}"
+    )
+
+
+def held_line(outcome: Outcome) -> str | None:
+    """What to do with the runs that are held, if any are."""
+    source = outcome.settings.source
+    periods = sorted({skip.manifest.period for skip in outcome.skips if skip.is_held}, reverse=True)
+    if not periods:
+        return None
+    newest = periods[0]
+    others = f"; likewise {', '.join(map(str, periods[1:]))}" if len(periods) > 1 else ""
+    return (
+        f"{source}: look at what is held, then `cloudbill accept {newest} --source {source}` loads "
+        f"it, or `cloudbill dismiss {source} {newest}` ends the alarm{others}"
     )
 
 

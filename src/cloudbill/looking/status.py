@@ -1,28 +1,29 @@
-"""The status of a source: what each month holds, what is waiting, and how old it is; reads only."""
+"""The status of a source: what each month holds, what is waiting, and how old it is; pure."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from cloudbill.costs.amounts import costs_of
-from cloudbill.errors import CloudbillError, HeldError, LastTryError, StaleError
+from cloudbill.errors import (
+    CloudbillError,
+    HeldError,
+    LastTryError,
+    StaleError,
+    VerificationError,
+)
 from cloudbill.loading.events import Drifted
-from cloudbill.loading.failures import PastFailure, read_failures
-from cloudbill.manifests import Manifest, ManifestFailure
-from cloudbill.models import LoadRecord, Plan, Reason, SkipReason
+from cloudbill.loading.failures import PastFailure
+from cloudbill.manifests import ManifestFailure
+from cloudbill.models import LoadRecord, Reason
 from cloudbill.periods import BillingPeriod
-from cloudbill.planning import Selection
-from cloudbill.surveying import Present, Survey, compare_recorded, read_present, survey
 from cloudbill.text.exit_codes import exit_code_of
+from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.times import age_in_words, shown_time
-from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -33,9 +34,6 @@ __all__ = [
     "Pending",
     "PendingRun",
     "SourceStatus",
-    "read_status",
-    "status_before",
-    "with_survey",
 ]
 
 
@@ -50,9 +48,6 @@ class Pending(StrEnum):
     """Some of its parts are not there yet, or not whole."""
     HELD = "held"
     """A guard found something that a person should check first."""
-
-
-_PENDING: Final = {SkipReason.WAITING: Pending.WAITING, SkipReason.HELD: Pending.HELD}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +143,8 @@ class SourceStatus:
     def reasons(self) -> tuple[Reason, ...]:
         """What a person should look at, although nothing failed: what `--check` adds to errors."""
         found = [*self.surveyed]
+        if self.rows_of_no_month:
+            found.append(Reason(error=_odd_rows(self)))
         if self.failure is not None:
             found.append(_failed(self, self.failure))
         for month in self.months:
@@ -194,6 +191,13 @@ class SourceStatus:
         return max((error.exit_code for error in self.errors), default=0)
 
 
+def _odd_rows(status: SourceStatus) -> VerificationError:
+    settings = status.settings
+    column = settings.provider.PERIOD_COLUMN
+    found = odd_rows_found(status.rows_of_no_month, settings.table_name, column)
+    return VerificationError(f"{found}. `cloudbill doctor` says how to see and to delete them")
+
+
 def _reasons_of(status: SourceStatus, month: MonthStatus) -> Iterator[Reason]:
     """The try that failed, the newest held run, and the runs that nobody loads."""
     if month.failure is not None:
@@ -228,164 +232,3 @@ def _failed(status: SourceStatus, failure: PastFailure) -> Reason:
         "repaired"
     )
     return Reason(error=error, period=failure.period, run_id=failure.run_id)
-
-
-def read_status(
-    settings: SourceSettings,
-    *,
-    now: datetime,
-    max_age: timedelta | None = None,
-    by_key: bool = False,
-) -> SourceStatus:
-    """Reads ledger, table and store of a source, and plans like a load; changes nothing.
-
-    The loaded months are included even if the store cannot be read. `max_age` is how old the newest
-    delivery may be; if it is None and `by_key` is true, the key of that name counts. An error is in
-    the result.
-    """
-    status = status_before(settings, now, max_age, by_key=by_key)
-    try:
-        with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
-            present = read_present(settings, warehouse)
-            present = compare_recorded(settings, warehouse, present, trusts_file=False)
-    except CloudbillError as error:
-        return replace(status, error=error)
-    try:
-        found = survey(settings, present, Selection(), lambda _: None, now=now)
-    except CloudbillError as error:
-        return _with_months(replace(status, error=error), present)
-    return with_survey(status, present, found)
-
-
-def status_before(
-    settings: SourceSettings,
-    now: datetime,
-    max_age: timedelta | None = None,
-    *,
-    by_key: bool = False,
-) -> SourceStatus:
-    """The status before anything was read; the arguments are those of `read_status`."""
-    if by_key and max_age is None:
-        return SourceStatus(
-            settings=settings,
-            looked_at=now,
-            max_age=settings.max_age,
-            max_age_name="'max_age'",
-        )
-    return SourceStatus(settings=settings, looked_at=now, max_age=max_age)
-
-
-def with_survey(status: SourceStatus, present: Present, found: Survey) -> SourceStatus:
-    """The status with the runs of the store."""
-    status = replace(
-        status,
-        address=found.address,
-        manifests=found.manifests,
-        manifest_failures=found.manifest_failures,
-        surveyed=found.reasons,
-    )
-    return _with_months(status, present, found.plan)
-
-
-def _with_months(status: SourceStatus, present: Present, plan: Plan | None = None) -> SourceStatus:
-    plan = plan or Plan(loads=(), skips=())
-    loaded, rows = present.remembered.loaded, present.rows
-    pending = _pending_runs(plan, loaded)
-    drifted = present.drifted
-    failures = {failure.period: failure for failure in _standing(status.settings, loaded)}
-    known = {*loaded, *rows, *pending, *(period for period in failures if period is not None)}
-    months = tuple(
-        MonthStatus(
-            period=period,
-            record=loaded.get(period),
-            costs=_costs(status.settings, loaded.get(period)),
-            table_rows=rows.get(period, 0),
-            drifted=drifted.get(period),
-            pending=tuple(pending.get(period, ())),
-            failure=failures.get(period),
-        )
-        for period in reversed(_without_gaps(known))
-    )
-    return replace(
-        status,
-        is_loaded_known=True,
-        rows_of_no_month=present.table.of_no_month,
-        months=months,
-        failure=failures.get(None),
-        newest_delivery_at=_newest_delivery(plan, loaded),
-    )
-
-
-def _standing(
-    settings: SourceSettings, loaded: Mapping[BillingPeriod, LoadRecord]
-) -> Iterator[PastFailure]:
-    """The failures that no later load has ended, of this machine or of another one."""
-    newest = max((one.loaded_at for one in loaded.values() if one.loaded_at), default=None)
-    for failure in read_failures(settings):
-        record = loaded.get(failure.period) if failure.period is not None else None
-        ended_at = None if record is None else record.loaded_at
-        if failure.period is None:
-            ended_at = newest
-        if ended_at is None or ended_at <= failure.at:
-            yield failure
-
-
-def _costs(settings: SourceSettings, record: LoadRecord | None) -> Mapping[str, Decimal] | None:
-    return None if record is None else costs_of(record, settings.provider.BILLED_COLUMN)
-
-
-def _pending_runs(
-    plan: Plan, loaded: Mapping[BillingPeriod, LoadRecord]
-) -> dict[BillingPeriod, list[PendingRun]]:
-    """The runs of each month that are newer than the one it holds, newest first."""
-    found: list[tuple[BillingPeriod, PendingRun]] = []
-    for load in plan.loads:
-        record = loaded.get(load.period)
-        is_again = record is not None and record.run_id == load.manifest.run_id
-        pending = Pending.AGAIN if is_again else Pending.NEW
-        found.append((load.period, _pending_run(load.manifest, pending)))
-    for skip in plan.skips:
-        if skip.reason in _PENDING:
-            run = _pending_run(skip.manifest, _PENDING[skip.reason], skip.detail)
-            found.append((skip.manifest.period, run))
-    by_period: dict[BillingPeriod, list[PendingRun]] = defaultdict(list)
-    for period, run in sorted(found, key=lambda one: one[1].submitted_at, reverse=True):
-        by_period[period].append(run)
-    return by_period
-
-
-def _pending_run(manifest: Manifest, pending: Pending, detail: str | None = None) -> PendingRun:
-    return PendingRun(
-        pending=pending,
-        run_id=manifest.run_id,
-        submitted_at=manifest.submitted_at,
-        parts=len(manifest.parts),
-        parts_missing=sum(not part.is_whole for part in manifest.parts),
-        rows=manifest.rows,
-        detail=detail,
-        newest_file_at=max(
-            [
-                *([] if manifest.stored_at is None else [manifest.stored_at]),
-                *(part.stored.modified_at for part in manifest.parts if part.stored is not None),
-            ],
-            default=None,
-        ),
-    )
-
-
-def _newest_delivery(plan: Plan, loaded: Mapping[BillingPeriod, LoadRecord]) -> datetime | None:
-    delivered = [load.manifest.submitted_at for load in plan.loads]
-    delivered += [
-        skip.manifest.submitted_at for skip in plan.skips if skip.reason is not SkipReason.WAITING
-    ]
-    recorded = [record.submitted_at for record in loaded.values()]
-    return max([*delivered, *(at for at in recorded if at is not None)], default=None)
-
-
-def _without_gaps(periods: Iterable[BillingPeriod]) -> list[BillingPeriod]:
-    """Every month from the first to the last."""
-    known = sorted(periods)
-    every = known[:1]
-    while every and every[-1] < known[-1]:
-        every.append(every[-1].next)
-    return every

@@ -100,6 +100,8 @@ def verify_source(
                 else:
                     months.append(found)
                     listen(found)
+            if not months and not failures:
+                _open_store(settings)  # an address that cannot be right is not found out later
     except CloudbillError as caught:
         error = caught
     return Verified(
@@ -195,9 +197,7 @@ class _Verifier:
     def _discover(self) -> tuple[Store, Discovery]:
         if self._found is None:
             settings = self._settings
-            store = open_store(
-                settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s
-            )
+            store = _open_store(settings)
             discovery = discover(
                 store, settings.provider, prefix=settings.prefix, export_name=settings.export_name
             )
@@ -207,6 +207,10 @@ class _Verifier:
     def _was_replaced(self, record: LoadRecord) -> bool:
         """Whether another process recorded a load of the month since this one began."""
         return self._ledger.loaded().get(record.period) != record
+
+
+def _open_store(settings: SourceSettings) -> Store:
+    return open_store(settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s)
 
 
 def _find_run(discovery: Discovery, record: LoadRecord) -> DiscoveredRun | None:

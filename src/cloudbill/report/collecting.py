@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -11,9 +12,11 @@ from cloudbill.costs.cube import CubeRequest
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger import Ledger
 from cloudbill.ledger.state import Remembered
-from cloudbill.models import SkipReason
+from cloudbill.loading.failures import PastFailure, standing_failures
+from cloudbill.models import PlannedLoad, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning import Selection
+from cloudbill.providers import PROVIDERS
 from cloudbill.report.model import (
     BY_DAY,
     BY_MONTH,
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from cloudbill.models import Plan
     from cloudbill.settings import SourceSettings
 
-__all__ = ["collect", "unread"]
+__all__ = ["collect", "unconfigured", "unread"]
 
 _MOST_TAG_SETS: Final = 200_000
 """How many combinations of tags are read; the others are shown as one amount."""
@@ -72,6 +75,22 @@ def unread(settings: SourceSettings) -> SourceReport:
         cost_columns=settings.provider.COST_COLUMNS,
         max_age=settings.max_age,
     )
+
+
+def unconfigured(source: str) -> SourceReport | None:
+    """What a report says of a source whose settings cannot be read; None if it is no source."""
+    section = source.partition(".")[0]
+    for provider in PROVIDERS.values():
+        if section == provider.SECTION:
+            return SourceReport(
+                source=source,
+                title=provider.TITLE,
+                table="",
+                warehouse="",
+                roles=provider.ROLES,
+                cost_columns=provider.COST_COLUMNS,
+            )
+    return None
 
 
 def _warehouse_name(settings: SourceSettings) -> str:
@@ -115,24 +134,20 @@ def _read_store(settings: SourceSettings, present: Present) -> StoreReport:
     plan = found.plan
     times = [skip.manifest.submitted_at for skip in plan.skips]
     times += [load.manifest.submitted_at for load in plan.loads]
+    failures = standing_failures(settings, present.remembered.loaded)
+    whole = failures.get(None)
     return StoreReport(
         newest_submitted_at=max(times, default=None),
-        pending=_pending(plan),
+        pending=_pending(plan, failures),
+        failed=None if whole is None else whole.message,
         unreadable=tuple(str(failure.error) for failure in found.manifest_failures),
     )
 
 
-def _pending(plan: Plan) -> tuple[PendingRun, ...]:
-    new = [
-        PendingRun(
-            period=load.period,
-            run_id=load.manifest.run_id,
-            submitted_at=load.manifest.submitted_at,
-            state=RunState.NEW,
-            detail="the next load takes it",
-        )
-        for load in plan.loads
-    ]
+def _pending(
+    plan: Plan, failures: Mapping[BillingPeriod | None, PastFailure]
+) -> tuple[PendingRun, ...]:
+    new = [_new(load, failures.get(load.period)) for load in plan.loads]
     kept_back = [
         PendingRun(
             period=skip.manifest.period,
@@ -146,3 +161,15 @@ def _pending(plan: Plan) -> tuple[PendingRun, ...]:
     ]
     runs = [*new, *kept_back]
     return tuple(sorted(runs, key=lambda run: (run.period, run.submitted_at), reverse=True))
+
+
+def _new(load: PlannedLoad, failure: PastFailure | None) -> PendingRun:
+    """A run that the next load takes, for the first time or once more."""
+    has_failed = failure is not None and failure.run_id == load.manifest.run_id
+    return PendingRun(
+        period=load.period,
+        run_id=load.manifest.run_id,
+        submitted_at=load.manifest.submitted_at,
+        state=RunState.FAILED if has_failed else RunState.NEW,
+        detail=failure.message if failure is not None and has_failed else "the next load takes it",
+    )

@@ -55,6 +55,8 @@ class RunState(StrEnum):
     NEW = "new"
     HELD = "held"
     WAITING = "waiting"
+    FAILED = "failed"
+    """The newest try to load it failed; the next load tries it once more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +77,18 @@ class StoreReport:
     error: str | None = None
     newest_submitted_at: datetime | None = None
     pending: tuple[PendingRun, ...] = ()
+    failed: str | None = None
+    """Why the newest try to load the whole source failed, if it did."""
     unreadable: tuple[str, ...] = ()
     """The reason for each manifest that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceReport:
-    """Everything that was read for one source; empty if `error` says why that failed."""
+    """Everything that was read for one source; empty if `error` says why that failed.
+
+    `table` and `warehouse` are empty where the settings cannot be read.
+    """
 
     source: str
     title: str

@@ -59,6 +59,7 @@ def _freshness(index: int, report: SourceReport, made_at: datetime) -> dict[str,
         "loaded_at": _iso(max((r.loaded_at for r in records if r.loaded_at), default=None)),
         "store_submitted_at": _iso(report.store.newest_submitted_at),
         "store_error": report.store.error or report.error,
+        "failed": report.store.failed,
         "unreadable": list(report.store.unreadable),
         "is_stale": report.is_stale(made_at),
     }

@@ -117,8 +117,14 @@ def short_ids(run_ids: Iterable[str]) -> dict[str, str]:
     return {run_id: run_id[:length] for run_id in whole}
 
 
-def printable(text: str) -> str:
-    """A text from the data, safe for a terminal, which would obey control characters."""
+def printable(text: str, kept: str = "") -> str:
+    """A text from the data, safe for a terminal, which would obey control characters.
+
+    Those of `kept` stay as they are.
+    """
+    if text.isprintable():
+        return text
     return "".join(
-        character if character.isprintable() else repr(character)[1:-1] for character in text
+        character if character.isprintable() or character in kept else repr(character)[1:-1]
+        for character in text
     )

@@ -59,6 +59,7 @@ function drawBadge() {
   const held = data.trust.pending.filter((one) => isShown(one) && one.state === "held").length;
   const waiting = data.trust.pending.filter((one) => isShown(one) && one.state === "waiting").length;
   const fresh = data.trust.pending.filter((one) => isShown(one) && one.state === "new").length;
+  const failed = data.trust.pending.filter((one) => isShown(one) && one.state === "failed").length + data.trust.freshness.filter((one) => isShown(one) && one.failed).length;
   const gaps = data.trust.missing.filter(isShown).length;
   const sources = data.trust.freshness.filter(isShown);
   const unread = sources.filter((one) => one.store_error).length;
@@ -74,12 +75,13 @@ function drawBadge() {
     held ? `${plural(held, "run is", "runs are")} held` : null,
     waiting ? `${plural(waiting, "run waits", "runs wait")} for parts` : null,
     fresh ? `${plural(fresh, "newer run is", "newer runs are")} not loaded yet` : null,
+    failed ? `${plural(failed, "load failed", "loads failed")} when last tried` : null,
     stale ? `${plural(stale, "source has", "sources have")} no delivery as new as max_age asks for` : null,
     unread ? `${plural(unread, "store was", "stores were")} not read` : null,
-    broken ? `${plural(broken, "warehouse was", "warehouses were")} not read` : null,
+    broken ? `${plural(broken, "source was", "sources were")} not read` : null,
   ];
   const [tone, title] = different || broken || odd ? ["bad", "Look at it first"]
-    : unrecorded || gaps || held || waiting || fresh || stale ? ["warn", "Mostly: see what is open"]
+    : unrecorded || gaps || held || waiting || fresh || failed || stale ? ["warn", "Mostly: see what is open"]
       : unread ? ["good", "Yes, as loaded"] : ["good", "Yes"];
   fill(byId("badge"), el("span", { class: `pill ${tone}` }, title));
   fill(byId("badge-details"), lines.filter(Boolean).map((line) => el("li", null, line)));
@@ -94,7 +96,7 @@ function drawNotes(now) {
   }
   const kind = data.kinds[state.kind];
   data.sources.forEach((source, index) => {
-    if (source.error) add(`${source.name}: the warehouse was not read, so its costs are missing here. ${source.error}`);
+    if (source.error) add(`${source.name} was not read, so its costs are missing here. ${source.error}`);
     const missing = source.missing[kind];
     if (missing && isCounted(index)) {
       add(`${source.name}: ${KINDS[kind].toLowerCase()} cost is not in this export${missing.length ? ` (no exact ${missing.join(", ")})` : ""}, so its charges are not in these amounts.`);

@@ -3,11 +3,11 @@
 function drawEmpty() {
   const node = byId("empty");
   const broken = data.sources.filter((source) => source.error);
-  fill(node, el("h2", { id: "empty-title" }, broken.length ? "The warehouse could not be read" : "Nothing is loaded yet"),
+  fill(node, el("h2", { id: "empty-title" }, broken.length ? "What is loaded could not be read" : "Nothing is loaded yet"),
     broken.map((source) => el("p", { class: "notice" }, `${source.name}: ${source.error}`)),
     el("p", null, "Load the bill, then draw this page again:"),
     el("pre", { tabindex: "0", "aria-label": "Commands" }, el("code", null, "cloudbill load\ncloudbill report --open")),
-    el("p", { class: "quiet" }, data.sources.length ? `Configured: ${data.sources.map((source) => `${source.name} into ${source.table} (${source.warehouse})`).join("; ")}` : "No source is configured."));
+    el("p", { class: "quiet" }, data.sources.length ? `Configured: ${data.sources.map((source) => source.table ? `${source.name} into ${source.table} (${source.warehouse})` : source.name).join("; ")}` : "No source is configured."));
   node.hidden = false;
   byId("filters").hidden = true;
   for (const id of ["headline", "months", "daily", "where", "movers", "kinds", "tags"]) byId(id).hidden = true;

@@ -3,7 +3,7 @@
 const AGREEMENTS = {
   equal: ["good", "Equal"], different: ["bad", "Different"], rows_only: ["good", "Rows equal"], unrecorded: ["warn", "No record"],
 };
-const STATES = { held: ["warn", "Held"], waiting: ["warn", "Waiting"], new: ["neutral", "Not loaded yet"] };
+const STATES = { held: ["warn", "Held"], waiting: ["warn", "Waiting"], new: ["neutral", "Not loaded yet"], failed: ["bad", "Failed"] };
 const COMPLETE = new Map([[true, "complete"], [false, "not complete"], [null, "unknown"]]);
 const pill = ([tone, title]) => el("span", { class: `pill ${tone}` }, title);
 const sourceCell = (index) => el("td", null, data.sources[index].name);
@@ -12,7 +12,7 @@ function freshness(isShown) {
   const rows = data.trust.freshness.filter(isShown).map((one) => {
     const source = data.sources[one.source];
     return el("tr", null,
-      el("th", { scope: "row" }, source.name, el("span", { class: "id" }, `${source.table}, ${source.warehouse}`)),
+      el("th", { scope: "row" }, source.name, el("span", { class: "id" }, [source.table, source.warehouse].filter(Boolean).join(", "))),
       el("td", null, one.newest_month || "nothing loaded"), el("td", null, one.newest_month ? moment(one.submitted_at) : "–"),
       el("td", null, one.newest_month ? moment(one.loaded_at) : "–"),
       el("td", null, one.store_error ? `Store not read: ${one.store_error}` : one.store_submitted_at ? moment(one.store_submitted_at) : "no runs",
@@ -58,6 +58,7 @@ function gapsAndRuns(isShown) {
     !data.trust.months.length ? null : el("p", { class: missing.length ? "notice" : "quiet" }, missing.length
       ? `Missing in between: ${missing.map((one) => `${one.month} (${data.sources[one.source].name})`).join(", ")}`
       : "No month is missing in between."),
+    data.trust.freshness.filter((one) => isShown(one) && one.failed).map((one) => el("p", { class: "notice" }, `${data.sources[one.source].name}: the last try to load it failed. ${one.failed}`)),
     unread.map((one) => el("p", { class: "notice" }, `${data.sources[one.source].name}: store not read. ${one.store_error}`)),
     pending.length ? table("Runs that are not loaded", [textColumn("Month"), textColumn("Source"), textColumn("State"), textColumn("Made"), textColumn("Why")], rows)
       : unread.length < data.trust.freshness.filter(isShown).length ? el("p", { class: "quiet" }, "No run in the stores that were read is held, waiting, or newer than what is loaded.") : null];

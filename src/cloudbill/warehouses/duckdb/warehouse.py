@@ -170,8 +170,13 @@ class DuckDBWarehouse:
 
     def table_months(self, table: str, period_column: str) -> TableRows:
         """The rows of each month; no month has a mark, for this process alone holds the file."""
-        if not self._columns_of(table):
+        columns = self._columns_of(table)
+        if not columns:
             return TableRows()
+        if period_column.lower() not in {name.lower() for name in columns}:
+            raise _without_period(
+                DUCKDB.compose("{table}", table=self._table(table)), period_column
+            )
         try:
             rows = self._execute(
                 "SELECT CASE WHEN {of_no_month} THEN NULL "
@@ -183,8 +188,9 @@ class DuckDBWarehouse:
             ).fetchall()
         except duckdb.Error as error:
             raise LoadError(
-                f"The rows of {table} cannot be counted by the month of {period_column}: {error}. "
-                "Did something else change the table? The column must hold times"
+                f"The rows of {table} cannot be counted by the month of {period_column}: "
+                f"{reason_of(error)}. Did something else change the table? The column must hold "
+                "times: give it the type TIMESTAMP again"
             ) from error
         return TableRows(
             months={
@@ -284,6 +290,16 @@ class DuckDBWarehouse:
         **pieces: str | tuple[str, ...] | Fragment | list[Fragment],
     ) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(DUCKDB.compose(template, **pieces).text, parameters or {})
+
+
+def _without_period(table: Fragment, period_column: str) -> LoadError:
+    name = DUCKDB.compose("{name}", name=period_column)
+    return LoadError(
+        f"{table.text} has no column {period_column} any more, which tells its months apart. If "
+        f"it was renamed, `ALTER TABLE {table.text} RENAME COLUMN the_name_now TO {name.text}` "
+        "gives it its name back; if it was dropped, rename the table, and the next load makes it "
+        "again from the files that are still there"
+    )
 
 
 def _connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.DuckDBPyConnection:
