@@ -19,8 +19,6 @@ import duckdb
 import pytest
 
 from cloudbill.errors import ReconciliationError, SchemaError, StoreError
-from cloudbill.exports.discovery import discover
-from cloudbill.files.downloads import arriving_parts
 from cloudbill.files.parquet_tail import PARQUET_MAGIC
 from cloudbill.loading.events import Event, Progressed
 from cloudbill.loading.outcome import Outcome
@@ -126,24 +124,12 @@ class World:
         self.place.put(written.folder)
 
     def wait_until_loaded(self, index: int) -> None:
-        """Until the rows of a part are read; a copy of a CSV is gone once they are inserted."""
+        """Until the rows of a part are read; CSV parts are read once all of them have come."""
         deadline = time.monotonic() + WAIT_S
-
-        def is_loaded() -> bool:
-            if self.writer.changes_type:
-                return index in self.read
-            return index in self.store.came and not self._copies_of(index)
-
-        while not is_loaded():
+        done = self.read if self.writer.changes_type else self.store.came
+        while index not in done:
             assert time.monotonic() < deadline, f"part {index} waits for those after it"
             time.sleep(0.01)
-
-    def _copies_of(self, index: int) -> list[Path]:
-        """The copies of a part; the folder that they are in may be deleted while it is read."""
-        try:
-            return list(self.spool.glob(f"*/{index:05d}*"))
-        except FileNotFoundError:
-            return []
 
     def table(self) -> tuple[list[Any], list[Any]]:
         """The columns in their order, with types and comments, and all rows."""
@@ -167,8 +153,6 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     for name in ("scratch", "spool"):
         (tmp_path / name).mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "spool"))
-    # Else months of a size that tests have would come as one batch.
-    monkeypatch.setattr("cloudbill.warehouses.duckdb.replacing._ROW_GROUP_ROWS", 0)
     place = DiskAndDuckDB(tmp_path)
     writer = request.param()
     world = World(
@@ -329,31 +313,6 @@ def test_part_whose_end_cannot_be_read_is_found_before_any_is_inserted(world: Wo
     assert "is not a Parquet file, or was cut off. Copy the part again" in str(failure.error)
     assert world.read == set()
     assert_old_month_stands(world)
-
-
-def test_batch_waits_for_as_many_rows_as_were_asked_for(world: World) -> None:
-    world.put(NEW)
-    (run,) = (
-        found
-        for found in discover(
-            world.store,
-            world.case.settings.provider,
-            prefix=world.case.settings.prefix,
-            export_name=world.case.settings.export_name,
-        ).runs
-        if len(found.manifest.parts) == PARTS
-    )
-    taken: list[int] = []
-    world.store.before = lambda index: None if index < LAST else time.sleep(0.3)
-
-    with arriving_parts(world.store, run.manifest, least_rows=5) as batches:
-        for batch in batches:
-            parts = run.manifest.parts[batch.slice]
-            taken.append(sum(part.rows or 0 for part in parts))
-
-    assert sum(taken) == len(NEW.charges)
-    assert all(rows >= 5 for rows in taken[:-1])
-    assert len(taken) == 2
 
 
 @pytest.mark.parametrize("is_new", [False, True], ids=["old table", "new table"])

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from cloudbill.providers import Provider
 
 __all__ = [
-    "MergedColumns",
     "added_columns",
     "assign_columns",
     "merge_parts",
@@ -46,43 +45,33 @@ _RESERVED: Final = (
 )
 
 
-class MergedColumns:
-    """The columns of a run, merged as its parts become known one after the other."""
+def merge_parts(parts: Iterable[tuple[str, Sequence[Column]]]) -> tuple[Column, ...]:
+    """The columns of all parts of a run, in the order of their first appearance.
 
-    def __init__(self) -> None:
-        self._merged: dict[str, tuple[Column, str]] = {}
+    The address of each part is for messages. Names are compared without case, as in every
+    warehouse.
 
-    def add(self, parts: Iterable[tuple[str, Sequence[Column]]]) -> tuple[Column, ...]:
-        """Adds parts; returns the columns of all parts so far, in order of first appearance.
-
-        The address of each part is for messages. Names are compared without case, as in every
-        warehouse.
-
-        Raises:
-            SchemaError: If a part has two columns of one name, or two parts disagree on a type.
-        """
-        for address, columns in parts:
-            require_columns(columns, address=address)
-            seen: set[str] = set()
-            for column in columns:
-                key = column.target.lower()
-                if key in seen:
-                    raise SchemaError(
-                        f"{address} has two columns named '{column.target}' when case is ignored"
-                    )
-                seen.add(key)
-                first, where = self._merged.setdefault(key, (column, address))
-                if first.type is not column.type:
-                    raise SchemaError(
-                        f"Column '{first.target}' is {first.type} in {where} and {column.type} in "
-                        f"{address}; the run contradicts itself"
-                    )
-        return tuple(column for column, _ in self._merged.values())
-
-
-def merge_parts(parts: Sequence[tuple[str, Sequence[Column]]]) -> tuple[Column, ...]:
-    """The columns of all parts of a run that are known at once; see `MergedColumns.add`."""
-    return MergedColumns().add(parts)
+    Raises:
+        SchemaError: If a part has two columns of one name, or two parts disagree on a type.
+    """
+    merged: dict[str, tuple[Column, str]] = {}
+    for address, columns in parts:
+        require_columns(columns, address=address)
+        seen: set[str] = set()
+        for column in columns:
+            key = column.target.lower()
+            if key in seen:
+                raise SchemaError(
+                    f"{address} has two columns named '{column.target}' when case is ignored"
+                )
+            seen.add(key)
+            first, where = merged.setdefault(key, (column, address))
+            if first.type is not column.type:
+                raise SchemaError(
+                    f"Column '{first.target}' is {first.type} in {where} and {column.type} in "
+                    f"{address}; the run contradicts itself"
+                )
+    return tuple(column for column, _ in merged.values())
 
 
 def require_dataset(columns: Iterable[Column], provider: Provider, *, run_id: str) -> None:

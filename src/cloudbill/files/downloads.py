@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from itertools import takewhile
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,85 +19,36 @@ if TYPE_CHECKING:
     from cloudbill.manifests import Manifest, Part
     from cloudbill.store import Store
 
-__all__ = ["AwaitedParts", "Batch", "arriving_parts", "awaited_parts", "is_here", "local_parts"]
+__all__ = ["AwaitedParts", "awaited_parts", "is_here", "local_parts"]
 
 _DOWNLOADS: Final = 4
 _HEED_EVERY_S: Final = 0.2
 _LOOK_EVERY_S: Final = 0.01
-_ROW_BYTES: Final = 100
-"""A guess, for compressed parts whose rows the manifest does not state."""
 _LARGE_BYTES: Final = 1024 * 1024
 """A smaller part takes one round trip, however many downloads share the bandwidth."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Consecutive parts of the manifest that are here; `first` is the index of the first.
-
-    `is_last` says that no parts follow.
-    """
-
-    first: int
-    files: tuple[Path, ...]
-    is_last: bool
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether these are all parts of the run."""
-        return self.first == 0 and self.is_last
-
-    @property
-    def slice(self) -> slice:
-        """The indexes of its parts in the manifest."""
-        return slice(self.first, self.first + len(self.files))
-
-
 @contextmanager
 def local_parts(
-    store: Store, manifest: Manifest, listen: ProgressListener | None = None
+    store: Store,
+    manifest: Manifest,
+    listen: ProgressListener | None = None,
+    *,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[Path, ...]]:
     """The parts as local files, in the order of the manifest; downloads are removed at the end.
 
     Raises:
         StoreError: If a part cannot be read, or is not as long as the manifest states.
+        StoppedError: If `is_stopped` says so while they are awaited.
     """
     if is_here(store, manifest):
         yield tuple(_local(store, part) for part in manifest.parts)
         return
     with _downloads(store, manifest, is_even=False) as downloads:
         with progress_told(listen, downloads.look):
-            files = downloads.take_all()
+            files = downloads.wait_for_all(is_stopped)
         yield files
-
-
-@contextmanager
-def arriving_parts(
-    store: Store,
-    manifest: Manifest,
-    listen: ProgressListener | None = None,
-    *,
-    least_rows: int,
-    is_stopped: Callable[[], bool] = lambda: False,
-) -> Iterator[Iterator[Batch]]:
-    """The parts as local files, in batches: each has all parts that have arrived when it is taken.
-
-    There is at least one batch, and only one if the store is on this disk. To take the next batch
-    removes the files of the previous one, then waits until the next parts of the manifest, with
-    about `least_rows` rows, have arrived. The others are downloaded meanwhile.
-
-    Raises:
-        StoreError: If a part cannot be read, or is not as long as the manifest states.
-        StoppedError: If `is_stopped` says so while a batch is awaited.
-    """
-    if is_here(store, manifest):
-        files = tuple(_local(store, part) for part in manifest.parts)
-        yield iter([Batch(first=0, files=files, is_last=True)])
-        return
-    with (
-        _downloads(store, manifest, is_even=True) as downloads,
-        closing(downloads.batches(listen, least_rows, is_stopped)) as batches,
-    ):
-        yield batches
 
 
 @contextmanager
@@ -160,8 +109,6 @@ class _Downloads:
         self._folder = folder
         self._is_even = is_even
         self._is_closed = False
-        self._taken = 0
-        self._removed_bytes = 0
         self._failed: Future[Path] | None = None
         self._changed = threading.Condition()
         self._workers = ThreadPoolExecutor(_DOWNLOADS, thread_name_prefix="download")
@@ -178,55 +125,20 @@ class _Downloads:
             stage=Stage.FETCHING,
             part=sum(fetching.done() for fetching in self._fetching),
             parts=len(self._manifest.parts),
-            done=self._removed_bytes + _size_of(self._folder),
+            done=_size_of(self._folder),
             total=self._manifest.size,
         )
 
-    def take_all(self) -> tuple[Path, ...]:
-        """Waits for every part."""
-        return tuple(file for batch in self._take_each() for file in batch.files)
-
-    def batches(
-        self, listen: ProgressListener | None, least_rows: int, is_stopped: Callable[[], bool]
-    ) -> Generator[Batch, None, None]:
-        """Yields the parts that have arrived, batch by batch; reports the downloads to `listen`."""
-        # The last batch is yielded outside the block: all parts are here, so from then on the
-        # progress of the warehouse matters, and the downloads must no longer report theirs.
-        with progress_told(listen, self.look):
-            for batch in self._take_each(least_rows, is_stopped):
-                if batch.is_last:
-                    break
-                yield batch
-                self._remove(batch)
-        yield batch
+    def wait_for_all(self, is_stopped: Callable[[], bool]) -> tuple[Path, ...]:
+        """Waits for every part; raises what `_wait` raises."""
+        self._wait(self._fetching, is_stopped)
+        return tuple(fetching.result() for fetching in self._fetching)
 
     def wait_for(self, index: int, is_stopped: Callable[[], bool]) -> Path:
         """Waits for a part, and returns its file; raises what `_wait` raises."""
         fetching = self._fetching[index]
         self._wait([fetching], is_stopped)
         return fetching.result()
-
-    def _take_each(
-        self, least_rows: int = 0, is_stopped: Callable[[], bool] = lambda: False
-    ) -> Iterator[Batch]:
-        while self._taken < len(self._fetching):
-            first = self._taken
-            self._wait(self._fetching[first : self._end_of(first, least_rows)], is_stopped)
-            # Also takes later parts that have arrived: fewer and larger inserts cost less.
-            files = tuple(
-                fetching.result() for fetching in takewhile(Future.done, self._fetching[first:])
-            )
-            self._taken += len(files)
-            yield Batch(first=first, files=files, is_last=self._taken == len(self._fetching))
-
-    def _end_of(self, first: int, least_rows: int) -> int:
-        """The index after the parts that have so many rows together."""
-        rows = 0
-        for index, part in enumerate(self._manifest.parts[first:], start=first):
-            rows += _rows_of(part)
-            if rows >= least_rows:
-                return index + 1
-        return len(self._manifest.parts)
 
     def _wait(self, wanted: Sequence[Future[Path]], is_stopped: Callable[[], bool]) -> None:
         """Waits until these parts are here, or raises the error of the first part that fails.
@@ -296,23 +208,10 @@ class _Downloads:
             for other in self._fetching:
                 other.cancel()
 
-    def _remove(self, batch: Batch) -> None:
-        for file in batch.files:
-            self._removed_bytes += _size_of_file(file)
-            with suppress(OSError):  # then the folder is removed with the file
-                file.unlink()
-
 
 def is_here(store: Store, manifest: Manifest) -> bool:
     """Whether nothing has to be downloaded."""
     return not manifest.parts or store.local_path(manifest.parts[0].path) is not None
-
-
-def _rows_of(part: Part) -> int:
-    """The rows of a part as stated, or an estimate by its size."""
-    if part.rows is not None:
-        return part.rows
-    return part.stored.size // _ROW_BYTES if part.stored is not None else 0
 
 
 def _size_of_file(file: Path) -> int:

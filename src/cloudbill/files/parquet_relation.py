@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
+
+import duckdb
 
 from cloudbill.errors import SchemaError
 from cloudbill.files.columns import merge_parts
@@ -18,7 +21,7 @@ from cloudbill.sql import DUCKDB, Fragment
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["read_parquet_parts"]
+__all__ = ["faults_named", "read_parquet_parts"]
 
 _AWARE: Final = "TIMESTAMP WITH TIME ZONE"
 # Both give the same time in UTC, and DuckDB's own cast takes many times as long. The cast is
@@ -76,10 +79,36 @@ def read_parquet_parts(
         values={
             column.name: _parquet_value(column, types[column.name.lower()]) for column in merged
         },
-        described=described,
+        addresses=tuple(addresses),
         inexact=tuple(inexact.values()),
         part_rows=tuple(part_rows),
     )
+
+
+@contextmanager
+def faults_named(connection: DuckDBPyConnection, source: PartsRelation) -> Iterator[None]:
+    """Names the part that cannot be read while the block runs; DuckDB itself does not always.
+
+    Raises:
+        LoadError: If a Parquet part is damaged.
+    """
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+        raise  # neither is a fault of a part
+    except duckdb.Error:
+        for address, name in zip(source.addresses, _names_of(source), strict=True):
+            with damaged_parts(address):
+                # Another connection, for the transaction of this one has failed.
+                connection.cursor().execute(
+                    "SELECT max(hash(COLUMNS(*))) FROM read_parquet($file)", {"file": name}
+                ).fetchall()
+        raise
+
+
+def _names_of(source: PartsRelation) -> Sequence[str]:
+    names = source.parameters.get("files", ()) if source.addresses else ()
+    return names if isinstance(names, Sequence) else ()
 
 
 def _parquet_value(column: Column, types: AbstractSet[str]) -> Fragment:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
@@ -23,7 +23,7 @@ class PartsRelation:
     `values` gives, for each of these names, its value in the type of the table. `inexact` are the
     columns whose numbers may have more digits than the table keeps.
 
-    `described` gives the columns of each part, under the name of the part in messages.
+    `addresses` are the names of Parquet parts in messages, in the order of the parameter `files`.
 
     `part_rows` is in the order of the parts, or None if the parts do not state their rows. Then
     `file_column` of the relation names the file of each row, and `files` are in the order of the
@@ -34,7 +34,7 @@ class PartsRelation:
     parameters: Mapping[str, object]
     columns: tuple[Column, ...]
     values: Mapping[str, Fragment]
-    described: Sequence[tuple[str, Sequence[Column]]] = ()
+    addresses: tuple[str, ...] = ()
     inexact: tuple[Column, ...] = ()
     part_rows: tuple[int, ...] | None = None
     file_column: str | None = None

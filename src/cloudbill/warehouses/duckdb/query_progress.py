@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cloudbill.progress import Progress, ProgressListener, Stage, progress_told
@@ -35,17 +34,14 @@ class QueryProgress:
         self,
         stage: Stage,
         *,
-        first: int = 0,
         rows: int | None = None,
         before: Callable[[], Progress | None] = lambda: None,
     ) -> AbstractContextManager[None]:
         """Reports the statements of a stage, as a share of the bytes of the parts.
 
-        They read the parts from index `first` on; the earlier parts are done. As long as `before`
-        returns progress, that is reported instead.
+        As long as `before` returns progress, that is reported instead.
         """
         size = self._manifest.size
-        done_before = replace(self._manifest, parts=self._manifest.parts[:first]).size or 0
 
         def look() -> Progress:
             awaited = before()
@@ -57,9 +53,7 @@ class QueryProgress:
             return Progress(
                 stage=stage,
                 parts=len(self._manifest.parts),
-                done=None
-                if size is None or not is_known
-                else done_before + int((size - done_before) * percent / 100),
+                done=None if size is None or not is_known else int(size * percent / 100),
                 total=size,
                 rows=self._manifest.rows if rows is None else rows,
             )
