@@ -287,12 +287,12 @@ class TestHistory:
     def test_a_row_of_an_older_tool_has_no_total(self, case: Case) -> None:
         case.deliver(run("2025-10", "1", run_id="older"))
         case.load()
+        case.deliver(run("2025-10", "2", run_id="newer", submitted_at=LATE))
+        case.load()
         case.place.query(
             "UPDATE {table} SET totals = NULL, submitted_at = NULL WHERE run_id = 'older'",
             table=f"{case.table}_load_tracking",
         )
-        case.deliver(run("2025-10", "2", run_id="newer", submitted_at=LATE))
-        case.load()
         (month,) = moved(case)
         assert [one.costs for one in month.loads] == [None, {"EUR": Decimal(2)}]
         assert month.loads[1].changes is None

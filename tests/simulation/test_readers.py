@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from cloudbill.errors import LoadError
+from cloudbill.errors import LoadError, StoppedError
 from cloudbill.exports.discovery import discover
 from cloudbill.models import PlannedLoad
 from cloudbill.periods import utc_now
@@ -128,7 +128,7 @@ class Replacer:
             month = months.get(plan.period)
             mark = None if month is None else month.write_mark
             self.warehouse.replace_period(replace(plan, write_mark=mark), self._store)
-        except LoadError:
+        except (LoadError, StoppedError):
             record_figure("replacements that failed under a reader")
             return False
         record_figure("replacements under a reader")

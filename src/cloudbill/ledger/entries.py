@@ -102,10 +102,9 @@ def once_each(entries: Iterable[Entry]) -> list[Entry]:
 
 def _is_same(one: LoadRecord, other: LoadRecord) -> bool:
     """Whether two records of one run in one month are of one load, as far as they tell."""
-    counts = {one.sequence, other.sequence} - {0}
-    times = {one.loaded_at, other.loaded_at} - {None}
-    is_told = one.sequence == other.sequence != 0 or one.loaded_at == other.loaded_at is not None
-    return is_told and len(counts) <= 1 and len(times) <= 1
+    if one.sequence and other.sequence:
+        return one.sequence == other.sequence
+    return one.loaded_at is not None and one.loaded_at == other.loaded_at
 
 
 def _filled(record: LoadRecord, other: LoadRecord) -> LoadRecord:
