@@ -1,11 +1,11 @@
 """Loads the billing exports of the clouds into your own warehouse: once, complete, exact.
 
 The public names are imported when they are first used, because importing dlt takes a second. At the
-top are the steps of a load, and the pure modules that any package may import.
+top are the steps of a load, its sources for dlt, and the modules that any package may import.
 
 Pure: errors, manifests, models, periods, progress, redaction, sql.
 May import: disk, exports, files, ledger, loading, planning, providers, settings,
-setup, store, text, warehouses.
+setup, store, warehouses.
 """
 
 from __future__ import annotations

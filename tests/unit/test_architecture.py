@@ -80,6 +80,20 @@ class TestPackages:
 
         assert not faults
 
+    def test_rules_allow_nothing_that_is_not_used(self) -> None:
+        used: dict[str, set[str]] = {}
+        for module in MODULES.values():
+            used.setdefault(unit_of(module) if module.package else "", set()).update(
+                unit_of(target) for target in imported(module)
+            )
+        unused = {
+            package: sorted(rule.may_import - used[package])
+            for package, rule in read_rules().items()
+            if rule.may_import - used[package]
+        }
+
+        assert not unused
+
     def test_rules_name_what_exists(self) -> None:
         units = {unit_of(module) for module in MODULES.values()}
         for package, rule in read_rules().items():

@@ -1,10 +1,11 @@
 """The command line: reads the arguments, prints what happened, and ends with the exit code.
 
-`app` has the application and its help, `commands` lists the commands, `console` prints, and the
-commands are in one module for each kind.
+`app` has the application and its help, `commands` lists the commands, `console` prints, `display`
+shows a load on a terminal, `each_source` loops over the sources, `signals` listens to Ctrl-C, and
+the commands are in one module for each kind.
 
 May import: accepting, costs, disk, doctor, ledger, loading, looking, pipeline, planning, report,
-sample, sample/history, settings, setup, sources, store, surveying, text.
+sample, sample/history, settings, setup, store, surveying, text.
 """
 
 from __future__ import annotations

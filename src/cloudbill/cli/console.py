@@ -55,7 +55,9 @@ Months = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document; everything else goes to stderr.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only what a person should look at.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print only what a person should look at.")
+]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Print more, and show the traceback of a failure.")
 ]

@@ -94,22 +94,22 @@ class RecordDifference:
 
 
 def differing_totals(
-    record: LoadRecord, held: Totals, inexact: Mapping[str, str]
+    record: LoadRecord, in_table: Totals, inexact: Mapping[str, str]
 ) -> Iterator[RecordDifference]:
     """Every total of a month that was recorded and that a table does not hold now.
 
-    `held` has the columns of the table by their names in lower case. Nothing is said where no total
-    was recorded, nor of columns in `inexact`.
+    `in_table` has the columns of the table by their names in lower case. Nothing is said where no
+    total was recorded, nor of columns in `inexact`.
     """
     columns = _recorded_columns(record)
     compared = sorted(columns.keys() - inexact.keys())
-    for currency in sorted({*record.totals, *held}):
+    for currency in sorted({*record.totals, *in_table}):
         stated = {
             column.lower(): amount for column, amount in record.totals.get(currency, {}).items()
         }
         for key in compared:
             recorded = stated.get(key, _ZERO)
-            now = held.get(currency, {}).get(key, _ZERO)
+            now = in_table.get(currency, {}).get(key, _ZERO)
             if recorded != now:
                 yield RecordDifference(
                     currency=currency, column=columns[key], ledger=recorded, warehouse=now

@@ -97,14 +97,14 @@ def _changes(
     told = newest_entries(merged.told)
     newest = newest_entries(merged.entries)
     for period in sorted({*newest, *rows}):
-        held = rows.get(period, 0)
+        in_table = rows.get(period, 0)
         known = told.get(period)
         before = known.record if known is not None else None
         current = newest.get(period)
         after = current.record if current is not None else None
-        if after is not None and after.rows not in {None, held}:
-            after = _load_of(held, period, merged.entries) or (None if forget else after)
-        yield Change(period=period, before=before, after=after, rows=held)
+        if after is not None and after.rows not in {None, in_table}:
+            after = _load_of(in_table, period, merged.entries) or (None if forget else after)
+        yield Change(period=period, before=before, after=after, rows=in_table)
 
 
 def _load_of(rows: int, period: BillingPeriod, entries: Iterable[Entry]) -> LoadRecord | None:

@@ -1,4 +1,4 @@
-"""One month after the other: downloaded, replaced, reported, and stopped in good order.
+"""Months are downloaded, replaced, reported, and stopped in good order, as many at once as may be.
 
 Pure: rivals, stopping.
 May import: costs, disk, planning, settings, store, text, warehouses.

@@ -59,13 +59,15 @@ def compare_totals(
     }
     if not compared:
         return {}
-    held = warehouse.month_totals(table, compared)
+    totals = warehouse.month_totals(table, compared)
     found = (
         Drifted(
             record=record,
             rows_in_table=months[period].rows,
-            differences=tuple(differing_totals(record, held.months.get(period, {}), held.inexact)),
-            inexact=inexact_columns(record, held.inexact),
+            differences=tuple(
+                differing_totals(record, totals.months.get(period, {}), totals.inexact)
+            ),
+            inexact=inexact_columns(record, totals.inexact),
         )
         for period, record in compared.items()
     )

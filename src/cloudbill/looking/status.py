@@ -1,4 +1,4 @@
-"""The status of a source: what each month holds, what is waiting, and how old it is; pure."""
+"""The status of a source: what each month holds, what is waiting, and how old it is."""
 
 from __future__ import annotations
 

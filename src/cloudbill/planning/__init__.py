@@ -1,6 +1,7 @@
 """Decides which run each month is loaded from; the same for any order of its input.
 
-`runs` puts the runs of a month in order, `guards` and `scopes` say which of them wait for a person.
+`runs` puts the runs of a month in order, `guards`, `scopes` and `costs` have the rules by which one
+of them waits for a person.
 
 Pure.
 May import: nothing.

@@ -1,8 +1,9 @@
 """The configuration, read once from dlt's files and the environment into frozen values.
 
 `keys` has a row for each key, `values` has the readers of values, `names` says which names are
-legal, `files` opens dlt's files, `sections` finds the sources, `lookup` finds the values, and
-`warehouse` has the part that a warehouse gets. dlt is imported when its files are read.
+legal, `files` opens dlt's files, `sections` finds the sources, `lookup` finds the values, `tables`
+says which tables a source writes, and `warehouse` has the part that a warehouse gets. dlt is
+imported when its files are read.
 
 Pure: names.
 May import: providers, text.

@@ -9,8 +9,8 @@ __all__ = ["odd_rows_found", "odd_rows_remedy"]
 
 def odd_rows_found(rows: int, table: str, period_column: str) -> str:
     """How many rows of no month a table holds, and what they are."""
-    held = "1 row of no month, whose" if rows == 1 else f"{rows:,} rows of no month, whose"
-    return f"{table} holds {held} {period_column} is empty, or before 1960 or after 2159"
+    found = "1 row of no month, whose" if rows == 1 else f"{rows:,} rows of no month, whose"
+    return f"{table} holds {found} {period_column} is empty, or before 1960 or after 2159"
 
 
 def odd_rows_remedy(dialect: Dialect, table: tuple[str, ...], period_column: str) -> str:

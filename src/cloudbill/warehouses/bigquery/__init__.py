@@ -1,4 +1,4 @@
-"""BigQuery: a month is replaced by a native load job that copies no data through the client.
+"""BigQuery: a month is replaced by one job, which reads the store itself where BigQuery can.
 
 Pure: job_progress.
 May import: costs, disk, files, planning, providers, retrying, settings, store, warehouses.
