@@ -32,6 +32,7 @@ _TYPE_NAMES: Final[Mapping[str, ColumnType]] = {
     "TIMESTAMP_MS": ColumnType.TIMESTAMP,
     "TIMESTAMP_NS": ColumnType.TIMESTAMP,
     "TIMESTAMP WITH TIME ZONE": ColumnType.TIMESTAMP,
+    "TIMESTAMPTZ_NS": ColumnType.TIMESTAMP,
     "DATE": ColumnType.DATE,
     "TIME": ColumnType.TIME,
     "BOOLEAN": ColumnType.BOOLEAN,

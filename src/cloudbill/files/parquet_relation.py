@@ -26,6 +26,8 @@ __all__ = ["faults_named", "read_parquet_parts"]
 _AWARE: Final = "TIMESTAMP WITH TIME ZONE"
 # Both give the same time in UTC, and DuckDB's own cast takes many times as long. The cast is
 # only for infinity, which has no microseconds.
+_AWARE_NANOSECONDS: Final = "TIMESTAMPTZ_NS"
+_NANOSECONDS_TO_UTC: Final = "CAST(CAST({name} AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP)"
 _AWARE_TO_UTC: Final = "coalesce(make_timestamp(epoch_us({name})), CAST({name} AS TIMESTAMP))"
 
 
@@ -115,16 +117,40 @@ def _parquet_value(column: Column, types: AbstractSet[str]) -> Fragment:
     """A column in the type of the table; `types` are its types in the parts."""
     if types == {_AWARE}:
         return DUCKDB.compose(_AWARE_TO_UTC, name=column.name)
+    if _AWARE_NANOSECONDS in types:
+        return DUCKDB.compose(_NANOSECONDS_TO_UTC, name=column.name)
     return DUCKDB.compose(
         "CAST({name} AS {type})", name=column.name, type=Fragment(TABLE_TYPES[column.type])
     )
 
 
 def _describe(connection: DuckDBPyConnection, name: str) -> list[tuple[str, str]]:
+    """The names of the columns as they are in the file, and their types.
+
+    DuckDB gives a column another name where a column before it has the same, in any case.
+    """
     rows = connection.execute(
         "DESCRIBE SELECT * FROM read_parquet($file, hive_partitioning = false)", {"file": name}
     ).fetchall()
-    return [(str(row[0]), str(row[1])) for row in rows]
+    own_names = _names_in_file(connection, name)
+    return [(own_name, str(row[1])) for own_name, row in zip(own_names, rows, strict=True)]
+
+
+def _names_in_file(connection: DuckDBPyConnection, name: str) -> list[str]:
+    elements = iter(
+        connection.execute(
+            "SELECT name, coalesce(num_children, 0) FROM parquet_schema($file)", {"file": name}
+        ).fetchall()
+    )
+    _, columns = next(elements)
+    names: list[str] = []
+    for _ in range(columns):
+        column, inside = next(elements)
+        names.append(str(column))
+        # What is inside of a column comes next, and may have something inside as well.
+        while inside:
+            inside += next(elements)[1] - 1
+    return names
 
 
 def _footer_rows(connection: DuckDBPyConnection, name: str) -> int:

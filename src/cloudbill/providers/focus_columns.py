@@ -71,8 +71,9 @@ _OLDER_TYPES: Final[Mapping[str, Mapping[str, ColumnType]]] = {
 def focus_type(column: str, data_version: str | None) -> ColumnType:
     """The type of a column, whose name may be in any case; an unknown column is text.
 
-    An unknown version, or None, has the types of the newest version that has the column.
+    An unknown version, or None, has the types of the newest version that has the column. Azure
+    writes a version with spaces in it and without: `1.0-preview (v1)`.
     """
-    older = _OLDER_TYPES.get(data_version or "", {})
+    older = _OLDER_TYPES.get("".join((data_version or "").lower().split()), {})
     name = column.lower()
     return older.get(name) or _TYPES.get(name, ColumnType.STRING)

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from cloudbill.files.parquet_relation import read_parquet_parts
+from cloudbill.errors import SchemaError
+from cloudbill.files.parquet_relation import _describe, read_parquet_parts
 from cloudbill.sql import DUCKDB
 from figures import tries
 
@@ -21,6 +22,8 @@ YEARS = st.datetimes(
     min_value=datetime(1, 1, 2),  # noqa: DTZ001
     max_value=datetime(9999, 12, 30),  # noqa: DTZ001
 )
+
+MAP = pa.map_(pa.string(), pa.int64())
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ def test_a_time_with_a_zone_is_that_time_in_utc(
     check()
 
 
-@pytest.mark.parametrize("unit", ["ms", "us"])
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
 def test_no_unit_and_no_zone_moves_it(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path, unit: str, zone: str
@@ -95,3 +98,29 @@ def test_infinity_stays_what_it_is(connection: duckdb.DuckDBPyConnection, tmp_pa
     )
     found = connection.execute(statement.text, source.parameters).fetchall()
     assert found == [(True,), (True,)]
+
+
+@pytest.mark.parametrize("names", [["Cost", "cost"], ["Cost", "Cost"], ["a", "COST", "b", "cost"]])
+def test_names_that_differ_by_case_alone_are_refused(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path, names: list[str]
+) -> None:
+    file = tmp_path / "part.parquet"
+    pq.write_table(pa.Table.from_arrays([pa.array([1])] * len(names), names=names), file)
+
+    with pytest.raises(SchemaError, match="has two columns named"):
+        read_parquet_parts(connection, [file])
+
+
+def test_a_column_has_its_name_in_the_file_whatever_is_inside_of_the_one_before(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    nested = pa.array([{"cost": [1.5], "b": {"Cost_1": "x"}}])
+    file = tmp_path / "part.parquet"
+    table = pa.table({"s": nested, "cost_1": ["text"], "m": pa.array([[("k", 1)]], MAP)})
+    pq.write_table(table, file)
+
+    assert _describe(connection, str(file)) == [
+        ("s", 'STRUCT("cost" DOUBLE[], b STRUCT(Cost_1 VARCHAR))'),
+        ("cost_1", "VARCHAR"),
+        ("m", "MAP(VARCHAR, BIGINT)"),
+    ]

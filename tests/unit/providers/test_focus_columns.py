@@ -50,6 +50,11 @@ def test_type_that_changed_after_the_first_version(
     assert {focus_type(column, version) for version in [*VERSIONS[1:], "9.9", None]} == {later}
 
 
+@pytest.mark.parametrize("version", ["1.0-preview (v1)", "1.0-Preview(V1)", " 1.0-preview ( v1 )"])
+def test_a_version_is_the_same_however_it_is_spaced(version: str) -> None:
+    assert focus_type("x_PartnerCreditRate", version) is ColumnType.DECIMAL
+
+
 def test_provider_takes_the_version_from_the_manifest() -> None:
     described = replace(manifest(), data_version=VERSIONS[0])
 
