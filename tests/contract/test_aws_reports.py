@@ -105,6 +105,28 @@ class TestColumns:
         assert found["resource_tags_user_name_2"] == "resourceTags/user:Name"
         assert found["product_ecu"] == "product/ecu"
 
+    def test_a_wide_report_with_long_tags_loads_and_its_headers_keep_their_columns(
+        self, case: Case, tmp_path: Path
+    ) -> None:
+        # The emulator of BigQuery takes minutes for so many; the service does not.
+        wide = 3_000 if isinstance(case.place, DiskAndDuckDB) else 60
+        tags = [f"resourceTags/user:{'t' * 120}{index:04}" for index in range(wide)]
+        first = ["bill/BillingPeriodStartDate", "resourceTags/user:name", *tags]
+        cells = ["2025-10-01T00:00:00Z", "lower", *(f"{index}" for index in range(wide))]
+        report(tmp_path / "1", first, [cells], {})
+        case.place.put(tmp_path / "1")
+        assert case.load().exit_code == 0
+        second = [first[0], "resourceTags/user:Name", *reversed(tags), first[1]]
+        cells = [cells[0], "upper", *reversed(cells[2:]), "lower"]
+        report(tmp_path / "2", second, [cells], {})
+        manifest = next((tmp_path / "2").rglob("*-Manifest.json"))
+        manifest.write_text(manifest.read_text().replace('"one"', '"two"'))
+        case.place.put(tmp_path / "2")
+        assert case.load().exit_code == 0
+        assert case.values("resource_tags_user_name") == ["lower"]
+        assert case.values("resource_tags_user_name_2") == ["upper"]
+        assert case.values(f"resource_tags_user_{'t' * 120}0059") == ["59"]
+
     def test_a_manifest_that_lists_fewer_columns_than_the_header_has_all_of_them_loaded(
         self, case: Case, tmp_path: Path
     ) -> None:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["faults_named", "read_parquet_parts"]
 
 _AWARE: Final = "TIMESTAMP WITH TIME ZONE"
-# Both give the same time in UTC, and DuckDB's own cast takes many times as long. The cast is
-# only for infinity, which has no microseconds.
 _AWARE_NANOSECONDS: Final = "TIMESTAMPTZ_NS"
 _NANOSECONDS_TO_UTC: Final = "CAST(CAST({name} AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP)"
+# Both give the same time in UTC, and DuckDB's own cast takes many times as long. The cast is
+# only for infinity, which has no microseconds.
 _AWARE_TO_UTC: Final = "coalesce(make_timestamp(epoch_us({name})), CAST({name} AS TIMESTAMP))"
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from cloudbill.errors import ConfigError, LoadError
+from cloudbill.warehouses.duckdb.headers import headers_in
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -59,7 +60,7 @@ class Dataset:
         return self.catalog, self.name, name
 
     def describe(self, table: str) -> list[tuple[str, str, str]]:
-        """Name, type and comment of each column of a table; none where there is no such table.
+        """Name, type and header of each column of a table; none where there is no such table.
 
         Raises:
             LoadError: If they cannot be read.
@@ -71,6 +72,20 @@ class Dataset:
                 "AND lower(table_name) = lower($table)",
                 {"catalog": self.catalog, "schema": self.name, "table": table},
             ).fetchall()
+            headers = headers_in(self.comment(table)) if rows else {}
         except duckdb.Error as error:
             raise LoadError(f"The columns of {table} cannot be read: {error}") from error
-        return [(str(name), str(kind), str(comment or "")) for name, kind, comment in rows]
+        return [
+            (str(name), str(kind), headers.get(name) or str(comment or ""))
+            for name, kind, comment in rows
+        ]
+
+    def comment(self, table: str) -> str:
+        """The comment of a table, empty if it has none."""
+        row = self.connection.execute(
+            "SELECT comment FROM duckdb_tables() "
+            "WHERE database_name = $catalog AND lower(schema_name) = lower($schema) "
+            "AND lower(table_name) = lower($table)",
+            {"catalog": self.catalog, "schema": self.name, "table": table},
+        ).fetchone()
+        return str(row[0] or "") if row else ""

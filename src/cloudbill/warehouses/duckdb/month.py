@@ -13,8 +13,9 @@ from cloudbill.files.relation import PartsRelation
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad, Totals
 from cloudbill.periods import BillingPeriod
-from cloudbill.sql import DUCKDB, Fragment, duckdb_text
+from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses.duckdb.dataset import Dataset
+from cloudbill.warehouses.duckdb.headers import write_headers
 from cloudbill.warehouses.duckdb.totals import Summed, sum_charged, sum_month
 
 if TYPE_CHECKING:
@@ -28,13 +29,13 @@ class MonthTable:
 
     def __init__(self, dataset: Dataset, planned: PlannedLoad) -> None:
         self._connection = dataset.connection
-        self._schema = dataset.path
+        self._dataset = dataset
         self._planned = planned
         self._table = dataset.table(planned.table)
         self._in_month = DUCKDB.in_month(planned.period_column)
         described = dataset.describe(planned.table)
         self._types = {name: column_type_of(kind) for name, kind, _ in described}
-        self._headers = {name.lower(): comment for name, _, comment in described}
+        self._headers = {name.lower(): header for name, _, header in described}
 
     @property
     def exists(self) -> bool:
@@ -54,7 +55,7 @@ class MonthTable:
                 self._execute(statement, table=self._table, column=_definition(column))
         else:
             added = tuple(columns)
-            self._execute("CREATE SCHEMA IF NOT EXISTS {schema}", schema=self._schema)
+            self._execute("CREATE SCHEMA IF NOT EXISTS {schema}", schema=self._dataset.path)
             definitions = [_definition(column) for column in added]
             self._execute(
                 "CREATE TABLE {table} ({columns})", table=self._table, columns=definitions
@@ -63,15 +64,20 @@ class MonthTable:
         self._write_headers(headers)
 
     def _write_headers(self, headers: Mapping[str, str]) -> None:
-        """Records the original header as the comment of each column that has none yet."""
-        for column, header in headers.items():
-            if not self._headers.get(column.lower()):
-                self._execute(
-                    "COMMENT ON COLUMN {column} IS {header}",
-                    column=(*self._table, column),
-                    header=duckdb_text(header),
-                )
-                self._headers[column.lower()] = header
+        """Records the header of each column that has none yet, unless it is the column's name."""
+        new = {
+            column: header
+            for column, header in headers.items()
+            if header != column and not self._headers.get(column.lower())
+        }
+        if new:
+            write_headers(
+                self._connection,
+                self._table,
+                new,
+                width=len(self._types),
+                comment=self._dataset.comment(self._planned.table),
+            )
 
     def delete(self) -> None:
         """Deletes the rows of the month."""
