@@ -163,11 +163,13 @@ class TestTexts:
     def test_a_header_is_read_as_it_is(self, tmp_path: Path, names: list[str]) -> None:
         text = io.StringIO(newline="")
         csv.writer(text).writerow(names)
-        # A byte order mark that begins the first name is taken for that of the file.
         content = "\ufeff" + text.getvalue()
-        if names[0].strip() or len(names) > 1:
+        # A byte order mark that begins the first name is taken for one of the file.
+        is_marked = names[0].startswith("\ufeff")
+        if not is_marked and (names[0].strip() or len(names) > 1):
             (tmp_path / "part.csv").write_bytes(content.encode())
-            assert read_headers(LocalStore(tmp_path), [Part(path="part.csv")]) == (tuple(names),)
+            (header,) = read_headers(LocalStore(tmp_path), [Part(path="part.csv")])
+            assert header.names == tuple(names)
 
 
 class TestLiterals:

@@ -294,8 +294,8 @@ class TestColumnsAndTables:
 
         assert found is None or found == ["BillingPeriodStart", *columns]
 
-    def test_column_without_a_name_gets_one(self, bench: Bench) -> None:
-        assert bench.load([""], "bill", "billing") == ["BillingPeriodStart", "C1"]
+    def test_a_column_without_a_name_is_refused(self, bench: Bench) -> None:
+        assert bench.load([""], "bill", "billing") is None
 
     @MODERATE
     @given(

@@ -35,10 +35,13 @@ _TIMESTAMP: Final = re.compile(
 _BOOLEANS: Final = frozenset({"true", "false"})
 
 
-def find_fault(path: Path, columns: Sequence[Column]) -> str | None:
+def find_fault(
+    path: Path, columns: Sequence[Column], *, has_nameless_end: bool = False
+) -> str | None:
     """The fault of a plain CSV file and its line, or None if no fault is found.
 
-    `columns` are those of the file, in its order.
+    `columns` are those of the file, in its order. With `has_nameless_end` it has one more at its
+    end, without a name, which must be empty.
     """
     lines = _Lines()
     with path.open("rb") as file, _fields_of_any_size():
@@ -53,6 +56,8 @@ def find_fault(path: Path, columns: Sequence[Column]) -> str | None:
                 if record is None:
                     return None
                 fault = _fault_of_row(record, columns, lines.size)
+                if has_nameless_end and len(record) == len(columns) + 1 and record[-1]:
+                    fault = f"'{_shortened(record[-1])}' is in a column without a name"
                 if fault is not None:
                     return f"line {line}: {fault}"
         except csv.Error as error:

@@ -8,6 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import LoadError, SchemaError
@@ -21,7 +22,16 @@ if TYPE_CHECKING:
     from cloudbill.providers import Provider
     from cloudbill.store import Store
 
-__all__ = ["MAX_HEADER_BYTES", "is_gzip", "parse_header", "read_columns", "read_headers"]
+__all__ = [
+    "BOM",
+    "Header",
+    "MAX_HEADER_BYTES",
+    "PartColumns",
+    "is_gzip",
+    "parse_header",
+    "read_columns",
+    "read_headers",
+]
 
 # A header of 1,000 columns has about 30,000 bytes, or 5,000 with gzip.
 _FIRST_READ_BYTES: Final = 64 * 1024
@@ -30,7 +40,8 @@ MAX_HEADER_BYTES: Final = 1024 * 1024
 # RFC 1952, "Member header and trailer": every gzip file begins with these two bytes.
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ANY_GZIP: Final = 16 + zlib.MAX_WBITS
-_BOM: Final = b"\xef\xbb\xbf"
+BOM: Final = b"\xef\xbb\xbf"
+"""The byte order mark, which some programs write before the first row as well."""
 _OTHER_FORMATS: Final = {
     b"PK\x03\x04": "a ZIP or Excel file",
     b"PAR1": "a Parquet file",
@@ -49,10 +60,38 @@ _IN_QUOTES: Final = re.compile(r'"[^"]*"')
 _READERS: Final = 16
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The first record of a part, which has `size` bytes.
+
+    `names` are those of its columns; a last column without a name is not among them.
+    """
+
+    names: tuple[str, ...]
+    size: int = 0
+    has_nameless_end: bool = False
+    """Whether a column without a name comes last, as a comma at the end of each line makes it."""
+    has_mark_after: bool = False
+    """Whether a byte order mark comes before the first row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartColumns:
+    """The columns of a part, in the order of its header, with their types and names in the table.
+
+    A column without a name that comes last is not among them.
+    """
+
+    columns: tuple[Column, ...]
+    has_nameless_end: bool = False
+    is_plain: bool = True
+    """Whether a reader that skips the first record has rows of just these columns after it."""
+
+
 def read_columns(
     store: Store, manifest: Manifest, provider: Provider, existing: Mapping[str, str]
-) -> tuple[tuple[Column, ...], ...]:
-    """The columns of each part, in the order of its header: their types and names in the table.
+) -> tuple[PartColumns, ...]:
+    """The columns of each part, in the order of the parts.
 
     `existing` gives, for every column of the table, the header that it came from. The same header
     gets the same name in all parts of the run.
@@ -64,7 +103,7 @@ def read_columns(
     """
     headers = read_headers(store, manifest.parts)
     targets = assign_columns(
-        dict.fromkeys(name for header in headers for name in header),
+        dict.fromkeys(name for header in headers for name in header.names),
         existing,
         provider.column_name,
     )
@@ -72,10 +111,17 @@ def read_columns(
         name: Column(name=name, target=target, type=provider.column_type(name, manifest))
         for name, target in targets.items()
     }
-    return tuple(tuple(columns[name] for name in header) for header in headers)
+    return tuple(
+        PartColumns(
+            columns=tuple(columns[name] for name in header.names),
+            has_nameless_end=header.has_nameless_end,
+            is_plain=not (header.has_nameless_end or header.has_mark_after),
+        )
+        for header in headers
+    )
 
 
-def read_headers(store: Store, parts: Sequence[Part]) -> tuple[tuple[str, ...], ...]:
+def read_headers(store: Store, parts: Sequence[Part]) -> tuple[Header, ...]:
     """The header of each part, in order; plain or gzipped, many are read at a time.
 
     Raises:
@@ -84,7 +130,7 @@ def read_headers(store: Store, parts: Sequence[Part]) -> tuple[tuple[str, ...], 
         SchemaError: If a header names a column twice, or leaves a name empty.
     """
 
-    def read(part: Part) -> tuple[str, ...]:
+    def read(part: Part) -> Header:
         return _read_header(store, part.path)
 
     with ThreadPoolExecutor(_READERS, thread_name_prefix="header") as readers:
@@ -96,8 +142,8 @@ def is_gzip(head: bytes) -> bool:
     return head.startswith(_GZIP_MAGIC)
 
 
-def parse_header(head: bytes, address: str, *, is_whole: bool) -> tuple[str, ...] | None:
-    """The header in the first bytes of an unpacked file, or None if the header is longer.
+def parse_header(head: bytes, address: str, *, is_whole: bool) -> Header | None:
+    """The header in the first bytes of an unpacked file, or None if more bytes are needed.
 
     `is_whole` says that `head` is the whole file.
 
@@ -111,12 +157,28 @@ def parse_header(head: bytes, address: str, *, is_whole: bool) -> tuple[str, ...
         if not is_whole:
             return None
         end = len(head)
-    names = _names(head[:end].removeprefix(_BOM), address)
+    elif not is_whole and end + len(BOM) > len(head):
+        return None
+    names = _names(_without_marks(head[:end]), address)
+    # A comma at the end of each line makes a last column without a name, and nothing in it.
+    has_nameless_end = len(names) > 1 and names[-1] == ""
+    names = names[:-1] if has_nameless_end else names
     _require_names(names, address)
-    return names
+    return Header(
+        names=names,
+        size=end,
+        has_nameless_end=has_nameless_end,
+        has_mark_after=head.startswith(BOM, end),
+    )
 
 
-def _read_header(store: Store, path: str) -> tuple[str, ...]:
+def _without_marks(text: bytes) -> bytes:
+    while text.startswith(BOM):
+        text = text.removeprefix(BOM)
+    return text
+
+
+def _read_header(store: Store, path: str) -> Header:
     address = store.uri(path)
     # Almost every header fits into the first read; the second one is for hundreds of tag columns.
     for length in (_FIRST_READ_BYTES, MAX_HEADER_BYTES):
@@ -124,9 +186,9 @@ def _read_header(store: Store, path: str) -> tuple[str, ...]:
         is_whole = len(head) < length
         if is_gzip(head):
             head, is_whole = _unpack(head, address, is_whole=is_whole)
-        names = parse_header(head, address, is_whole=is_whole)
-        if names is not None:
-            return names
+        header = parse_header(head, address, is_whole=is_whole)
+        if header is not None:
+            return header
     raise LoadError(
         f"{address} has no whole header in its first {MAX_HEADER_BYTES} bytes: it was cut off, a "
         f"quote is never closed, or it is not a CSV file. {AGAIN}"
@@ -170,7 +232,7 @@ def _require_csv(head: bytes, address: str) -> None:
             "into the store packs them a second time; let it copy them as they are, and bring this "
             "run again"
         )
-    start = head.removeprefix(_BOM).lstrip()
+    start = _without_marks(head).lstrip()
     for magic, kind in _OTHER_FORMATS.items():
         if start.startswith((magic, magic.upper())):
             raise LoadError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
@@ -14,9 +15,9 @@ from typing import BinaryIO, Final, NoReturn, cast
 from isal import igzip, igzip_lib
 
 from cloudbill.disk.room import full_disk_of
-from cloudbill.disk.spool import ANOTHER_FOLDER, spool_folder
+from cloudbill.disk.spool import ANOTHER_FOLDER, room_for, spool_folder
 from cloudbill.errors import LoadError, SchemaError, StoreError
-from cloudbill.files.csv_headers import MAX_HEADER_BYTES, is_gzip, parse_header
+from cloudbill.files.csv_headers import BOM, MAX_HEADER_BYTES, Header, is_gzip, parse_header
 from cloudbill.files.damage import AGAIN
 from cloudbill.manifests import Column
 
@@ -32,12 +33,14 @@ _UNPACKERS: Final = 4
 class CsvPart:
     """A part on the local disk, plain or gzipped.
 
-    `address` names it in messages; `columns` have the names and the order of its header.
+    `address` names it in messages; `columns` have the names and the order of its header. With
+    `has_nameless_end` the header has one more column at its end, without a name.
     """
 
     file: Path
     address: str
     columns: tuple[Column, ...]
+    has_nameless_end: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +83,7 @@ def _open(part: CsvPart, target: Path) -> CsvFile:
         path = target if is_packed else part.file
         _copy(part, target if is_packed else None)
         with path.open("rb") as file:
-            head = file.read(MAX_HEADER_BYTES + 1)
+            head = file.read(MAX_HEADER_BYTES + len(BOM) + 1)
     except EOFError as error:
         raise LoadError(
             f"{part.address} is a gzip file that was cut off, and the table was not changed. "
@@ -98,8 +101,26 @@ def _open(part: CsvPart, target: Path) -> CsvFile:
                 f"{part.address} cannot be unpacked: {full}", is_of_run=False
             ) from error
         raise StoreError(f"{part.address} cannot be read: {error}") from error
-    _require_header(head, part)
+    header = _require_header(head, part)
+    if header.has_mark_after:
+        path = _without_mark(path, target.with_suffix(".clean.csv"), at=header.size)
     return CsvFile(path=path, part=part)
+
+
+def _without_mark(path: Path, cleaned: Path, *, at: int) -> Path:
+    """A copy without the byte order marks before the first row, which would be part of a cell."""
+    with (
+        room_for("A copy of a part", cleaned, needed=path.stat().st_size),
+        path.open("rb") as file,
+        cleaned.open("wb") as copy,
+    ):
+        copy.write(file.read(at))
+        start = file.read(len(BOM))
+        while start == BOM:
+            start = file.read(len(BOM))
+        copy.write(start)
+        shutil.copyfileobj(file, copy, _BLOCK_BYTES)
+    return cleaned
 
 
 def _copy(part: CsvPart, target: Path | None) -> None:
@@ -138,11 +159,13 @@ def _refuse_nul(part: CsvPart) -> NoReturn:
     )
 
 
-def _require_header(head: bytes, part: CsvPart) -> None:
+def _require_header(head: bytes, part: CsvPart) -> Header:
     is_whole = len(head) <= MAX_HEADER_BYTES
-    names = parse_header(head[:MAX_HEADER_BYTES], part.address, is_whole=is_whole)
-    if names != tuple(column.name for column in part.columns):
+    header = parse_header(head, part.address, is_whole=is_whole)
+    names = tuple(column.name for column in part.columns)
+    if header is None or (header.names, header.has_nameless_end) != (names, part.has_nameless_end):
         raise SchemaError(
             f"The header of {part.address} changed since it was read, so the part is being "
             "replaced; run again when the delivery is whole"
         )
+    return header

@@ -22,6 +22,11 @@ __all__ = ["read_csv_parts"]
 # No column of a table has a point in its name.
 _FILE_COLUMN: Final = "file.of.the.row"
 _GIVEN: Final = "given.to.lambda"
+_NAMELESS: Final = "cell.without.name"
+_IS_EMPTY: Final = (
+    " WHERE CASE WHEN {nameless} IS NULL THEN true "
+    "ELSE error('a cell in a column without a name: ' || {nameless}) END"
+)
 # All files with the same header are read in one call. Nothing is sniffed: a file that breaks the
 # rules of RFC 4180 is an error, never a guess.
 _READ: Final = (
@@ -133,13 +138,21 @@ def read_csv_parts(
     columns = merge_parts([(part.address, part.columns) for part in parts])
     values = {column.target: _value(column) for column in columns}
     with plain_files(parts) as files:
-        groups: dict[tuple[Column, ...], list[str]] = {}
+        groups: dict[tuple[tuple[Column, ...], bool], list[str]] = {}
         for file in files:
-            groups.setdefault(file.part.columns, []).append(literal_path(file.path))
+            layout = file.part.columns, file.part.has_nameless_end
+            groups.setdefault(layout, []).append(literal_path(file.path))
         parameters: dict[str, object] = {}
         reads = [
-            _read(index, group, parameters, empty_text_is_null=empty_text_is_null)
-            for index, group in enumerate(groups.items())
+            _read(
+                index,
+                columns_of_group,
+                paths,
+                parameters,
+                empty_text_is_null=empty_text_is_null,
+                has_nameless_end=has_nameless_end,
+            )
+            for index, ((columns_of_group, has_nameless_end), paths) in enumerate(groups.items())
         ]
         with _explained(files):
             yield PartsRelation(
@@ -155,21 +168,23 @@ def read_csv_parts(
 
 def _read(
     index: int,
-    group: tuple[tuple[Column, ...], list[str]],
+    columns: tuple[Column, ...],
+    files: list[str],
     parameters: dict[str, object],
     *,
     empty_text_is_null: bool,
+    has_nameless_end: bool,
 ) -> Fragment:
     """Reads the files with one header as text; columns are named by their position."""
-    columns, files = group
     names = [f"cell_{place}" for place in range(len(columns))]
     texts = [
         name
         for name, column in zip(names, columns, strict=True)
         if column.type is ColumnType.STRING and not empty_text_is_null
     ]
+    read = [*names, _NAMELESS] if has_nameless_end else names
     parameters[f"files_{index}"] = files
-    parameters[f"columns_{index}"] = dict.fromkeys(names, "VARCHAR")
+    parameters[f"columns_{index}"] = dict.fromkeys(read, "VARCHAR")
     if texts:
         parameters[f"texts_{index}"] = texts
     cells = [
@@ -177,8 +192,9 @@ def _read(
         for name, column in zip(names, columns, strict=True)
     ]
     return DUCKDB.compose(
-        _READ,
+        _READ + (_IS_EMPTY if has_nameless_end else ""),
         cells=[*cells, DUCKDB.compose("{name}", name=_FILE_COLUMN)],
+        nameless=_NAMELESS,
         files=Fragment(f"$files_{index}"),
         columns=Fragment(f"$columns_{index}"),
         not_null=Fragment(f", force_not_null = $texts_{index}" if texts else ""),
@@ -222,7 +238,9 @@ def _explained(files: Sequence[CsvFile]) -> Iterator[None]:
         yield
     except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
         for file in files:
-            fault = find_fault(file.path, file.part.columns)
+            fault = find_fault(
+                file.path, file.part.columns, has_nameless_end=file.part.has_nameless_end
+            )
             if fault is not None:
                 raise LoadError(
                     f"{file.part.address} cannot be loaded, {fault}. If this run alone has the "

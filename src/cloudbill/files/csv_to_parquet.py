@@ -33,6 +33,22 @@ def convert_csv_part(part: CsvPart, target: Path, *, memory_limit: str) -> None:
         LoadError: If a row or a cell does not fit; the message names it.
         StoreError: If the part is damaged or was cut off.
     """
+    try:
+        _convert(part, target, memory_limit=memory_limit)
+    except duckdb.OutOfMemoryException as error:
+        raise LoadError(
+            f"{part.address} could not be converted: {reason_of(error)}. Raise 'memory_limit'",
+            is_of_run=False,
+        ) from error
+    except duckdb.Error as error:
+        full = full_disk_of(error, target, remedy=ANOTHER_FOLDER)
+        raise LoadError(
+            f"{part.address} could not be converted: {full or reason_of(error)}",
+            is_of_run=full is None,
+        ) from error
+
+
+def _convert(part: CsvPart, target: Path, *, memory_limit: str) -> None:
     with (
         closing(duckdb.connect()) as connection,
         read_csv_parts([part], empty_text_is_null=True) as source,
@@ -52,16 +68,4 @@ def convert_csv_part(part: CsvPart, target: Path, *, memory_limit: str) -> None:
             for column in source.columns
         ]
         statement = DUCKDB.compose(_COPY, columns=columns, relation=Fragment(source.relation.text))
-        try:
-            connection.execute(statement.text, {**source.parameters, "target": str(target)})
-        except duckdb.OutOfMemoryException as error:
-            raise LoadError(
-                f"{part.address} could not be converted: {reason_of(error)}. Raise 'memory_limit'",
-                is_of_run=False,
-            ) from error
-        except duckdb.Error as error:
-            full = full_disk_of(error, target, remedy=ANOTHER_FOLDER)
-            raise LoadError(
-                f"{part.address} could not be converted: {full or reason_of(error)}",
-                is_of_run=full is None,
-            ) from error
+        connection.execute(statement.text, {**source.parameters, "target": str(target)})

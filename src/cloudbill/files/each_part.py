@@ -17,7 +17,7 @@ import duckdb
 
 from cloudbill.disk.spool import room_for, spool_folder
 from cloudbill.errors import CloudbillError, LoadError, PartMissingError, StoreError
-from cloudbill.files.csv_headers import read_columns
+from cloudbill.files.csv_headers import PartColumns, read_columns
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.csv_relation import read_csv_parts
 from cloudbill.files.damage import AGAIN, reason_of
@@ -25,7 +25,6 @@ from cloudbill.files.downloads import local_parts
 from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.files.parquet_tail import PARQUET_MAGIC, read_parquet_tail
 from cloudbill.files.relation import PartsRelation
-from cloudbill.manifests import Column
 from cloudbill.sql import DUCKDB, Fragment
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def read_each_part(
         StoreError: If a part cannot be read, or has a value that no table can store.
         CloudbillError: If `memory_limit` is too low.
     """
-    columns: Mapping[str, tuple[Column, ...]] = {}
+    columns: Mapping[str, PartColumns] = {}
     if manifest.file_format == "csv":
         columns = _columns_of_csv(store, manifest, provider, headers)
     with closing(_connect(memory_limit)) as connection:
@@ -76,7 +75,13 @@ def read_each_part(
                             yield read(connection, read_parquet_parts(connection, [file]))
                             continue
                         address = store.uri(part.path)
-                        described = CsvPart(file=file, address=address, columns=columns[part.path])
+                        of_part = columns[part.path]
+                        described = CsvPart(
+                            file=file,
+                            address=address,
+                            columns=of_part.columns,
+                            has_nameless_end=of_part.has_nameless_end,
+                        )
                         # An empty text that is NULL changes neither a currency nor a sum.
                         with read_csv_parts([described], empty_text_is_null=True) as source:
                             yield read(connection, source)
@@ -156,7 +161,7 @@ def rows_of_month(
 
 def _columns_of_csv(
     store: Store, manifest: Manifest, provider: Provider, headers: Mapping[str, str]
-) -> dict[str, tuple[Column, ...]]:
+) -> dict[str, PartColumns]:
     """The columns of each part by its path, with their names in the table."""
     try:
         columns = read_columns(store, manifest, provider, headers)

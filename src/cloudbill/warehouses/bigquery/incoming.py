@@ -39,6 +39,8 @@ class Incoming:
     columns: tuple[Column, ...]
     part_columns: tuple[tuple[Column, ...], ...]
     footers: tuple[Footer, ...]
+    nameless_ends: tuple[bool, ...] = ()
+    """Of each CSV part, whether its header has one more column at its end, without a name."""
     rows: int | None
     is_native: bool
     """Whether a load job can read the parts from the store, without this process."""
@@ -93,7 +95,8 @@ def look_at(
             is_guarded=planned.least_rows is not None,
             has_several_months=bool(manifest.spans),
         )
-    part_columns = read_columns(store, manifest, provider, existing)
+    found = read_columns(store, manifest, provider, existing)
+    part_columns = tuple(part.columns for part in found)
     paths = [part.path for part in manifest.parts]
     columns = merge_parts(list(zip(paths, part_columns, strict=True)))
     require_dataset(columns, provider, run_id=manifest.run_id)
@@ -101,8 +104,11 @@ def look_at(
         columns=columns,
         part_columns=part_columns,
         footers=(),
+        nameless_ends=tuple(part.has_nameless_end for part in found),
         rows=manifest.stated_rows,
-        is_native=is_native and manifest.data_version not in _WITHOUT_SECONDS,
+        is_native=is_native
+        and manifest.data_version not in _WITHOUT_SECONDS
+        and all(part.is_plain for part in found),
         is_guarded=planned.least_rows is not None,
         has_several_months=bool(manifest.spans),
     )

@@ -1,0 +1,91 @@
+"""Files that other programs wrote a little differently load as what they mean."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from cloudbill.looking.comparison import Verdict
+from cloudbill.looking.verification import verify_source
+from contract.deliveries import AwsWriter, AzureCsvWriter, Delivery, at, charges
+from contract.places import Case, Place
+
+MARK = b"\xef\xbb\xbf"
+
+
+def with_marks(content: bytes) -> bytes:
+    """A byte order mark at the start, and another one before the first row."""
+    header, _, rows = content.partition(b"\n")
+    return MARK + header.removeprefix(MARK) + b"\n" + MARK + rows
+
+
+def with_commas(content: bytes) -> bytes:
+    """A comma at the end of each line; no cell of the tests has a line end."""
+    return b"".join(line.rstrip(b"\r\n") + b",\n" for line in content.splitlines())
+
+
+def rewrite(case: Case, delivery: Delivery, change: object) -> None:
+    """Delivers a run whose parts another program wrote again."""
+    assert callable(change)
+    written = case.write(delivery)
+    sizes: dict[str, int] = {}
+    for part in written.parts:
+        content = part.read_bytes()
+        is_packed = content.startswith(b"\x1f\x8b")
+        changed = change(gzip.decompress(content) if is_packed else content)
+        part.write_bytes(gzip.compress(changed) if is_packed else changed)
+        os.utime(part, (delivery.submitted_at.timestamp(),) * 2)
+        sizes[part.name] = part.stat().st_size
+    manifest = json.loads(written.manifest.read_text())
+    for blob in manifest.get("blobs", ()):
+        blob["byteCount"] = sizes[Path(blob["blobName"]).name]
+    written.manifest.write_text(json.dumps(manifest))
+    os.utime(written.manifest, (delivery.submitted_at.timestamp(),) * 2)
+    case.place.put(written.folder)
+
+
+@pytest.fixture(params=[AzureCsvWriter, AwsWriter], ids=["azure", "aws"])
+def case(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Case:
+    """Exports that come as CSV."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    return Case(place=place, writer=request.param(), scratch=scratch)
+
+
+@pytest.mark.parametrize("change", [with_marks, with_commas])
+def test_the_table_has_the_same_rows(case: Case, change: object) -> None:
+    october = Delivery(
+        period="2025-10",
+        charges=charges("2025-10", "1.5", "2", "-0.25"),
+        submitted_at=at("2025-10-28 04:00"),
+    )
+    rewrite(case, october, change)
+
+    outcome = case.load()
+
+    assert (outcome.exit_code, outcome.failures) == (0, ())
+    assert case.held() == sorted(october.charges, key=lambda charge: charge.day)
+    (report,) = verify_source(case.settings, frozenset(), lambda _: None).months
+    assert report.verdict is Verdict.EQUAL
+
+
+def test_a_cell_in_a_column_without_a_name_is_named(case: Case) -> None:
+    october = Delivery(
+        period="2025-10", charges=charges("2025-10", "1"), submitted_at=at("2025-10-28 04:00")
+    )
+
+    def with_cells(content: bytes) -> bytes:
+        header, _, rows = with_commas(content).partition(b"\n")
+        return header + b"\n" + rows.replace(b",\n", b",x\n")
+
+    rewrite(case, october, with_cells)
+
+    outcome = case.load()
+
+    (failure,) = outcome.failures
+    assert "line 2: 'x' is in a column without a name" in str(failure.error)
+    assert outcome.results == ()
