@@ -83,6 +83,11 @@ class Part:
         """Whether it is there, and not shorter than stated, as during a copy."""
         return self.stored is not None and self.stored.size >= (self.size or 0)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no byte and is said to have no row: some exports write such parts."""
+        return self.rows == 0 and self.stored is not None and self.stored.size == 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:

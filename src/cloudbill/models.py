@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -192,6 +192,19 @@ class PlannedLoad:
     def period(self) -> BillingPeriod:
         """The month that is replaced."""
         return self.manifest.period
+
+    @property
+    def without_empty_parts(self) -> PlannedLoad:
+        """The same load of those parts that have anything to read."""
+        read = [
+            (part, uri)
+            for part, uri in zip(self.manifest.parts, self.uris, strict=True)
+            if not part.is_empty
+        ]
+        if len(read) == len(self.uris):
+            return self
+        manifest = replace(self.manifest, parts=tuple(part for part, _ in read))
+        return replace(self, manifest=manifest, uris=tuple(uri for _, uri in read))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

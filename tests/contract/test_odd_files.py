@@ -11,7 +11,7 @@ import pytest
 
 from cloudbill.looking.comparison import Verdict
 from cloudbill.looking.verification import verify_source
-from contract.deliveries import AwsWriter, AzureCsvWriter, Delivery, at, charges
+from contract.deliveries import AwsWriter, AzureCsvWriter, AzureWriter, Delivery, at, charges
 from contract.places import Case, Place
 
 MARK = b"\xef\xbb\xbf"
@@ -46,6 +46,45 @@ def rewrite(case: Case, delivery: Delivery, change: object) -> None:
     written.manifest.write_text(json.dumps(manifest))
     os.utime(written.manifest, (delivery.submitted_at.timestamp(),) * 2)
     case.place.put(written.folder)
+
+
+@pytest.mark.parametrize("writer", [AzureWriter(), AzureCsvWriter()], ids=["parquet", "csv"])
+@pytest.mark.parametrize("is_all", [False, True], ids=["one part", "all parts"])
+def test_a_part_without_a_byte_that_counts_no_row_is_empty(
+    place: Place, tmp_path: Path, writer: AzureWriter | AzureCsvWriter, *, is_all: bool
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    case = Case(place=place, writer=writer, scratch=scratch)
+    october = Delivery(
+        period="2025-10",
+        charges=() if is_all else charges("2025-10", "1.5", "2"),
+        submitted_at=at("2025-10-28 04:00"),
+        parts=2,
+    )
+    written = case.write(october)
+    manifest = json.loads(written.manifest.read_text())
+    if not is_all:
+        # One more part, so that no row is lost.
+        name = Path(manifest["blobs"][0]["blobName"])
+        more = str(name.with_name(f"more_{name.name}"))
+        manifest["blobs"].append({**manifest["blobs"][0], "blobName": more})
+        manifest["blobCount"] = len(manifest["blobs"])
+    for blob in manifest["blobs"] if is_all else manifest["blobs"][-1:]:
+        part = written.manifest.with_name(Path(blob["blobName"]).name)
+        part.write_bytes(b"")
+        blob |= {"byteCount": 0, "dataRowCount": 0}
+        os.utime(part, (october.submitted_at.timestamp(),) * 2)
+    written.manifest.write_text(json.dumps(manifest))
+    case.place.put(written.folder)
+
+    outcome = case.load()
+
+    (result,) = outcome.results
+    assert (outcome.exit_code, result.rows) == (0, len(october.charges))
+    assert case.load().results == ()
+    (report,) = verify_source(case.settings, frozenset(), lambda _: None).months
+    assert report.verdict is Verdict.EQUAL
 
 
 @pytest.fixture(params=[AzureCsvWriter, AwsWriter], ids=["azure", "aws"])

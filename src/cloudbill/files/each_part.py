@@ -60,6 +60,8 @@ def read_each_part(
         StoreError: If a part cannot be read, or has a value that no table can store.
         CloudbillError: If `memory_limit` is too low.
     """
+    filled = tuple(part for part in manifest.parts if not part.is_empty)
+    manifest = replace(manifest, parts=filled)
     columns: Mapping[str, PartColumns] = {}
     if manifest.file_format == "csv":
         columns = _columns_of_csv(store, manifest, provider, headers)
@@ -116,7 +118,7 @@ def _rows_in_footers(store: Store, manifest: Manifest) -> Iterator[int]:
 
     DuckDB reads it, for the warehouse may be DuckDB, which is installed without Arrow.
     """
-    paths = [part.path for part in manifest.parts]
+    paths = [part.path for part in manifest.parts if not part.is_empty]
     with (
         ThreadPoolExecutor(_READERS, thread_name_prefix="footer") as readers,
         spool_folder() as folder,

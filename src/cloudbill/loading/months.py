@@ -108,13 +108,16 @@ def _replace(
     try:
         if count_rows is not None:
             planned = with_rivals_counted(planned, count_rows)
-        return warehouse.replace_period(planned, store, tell if wants_progress else None)
+        result = warehouse.replace_period(
+            planned.without_empty_parts, store, tell if wants_progress else None
+        )
     except HeldError as error:
         return Skip(manifest=planned.manifest, reason=SkipReason.HELD, detail=str(error))
     except OvertakenError as error:
         return Skip(manifest=planned.manifest, reason=SkipReason.SUPERSEDED, detail=str(error))
     except CloudbillError as error:
         return LoadFailure(planned=planned, error=error)
+    return replace(result, planned=planned)
 
 
 def _is_passed_over(outcome: _Outcome) -> bool:
