@@ -14,7 +14,8 @@ from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.exports.manifest_cache import open_manifest_cache
 from cloudbill.ledger import Ledger
 from cloudbill.loading.drift import compare_rows, compare_totals, lost_months, with_plan
-from cloudbill.loading.events import Discovered, Drifted, Event, OddRows
+from cloudbill.loading.events import Discovered, Drifted, Event, OddRows, UnrecordedRows
+from cloudbill.loading.unaccounted import find_unrecorded
 from cloudbill.manifests import Manifest, ManifestFailure
 from cloudbill.models import LoadRecord, Plan, PlannedLoad, Reason, Skip, SkipReason, TableRows
 from cloudbill.periods import BillingPeriod, utc_now
@@ -103,6 +104,7 @@ class Survey:
     address: str
     reasons: tuple[Reason, ...] = ()
     drifted: tuple[Drifted, ...] = ()
+    unrecorded: tuple[UnrecordedRows, ...] = ()
     known: frozenset[BillingPeriod] = frozenset()
     """The months that the ledger or the table knew before."""
 
@@ -156,8 +158,12 @@ def survey(
     plan = _plan(settings, present, selection, discovery=discovery, store=store)
     drifted = with_plan(present.drifted.values(), plan)
     asked = [one for one in drifted if selection.includes(one.record.period)]
+    unrecorded = find_unrecorded(settings, present.table, present.remembered.loaded, plan)
     for event in asked:
         listen(event)
+    for rows in unrecorded:
+        if selection.includes(rows.period):
+            listen(rows)
     for skip in plan.skips:
         listen(skip)
     return Survey(
@@ -171,6 +177,7 @@ def survey(
             *_late_runs(settings, plan.skips, now),
         ),
         drifted=drifted,
+        unrecorded=unrecorded,
         known=present.periods,
     )
 

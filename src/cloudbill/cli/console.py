@@ -180,7 +180,14 @@ class Console:
 
         Older runs that are skipped are only counted, unless `lists_all` or `verbose`.
         """
-        from cloudbill.loading.events import Discovered, Drifted, LoadStarted, OddRows, Stopping
+        from cloudbill.loading.events import (
+            Discovered,
+            Drifted,
+            LoadStarted,
+            OddRows,
+            Stopping,
+            UnrecordedRows,
+        )
         from cloudbill.loading.log_lines import event_log_line
         from cloudbill.loading.words import UNLISTED, lines
         from cloudbill.manifests import ManifestFailure
@@ -197,11 +204,12 @@ class Console:
             if is_counted and not (self.verbose or self.lists_all or _path_of(event) in begun):
                 return
             is_failure = isinstance(
-                event, LoadFailure | ManifestFailure | Drifted | OddRows | Stopping
+                event,
+                LoadFailure | ManifestFailure | Drifted | OddRows | UnrecordedRows | Stopping,
             )
             if isinstance(event, Discovered):
                 # Finding nothing at all is most likely a mistake in the configuration.
-                is_failure = not event.manifests
+                is_failure = not (event.manifests or event.is_explained)
             if self.quiet and not (is_failure or _is_for_a_person(event)):
                 return
             if self.log_format is LogFormat.JSON:

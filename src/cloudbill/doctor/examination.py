@@ -138,11 +138,12 @@ def _reason_checks(
     settings: SourceSettings, present: Present, store: Store, discovery: Discovery
 ) -> Iterator[Check]:
     """What else `status --check` ends for: held, waiting, late, lost or never delivered."""
+    # The checks of the table say how to see rows of no month.
+    table = replace(present.table, of_no_month=0)
+    present = replace(present, table=table)
     found = survey(settings, present, Selection(), lambda _: None, discovered=(store, discovery))
     status = with_survey(status_before(settings, utc_now(), by_key=True), present, found)
     stale = [] if status.stale is None else [Reason(error=status.stale)]
-    # The check of the table says how to see rows of no month.
-    status = replace(status, rows_of_no_month=0)
     for reason in (*stale, *status.reasons):
         month = "" if reason.period is None else f" {reason.period}"
         # Of a load that failed earlier `doctor` only says that there is something to look at.
@@ -164,7 +165,7 @@ def _ledger_checks(
         Check(subject=f"{subject} {period}", found=problem, remedy=remedy)
         for period in sorted({*loaded, *tracked, *rows}, reverse=True)
         for problem, remedy in (
-            *_differences(loaded.get(period), tracked.get(period), rows.get(period, 0)),
+            *_differences(period, loaded.get(period), tracked.get(period), rows.get(period, 0)),
             *_lost_cells(period, present.untracked, tracked),
             *_amount_differences(present.differing.get(period)),
         )
@@ -220,15 +221,13 @@ def _odd_rows(settings: SourceSettings, subject: str, rows: int) -> Iterator[Che
 
 
 def _differences(
-    loaded: LoadRecord | None, tracked: LoadRecord | None, rows: int
+    period: BillingPeriod, loaded: LoadRecord | None, tracked: LoadRecord | None, rows: int
 ) -> Iterable[tuple[str, str]]:
     rebuild = "run `cloudbill state rebuild`"
     if loaded is None:
         if tracked is None:
-            yield (
-                f"{rows} rows that belong to no recorded load",
-                "load the month, or delete the rows",
-            )
+            found = f"{rows} rows that belong to no recorded load"
+            yield found, f"load the month: `cloudbill load --month {period}`, or delete the rows"
         else:
             yield (
                 f"run {tracked.run_id} is in the tracking table, but the ledger has no run",

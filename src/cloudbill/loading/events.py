@@ -11,6 +11,7 @@ from cloudbill.manifests import ManifestFailure
 from cloudbill.models import LoadFailure, LoadRecord, LoadResult, PlannedLoad, Skip
 
 if TYPE_CHECKING:
+    from cloudbill.periods import BillingPeriod
     from cloudbill.progress import Progress
     from cloudbill.settings import SourceSettings
 
@@ -23,6 +24,7 @@ __all__ = [
     "OddRows",
     "Progressed",
     "Stopping",
+    "UnrecordedRows",
 ]
 
 
@@ -99,10 +101,24 @@ class OddRows:
     rows: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnrecordedRows:
+    """The table holds rows of a month that belong to no recorded load.
+
+    `is_replaced` says whether a run of the plan replaces them.
+    """
+
+    settings: SourceSettings
+    period: BillingPeriod
+    rows: int
+    is_replaced: bool
+
+
 Event = (
     Discovered
     | Drifted
     | OddRows
+    | UnrecordedRows
     | Skip
     | LoadStarted
     | Progressed

@@ -17,6 +17,7 @@ from cloudbill.loading.events import (
     OddRows,
     Progressed,
     Stopping,
+    UnrecordedRows,
 )
 from cloudbill.manifests import Manifest, ManifestFailure
 from cloudbill.models import LoadFailure, Skip
@@ -61,16 +62,25 @@ def _told(event: Event) -> tuple[str, str | None, Mapping[str, object]]:
         case Discovered():
             told = {"manifests": event.manifests, "address": event.address}
             return "info" if event.manifests else "warning", "discovered", told
-        case Drifted():
-            return "warning", "drifted", _drifted(event)
-        case OddRows():
-            return "warning", "rows_of_no_month", {"rows": event.rows}
+        case Drifted() | OddRows() | UnrecordedRows():
+            return ("warning", *_told_of_table(event))
         case Skip():
             return "warning" if event.is_held else "info", "skipped", _skipped(event)
         case Progressed() | Stopping():
             return "debug", None, {}
         case LoadStarted() | LoadFinished() | LoadFailure() | ManifestFailure():
             return _told_of_load(event)
+
+
+def _told_of_table(event: Drifted | OddRows | UnrecordedRows) -> tuple[str, Mapping[str, object]]:
+    match event:
+        case Drifted():
+            return "drifted", _drifted(event)
+        case OddRows():
+            return "rows_of_no_month", {"rows": event.rows}
+        case UnrecordedRows():
+            told = {"period": str(event.period), "rows": event.rows}
+            return "unrecorded_rows", {**told, "is_replaced": event.is_replaced}
 
 
 def _told_of_load(

@@ -18,6 +18,7 @@ from cloudbill.loading.events import (
     OddRows,
     Progressed,
     Stopping,
+    UnrecordedRows,
 )
 from cloudbill.loading.outcome import Outcome
 from cloudbill.manifests import ManifestFailure
@@ -75,7 +76,7 @@ def _lines(event: Event) -> Iterator[str]:
     match event:
         case Discovered():
             yield from _discovered_lines(event)
-        case Drifted() | OddRows():
+        case Drifted() | OddRows() | UnrecordedRows():
             yield _table_line(event)
         case Skip():
             yield f"Skipping {_run(event)} - {event.detail}"
@@ -115,8 +116,17 @@ def alarm_line(result: LoadResult) -> str:
     return f"Look at {_run(result.planned)} - it was loaded, but {result.alarm}"
 
 
-def _table_line(event: Drifted | OddRows) -> str:
+def _table_line(event: Drifted | OddRows | UnrecordedRows) -> str:
     """What the table holds that no load left there."""
+    if isinstance(event, UnrecordedRows):
+        what = "loading the month"
+        if not event.is_replaced:
+            what = "no run in the store replaces them; `cloudbill doctor` says what to do"
+        table = event.settings.table_name
+        return (
+            f"Found {event.rows:,} rows of {event.period} in {table} that belong to no recorded "
+            f"load - {what}"
+        )
     if isinstance(event, OddRows):
         settings = event.settings
         found = odd_rows_found(event.rows, settings.table_name, settings.provider.PERIOD_COLUMN)

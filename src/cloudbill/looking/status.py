@@ -14,7 +14,6 @@ from cloudbill.errors import (
     HeldError,
     LastTryError,
     StaleError,
-    VerificationError,
 )
 from cloudbill.loading.events import Drifted
 from cloudbill.loading.failures import PastFailure
@@ -22,7 +21,6 @@ from cloudbill.manifests import ManifestFailure
 from cloudbill.models import LoadRecord, Reason
 from cloudbill.periods import BillingPeriod
 from cloudbill.text.exit_codes import exit_code_of
-from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.times import age_in_words, shown_time
 
 if TYPE_CHECKING:
@@ -143,9 +141,8 @@ class SourceStatus:
     def reasons(self) -> tuple[Reason, ...]:
         """What a person should look at, although nothing failed: what `--check` adds to errors."""
         found = [*self.surveyed]
-        if self.rows_of_no_month:
-            found.append(Reason(error=_odd_rows(self)))
-        if self.failure is not None:
+        # While the source cannot be read, that is told, and not that it could not be before.
+        if self.failure is not None and self.error is None:
             found.append(_failed(self, self.failure))
         for month in self.months:
             found += _reasons_of(self, month)
@@ -189,13 +186,6 @@ class SourceStatus:
     def exit_code(self) -> int:
         """The highest exit code of its errors, or 0; a waiting or held run is not an error."""
         return max((error.exit_code for error in self.errors), default=0)
-
-
-def _odd_rows(status: SourceStatus) -> VerificationError:
-    settings = status.settings
-    column = settings.provider.PERIOD_COLUMN
-    found = odd_rows_found(status.rows_of_no_month, settings.table_name, column)
-    return VerificationError(f"{found}. `cloudbill doctor` says how to see and to delete them")
 
 
 def _reasons_of(status: SourceStatus, month: MonthStatus) -> Iterator[Reason]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.costs.amounts import costs_of
 from cloudbill.errors import CloudbillError
 from cloudbill.loading.failures import standing_failures
+from cloudbill.loading.unaccounted import unaccounted_reasons
 from cloudbill.looking.status import MonthStatus, Pending, PendingRun, SourceStatus
 from cloudbill.manifests import Manifest
 from cloudbill.models import LoadRecord, Plan, SkipReason
@@ -81,7 +82,10 @@ def with_survey(status: SourceStatus, present: Present, found: Survey) -> Source
         address=found.address,
         manifests=found.manifests,
         manifest_failures=found.manifest_failures,
-        surveyed=found.reasons,
+        surveyed=(
+            *unaccounted_reasons(status.settings, present.table, found.unrecorded),
+            *found.reasons,
+        ),
     )
     return _with_months(status, present, found.plan)
 

@@ -147,14 +147,18 @@ def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
         case Pending.AGAIN:
             return f"again: `cloudbill load` loads {submitted}, again"
         case Pending.WAITING:
-            return f"waiting: {submitted}, {run.parts_missing} of {run.parts} parts missing"
+            missing = f"{run.parts_missing} of {run.parts} parts missing"
+            why = missing if run.parts_missing else str(run.detail).removeprefix("waiting ")
+            return f"waiting: {submitted}, {why}"
         case Pending.HELD:
             why = str(run.detail).removeprefix("held: ")
             return f"held: {submitted}: {why}; `cloudbill accept {month.period}` loads it"
 
 
 def _failed(failure: PastFailure, status: SourceStatus) -> str:
-    return f"{_age(failure.at, status)} ({shown_time(failure.at)} UTC): {failure.message}"
+    # Its other lines are statements or steps, which `--check` prints in full.
+    first, *_ = failure.message.splitlines() or [""]
+    return f"{_age(failure.at, status)} ({shown_time(failure.at)} UTC): {first}"
 
 
 def status_json(sources: Sequence[SourceStatus], ended: Sequence[SourceFailure] = ()) -> str:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cloudbill.errors import ConfigError
 
 __all__ = ["dlt_context"]
+
+_RUNTIME: Final = "RUNTIME__"
 
 
 def dlt_context() -> Any:
     """What dlt knows of the folder that the command runs in, and its places of configuration.
 
     Raises:
-        ConfigError: If dlt cannot read one of its files; names the file and the line.
+        ConfigError: If dlt cannot read one of its files, which is named with the line; or if it
+            does not take its own settings in `[runtime]`.
     """
     from dlt.common.configuration.container import Container
     from dlt.common.configuration.providers.toml import TomlProviderReadException
     from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+    from dlt.common.exceptions import DltException
 
     try:
         return Container()[PluggableRunContext]
@@ -28,6 +33,16 @@ def dlt_context() -> Any:
         for path in error.full_paths:
             _require_readable(Path(path))
         raise ConfigError(f"dlt cannot read {error.file_name}: {error}") from error
+    except (DltException, ValueError) as error:
+        raise ConfigError(_refused_runtime(error)) from error
+
+
+def _refused_runtime(error: Exception) -> str:
+    """What is said where dlt does not start: it reads its own settings before all others."""
+    reason = " ".join(str(error).split())
+    variables = sorted(name for name in os.environ if name.startswith(_RUNTIME))
+    where = f"the variables {', '.join(variables)}" if variables else "[runtime] of its files"
+    return f"dlt does not take its settings in {where}: {reason}. Correct them, or take them out"
 
 
 def _require_readable(file: Path) -> None:

@@ -14,6 +14,8 @@ from cloudbill.settings.names import read_source_name
 
 __all__ = ["configured_sources", "suggestion", "unknown_sections"]
 
+_SHOWN: Final = 40
+_KEYS: Final = frozenset(key.name for key in KEYS)
 # Tables inside a section that belong to dlt, so they are not exports.
 _DLT_TABLES: Final = frozenset({"client_kwargs", "config_kwargs", "credentials", "kwargs"})
 
@@ -29,8 +31,17 @@ def configured_sources(
     keys: set[str] = set()
     for provider in providers:
         node, _ = provider.get_value(section, dict, None, "sources")
-        if isinstance(node, dict):
+        if isinstance(node, Mapping):
             keys |= set(_node_keys(node))
+        elif node is not None:
+            yield (
+                section,
+                ConfigError(
+                    f"'{section}' in [sources] is {_shown(node)}, and must be a section: write "
+                    f"[sources.{section}], and its keys below it"
+                ),
+            )
+            return
     spelt = {key.partition(".")[0].lower(): key.partition(".")[0] for key in keys if "." in key}
     for key in _env_keys(section, env):
         # Variable names have no case, so an export keeps the case from a file.
@@ -77,9 +88,14 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f" Did you mean '{near[0]}'?" if near else f" Known are {', '.join(known)}"
 
 
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
 def _node_keys(node: Mapping[str, object]) -> Iterator[str]:
     for key, value in node.items():
-        if isinstance(value, Mapping) and key not in _DLT_TABLES:
+        if isinstance(value, Mapping) and key not in _DLT_TABLES | _KEYS:
             yield from (f"{key}.{inner}" for inner in value)
         else:
             yield key

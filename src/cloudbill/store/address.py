@@ -19,6 +19,8 @@ _TITLES: Final[Mapping[str, str]] = {
 }
 # Other spellings that users of these stores know.
 _SPELLINGS: Final[Mapping[str, str]] = {"gcs": "gs", "s3a": "s3", "abfs": "az", "abfss": "az"}
+# Google, "Bucket naming": lower case, digits, and three signs.
+_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
 # A password or a token before an @, or a query string such as a shared access signature.
 _CREDENTIALS: Final = re.compile(r":[^/]*@|[?&]")
 
@@ -50,6 +52,11 @@ def parse_address(bucket: str, *, section: str = "sources") -> Address:
     scheme = _SPELLINGS.get(written.lower(), written.lower())
     if not separator:
         scheme, rest = "gs", bucket
+        if bucket.strip("/") and not _BUCKET.fullmatch(bucket.partition("/")[0]):
+            raise ConfigError(
+                f"'{bucket}' is neither the name of a bucket nor a path: a path starts with /, . "
+                "or ~, and a URL with gs://, s3:// or az://"
+            )
     if scheme not in _TITLES:
         known = ", ".join(f"{scheme}://" for scheme in _TITLES)
         raise ConfigError(

@@ -25,7 +25,8 @@ def require_past(asked: Iterable[BillingPeriod], now: datetime) -> None:
     future = sorted(period for period in asked if period > current)
     if future:
         raise ConfigError(
-            f"--month: {listed_months(future)} is in the future; the current month is {current}"
+            f"--month: {listed_months(future)} is in the future; the current month is {current} by "
+            "the clock of this machine"
         )
 
 
@@ -41,7 +42,9 @@ def require_known(
     there = {*known}
     unknown = sorted({*asked} - there - current)
     if unknown:
-        listed = f"the months there are: {listed_months(there)}" if there else "there is no month"
+        listed = f"the months there are: {listed_months(there)}"
+        if not there:
+            listed = "nothing is delivered or loaded yet"
         raise ConfigError(
             f"--month: no source has a run or a record of {listed_months(unknown)}; {listed}"
         )

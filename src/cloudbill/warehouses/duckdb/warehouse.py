@@ -78,20 +78,17 @@ class DuckDBWarehouse:
         try:
             if not read_only:
                 database.absolute().parent.mkdir(parents=True, exist_ok=True)
-            # Set after opening: a process can open a file again only with the same configuration,
-            # and other code in this process, such as dlt, opens it without any.
             connection = _connect(database, read_only=read_only, timeout_s=settings.lock_timeout_s)
-            _limit_memory(connection, settings)
-            # Otherwise an INSERT must keep rows in memory to write them in the order of the files.
-            connection.execute("SET preserve_insertion_order = false")
-            connection.execute("SET TimeZone = 'UTC'")
         except (duckdb.Error, OSError) as error:
-            full = full_disk_of(
-                error, database, remedy="set 'database' to a file on another disk, and run again"
-            )
-            raise LoadError(
-                f"The DuckDB file {database} cannot be opened: {full or error}"
-            ) from error
+            raise _unopened(error, settings) from error
+        try:
+            _prepare(connection, settings)
+        except (duckdb.Error, ConfigError) as error:
+            # What stays open keeps its limit, and gives it to whoever opens the file next.
+            connection.close()
+            if isinstance(error, ConfigError):
+                raise
+            raise _unopened(error, settings) from error
         noted = LeftFile.of(settings).mark()
         is_as_left = noted is not None and noted == before == mark_of(database)
         return cls(connection, settings, is_as_left=is_as_left)
@@ -312,10 +309,42 @@ def _connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.Duc
         return connect(database, read_only=False, timeout_s=timeout_s)
 
 
-def _limit_memory(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings) -> None:
+def _unopened(error: Exception, settings: WarehouseSettings) -> ConfigError | LoadError:
+    database = settings.database
+    remedy = "set 'database' to a file on another disk, and run again"
+    full = full_disk_of(error, database, remedy=remedy)
+    what = f"The DuckDB file {database} cannot be opened"
+    if full is not None:
+        return LoadError(f"{what}: {full}")
+    if isinstance(error, OSError) or database.is_dir():
+        reason = "it is a folder" if database.is_dir() else _reason_of_system(error)
+        return ConfigError(
+            f"{what}: {reason}. Set 'database' of [sources.{settings.source}] to a file in a "
+            "folder that this user may write"
+        )
+    return LoadError(f"{what}: {error}")
+
+
+def _reason_of_system(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings) -> None:
+    """Sets what this process needs; after opening, for other code opens the file without any."""
     try:
         connection.execute("SET memory_limit = $limit", {"limit": settings.memory_limit})
-    except duckdb.Error as error:
+        # Otherwise an INSERT must keep rows in memory to write them in the order of the files.
+        connection.execute("SET preserve_insertion_order = false")
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall()
+    except duckdb.OutOfMemoryException as error:
+        raise ConfigError(
+            f"'memory_limit' of [sources.{settings.source}] is {settings.memory_limit}, which is "
+            "too little for DuckDB to open its file; give it 1GB"
+        ) from error
+    except (duckdb.ParserException, duckdb.InvalidInputException) as error:
         raise ConfigError(
             f"'memory_limit' of [sources.{settings.source}] is {settings.memory_limit}, which "
             f"DuckDB does not take: {reason_of(error)}"

@@ -1,0 +1,67 @@
+"""Rows of a table that no load accounts for: those of no month, and months without a record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from cloudbill.errors import VerificationError
+from cloudbill.loading.events import UnrecordedRows
+from cloudbill.models import Plan, Reason, TableRows
+from cloudbill.sql import BIGQUERY, DUCKDB
+from cloudbill.text.odd_rows import odd_rows_found
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from cloudbill.periods import BillingPeriod
+    from cloudbill.settings import SourceSettings
+
+__all__ = ["find_unrecorded", "unaccounted_reasons"]
+
+
+def find_unrecorded(
+    settings: SourceSettings, table: TableRows, recorded: Collection[BillingPeriod], plan: Plan
+) -> tuple[UnrecordedRows, ...]:
+    """The months of which the table has rows without a record, newest first."""
+    replaced = {load.period for load in plan.loads}
+    return tuple(
+        UnrecordedRows(
+            settings=settings, period=period, rows=month.rows, is_replaced=period in replaced
+        )
+        for period, month in sorted(table.months.items(), reverse=True)
+        if month.rows and period not in recorded
+    )
+
+
+def unaccounted_reasons(
+    settings: SourceSettings, table: TableRows, unrecorded: tuple[UnrecordedRows, ...]
+) -> Iterator[Reason]:
+    """What a person should look at: no load replaces or removes these rows."""
+    if table.of_no_month:
+        column = settings.provider.PERIOD_COLUMN
+        found = odd_rows_found(table.of_no_month, settings.table_name, column)
+        remedy = "`cloudbill doctor` says how to see and to delete them"
+        yield Reason(error=VerificationError(f"{found}. {remedy}"))
+    for one in unrecorded:
+        if not one.is_replaced:
+            error = VerificationError(
+                f"{settings.table_name} holds {one.rows:,} rows of {one.period} that belong to no "
+                "recorded load, and no run in the store replaces them. Bring the files of the "
+                "month back and run `cloudbill load`, or see the rows with "
+                f"`SELECT * {_rows_of(one)}` and delete them"
+            )
+            yield Reason(error=error, period=one.period)
+
+
+def _rows_of(one: UnrecordedRows) -> str:
+    """The end of a statement about the rows of a month."""
+    settings = one.settings
+    home = () if settings.project_id is None else (settings.project_id,)
+    dialect = BIGQUERY if home else DUCKDB
+    span = (one.period.first_day, one.period.next.first_day)
+    return dialect.compose(
+        "FROM {table} WHERE {condition}",
+        table=(*home, settings.dataset, settings.table_name),
+        condition=dialect.in_spans(settings.provider.PERIOD_COLUMN, [span]),
+    ).text
