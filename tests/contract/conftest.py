@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract.deliveries import AwsWriter, AzureCsvWriter, AzureWriter, Writer
+from contract.faulty import faulty, proxy
 from contract.places import Case, DiskAndDuckDB, GcsAndBigQuery, Place
 
 if TYPE_CHECKING:
     from emulators.fixtures import Cloud
+
+__all__ = ["faulty", "proxy"]
 
 WRITERS: dict[str, Callable[[], Writer]] = {
     "azure parquet": AzureWriter,

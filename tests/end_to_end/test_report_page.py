@@ -6,8 +6,6 @@ import contextlib
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -16,12 +14,23 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 import pytest
 
-from cloudbill.report.model import SourceReport
-from cloudbill.report.page import build_page
-from cloudbill.report.page_json import page_json
-from cloudbill.sample import write_aws, write_azure
 from end_to_end.conftest import configure
-from unit.report.report_builders import NOW, Spent, report_of
+from end_to_end.report_pages import (
+    AWS,
+    AZURE,
+    BILLED_EUR,
+    CONFIG,
+    HOSTILE,
+    amount,
+    choose,
+    cloudbill,
+    footing,
+    held,
+    reported,
+    totals,
+    written,
+)
+from unit.report.report_builders import Spent, report_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -35,21 +44,6 @@ ARGUMENTS: Final = [
     "--disable-sync",
     "--no-first-run",
 ]
-CONFIG: Final = """
-[sources.azure_billing]
-bucket = "./data/azure"
-prefix = "billing"
-export_name = "focus-daily"
-[sources.aws_billing]
-bucket = "./data/aws"
-prefix = "cur"
-export_name = "cur-hourly"
-[runtime]
-log_level = "CRITICAL"
-dlthub_telemetry = false
-"""
-AZURE, AWS = "billing.azure_focus_billing_data", "billing.aws_cur_billing_data"
-
 pytestmark = pytest.mark.skipif(
     not CHROMIUM.exists() and os.environ.get("CI") != "true",
     reason=f"there is no browser at {CHROMIUM}",
@@ -103,26 +97,6 @@ def show(tab: Page) -> Iterator[Show]:
     assert complaints == []
 
 
-def cloudbill(folder: Path, *words: str) -> str:
-    command = Path(sys.executable).parent / "cloudbill"
-    done = subprocess.run(
-        [str(command), *words], cwd=folder, capture_output=True, text=True, check=False, timeout=240
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def reported(folder: Path, *, months: int, rows: int, aws_months: int | None = None) -> Path:
-    """Samples one run a month of both providers, loads and reports in a folder."""
-    configure(folder, CONFIG)
-    data = folder / "data"
-    write_azure(data / "azure", months=months, rows=rows, seed=1, runs_per_month=1)
-    write_aws(data / "aws", months=aws_months or months, rows=rows, seed=1, runs_per_month=1)
-    cloudbill(folder, "load", "--quiet")
-    cloudbill(folder, "report")
-    return folder / "report.html"
-
-
 @pytest.fixture(scope="module")
 def three_months(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of three months of both providers; its warehouse lies beside it."""
@@ -154,46 +128,6 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert f"({page.stat().st_size / 1e6:.1f} MB)" in said
     assert not (folder / "cloudbill.duckdb").exists()
     return page
-
-
-def held(page: Path, query: str, *values: str) -> Decimal:
-    """One sum, asked of the warehouse itself."""
-    with contextlib.closing(duckdb.connect(str(page.parent / "cloudbill.duckdb"))) as connection:
-        found = connection.execute(query, list(values)).fetchone()
-    assert found is not None
-    return Decimal(found[0])
-
-
-def amount(text: str) -> Decimal:
-    return Decimal(text.replace(",", ""))
-
-
-def totals(page: Page) -> tuple[Decimal, Decimal]:
-    """What the page says of the newest month, and of all months together."""
-    said = re.fullmatch(
-        r".*?: (-?[\d,.]+) \w+; all months shown: (-?[\d,.]+)", page.inner_text("#status")
-    )
-    assert said is not None, page.inner_text("#status")
-    return amount(said[1]), amount(said[2])
-
-
-def choose(page: Page, **choices: str) -> None:
-    for name, label in choices.items():
-        page.select_option(f"#{name}", label=label)
-
-
-def footing(page: Page, table: str) -> list[str]:
-    """The last line of a table."""
-    return page.locator(f"#{table} tfoot > tr > *").all_text_contents()
-
-
-def written(folder: Path, *reports: SourceReport) -> Path:
-    page = folder / "report.html"
-    page.write_text(build_page(page_json(reports, NOW)), encoding="utf-8")
-    return page
-
-
-BILLED_EUR = f"SELECT sum(BilledCost) FROM {AZURE} WHERE BillingCurrency = 'EUR'"  # noqa: S608
 
 
 def test_totals_are_those_of_the_warehouse_to_the_last_digit(
@@ -396,16 +330,6 @@ def test_paper_gets_light_charts_that_fit_it(show: Show, three_months: Path) -> 
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("document.querySelector('#months-chart svg').clientWidth") <= 680
     assert len(page.pdf(format="A4")) > 10_000
-
-
-HOSTILE = [
-    "</script><img src=x onerror=\"window.hit='script'\">",
-    "<b>bold</b><a href=\"javascript:window.hit='link'\">link</a>",
-    "'\"><svg onload=\"window.hit='svg'\">",
-    "%{x} &lt;img src=x&gt; {{7*7}} ${7*7}",
-    "-->",
-    "<br>__proto__",
-]
 
 
 def test_hostile_names_are_shown_and_do_nothing(show: Show, tmp_path: Path) -> None:

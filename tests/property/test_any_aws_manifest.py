@@ -17,7 +17,7 @@ from figures import tries
 from property.strategies import JSON_VALUES
 from property.test_any_manifest import places
 from unit.builders import encoded, listing, stored, to_load
-from unit.providers.test_aws_cur import CURRENT_PATH, RANGE, REPORT, ROOT, RUN_PATH, document
+from unit.providers.aws_manifests import CURRENT_PATH, RANGE, REPORT, ROOT, RUN_PATH, document
 
 MODERATE = tries(300)
 _GONE = object()

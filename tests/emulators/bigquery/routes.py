@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 from bqemulator.api.dependencies import AppContext, get_caller, get_context
 from bqemulator.api.routes import jobs as stock_jobs
 from bqemulator.row_access.identity import CallerIdentity
 from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+from google.cloud.bigquery.job.base import _ERROR_REASON_TO_EXCEPTION
 
 from emulators.bigquery.copying import run_copy
 from emulators.bigquery.load import LoadSpec, run_load
@@ -53,11 +56,11 @@ def job_routes(runner: JobRunner) -> APIRouter:
         return stock_jobs._build_job_response(project_id, job.job_id, job, config)  # noqa: SLF001
 
     @router.post("/queries")
-    async def query(
-        project_id: str, request: Request, context: Context, caller: Caller
-    ) -> dict[str, Any]:
-        with stamping_changes(runner, (await request.json()).get("query") or ""):
-            return await stock_jobs.query(project_id, request, context, caller)
+    async def query(project_id: str, request: Request, context: Context, caller: Caller) -> Any:
+        body = await request.json()
+        with stamping_changes(runner, body.get("query") or ""):
+            answer = await stock_jobs.query(project_id, request, context, caller)
+        return _with_its_job(runner, project_id, body, answer)
 
     @router.get("/queries/{job_id}")
     async def results(  # noqa: PLR0917
@@ -76,6 +79,30 @@ def job_routes(runner: JobRunner) -> APIRouter:
         return answer
 
     return router
+
+
+def _with_its_job(
+    runner: JobRunner, project: str, body: dict[str, Any], answer: dict[str, Any]
+) -> dict[str, Any] | JSONResponse:
+    """The answer, or the error of the job, which keeps its labels.
+
+    The emulator answers with 200 for a job that failed, the service as its reason demands.
+    https://cloud.google.com/bigquery/docs/error-messages
+    """
+    job = runner.catalog.get_job(project, answer["jobReference"]["jobId"])
+    if job is None:  # a dry run
+        return answer
+    configuration = {**job.configuration, "labels": body.get("labels") or {}}
+    runner.catalog.upsert_job(job.model_copy(update={"configuration": configuration}))
+    if not job.error_result:
+        return answer
+    code = _ERROR_REASON_TO_EXCEPTION.get(job.error_result["reason"], HTTPStatus.BAD_REQUEST)
+    error = {
+        "code": code,
+        "message": job.error_result["message"],
+        "errors": [{"domain": "global", **job.error_result}],
+    }
+    return JSONResponse({"error": error}, status_code=code)
 
 
 async def _insert_stock(

@@ -12,60 +12,19 @@ from cloudbill.errors import ManifestError
 from cloudbill.manifests import Column, ColumnType, Manifest, Part
 from cloudbill.periods import BillingPeriod
 from cloudbill.providers import aws_cur, provider_of
-from unit.builders import MODIFIED_AT, OCTOBER, encoded, listing, stored
-
-REPORT = "cur-hourly"
-ROOT = f"cur/{REPORT}/"
-RANGE = "20251001-20251101"
-RUN_ID = "8f2c6c0e-5a3e-4d57-9f0a-2f1f0ce5b7aa"
-CURRENT_PATH = f"{ROOT}{RANGE}/{REPORT}-Manifest.json"
-RUN_PATH = f"{ROOT}{RANGE}/{RUN_ID}/{REPORT}-Manifest.json"
-PARTS = tuple(f"{REPORT}-{number:05d}.csv.gz" for number in (1, 2))
-
-
-def column(category: str | None, name: str, kind: str | None = None) -> dict[str, str]:
-    """An entry of `columns`; None takes a key out."""
-    values = {"category": category, "name": name, "type": kind}
-    return {key: value for key, value in values.items() if value is not None}
-
-
-def document(**changes: Any) -> dict[str, Any]:
-    """A manifest as AWS writes it; None takes a key out."""
-    whole: dict[str, Any] = {
-        "assemblyId": RUN_ID,
-        "account": "123456789012",
-        "columns": [
-            column("identity", "TimeInterval", "Interval"),
-            column("bill", "BillingPeriodStartDate", "DateTime"),
-            column("lineItem", "UnblendedRate", "String"),
-            column("lineItem", "UnblendedCost", "OptionalBigDecimal"),
-        ],
-        "charset": "UTF-8",
-        "compression": "GZIP",
-        "contentType": "text/csv",
-        "reportId": "0" * 64,
-        "reportName": REPORT,
-        "billingPeriod": {"start": "20251001T000000.000Z", "end": "20251101T000000.000Z"},
-        "bucket": "billing-of-somebody",
-        "reportKeys": [f"cur/{REPORT}/{RANGE}/{RUN_ID}/{part}" for part in PARTS],
-        "additionalArtifactKeys": [
-            {"artifactType": "RedshiftManifest", "name": f"{REPORT}-RedshiftManifest.json"}
-        ],
-    }
-    return {key: value for key, value in (whole | changes).items() if value is not None}
-
-
-def read(
-    content: dict[str, Any] | bytes, *paths: str, path: str = RUN_PATH, root: str = ROOT
-) -> Manifest:
-    """The manifest of a document that lies at `path`, with other objects below the root."""
-    return aws_cur.read_manifest(
-        content if isinstance(content, bytes) else encoded(content),
-        stored=stored(path),
-        root=root,
-        export=REPORT,
-        listing=listing(*paths),
-    )
+from unit.builders import MODIFIED_AT, OCTOBER, encoded
+from unit.providers.aws_manifests import (
+    CURRENT_PATH,
+    PARTS,
+    RANGE,
+    REPORT,
+    ROOT,
+    RUN_ID,
+    RUN_PATH,
+    column,
+    document,
+    read,
+)
 
 
 class TestWhereManifestsLie:
@@ -277,130 +236,6 @@ class TestPartsAreFound:
 
     def test_run_may_have_no_parts(self) -> None:
         assert read(document(reportKeys=[])).parts == ()
-
-
-class TestTypes:
-    """From the manifest, else as AWS documents the column, else text."""
-
-    @pytest.mark.parametrize(
-        ("stated", "kind"),
-        [
-            ("String", ColumnType.STRING),
-            ("OptionalString", ColumnType.STRING),
-            ("BigDecimal", ColumnType.DECIMAL),
-            ("OptionalBigDecimal", ColumnType.DECIMAL),
-            ("DateTime", ColumnType.TIMESTAMP),
-            ("OptionalDateTime", ColumnType.TIMESTAMP),
-            ("Interval", ColumnType.STRING),
-            ("Json", ColumnType.STRING),
-            ("Map<String,BigDecimal>", ColumnType.STRING),
-        ],
-    )
-    def test_stated_type_is_taken(self, stated: str, kind: ColumnType) -> None:
-        found = read(document(columns=[column("product", "anything", stated)]))
-
-        assert aws_cur.column_type("product/anything", found) is kind
-
-    def test_stated_type_goes_before_the_documented_one(self) -> None:
-        found = read(document(columns=[column("reservation", "UnusedQuantity", "String")]))
-
-        assert aws_cur.column_type("reservation/UnusedQuantity", found) is ColumnType.STRING
-
-    @pytest.mark.parametrize("columns", [None, [], [column("bill", "BillType", "String")]])
-    @pytest.mark.parametrize(
-        ("header", "kind"),
-        [
-            ("bill/BillingPeriodStartDate", ColumnType.TIMESTAMP),
-            ("lineItem/UsageEndDate", ColumnType.TIMESTAMP),
-            ("lineItem/UsageAmount", ColumnType.DECIMAL),
-            ("lineItem/NetUnblendedCost", ColumnType.DECIMAL),
-            ("pricing/publicOnDemandCost", ColumnType.DECIMAL),
-            ("reservation/UnusedNormalizedUnitQuantity", ColumnType.DECIMAL),
-            ("savingsPlan/SavingsPlanRate", ColumnType.DECIMAL),
-            ("splitLineItem/SplitUsageRatio", ColumnType.DECIMAL),
-            ("discount/TotalDiscount", ColumnType.DECIMAL),
-            ("line_item_unblended_cost", ColumnType.DECIMAL),
-            ("lineItem/UnblendedRate", ColumnType.STRING),
-            ("pricing/publicOnDemandRate", ColumnType.STRING),
-            ("reservation/StartTime", ColumnType.STRING),
-            ("reservation/EndTime", ColumnType.STRING),
-            ("savingsPlan/EndTime", ColumnType.STRING),
-            ("reservation/UnitsPerReservation", ColumnType.STRING),
-            ("reservation/TotalReservedNormalizedUnits", ColumnType.STRING),
-            ("reservation/NumberOfReservations", ColumnType.STRING),
-            ("bill/PayerAccountId", ColumnType.STRING),
-            ("identity/TimeInterval", ColumnType.STRING),
-            ("product/ecu", ColumnType.STRING),
-            ("resourceTags/user:Cost", ColumnType.STRING),
-            ("", ColumnType.STRING),
-        ],
-    )
-    def test_column_that_the_manifest_does_not_list_has_its_documented_type(
-        self, columns: list[dict[str, str]] | None, header: str, kind: ColumnType
-    ) -> None:
-        assert aws_cur.column_type(header, read(document(columns=columns))) is kind
-
-    @pytest.mark.parametrize("kind", [None, "", " "])
-    def test_column_without_a_type_has_its_documented_type(self, kind: str | None) -> None:
-        columns = [column("lineItem", "BlendedCost", kind), column("product", "sku", kind)]
-        found = read(document(columns=columns))
-
-        assert aws_cur.column_type("lineItem/BlendedCost", found) is ColumnType.DECIMAL
-        assert aws_cur.column_type("product/sku", found) is ColumnType.STRING
-
-    def test_headers_that_differ_by_case_have_types_of_their_own(self) -> None:
-        columns = [column("product", "ecu", "BigDecimal"), column("product", "ECU", "String")]
-        found = read(document(columns=columns))
-
-        assert aws_cur.column_type("product/ecu", found) is ColumnType.DECIMAL
-        assert aws_cur.column_type("product/ECU", found) is ColumnType.STRING
-
-    def test_column_may_be_listed_twice_and_have_no_category(self) -> None:
-        columns = [column(None, "line_item_blended_cost"), column("bill", "BillType", "String")]
-
-        found = read(document(columns=[*columns, *columns])).columns
-
-        assert found is not None
-        assert [entry.name for entry in found] == ["line_item_blended_cost", "bill/BillType"]
-        assert found[0].type is ColumnType.DECIMAL
-
-
-class TestNames:
-    """AWS's own rule for Athena."""
-
-    @pytest.mark.parametrize(
-        ("header", "name"),
-        [
-            ("lineItem/UnblendedCost", "line_item_unblended_cost"),
-            ("identity/LineItemId", "identity_line_item_id"),
-            ("reservation/ReservationARN", "reservation_reservation_a_r_n"),
-            ("savingsPlan/SavingsPlanARN", "savings_plan_savings_plan_a_r_n"),
-            ("pricing/publicOnDemandCost", "pricing_public_on_demand_cost"),
-            ("product/ecu", "product_ecu"),
-            ("product/ECU", "product_e_c_u"),
-            ("resourceTags/user:Name", "resource_tags_user_name"),
-            ("resourceTags/user:name", "resource_tags_user_name"),
-            ("resourceTags/user:cost center", "resource_tags_user_cost_center"),
-            ("resourceTags/user:a--b..c__D", "resource_tags_user_a_b_c_d"),
-            ("resourceTags/user:", "resource_tags_user"),
-            ("resourceTags/user:Größe", "resource_tags_user_gr_e"),
-            ("line_item_unblended_cost", "line_item_unblended_cost"),
-            ("_A_", "a"),
-            ("/:@", ""),
-            ("", ""),
-        ],
-    )
-    def test_name_of_a_header(self, header: str, name: str) -> None:
-        assert aws_cur.column_name(header) == name
-
-    def test_columns_that_are_named_in_settings_are_documented(self) -> None:
-        times = {aws_cur.PERIOD_COLUMN, aws_cur.CLUSTER_COLUMN}
-        found = read(document(columns=None))
-
-        assert {aws_cur.column_type(name, found) for name in times} == {ColumnType.TIMESTAMP}
-        assert {aws_cur.column_type(name, found) for name in aws_cur.COST_COLUMNS} == {
-            ColumnType.DECIMAL
-        }
 
 
 class TestErrorsNamePathAndKey:

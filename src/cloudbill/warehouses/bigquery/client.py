@@ -17,7 +17,12 @@ from google.cloud import bigquery
 from cloudbill.errors import ConfigError
 from cloudbill.retrying import Patience, persist
 from cloudbill.store.credentials import MALFORMED, bigquery_advice, malformed_value
-from cloudbill.warehouses.bigquery.errors import PASSING_JOB_REASONS, bigquery_errors, may_pass
+from cloudbill.warehouses.bigquery.errors import (
+    PASSING_JOB_REASONS,
+    bigquery_errors,
+    may_pass,
+    reason_of,
+)
 
 if TYPE_CHECKING:
     from dlt.common.configuration.specs import GcpServiceAccountCredentials
@@ -37,6 +42,9 @@ EMULATOR_VARIABLE: Final = "BIGQUERY_EMULATOR_HOST"
 
 JOB_PREFIX: Final = "cloudbill_"
 """The prefix of derived job ids. The code that inserts such a job expects that it may exist."""
+
+# `_call_api` and `rows` try again, so Google's client does not.
+_NOT_AGAIN: Final[Mapping[str, Any]] = {"retry": None, "job_retry": None}
 
 # What an insert creates, by the member of the request's body that names it.
 _REFERENCES: Final[Mapping[str, str]] = {
@@ -65,14 +73,26 @@ class PersistentClient(bigquery.Client):
     def rows(
         self, query: str, *, job_config: bigquery.QueryJobConfig, location: str | None
     ) -> list[bigquery.Row]:
-        """The rows of a query that changes nothing; a job that failed for now is run again."""
+        """The rows of a query that changes nothing; a job that failed for now is run again.
+
+        It is one request where BigQuery has the rows within half of what an attempt may take;
+        after that BigQuery answers that the job still runs, and is asked until it does not.
+        """
 
         def attempt() -> list[bigquery.Row]:
-            job = self.query(query, job_config=job_config, location=location)
             try:
-                return list(job.result())
+                return list(
+                    self.query_and_wait(
+                        query,
+                        job_config=job_config,
+                        location=location,
+                        api_timeout=self.patience.attempt_s / 2,
+                        **_NOT_AGAIN,
+                    )
+                )
             except api.GoogleAPICallError as error:
-                if (job.error_result or {}).get("reason") in PASSING_JOB_REASONS:
+                # It comes with no response where a call succeeded, and said that the job failed.
+                if error.response is None and reason_of(error) in PASSING_JOB_REASONS:
                     raise _FailedForNowError(str(error)) from error
                 raise
 
@@ -146,7 +166,8 @@ class PersistentClient(bigquery.Client):
     ) -> Any:
         """Sends one request of any kind, with a deadline, until it gets an answer."""
         longest_s = self.patience.attempt_s
-        request["timeout"] = min(request.get("timeout") or longest_s, longest_s)
+        # What callers ask for is how long BigQuery may wait, and its answer must still arrive.
+        request["timeout"] = longest_s
         send = super()._call_api
         is_first = True
 

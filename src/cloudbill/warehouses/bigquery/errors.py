@@ -25,7 +25,7 @@ from cloudbill.errors import (
 )
 from cloudbill.files.damage import AGAIN
 
-__all__ = ["PASSING_JOB_REASONS", "bigquery_errors", "job_error", "may_pass"]
+__all__ = ["PASSING_JOB_REASONS", "bigquery_errors", "job_error", "may_pass", "reason_of"]
 
 PASSING_JOB_REASONS: Final = frozenset(
     {
@@ -79,7 +79,7 @@ def may_pass(error: BaseException) -> bool:
     """Whether the same call may succeed later."""
     if isinstance(error, requests.exceptions.SSLError):
         return False  # requests counts it as a connection error, but its cause is the configuration
-    reason = _reason_of(error)
+    reason = reason_of(error)
     if reason in _PASSING_REASONS or isinstance(error, _BROKEN_CONNECTIONS):
         return True
     if _is_limited(error):
@@ -99,7 +99,7 @@ def bigquery_errors(what: str) -> Iterator[None]:
         yield
     except api.GoogleAPICallError as error:
         message = str(error.message or error)
-        known = _known(f"{what} failed", _reason_of(error), message)
+        known = _known(f"{what} failed", reason_of(error), message)
         if known is not None:
             raise known from error
         if _is_limited(error):
@@ -154,8 +154,8 @@ def _is_limited(error: BaseException) -> bool:
     if not isinstance(error, api.Forbidden | api.TooManyRequests):
         return False
     plain = str(error).lower()
-    is_rate = _reason_of(error) in _RATE_REASONS or any(text in plain for text in _RATE_TEXTS)
-    return is_rate and _reason_of(error) not in _LASTING_REASONS
+    is_rate = reason_of(error) in _RATE_REASONS or any(text in plain for text in _RATE_TEXTS)
+    return is_rate and reason_of(error) not in _LASTING_REASONS
 
 
 def _known(what: str, reason: str, message: str) -> LoadError | None:
@@ -186,7 +186,8 @@ def _missing_role(message: str) -> str:
     return f"{permission[0]} is part of {role}"
 
 
-def _reason_of(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """The reason that BigQuery gives for an error, or nothing."""
     errors = getattr(error, "errors", None) or ()
     first = errors[0] if isinstance(errors, list | tuple) and errors else {}
     return str(first.get("reason", "")) if isinstance(first, dict) else ""

@@ -1,0 +1,106 @@
+"""Pages of reports, and what the tests read in them."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+
+from cloudbill.report.model import SourceReport
+from cloudbill.report.page import build_page
+from cloudbill.report.page_json import page_json
+from cloudbill.sample import write_aws, write_azure
+from end_to_end.conftest import configure
+from unit.report.report_builders import NOW
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CONFIG: Final = """
+[sources.azure_billing]
+bucket = "./data/azure"
+prefix = "billing"
+export_name = "focus-daily"
+[sources.aws_billing]
+bucket = "./data/aws"
+prefix = "cur"
+export_name = "cur-hourly"
+[runtime]
+log_level = "CRITICAL"
+dlthub_telemetry = false
+"""
+AZURE, AWS = "billing.azure_focus_billing_data", "billing.aws_cur_billing_data"
+
+
+def cloudbill(folder: Path, *words: str) -> str:
+    command = Path(sys.executable).parent / "cloudbill"
+    done = subprocess.run(
+        [str(command), *words], cwd=folder, capture_output=True, text=True, check=False, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def reported(folder: Path, *, months: int, rows: int, aws_months: int | None = None) -> Path:
+    """Samples one run a month of both providers, loads and reports in a folder."""
+    configure(folder, CONFIG)
+    data = folder / "data"
+    write_azure(data / "azure", months=months, rows=rows, seed=1, runs_per_month=1)
+    write_aws(data / "aws", months=aws_months or months, rows=rows, seed=1, runs_per_month=1)
+    cloudbill(folder, "load", "--quiet")
+    cloudbill(folder, "report")
+    return folder / "report.html"
+
+
+def held(page: Path, query: str, *values: str) -> Decimal:
+    """One sum, asked of the warehouse itself."""
+    with contextlib.closing(duckdb.connect(str(page.parent / "cloudbill.duckdb"))) as connection:
+        found = connection.execute(query, list(values)).fetchone()
+    assert found is not None
+    return Decimal(found[0])
+
+
+def amount(text: str) -> Decimal:
+    return Decimal(text.replace(",", ""))
+
+
+def totals(page: Page) -> tuple[Decimal, Decimal]:
+    """What the page says of the newest month, and of all months together."""
+    said = re.fullmatch(
+        r".*?: (-?[\d,.]+) \w+; all months shown: (-?[\d,.]+)", page.inner_text("#status")
+    )
+    assert said is not None, page.inner_text("#status")
+    return amount(said[1]), amount(said[2])
+
+
+def choose(page: Page, **choices: str) -> None:
+    for name, label in choices.items():
+        page.select_option(f"#{name}", label=label)
+
+
+def footing(page: Page, table: str) -> list[str]:
+    """The last line of a table."""
+    return page.locator(f"#{table} tfoot > tr > *").all_text_contents()
+
+
+def written(folder: Path, *reports: SourceReport) -> Path:
+    page = folder / "report.html"
+    page.write_text(build_page(page_json(reports, NOW)), encoding="utf-8")
+    return page
+
+
+BILLED_EUR = f"SELECT sum(BilledCost) FROM {AZURE} WHERE BillingCurrency = 'EUR'"  # noqa: S608
+HOSTILE = [
+    "</script><img src=x onerror=\"window.hit='script'\">",
+    "<b>bold</b><a href=\"javascript:window.hit='link'\">link</a>",
+    "'\"><svg onload=\"window.hit='svg'\">",
+    "%{x} &lt;img src=x&gt; {{7*7}} ${7*7}",
+    "-->",
+    "<br>__proto__",
+]
