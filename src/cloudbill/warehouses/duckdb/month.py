@@ -33,9 +33,9 @@ class MonthTable:
         self._planned = planned
         self._table = dataset.table(planned.table)
         self._in_month = DUCKDB.in_month(planned.period_column)
-        described = dataset.describe(planned.table)
-        self._types = {name: column_type_of(kind) for name, kind, _ in described}
-        self._headers = {name.lower(): header for name, _, header in described}
+        columns = dataset.columns(planned.table)
+        self._types = {name: column_type_of(kind) for name, kind in columns.items()}
+        self._is_new = not columns
 
     @property
     def exists(self) -> bool:
@@ -65,11 +65,12 @@ class MonthTable:
 
     def _write_headers(self, headers: Mapping[str, str]) -> None:
         """Records the header of each column that has none yet, unless it is the column's name."""
-        new = {
-            column: header
-            for column, header in headers.items()
-            if header != column and not self._headers.get(column.lower())
-        }
+        other = {column: header for column, header in headers.items() if header != column}
+        if not other:
+            return
+        noted = {} if self._is_new else self._dataset.headers(self._planned.table)
+        known = {name.lower() for name, header in noted.items() if header}
+        new = {column: header for column, header in other.items() if column.lower() not in known}
         if new:
             write_headers(
                 self._connection,

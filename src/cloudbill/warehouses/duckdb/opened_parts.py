@@ -32,12 +32,12 @@ def opened_parts(
     listen: ProgressListener | None,
     *,
     provider: Provider,
-    existing_headers: Mapping[str, str],
+    read_headers: Callable[[], Mapping[str, str]],
     is_stopped: Callable[[], bool],
 ) -> Iterator[PartsRelation | None]:
     """The parts of a run, once all of them are on this disk; None if it has none.
 
-    `existing_headers` gives, for every column of the table, the header of a CSV that it came from.
+    `read_headers` gives, for every column of the table, the header of a CSV that it came from.
 
     Raises:
         LoadError: If the parts contradict each other, or have a value that cannot be loaded.
@@ -53,7 +53,7 @@ def opened_parts(
             yield read_parquet_parts(connection, files, addresses=addresses)
         return
     # Headers come first: they are small, and what is wrong with one is known before all is here.
-    columns = read_columns(store, manifest, provider, existing_headers)
+    columns = read_columns(store, manifest, provider, read_headers())
     with local_parts(store, manifest, listen, is_stopped=is_stopped) as files:
         parts = [
             CsvPart(

@@ -116,7 +116,7 @@ class Replacement:
             manifest,
             self._listen,
             provider=self._settings.provider,
-            existing_headers=self._existing_headers(),
+            read_headers=lambda: self._dataset.headers(self._planned.table),
             is_stopped=self._interruption.is_asked,
         ) as source:
             if source is None:
@@ -131,10 +131,6 @@ class Replacement:
                 ):
                     _insert(table, source)
                     return self._checked(table, tally)
-
-    def _existing_headers(self) -> dict[str, str]:
-        described = self._dataset.describe(self._planned.table)
-        return {name: comment for name, _, comment in described}
 
     def _tally_of(self, source: PartsRelation) -> Tally:
         return Tally(
