@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytest_plugins = ["emulators.fixtures"]
 
@@ -18,6 +20,13 @@ pytest_plugins = ["emulators.fixtures"]
 # again in every process where nobody may keep bytecode.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# In memory, where there is room: a load makes and removes some hundred files, and on a disk that is
+# as much work as the rest of dlt.
+_MEMORY = Path("/dev/shm")  # noqa: S108
+_HAS_ROOM = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 4 * 1024**3
+if _HAS_ROOM and "TMPDIR" not in os.environ:
+    os.environ["TMPDIR"] = str(_MEMORY)
+    tempfile.tempdir = None
 # Read when gcsfs is imported, by whichever test: with it, opening a bucket waits for a minute.
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
 

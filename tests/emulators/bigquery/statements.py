@@ -7,10 +7,15 @@ few hundred statements of it: a third of what it computes.
 from __future__ import annotations
 
 import functools
+import sys
+from collections.abc import Callable
 from typing import Any, Final
 
 import sqlglot
+from bqemulator.catalog import ddl_sync
 from bqemulator.domain.result import Ok
+from bqemulator.jobs import executor, routine_ddl
+from bqemulator.sql import table_rewriter
 from bqemulator.sql.translator import SQLTranslator
 
 __all__ = ["remember_statements"]
@@ -18,19 +23,64 @@ __all__ = ["remember_statements"]
 _REMEMBERED: Final = 2_000
 _parse: Final = sqlglot.parse_one
 _translate: Final = SQLTranslator.translate
+_reject: Final = executor._reject_dml_on_immutable  # noqa: SLF001
+_capture: Final = executor._capture_dml_snapshots  # noqa: SLF001
+
+_POSITION: Final = frozenset({"line", "col", "start", "end"})
+_OF_THE_TEXT_ALONE: Final[tuple[tuple[Any, str], ...]] = (
+    (ddl_sync, "_detect_catalog_drop"),
+    (ddl_sync, "_detect_create_schema"),
+    (ddl_sync, "_detect_plain_create_table"),
+    (ddl_sync, "_detect_plain_create_view"),
+    (executor, "_parse_script_or_raise"),
+    (executor, "classify_statement_type"),
+    (routine_ddl, "detect_drop_routine"),
+    (table_rewriter, "rewrite_table_refs"),
+)
+"""Functions of a statement and of nothing else, whose answers are only read."""
 
 
 def remember_statements() -> None:
-    """Puts the two functions below in the place of those that they call."""
+    """Puts functions that remember in the place of those that they call."""
     parser: Any = sqlglot
     translator: Any = SQLTranslator
     parser.parse_one = _parse_once
     translator.translate = _translate_once
+    for module, name in _OF_THE_TEXT_ALONE:
+        _remember(getattr(module, name))
+    changed: Any = executor
+    changed._reject_dml_on_immutable = _reject_changes_alone  # noqa: SLF001
+    changed._capture_dml_snapshots = _capture_changes_alone  # noqa: SLF001
+
+
+def _remember(function: Callable[..., Any]) -> None:
+    """Replaces a function in every module of the emulator that has it."""
+    remembers = functools.lru_cache(_REMEMBERED)(function)
+    emulator = [module for name, module in sys.modules.items() if name.startswith("bqemulator")]
+    for module in emulator:
+        for name, value in tuple(vars(module).items()):
+            if value is function:
+                setattr(module, name, remembers)
+
+
+def _reject_changes_alone(project: str, sql: str, context: Any) -> None:
+    if executor.classify_statement_type(sql) != "SELECT":
+        _reject(project, sql, context)
+
+
+async def _capture_changes_alone(project: str, sql: str, context: Any) -> None:
+    if executor.classify_statement_type(sql) != "SELECT":
+        await _capture(project, sql, context)
 
 
 @functools.lru_cache(_REMEMBERED)
 def _tree(sql: str, **options: Any) -> sqlglot.Expr:
     tree: sqlglot.Expr = _parse(sql, **options)
+    for node in tree.walk():
+        # Where its text is, which nobody asks, and which takes as long to copy as the node.
+        for key in _POSITION & node.meta.keys():
+            del node.meta[key]
+        node._meta = node._meta or None  # noqa: SLF001
     return tree
 
 
