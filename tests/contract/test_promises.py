@@ -9,51 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloudbill.errors import ManifestError, ReconciliationError, SchemaError
+from cloudbill.errors import ReconciliationError, SchemaError
 from contract.deliveries import Charge, Delivery, at, charges
 from contract.octobers import EARLY, LATE, LATEST, october
 
 if TYPE_CHECKING:
     from contract.places import Case
-
-
-class TestNewestCompleteRunWins:
-    """Per export and period, whatever the order of listing, arrival or processing."""
-
-    def test_a_cold_start_with_two_month_to_date_runs_loads_the_newer_one_only(
-        self, case: Case
-    ) -> None:
-        old = october("1", "2", note="old", submitted_at=EARLY, run_id="b-old")
-        new = october("1", "2", "3", note="new", submitted_at=LATE, run_id="a-new")
-        case.deliver(old, new)
-        outcome = case.load()
-        assert outcome.exit_code == 0
-        assert case.held() == list(new.charges)
-        assert [(skip.manifest.run_id, skip.reason) for skip in outcome.skips] == [
-            ("b-old", "superseded")
-        ]
-
-    def test_a_newer_run_replaces_the_month_and_leaves_the_others(self, case: Case) -> None:
-        september = Delivery(
-            period="2025-09", charges=charges("2025-09", "9.99"), submitted_at=EARLY
-        )
-        case.deliver(september, october("1", "2", submitted_at=EARLY))
-        case.load()
-        newer = october("10", "20", "30", note="newer")
-        case.deliver(newer)
-        case.load()
-        assert case.held("2025-10") == list(newer.charges)
-        assert case.held("2025-09") == list(september.charges)
-
-    def test_an_older_run_that_arrives_late_changes_nothing(self, case: Case) -> None:
-        loaded = october("1", "2", note="newer", submitted_at=LATE)
-        case.deliver(loaded)
-        case.load()
-        case.deliver(october("7", note="older", submitted_at=EARLY, run_id="late"))
-        outcome = case.load()
-        assert case.held() == list(loaded.charges)
-        reasons = {skip.manifest.run_id: str(skip.reason) for skip in outcome.skips}
-        assert reasons == {loaded.run_id: "already_loaded", "late": "older_than_loaded"}
 
 
 class TestAtomic:
@@ -226,46 +187,6 @@ class TestRemembers:
         assert case.held() == list(delivery.charges)
 
 
-class TestIsolated:
-    """A failure in one month or export does not stop the others."""
-
-    def test_a_manifest_that_cannot_be_read_fails_alone(self, case: Case) -> None:
-        case.deliver(october("1"))
-        written = case.write(october("2", submitted_at=LATEST, run_id="unreadable"))
-        written.manifest.write_text('{"runInfo": {"runId": 7}')
-        case.place.put(written.folder)
-        outcome = case.load()
-        assert outcome.exit_code == ManifestError.exit_code
-        assert len(outcome.results) == 1
-        (failure,) = outcome.manifest_failures
-        assert "unreadable" in failure.path
-
-    def test_a_month_that_fails_does_not_stop_the_others(self, case: Case) -> None:
-        september = Delivery(period="2025-09", charges=charges("2025-09", "9"), submitted_at=EARLY)
-        case.deliver(september, october("1", period_start=september.first_day))
-        outcome = case.load()
-        assert outcome.exit_code == 5
-        assert [str(result.planned.period) for result in outcome.results] == ["2025-09"]
-        assert case.held() == list(september.charges)
-
-    def test_only_the_selected_month_is_loaded(self, case: Case) -> None:
-        september = Delivery(period="2025-09", charges=charges("2025-09", "9"), submitted_at=EARLY)
-        case.deliver(september, october("1"))
-        outcome = case.load("2025-09")
-        assert case.held() == list(september.charges)
-        assert [str(skip.reason) for skip in outcome.skips] == ["not_selected"]
-
-    def test_a_dry_run_changes_nothing(self, case: Case) -> None:
-        case.deliver(october("1", submitted_at=EARLY))
-        case.load()
-        before = case.tracked()
-        case.deliver(october("2"))
-        outcome = case.load(dry_run=True)
-        assert [str(planned.period) for planned in outcome.planned] == ["2025-10"]
-        assert [charge.cost for charge in case.held()] == [Decimal(1)]
-        assert case.tracked() == before
-
-
 class TestColumns:
     """Columns that appear are added, columns that vanish stay, and types never change."""
 
@@ -346,3 +267,23 @@ class TestPeriods:
         case.load()
         assert case.held() == list(newer.charges)
         assert other.held() == list(mine.charges)
+
+
+class TestRunsWithoutRows:
+    """They are held, and empty the month once they are accepted."""
+
+    @pytest.mark.parametrize("parts", [0, 1], ids=["no part", "a part without rows"])
+    def test_a_newer_run_without_rows_is_held_and_empties_the_month_once_accepted(
+        self, case: Case, parts: int
+    ) -> None:
+        old = october("1", submitted_at=EARLY, run_id="old")
+        case.deliver(old)
+        case.load()
+        case.deliver(october(parts=parts, run_id="empty"))
+        outcome = case.load()
+        assert outcome.exit_code == 6
+        assert case.held() == list(old.charges)
+        assert case.accept("2025-10").exit_code == 0
+        assert case.held() == []
+        again = case.load()
+        assert (again.exit_code, again.results) == (0, ())
