@@ -114,7 +114,7 @@ class GcsAndBigQuery:
     def query(self, template: str, **pieces: Any) -> list[tuple[Any, ...]]:
         text = BIGQUERY.compose(template, **_qualified(pieces, (PROJECT, DATASET))).text
         client = self._cloud.bigquery.client(PROJECT)
-        return [tuple(row.values()) for row in client.query(text).result()]
+        return [tuple(row.values()) for row in client.query_and_wait(text)]
 
     def columns(self, table: str) -> dict[str, str]:
         found = self._cloud.bigquery.client(PROJECT).get_table(f"{PROJECT}.{DATASET}.{table}")

@@ -269,7 +269,11 @@ def test_page_is_accessible(
 
     page = show(request.getfixturevalue(name), scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach(node => { node.open = true })")
-    violations = Axe().run(page).response["violations"]
+    # A scheme has the same page in other colours.
+    options = (
+        {"runOnly": {"type": "rule", "values": ["color-contrast"]}} if scheme == "dark" else {}
+    )
+    violations = Axe().run(page, options=options).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == []
 
 

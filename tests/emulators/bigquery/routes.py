@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 Caller = Annotated[CallerIdentity, Depends(get_caller)]
 Context = Annotated[AppContext, Depends(get_context)]
+
+_HIDDEN = re.compile(r"Access Denied: (?P<what>\w+ \S+): .*or perhaps it does not exist")
 
 
 def job_routes(runner: JobRunner) -> APIRouter:
@@ -96,11 +99,16 @@ def _with_its_job(
     runner.catalog.upsert_job(job.model_copy(update={"configuration": configuration}))
     if not job.error_result:
         return answer
-    code = _ERROR_REASON_TO_EXCEPTION.get(job.error_result["reason"], HTTPStatus.BAD_REQUEST)
+    result = dict(job.error_result)
+    hidden = _HIDDEN.match(result["message"])
+    if hidden:  # nobody is denied anything here, and the service says so of what it does not have
+        message = f"Not found: {hidden['what']} was not found in location US"
+        result |= {"reason": "notFound", "message": message}
+    code = _ERROR_REASON_TO_EXCEPTION.get(result["reason"], HTTPStatus.BAD_REQUEST)
     error = {
         "code": code,
-        "message": job.error_result["message"],
-        "errors": [{"domain": "global", **job.error_result}],
+        "message": result["message"],
+        "errors": [{"domain": "global", **result}],
     }
     return JSONResponse({"error": error}, status_code=code)
 

@@ -25,6 +25,27 @@ if TYPE_CHECKING:
     from emulators.bigquery import BigQueryEmulator
 
 
+class TestQueries:
+    def test_a_query_is_a_job_with_its_labels(self, bench: Bench) -> None:
+        from google.cloud import bigquery
+
+        config = bigquery.QueryJobConfig(labels={"source": "x"})
+        rows = bench.client.query_and_wait("SELECT 1 AS one", job_config=config)
+        assert [row.one for row in rows] == [1]
+        assert bench.client.get_job(str(rows.job_id)).labels == {"source": "x"}
+
+    @pytest.mark.parametrize(
+        ("sql", "code"),
+        [("SELECT nope FROM d.t", 400), ("SELECT 1 FROM nope.t", 404), ("SELEC 1", 400)],
+        ids=["column", "dataset", "syntax"],
+    )
+    def test_a_query_that_fails_is_answered_with_its_error(
+        self, bench: Bench, sql: str, code: int
+    ) -> None:
+        with http_error(code):
+            bench.client.query_and_wait(sql)
+
+
 class TestTables:
     def test_properties_are_kept_and_changed(self, bench: Bench) -> None:
         ends = int(dt.datetime(2030, 1, 1, tzinfo=dt.UTC).timestamp() * 1000)
