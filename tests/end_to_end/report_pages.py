@@ -22,6 +22,15 @@ from unit.report.report_builders import NOW
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+CHROMIUM: Final = Path("/usr/bin/chromium")
+ARGUMENTS: Final = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 CONFIG: Final = """
 [sources.azure_billing]
 bucket = "./data/azure"
