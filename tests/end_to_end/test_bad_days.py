@@ -19,7 +19,7 @@ import pytest
 
 from contract.deliveries import AzureCsvWriter, AzureWriter
 from end_to_end.conftest import configure
-from end_to_end.test_never_silently_green import BEFORE, NOW, config_of, deliver
+from end_to_end.situations import BEFORE, NOW, config_of, deliver
 
 if TYPE_CHECKING:
     from end_to_end.conftest import Run
