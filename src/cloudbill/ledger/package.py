@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import dlt
+import tenacity
 from dlt.common.exceptions import DltException
 from dlt.common.schema import Schema
 from dlt.common.schema.exceptions import SchemaException
 from dlt.common.storages.load_package import create_load_id
 from dlt.destinations.job_client_impl import SqlJobClientBase
+from dlt.pipeline.helpers import retry_schema_update
 from dlt.pipeline.pipeline import Pipeline
 
 from cloudbill.disk.room import full_disk_of
@@ -38,6 +40,14 @@ __all__ = ["Package", "write_package"]
 
 _UNREADABLE: Final = (KeyError, TypeError, ValueError, zlib.error, SchemaException)
 """The errors of reading a stored schema that somebody damaged."""
+
+_WHILE_OTHERS_MAKE_TABLES: Final = tenacity.Retrying(
+    retry=tenacity.retry_if_exception(retry_schema_update()),
+    wait=tenacity.wait_random(0, 0.5),
+    stop=tenacity.stop_after_attempt(3),
+    reraise=True,
+)
+"""Two first loads at once make the same tables; whoever is second compares again what is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +101,7 @@ def _write(package: Package, folder: Path, warehouse: Warehouse, destination: An
     pipeline.extract(source)
     pipeline.normalize()
     _mend_tables(pipeline, warehouse)
-    pipeline.load()
+    _WHILE_OTHERS_MAKE_TABLES(pipeline.load)
 
 
 class _LedgerPipeline(Pipeline):
