@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import sys
@@ -24,11 +25,18 @@ sys.dont_write_bytecode = False
 # as much work as the rest of dlt.
 _MEMORY = Path("/dev/shm")  # noqa: S108
 _HAS_ROOM = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 4 * 1024**3
+_MADE = None
 if _HAS_ROOM and "TMPDIR" not in os.environ:
-    os.environ["TMPDIR"] = str(_MEMORY)
+    _MADE = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="cloudbill-tests-", dir=_MEMORY)
     tempfile.tempdir = None
 # Read when gcsfs is imported, by whichever test: with it, opening a bucket waits for a minute.
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """Gives the memory back, unless somebody will look at what failed."""
+    if _MADE is not None and exitstatus == pytest.ExitCode.OK:
+        atexit.register(shutil.rmtree, _MADE, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
