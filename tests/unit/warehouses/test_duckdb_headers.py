@@ -26,10 +26,6 @@ def dataset() -> Iterator[Dataset]:
         yield Dataset.of(connection, "billing")
 
 
-def headers(dataset: Dataset) -> dict[str, str]:
-    return {name: header for name, _, header in dataset.describe("bill")}
-
-
 def write(dataset: Dataset, new: dict[str, str], *, width: int) -> None:
     comment = dataset.comment("bill")
     write_headers(dataset.connection, TABLE, new, width=width, comment=comment)
@@ -42,7 +38,7 @@ def test_headers_are_added_to_those_that_are_known(
     write(dataset, {"tag_a": "user:a"}, width=widths[0])
     write(dataset, {"tag_b": "user:'b'"}, width=widths[1])
 
-    assert headers(dataset) == {"tag_a": "user:a", "tag_b": "user:'b'"}
+    assert dataset.headers("bill") == {"tag_a": "user:a", "tag_b": "user:'b'"}
 
 
 def test_what_somebody_wrote_about_the_table_stays(dataset: Dataset) -> None:
@@ -50,7 +46,7 @@ def test_what_somebody_wrote_about_the_table_stays(dataset: Dataset) -> None:
     write(dataset, {"tag_a": "user:a"}, width=WIDE)
     write(dataset, {"tag_b": "user:b"}, width=WIDE)
 
-    assert headers(dataset) == {"tag_a": "user:a", "tag_b": "user:b"}
+    assert dataset.headers("bill") == {"tag_a": "user:a", "tag_b": "user:b"}
     assert dataset.comment("bill").startswith("The bill,\nas it is\ncloudbill headers: {")
 
 

@@ -76,8 +76,11 @@ class Dataset:
                     "SELECT name, type FROM pragma_table_info($table)", {"table": name}
                 ).fetchall()
         except duckdb.Error as error:
-            # The error of a view that cannot be read shows no query; its columns are listed.
-            if isinstance(error, duckdb.CatalogException) and "pragma_table_info" in str(error):
+            # The columns of a view that cannot be read, because another table is gone, are listed.
+            gone = (f"with name {table} does not exist", f'.{table}" does not exist because schema')
+            if isinstance(error, duckdb.CatalogException) and any(
+                text in str(error) for text in gone
+            ):
                 return {}
             return {name: kind for name, kind, _ in self._listed(table)}
         return {str(name): str(kind) for name, kind in rows}
