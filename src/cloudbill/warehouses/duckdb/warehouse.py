@@ -337,8 +337,8 @@ def _prepare(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings)
         # Otherwise an INSERT must keep rows in memory to write them in the order of the files.
         connection.execute("SET preserve_insertion_order = false")
         connection.execute("SET TimeZone = 'UTC'")
-    # Names that are similar to one that is not there take 10 ms to find.
-    connection.execute("SET catalog_error_max_schemas = 0")
+        # Names that are similar to one that is not there take 10 ms to find.
+        connection.execute("SET catalog_error_max_schemas = 0")
         connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall()
     except duckdb.OutOfMemoryException as error:
         raise ConfigError(
