@@ -135,7 +135,12 @@ def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str,
     # dlt forgets what a resource wrote if it raises. So months that were loaded are recorded first,
     # and what fails is raised by the run that finds nothing else to load.
     if failures and not is_recording:
-        raise LoadError("\n".join(str(failure.error) for failure in failures))
+        raise LoadError(
+            "\n".join(
+                f"{failure.planned.period} (run {failure.planned.manifest.run_id}): {failure.error}"
+                for failure in failures
+            )
+        )
     for reason in found.reasons if not is_recording else ():
         if isinstance(reason.error, DatasetError | NoManifestError):
             raise reason.error

@@ -159,13 +159,9 @@ def survey(
     drifted = with_plan(present.drifted.values(), plan)
     asked = [one for one in drifted if selection.includes(one.record.period)]
     unrecorded = find_unrecorded(settings, present.table, present.remembered.loaded, plan)
-    for event in asked:
+    found: list[Event] = [one for one in unrecorded if selection.includes(one.period)]
+    for event in (*asked, *found, *plan.skips):
         listen(event)
-    for rows in unrecorded:
-        if selection.includes(rows.period):
-            listen(rows)
-    for skip in plan.skips:
-        listen(skip)
     return Survey(
         store=store,
         discovery=discovery,

@@ -339,7 +339,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings)
         connection.execute("SET TimeZone = 'UTC'")
         # Names that are similar to one that is not there take 10 ms to find.
         connection.execute("SET catalog_error_max_schemas = 0")
-        connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall()
+        connection.execute("SELECT current_database()").fetchall()
     except duckdb.OutOfMemoryException as error:
         raise ConfigError(
             f"'memory_limit' of [sources.{settings.source}] is {settings.memory_limit}, which is "
