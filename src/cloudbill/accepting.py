@@ -7,18 +7,17 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cloudbill.errors import ConfigError
+from cloudbill.errors import ConfigError, Guard
 from cloudbill.ledger import Ledger
 from cloudbill.loading.events import Event
 from cloudbill.loading.outcome import Outcome
 from cloudbill.manifests import Manifest
-from cloudbill.models import PlannedLoad
+from cloudbill.models import Plan, PlannedLoad, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
-from cloudbill.planning.guards import is_slice_detail
 from cloudbill.planning.scopes import find_scopes
-from cloudbill.surveying import read_present, survey
+from cloudbill.surveying import Present, read_present, survey
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
@@ -29,13 +28,13 @@ __all__ = ["HeldRun", "accept_held", "accept_run", "dismiss_runs", "find_held"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldRun:
-    """A run that a guard holds, or with `is_held` false may hold once its rows are counted."""
+    """A run that a guard holds, or may hold once its rows are counted."""
 
     settings: SourceSettings
     manifest: Manifest
     detail: str = ""
+    guard: Guard | None = None
     moves_scope: bool = False
-    is_held: bool = True
 
 
 def accept_run(
@@ -92,7 +91,7 @@ def accept_held(
             f"{settings.source} holds a run of {period}, but it is not known whether "
             f"{' or '.join(unread)} holds one, too; say which is meant with --source"
         )
-    if is_slice_detail(chosen.detail) and not takes_slice:
+    if chosen.guard is Guard.SLICE and not takes_slice:
         raise ConfigError(
             f"Run {manifest.run_id} of {period} is {chosen.detail}. With --slice it is loaded all "
             "the same; the other days of the month will be empty"
@@ -106,19 +105,20 @@ def accept_held(
 def dismiss_runs(
     settings: SourceSettings, period: BillingPeriod | None, run_id: str | None
 ) -> tuple[Manifest, ...]:
-    """Dismisses held runs of a source, so that they are no alarm any more; the loaded runs stay.
+    """Dismisses runs of a source, so that they are no alarm any more; the loaded runs stay.
 
-    Without `run_id` all held runs of the month, without `period` those of all months. Gives the
-    runs that were dismissed.
+    Without `run_id` all held runs of the month and all whose parts are gone, without `period` those
+    of all months. A run that is named may also be one that waits for its parts, or that is to be
+    loaded and may then be held. Gives the runs that were dismissed.
 
     Raises:
         CloudbillError: If the source cannot be planned, or the ledger cannot be written.
     """
+    _, plan = _plan(settings, period)
     manifests = tuple(
-        one.manifest
-        for one in find_held(settings, period, run_id)
-        # One that is to be loaded is meant only where it is named.
-        if one.is_held or run_id is not None
+        manifest
+        for manifest in _unwanted(plan, is_named=run_id is not None)
+        if run_id in {None, manifest.run_id}
     )
     if manifests:
         with closing(open_warehouse(settings.warehouse)) as warehouse:
@@ -141,11 +141,24 @@ def find_held(
     return [one for one in _held(settings, period) if run_id in {None, one.manifest.run_id}]
 
 
-def _held(settings: SourceSettings, period: BillingPeriod | None) -> Iterator[HeldRun]:
+def _plan(settings: SourceSettings, period: BillingPeriod | None) -> tuple[Present, Plan]:
     with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
         present = read_present(settings, warehouse)
     periods = frozenset() if period is None else frozenset({period})
-    plan = survey(settings, present, Selection(periods=periods), lambda _: None).plan
+    found = survey(settings, present, Selection(periods=periods), lambda _: None)
+    return present, found.plan
+
+
+def _unwanted(plan: Plan, *, is_named: bool) -> Iterator[Manifest]:
+    """The runs that may be dismissed, newest first."""
+    reasons = {SkipReason.HELD, SkipReason.GONE, *([SkipReason.WAITING] if is_named else [])}
+    yield from (skip.manifest for skip in plan.skips if skip.reason in reasons)
+    for load in plan.loads if is_named else ():
+        yield from _uncounted(load)
+
+
+def _held(settings: SourceSettings, period: BillingPeriod | None) -> Iterator[HeldRun]:
+    present, plan = _plan(settings, period)
     scopes = find_scopes((), present.remembered.scopes)
     for skip in plan.skips:
         if skip.is_held:
@@ -154,6 +167,7 @@ def _held(settings: SourceSettings, period: BillingPeriod | None) -> Iterator[He
                 settings=settings,
                 manifest=skip.manifest,
                 detail=skip.detail,
+                guard=skip.guard,
                 moves_scope=scope not in {None, scopes.of(skip.manifest.period)},
             )
     for load in plan.loads:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from cloudbill.errors import CloudbillError
+from cloudbill.errors import CloudbillError, Guard
 from cloudbill.manifests import Manifest
 from cloudbill.periods import BillingPeriod, days_between
 
@@ -93,6 +93,12 @@ class Skip:
     manifest: Manifest
     reason: SkipReason
     detail: str
+    guard: Guard | None = None
+    """What holds it, if it is held."""
+    older_alike: int = 0
+    """How many older runs of its month the same guard holds."""
+    is_alike: bool = False
+    """Whether the same guard holds a newer run of its month, so that only that one is named."""
 
     @property
     def is_held(self) -> bool:

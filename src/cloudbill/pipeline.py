@@ -114,8 +114,8 @@ class _Look:
 
     @property
     def has_work(self) -> bool:
-        """Whether anything is to be written: months, or rows that the tracking table lost."""
-        return bool(self.found.plan.loads or self.untracked)
+        """Whether to write anything: months, rows that tracking lost, that guards were told of."""
+        return bool(self.found.plan.loads or self.untracked or self.found.newly_held)
 
 
 def _look_first(settings: SourceSettings, selection: Selection) -> _Look:
@@ -162,6 +162,8 @@ def _load(
     failures: list[LoadFailure] = []
     put_off: list[Skip] = []
     ledger = Ledger(settings, warehouse)
+    if found.newly_held:
+        ledger.mend()  # which also notes the guards, so that this is told once
     with Recorder(ledger) as recorder:
         for outcome in load_planned(
             warehouse,

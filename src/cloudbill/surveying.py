@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cloudbill.errors import CloudbillError, ManifestError, StaleError
-from cloudbill.exports.absence import absence_of, unannounced
+from cloudbill.exports.absence import absence_of, other_scopes, unannounced
 from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.exports.manifest_cache import open_manifest_cache
 from cloudbill.ledger import Ledger
 from cloudbill.loading.drift import compare_rows, compare_totals, lost_months, with_plan
-from cloudbill.loading.events import Discovered, Drifted, Event, OddRows, UnrecordedRows
+from cloudbill.loading.events import Discovered, Drifted, Event, NewlyHeld, OddRows, UnrecordedRows
+from cloudbill.loading.failures import failed_runs
 from cloudbill.loading.unaccounted import find_unrecorded
 from cloudbill.manifests import Manifest, ManifestFailure
 from cloudbill.models import LoadRecord, Plan, PlannedLoad, Reason, Skip, SkipReason, TableRows
@@ -107,6 +108,8 @@ class Survey:
     unrecorded: tuple[UnrecordedRows, ...] = ()
     known: frozenset[BillingPeriod] = frozenset()
     """The months that the ledger or the table knew before."""
+    newly_held: tuple[NewlyHeld, ...] = ()
+    """What the version did not hold which wrote the ledger, if there is any."""
 
     @property
     def manifests(self) -> int:
@@ -159,8 +162,9 @@ def survey(
     drifted = with_plan(present.drifted.values(), plan)
     asked = [one for one in drifted if selection.includes(one.record.period)]
     unrecorded = find_unrecorded(settings, present.table, present.remembered.loaded, plan)
+    newly_held = _newly_held(settings, present, plan)
     found: list[Event] = [one for one in unrecorded if selection.includes(one.period)]
-    for event in (*asked, *found, *plan.skips):
+    for event in (*asked, *found, *newly_held, *plan.skips):
         listen(event)
     return Survey(
         store=store,
@@ -170,11 +174,12 @@ def survey(
         reasons=(
             *(() if absence is None else (Reason(error=absence),)),
             *lost_months(settings.table_name, asked, plan),
-            *_late_runs(settings, plan.skips, now),
+            *_late_runs(settings, plan, now, loaded=present.remembered.loaded),
         ),
         drifted=drifted,
         unrecorded=unrecorded,
         known=present.periods,
+        newly_held=newly_held,
     )
 
 
@@ -197,7 +202,17 @@ def find_runs(
         export_name=settings.export_name,
         cache=cache,
     )
-    return store, discovery
+    return store, discovery.of_scope(settings.scope)
+
+
+def _newly_held(
+    settings: SourceSettings, present: Present, plan: Plan
+) -> tuple[NewlyHeld, ...]:
+    """What is told once after an upgrade, if it holds anything that was not held before."""
+    known = present.remembered.guards
+    skips = tuple(skip for skip in plan.skips if skip.guard is not None and skip.guard not in known)
+    is_told = bool(skips and present.remembered.loaded)
+    return (NewlyHeld(settings=settings, skips=skips),) if is_told else ()
 
 
 def _told_once(discovery: Discovery) -> tuple[ManifestFailure, ...]:
@@ -228,23 +243,35 @@ def _absence(
     """Why there are no manifests, or none of the newest files; None if that is in order."""
     if discovery.manifests:
         return unannounced(store, settings, discovery, now)
+    loaded = present.remembered.loaded.values()
+    is_loaded = any(settings.scope in {None, record.scope} for record in loaded)
+    if discovery.others:
+        return None if is_loaded else other_scopes(store, settings, discovery)
     return absence_of(
         store,
         settings,
         discovery,
-        is_loaded=bool(present.remembered.loaded),
+        is_loaded=bool(loaded),
         nearest=lambda: nearest_names(store, settings),
     )
 
 
-def _late_runs(settings: SourceSettings, skips: Iterable[Skip], now: datetime) -> Iterator[Reason]:
-    """The newest run of each month that lacks a part for longer than `max_wait`."""
+def _late_runs(
+    settings: SourceSettings, plan: Plan, now: datetime, *, loaded: Container[BillingPeriod]
+) -> Iterator[Reason]:
+    """The newest run of each month that lacks a part for longer than `max_wait`.
+
+    A run that is gone is one only where the month has no other run to be loaded from.
+    """
     guards = Guards(now=now, max_wait=settings.max_wait)
+    coming = {load.period for load in plan.loads}
     late: dict[BillingPeriod, list[Skip]] = defaultdict(list)
-    for skip in skips:
-        is_awaited = skip.reason in {SkipReason.WAITING, SkipReason.GONE}
-        if is_awaited and guards.is_overdue(skip.manifest):
-            late[skip.manifest.period].append(skip)
+    for skip in plan.skips:
+        period = skip.manifest.period
+        is_lost = skip.reason is SkipReason.GONE and not (period in loaded or period in coming)
+        is_awaited = skip.reason is SkipReason.WAITING and guards.is_overdue(skip.manifest)
+        if is_lost or is_awaited:
+            late[period].append(skip)
     for period, of_month in late.items():
         newest = max(of_month, key=lambda skip: skip.manifest.submitted_at)
         run_id, path = newest.manifest.run_id, newest.manifest.path
@@ -253,7 +280,8 @@ def _late_runs(settings: SourceSettings, skips: Iterable[Skip], now: datetime) -
         error = StaleError(
             f"Run {run_id} of {period}{others} is {newest.detail}, for longer than 'max_wait' "
             f"allows; it lacks {first}. Check the job that copies the export. If you do not need "
-            f"the run, delete its manifest, {path}"
+            f"the run, `cloudbill dismiss {settings.source} {period} {run_id}` ends the alarm, or "
+            f"delete its manifest, {path}"
         )
         yield Reason(error=error, period=period, run_id=run_id)
 
@@ -303,5 +331,6 @@ def _plan(
         selection=selection,
         guards=guards,
         to_load=to_load,
+        failed=failed_runs(settings),
         scopes=remembered.scopes,
     )

@@ -184,6 +184,7 @@ class Console:
             Discovered,
             Drifted,
             LoadStarted,
+            NewlyHeld,
             OddRows,
             Stopping,
             UnrecordedRows,
@@ -199,13 +200,23 @@ class Console:
         def listen(event: Event) -> None:
             if isinstance(event, LoadStarted):
                 begun.add(event.planned.manifest.path)
-            is_counted = isinstance(event, Skip) and event.reason in UNLISTED
+            # The line of the newest held run counts the others; a log of JSON is complete.
+            is_alike = isinstance(event, Skip) and event.is_alike
+            is_counted = (isinstance(event, Skip) and event.reason in UNLISTED) or (
+                is_alike and self.log_format is LogFormat.TEXT
+            )
             # A run that was begun is also seen to end, for example if another process was faster.
             if is_counted and not (self.verbose or self.lists_all or _path_of(event) in begun):
                 return
             is_failure = isinstance(
                 event,
-                LoadFailure | ManifestFailure | Drifted | OddRows | UnrecordedRows | Stopping,
+                LoadFailure
+                | ManifestFailure
+                | Drifted
+                | NewlyHeld
+                | OddRows
+                | UnrecordedRows
+                | Stopping,
             )
             if isinstance(event, Discovered):
                 # Finding nothing at all is most likely a mistake in the configuration.

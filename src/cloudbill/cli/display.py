@@ -72,8 +72,8 @@ class Display:
                 self._advance(event.planned, event.progress)
             case LoadStarted():
                 self._add(event.planned)
-            case Skip(reason=reason) if reason in _QUIET_SKIPS:
-                self._passed[reason] += 1
+            case Skip() if event.reason in _QUIET_SKIPS or event.is_alike:
+                self._pass_over(event)
             case LoadFinished():
                 self._remove(event.result.planned)
                 self._finish(event.result)
@@ -98,6 +98,10 @@ class Display:
         ]
         self._passed.clear()
         return f"Passed over: {', '.join(told)} (-v lists them)" if told else None
+
+    def _pass_over(self, skip: Skip) -> None:
+        if not skip.is_alike:  # the line of the newest held run counts the others
+            self._passed[skip.reason] += 1
 
     def _finish(self, result: LoadResult) -> None:
         self._say(_finished_line(result))

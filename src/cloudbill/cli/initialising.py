@@ -33,6 +33,7 @@ class _Options:
     prefix: str | None
     export_name: str | None
     name: str | None
+    scope: str | None
     table_name: str | None
     project_id: str | None
     dataset: str | None
@@ -62,6 +63,7 @@ def init(
     name: Annotated[
         str | None, typer.Option(help="A name for a second export: [sources.azure_billing.<name>].")
     ] = None,
+    scope: Annotated[str | None, _option_of("scope")] = None,
     table_name: Annotated[str | None, _option_of("table_name")] = None,
     project_id: Annotated[str | None, _option_of("project_id")] = None,
     dataset: Annotated[str | None, _option_of("dataset")] = None,
@@ -85,6 +87,7 @@ def init(
         prefix=prefix,
         export_name=export_name,
         name=name,
+        scope=scope,
         table_name=table_name,
         project_id=project_id,
         dataset=dataset,
@@ -291,6 +294,7 @@ class _Interview:
                 database = self._ask_for("database", _some)
         return replace(
             answers,
+            scope=given.scope,
             project_id=project_id,
             dataset=dataset,
             location=location or None,

@@ -168,13 +168,16 @@ def dismiss(
         str | None, typer.Argument(help="The month; all months with --all.", metavar="YYYY-MM")
     ] = None,
     run_id: Annotated[
-        str | None, typer.Argument(help="The run; by default every held run of the month.")
+        str | None,
+        typer.Argument(help="The run; by default every run of the month that is held or gone."),
     ] = None,
     *,
-    every: Annotated[bool, typer.Option("--all", help="The held runs of all months.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="The runs of all months that are held or gone.")
+    ] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Say that a held run is not wanted, so that it is no alarm any more."""
+    """Say that a run that is held or gone is not wanted, so that it is no alarm any more."""
     from cloudbill.accepting import dismiss_runs
     from cloudbill.errors import ConfigError
 
@@ -184,7 +187,7 @@ def dismiss(
 
     def dismiss_them() -> None:
         if (month is None) != every:
-            raise ConfigError("Name a month, or give --all for the held runs of all months")
+            raise ConfigError("Name a month, or give --all for all months")
         period = None if month is None else next(iter(read_selection([month]).periods))
 
         def work(settings: SourceSettings) -> None:
@@ -197,7 +200,11 @@ def dismiss(
         each_source(source, work, failed=failures.append)
         if not dismissed and not failures:
             of_month = f" of {month}" if month else ""
-            what = f"run {run_id}{of_month} is not held" if run_id else f"no run{of_month} is held"
+            what = f"no run{of_month} is held or gone"
+            if run_id:
+                what = (
+                    f"run {run_id}{of_month} is not held, does not wait for parts, and is not gone"
+                )
             raise ConfigError(f"Nothing to dismiss: {what}; `cloudbill plan` says what is")
 
     attempt(None, dismiss_them, failures.append)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store
 
-__all__ = ["absence_of", "unannounced"]
+__all__ = ["absence_of", "other_scopes", "unannounced"]
 
 _KINDS: Final = (
     (".parquet", "Parquet"),
@@ -42,6 +42,7 @@ _KINDS: Final = (
 _DATA_EXPORT: Final = ("billing_period=", "data", "metadata")
 _READ: Final = 3
 """So many manifests, or data files, are read to see what dataset they are of."""
+_NAMED: Final = 5
 _HEADER_BYTES: Final = 64 * 1024
 _ANY_GZIP: Final = 16 + zlib.MAX_WBITS
 
@@ -95,9 +96,10 @@ def unannounced(
     """
     if not found.runs or found.failures:
         return None
-    parts = {part.path for run in found.runs for part in run.manifest.parts}
-    folders = {posixpath.dirname(run.manifest.path) for run in found.runs}
-    newest = max(run.manifest.stored_at or run.manifest.submitted_at for run in found.runs)
+    runs = (*found.runs, *found.others)
+    parts = {part.path for run in runs for part in run.manifest.parts}
+    folders = {posixpath.dirname(run.manifest.path) for run in runs}
+    newest = max(run.manifest.stored_at or run.manifest.submitted_at for run in runs)
     loose = [
         stored
         for stored in _own_files(settings, found)
@@ -115,6 +117,20 @@ def unannounced(
         f"them {posixpath.relpath(last.path, found.root or '.')}, but no "
         f"{_manifest_name(settings)} with them. {settings.provider.HOW_TO_GET_MANIFESTS}; or "
         "delete the files if they are of no use"
+    )
+
+
+def other_scopes(
+    store: Store, settings: SourceSettings, found: Discovery
+) -> NoManifestError | None:
+    """That there are runs, but none of the scope that is wanted; None if there are no runs."""
+    if not found.others:
+        return None
+    scopes = sorted({run.manifest.scope for run in found.others if run.manifest.scope is not None})
+    return NoManifestError(
+        f"No run in {store.uri(found.root)} is of scope {settings.scope}, which 'scope' of "
+        f"[sources.{settings.source}] asks for; the runs there are of {', '.join(scopes[:_NAMED])}"
+        f"{f' and {len(scopes) - _NAMED} others' if len(scopes) > _NAMED else ''}"
     )
 
 

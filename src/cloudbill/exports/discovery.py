@@ -35,12 +35,13 @@ _TRAILER_BYTES: Final = 4
 class Discovery:
     """The runs of each month that were found, and the manifests that cannot be read.
 
-    A run over several months is a run of each of them. `listing` has every object below `root`, the
-    folder that was listed last.
+    A run over several months is a run of each of them. `others` are runs of other scopes than the
+    one that is wanted. `listing` has every object below `root`, the folder that was listed last.
     """
 
     runs: tuple[DiscoveredRun, ...]
     failures: tuple[ManifestFailure, ...]
+    others: tuple[DiscoveredRun, ...] = ()
     root: str = field(default="", compare=False)
     listing: Listing = field(default_factory=dict, compare=False, repr=False)
 
@@ -53,6 +54,14 @@ class Discovery:
     def manifests(self) -> int:
         """How many manifests there are."""
         return self.deliveries + len(self.failures)
+
+    def of_scope(self, scope: str | None) -> Discovery:
+        """What was found of one scope, None being any; a run that names no scope is of any."""
+        if scope is None:
+            return self
+        own = tuple(run for run in self.runs if run.manifest.scope in {None, scope})
+        others = tuple(run for run in self.runs if run.manifest.scope not in {None, scope})
+        return replace(self, runs=own, others=others)
 
 
 def discover(

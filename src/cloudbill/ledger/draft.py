@@ -10,6 +10,7 @@ from cloudbill.ledger.state import (
     accept_in,
     dismiss_in,
     forget_in,
+    note_guards_in,
     set_scope_in,
     write_record,
 )
@@ -33,6 +34,7 @@ class Draft:
         self.sources: dict[str, Any] = merged.sources
         self.rows = [tracking_row(record) for record in merged.untracked]
         self._ledger = merged.ledger
+        note_guards_in(self._ledger)
         self._sequence = merged.remembered.sequence
         self._has_scope = bool(merged.decisions.scopes)
 

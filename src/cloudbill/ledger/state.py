@@ -8,11 +8,13 @@ The shape of the state, below the resource `<table_name>_load_tracking`:
                          "accepted": {"2025-10": ["<delivery>", ...]},   held runs, loaded after all
                          "dismissed": {"2025-10": ["<delivery>", ...]},  held runs, not wanted
                          "scopes": {"2025-10": "<scope>"},               the scope from a month on
+                         "guards": ["days", "rows", ...],       those that the last writer had
                          "merged": "<digest>"}                        see `merging`
 
 `loaded_executions` is also read in its later form, {"2025-10": {"run_id", "submitted_time"}}.
-Version 1 had no `sequence`. A month with the run id null was forgotten on purpose. Keys that this
-version does not know are kept, in a month and beside the months.
+Version 1 had no `sequence`. Without `guards` there were those of days and rows alone. A month with
+the run id null was forgotten on purpose. Keys that this version does not know are kept, in a month
+and beside the months.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from cloudbill.errors import LedgerError
+from cloudbill.errors import Guard, LedgerError
 from cloudbill.ledger.entries import (
     UNREADABLE,
     Entry,
@@ -47,6 +49,7 @@ __all__ = [
     "dismiss_in",
     "entries_of_state",
     "forget_in",
+    "note_guards_in",
     "read_remembered",
     "remember",
     "run_ids_of",
@@ -57,6 +60,8 @@ __all__ = [
 VERSION: Final = 2
 OURS: Final = "cloudbill"
 EXECUTIONS: Final = "loaded_executions"
+_GUARDS: Final = "guards"
+_FIRST_GUARDS: Final = frozenset({str(Guard.DAYS), str(Guard.ROWS)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +74,8 @@ class Decisions:
     accepted: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
     dismissed: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
     scopes: Mapping[BillingPeriod, str] = field(default_factory=dict)
+    guards: frozenset[str] = frozenset()
+    """The guards that the version had which wrote it; not a decision, but known with them."""
 
     def with_older(self, older: Decisions) -> Decisions:
         """Both, as far as they do not contradict each other: then these are the newer."""
@@ -80,7 +87,8 @@ class Decisions:
             kept = runs - self.accepted.get(period, frozenset())
             dismissed[period] = dismissed.get(period, frozenset()) | kept
         scopes = {**older.scopes, **self.scopes}
-        return Decisions(accepted=accepted, dismissed=dismissed, scopes=scopes)
+        guards = self.guards | older.guards
+        return Decisions(accepted=accepted, dismissed=dismissed, scopes=scopes, guards=guards)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +102,8 @@ class Remembered:
     accepted: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
     dismissed: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
     scopes: Mapping[BillingPeriod, str] = field(default_factory=dict)
+    guards: frozenset[str] = _FIRST_GUARDS
+    """The guards that the version had which wrote the ledger last."""
     sequence: int = 0
 
 
@@ -109,6 +119,7 @@ def remember(entries: Iterable[Entry], decisions: Decisions) -> Remembered:
         accepted=decisions.accepted,
         dismissed=decisions.dismissed,
         scopes=decisions.scopes,
+        guards=decisions.guards | _FIRST_GUARDS,
         sequence=max((entry.sequence for entry in listed), default=0),
     )
 
@@ -132,10 +143,14 @@ def decisions_in(state: Mapping[str, Any], *, is_lenient: bool = False) -> Decis
         for month, scope in (state.get(OURS) or {}).get("scopes", {}).items():
             with _reading(is_lenient=is_lenient):
                 scopes[BillingPeriod.parse(month)] = str(scope)
+    guards: frozenset[str] = frozenset()
+    with _reading(is_lenient=is_lenient):
+        guards = frozenset(map(str, (state.get(OURS) or {}).get(_GUARDS, ())))
     return Decisions(
         accepted=_runs_in(state, "accepted", is_lenient=is_lenient),
         dismissed=_runs_in(state, "dismissed", is_lenient=is_lenient),
         scopes=scopes,
+        guards=guards,
     )
 
 
@@ -278,6 +293,11 @@ def dismiss_in(state: MutableMapping[str, Any], period: BillingPeriod, run: str)
 def set_scope_in(state: MutableMapping[str, Any], since: BillingPeriod, scope: str) -> None:
     """Remembers in a resource state which scope the source loads from a month on."""
     _ours(state).setdefault("scopes", {})[str(since)] = scope
+
+
+def note_guards_in(state: MutableMapping[str, Any]) -> None:
+    """Remembers in a resource state which guards this version has."""
+    _ours(state)[_GUARDS] = sorted(map(str, Guard))
 
 
 def _put_in(ours: dict[str, Any], key: str, period: BillingPeriod, run: str) -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "Event",
     "LoadFinished",
     "LoadStarted",
+    "NewlyHeld",
     "OddRows",
     "Progressed",
     "Stopping",
@@ -114,8 +115,17 @@ class UnrecordedRows:
     is_replaced: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewlyHeld:
+    """Runs that are held by guards which the version had not that wrote the ledger last."""
+
+    settings: SourceSettings
+    skips: tuple[Skip, ...]
+
+
 Event = (
     Discovered
+    | NewlyHeld
     | Drifted
     | OddRows
     | UnrecordedRows

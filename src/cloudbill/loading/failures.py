@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cloudbill.errors import CloudbillError, StoppedError
 from cloudbill.models import LoadRecord, SkipReason
@@ -28,7 +29,14 @@ if TYPE_CHECKING:
     from cloudbill.loading.outcome import Outcome
     from cloudbill.settings import SourceSettings
 
-__all__ = ["PastFailure", "failures_file", "read_failures", "remember", "standing_failures"]
+__all__ = [
+    "PastFailure",
+    "failed_runs",
+    "failures_file",
+    "read_failures",
+    "remember",
+    "standing_failures",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -70,14 +78,27 @@ def read_failures(settings: SourceSettings) -> tuple[PastFailure, ...]:
 
     A file that cannot be read says nothing.
     """
-    file = failures_file(settings)
     newest: dict[str, PastFailure | None] = {}
-    for place in (_older(file), file):
-        for line in _lines(place):
-            _take(line, newest)
+    for entry in _entries(settings):
+        _take(entry, newest)
     found = [failure for failure in newest.values() if failure is not None]
     found.sort(key=lambda failure: str(failure.period or "9"), reverse=True)
     return tuple(found)
+
+
+def failed_runs(settings: SourceSettings) -> frozenset[str]:
+    """The deliveries (`Manifest.identity`) that failed for a lasting reason.
+
+    Those of a month are forgotten once a load of it succeeds.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for entry in _entries(settings):
+        month, delivery = str(entry.get("period")), entry.get("lasting")
+        if entry.get("over"):
+            found.pop(month, None)
+        elif isinstance(delivery, str):
+            found[month].add(delivery)
+    return frozenset(delivery for some in found.values() for delivery in some)
 
 
 def standing_failures(
@@ -118,8 +139,10 @@ def remember(outcome: Outcome, now: datetime) -> None:
 def _failed(outcome: Outcome, now: datetime) -> Iterator[Mapping[str, object]]:
     for failure in outcome.failures:
         if not isinstance(failure.error, StoppedError):
-            planned = failure.planned
-            yield _entry(now, failure.error, str(planned.period), planned.manifest.run_id)
+            manifest = failure.planned.manifest
+            entry = _entry(now, failure.error, str(manifest.period), manifest.run_id)
+            is_lasting = failure.error.is_of_run
+            yield {**entry, "lasting": manifest.identity} if is_lasting else entry
     if outcome.error is not None:
         yield _entry(now, outcome.error, None, None)
 
@@ -141,21 +164,30 @@ def _over(outcome: Outcome, remembered: set[str]) -> Iterator[str]:
     if outcome.error is not None:
         return
     failed = {str(failure.planned.period) for failure in outcome.failures}
-    loaded = {str(result.planned.period) for result in outcome.results}
     unseen = {
         str(skip.manifest.period)
         for skip in outcome.skips
         if skip.reason is SkipReason.NOT_SELECTED
     }
     for period in sorted(remembered):
-        if period in loaded or period not in failed | unseen:
+        if period not in failed | unseen:
             yield period
 
 
-def _take(line: str, newest: dict[str, PastFailure | None]) -> None:
-    """Brings the newest of each month up to date; a line that was cut off is passed over."""
+def _entries(settings: SourceSettings) -> Iterator[Mapping[str, Any]]:
+    """The lines of a source, oldest first; one that was cut off is passed over."""
+    file = failures_file(settings)
+    for place in (_older(file), file):
+        for line in _lines(place):
+            with suppress(ValueError):
+                entry = json.loads(line)
+                if isinstance(entry, dict):
+                    yield entry
+
+
+def _take(entry: Mapping[str, Any], newest: dict[str, PastFailure | None]) -> None:
+    """Brings the newest of each month up to date; what cannot be read is passed over."""
     with suppress(ValueError, KeyError, TypeError):
-        entry = json.loads(line)
         period = entry["period"]
         failure = None
         if not entry.get("over"):

@@ -14,6 +14,7 @@ from cloudbill.loading.events import (
     Event,
     LoadFinished,
     LoadStarted,
+    NewlyHeld,
     OddRows,
     Progressed,
     Stopping,
@@ -62,8 +63,8 @@ def _told(event: Event) -> tuple[str, str | None, Mapping[str, object]]:
         case Discovered():
             told = {"manifests": event.manifests, "address": event.address}
             return "info" if event.manifests else "warning", "discovered", told
-        case Drifted() | OddRows() | UnrecordedRows():
-            return ("warning", *_told_of_table(event))
+        case Drifted() | OddRows() | UnrecordedRows() | NewlyHeld():
+            return ("warning", *_found(event))
         case Skip():
             return "warning" if event.is_held else "info", "skipped", _skipped(event)
         case Progressed() | Stopping():
@@ -72,7 +73,9 @@ def _told(event: Event) -> tuple[str, str | None, Mapping[str, object]]:
             return _told_of_load(event)
 
 
-def _told_of_table(event: Drifted | OddRows | UnrecordedRows) -> tuple[str, Mapping[str, object]]:
+def _found(
+    event: Drifted | OddRows | UnrecordedRows | NewlyHeld,
+) -> tuple[str, Mapping[str, object]]:
     match event:
         case Drifted():
             return "drifted", _drifted(event)
@@ -81,6 +84,9 @@ def _told_of_table(event: Drifted | OddRows | UnrecordedRows) -> tuple[str, Mapp
         case UnrecordedRows():
             told = {"period": str(event.period), "rows": event.rows}
             return "unrecorded_rows", {**told, "is_replaced": event.is_replaced}
+        case NewlyHeld():
+            runs = [{**_run(skip.manifest), "guard": str(skip.guard)} for skip in event.skips]
+            return "newly_held", {"runs": runs}
 
 
 def _told_of_load(
@@ -121,7 +127,13 @@ def _drifted(event: Drifted) -> Mapping[str, object]:
 
 
 def _skipped(event: Skip) -> Mapping[str, object]:
-    return {**_run(event.manifest), "reason": str(event.reason), "detail": event.detail}
+    guard = {"guard": str(event.guard)} if event.guard else {}
+    return {
+        **_run(event.manifest),
+        "reason": str(event.reason),
+        "detail": event.detail,
+        **guard,
+    }
 
 
 def _started(event: LoadStarted) -> Mapping[str, object]:

@@ -112,7 +112,12 @@ def _replace(
             planned.without_empty_parts, store, tell if wants_progress else None
         )
     except HeldError as error:
-        return Skip(manifest=planned.manifest, reason=SkipReason.HELD, detail=str(error))
+        return Skip(
+            manifest=planned.manifest,
+            reason=SkipReason.HELD,
+            detail=str(error),
+            guard=error.guard,
+        )
     except OvertakenError as error:
         return Skip(manifest=planned.manifest, reason=SkipReason.SUPERSEDED, detail=str(error))
     except CloudbillError as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from cloudbill.errors import CloudbillError, HeldError, PartMissingError
+from cloudbill.errors import CloudbillError, Guard, HeldError, PartMissingError
 from cloudbill.manifests import Manifest
 from cloudbill.models import PlannedLoad
 from cloudbill.planning.guards import held_for_rows, least_of
@@ -32,7 +32,7 @@ def with_rivals_counted(planned: PlannedLoad, count_rows: CountRows) -> PlannedL
         least = least_of(rows, f"run {rival.run_id}", planned.max_row_drop)
         stated = planned.manifest.rows
         if stated is not None and stated < least.rows:
-            raise HeldError(held_for_rows(stated, least.name, least.others))
+            raise HeldError(held_for_rows(stated, least.name, least.others), Guard.ROWS)
         if stated is None and (planned.least_rows is None or least.rows > planned.least_rows.rows):
             planned = replace(planned, least_rows=least)
     return planned

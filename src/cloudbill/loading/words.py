@@ -15,6 +15,7 @@ from cloudbill.loading.events import (
     Event,
     LoadFinished,
     LoadStarted,
+    NewlyHeld,
     OddRows,
     Progressed,
     Stopping,
@@ -33,6 +34,7 @@ __all__ = [
     "alarm_line",
     "finished_line",
     "held_line",
+    "likewise",
     "lines",
     "outcomes_json",
     "planned_line",
@@ -76,10 +78,10 @@ def _lines(event: Event) -> Iterator[str]:
     match event:
         case Discovered():
             yield from _discovered_lines(event)
-        case Drifted() | OddRows() | UnrecordedRows():
-            yield _table_line(event)
+        case Drifted() | OddRows() | UnrecordedRows() | NewlyHeld():
+            yield _found_line(event)
         case Skip():
-            yield f"Skipping {_run(event)} - {event.detail}"
+            yield f"Skipping {_run(event)} - {event.detail}{likewise(event.older_alike)}"
         case LoadStarted():
             planned = event.planned
             yield f"Processing {_run(planned)}"
@@ -96,6 +98,22 @@ def _lines(event: Event) -> Iterator[str]:
             yield f"Failed {_run(event.planned)} - {event.error}"
         case ManifestFailure():
             yield f"Failed manifest - {event.error}"
+
+
+def _newly_held_line(event: NewlyHeld) -> str:
+    """What is said once after an upgrade; the lines of the runs follow."""
+    one = len(event.skips) == 1
+    months = sorted({str(skip.manifest.period) for skip in event.skips}, reverse=True)
+    return (
+        f"This version of cloudbill holds {len(event.skips)} run{'' if one else 's'} of "
+        f"{', '.join(months)} that the version before did not hold; nothing was changed for "
+        f"{'it' if one else 'them'} yet"
+    )
+
+
+def likewise(older: int) -> str:
+    """What follows the reason of a held run where the same guard holds older runs of its month."""
+    return f"; likewise {older} older run{'' if older == 1 else 's'}" if older else ""
 
 
 def _discovered_lines(event: Discovered) -> Iterator[str]:
@@ -116,8 +134,10 @@ def alarm_line(result: LoadResult) -> str:
     return f"Look at {_run(result.planned)} - it was loaded, but {result.alarm}"
 
 
-def _table_line(event: Drifted | OddRows | UnrecordedRows) -> str:
-    """What the table holds that no load left there."""
+def _found_line(event: Drifted | OddRows | UnrecordedRows | NewlyHeld) -> str:
+    """What the table holds that no load left there, or what an upgrade newly holds."""
+    if isinstance(event, NewlyHeld):
+        return _newly_held_line(event)
     if isinstance(event, UnrecordedRows):
         what = "loading the month"
         if not event.is_replaced:
@@ -277,6 +297,7 @@ def outcomes_json(
                 "run_id": skip.manifest.run_id,
                 "reason": str(skip.reason),
                 "detail": skip.detail,
+                **({"guard": str(skip.guard)} if skip.guard else {}),
             }
             for skip in outcome.skips
         ]

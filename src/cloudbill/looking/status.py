@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from cloudbill.errors import (
     CloudbillError,
+    Guard,
     HeldError,
     LastTryError,
     StaleError,
 )
 from cloudbill.loading.events import Drifted
 from cloudbill.loading.failures import PastFailure
+from cloudbill.loading.words import likewise
 from cloudbill.manifests import ManifestFailure
 from cloudbill.models import LoadRecord, Reason
 from cloudbill.periods import BillingPeriod
@@ -46,6 +48,8 @@ class Pending(StrEnum):
     """Some of its parts are not there yet, or not whole."""
     HELD = "held"
     """A guard found something that a person should check first."""
+    GONE = "gone"
+    """None of its parts is in the store any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,12 @@ class PendingRun:
     rows: int | None
     detail: str | None = None
     """Why the plan holds the run or lets it wait, with the numbers."""
+    guard: Guard | None = None
+    """What holds it, if it is held."""
+    older_alike: int = 0
+    """How many older runs of its month the same guard holds."""
+    is_alike: bool = False
+    """Whether the same guard holds a newer run of its month."""
     newest_file_at: datetime | None = None
     """When the last of its files came, as far as they are there."""
 
@@ -91,6 +101,8 @@ class MonthStatus:
     pending: tuple[PendingRun, ...] = ()
     failure: PastFailure | None = None
     """The newest try to load it, if that failed."""
+    uncovered: tuple[date, ...] = ()
+    """Days before those of the loaded run, or between those of others, that no run covers."""
 
     @property
     def state(self) -> MonthState:
@@ -189,18 +201,12 @@ class SourceStatus:
 
 
 def _reasons_of(status: SourceStatus, month: MonthStatus) -> Iterator[Reason]:
-    """The try that failed, the newest held run, and the runs that nobody loads."""
+    """The try that failed, the newest run that each guard holds, and the runs nobody loads."""
     if month.failure is not None:
         yield _failed(status, month.failure)
-    held = next((run for run in month.pending if run.pending is Pending.HELD), None)
-    if held is not None:
-        why = str(held.detail).removeprefix("held: ")
-        error = HeldError(
-            f"Run {held.run_id} of {month.period} is held: {why}. `cloudbill accept` loads it, "
-            "`cloudbill dismiss` ends the alarm"
-        )
-        yield Reason(error=error, period=month.period, run_id=held.run_id)
     for run in month.pending:
+        if run.pending is Pending.HELD and not run.is_alike:
+            yield _held(month, run)
         since, limit = run.newest_file_at, status.max_age
         is_new = run.pending in {Pending.NEW, Pending.AGAIN}
         if is_new and since and limit is not None and status.looked_at - since > limit:
@@ -210,6 +216,16 @@ def _reasons_of(status: SourceStatus, month: MonthStatus) -> Iterator[Reason]:
                 "should run `cloudbill load`"
             )
             yield Reason(error=left, period=month.period, run_id=run.run_id)
+
+
+def _held(month: MonthStatus, run: PendingRun) -> Reason:
+    why = f"{str(run.detail).removeprefix('held: ')}{likewise(run.older_alike)}"
+    error = HeldError(
+        f"Run {run.run_id} of {month.period} is held: {why}. `cloudbill accept` loads it, "
+        "`cloudbill dismiss` ends the alarm",
+        run.guard,
+    )
+    return Reason(error=error, period=month.period, run_id=run.run_id)
 
 
 def _failed(status: SourceStatus, failure: PastFailure) -> Reason:

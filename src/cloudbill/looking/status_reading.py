@@ -19,6 +19,7 @@ from cloudbill.manifests import Manifest
 from cloudbill.models import LoadRecord, Plan, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning import Selection
+from cloudbill.planning.coverage import uncovered_days
 from cloudbill.surveying import Present, Survey, compare_recorded, read_present, survey
 from cloudbill.warehouses import open_warehouse
 
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = ["read_status", "status_before", "with_survey"]
 
-_PENDING: Final = {SkipReason.WAITING: Pending.WAITING, SkipReason.HELD: Pending.HELD}
+_PENDING: Final = {
+    SkipReason.WAITING: Pending.WAITING,
+    SkipReason.HELD: Pending.HELD,
+    SkipReason.GONE: Pending.GONE,
+}
 
 
 def read_status(
@@ -91,11 +96,11 @@ def with_survey(status: SourceStatus, present: Present, found: Survey) -> Source
 
 
 def _with_months(status: SourceStatus, present: Present, plan: Plan | None = None) -> SourceStatus:
-    plan = plan or Plan(loads=(), skips=())
     loaded, rows = present.remembered.loaded, present.rows
-    pending = _pending_runs(plan, loaded)
+    pending = {} if plan is None else _pending_runs(plan, loaded)
     drifted = present.drifted
     failures = standing_failures(status.settings, loaded)
+    uncovered = uncovered_days(plan, present.remembered, status.looked_at.date()) if plan else {}
     known = {*loaded, *rows, *pending, *(period for period in failures if period is not None)}
     months = tuple(
         MonthStatus(
@@ -106,6 +111,7 @@ def _with_months(status: SourceStatus, present: Present, plan: Plan | None = Non
             drifted=drifted.get(period),
             pending=tuple(pending.get(period, ())),
             failure=failures.get(period),
+            uncovered=uncovered.get(period, ()),
         )
         for period in reversed(_without_gaps(known))
     )
@@ -136,6 +142,9 @@ def _pending_runs(
     for skip in plan.skips:
         if skip.reason in _PENDING:
             run = _pending_run(skip.manifest, _PENDING[skip.reason], skip.detail)
+            run = replace(
+                run, guard=skip.guard, older_alike=skip.older_alike, is_alike=skip.is_alike
+            )
             found.append((skip.manifest.period, run))
     by_period: dict[BillingPeriod, list[PendingRun]] = defaultdict(list)
     for period, run in sorted(found, key=lambda one: one[1].submitted_at, reverse=True):
@@ -162,10 +171,15 @@ def _pending_run(manifest: Manifest, pending: Pending, detail: str | None = None
     )
 
 
-def _newest_delivery(plan: Plan, loaded: Mapping[BillingPeriod, LoadRecord]) -> datetime | None:
+def _newest_delivery(
+    plan: Plan | None, loaded: Mapping[BillingPeriod, LoadRecord]
+) -> datetime | None:
+    plan = plan or Plan(loads=(), skips=())
     delivered = [load.manifest.submitted_at for load in plan.loads]
     delivered += [
-        skip.manifest.submitted_at for skip in plan.skips if skip.reason is not SkipReason.WAITING
+        skip.manifest.submitted_at
+        for skip in plan.skips
+        if skip.reason not in {SkipReason.WAITING, SkipReason.GONE}
     ]
     recorded = [record.submitted_at for record in loaded.values()]
     return max([*delivered, *(at for at in recorded if at is not None)], default=None)

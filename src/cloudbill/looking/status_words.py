@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_to_text, shown_costs, totals_to_text
 from cloudbill.costs.month_totals import shown_differences
+from cloudbill.loading.words import likewise
 from cloudbill.looking.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
-from cloudbill.text.times import age_in_words, iso_time, shown_time
+from cloudbill.text.times import age_in_words, iso_time, shown_days, shown_time
 
 if TYPE_CHECKING:
     from cloudbill.loading.failures import PastFailure
@@ -129,10 +130,13 @@ def _notes(month: MonthStatus, status: SourceStatus) -> Iterator[str]:
     if month.failure is not None:
         failed = _failed(month.failure, status)
         yield f"failed: the last try of run {month.failure.run_id}, {failed}"
-    for run in month.pending[:_LISTED]:
+    if month.uncovered:
+        yield f"no run covers {shown_days(month.uncovered)}"
+    named = [run for run in month.pending if not run.is_alike]
+    for run in named[:_LISTED]:
         yield _pending(month, run, status)
-    if len(month.pending) > _LISTED:
-        yield f"and {len(month.pending) - _LISTED} older runs that are waiting or held"
+    if len(named) > _LISTED:
+        yield f"and {len(named) - _LISTED} older runs that are waiting, held or gone"
 
 
 def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
@@ -151,8 +155,11 @@ def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
             why = missing if run.parts_missing else str(run.detail).removeprefix("waiting ")
             return f"waiting: {submitted}, {why}"
         case Pending.HELD:
-            why = str(run.detail).removeprefix("held: ")
+            why = f"{str(run.detail).removeprefix('held: ')}{likewise(run.older_alike)}"
             return f"held: {submitted}: {why}; `cloudbill accept {month.period}` loads it"
+        case Pending.GONE:
+            dismiss = f"cloudbill dismiss {status.settings.source} {month.period} {run.run_id}"
+            return f"gone: {submitted}: its parts are in the store no more; `{dismiss}` ends this"
 
 
 def _failed(failure: PastFailure, status: SourceStatus) -> str:
@@ -226,6 +233,7 @@ def _month(month: MonthStatus) -> dict[str, object]:
             }
             for one in (month.drifted.differences if month.drifted else ())
         ],
+        "uncovered_days": [str(day) for day in month.uncovered],
         "inexact_columns": dict(month.drifted.inexact) if month.drifted else {},
         "pending": [
             {
@@ -236,6 +244,7 @@ def _month(month: MonthStatus) -> dict[str, object]:
                 "parts_missing": run.parts_missing,
                 "rows": run.rows,
                 "detail": run.detail,
+                "guard": None if run.guard is None else str(run.guard),
             }
             for run in month.pending
         ],

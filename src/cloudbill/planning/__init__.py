@@ -9,15 +9,16 @@ May import: nothing.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from cloudbill.errors import Guard
 from cloudbill.manifests import DiscoveredRun, Manifest
 from cloudbill.models import LoadRecord, Plan, PlannedLoad, Skip, SkipReason
 from cloudbill.periods import BillingPeriod
-from cloudbill.planning.guards import Described, Guards, describe, described_record
+from cloudbill.planning.guards import Described, Guards, Held, describe, described_record
 from cloudbill.planning.runs import Age, age_of, is_newer, loaded_age, newest_first, slices_of
 from cloudbill.planning.scopes import Scopes, find_scopes
 
@@ -96,7 +97,7 @@ class _Month:
     scopes: Scopes
     failed: Collection[str]
     loaded_age: Age | None = field(init=False)
-    held: dict[str, str] = field(init=False, default_factory=dict)
+    held: dict[str, Held] = field(init=False, default_factory=dict)
     baselines: dict[str, tuple[Described, ...]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -121,13 +122,15 @@ class _Month:
                 continue
             self.baselines[manifest.path] = tuple(baseline)
             is_slice = manifest.identity in slices
-            why = self.guards.hold(run, baseline, is_slice=is_slice)
-            if why is None and not self.guards.is_accepted(manifest):
-                why = self.scopes.hold(manifest)
-            if why is not None:
-                self.held[manifest.path] = why
+            held = self.guards.hold(run, baseline, is_slice=is_slice) or self._other_scope(manifest)
+            if held is not None:
+                self.held[manifest.path] = held
             elif manifest.identity not in self.failed:
                 baseline.append(describe(manifest))
+
+    def _other_scope(self, manifest: Manifest) -> Held | None:
+        why = None if self.guards.is_accepted(manifest) else self.scopes.hold(manifest)
+        return None if why is None else Held(guard=Guard.SCOPE, why=why)
 
     def _judge_loaded(self, manifest: Manifest) -> None:
         """Holds the loaded run where its parts are others now, under the same manifest.
@@ -139,9 +142,8 @@ class _Month:
         found = manifest.parts_digest
         if known is None or found in {None, known} or self.guards.is_accepted(manifest):
             return
-        self.held[manifest.path] = (
-            "held: the parts of the loaded run were changed under an unchanged manifest"
-        )
+        why = "held: the parts of the loaded run were changed under an unchanged manifest"
+        self.held[manifest.path] = Held(guard=Guard.CHANGED_PARTS, why=why)
 
     def _is_loaded(self, manifest: Manifest) -> bool:
         return self.record is not None and self.record.is_of(manifest)
@@ -181,18 +183,29 @@ class _Month:
         )
 
     def skips(self, chosen: DiscoveredRun | None) -> list[Skip]:
-        """Why each of the other runs is not loaded."""
-        return [self._skip(run, chosen) for run in self.runs if run is not chosen]
+        """Why each of the other runs is not loaded, the newest first."""
+        skips = [self._skip(run, chosen) for run in self.runs if run is not chosen]
+        held_by = Counter(skip.guard for skip in skips if skip.is_held)
+        named: set[Guard | None] = set()
+        for index, skip in enumerate(skips):
+            if skip.is_held and skip.guard in named:
+                skips[index] = replace(skip, is_alike=True)
+            elif skip.is_held:
+                named.add(skip.guard)
+                skips[index] = replace(skip, older_alike=held_by[skip.guard] - 1)
+        return skips
 
     def _skip(self, run: DiscoveredRun, chosen: DiscoveredRun | None) -> Skip:
         reason, detail = self._reason(run, chosen)
-        return Skip(manifest=run.manifest, reason=reason, detail=detail)
+        held = self.held.get(run.manifest.path) if reason is SkipReason.HELD else None
+        guard = None if held is None else held.guard
+        return Skip(manifest=run.manifest, reason=reason, detail=detail, guard=guard)
 
     def _reason(self, run: DiscoveredRun, chosen: DiscoveredRun | None) -> tuple[SkipReason, str]:
-        manifest, why = run.manifest, self.held.get(run.manifest.path)
+        manifest, held = run.manifest, self.held.get(run.manifest.path)
         is_older = chosen is not None and age_of(manifest) < age_of(chosen.manifest)
-        if why is not None and not is_older:
-            found = SkipReason.HELD, why
+        if held is not None and not is_older:
+            found = SkipReason.HELD, held.why
         elif self._is_loaded(manifest):
             found = SkipReason.ALREADY_LOADED, "already loaded"
         elif chosen is not None and is_older:

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
+from cloudbill.errors import Guard
 from cloudbill.manifests import DiscoveredRun, Manifest
 from cloudbill.models import LeastCosts, LeastRows, LoadRecord
 from cloudbill.periods import BillingPeriod
@@ -22,10 +23,10 @@ __all__ = [
     "CLOCKS_DIFFER",
     "Described",
     "Guards",
+    "Held",
     "describe",
     "described_record",
     "held_for_rows",
-    "is_slice_detail",
     "least_of",
 ]
 
@@ -34,8 +35,15 @@ _FEW_ROWS: Final = 10
 CLOCKS_DIFFER: Final = timedelta(hours=24)
 """How far a time may be ahead of both clocks that are known before it is impossible."""
 _SLICES: Final = frozenset({"weektodate", "thelastweek", "thelastday", "yesterday"})
-_IS_SLICE: Final = "a slice of the month"
 _ADVICE: Final = "cloudbill needs exports of the month to date"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """That a run is held: by which guard, and why."""
+
+    guard: Guard
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +99,7 @@ class Guards:
 
     def hold(
         self, run: DiscoveredRun, baseline: Sequence[Described], *, is_slice: bool = False
-    ) -> str | None:
+    ) -> Held | None:
         """Why a run is held, or None if it is not; scopes are another matter."""
         manifest = run.manifest
         if self.is_accepted(manifest):
@@ -147,27 +155,29 @@ class Guards:
             return False
         return manifest.size < one.size * (1 - self.max_row_drop)
 
-    def _less(self, manifest: Manifest, one: Described) -> str | None:
+    def _less(self, manifest: Manifest, one: Described) -> Held | None:
         days = manifest.days
         if days is not None and one.days is not None and one.days - days:
-            return f"held: it covers {_span(days)}, {one.name} covers {_span(one.days)}"
+            why = f"held: it covers {_span(days)}, {one.name} covers {_span(one.days)}"
+            return Held(guard=Guard.DAYS, why=why)
         rows = manifest.rows if manifest.parts else 0
         if rows is None or not one.rows:
             return None
         if rows >= least_of(one.rows, one.name, self.max_row_drop).rows:
             return None
-        return held_for_rows(rows, one.name, one.rows)
+        return Held(guard=Guard.ROWS, why=held_for_rows(rows, one.name, one.rows))
 
-    def _impossible_time(self, manifest: Manifest) -> str | None:
+    def _impossible_time(self, manifest: Manifest) -> Held | None:
         if self.now is None:
             return None
         latest = max(self.now, manifest.stored_at or self.now) + CLOCKS_DIFFER
         if manifest.submitted_at <= latest:
             return None
-        return (
+        why = (
             f"held: it says that it was submitted on {manifest.submitted_at:%Y-%m-%d %H:%M} UTC, "
             "which has not come yet, so no later run would ever be newer"
         )
+        return Held(guard=Guard.TIME, why=why)
 
 
 def least_of(rows: int, name: str, max_row_drop: Decimal) -> LeastRows:
@@ -214,27 +224,24 @@ def _is_among(manifest: Manifest, said: Mapping[BillingPeriod, Collection[str]])
     return bool(chosen) and (manifest.run_id in chosen or manifest.identity in chosen)
 
 
-def _longer(run: DiscoveredRun) -> str | None:
+def _longer(run: DiscoveredRun) -> Held | None:
     if not run.longer:
         return None
     part = run.longer[0]
     name, size = part.path.rpartition("/")[2], part.stored.size if part.stored else 0
-    return f"held: {name} has {size:,} of {part.size:,} bytes: a part of another delivery"
+    why = f"held: {name} has {size:,} of {part.size:,} bytes: a part of another delivery"
+    return Held(guard=Guard.LONGER_PART, why=why)
 
 
-def _slice(manifest: Manifest, *, is_one: bool) -> str | None:
+def _slice(manifest: Manifest, *, is_one: bool) -> Held | None:
     frame = (manifest.time_frame or "").lower()
     if frame not in _SLICES and not is_one:
         return None
     days = manifest.days
     covers = f"it covers {_span(days)}" if days else f"its export covers {manifest.time_frame}"
-    why = f" ({manifest.time_frame})" if frame in _SLICES and days else ""
-    return f"held: {covers}{why}, {_IS_SLICE} and not all of it so far; {_ADVICE}"
-
-
-def is_slice_detail(detail: str) -> bool:
-    """Whether what is said of a held run is that it is a slice of its month."""
-    return _IS_SLICE in detail
+    said = f" ({manifest.time_frame})" if frame in _SLICES and days else ""
+    why = f"held: {covers}{said}, a slice of the month and not all of it so far; {_ADVICE}"
+    return Held(guard=Guard.SLICE, why=why)
 
 
 def _span(days: frozenset[date]) -> str:

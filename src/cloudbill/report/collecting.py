@@ -14,8 +14,9 @@ from cloudbill.ledger import Ledger
 from cloudbill.ledger.state import Remembered
 from cloudbill.loading.failures import PastFailure, standing_failures
 from cloudbill.models import PlannedLoad, SkipReason
-from cloudbill.periods import BillingPeriod
+from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.planning import Selection
+from cloudbill.planning.coverage import uncovered_days
 from cloudbill.providers import PROVIDERS
 from cloudbill.report.model import (
     BY_DAY,
@@ -40,7 +41,11 @@ _MOST_TAG_SETS: Final = 200_000
 """How many combinations of tags are read; the others are shown as one amount."""
 _STORE_PATIENCE_S: Final = 20.0
 """The store only says which runs are not loaded yet, which is not worth a long wait."""
-_STATES: Final = {SkipReason.HELD: RunState.HELD, SkipReason.WAITING: RunState.WAITING}
+_STATES: Final = {
+    SkipReason.HELD: RunState.HELD,
+    SkipReason.WAITING: RunState.WAITING,
+    SkipReason.GONE: RunState.GONE,
+}
 
 
 def collect(settings: SourceSettings) -> tuple[SourceReport, CloudbillError | None]:
@@ -141,6 +146,7 @@ def _read_store(settings: SourceSettings, present: Present) -> StoreReport:
         pending=_pending(plan, failures),
         failed=None if whole is None else whole.message,
         unreadable=tuple(str(failure.error) for failure in found.manifest_failures),
+        uncovered=uncovered_days(plan, present.remembered, utc_now().date()),
     )
 
 

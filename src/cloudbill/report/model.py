@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -55,6 +55,7 @@ class RunState(StrEnum):
     NEW = "new"
     HELD = "held"
     WAITING = "waiting"
+    GONE = "gone"
     FAILED = "failed"
     """The newest try to load it failed; the next load tries it once more."""
 
@@ -81,6 +82,8 @@ class StoreReport:
     """Why the newest try to load the whole source failed, if it did."""
     unreadable: tuple[str, ...] = ()
     """The reason for each manifest that cannot be read."""
+    uncovered: Mapping[BillingPeriod, tuple[date, ...]] = field(default_factory=dict)
+    """The days of loaded months that no run covers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

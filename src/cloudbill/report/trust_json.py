@@ -14,6 +14,7 @@ from cloudbill.report.trust import (
     missing_months,
     months_of,
 )
+from cloudbill.text.times import shown_days
 
 __all__ = ["trust_json"]
 
@@ -38,6 +39,11 @@ def trust_json(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str
             {"source": index, "rows": report.rows_of_no_month}
             for index, report in numbered
             if report.rows_of_no_month
+        ],
+        "uncovered": [
+            {"source": index, "month": str(period), "days": shown_days(days)}
+            for index, report in numbered
+            for period, days in sorted(report.store.uncovered.items(), reverse=True)
         ],
         "pending": [entry for index, report in numbered for entry in _pending(index, report)],
         "closings": [

@@ -53,6 +53,7 @@ class SourceSettings:
     bucket: str
     prefix: str
     export_name: str
+    scope: str | None
     table_name: str
     project_id: str | None
     dataset: str

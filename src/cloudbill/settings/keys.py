@@ -19,6 +19,7 @@ from cloudbill.settings.values import (
     read_flag,
     read_folder,
     read_memory,
+    read_scope,
     read_seconds,
     read_share,
     read_table_name,
@@ -102,6 +103,15 @@ KEYS: Final[tuple[Key, ...]] = (
         is_required=True,
         example='"focus-daily"',
         description="The name of the export.",
+    ),
+    Key(
+        name="scope",
+        read=read_scope,
+        default_words="any",
+        example='"subscriptions/0a1b2c3d-0000-4000-8000-000000000001"',
+        description="Where exports of several subscriptions or accounts share a folder and a name: "
+        "the one whose runs are loaded, as its manifests name it. A run that names none is loaded, "
+        "too.",
     ),
     Key(
         name="table_name",

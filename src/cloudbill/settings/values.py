@@ -25,6 +25,7 @@ __all__ = [
     "read_folder",
     "read_memory",
     "read_seconds",
+    "read_scope",
     "read_share",
     "read_table_name",
     "read_text",
@@ -52,6 +53,15 @@ def read_folder(value: object) -> str:
         ValueError: If it is not a text.
     """
     return read_text(value) or ""
+
+
+def read_scope(value: object) -> str | None:
+    """What a provider bills together, as scopes are compared: small letters, no slashes around it.
+
+    Raises:
+        ValueError: If it is not a text.
+    """
+    return (read_text(value) or "").strip("/").lower() or None
 
 
 def read_file(value: object) -> Path | None:

@@ -47,6 +47,7 @@ class Answers:
     prefix: str
     export_name: str
     name: str | None = None
+    scope: str | None = None
     table_name: str | None = None
     project_id: str | None = None
     dataset: str | None = None

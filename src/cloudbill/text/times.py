@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import MAXYEAR, UTC, datetime, timedelta
+from collections.abc import Iterable
+from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from typing import Final
 
 from cloudbill.errors import ConfigError
 
-__all__ = ["age_in_words", "iso_time", "parse_time", "read_age", "shown_time"]
+__all__ = ["age_in_words", "iso_time", "parse_time", "read_age", "shown_days", "shown_time"]
 
 _WRITTEN: Final = re.compile(r"(\d{1,6})([mhd])", re.ASCII)
 _UNITS: Final = {
@@ -52,6 +53,17 @@ def age_in_words(age: timedelta) -> str:
 def shown_time(moment: datetime) -> str:
     """A time for people, to the minute and in UTC: `2025-10-21 04:00`."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def shown_days(days: Iterable[date]) -> str:
+    """Days in their order, those that follow each other as one: `2025-10-01 to 2025-10-10`."""
+    spans: list[tuple[date, date]] = []
+    for day in days:
+        if spans and day - spans[-1][1] == _UNITS["d"]:
+            spans[-1] = spans[-1][0], day
+        else:
+            spans.append((day, day))
+    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in spans)
 
 
 def parse_time(text: str) -> datetime:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from cloudbill.errors import HeldError, ReconciliationError
+from cloudbill.errors import Guard, HeldError, ReconciliationError
 from cloudbill.manifests import Manifest, Part
 from cloudbill.models import PlannedLoad, Totals
 from cloudbill.planning.costs import FallenCosts, fallen_costs, too_low
@@ -74,7 +74,7 @@ def require_not_held(planned: PlannedLoad, rows: int) -> None:
     """
     least = planned.least_rows
     if least is not None and rows < least.rows:
-        raise HeldError(held_for_rows(rows, least.name, least.others))
+        raise HeldError(held_for_rows(rows, least.name, least.others), Guard.ROWS)
 
 
 def require_costs(
@@ -93,7 +93,7 @@ def require_costs(
     """
     fallen = fallen_costs_of(planned, billed=billed, read_charged=read_charged)
     if fallen is not None:
-        raise HeldError(fallen.held)
+        raise HeldError(fallen.held, Guard.COSTS)
 
 
 def fallen_costs_of(

@@ -30,6 +30,7 @@ SETTINGS = SourceSettings(
     bucket="exports",
     prefix="",
     export_name="focus-daily",
+    scope=None,
     table_name="bill",
     project_id=None,
     dataset="billing",

@@ -81,6 +81,7 @@ class TestOneSource:
             bucket="exports",
             prefix="",
             export_name="focus-daily",
+            scope=None,
             table_name="azure_focus_billing_data",
             project_id=None,
             dataset="billing",

@@ -3,7 +3,7 @@
 const AGREEMENTS = {
   equal: ["good", "Equal"], different: ["bad", "Different"], rows_only: ["good", "Rows equal"], unrecorded: ["warn", "No record"],
 };
-const STATES = { held: ["warn", "Held"], waiting: ["warn", "Waiting"], new: ["neutral", "Not loaded yet"], failed: ["bad", "Failed"] };
+const STATES = { held: ["warn", "Held"], waiting: ["warn", "Waiting"], new: ["neutral", "Not loaded yet"], failed: ["bad", "Failed"], gone: ["neutral", "Gone"] };
 const COMPLETE = new Map([[true, "complete"], [false, "not complete"], [null, "unknown"]]);
 const pill = ([tone, title]) => el("span", { class: `pill ${tone}` }, title);
 const sourceCell = (index) => el("td", null, data.sources[index].name);
@@ -58,10 +58,11 @@ function gapsAndRuns(isShown) {
     !data.trust.months.length ? null : el("p", { class: missing.length ? "notice" : "quiet" }, missing.length
       ? `Missing in between: ${missing.map((one) => `${one.month} (${data.sources[one.source].name})`).join(", ")}`
       : "No month is missing in between."),
+    data.trust.uncovered.filter(isShown).map((one) => el("p", { class: "notice uncovered" }, `${data.sources[one.source].name}: no run covers ${one.days}, so these days are not in ${one.month}.`)),
     data.trust.freshness.filter((one) => isShown(one) && one.failed).map((one) => el("p", { class: "notice" }, `${data.sources[one.source].name}: the last try to load it failed. ${one.failed}`)),
     unread.map((one) => el("p", { class: "notice" }, `${data.sources[one.source].name}: store not read. ${one.store_error}`)),
     pending.length ? table("Runs that are not loaded", [textColumn("Month"), textColumn("Source"), textColumn("State"), textColumn("Made"), textColumn("Why")], rows)
-      : unread.length < data.trust.freshness.filter(isShown).length ? el("p", { class: "quiet" }, "No run in the stores that were read is held, waiting, or newer than what is loaded.") : null];
+      : unread.length < data.trust.freshness.filter(isShown).length ? el("p", { class: "quiet" }, "No run in the stores that were read is held, waiting, gone, or newer than what is loaded.") : null];
 }
 
 function closings(isShown) {
