@@ -7,7 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cloudbill.errors import ConfigError, Guard
+from cloudbill.errors import ConfigError
+from cloudbill.guard import Guard
 from cloudbill.ledger import Ledger
 from cloudbill.loading.events import Event
 from cloudbill.loading.outcome import Outcome

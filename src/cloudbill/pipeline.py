@@ -22,7 +22,7 @@ from cloudbill.manifests import Manifest
 from cloudbill.models import LoadFailure, LoadRecord, LoadResult, Skip
 from cloudbill.periods import utc_now
 from cloudbill.planning import Selection
-from cloudbill.surveying import Survey, compare_recorded, read_present, survey
+from cloudbill.surveying import Present, Survey, compare_recorded, read_present, survey
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
@@ -41,9 +41,7 @@ def plan_source(
     """
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
-            present = read_present(settings, warehouse)
-            present = compare_recorded(settings, warehouse, present, trusts_file=True)
-            found = survey(settings, present, selection, listen)
+            found = survey(settings, _compared(settings, warehouse), selection, listen)
     except CloudbillError as error:
         return Outcome(settings=settings, error=error)
     return _planned(settings, found)
@@ -128,13 +126,18 @@ def _look_first(settings: SourceSettings, selection: Selection) -> _Look:
         CloudbillError: If the table, the ledger or the store cannot be read.
     """
     with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
-        present = read_present(settings, warehouse)
-        present = compare_recorded(settings, warehouse, present, trusts_file=True)
+        present = _compared(settings, warehouse)
         events: list[Event] = []
         found = survey(settings, present, selection, events.append, keeps_manifests=True)
         if not found.drifted:
             warehouse.leave()
     return _Look(found=found, events=tuple(events), untracked=present.untracked)
+
+
+def _compared(settings: SourceSettings, warehouse: Warehouse) -> Present:
+    """What is loaded now, and whether it is what was recorded; raises as `read_present` does."""
+    present = read_present(settings, warehouse)
+    return compare_recorded(settings, warehouse, present, trusts_file=True)
 
 
 def _load(
@@ -152,8 +155,7 @@ def _load(
     Raises:
         CloudbillError: If the table, the ledger or the store cannot be read.
     """
-    present = read_present(settings, warehouse)
-    present = compare_recorded(settings, warehouse, present, trusts_file=True)
+    present = _compared(settings, warehouse)
     discovered = (earlier.store, earlier.discovery) if earlier else None
     found = survey(
         settings, present, selection, listen, keeps_manifests=True, discovered=discovered

@@ -62,6 +62,10 @@ class Delivery:
     """Columns that are usual, but not delivered."""
     cost_as_text: bool = False
     """Whether the amounts come in another type than before."""
+    scope: str | None = None
+    """What is billed together, such as a subscription; by default the manifest does not say."""
+    time_frame: str | None = None
+    """What the export says that each of its runs covers; Azure alone says that."""
     damaged: bool = False
     """Whether the data of the last part is broken, while all that describes it is whole."""
 
@@ -168,7 +172,7 @@ class AzureWriter:
                     "manifestVersion": "2024-04-01",
                     "blobCount": len(blobs),
                     "dataRowCount": stated,
-                    "exportConfig": {"exportName": self.export_name, "type": "FocusCost"},
+                    "exportConfig": self._config(delivery),
                     "runInfo": {
                         "runId": delivery.run_id,
                         "submittedTime": f"{delivery.submitted_at:%Y-%m-%dT%H:%M:%S.%f}7Z",
@@ -180,6 +184,15 @@ class AzureWriter:
             )
         )
         return Written(folder=folder, manifest=manifest, parts=tuple(parts))
+
+    def _config(self, delivery: Delivery) -> dict[str, str]:
+        config = {"exportName": self.export_name, "type": "FocusCost"}
+        if delivery.scope is not None:
+            home = "providers/Microsoft.CostManagement/exports"
+            config["resourceId"] = f"/{delivery.scope}/{home}/{self.export_name}"
+        if delivery.time_frame is not None:
+            config["timeFrame"] = delivery.time_frame
+        return config
 
     def _write_part(self, delivery: Delivery, charges: Sequence[Charge], path: Path) -> None:
         pq.write_table(self._table(delivery, charges), path, compression="snappy")
@@ -303,6 +316,7 @@ class AwsWriter:
         header = self._row(delivery, Charge(delivery.first_day, Decimal(0)))
         return {
             "assemblyId": delivery.run_id,
+            **({} if delivery.scope is None else {"account": delivery.scope}),
             "reportName": self.export_name,
             "compression": "GZIP",
             "contentType": "text/csv",

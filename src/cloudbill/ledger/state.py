@@ -25,7 +25,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from cloudbill.errors import Guard, LedgerError
+from cloudbill.errors import LedgerError
+from cloudbill.guard import Guard
 from cloudbill.ledger.entries import (
     UNREADABLE,
     Entry,

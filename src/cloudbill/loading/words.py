@@ -9,6 +9,7 @@ from typing import Final
 
 from cloudbill.costs.amounts import totals_to_text
 from cloudbill.errors import StoppedError
+from cloudbill.guard import Guard
 from cloudbill.loading.events import (
     Discovered,
     Drifted,
@@ -24,6 +25,7 @@ from cloudbill.loading.events import (
 from cloudbill.loading.outcome import Outcome
 from cloudbill.manifests import ManifestFailure
 from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip, SkipReason
+from cloudbill.periods import BillingPeriod
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.sizes import shown_size
@@ -31,6 +33,7 @@ from cloudbill.text.table import printable
 
 __all__ = [
     "UNLISTED",
+    "accept_command",
     "alarm_line",
     "finished_line",
     "held_line",
@@ -208,11 +211,22 @@ def held_line(outcome: Outcome) -> str | None:
     if not periods:
         return None
     newest = periods[0]
+    # The first of the month is the newest, which is what `accept` takes.
+    guard = next(
+        skip.guard for skip in outcome.skips if skip.is_held and skip.manifest.period == newest
+    )
+    accept = accept_command(newest, guard, source)
     others = f"; likewise {', '.join(map(str, periods[1:]))}" if len(periods) > 1 else ""
     return (
-        f"{source}: look at what is held, then `cloudbill accept {newest} --source {source}` loads "
-        f"it, or `cloudbill dismiss {source} {newest}` ends the alarm{others}"
+        f"{source}: look at what is held, then `{accept}` loads it, or `cloudbill dismiss {source} "
+        f"{newest}` ends the alarm{others}"
     )
+
+
+def accept_command(period: BillingPeriod, guard: Guard | None, source: str | None = None) -> str:
+    """The command that loads a held run of a month."""
+    of_source = "" if source is None else f" --source {source}"
+    return f"cloudbill accept {period}{of_source}{' --slice' if guard is Guard.SLICE else ''}"
 
 
 def same_fault_line(outcome: Outcome) -> str | None:

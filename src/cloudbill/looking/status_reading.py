@@ -16,7 +16,7 @@ from cloudbill.loading.failures import standing_failures
 from cloudbill.loading.unaccounted import unaccounted_reasons
 from cloudbill.looking.status import MonthStatus, Pending, PendingRun, SourceStatus
 from cloudbill.manifests import Manifest
-from cloudbill.models import LoadRecord, Plan, SkipReason
+from cloudbill.models import LoadRecord, Plan, Skip, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning import Selection
 from cloudbill.planning.coverage import uncovered_days
@@ -176,13 +176,15 @@ def _newest_delivery(
 ) -> datetime | None:
     plan = plan or Plan(loads=(), skips=())
     delivered = [load.manifest.submitted_at for load in plan.loads]
-    delivered += [
-        skip.manifest.submitted_at
-        for skip in plan.skips
-        if skip.reason not in {SkipReason.WAITING, SkipReason.GONE}
-    ]
+    delivered += [skip.manifest.submitted_at for skip in plan.skips if _is_delivered(skip)]
     recorded = [record.submitted_at for record in loaded.values()]
     return max([*delivered, *(at for at in recorded if at is not None)], default=None)
+
+
+def _is_delivered(skip: Skip) -> bool:
+    if skip.reason is SkipReason.DISMISSED:
+        return all(part.is_whole for part in skip.manifest.parts)
+    return skip.reason not in {SkipReason.WAITING, SkipReason.GONE}
 
 
 def _without_gaps(periods: Iterable[BillingPeriod]) -> list[BillingPeriod]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_to_text, shown_costs, totals_to_text
 from cloudbill.costs.month_totals import shown_differences
-from cloudbill.loading.words import likewise
+from cloudbill.loading.words import accept_command, likewise
 from cloudbill.looking.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
@@ -156,7 +156,7 @@ def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
             return f"waiting: {submitted}, {why}"
         case Pending.HELD:
             why = f"{str(run.detail).removeprefix('held: ')}{likewise(run.older_alike)}"
-            return f"held: {submitted}: {why}; `cloudbill accept {month.period}` loads it"
+            return f"held: {submitted}: {why}; `{accept_command(month.period, run.guard)}` loads it"
         case Pending.GONE:
             dismiss = f"cloudbill dismiss {status.settings.source} {month.period} {run.run_id}"
             return f"gone: {submitted}: its parts are in the store no more; `{dismiss}` ends this"

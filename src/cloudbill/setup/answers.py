@@ -178,9 +178,14 @@ def plan_change(file: Path, before: str, answers: Answers, *, replace: bool = Fa
     """
     values = answers.values
     settings, after = _read_back(file, before, answers, values, replace=replace)
-    if settings.project_id is not None and answers.project_id is None:
-        # An outer section has one; an empty value in the section keeps this source in DuckDB.
-        values["project_id"] = ""
+    # An outer section may have one; an empty value keeps this source in DuckDB, or of any scope.
+    inherited = [
+        name
+        for name in ("project_id", "scope")
+        if getattr(settings, name) is not None and getattr(answers, name) is None
+    ]
+    if inherited:
+        values |= dict.fromkeys(inherited, "")
         settings, after = _read_back(file, before, answers, values, replace=replace)
     _require_as_answered(settings, answers, values)
     return Change(file=file, before=before, after=after, values=values, settings=settings)

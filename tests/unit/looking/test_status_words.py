@@ -169,7 +169,7 @@ class TestLines:
         runs = (pending(Pending.WAITING, parts_missing=1),) * 5
         lines = list(status_lines(status(month(pending=runs))))
         assert len(lines) == 7
-        assert lines[-1].strip() == "and 2 older runs that are waiting or held"
+        assert lines[-1].strip() == "and 2 older runs that are waiting, held or gone"
 
     def test_a_table_that_was_changed_is_told(self) -> None:
         lines = list(status_lines(status(month(table_rows=1000))))
@@ -253,6 +253,7 @@ class TestDocument:
                             },
                             "table_rows": 1234,
                             "ledger_differences": [],
+                            "uncovered_days": [],
                             "inexact_columns": {},
                             "pending": [
                                 {
@@ -263,6 +264,7 @@ class TestDocument:
                                     "parts_missing": 1,
                                     "rows": None,
                                     "detail": "waiting, 2/3 parts there",
+                                    "guard": None,
                                 }
                             ],
                         },
@@ -272,6 +274,7 @@ class TestDocument:
                             "loaded": None,
                             "table_rows": 0,
                             "ledger_differences": [],
+                            "uncovered_days": [],
                             "inexact_columns": {},
                             "pending": [],
                         },
