@@ -134,12 +134,14 @@ def find_held(
 ) -> list[HeldRun]:
     """The runs that a source holds, newest first: of a month, or of a run id, or all of them.
 
-    A run that a load may hold once its rows are counted is one of them.
+    A run that a load may hold once its rows are counted is one of them, and by its id one that was
+    dismissed.
 
     Raises:
         CloudbillError: If the source cannot be planned.
     """
-    return [one for one in _held(settings, period) if run_id in {None, one.manifest.run_id}]
+    found = _held(settings, period, with_dismissed=run_id is not None)
+    return [one for one in found if run_id in {None, one.manifest.run_id}]
 
 
 def _plan(settings: SourceSettings, period: BillingPeriod | None) -> tuple[Present, Plan]:
@@ -158,11 +160,13 @@ def _unwanted(plan: Plan, *, is_named: bool) -> Iterator[Manifest]:
         yield from _uncounted(load)
 
 
-def _held(settings: SourceSettings, period: BillingPeriod | None) -> Iterator[HeldRun]:
+def _held(
+    settings: SourceSettings, period: BillingPeriod | None, *, with_dismissed: bool
+) -> Iterator[HeldRun]:
     present, plan = _plan(settings, period)
     scopes = find_scopes((), present.remembered.scopes)
     for skip in plan.skips:
-        if skip.is_held:
+        if skip.is_held or (with_dismissed and skip.reason is SkipReason.DISMISSED):
             scope = skip.manifest.scope
             yield HeldRun(
                 settings=settings,

@@ -96,6 +96,8 @@ class Skip:
     detail: str
     guard: Guard | None = None
     """What holds it, if it is held."""
+    is_late: bool = False
+    """Whether that was found only when the run was read, so that no plan says so."""
     older_alike: int = 0
     """How many older runs of its month the same guard holds."""
     is_alike: bool = False

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import CloudbillError, ManifestError, StaleError
 from cloudbill.exports.absence import absence_of, other_scopes, unannounced
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from cloudbill.warehouses import Warehouse
 
 __all__ = ["Present", "Survey", "compare_recorded", "find_runs", "read_present", "survey"]
+
+
+_SHORTEST_RETENTION: Final = timedelta(days=7)
+"""No bucket deletes what is younger, so such parts were not brought."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,16 +265,21 @@ def _late_runs(
 ) -> Iterator[Reason]:
     """The newest run of each month that lacks a part for longer than `max_wait`.
 
-    A run that is gone is one only where the month has no other run to be loaded from.
+    A run that is gone is one where nothing else is loaded, or while a rule of the bucket cannot be
+    why: then its parts never came.
     """
     guards = Guards(now=now, max_wait=settings.max_wait)
+    patient = Guards(now=now, max_wait=max(settings.max_wait, _SHORTEST_RETENTION))
     coming = {load.period for load in plan.loads}
     late: dict[BillingPeriod, list[Skip]] = defaultdict(list)
     for skip in plan.skips:
         period = skip.manifest.period
-        is_lost = skip.reason is SkipReason.GONE and not (period in loaded or period in coming)
-        is_awaited = skip.reason is SkipReason.WAITING and guards.is_overdue(skip.manifest)
-        if is_lost or is_awaited:
+        is_alone = not (period in loaded or period in coming)
+        if skip.reason is SkipReason.GONE:
+            is_late = is_alone or not patient.is_overdue(skip.manifest)
+        else:
+            is_late = skip.reason is SkipReason.WAITING and guards.is_overdue(skip.manifest)
+        if is_late:
             late[period].append(skip)
     for period, of_month in late.items():
         newest = max(of_month, key=lambda skip: skip.manifest.submitted_at)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
 
-from cloudbill.accepting import accept_run
+from cloudbill.accepting import accept_run, dismiss_runs
 from cloudbill.loading.events import Event
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.outcome import Outcome
@@ -136,6 +137,8 @@ class Case:
     writer: Writer
     scratch: Path
     export: str | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """More keys of the configuration."""
     events: list[Event] = field(default_factory=list)
 
     @property
@@ -158,6 +161,7 @@ class Case:
                 "export_name": self.writer.export_name,
                 "table_name": self.table,
                 **self.place.options(),
+                **self.keys,
             },
         )
 
@@ -186,10 +190,19 @@ class Case:
             found = survey(settings, present, Selection(), self.events.append)
             return list(load_planned(warehouse, found.store, found.plan.loads, self.events.append))
 
-    def accept(self, month: str, run_id: str | None = None) -> Outcome:
+    def accept(
+        self, month: str, run_id: str | None = None, *, takes_slice: bool = False
+    ) -> Outcome:
         """Says that a held run is right."""
         period = BillingPeriod.parse(month)
-        return accept_run([self.settings], period, run_id, self.events.append)
+        return accept_run(
+            [self.settings], period, run_id, self.events.append, takes_slice=takes_slice
+        )
+
+    def dismiss(self, month: str, run_id: str | None = None) -> list[str]:
+        """Says that a run is not wanted, and gives the ids of those that were meant."""
+        period = BillingPeriod.parse(month)
+        return [one.run_id for one in dismiss_runs(self.settings, period, run_id)]
 
     def held(self, period: str | None = None) -> list[Charge]:
         """The charges that the table holds, of one month or of all, in order."""

@@ -117,6 +117,7 @@ def _replace(
             reason=SkipReason.HELD,
             detail=str(error),
             guard=error.guard,
+            is_late=True,
         )
     except OvertakenError as error:
         return Skip(manifest=planned.manifest, reason=SkipReason.SUPERSEDED, detail=str(error))

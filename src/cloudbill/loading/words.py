@@ -212,14 +212,14 @@ def held_line(outcome: Outcome) -> str | None:
         return None
     newest = periods[0]
     # The first of the month is the newest, which is what `accept` takes.
-    guard = next(
-        skip.guard for skip in outcome.skips if skip.is_held and skip.manifest.period == newest
-    )
-    accept = accept_command(newest, guard, source)
+    held = next(skip for skip in outcome.skips if skip.is_held and skip.manifest.period == newest)
+    accept = accept_command(newest, held.guard, source)
+    # What no plan knows is dismissed by its id alone.
+    run = f" {held.manifest.run_id}" if held.is_late else ""
     others = f"; likewise {', '.join(map(str, periods[1:]))}" if len(periods) > 1 else ""
     return (
         f"{source}: look at what is held, then `{accept}` loads it, or `cloudbill dismiss {source} "
-        f"{newest}` ends the alarm{others}"
+        f"{newest}{run}` ends the alarm{others}"
     )
 
 
