@@ -162,7 +162,7 @@ def survey(
         listen(OddRows(settings=settings, rows=present.table.of_no_month))
     for failure in _told_once(discovery):
         listen(failure)
-    plan = _plan(settings, present, selection, discovery=discovery, store=store)
+    plan = _plan(settings, present, selection, discovery=discovery, store=store, now=now)
     drifted = with_plan(present.drifted.values(), plan)
     asked = [one for one in drifted if selection.includes(one.record.period)]
     unrecorded = find_unrecorded(settings, present.table, present.remembered.loaded, plan)
@@ -256,6 +256,7 @@ def _absence(
         settings,
         discovery,
         is_loaded=bool(loaded),
+        now=now,
         nearest=lambda: nearest_names(store, settings),
     )
 
@@ -302,6 +303,7 @@ def _plan(
     *,
     discovery: Discovery,
     store: Store,
+    now: datetime,
 ) -> Plan:
     remembered = present.remembered
     guards = Guards(
@@ -311,7 +313,7 @@ def _plan(
         billed_column=settings.provider.BILLED_COLUMN,
         accepted=remembered.accepted,
         dismissed=remembered.dismissed,
-        now=utc_now(),
+        now=now,
         max_wait=settings.max_wait,
     )
 

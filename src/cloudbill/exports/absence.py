@@ -11,7 +11,7 @@ import posixpath
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -43,6 +43,7 @@ _DATA_EXPORT: Final = ("billing_period=", "data", "metadata")
 _READ: Final = 3
 """So many manifests, or data files, are read to see what dataset they are of."""
 _NAMED: Final = 5
+_COMING: Final = timedelta(hours=1)
 _HEADER_BYTES: Final = 64 * 1024
 _ANY_GZIP: Final = 16 + zlib.MAX_WBITS
 
@@ -53,14 +54,19 @@ def absence_of(
     found: Discovery,
     *,
     is_loaded: bool,
+    now: datetime,
     nearest: Callable[[], str],
 ) -> CloudbillError | None:
     """Why a source has no manifest: another dataset, files without one, or nothing at all.
 
-    Nothing at all is in order where something `is_loaded`: it may leave its bucket. `nearest` looks
-    for names that may be meant, and gives a sentence; it is asked where no data file is there.
+    Nothing at all is in order where something `is_loaded`: it may leave its bucket. So are files
+    alone that came within the hour: an export that overwrites its runs removes the manifest before
+    it writes the next files. `nearest` looks for names that may be meant, and gives a sentence; it
+    is asked where no data file is there.
     """
     files = _own_files(settings, found)
+    if is_loaded:
+        files = [one for one in files if one.modified_at < now - _COMING]
     dataset = _other_dataset(store, settings, files)
     if dataset is not None:
         return dataset

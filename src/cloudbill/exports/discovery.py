@@ -258,8 +258,9 @@ def _settles_at(manifest: Manifest, now: datetime, *, has_longer: bool) -> datet
     """Until when more files of a run may come; None where nothing says that they may.
 
     A part that is longer than stated, or newer than a manifest that states no sizes, may be one of
-    the next delivery, whose manifest comes last. Once all files are an hour old, their order means
-    nothing: a copy writes them in any.
+    the next delivery, whose manifest comes last. A part that is far older than such a manifest may
+    be one of the delivery before, where a copy brings the manifest first. Once all files are an
+    hour old, their order means nothing: a copy writes them in any.
     """
     stored = [part.stored for part in manifest.parts if part.stored is not None]
     if not stored or manifest.stored_at is None:
@@ -268,7 +269,7 @@ def _settles_at(manifest: Manifest, now: datetime, *, has_longer: bool) -> datet
     has_unstated = any(
         part.size is None
         and part.stored is not None
-        and part.stored.modified_at > manifest.stored_at + _CHECKOUT
+        and not -_SETTLE <= part.stored.modified_at - manifest.stored_at <= _CHECKOUT
         for part in manifest.parts
     )
     settles_at = newest + _SETTLE
