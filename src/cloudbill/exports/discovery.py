@@ -11,7 +11,7 @@ from typing import Final
 
 from cloudbill.errors import CloudbillError, ManifestError, StoreError
 from cloudbill.exports.limits import require_manifest, require_path
-from cloudbill.exports.manifest_cache import ManifestCache
+from cloudbill.exports.manifest_cache import END_BYTES, ManifestCache
 from cloudbill.exports.months import runs_by_month, with_months
 from cloudbill.manifests import DiscoveredRun, Manifest, ManifestFailure, Part, StoredObject
 from cloudbill.periods import utc_now
@@ -28,7 +28,6 @@ _WITH_EMPTY_FOLDERS: Final = frozenset({"gs", "s3"})
 _SETTLE: Final = timedelta(hours=1)
 _CHECKOUT: Final = timedelta(minutes=1)
 """What a checkout or a small copy writes in one go, in any order."""
-_TRAILER_BYTES: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,15 +82,16 @@ def discover(
         StoreError: If the store cannot be listed.
     """
     root, listing, manifests = _find_manifests(store, provider, prefix, export_name)
+    cache = cache or ManifestCache()
     export = _Export(
         provider=provider,
         name=export_name,
         root=root,
         listing=listing,
         store=store,
+        cache=cache,
         now=now or utc_now(),
     )
-    cache = cache or ManifestCache()
     found: list[DiscoveredRun | ManifestFailure] = []
     unread: list[StoredObject] = []
     for stored in manifests:
@@ -115,6 +115,7 @@ class _Export:
     root: str
     listing: Listing
     store: Store
+    cache: ManifestCache
     now: datetime
 
     def run_of(self, stored: StoredObject, content: bytes) -> DiscoveredRun:
@@ -152,8 +153,11 @@ class _Export:
             return part.is_whole
         if not part.path.endswith(".gz"):
             return False
-        trailer = self.store.read_tail(part.path, _TRAILER_BYTES)
-        return int.from_bytes(trailer, "little") == part.size % 2**32
+        end = self.cache.end(part.stored)
+        if end is None:
+            end = self.store.read_tail(part.path, END_BYTES)
+            self.cache.keep_end(part.stored, end)
+        return int.from_bytes(end, "little") == part.size % 2**32
 
 
 def _remembered(

@@ -1,4 +1,4 @@
-"""Caches the manifests of a remote export, so that none is read twice.
+"""Caches the manifests of a remote export, and the ends of packed parts, so none is read twice.
 
 There is one SQLite file for each export, in the user's cache folder: `$XDG_CACHE_HOME/cloudbill`,
 or `~/.cache/cloudbill`. The file may be deleted at any time; if it cannot be written, every
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store
 
-__all__ = ["ManifestCache", "open_manifest_cache"]
+__all__ = ["END_BYTES", "ManifestCache", "open_manifest_cache"]
 
 _log = logging.getLogger(__name__)
 
+END_BYTES: Final = 4
+"""Of a gzipped part: how long it is unpacked (RFC 1952, 2.3.1)."""
 _MAX_BYTES: Final = 64 * 1024 * 1024
 """Compressed; about 10,000 manifests of ordinary size. Beyond that, the oldest are read again."""
 _PATIENCE_S: Final = 1.0
@@ -38,7 +40,7 @@ _PATIENCE_S: Final = 1.0
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 _Object = tuple[str, int, str, str | None]
-"""A manifest in the listing: path, size, time and version."""
+"""A manifest or a part in the listing: path, size, time and version."""
 
 
 class ManifestCache:
@@ -69,6 +71,19 @@ class ManifestCache:
         """
         if self._is_written and stored.version is not None and len(content) == stored.size:
             self._used[_object(stored)] = zlib.compress(content, 3)
+
+    def end(self, stored: StoredObject) -> bytes | None:
+        """The last bytes of a part that has not changed since they were read, or None."""
+        end = self._kept.get(_object(stored))
+        if end is None or len(end) != END_BYTES:
+            return None
+        self._used[_object(stored)] = end
+        return end
+
+    def keep_end(self, stored: StoredObject, end: bytes) -> None:
+        """Remembers the last bytes of a part, where `keep` would remember a manifest."""
+        if self._is_written and stored.version is not None and len(end) == END_BYTES:
+            self._used[_object(stored)] = end
 
     def save(self) -> None:
         """Writes the manifests that were used since it was opened: all of them, or nothing."""
