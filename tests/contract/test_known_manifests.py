@@ -304,7 +304,7 @@ class TestTheFile:
 
 @pytest.mark.parametrize("world", [AzureCsvWriter], indirect=True, ids=["azure csv"])
 def test_the_end_of_a_packed_part_is_read_once(world: World) -> None:
-    written = world.case.write(a_run("2025-10", "1", "2"))
+    written = world.case.write(a_run("2025-10", "1", day=25))
     content = json.loads(written.manifest.read_text())
     # As if a copy tool had packed what the manifest speaks of.
     for part, told in zip(written.parts, content["blobs"], strict=True):
