@@ -34,14 +34,19 @@ SEEDS = st.integers(1, 3)  # few, because making their files takes longer than l
 ARRIVALS = st.builds(
     Arrival,
     month=st.sampled_from(MONTHS),
-    days=st.sampled_from([(1, 30), (1, 30), (1, 20), (1, 3), (5, 30)]),
+    days=st.sampled_from([(1, 30), (1, 30), (1, 20), (1, 3), (5, 30), (8, 14), (1, 45)]),
     rows=st.sampled_from([0, 1, 2, 4, 5, 8, 9]),
     parts=st.integers(0, 3),
     submitted_day=st.integers(1, 50),
     states_rows=st.booleans(),
     is_drifted=st.booleans(),
     keeps_runs=st.booleans(),
-    way=st.sampled_from(["whole", "whole", "manifest first", "cut", "unreadable"]),
+    way=st.sampled_from(["whole", "whole", "manifest first", "cut", "longer", "unreadable"]),
+    scope=st.sampled_from([None, None, None, "subscriptions/another"]),
+    time_frame=st.sampled_from([None, None, None, None, "WeekToDate"]),
+    has_costs=st.sampled_from([True, True, True, False]),
+    is_never=st.sampled_from([False, False, False, False, True]),
+    is_again=st.booleans(),
 )
 
 KILLS = st.one_of(

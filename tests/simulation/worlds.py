@@ -7,16 +7,26 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cloudbill.ledger import Ledger
 from cloudbill.loading import events
+from cloudbill.loading.failures import failed_runs
 from cloudbill.loading.outcome import Outcome
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
-from cloudbill.sample.history.simulation import FEW_COLUMNS, Event, HistoryRun, Layout, Month
+from cloudbill.sample.history.simulation import (
+    FEW_COLUMNS,
+    Event,
+    HistoryRun,
+    Layout,
+    Month,
+    deliver,
+)
+from cloudbill.surveying import find_runs
 from cloudbill.warehouses import open_warehouse
 from contract.deliveries import AzureWriter
 from contract.places import Case, DiskAndDuckDB, GcsAndBigQuery, Place
@@ -24,9 +34,10 @@ from emulators.bigquery.errors import JobError
 from figures import record_figure
 
 if TYPE_CHECKING:
+    from cloudbill.ledger.state import Remembered
     from emulators.fixtures import Cloud
 
-__all__ = ["BigQueryWorld", "DuckDBWorld", "Loader", "World", "costs_of"]
+__all__ = ["BigQueryWorld", "DuckDBWorld", "Loader", "World", "costs_of", "size_of"]
 
 LAYOUT = Layout(columns=FEW_COLUMNS, put_before="transfer/")
 
@@ -116,9 +127,26 @@ class Loader:
 
     def remembered(self) -> dict[str, str]:
         """The run of each month in the ledger."""
-        with closing(open_warehouse(self.world.case.settings.warehouse)) as warehouse:
-            loaded = Ledger(self.world.case.settings, warehouse).loaded()
-        return {str(period): record.run_id for period, record in loaded.items()}
+        return {str(period): one.run_id for period, one in self._ledger().loaded.items()}
+
+    def scopes(self) -> dict[str, str]:
+        """The scopes in the ledger, each by the month from which on it holds."""
+        return {str(since): scope for since, scope in self._ledger().scopes.items()}
+
+    def _ledger(self) -> Remembered:
+        settings = self.world.case.settings
+        with closing(open_warehouse(settings.warehouse)) as warehouse:
+            return Ledger(settings, warehouse).read()
+
+    def failed(self) -> set[tuple[str, datetime]]:
+        """The runs that this machine knows not to load: their ids, and when they were submitted."""
+        settings = self.world.case.settings
+        known = failed_runs(settings)
+        if not known:
+            return set()
+        _, found = find_runs(settings)
+        manifests = [run.manifest for run in found.runs if run.manifest.identity in known]
+        return {(manifest.run_id, manifest.submitted_at) for manifest in manifests}
 
     def held(self) -> dict[str, dict[str, list[Decimal]]]:
         """The costs of each month in the table, by the run that they name, in order."""
@@ -149,8 +177,14 @@ class Loader:
             return False
 
 
-def costs_of(run: HistoryRun | None) -> dict[str, list[Decimal]]:
+def costs_of(run: HistoryRun | None, month: Month) -> dict[str, list[Decimal]]:
     """What a month holds after a run, in the form of `Loader.held`."""
-    if run is None or not run.rows:
-        return {}
-    return {run.run_id: sorted(run.cost(row) for row in range(run.rows))}
+    rows = [] if run is None else run.rows_in(month)
+    return {run.name: sorted(map(run.cost, rows))} if run is not None and rows else {}
+
+
+def size_of(run: HistoryRun) -> int:
+    """The bytes of all parts of a run."""
+    contents = (LAYOUT.changes(event) for event in deliver(run, run.submitted_at))
+    files = (file for written in contents for file in written)
+    return sum(len(content or b"") for path, content in files if path.endswith(".parquet"))

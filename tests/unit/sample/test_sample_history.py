@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -13,7 +12,6 @@ from cloudbill.exports.discovery import discover
 from cloudbill.providers import PROVIDERS
 from cloudbill.sample.history.simulation import (
     FEW_COLUMNS,
-    History,
     HistoryRun,
     Layout,
     Month,
@@ -22,12 +20,10 @@ from cloudbill.sample.history.simulation import (
     Remove,
     Shelf,
     deliver,
-    is_less,
     simulate,
     write_history,
 )
 from cloudbill.store.local import LocalStore
-from simulation.books import Books
 
 FEW = Layout(columns=FEW_COLUMNS)
 SEPTEMBER = Month(2025, 9)
@@ -76,27 +72,22 @@ class TestSimulate:
         assert len(happened) == 11
         assert min(happened.values()) > 0, happened
 
-    @pytest.mark.parametrize("seed", range(6))
-    def test_its_months_are_those_of_a_loader_that_runs_every_day(self, seed: int) -> None:
-        history = simulate(seed=seed, months=3, overwrite=seed % 2 == 1)
-        books = Books()
-        for index, event in enumerate(history.events):
-            books.shelf.apply(event)
-            following = history.events[index + 1 : index + 2]
-            if not following or following[0].at.date() != event.at.date():
-                months = {seen.run.month for seen in history.events}
-                books.write(books.expect(months))
-        assert books.table == history.months()
-
-    def test_what_is_accepted_when_it_is_held_is_what_the_month_holds(self) -> None:
-        whole, empty = (
-            run(run_id="whole"),
-            run(run_id="empty", rows=0, submitted_at=run().month.plus(2).start),
-        )
-        events = (*deliver(whole, whole.submitted_at), *deliver(empty, empty.submitted_at))
-        history = History(events=events, layout=FEW)
-        assert history.months() == {SEPTEMBER: whole}
-        assert history.months(accepted={"empty"}) == {SEPTEMBER: empty}
+    def test_what_should_not_come_and_does_happens_where_it_is_asked_for(self) -> None:
+        happened: Counter[str] = Counter()
+        for seed in range(8):
+            history = simulate(seed=seed, has_oddities=True)
+            happened["longer"] += sum(
+                isinstance(event, PutPart) and event.state == "longer" for event in history.events
+            )
+            for made in history.runs():
+                happened["week"] += made.time_frame is not None
+                happened["other scope"] += made.scope is not None
+                happened["two months"] += len(made.months) > 1
+                happened["same id"] += made.edition > 0
+                happened["never"] += made.submitted_at.year > 2026
+                happened["no costs"] += not made.has_costs
+        assert len(happened) == 7
+        assert min(happened.values()) > 0, happened
 
 
 class TestFiles:
@@ -133,10 +124,3 @@ class TestFiles:
         write_history(tmp_path, months=1, seed=1, days=5)
         after = {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")}
         assert before.items() < after.items()
-
-
-def test_a_run_is_less_if_it_covers_fewer_days_or_has_fewer_than_half_of_the_rows() -> None:
-    assert is_less(run(last_day=29), run())
-    assert is_less(run(rows=3), run())
-    assert not is_less(run(rows=4), run())
-    assert is_less(run(rows=0), run(rows=1), Decimal(1))

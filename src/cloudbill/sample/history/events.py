@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from cloudbill.sample.schedule import Month, draw
 
-PartState: TypeAlias = Literal["whole", "cut", "damaged"]
+PartState: TypeAlias = Literal["whole", "cut", "damaged", "longer"]
 
 __all__ = [
     "Event",
@@ -36,7 +36,8 @@ class HistoryRun:
     submitted_at: datetime
     """Start of the run, aware UTC."""
     last_day: int
-    """The last day of the month that it covers."""
+    """The last day that it covers, counted from the first of its month; it may be in a later one.
+    """
     rows: int
     """The rows of all parts."""
     first_day: int = 1
@@ -51,6 +52,28 @@ class HistoryRun:
     """Usual columns that are missing."""
     keeps_runs: bool = True
     """Whether the export keeps its older runs, which the folders show."""
+    edition: int = 0
+    """Counts the deliveries that came under one id, each with other rows."""
+    scope: str | None = None
+    """What it bills, if that is another subscription than the export's own."""
+    time_frame: str | None = None
+    """What the export says that each of its runs covers, if it says so."""
+    has_costs: bool = True
+    """Whether its rows have costs, which may come later than the rows."""
+
+    @property
+    def name(self) -> str:
+        """What its rows call it."""
+        return f"{self.run_id}#{self.edition}" if self.edition else self.run_id
+
+    @property
+    def months(self) -> tuple[Month, ...]:
+        """The months that it covers, up to the day on which it was submitted."""
+        last = min(self.covers[1], self.submitted_at.date())
+        months = [self.month]
+        while months[-1].end.date() <= last:
+            months.append(months[-1].plus(1))
+        return tuple(months)
 
     @property
     def covers(self) -> tuple[date, date]:
@@ -70,9 +93,20 @@ class HistoryRun:
 
     def cost(self, row: int) -> Decimal:
         """The cost of a row, with 18 digits after the point; some rows are credits."""
-        drawn = draw("cost", self.run_id, row)
+        if not self.has_costs:
+            return Decimal(0)
+        drawn = draw("cost", self.name, row)
         cost = Decimal(drawn).scaleb(-18)
         return -cost if drawn % 7 == 0 else cost
+
+    def day_of(self, row: int) -> date:
+        """The day that a row charges."""
+        return self.covers[0] + timedelta(days=row % (self.last_day - self.first_day + 1))
+
+    def rows_in(self, month: Month) -> list[int]:
+        """The numbers of its rows of a month."""
+        start, end = month.start.date(), month.end.date()
+        return [row for row in range(self.rows) if start <= self.day_of(row) < end]
 
     def rows_of(self, part: int) -> range:
         """The numbers of the rows of a part."""
@@ -84,8 +118,8 @@ class HistoryRun:
 class PutPart:
     """A part of a run arrives.
 
-    `copy` numbers the places of the run; `state` says whether the part is whole, still shorter than
-    stated, or as long as stated but broken inside.
+    `copy` numbers the places of the run; `state` says whether the part is whole, still shorter or
+    longer than stated, or as long as stated but broken inside.
     """
 
     at: datetime
@@ -150,9 +184,9 @@ class Shelf:
         )
 
     def missing(self, run: HistoryRun, copy: int = 0) -> list[int]:
-        """The parts that are absent or cut off."""
+        """The parts that are absent, cut off, or too long."""
         there = self._parts.get((run, copy), {})
-        return [part for part in range(run.parts) if there.get(part, "cut") == "cut"]
+        return [part for part in range(run.parts) if there.get(part, "cut") in {"cut", "longer"}]
 
     def damaged(self, run: HistoryRun, copy: int = 0) -> list[int]:
         """The parts that are broken inside."""
@@ -168,9 +202,13 @@ class Shelf:
         found = {
             run
             for run, copy in self._manifests
-            if run.month == month and self.has_manifest(run, copy) and not self.missing(run, copy)
+            if month in run.months and self.has_manifest(run, copy) and not self.missing(run, copy)
         }
         return sorted(found, key=lambda run: run.age)
+
+    def months(self) -> set[Month]:
+        """The months of which any run has a manifest."""
+        return {month for run, _ in self._manifests for month in run.months}
 
     def is_announced(self) -> bool:
         """Whether any manifest is there, readable or not."""

@@ -7,13 +7,13 @@ import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from cloudbill.sample.azure.columns import AZURE_COLUMNS
 from cloudbill.sample.history.events import Event, HistoryRun, PutManifest, PutPart, Remove
-from cloudbill.sample.schedule import guid
+from cloudbill.sample.schedule import Month, guid
 from cloudbill.sample.sql import connect, copy, create_table
 
 __all__ = ["ADDED_COLUMNS", "FEW_COLUMNS", "Layout"]
@@ -61,6 +61,8 @@ class Layout:
                 content = _part(event.run, event.part, self.columns)
                 if event.state == "cut":
                     content = content[: len(content) // 2]
+                elif event.state == "longer":
+                    content += b"the end of another part"
                 elif event.state == "damaged":
                     content = _damaged(content)
                 yield f"{folder}/{_part_name(event.part)}", content
@@ -85,7 +87,7 @@ class Layout:
                 target.write_bytes(content)
 
     def _folder(self, run: HistoryRun, copy_number: int) -> str:
-        last = run.month.end - timedelta(days=1)
+        last = run.months[-1].end - timedelta(days=1)
         names = [self.root_folder, self.export_name, f"{run.month.start:%Y%m%d}-{last:%Y%m%d}"]
         if run.keeps_runs or copy_number:
             names.append(f"{run.submitted_at + timedelta(minutes=copy_number):%Y%m%d%H%M}")
@@ -103,17 +105,19 @@ class Layout:
         ]
         first, last = run.covers
         behaviour = "CreateNewReport" if run.keeps_runs else "OverwritePreviousReport"
-        subscription = guid("history", self.export_name)
+        scope = run.scope or f"subscriptions/{guid('history', self.export_name)}"
+        frame = {} if run.time_frame is None else {"timeFrame": run.time_frame}
         document = {
             "manifestVersion": "2024-04-01",
             "blobCount": len(blobs),
             "dataRowCount": run.rows if run.states_rows else None,
             "exportConfig": {
                 "exportName": self.export_name,
-                "resourceId": f"/subscriptions/{subscription}"
+                "resourceId": f"/{scope}"
                 f"/providers/Microsoft.CostManagement/exports/{self.export_name}",
                 "dataVersion": "1.0r2",
                 "type": "FocusCost",
+                **frame,
             },
             "deliveryConfig": {"dataOverwriteBehavior": behaviour, "fileFormat": "Parquet"},
             "runInfo": {
@@ -148,13 +152,16 @@ def _part(run: HistoryRun, part: int, columns: tuple[str, ...]) -> bytes:
 def _row(run: HistoryRun, number: int, types: dict[str, str]) -> dict[str, object]:
     # Azure writes absent text as '', and other absent values as NULL.
     row: dict[str, object] = {name: "" for name, kind in types.items() if kind == "VARCHAR"}
-    days = run.last_day - run.first_day + 1
-    day = run.month.start + timedelta(days=run.first_day - 1 + number % days)
+    first = run.day_of(number)
+    day, month = (
+        datetime(first.year, first.month, first.day, tzinfo=UTC),
+        Month(first.year, first.month),
+    )
     values: dict[str, object] = {
         "BillingCurrency": "EUR",
-        "BillingPeriodEnd": run.month.end,
-        "BillingPeriodStart": run.month.start,
-        "ChargeDescription": run.run_id,
+        "BillingPeriodEnd": month.end,
+        "BillingPeriodStart": month.start,
+        "ChargeDescription": run.name,
         "ChargePeriodEnd": day + timedelta(days=1),
         "ChargePeriodStart": day,
         "ResourceId": f"/subscriptions/{guid('resource', number)}",

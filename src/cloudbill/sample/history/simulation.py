@@ -1,9 +1,8 @@
-"""An export over many days, with everything that goes wrong in reality, and its right months.
+"""An export over many days, with everything that goes wrong in reality.
 
     history = simulate(seed=1)
     for event in history.events:
         history.layout.apply(event, folder)   # and run the loader whenever you like
-    history.months()                          # what a loader that ran every day must have loaded
 
 Events are plain values in order of time. A test may also make its own from `HistoryRun` and
 `deliver`, in any order, and use a `Shelf` to know the content of the store.
@@ -11,12 +10,9 @@ Events are plain values in order of time. A test may also make its own from `His
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
-from itertools import groupby
-from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -47,15 +43,14 @@ __all__ = [
     "Remove",
     "Shelf",
     "deliver",
-    "is_less",
     "simulate",
     "write_history",
 ]
 
 _REOPENED_DAYS: Final = 5
 """Azure exports the previous month again on each of the first five days of a month."""
+_NEVER: Final = 2099
 _MINUTES_BETWEEN_STEPS: Final = 7
-_MAX_ROW_DROP: Final = Decimal("0.5")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,45 +70,6 @@ class History:
         kept = [event for event in self.events if (event.at.date() - first).days < day]
         return History(events=tuple(kept), layout=self.layout)
 
-    def months(self, accepted: Collection[str] = ()) -> Mapping[Month, HistoryRun]:
-        """The run that each month holds for a loader that ran at the end of every day.
-
-        `accepted` has the ids of runs that somebody accepts, whenever they are held.
-        """
-        shelf = Shelf()
-        loaded: dict[Month, HistoryRun] = {}
-        for _, events in groupby(self.events, key=lambda event: event.at.date()):
-            touched: set[Month] = set()
-            for event in events:
-                shelf.apply(event)
-                touched.add(event.run.month)
-            for month in touched:
-                newest = _newest(shelf.complete(month), loaded.get(month), accepted)
-                if newest is not None:
-                    loaded[month] = newest
-        return loaded
-
-
-def _newest(
-    runs: Iterable[HistoryRun], loaded: HistoryRun | None, accepted: Collection[str]
-) -> HistoryRun | None:
-    if loaded is None:
-        return max(runs, key=lambda run: run.age, default=None)
-    newer = [
-        run
-        for run in runs
-        if run.age > loaded.age and (run.run_id in accepted or not is_less(run, loaded))
-    ]
-    return max(newer, key=lambda run: run.age, default=None)
-
-
-def is_less(run: HistoryRun, loaded: HistoryRun, max_row_drop: Decimal = _MAX_ROW_DROP) -> bool:
-    """Whether a run delivers so much less than the loaded one that a person should check it."""
-    (first, last), (loaded_first, loaded_last) = run.covers, loaded.covers
-    if first > loaded_first or last < loaded_last:
-        return True
-    return loaded.rows > 0 and run.rows < max(1, ceil(loaded.rows * (1 - max_row_drop)))
-
 
 def simulate(
     *,
@@ -122,6 +78,7 @@ def simulate(
     first: tuple[int, int] = (2025, 9),
     rows_per_day: int = 2,
     overwrite: bool = False,
+    has_oddities: bool = False,
     layout: Layout | None = None,
 ) -> History:
     """A daily export over some months, and over the days on which the last month is open again.
@@ -133,8 +90,14 @@ def simulate(
     Everything random derives from `seed`. `first` is the year and month of the oldest month, and
     `rows_per_day` counts the rows of each covered day. With `overwrite`, each run removes the
     previous one. `layout` says where the export is, and which columns it has.
+
+    With `has_oddities` there are also weeks, runs of another subscription, runs over two months,
+    other rows under an id that came before, times that have not come, parts that are too long, and
+    rows whose costs are not there yet.
     """
-    maker = _Maker(seed=seed, rows_per_day=rows_per_day, overwrite=overwrite)
+    maker = _Maker(
+        seed=seed, rows_per_day=rows_per_day, overwrite=overwrite, has_oddities=has_oddities
+    )
     oldest = Month(*first)
     end = oldest.plus(months).start + timedelta(days=_REOPENED_DAYS)
     day = oldest.start
@@ -172,6 +135,7 @@ class _Maker:
     seed: int
     rows_per_day: int
     overwrite: bool
+    has_oddities: bool = False
     events: list[Event] = field(default_factory=list)
     _last: dict[Month, HistoryRun] = field(default_factory=dict)
 
@@ -185,6 +149,29 @@ class _Maker:
             self._arrive(self._run(month, day, "narrow", last_day=_REOPENED_DAYS))
         if day.day > 1 and self._draw("empty", day) % 20 == 0:
             self._arrive(self._run(month, day, "empty", last_day=day.day))
+        if self.has_oddities and self._draw("odd", day) % 3 == 0:
+            self._arrive(self._odd(month, day, self._draw("oddity", day) % 6))
+
+    def _odd(self, month: Month, day: datetime, kind: int) -> HistoryRun:
+        """A run of a kind that should not come, and does."""
+        usual = self._run(month, day, f"odd {kind}", last_day=day.day)
+        match kind:
+            case 0:
+                first = max(1, day.day - 6)
+                return replace(usual, first_day=first, time_frame="WeekToDate")
+            case 1:
+                return replace(usual, scope=f"subscriptions/{guid('other', self.seed)}")
+            case 2:
+                before = month.plus(-1) if month.plus(-1) in self._last else month
+                days = before.days if before != month else 0
+                return replace(usual, month=before, last_day=days + day.day)
+            case 3 if not self.overwrite:
+                again = self._last.get(month, usual)
+                return replace(usual, run_id=again.run_id, edition=again.edition + 1)
+            case 4:
+                return replace(usual, submitted_at=usual.submitted_at.replace(year=_NEVER))
+            case _:
+                return replace(usual, has_costs=False)
 
     def add_reopened(self, month: Month, day: datetime) -> None:
         """A run of the previous month, which stays open for a few days."""
@@ -192,7 +179,7 @@ class _Maker:
 
     def _run(self, month: Month, day: datetime, kind: str, *, last_day: int) -> HistoryRun:
         drawn = self._draw("run", kind, month, day)
-        hour = {"daily": 4, "reopened": 5, "narrow": 11, "empty": 15}[kind]
+        hour = {"daily": 4, "reopened": 5, "narrow": 11, "empty": 15}.get(kind, 18)
         is_drifted = self._draw("drift") % 40 < (day - datetime(2025, 9, 1, tzinfo=day.tzinfo)).days
         # Usage is revised while the month is open, so a run may have a few rows less.
         rows = last_day * self.rows_per_day + drawn % 3
@@ -213,6 +200,8 @@ class _Maker:
         """Decides how a run arrives; the files that it overwrites are removed before."""
         drawn = self._draw("arrival", run.run_id)
         at = run.submitted_at + timedelta(minutes=30)
+        if at.year == _NEVER:  # which its files have not
+            at = at.replace(year=run.covers[1].year)
         if drawn % 10 == 0:
             at += timedelta(days=1 + drawn % 3)  # late, and after newer ones
         before = self._last.get(run.month)
@@ -220,7 +209,11 @@ class _Maker:
             self.events.append(Remove(at=at, run=before))
         self._last[run.month] = run
         way = drawn // 10 % 12
-        if way in {0, 1} and run.parts:
+        if self.has_oddities and way == 4 and run.parts:  # noqa: PLR2004
+            self.events += deliver(run, at)
+            self.events.append(PutPart(at=at, run=run, part=0, state="longer"))
+            self.events.append(PutPart(at=at + timedelta(days=1), run=run, part=0))
+        elif way in {0, 1} and run.parts:
             self.events += _bit_by_bit(run, at, days=drawn // 120 % 2)
         elif way == 2:  # noqa: PLR2004
             self.events.append(PutManifest(at=at, run=run, is_readable=False))
