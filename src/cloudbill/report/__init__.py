@@ -6,7 +6,7 @@ Only `collecting` reads anything, and only `page` knows HTML. The page itself su
 so filters work without a server.
 
 Pure: folding, model, page_json, tags, trust, trust_json.
-May import: costs, ledger, loading, planning, providers, settings, surveying, warehouses.
+May import: costs, ledger, loading, planning, providers, settings, surveying, text, warehouses.
 """
 
 from __future__ import annotations
