@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,17 @@ def test_a_held_run_is_told_with_the_reason(case: Case) -> None:
     (pending,) = document_of(case)["trust"]["pending"]
     assert (pending["run_id"], pending["state"]) == ("small", "held")
     assert "3 rows" in pending["detail"]
+
+
+def test_days_that_no_run_covers_are_told(case: Case) -> None:
+    if not case.writer.states_rows:
+        pytest.skip("its manifests do not say which days a run covers")
+    late = run("2025-10", *MANY, submitted_at="2025-10-30 04:00")
+    deliver(case, replace(late, covers=(date(2025, 10, 11), date(2025, 10, 30))))
+    case.load()
+    assert document_of(case)["trust"]["uncovered"] == [
+        {"source": 0, "month": "2025-10", "days": "2025-10-01 to 2025-10-10"}
+    ]
 
 
 def test_a_store_that_cannot_be_read_is_told_and_the_costs_are_shown(case: Case) -> None:

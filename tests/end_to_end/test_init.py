@@ -189,6 +189,15 @@ class TestOptions:
         )
         assert "# the first" in (tmp_path / ".dlt/config.toml").read_text()
 
+    def test_a_scope_is_written_and_a_second_export_inherits_none(
+        self, run: Run, exports: Path, tmp_path: Path
+    ) -> None:
+        words = ("init", "--bucket", str(exports), "--provider", "azure", "--yes")
+        assert run(*words, "--scope", "/Subscriptions/A/").returncode == 0
+        assert run(*words, "--name", "second").returncode == 0
+        found = written(tmp_path)["azure_billing"]
+        assert (found["scope"], found["second"]["scope"]) == ("/Subscriptions/A/", "")
+
     def test_a_source_for_duckdb_stays_one_beside_a_shared_project(
         self, run: Run, exports: Path, tmp_path: Path
     ) -> None:

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.manifests import DiscoveredRun, Manifest, StoredObject
 from cloudbill.models import LoadRecord, Plan, SkipReason
+from cloudbill.periods import utc_now
 from cloudbill.providers import aws_cur
 from cloudbill.sample import WrittenRun
 from cloudbill.store.local import LocalStore
@@ -99,6 +100,24 @@ class TestLayouts:
         for discovered in found(tmp_path).runs:
             paths = {tmp_path / part.path for part in discovered.manifest.parts}
             assert paths == parts[discovered.manifest.run_id]
+
+    def test_manifest_that_a_copy_brings_before_its_parts_waits_for_them(
+        self, tmp_path: Path
+    ) -> None:
+        write_aws(tmp_path, months=1, rows=40, seed=1, overwrite=True)
+        now = utc_now()
+        for path in tmp_path.rglob("*"):
+            old = now - timedelta(minutes=5 if path.suffix == ".json" else 24 * 60)
+            os.utime(path, (old.timestamp(),) * 2)
+
+        def is_complete(at: datetime) -> list[bool]:
+            runs = discover(
+                LocalStore(tmp_path), aws_cur, prefix="cur", export_name=REPORT, now=at
+            ).runs
+            return [run.is_complete for run in runs]
+
+        assert is_complete(now) == [False]
+        assert is_complete(now + timedelta(hours=1)) == [True]
 
     def test_report_that_overwrites_its_versions(self, tmp_path: Path) -> None:
         runs = write_aws(tmp_path, months=2, rows=40, seed=1, overwrite=True)

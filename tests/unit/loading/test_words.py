@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from cloudbill.errors import CloudbillError, ConfigError, LoadError, ManifestError, StoreError
-from cloudbill.loading.events import Discovered, Event, LoadFinished, LoadStarted
+from cloudbill.guard import Guard
+from cloudbill.loading.events import Discovered, Event, LoadFinished, LoadStarted, NewlyHeld
+from cloudbill.loading.log_lines import event_log_line
 from cloudbill.loading.outcome import Outcome
-from cloudbill.loading.words import lines, outcomes_json, planned_line, planned_lines
+from cloudbill.loading.words import held_line, lines, outcomes_json, planned_line, planned_lines
 from cloudbill.manifests import ManifestFailure, Part, StoredObject
 from cloudbill.models import LoadFailure, Skip, SkipReason
 from cloudbill.periods import utc_now
@@ -22,7 +24,7 @@ from cloudbill.providers import azure_focus
 from cloudbill.settings import SourceSettings
 from cloudbill.text.failures import SourceFailure, error_line
 from cloudbill.text.sizes import shown_size
-from unit.builders import manifest, result, to_load
+from unit.builders import at, manifest, result, to_load
 
 SETTINGS = SourceSettings(
     source="azure_billing",
@@ -58,6 +60,34 @@ UNREAD = ManifestFailure(path="m.json", error=ManifestError("No", path="m.json",
 def discovered(manifests: int) -> Discovered:
     """A listing that found so many manifests."""
     return Discovered(settings=SETTINGS, manifests=manifests, address="gs://exports/focus-daily/")
+
+
+class TestHeldRuns:
+    HELD = replace(SKIP, reason=SkipReason.HELD, detail="held: why", guard=Guard.SLICE)
+
+    def test_the_line_of_the_newest_counts_those_that_are_held_alike(self) -> None:
+        assert list(lines(replace(self.HELD, older_alike=2))) == [
+            "Skipping 2025-10 (run_id: run) - held: why; likewise 2 older runs"
+        ]
+
+    def test_what_an_upgrade_newly_holds_is_one_line_for_people_and_all_for_programs(self) -> None:
+        event = NewlyHeld(settings=SETTINGS, skips=(self.HELD,))
+        (line,) = lines(event)
+        assert line == (
+            "This version of cloudbill holds 1 run of 2025-10 that the version before did not "
+            "hold; nothing was changed for it yet"
+        )
+        told = json.loads(event_log_line(event, "azure_billing", at(22)) or "")
+        assert told["runs"] == [{"period": "2025-10", "run_id": "run", "guard": "slice"}]
+
+    def test_a_slice_is_accepted_with_its_option_and_what_no_plan_knows_dismissed_by_id(
+        self,
+    ) -> None:
+        line = held_line(Outcome(settings=SETTINGS, skips=(self.HELD,))) or ""
+        assert "`cloudbill accept 2025-10 --source azure_billing --slice`" in line
+        late = replace(self.HELD, guard=Guard.ROWS, is_late=True)
+        line = held_line(Outcome(settings=SETTINGS, skips=(late,))) or ""
+        assert "`cloudbill dismiss azure_billing 2025-10 run`" in line
 
 
 def parsed(*outcomes: Outcome, error: CloudbillError | None = None) -> dict[str, Any]:

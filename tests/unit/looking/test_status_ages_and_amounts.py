@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -13,7 +13,7 @@ from cloudbill.costs.amounts import costs_of, shown_amount, totals_to_text
 from cloudbill.errors import ConfigError
 from cloudbill.models import LoadRecord
 from cloudbill.providers import PROVIDERS
-from cloudbill.text.times import age_in_words, read_age, shown_time
+from cloudbill.text.times import age_in_words, read_age, shown_days, shown_time
 from figures import tries
 from unit.builders import OCTOBER
 
@@ -109,6 +109,11 @@ class TestAges:
     )
     def test_words_say_what_has_passed_in_full(self, age: timedelta, words: str) -> None:
         assert age_in_words(age) == words
+
+    def test_days_that_follow_each_other_are_one_span(self) -> None:
+        days = [date(2025, 10, day) for day in (1, 2, 3, 7, 30, 31)] + [date(2025, 11, 1)]
+        assert shown_days(days) == "2025-10-01 to 2025-10-03, 2025-10-07, 2025-10-30 to 2025-11-01"
+        assert shown_days([]) == ""
 
     @tries(100)
     @given(st.timedeltas(min_value=timedelta(minutes=1), max_value=timedelta(days=90_000)))
