@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cloudbill import errors
+from cloudbill.guard import Guard
 from cloudbill.text.explanations import (
     EXIT_CODES,
     EXPLANATIONS,
@@ -67,6 +68,12 @@ class TestLookUp:
     def test_a_class_is_found_by_its_name_whatever_the_case(self) -> None:
         assert explanation_of("LoadError") is explanation_of("loaderror")
         assert explanation_of("NoSuchError") is None
+
+    @pytest.mark.parametrize("word", ["held", "dismissed", "Gone", "waiting", *map(str, Guard)])
+    def test_what_is_said_of_a_run_that_is_kept_back_is_found(self, word: str) -> None:
+        found = explanation_of(word)
+        assert found is not None
+        assert found.name == ("StaleError" if word in {"Gone", "waiting"} else "HeldError")
 
     def test_a_code_finds_every_kind_that_ends_with_it(self) -> None:
         assert {known.name for known in explanations_of_code(5)} == {

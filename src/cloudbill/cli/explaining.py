@@ -21,7 +21,8 @@ def explain(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="An error, such as LoadError, or an exit code; without it, all exit codes.",
+            help="An error, such as LoadError, what is said of a run, such as held or gone, or an "
+            "exit code; without it, all exit codes.",
             metavar="NAME|CODE",
         ),
     ] = None,

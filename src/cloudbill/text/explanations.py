@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from cloudbill.guard import Guard
 from cloudbill.text.exit_codes import EXIT_CODES, ExitCode
 from cloudbill.text.explained_failures import FAILURES
 from cloudbill.text.explanation import Explanation
@@ -132,12 +133,23 @@ EXPLANATIONS: Final = (
     ),
 )
 
+_OF_RUNS: Final = {
+    "held": "HeldError",
+    "dismissed": "HeldError",
+    **{str(guard): "HeldError" for guard in Guard},
+    "gone": "StaleError",
+    "waiting": "StaleError",
+}
+"""What is said of runs that are not loaded, and the error that a person hears of it."""
 _BY_NAME: Final = {explanation.name.lower(): explanation for explanation in EXPLANATIONS}
 
 
-def explanation_of(error_class_name: str) -> Explanation | None:
-    """The explanation of an error class, whose name may be in any case; None if there is none."""
-    return _BY_NAME.get(error_class_name.lower())
+def explanation_of(name: str) -> Explanation | None:
+    """The explanation of an error class, or of what `plan` and JSON say of a run that is kept back.
+
+    The name may be in any case; None if there is none.
+    """
+    return _BY_NAME.get(_OF_RUNS.get(name.lower(), name).lower())
 
 
 def explanations_of_code(code: int) -> tuple[Explanation, ...]:
