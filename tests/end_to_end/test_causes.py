@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,7 +113,10 @@ class TestTextOfTheCause:
         configure(tmp_path, config_of(writer))
         part = deliver(tmp_path, writer, parts=1).parts[0]
         state_no_sizes(tmp_path)
+        when = part.stat().st_mtime
         part.write_bytes(change(gzip.decompress(part.read_bytes())))
+        for file in (tmp_path / "exports").rglob("*"):
+            os.utime(file, (when, when))
         done = run("load")
         assert done.returncode == 5
         assert f"{part} {message}" in done.stderr
