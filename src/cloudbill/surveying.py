@@ -209,9 +209,7 @@ def find_runs(
     return store, discovery.of_scope(settings.scope)
 
 
-def _newly_held(
-    settings: SourceSettings, present: Present, plan: Plan
-) -> tuple[NewlyHeld, ...]:
+def _newly_held(settings: SourceSettings, present: Present, plan: Plan) -> tuple[NewlyHeld, ...]:
     """What is told once after an upgrade, if it holds anything that was not held before."""
     known = present.remembered.guards
     skips = tuple(skip for skip in plan.skips if skip.guard is not None and skip.guard not in known)
