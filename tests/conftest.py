@@ -27,7 +27,7 @@ _MEMORY = Path("/dev/shm")  # noqa: S108
 _HAS_ROOM = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 4 * 1024**3
 _MADE = None
 if _HAS_ROOM and "TMPDIR" not in os.environ:
-    _MADE = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="cloudbill-tests-", dir=_MEMORY)
+    _MADE = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="bills-of-tests-", dir=_MEMORY)
     tempfile.tempdir = None
 # Read when gcsfs is imported, by whichever test: with it, opening a bucket waits for a minute.
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from contextlib import closing
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from contract.deliveries import AzureCsvWriter, AzureWriter
+from contract.deliveries import AwsWriter, AzureCsvWriter, AzureWriter
 from end_to_end.conftest import configure
 from end_to_end.situations import BEFORE, NOW, config_of, deliver
 
@@ -68,6 +69,87 @@ class TestRowsOfNoMonth:
         assert told
         query(home, f"DELETE {told[1]}")
         assert run("status", "--check").returncode == run("doctor").returncode == 0
+
+
+class TestRowsWithoutARecord:
+    def forget(self, home: Path) -> None:
+        """Takes away every place that remembers what was loaded."""
+        for table in ("_dlt_pipeline_state", "bill_load_tracking"):
+            query(home, f"DROP TABLE {table}")
+
+    def test_they_are_7_with_how_to_be_rid_of_them_where_no_run_replaces_them(
+        self, run: Run, home: Path
+    ) -> None:
+        deliver(home, AzureWriter(), at=NOW - timedelta(days=40), period="2025-08", run_id="old")
+        assert run("load").returncode == 0
+        self.forget(home)
+        shutil.rmtree(next((home / "exports").rglob("20250801-20250831")))
+
+        loaded = run("load")
+        checked = run("status", "--check")
+
+        assert loaded.returncode == 0
+        assert "Found 3 rows of 2025-08 in bill that belong to no recorded load" in loaded.stderr
+        assert checked.returncode == run("doctor").returncode == 7
+        told = re.search(r"`SELECT \* (FROM [^`]*)`", checked.stderr)
+        assert told
+        query(home, f"DELETE {told[1]}")
+        assert run("status", "--check").returncode == run("doctor").returncode == 0
+
+    def test_it_is_said_that_a_run_replaces_them(self, run: Run, home: Path) -> None:
+        self.forget(home)
+
+        assert run("status", "--check").returncode == 0
+        loaded = run("load", "-q")
+
+        assert loaded.returncode == 0
+        assert f"Found 3 rows of {BEFORE} in bill that belong to no recorded load" in loaded.stderr
+        assert run("load", "-q").stderr == ""
+
+
+class TestLoadingAgain:
+    def test_what_cannot_be_loaded_again_now_is_not_called_loaded(
+        self, run: Run, tmp_path: Path
+    ) -> None:
+        writer = AwsWriter()
+        configure(tmp_path, config_of(writer))
+        written = deliver(tmp_path, writer, at=NOW - timedelta(days=5))
+        assert run("load").returncode == 0
+        written.parts[0].write_bytes(written.parts[0].read_bytes()[:-9])
+
+        done = run("load", "--force", "--month", BEFORE)
+
+        assert done.returncode == 8
+        assert "is loaded, and cannot be loaded again now: it is waiting" in done.stderr
+        assert "already loaded" not in done.stdout
+
+
+class TestLinks:
+    def test_a_folder_that_is_a_link_is_named(self, run: Run, tmp_path: Path) -> None:
+        writer = AwsWriter()
+        configure(tmp_path, config_of(writer))
+        written = deliver(tmp_path, writer, at=NOW - timedelta(days=5))
+        folder = written.parts[0].parent
+        elsewhere = tmp_path / "elsewhere"
+        folder.rename(elsewhere)
+        folder.symlink_to(elsewhere)
+
+        done = run("load")
+
+        assert done.returncode in {3, 4}
+        assert f"{folder.name} " in done.stderr
+        assert "leads out of" in done.stderr
+
+    def test_a_link_to_nothing_is_named(self, run: Run, tmp_path: Path) -> None:
+        configure(tmp_path, config_of(AzureWriter()))
+        written = deliver(tmp_path, AzureWriter(), at=NOW - timedelta(days=5))
+        written.parts[0].unlink()
+        written.parts[0].symlink_to("nowhere")
+
+        done = run("load")
+
+        assert done.returncode == 4
+        assert "is a link to a file that is not there" in done.stderr
 
 
 class TestTrackingTable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cloudbill.errors import CloudbillError
+from cloudbill.errors import CloudbillError, ConfigError
 
 __all__ = ["Check", "failed_check"]
 
@@ -32,4 +32,6 @@ class Check:
 
 def failed_check(subject: str, error: CloudbillError) -> Check:
     """A check that ended in an error, whose message says what to do."""
-    return Check(subject=subject, found=str(error), remedy="")
+    # A store or a warehouse that fails is something to look at; a mistake in a value is one.
+    code = error.exit_code if isinstance(error, ConfigError) else 1
+    return Check(subject=subject, found=str(error), remedy="", exit_code=code)

@@ -254,8 +254,17 @@ def _read_content(store: Store, stored: StoredObject) -> bytes:
 
 
 def _with_stored_parts(manifest: Manifest, listing: Listing) -> Manifest:
-    parts = (replace(part, stored=listing.get(part.path)) for part in manifest.parts)
+    parts = (replace(part, stored=_stored(part.path, listing)) for part in manifest.parts)
     return replace(manifest, parts=tuple(parts))
+
+
+def _stored(path: str, listing: Listing) -> StoredObject | None:
+    """A file as it is listed, or what is wrong with the folder that it should be in."""
+    found, folder = listing.get(path), path
+    while found is None and "/" in folder:
+        folder = folder.rpartition("/")[0]
+        found = listing.get(folder)
+    return found if folder == path or (found is not None and found.fault is not None) else None
 
 
 def _settles_at(manifest: Manifest, now: datetime, *, has_longer: bool) -> datetime | None:

@@ -78,9 +78,9 @@ def plan_loads(
             guards=guards,
             scopes=of_scopes,
             failed=failed,
+            again=selection.force or period in drifted,
         )
-        again = selection.force or period in drifted
-        candidates = month.candidates(again=again)
+        candidates = month.candidates()
         if candidates:
             loads.append(month.load_of(candidates, to_load))
         skips += month.skips(candidates[0] if candidates else None)
@@ -96,6 +96,8 @@ class _Month:
     guards: Guards
     scopes: Scopes
     failed: Collection[str]
+    again: bool
+    """Whether the loaded run is to be loaded once more."""
     loaded_age: Age | None = field(init=False)
     held: dict[str, Held] = field(init=False, default_factory=dict)
     baselines: dict[str, tuple[Described, ...]] = field(init=False, default_factory=dict)
@@ -155,15 +157,18 @@ class _Month:
             return self.loaded_age is None or theirs[:1] >= self.loaded_age[:1]
         return is_newer(manifest, self.loaded_age)
 
-    def candidates(self, *, again: bool) -> list[DiscoveredRun]:
-        """The runs that may be loaded, newest first; with `again`, the loaded one is the last."""
+    def _is_loaded_or_newer(self, manifest: Manifest) -> bool:
+        return self._is_loaded(manifest) or self._is_newer(manifest)
+
+    def candidates(self) -> list[DiscoveredRun]:
+        """The runs that may be loaded, newest first; the last is the loaded one, if it may be."""
         return [
             run
             for run in self.runs
             if run.is_complete
             and run.manifest.path not in self.held
             and not self.guards.is_dismissed(run.manifest)
-            and (again if self._is_loaded(run.manifest) else self._is_newer(run.manifest))
+            and (self.again if self._is_loaded(run.manifest) else self._is_newer(run.manifest))
         ]
 
     def load_of(self, candidates: Sequence[DiscoveredRun], to_load: _ToLoad) -> PlannedLoad:
@@ -206,11 +211,11 @@ class _Month:
         is_older = chosen is not None and age_of(manifest) < age_of(chosen.manifest)
         if held is not None and not is_older:
             found = SkipReason.HELD, held.why
-        elif self._is_loaded(manifest):
+        elif self._is_loaded(manifest) and (run.is_complete or not self.again):
             found = SkipReason.ALREADY_LOADED, "already loaded"
         elif chosen is not None and is_older:
             found = SkipReason.SUPERSEDED, f"superseded by {chosen.manifest.run_id}"
-        elif self.record is not None and not self._is_newer(manifest):
+        elif self.record is not None and not self._is_loaded_or_newer(manifest):
             found = SkipReason.OLDER_THAN_LOADED, f"older than the loaded run {self.record.run_id}"
         elif self.guards.is_dismissed(manifest):
             found = SkipReason.DISMISSED, "dismissed"

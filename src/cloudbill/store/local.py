@@ -32,6 +32,7 @@ _KINDS: Final = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+_TO_NOTHING: Final = "is a link to a file that is not there; put the file itself there"
 # A pipe that nobody writes to would not even be opened. Neither flag exists on Windows.
 _CAREFULLY: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
@@ -51,7 +52,8 @@ class LocalStore:
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Every file below a folder; links to folders are not followed.
 
-        An entry that is not a file, or that leads out of the store, comes with its fault.
+        An entry that is not a file, or that leads out of the store, comes with its fault; so does
+        a link to a folder.
         """
         require_folder(self._folder)
         require_inside(prefix)
@@ -61,15 +63,17 @@ class LocalStore:
         for entry in _files_below(top):
             with store_errors(entry.path):
                 path = entry.path[cut:].replace(os.sep, "/")
+                fault = None
                 try:
                     status = _status_of(entry.path)
                 except FileNotFoundError:
-                    continue  # it was removed since the folder was read, or is a link to nothing
-                fault = None
+                    if not entry.is_symlink():
+                        continue  # it was removed since the folder was read
+                    status, fault = Path(entry.path).lstat(), _TO_NOTHING
                 if is_plain and not entry.is_symlink() and stat.S_ISREG(status.st_mode):
                     self._plain.add(path)
                 else:
-                    fault = self._fault_of(entry.path, status)
+                    fault = fault or self._fault_of(entry.path, status)
                 yield StoredObject(
                     path=path,
                     size=status.st_size,
@@ -147,6 +151,8 @@ class LocalStore:
                 f"leads out of {self._folder}, to {os.path.realpath(file)}, and is not read; copy "
                 "the file into the folder, or name the other folder in 'bucket'"
             )
+        if stat.S_ISDIR(status.st_mode) and Path(file).is_symlink():
+            return "is a link to a folder, which is not followed; put the folder itself there"
         kind = next((word for is_kind, word in _KINDS if is_kind(status.st_mode)), None)
         return None if kind is None else f"is {kind}, not a file, and is not read; remove it"
 
@@ -193,7 +199,7 @@ def _status_of(file: str) -> os.stat_result:
 
 
 def _files_below(top: str) -> Iterator[os.DirEntry[str]]:
-    """Every file and broken link; `os.walk` would access the disk once more for each folder."""
+    """Every file and every link; `os.walk` would access the disk once more for each folder."""
     folders = [top]
     while folders:
         found: list[os.DirEntry[str]] = []
@@ -205,7 +211,7 @@ def _files_below(top: str) -> Iterator[os.DirEntry[str]]:
         for entry in found:
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.path)
-            elif not (entry.is_symlink() and os.path.isdir(entry.path)):  # noqa: PTH112 - raises nothing
+            else:
                 yield entry
 
 

@@ -219,7 +219,9 @@ class TestFolder:
         filled = fill_folder(tmp_path)
         (tmp_path / "exports" / "a b" / "loop").symlink_to(tmp_path / "exports")
 
-        assert len(list(filled.store.list(""))) == len(OBJECTS)
+        listed = list(filled.store.list(""))
+        assert [stored.path for stored in listed if stored.fault] == ["a b/loop"]
+        assert len(listed) == len(OBJECTS) + 1
 
 
 NAMELESS = {

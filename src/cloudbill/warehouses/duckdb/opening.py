@@ -8,7 +8,7 @@ from typing import Final
 
 import duckdb
 
-from cloudbill.errors import LoadError
+from cloudbill.errors import ConfigError, LoadError
 from cloudbill.retrying import Patience, persist
 
 __all__ = ["connect"]
@@ -26,6 +26,7 @@ def connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.Duck
     """A connection to a file; to `:memory:` if the file is missing and only to be read.
 
     Raises:
+        ConfigError: If it is no file.
         LoadError: If another process keeps the file locked.
         duckdb.Error: If it cannot be opened for another reason.
     """
@@ -33,7 +34,7 @@ def connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.Duck
         return duckdb.connect(":memory:")
     if database.exists() and not database.is_file():
         # DuckDB would wait for ever for a pipe.
-        raise LoadError(
+        raise ConfigError(
             f"'database' names {database}, which is not a file; name a file, which need not exist"
         )
 

@@ -1,0 +1,108 @@
+"""A value that does not do is named with its source, and no other source notices it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cloudbill.sample import write_aws, write_azure
+from end_to_end.conftest import configure
+
+if TYPE_CHECKING:
+    from end_to_end.conftest import Run
+
+AZURE = """
+[sources.azure_billing]
+bucket = "./exports"
+prefix = "billing"
+export_name = "focus-daily"
+"""
+AWS = """
+[sources.aws_billing]
+bucket = "./exports"
+prefix = "cur"
+export_name = "cur-hourly"
+"""
+COMMANDS = (("load", "-q"), ("status", "--check"), ("doctor",))
+
+
+@pytest.fixture(autouse=True)
+def exports(tmp_path: Path) -> None:
+    """A month of each provider."""
+    write_azure(tmp_path / "exports", months=1, rows=40, seed=1)
+    write_aws(tmp_path / "exports", months=1, rows=40, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('memory_limit = "1KB"', "too little for DuckDB to open its file; give it 1GB"),
+        ('database = "./exports"', "exports, which is not a file; name a file"),
+        ('bucket = "$HOME/exports"', "neither the name of a bucket nor a path"),
+        ("export_name = {a = 1}", "'export_name' of [sources.azure_billing] must be a text"),
+        ("bucket = [1, 2]", "'bucket' of [sources.azure_billing] must be a text"),
+    ],
+)
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_value_is_named_and_the_other_source_goes_on(
+    run: Run, tmp_path: Path, words: tuple[str, ...], line: str, said: str
+) -> None:
+    name = line.partition(" ")[0]
+    kept = [one for one in AZURE.splitlines() if not one.startswith(name)]
+    configure(tmp_path, "\n".join([*kept, line, AWS]))
+    assert run("load", "aws", "-q").returncode == 0
+
+    done = run(*words)
+
+    output = done.stdout + done.stderr
+    assert done.returncode == 2, output
+    assert said in output
+    assert "Failed aws_billing" not in output
+    assert "LOOK  aws_billing" not in output
+    assert "unexpected" not in output
+    assert "Possible solutions" not in output
+
+
+def test_a_folder_that_cannot_be_made_is_named(run: Run, tmp_path: Path) -> None:
+    configure(tmp_path, f'{AZURE}\ndatabase = "/proc/x/y.duckdb"\n{AWS}')
+
+    done = run("load", "-q")
+
+    assert done.returncode == 2
+    assert "Set 'database' of [sources.azure_billing] to a file in a folder" in done.stderr
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_section_that_is_no_table_is_not_passed_over(
+    run: Run, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    configure(tmp_path, f"[sources]\nazure_billing = 3\n{AWS}")
+    assert run("load", "aws", "-q").returncode == 0
+
+    done = run(*words)
+
+    assert done.returncode == 2
+    assert "'azure_billing' in [sources] is 3, and must be a section" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("RUNTIME__SENTRY_DSN", "https://x@y.example/1"),
+        ("RUNTIME__LOG_LEVEL", "nope"),
+        ("RUNTIME__DLTHUB_TELEMETRY", "abc"),
+        ("RUNTIME__REQUEST_TIMEOUT", "abc"),
+    ],
+)
+def test_a_setting_of_dlt_that_dlt_does_not_take_is_named(
+    run_process: Run, tmp_path: Path, variable: str, value: str
+) -> None:
+    configure(tmp_path, AWS)
+
+    done = run_process("load", "-q", env={variable: value})
+
+    assert done.returncode == 2
+    assert f"dlt does not take its settings in the variables {variable}" in done.stderr
+    assert "fault of cloudbill" not in done.stderr
