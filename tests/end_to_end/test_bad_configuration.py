@@ -104,5 +104,6 @@ def test_a_setting_of_dlt_that_dlt_does_not_take_is_named(
     done = run_process("load", "-q", env={variable: value})
 
     assert done.returncode == 2
-    assert f"dlt does not take its settings in the variables {variable}" in done.stderr
+    assert "dlt does not take its settings in the variables " in done.stderr
+    assert variable in done.stderr
     assert "fault of cloudbill" not in done.stderr
