@@ -7,8 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cloudbill.errors import ConfigError
-from cloudbill.guard import Guard
+from cloudbill.errors import ConfigError, Guard
 from cloudbill.ledger import Ledger
 from cloudbill.loading.events import Event
 from cloudbill.loading.outcome import Outcome

@@ -8,8 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from cloudbill.errors import CloudbillError
-from cloudbill.guard import Guard
+from cloudbill.errors import CloudbillError, Guard
 from cloudbill.manifests import Manifest
 from cloudbill.periods import BillingPeriod, days_between
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cloudbill.doctor.double_deliveries import find_double_deliveries
-from cloudbill.errors import ConfigError, NoManifestError, StaleError
-from cloudbill.guard import Guard
+from cloudbill.errors import ConfigError, Guard, NoManifestError, StaleError
 from cloudbill.loading.events import NewlyHeld
 from cloudbill.loading.outcome import Outcome
 from cloudbill.looking.status import Pending, SourceStatus

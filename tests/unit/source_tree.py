@@ -8,11 +8,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 import cloudbill
+from cloudbill.errors import CloudbillError
 
-__all__ = ["MODULES", "PACKAGE", "Import", "Module", "Rule", "Rules", "calls", "read_rules"]
+__all__ = [
+    "MODULES",
+    "PACKAGE",
+    "Import",
+    "Module",
+    "Rule",
+    "Rules",
+    "calls",
+    "raised",
+    "read_rules",
+]
 
 PACKAGE: Final = Path(cloudbill.__file__).parent
 
@@ -126,3 +138,13 @@ def _rule(module: Module) -> Rule:
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(name.strip() for name in text.split(",") if name.strip())
+
+
+def raised(module: ModuleType) -> dict[str, type[CloudbillError]]:
+    """The errors among the public names of a module."""
+    named = {name: getattr(module, name) for name in module.__all__}
+    return {
+        name: found
+        for name, found in named.items()
+        if isinstance(found, type) and issubclass(found, CloudbillError)
+    }

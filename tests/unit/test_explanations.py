@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cloudbill import errors
-from cloudbill.guard import Guard
+from cloudbill.errors import Guard
 from cloudbill.text.explanations import (
     EXIT_CODES,
     EXPLANATIONS,
@@ -17,6 +17,7 @@ from cloudbill.text.explanations import (
     explanation_of,
     explanations_of_code,
 )
+from unit.source_tree import raised
 
 USAGE = "UsageError"
 
@@ -36,7 +37,7 @@ class TestCompleteness:
     def test_every_error_class_is_explained_once_with_its_own_exit_code(self) -> None:
         told = [(known.name, known.exit_code) for known in EXPLANATIONS if known.name != USAGE]
         assert sorted(told) == [
-            (name, getattr(errors, name).exit_code) for name in sorted(errors.__all__)
+            (name, error.exit_code) for name, error in sorted(raised(errors).items())
         ]
 
     def test_a_wrong_command_line_is_explained_with_the_code_that_it_ends_with(self) -> None:
@@ -77,7 +78,7 @@ class TestLookUp:
 
     def test_a_code_finds_every_kind_that_ends_with_it(self) -> None:
         assert {known.name for known in explanations_of_code(5)} == {
-            name for name in errors.__all__ if getattr(errors, name).exit_code == 5
+            name for name, error in raised(errors).items() if error.exit_code == 5
         }
         assert explanations_of_code(0) == ()
 

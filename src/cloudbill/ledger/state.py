@@ -25,8 +25,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from cloudbill.errors import LedgerError
-from cloudbill.guard import Guard
+from cloudbill.errors import Guard, LedgerError
 from cloudbill.ledger.entries import (
     UNREADABLE,
     Entry,

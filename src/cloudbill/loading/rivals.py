@@ -6,8 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from cloudbill.errors import CloudbillError, HeldError, PartMissingError
-from cloudbill.guard import Guard
+from cloudbill.errors import CloudbillError, Guard, HeldError, PartMissingError
 from cloudbill.manifests import Manifest
 from cloudbill.models import PlannedLoad
 from cloudbill.planning.guards import held_for_rows, least_of

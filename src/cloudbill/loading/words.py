@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from cloudbill.costs.amounts import totals_to_text
-from cloudbill.errors import StoppedError
-from cloudbill.guard import Guard
+from cloudbill.errors import Guard, StoppedError
 from cloudbill.loading.events import (
     Discovered,
     Drifted,

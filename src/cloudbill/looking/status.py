@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from cloudbill.errors import (
     CloudbillError,
+    Guard,
     HeldError,
     LastTryError,
     StaleError,
 )
-from cloudbill.guard import Guard
 from cloudbill.loading.events import Drifted
 from cloudbill.loading.failures import PastFailure
 from cloudbill.loading.words import likewise

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from cloudbill.guard import Guard
+from cloudbill.errors import Guard
 from cloudbill.manifests import DiscoveredRun, Manifest
 from cloudbill.models import LoadRecord, Plan, PlannedLoad, Skip, SkipReason
 from cloudbill.periods import BillingPeriod

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
-from cloudbill.guard import Guard
+from cloudbill.errors import Guard
 from cloudbill.manifests import DiscoveredRun, Manifest
 from cloudbill.models import LeastCosts, LeastRows, LoadRecord
 from cloudbill.periods import BillingPeriod

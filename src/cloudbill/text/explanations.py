@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cloudbill.guard import Guard
+from cloudbill.errors import Guard
 from cloudbill.text.exit_codes import EXIT_CODES, ExitCode
 from cloudbill.text.explained_failures import FAILURES
 from cloudbill.text.explanation import Explanation

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from cloudbill.errors import HeldError, ReconciliationError
-from cloudbill.guard import Guard
+from cloudbill.errors import Guard, HeldError, ReconciliationError
 from cloudbill.manifests import Manifest, Part
 from cloudbill.models import PlannedLoad, Totals
 from cloudbill.planning.costs import FallenCosts, fallen_costs, too_low

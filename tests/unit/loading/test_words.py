@@ -11,8 +11,14 @@ from typing import Any
 
 import pytest
 
-from cloudbill.errors import CloudbillError, ConfigError, LoadError, ManifestError, StoreError
-from cloudbill.guard import Guard
+from cloudbill.errors import (
+    CloudbillError,
+    ConfigError,
+    Guard,
+    LoadError,
+    ManifestError,
+    StoreError,
+)
 from cloudbill.loading.events import Discovered, Event, LoadFinished, LoadStarted, NewlyHeld
 from cloudbill.loading.log_lines import event_log_line
 from cloudbill.loading.outcome import Outcome
