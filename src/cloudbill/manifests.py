@@ -196,8 +196,12 @@ class DiscoveredRun:
 
     @property
     def is_gone(self) -> bool:
-        """Whether no part of it is there: not yet, or not any more, as after a retention."""
-        return bool(self.missing) and len(self.missing) == len(self.manifest.parts)
+        """Whether no part of it is there: not yet, or not any more, as after a retention.
+
+        A part that was cut off is there.
+        """
+        parts = self.manifest.parts
+        return bool(parts) and all(part.stored is None for part in parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -325,6 +325,7 @@ def _plan(
         billed_column=settings.provider.BILLED_COLUMN,
         accepted=remembered.accepted,
         dismissed=remembered.dismissed,
+        scope=settings.scope,
         now=now,
         max_wait=settings.max_wait,
     )

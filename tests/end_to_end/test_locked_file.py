@@ -124,7 +124,7 @@ class TestReport:
 
         done = run("report")
 
-        assert done.returncode == 5
+        assert done.returncode == 2
         assert "'database' names .dlt, which is not a file" in done.stderr
         assert "which is not a file" in (tmp_path / "report.html").read_text()
 

@@ -18,7 +18,7 @@ from cloudbill.errors import (
 )
 from cloudbill.loading.events import Drifted
 from cloudbill.loading.failures import PastFailure
-from cloudbill.loading.words import likewise
+from cloudbill.loading.words import accept_command, likewise
 from cloudbill.manifests import ManifestFailure
 from cloudbill.models import LoadRecord, Reason
 from cloudbill.periods import BillingPeriod
@@ -206,7 +206,7 @@ def _reasons_of(status: SourceStatus, month: MonthStatus) -> Iterator[Reason]:
         yield _failed(status, month.failure)
     for run in month.pending:
         if run.pending is Pending.HELD and not run.is_alike:
-            yield _held(month, run)
+            yield _held(status.settings.source, month.period, run)
         since, limit = run.newest_file_at, status.max_age
         is_new = run.pending in {Pending.NEW, Pending.AGAIN}
         if is_new and since and limit is not None and status.looked_at - since > limit:
@@ -218,14 +218,15 @@ def _reasons_of(status: SourceStatus, month: MonthStatus) -> Iterator[Reason]:
             yield Reason(error=left, period=month.period, run_id=run.run_id)
 
 
-def _held(month: MonthStatus, run: PendingRun) -> Reason:
+def _held(source: str, period: BillingPeriod, run: PendingRun) -> Reason:
     why = f"{str(run.detail).removeprefix('held: ')}{likewise(run.older_alike)}"
+    accept = accept_command(period, run.guard, source)
     error = HeldError(
-        f"Run {run.run_id} of {month.period} is held: {why}. `cloudbill accept` loads it, "
-        "`cloudbill dismiss` ends the alarm",
+        f"Run {run.run_id} of {period} is held: {why}. `{accept}` loads it, "
+        f"`cloudbill dismiss {source} {period}` ends the alarm",
         run.guard,
     )
-    return Reason(error=error, period=month.period, run_id=run.run_id)
+    return Reason(error=error, period=period, run_id=run.run_id)
 
 
 def _failed(status: SourceStatus, failure: PastFailure) -> Reason:

@@ -20,7 +20,7 @@ from cloudbill.models import LoadRecord, Plan, PlannedLoad, Skip, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning.guards import Described, Guards, Held, describe, described_record
 from cloudbill.planning.runs import Age, age_of, is_newer, loaded_age, newest_first, slices_of
-from cloudbill.planning.scopes import Scopes, find_scopes
+from cloudbill.planning.scopes import Scopes, find_scopes, scopes_of_loaded
 
 __all__ = ["Selection", "plan_loads"]
 
@@ -62,9 +62,14 @@ def plan_loads(
     """
     by_period: dict[BillingPeriod, list[DiscoveredRun]] = defaultdict(list)
     for run in runs:
-        by_period[run.manifest.period].append(run)
-    every = [run for month in by_period.values() for run in month]
-    of_scopes = find_scopes(every, scopes)
+        by_period[run.manifest.period].append(guards.with_possible_time(run))
+    wanted = [
+        run
+        for month in by_period.values()
+        for run in month
+        if not guards.is_dismissed(run.manifest)
+    ]
+    of_scopes = find_scopes(wanted, scopes or scopes_of_loaded(wanted, loaded))
     loads: list[PlannedLoad] = []
     skips: list[Skip] = []
     for period in sorted(by_period, reverse=True):
@@ -108,10 +113,10 @@ class _Month:
 
     def _judge(self) -> None:
         """Holds runs, the oldest first, so that each is compared with those before it."""
-        slices = slices_of(self.runs)
+        slices = slices_of(run for run in self.runs if not self.guards.is_dismissed(run.manifest))
         own = next((run.manifest for run in self.runs if self._is_loaded(run.manifest)), None)
         baseline: list[Described] = []
-        if self.record is not None:
+        if self.record is not None and not self._holds_another_scope():
             baseline.append(described_record(self.record, own))
         for run in reversed(self.runs):
             manifest = run.manifest
@@ -151,11 +156,18 @@ class _Month:
         return self.record is not None and self.record.is_of(manifest)
 
     def _is_newer(self, manifest: Manifest) -> bool:
+        # Where the table holds another scope than the one that is wanted, no time compares them.
+        if self._holds_another_scope() and manifest.scope == self.guards.scope:
+            return True
         if self.record is not None and manifest.run_id == self.record.run_id:
             # Another delivery under the loaded run's id: its times are often the same.
             theirs = age_of(manifest)
             return self.loaded_age is None or theirs[:1] >= self.loaded_age[:1]
         return is_newer(manifest, self.loaded_age)
+
+    def _holds_another_scope(self) -> bool:
+        scope = None if self.record is None else self.record.scope
+        return scope is not None and self.guards.scope not in {None, scope}
 
     def _is_loaded_or_newer(self, manifest: Manifest) -> bool:
         return self._is_loaded(manifest) or self._is_newer(manifest)

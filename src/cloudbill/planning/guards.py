@@ -8,7 +8,7 @@ that slipped in between two snapshots does not hide what the older one had.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
@@ -75,6 +75,8 @@ class Guards:
     billed_column: str = ""
     accepted: Mapping[BillingPeriod, Collection[str]] = field(default_factory=dict)
     dismissed: Mapping[BillingPeriod, Collection[str]] = field(default_factory=dict)
+    scope: str | None = None
+    """The only scope that is wanted, if one is configured."""
     now: datetime | None = None
     max_wait: timedelta = timedelta(days=1)
 
@@ -96,6 +98,17 @@ class Guards:
     def is_dismissed(self, manifest: Manifest) -> bool:
         """Whether a person has said that this run is not wanted."""
         return _is_among(manifest, self.dismissed)
+
+    def with_possible_time(self, run: DiscoveredRun) -> DiscoveredRun:
+        """A run whose time has not come and that was accepted, as submitted when it was written.
+
+        With its own time it would be newer than every later run.
+        """
+        manifest = run.manifest
+        if self._impossible_time(manifest) is None or not self.is_accepted(manifest):
+            return run
+        at = manifest.stored_at or self.now or manifest.submitted_at
+        return replace(run, manifest=replace(manifest, submitted_at=at))
 
     def hold(
         self, run: DiscoveredRun, baseline: Sequence[Described], *, is_slice: bool = False

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cloudbill.manifests import DiscoveredRun, Manifest
+from cloudbill.models import LoadRecord
 from cloudbill.periods import BillingPeriod
 
-__all__ = ["ScopeFrom", "Scopes", "find_scopes"]
+__all__ = ["ScopeFrom", "Scopes", "find_scopes", "scopes_of_loaded"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +77,15 @@ def find_scopes(runs: Iterable[DiscoveredRun], known: Mapping[BillingPeriod, str
             (scope,) = by_month[period]
             return Scopes(established=(ScopeFrom(scope=scope, since=min(by_month)),))
     return Scopes(rivals=frozenset(every))
+
+
+def scopes_of_loaded(
+    runs: Iterable[DiscoveredRun], loaded: Mapping[BillingPeriod, LoadRecord]
+) -> dict[BillingPeriod, str]:
+    """The scope of each loaded month, for a ledger that has lost which one its source has."""
+    found = {period: record.scope for period, record in loaded.items()}
+    for run in runs:
+        record = loaded.get(run.manifest.period)
+        if record is not None and record.scope is None and record.is_of(run.manifest):
+            found[record.period] = run.manifest.scope
+    return {period: scope for period, scope in found.items() if scope is not None}
