@@ -68,7 +68,7 @@ costs code.
 
 - The parts of the next month are downloaded while a month is loaded into DuckDB: 0.70 x of the
   time for six months of Azure in Parquet. Kept.
-- CSV parts are inserted in batches as they arrive: 0.96 x of the time (0.91 x to 1.05 x in six
+- CSV parts are inserted in batches as they arrive: 0.96 x of the time (0.91 x to 1.15 x in six
   rounds) for a month of AWS with 2,000,000 rows in 16 parts of 143 MB. Not kept: all parts are
   downloaded, four at once, and then counted and inserted.
 
