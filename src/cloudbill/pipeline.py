@@ -184,7 +184,7 @@ def _load(
                 case LoadResult():
                     results.append(outcome)
                     recorder.add(outcome)
-    if present.untracked and not results:
+    if present.untracked and not (results or found.newly_held):
         ledger.mend()
     loaded = {result.planned.manifest for result in results}
     periods = {manifest.period for manifest in loaded}

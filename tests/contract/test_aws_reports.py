@@ -55,7 +55,14 @@ def comments(case: Case) -> dict[str, str]:
     return {field.name: field.description for field in table.schema if field.description}
 
 
-def report(folder: Path, header: list[str], rows: list[list[str]], types: dict[str, str]) -> None:
+def report(
+    folder: Path,
+    header: list[str],
+    rows: list[list[str]],
+    types: dict[str, str],
+    *,
+    assembly: str = "one",
+) -> None:
     """Writes a report of October 2025, one part, current; `types` is what its manifest lists."""
     home = folder / "transfer/cur/cur-hourly/20251001-20251101"
     home.mkdir(parents=True)
@@ -66,7 +73,7 @@ def report(folder: Path, header: list[str], rows: list[list[str]], types: dict[s
         for name, kind in types.items()
     ]
     manifest = {
-        "assemblyId": "one",
+        "assemblyId": assembly,
         "compression": "GZIP",
         "contentType": "text/csv",
         "billingPeriod": {"start": "20251001T000000.000Z", "end": "20251101T000000.000Z"},
@@ -91,9 +98,8 @@ class TestColumns:
             "resourceTags/user:name",
             "product/ecu",
         ]
-        report(tmp_path / "2", second, [["2025-10-01T00:00:00Z", "upper", "2", "lower", "1"]], {})
-        manifest = next((tmp_path / "2").rglob("*-Manifest.json"))
-        manifest.write_text(manifest.read_text().replace('"one"', '"two"'))
+        cells = ["2025-10-01T00:00:00Z", "upper", "2", "lower", "1"]
+        report(tmp_path / "2", second, [cells], {}, assembly="two")
         case.place.put(tmp_path / "2")
         assert case.load().exit_code == 0
         assert case.values("resource_tags_user_name") == ["lower"]
@@ -118,9 +124,7 @@ class TestColumns:
         assert case.load().exit_code == 0
         second = [first[0], "resourceTags/user:Name", *reversed(tags), first[1]]
         cells = [cells[0], "upper", *reversed(cells[2:]), "lower"]
-        report(tmp_path / "2", second, [cells], {})
-        manifest = next((tmp_path / "2").rglob("*-Manifest.json"))
-        manifest.write_text(manifest.read_text().replace('"one"', '"two"'))
+        report(tmp_path / "2", second, [cells], {}, assembly="two")
         case.place.put(tmp_path / "2")
         assert case.load().exit_code == 0
         assert case.values("resource_tags_user_name") == ["lower"]

@@ -26,12 +26,12 @@ from cloudbill.errors import (
     VerificationError,
 )
 from cloudbill.ledger import Ledger
+from cloudbill.loading.unaccounted import table_for_people
 from cloudbill.looking.status_reading import status_before, with_survey
 from cloudbill.manifests import Manifest
 from cloudbill.models import LoadRecord, Reason
 from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.planning import Selection
-from cloudbill.sql import BIGQUERY, DUCKDB
 from cloudbill.surveying import Present, compare_recorded, read_present, survey
 from cloudbill.text.odd_rows import odd_rows_found, odd_rows_remedy
 from cloudbill.warehouses import open_warehouse
@@ -208,10 +208,8 @@ def _odd_rows(settings: SourceSettings, subject: str, rows: int) -> Iterator[Che
     """Rows of no month, if there are any, and how to be rid of them."""
     if not rows:
         return
-    dialect, home = (
-        (DUCKDB, ()) if settings.project_id is None else (BIGQUERY, (settings.project_id,))
-    )
-    column, table = settings.provider.PERIOD_COLUMN, (*home, settings.dataset, settings.table_name)
+    dialect, table = table_for_people(settings)
+    column = settings.provider.PERIOD_COLUMN
     yield Check(
         subject=subject,
         found=odd_rows_found(rows, settings.table_name, column),

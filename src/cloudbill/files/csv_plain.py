@@ -17,7 +17,14 @@ from isal import igzip, igzip_lib
 from cloudbill.disk.room import full_disk_of
 from cloudbill.disk.spool import ANOTHER_FOLDER, room_for, spool_folder
 from cloudbill.errors import LoadError, SchemaError, StoreError
-from cloudbill.files.csv_headers import BOM, MAX_HEADER_BYTES, Header, is_gzip, parse_header
+from cloudbill.files.csv_headers import (
+    BOM,
+    MAX_HEADER_BYTES,
+    Header,
+    PartColumns,
+    is_gzip,
+    parse_header,
+)
 from cloudbill.files.damage import AGAIN
 from cloudbill.manifests import Column
 
@@ -41,6 +48,16 @@ class CsvPart:
     address: str
     columns: tuple[Column, ...]
     has_nameless_end: bool = False
+
+    @classmethod
+    def of(cls, file: Path, address: str, header: PartColumns) -> CsvPart:
+        """A part whose header was read before."""
+        return cls(
+            file=file,
+            address=address,
+            columns=header.columns,
+            has_nameless_end=header.has_nameless_end,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,14 +76,7 @@ def read_each_part(
                         if manifest.file_format == "parquet":
                             yield read(connection, read_parquet_parts(connection, [file]))
                             continue
-                        address = store.uri(part.path)
-                        of_part = columns[part.path]
-                        described = CsvPart(
-                            file=file,
-                            address=address,
-                            columns=of_part.columns,
-                            has_nameless_end=of_part.has_nameless_end,
-                        )
+                        described = CsvPart.of(file, store.uri(part.path), columns[part.path])
                         # An empty text that is NULL changes neither a currency nor a sum.
                         with read_csv_parts([described], empty_text_is_null=True) as source:
                             yield read(connection, source)

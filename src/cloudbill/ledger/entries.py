@@ -91,9 +91,7 @@ def once_each(entries: Iterable[Entry]) -> list[Entry]:
         for index, known in enumerate(same):
             if known.record is not None and _is_same(known.record, entry.record):
                 full = _filled(known.record, entry.record)
-                same[index] = replace(
-                    known, record=full, sequence=full.sequence, raw=record_json(full)
-                )
+                same[index] = replace(known, record=full, sequence=full.sequence)
                 break
         else:
             same.append(entry)

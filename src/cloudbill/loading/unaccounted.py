@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cloudbill.errors import VerificationError
 from cloudbill.loading.events import UnrecordedRows
 from cloudbill.models import Plan, Reason, TableRows
-from cloudbill.sql import BIGQUERY, DUCKDB
+from cloudbill.sql import BIGQUERY, DUCKDB, Dialect
 from cloudbill.text.odd_rows import odd_rows_found
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cloudbill.periods import BillingPeriod
     from cloudbill.settings import SourceSettings
 
-__all__ = ["find_unrecorded", "unaccounted_reasons"]
+__all__ = ["find_unrecorded", "table_for_people", "unaccounted_reasons"]
 
 
 def find_unrecorded(
@@ -54,14 +54,20 @@ def unaccounted_reasons(
             yield Reason(error=error, period=one.period)
 
 
+def table_for_people(settings: SourceSettings) -> tuple[Dialect, tuple[str, ...]]:
+    """The full name of the table, and the dialect of a statement that a person runs on it."""
+    table = settings.dataset, settings.table_name
+    if settings.project_id is None:
+        return DUCKDB, table
+    return BIGQUERY, (settings.project_id, *table)
+
+
 def _rows_of(one: UnrecordedRows) -> str:
     """The end of a statement about the rows of a month."""
-    settings = one.settings
-    home = () if settings.project_id is None else (settings.project_id,)
-    dialect = BIGQUERY if home else DUCKDB
+    dialect, table = table_for_people(one.settings)
     span = (one.period.first_day, one.period.next.first_day)
     return dialect.compose(
         "FROM {table} WHERE {condition}",
-        table=(*home, settings.dataset, settings.table_name),
-        condition=dialect.in_spans(settings.provider.PERIOD_COLUMN, [span]),
+        table=table,
+        condition=dialect.in_spans(one.settings.provider.PERIOD_COLUMN, [span]),
     ).text

@@ -56,10 +56,11 @@ function drawBadge() {
   const different = count("different");
   const unrecorded = count("unrecorded");
   const odd = data.trust.of_no_month.filter(isShown).reduce((sum, one) => sum + one.rows, 0);
-  const held = data.trust.pending.filter((one) => isShown(one) && one.state === "held").length;
-  const waiting = data.trust.pending.filter((one) => isShown(one) && one.state === "waiting").length;
-  const fresh = data.trust.pending.filter((one) => isShown(one) && one.state === "new").length;
-  const failed = data.trust.pending.filter((one) => isShown(one) && one.state === "failed").length + data.trust.freshness.filter((one) => isShown(one) && one.failed).length;
+  const runs = (wanted) => data.trust.pending.filter((one) => isShown(one) && one.state === wanted).length;
+  const held = runs("held");
+  const waiting = runs("waiting");
+  const fresh = runs("new");
+  const failed = runs("failed") + data.trust.freshness.filter((one) => isShown(one) && one.failed).length;
   const gaps = data.trust.missing.filter(isShown).length;
   const sources = data.trust.freshness.filter(isShown);
   const unread = sources.filter((one) => one.store_error).length;

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.files.columns import merge_parts, require_dataset, require_exact_costs
-from cloudbill.files.csv_headers import read_columns
+from cloudbill.files.csv_headers import PartColumns, read_columns
 from cloudbill.files.parquet_footers import Footer, read_footers
 from cloudbill.manifests import Column
 from cloudbill.models import PlannedLoad
@@ -39,8 +39,8 @@ class Incoming:
     columns: tuple[Column, ...]
     part_columns: tuple[tuple[Column, ...], ...]
     footers: tuple[Footer, ...]
-    nameless_ends: tuple[bool, ...] = ()
-    """Of each CSV part, whether its header has one more column at its end, without a name."""
+    headers: tuple[PartColumns, ...] = ()
+    """Those of the CSV parts."""
     rows: int | None
     is_native: bool
     """Whether a load job can read the parts from the store, without this process."""
@@ -95,8 +95,8 @@ def look_at(
             is_guarded=planned.least_rows is not None,
             has_several_months=bool(manifest.spans),
         )
-    found = read_columns(store, manifest, provider, existing)
-    part_columns = tuple(part.columns for part in found)
+    headers = read_columns(store, manifest, provider, existing)
+    part_columns = tuple(header.columns for header in headers)
     paths = [part.path for part in manifest.parts]
     columns = merge_parts(list(zip(paths, part_columns, strict=True)))
     require_dataset(columns, provider, run_id=manifest.run_id)
@@ -104,11 +104,11 @@ def look_at(
         columns=columns,
         part_columns=part_columns,
         footers=(),
-        nameless_ends=tuple(part.has_nameless_end for part in found),
+        headers=headers,
         rows=manifest.stated_rows,
         is_native=is_native
         and manifest.data_version not in _WITHOUT_SECONDS
-        and all(part.is_plain for part in found),
+        and all(header.is_plain for header in headers),
         is_guarded=planned.least_rows is not None,
         has_several_months=bool(manifest.spans),
     )

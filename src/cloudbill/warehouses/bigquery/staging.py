@@ -263,18 +263,11 @@ def _as_parquet(
     with spool_folder() as folder:
 
         def convert() -> Iterator[Path]:
-            parts = zip(
-                files, planned.uris, incoming.part_columns, incoming.nameless_ends, strict=True
-            )
-            for index, (file, address, columns, is_nameless) in enumerate(parts):
+            parts = zip(files, planned.uris, incoming.headers, strict=True)
+            for index, (file, address, header) in enumerate(parts):
                 target = Path(folder, f"{index:05d}.parquet")
                 convert_csv_part(
-                    CsvPart(
-                        file=file,
-                        address=address,
-                        columns=columns,
-                        has_nameless_end=is_nameless,
-                    ),
+                    CsvPart.of(file, address, header),
                     target,
                     memory_limit=settings.memory_limit,
                 )

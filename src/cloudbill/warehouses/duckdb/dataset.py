@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from cloudbill.errors import ConfigError, LoadError
-from cloudbill.sql import DUCKDB
+from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses.duckdb.headers import headers_in
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ __all__ = ["Dataset"]
 
 _RESERVED: Final = frozenset({"information_schema", "pg_catalog", "system", "temp"})
 """DuckDB keeps its own tables under the first two, and shows the last two as catalogs."""
+_OF_TABLE: Final = Fragment(
+    "WHERE database_name = $catalog AND lower(schema_name) = lower($schema) "
+    "AND lower(table_name) = lower($table)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +102,8 @@ class Dataset:
     def _listed(self, table: str) -> list[tuple[str, str, str]]:
         """Name, type and header of each column in DuckDB's list of all columns."""
         try:
-            rows = self.connection.execute(
-                "SELECT column_name, data_type, comment FROM duckdb_columns() "
-                "WHERE database_name = $catalog AND lower(schema_name) = lower($schema) "
-                "AND lower(table_name) = lower($table)",
-                {"catalog": self.catalog, "schema": self.name, "table": table},
+            rows = self._about(
+                table, "SELECT column_name, data_type, comment FROM duckdb_columns() {of_table}"
             ).fetchall()
             headers = headers_in(self.comment(table)) if rows else {}
         except duckdb.Error as error:
@@ -114,10 +115,12 @@ class Dataset:
 
     def comment(self, table: str) -> str:
         """The comment of a table, empty if it has none."""
-        row = self.connection.execute(
-            "SELECT comment FROM duckdb_tables() "
-            "WHERE database_name = $catalog AND lower(schema_name) = lower($schema) "
-            "AND lower(table_name) = lower($table)",
-            {"catalog": self.catalog, "schema": self.name, "table": table},
-        ).fetchone()
+        row = self._about(table, "SELECT comment FROM duckdb_tables() {of_table}").fetchone()
         return str(row[0] or "") if row else ""
+
+    def _about(self, table: str, template: str) -> DuckDBPyConnection:
+        """What DuckDB's own lists have of a table."""
+        return self.connection.execute(
+            DUCKDB.compose(template, of_table=_OF_TABLE).text,
+            {"catalog": self.catalog, "schema": self.name, "table": table},
+        )

@@ -56,13 +56,8 @@ def opened_parts(
     columns = read_columns(store, manifest, provider, read_headers())
     with local_parts(store, manifest, listen, is_stopped=is_stopped) as files:
         parts = [
-            CsvPart(
-                file=file,
-                address=address,
-                columns=of_part.columns,
-                has_nameless_end=of_part.has_nameless_end,
-            )
-            for file, address, of_part in zip(files, addresses, columns, strict=True)
+            CsvPart.of(file, address, header)
+            for file, address, header in zip(files, addresses, columns, strict=True)
         ]
         # The same as in BigQuery, where an empty cell is the null marker.
         with read_csv_parts(parts, empty_text_is_null=True) as source:

@@ -315,19 +315,13 @@ def _unopened(error: Exception, settings: WarehouseSettings) -> ConfigError | Lo
     what = f"The DuckDB file {database} cannot be opened"
     if full is not None:
         return LoadError(f"{what}: {full}")
-    if isinstance(error, OSError) or database.is_dir():
-        reason = "it is a folder" if database.is_dir() else _reason_of_system(error)
+    if isinstance(error, OSError):
+        reason = f"{error.filename}: {error.strerror}" if error.strerror else str(error)
         return ConfigError(
             f"{what}: {reason}. Set 'database' of [sources.{settings.source}] to a file in a "
             "folder that this user may write"
         )
     return LoadError(f"{what}: {error}")
-
-
-def _reason_of_system(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings) -> None:
