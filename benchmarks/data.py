@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from benchmarks.processes import ROOT, Command, run
 
-__all__ = ["Export", "Workspace", "aws", "azure", "check_totals", "configure"]
+__all__ = ["Export", "Workspace", "aws", "azure", "check_totals", "configure", "doubles"]
 
-Kind = Literal["azure", "aws"]
+Kind = Literal["azure", "aws", "doubles"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Export:
     @property
     def parts(self) -> list[Path]:
         """The data files, in order."""
-        ending = "*.parquet" if self.kind == "azure" else "*.csv.gz"
+        ending = "*.csv.gz" if self.kind == "aws" else "*.parquet"
         return sorted(self.tree.rglob(ending))
 
     @property
@@ -52,6 +52,11 @@ def azure(scratch: Path, *, rows: int, months: int = 1, parts: int = 2, runs: in
     name = f"azure-{months}m-{rows}r-{parts}p-{runs}runs"
     words = (str(rows), str(months), str(parts), str(runs))
     return _written(scratch, name, "azure", rows, words)
+
+
+def doubles(scratch: Path, *, rows: int) -> Export:
+    """An Azure FOCUS export with two Parquet parts, whose decimals are doubles."""
+    return _written(scratch, f"doubles-{rows}r", "doubles", rows, (str(rows), "1", "2", "1"))
 
 
 def aws(scratch: Path, *, rows: int, parts: int) -> Export:
@@ -108,7 +113,7 @@ def configure(scratch: Path, name: str, export: Export, **keys: str | bool) -> W
     folder = scratch / "work" / name
     shutil.rmtree(folder, ignore_errors=True)
     (folder / ".dlt").mkdir(parents=True)
-    is_azure = export.kind == "azure"
+    is_azure = export.kind != "aws"
     section: dict[str, Any] = {
         "bucket": str(export.tree),
         "prefix": "billing" if is_azure else "cur",
@@ -119,14 +124,14 @@ def configure(scratch: Path, name: str, export: Export, **keys: str | bool) -> W
         **keys,
     }
     lines = [
-        f"[sources.{export.kind}_billing]",
+        f"[sources.{'azure' if is_azure else 'aws'}_billing]",
         *(f"{key} = {json.dumps(value)}" for key, value in section.items()),
         "[runtime]",
         'log_level = "CRITICAL"',
         "dlthub_telemetry = false",
     ]
     (folder / ".dlt" / "config.toml").write_text("\n".join(lines) + "\n")
-    return Workspace(folder=folder, kind=export.kind)
+    return Workspace(folder=folder, kind="azure" if is_azure else "aws")
 
 
 def check_totals(database: Path, table: str, export: Export) -> bool:

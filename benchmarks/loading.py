@@ -12,7 +12,7 @@ from benchmarks.data import Export, Workspace, check_totals, configure
 from benchmarks.figures import Figure, Options, resources, times
 from benchmarks.processes import EMPTY, Command, Measured, Spread, interleave, python, run
 
-__all__ = ["aws_duckdb", "azure_duckdb", "memory", "peers"]
+__all__ = ["aws_duckdb", "azure_duckdb", "doubles_duckdb", "memory", "peers"]
 
 
 def _ratios(above: list[float], below: list[float]) -> Spread:
@@ -94,11 +94,26 @@ def aws_duckdb(options: Options) -> Iterator[Figure]:
         yield _aws_month(f"aws_duckdb.{name}", export, options)
 
 
+def doubles_duckdb(options: Options) -> Iterator[Figure]:
+    """Parquet parts whose amounts are doubles, against a script that goes by their text."""
+    export = data.doubles(options.scratch, rows=options.rows)
+    floor = _fresh(options.scratch, "doubles-floor")
+    script = python("floor_doubles", str(floor), *map(str, export.parts))
+    yield _month("doubles_duckdb.totals_on", export, options, floor, script)
+
+
 def _aws_month(name: str, export: data.Export, options: Options) -> Figure:
-    space = configure(options.scratch, "aws", export)
     floor = _fresh(options.scratch, "aws-floor")
     manifest = next(export.tree.rglob("*Manifest.json"))
     script = python("floor_aws", str(floor), str(manifest), *map(str, export.parts))
+    return _month(name, export, options, floor, script)
+
+
+def _month(
+    name: str, export: data.Export, options: Options, floor: Path, script: Command
+) -> Figure:
+    """A month against a script that replaces it in the file `floor`."""
+    space = configure(options.scratch, export.kind, export)
     _ready(space)
     run(script)
     taken = interleave(

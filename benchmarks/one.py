@@ -17,6 +17,7 @@ BENCHMARKS: Final[dict[str, Callable[[Options], Iterator[Figure]]]] = {
     "startup": standing.startup,
     "no_op": standing.no_op,
     "azure_duckdb": loading.azure_duckdb,
+    "doubles_duckdb": loading.doubles_duckdb,
     "aws_duckdb": loading.aws_duckdb,
     "memory": loading.memory,
     "remote": clouds.remote,

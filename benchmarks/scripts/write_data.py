@@ -25,7 +25,7 @@ def main() -> None:
     kind, target, *numbers = sys.argv[1:]
     folder = Path(target)
     rows, months, parts, copies = map(int, numbers)
-    write = write_azure if kind == "azure" else write_aws
+    write = write_aws if kind == "aws" else write_azure
     runs = write(folder / "tree", months=months, rows=rows, seed=_SEED, runs_per_month=1)
     for run in runs:
         if parts > len(run.part_paths):
@@ -35,10 +35,12 @@ def main() -> None:
     for run in runs:
         for index in range(1, copies):
             add_older(folder / "tree", run, index)
-    truth = {
-        "rows": sum(run.rows for run in runs),
-        "totals": added(runs),
-    }
+    totals = added(runs)
+    if kind == "doubles":
+        for run in runs:
+            make_doubles(run)
+        totals = sums_of_doubles(folder / "tree", totals)
+    truth = {"rows": sum(run.rows for run in runs), "totals": totals}
     (folder / "truth.json").write_text(json.dumps(truth, indent=1))
 
 
@@ -102,6 +104,48 @@ def join(run: WrittenRun) -> None:
         manifest = json.loads(path.read_text())
         manifest["reportKeys"] = manifest["reportKeys"][:1]
         path.write_text(json.dumps(manifest, indent=2))
+
+
+def make_doubles(run: WrittenRun) -> None:
+    """Makes doubles of all decimals of a run, as AWS writes its amounts in Parquet."""
+    manifest = json.loads(run.manifest_path.read_text())
+    with duckdb.connect() as connection:
+        for blob in manifest["blobs"]:
+            file = run.manifest_path.parent / blob["blobName"].rpartition("/")[2]
+            columns = connection.execute(
+                "DESCRIBE SELECT * FROM read_parquet($file)", {"file": str(file)}
+            ).fetchall()
+            doubles = ", ".join(
+                f'CAST("{name}" AS DOUBLE) AS "{name}"'
+                for name, kind, *_ in columns
+                if kind.startswith("DECIMAL")
+            )
+            new = file.with_suffix(".new")
+            connection.execute(
+                f"COPY (SELECT * REPLACE ({doubles}) FROM read_parquet('{file}')) "  # noqa: S608
+                f"TO '{new}' (FORMAT parquet, COMPRESSION snappy)"
+            )
+            new.replace(file)
+            blob["byteCount"] = file.stat().st_size
+    manifest["byteCount"] = sum(blob["byteCount"] for blob in manifest["blobs"])
+    run.manifest_path.write_text(json.dumps(manifest, indent=2))
+
+
+def sums_of_doubles(tree: Path, columns: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """The totals of the same columns, each double taken for what its shortest text says."""
+    found: dict[str, dict[str, str]] = {}
+    with duckdb.connect() as connection:
+        charges = connection.sql(f"SELECT * FROM read_parquet('{tree}/**/*.parquet')")  # noqa: S608
+        for currency, amounts in columns.items():
+            rows = charges.filter(f"BillingCurrency = '{currency}'")
+            sums = ", ".join(
+                f'sum(CAST(CAST("{name}" AS VARCHAR) AS DECIMAL(38,18)))' for name in amounts
+            )
+            (totals,) = rows.aggregate(sums).fetchall()
+            found[currency] = {
+                name: format(total, "f") for name, total in zip(amounts, totals, strict=True)
+            }
+    return found
 
 
 def add_older(tree: Path, run: WrittenRun, index: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -126,6 +126,8 @@ class LoadRecord:
     rows: int | None = None
     parts: int | None = None
     totals: Totals = field(default_factory=dict)
+    rests: Totals = field(default_factory=dict)
+    """What was rounded away of the totals, where it was anything: files minus table."""
     job_id: str | None = None
     sequence: int = 0
     scope: str | None = None
@@ -201,19 +203,6 @@ class PlannedLoad:
         """The month that is replaced."""
         return self.manifest.period
 
-    @property
-    def without_empty_parts(self) -> PlannedLoad:
-        """The same load of those parts that have anything to read."""
-        read = [
-            (part, uri)
-            for part, uri in zip(self.manifest.parts, self.uris, strict=True)
-            if not part.is_empty
-        ]
-        if len(read) == len(self.uris):
-            return self
-        manifest = replace(self.manifest, parts=tuple(part for part, _ in read))
-        return replace(self, manifest=manifest, uris=tuple(uri for _, uri in read))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -230,6 +219,8 @@ class LoadResult:
     planned: PlannedLoad
     rows: int
     totals: Totals
+    rests: Totals = field(default_factory=dict)
+    """What was rounded away of the totals, where it was anything: files minus table."""
     job_id: str | None
     started_at: datetime
     finished_at: datetime
@@ -254,6 +245,7 @@ class LoadResult:
             rows=self.rows,
             parts=len(manifest.parts),
             totals=self.totals,
+            rests=self.rests,
             job_id=self.job_id,
             scope=manifest.scope,
             digest=manifest.digest,

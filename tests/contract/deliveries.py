@@ -61,7 +61,9 @@ class Delivery:
     dropped: frozenset[str] = frozenset()
     """Columns that are usual, but not delivered."""
     cost_as_text: bool = False
-    """Whether the amounts come in another type than before."""
+    """Whether the amounts come as text."""
+    cost_as_day: bool = False
+    """Whether the amounts come as days, which are no amounts; in Parquet alone."""
     scope: str | None = None
     """What is billed together, such as a subscription; by default the manifest does not say."""
     time_frame: str | None = None
@@ -209,11 +211,11 @@ class AzureWriter:
             delivery.period_start or charge.period or delivery.first_day for charge in charges
         ]
         costs = [charge.cost for charge in charges]
-        amounts = (
-            pa.array([str(cost) for cost in costs], pa.string())
-            if delivery.cost_as_text
-            else pa.array(costs, DECIMAL)
-        )
+        amounts = pa.array(costs, DECIMAL)
+        if delivery.cost_as_text:
+            amounts = pa.array([str(cost) for cost in costs], pa.string())
+        if delivery.cost_as_day:
+            amounts = pa.array([charge.day for charge in charges], pa.date32())
         columns = {
             "BilledCost": amounts,
             "BillingCurrency": pa.array([charge.currency for charge in charges], pa.string()),

@@ -214,13 +214,13 @@ def test_parts_with_other_columns_make_the_table_that_local_parts_make(
 def test_part_that_contradicts_an_earlier_one_leaves_the_old_month(world: World) -> None:
     if not world.writer.changes_type:
         pytest.skip("types go by the names of the columns in this format")
-    world.put(NEW, {LAST: replace(NEW, cost_as_text=True, added=LONGER)})
+    world.put(NEW, {LAST: replace(NEW, cost_as_day=True, added=LONGER)})
 
     (failure,) = world.load().failures
 
     assert isinstance(failure.error, SchemaError)
     assert "BilledCost' is decimal in " in str(failure.error)
-    assert "string in " in str(failure.error)
+    assert "date in " in str(failure.error)
     assert "part_5" in str(failure.error)
     assert "the run contradicts itself" in str(failure.error)
     assert_old_month_stands(world)

@@ -212,34 +212,31 @@ class TestColumns:
     def test_a_column_that_changed_its_type_is_named_and_the_old_month_stays(
         self, case: Case
     ) -> None:
-        if not case.writer.changes_type:
+        if not case.writer.changes_type or case.writer.section == "aws_billing":
             pytest.skip("types go by the names of the columns in this format")
         old = october("1", submitted_at=EARLY)
         case.deliver(old)
         case.load()
-        case.deliver(october("2", cost_as_text=True))
+        case.deliver(october("2", cost_as_day=True))
         (failure,) = case.load().failures
         assert isinstance(failure.error, SchemaError)
         assert case.writer.cost_column in str(failure.error)
         assert "from decimal" in str(failure.error)
-        assert "to string" in str(failure.error)
+        assert "to date" in str(failure.error)
         assert case.held() == list(old.charges)
 
-    def test_a_cost_column_that_is_text_from_the_beginning_is_loaded_and_not_totalled(
+    def test_a_cost_column_that_comes_as_text_holds_the_amounts_that_it_says(
         self, case: Case
     ) -> None:
         if not case.writer.changes_type:
             pytest.skip("types go by the names of the columns in this format")
         case.deliver(october("1", "2", cost_as_text=True))
 
-        outcome = case.load()
+        (result,) = case.load().results
 
-        (result,) = outcome.results
-        assert outcome.exit_code == 0
-        assert result.rows == 2
-        summed = {column for sums in result.totals.values() for column in sums}
-        assert case.writer.cost_column not in summed
-        assert sorted(case.values(case.writer.cost_column)) == ["1", "2"]
+        (sums,) = result.totals.values()
+        assert sums[case.writer.cost_column] == 3
+        assert sorted(case.values(case.writer.cost_column)) == [1, 2]
 
 
 class TestPeriods:

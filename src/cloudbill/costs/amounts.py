@@ -13,8 +13,10 @@ __all__ = [
     "add_amounts",
     "costs_of",
     "costs_to_text",
+    "rests_to_text",
     "shown_amount",
     "shown_costs",
+    "shown_rests",
     "subtract_amounts",
     "to_amount",
     "totals_to_text",
@@ -61,6 +63,20 @@ def totals_to_text(totals: Totals) -> dict[str, dict[str, str]]:
         currency: {column: f"{value:f}" for column, value in columns.items()}
         for currency, columns in sorted(totals.items())
     }
+
+
+def rests_to_text(rests: Totals) -> dict[str, dict[str, dict[str, str]]]:
+    """What was rounded away, for a JSON document: the key `rounded_away`, if it was anything."""
+    return {"rounded_away": totals_to_text(rests)} if rests else {}
+
+
+def shown_rests(rests: Totals) -> str:
+    """What was rounded away, for people: each column and currency, and nothing added up."""
+    return ", ".join(
+        f"{column} {shown_amount(rest)} {currency or '(no currency)'}"
+        for currency, columns in sorted(rests.items())
+        for column, rest in columns.items()
+    )
 
 
 def costs_of(record: LoadRecord, column: str) -> Mapping[str, Decimal] | None:

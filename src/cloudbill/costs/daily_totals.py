@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cloudbill.costs.amounts import add_amounts
-from cloudbill.costs.sums import EXACT, Charges, GroupSums, SumQuery
+from cloudbill.costs.sums import EXACT, Charges, GroupSums, SumQuery, without_zeros
 from cloudbill.manifests import ColumnType
 from cloudbill.models import Totals
 from cloudbill.sql import Fragment
@@ -33,10 +33,14 @@ class CostColumns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayTotals:
-    """The rows of a day in one currency, and the sum of each column by its name in lower case."""
+    """The rows of a day in one currency, and the sum of each column by its name in lower case.
+
+    `rests` has what was rounded away of the sums, where it was anything.
+    """
 
     rows: int
     amounts: Mapping[str, Decimal]
+    rests: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +61,22 @@ class DailyTotals:
 
     def by_currency(self) -> Totals:
         """The sums of the month, each column by its name in lower case."""
+        return {currency: month.amounts for currency, month in self._months().items()}
+
+    def rests_by_currency(self) -> Totals:
+        """What was rounded away of the sums of the month; each column by its name."""
+        return without_zeros(
+            {
+                currency: {self.columns[key]: rest for key, rest in month.rests.items()}
+                for currency, month in self._months().items()
+            }
+        )
+
+    def _months(self) -> dict[str, DayTotals]:
         months: dict[str, DayTotals] = {}
         for (currency, _), day in self.days.items():
             months[currency] = _plus(months.get(currency), day)
-        return {currency: month.amounts for currency, month in months.items()}
+        return months
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +88,7 @@ class DailyQuery:
 
     @classmethod
     def of(cls, charges: Charges, provider: Provider, where: Fragment | None = None) -> DailyQuery:
-        """The query; amounts are added in their own type, so nothing is rounded."""
+        """The query; what is rounded away of an amount is summed beside it."""
         costs = choose_costs(charges.kinds, provider.COST_COLUMNS)
         query = SumQuery(
             relation=charges.relation,
@@ -80,6 +96,7 @@ class DailyQuery:
             currency=charges.text(provider.CURRENCY_COLUMN),
             groups=(charges.day(provider.CLUSTER_COLUMN),),
             columns={cost.lower(): charges.value(cost) for cost in costs.exact},
+            rests=charges.rests_of({cost.lower(): cost for cost in costs.exact}),
         )
         return cls(query=query, costs=costs)
 
@@ -88,7 +105,7 @@ class DailyQuery:
         return DailyTotals(
             days={
                 (group.currency, group.groups[0] or None): DayTotals(
-                    rows=group.rows, amounts=group.totals
+                    rows=group.rows, amounts=group.totals, rests=group.rests
                 )
                 for group in sums
             },
@@ -135,7 +152,15 @@ def merge_totals(parts: Iterable[DailyTotals]) -> DailyTotals:
 def _plus(one: DayTotals | None, other: DayTotals) -> DayTotals:
     if one is None:
         return other
-    amounts = dict(one.amounts)
-    for column, amount in other.amounts.items():
+    return DayTotals(
+        rows=one.rows + other.rows,
+        amounts=_added(one.amounts, other.amounts),
+        rests=_added(one.rests, other.rests),
+    )
+
+
+def _added(one: Mapping[str, Decimal], other: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    amounts = dict(one)
+    for column, amount in other.items():
         amounts[column] = add_amounts(amounts.get(column, Decimal(0)), amount)
-    return DayTotals(rows=one.rows + other.rows, amounts=amounts)
+    return amounts

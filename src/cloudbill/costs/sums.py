@@ -23,6 +23,9 @@ __all__ = [
     "SumQuery",
     "billed_costs",
     "by_currency",
+    "rests_by_currency",
+    "sum_totals",
+    "without_zeros",
 ]
 
 EXACT: Final = frozenset({ColumnType.DECIMAL, ColumnType.INTEGER})
@@ -42,6 +45,8 @@ class GroupSums:
     rows: int
     amounts: Mapping[str, Decimal | None]
     """None if no row has the amount."""
+    rests: Mapping[str, Decimal] = field(default_factory=dict)
+    """What was rounded away of the amounts, for those of which anything was."""
 
     @property
     def totals(self) -> dict[str, Decimal]:
@@ -54,12 +59,15 @@ class SumQuery:
     """Counts the rows of a relation that match the condition `where`, and sums their `columns`.
 
     `currency` and `groups` are texts that are never NULL; the answer has one row for each of their
-    combinations. `columns` gives the summed values by the names of the sums. With `most`, the
-    answer has only the groups whose first sum is farthest from zero.
+    combinations. `columns` gives the summed values by the names of the sums, and `rests` what is
+    rounded away of a value, for those of which anything may be; both are summed, apart from each
+    other, for no type holds the digits of both. With `most`, the answer has only the groups whose
+    first sum is farthest from zero.
     """
 
     relation: Fragment
     columns: Mapping[str, Fragment]
+    rests: Mapping[str, Fragment] = field(default_factory=dict)
     currency: Fragment = NOTHING
     groups: tuple[Fragment, ...] = ()
     where: Fragment | None = None
@@ -75,11 +83,12 @@ class SumQuery:
         """
         keys = [f"key_{index}" for index in range(1 + len(self.groups))]
         amounts = [f"amount_{index}" for index in range(len(self.columns))]
-        sums = [dialect.compose("SUM({amount})", amount=amount) for amount in amounts]
-        values = [self.currency, *self.groups, *self.columns.values()]
+        rests = [f"rest_{index}" for index in range(len(self.rests))]
+        sums = [dialect.compose("SUM({name})", name=name) for name in [*amounts, *rests]]
+        values = [self.currency, *self.groups, *self.columns.values(), *self.rests.values()]
         named = [
             dialect.compose("{value} AS {name}", value=value, name=name)
-            for value, name in zip(values, [*keys, *amounts], strict=True)
+            for value, name in zip(values, [*keys, *amounts, *rests], strict=True)
         ]
         by = [dialect.compose("{key}", key=key) for key in keys]
         template = "SELECT {columns} FROM (SELECT {named} FROM {relation}"
@@ -101,6 +110,7 @@ class SumQuery:
     def read(self, rows: Iterable[Sequence[Any]]) -> tuple[GroupSums, ...]:
         """The answer from the rows of the result, in the order of currencies and groups."""
         size = 1 + len(self.groups)
+        end = size + 1 + len(self.columns)
         return tuple(
             GroupSums(
                 currency=row[0],
@@ -108,7 +118,12 @@ class SumQuery:
                 rows=int(row[size]),
                 amounts={
                     name: None if amount is None else to_amount(amount)
-                    for name, amount in zip(self.columns, row[size + 1 :], strict=True)
+                    for name, amount in zip(self.columns, row[size + 1 : end], strict=True)
+                },
+                rests={
+                    name: to_amount(rest)
+                    for name, rest in zip(self.rests, row[end:], strict=True)
+                    if rest
                 },
             )
             for row in sorted(rows, key=lambda row: tuple(row[:size]))
@@ -120,13 +135,14 @@ class Charges:
     """Rows that can be summed: a relation, and the types of its columns, by name in the table.
 
     Names are found in any case. `values` gives an expression for a column that is not read as it
-    is.
+    is, and `rests` what of its value was rounded away.
     """
 
     dialect: Dialect
     relation: Fragment
     kinds: Mapping[str, ColumnType | str]
     values: Mapping[str, Fragment] = field(default_factory=dict)
+    rests: Mapping[str, Fragment] = field(default_factory=dict)
 
     def spelt(self, name: str) -> str | None:
         """The spelling of a column in the relation; None if there is no such column."""
@@ -142,6 +158,10 @@ class Charges:
         """The value of an existing column."""
         spelt = self.spelt(name) or ""
         return self.values.get(spelt) or self.dialect.compose("{name}", name=spelt)
+
+    def rests_of(self, names: Mapping[str, str]) -> dict[str, Fragment]:
+        """What is rounded away of some columns, by the names of their sums."""
+        return {summed: self.rests[name] for summed, name in names.items() if name in self.rests}
 
     def text(self, *names: str, otherwise: Fragment = NOTHING) -> Fragment:
         """The first of the columns that is not empty in a row, as text, or else another text."""
@@ -187,9 +207,32 @@ def billed_costs(kinds: Mapping[str, ColumnType | str], provider: Provider) -> t
 
 def by_currency(sums: Iterable[GroupSums]) -> Totals:
     """The totals of all groups together."""
+    return _added((group.currency, group.totals) for group in sums)
+
+
+def rests_by_currency(sums: Iterable[GroupSums]) -> Totals:
+    """What was rounded away in all groups together, where it was anything."""
+    return without_zeros(_added((group.currency, group.rests) for group in sums))
+
+
+def without_zeros(totals: Totals) -> Totals:
+    """The totals that are not 0."""
+    kept = {
+        currency: {name: amount for name, amount in amounts.items() if amount}
+        for currency, amounts in totals.items()
+    }
+    return {currency: amounts for currency, amounts in kept.items() if amounts}
+
+
+def sum_totals(totals: Iterable[Totals]) -> Totals:
+    """Totals added up, each currency and column by itself."""
+    return _added((currency, sums) for some in totals for currency, sums in some.items())
+
+
+def _added(found: Iterable[tuple[str, Mapping[str, Decimal]]]) -> Totals:
     totals: dict[str, dict[str, Decimal]] = {}
-    for group in sums:
-        amounts = totals.setdefault(group.currency, {})
-        for name, amount in group.totals.items():
+    for currency, sums in found:
+        amounts = totals.setdefault(currency, {})
+        for name, amount in sums.items():
             amounts[name] = add_amounts(amounts.get(name, Decimal(0)), amount)
     return totals

@@ -5,24 +5,26 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import DatasetError, SchemaError
 from cloudbill.exports.limits import MAX_NAME, UNPRINTABLE, shown
-from cloudbill.manifests import Column, ColumnType
+from cloudbill.manifests import Column, ColumnType, Manifest
 from cloudbill.providers.datasets import dataset_of_columns
 
 if TYPE_CHECKING:
     from cloudbill.providers import Provider
 
 __all__ = [
-    "added_columns",
+    "Fit",
+    "amounts_of",
     "assign_columns",
+    "fit_columns",
     "merge_parts",
     "require_columns",
     "require_dataset",
-    "require_exact_costs",
 ]
 
 # BigQuery is the strictest of the warehouses for column names ("Specify a schema": flexible column
@@ -31,6 +33,15 @@ _LONGEST_NAME: Final = 280
 """Leaves room below BigQuery's 300 characters for the number of a name that collides."""
 _HASH_DIGITS: Final = 8
 _SHOWN_COLUMNS: Final = 3
+_AMOUNTS: Final = frozenset(
+    {ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.FLOAT, ColumnType.STRING}
+)
+"""The types of a file that amounts are read from."""
+_TEXTED: Final = frozenset(
+    {ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.FLOAT, ColumnType.BOOLEAN}
+)
+"""The types whose values have one text."""
+_MONEY: Final = re.compile("cost|price", re.IGNORECASE)
 _ILLEGAL: Final = re.compile(r"[^\w &%=+:'<>#|-]")
 _RESERVED: Final = (
     "_table_",
@@ -98,45 +109,88 @@ def require_dataset(columns: Iterable[Column], provider: Provider, *, run_id: st
     )
 
 
-def require_exact_costs(columns: Iterable[Column], costs: Iterable[str]) -> None:
-    """Refuses amounts that are already floating point numbers in the file.
+def amounts_of(provider: Provider, manifest: Manifest) -> Callable[[str, ColumnType], bool]:
+    """Says of the name and the type of a column whether it holds amounts, which become decimals.
 
-    Raises:
-        SchemaError: If one of the cost columns is.
+    The provider's documentation says so, whatever the type in the file is. A column that it does
+    not know is one if it holds floating point numbers and calls itself a cost or a price.
     """
-    wanted = {cost.lower() for cost in costs}
-    for column in columns:
-        if column.target.lower() in wanted and column.type is ColumnType.FLOAT:
-            raise SchemaError(
-                f"'{column.name}' holds floating point numbers, which are not the amounts on the "
-                "bill to the last digit; export it as a decimal"
-            )
+
+    def is_amount(name: str, kind: ColumnType) -> bool:
+        if provider.column_type(name, manifest) is ColumnType.DECIMAL:
+            return kind in _AMOUNTS
+        return kind is ColumnType.FLOAT and _MONEY.search(name) is not None
+
+    return is_amount
 
 
-def added_columns(
-    columns: Iterable[Column], existing: Mapping[str, ColumnType | str], *, table: str
-) -> tuple[Column, ...]:
-    """The columns of a run that the table does not have yet.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """What a table needs to take the columns of a run.
+
+    `widened` has columns of the table that change their type, and the type that they get.
+    `converted` are columns of the run that are written in the type of the table.
+    """
+
+    added: tuple[Column, ...] = ()
+    widened: Mapping[str, ColumnType] = field(default_factory=dict)
+    converted: tuple[Column, ...] = ()
+
+
+def fit_columns(
+    columns: Iterable[Column],
+    existing: Mapping[str, ColumnType | str],
+    *,
+    table: str,
+    amounts: Callable[[str, ColumnType], bool],
+) -> Fit:
+    """How a table takes the columns of a run.
 
     `existing` gives the type of each column of the table, or the warehouse's word for a type that
-    cloudbill does not create.
+    cloudbill does not create; `amounts` says of a name and a type whether it is one of amounts.
+    Numbers become exact where they were not, and text where they are no amounts; nothing else
+    changes its type.
 
     Raises:
         SchemaError: If a column of the table has another type in the run.
     """
-    have = {name.lower(): kind for name, kind in existing.items()}
+    have = {name.lower(): (name, kind) for name, kind in existing.items()}
     added: list[Column] = []
+    converted: list[Column] = []
+    widened: dict[str, ColumnType] = {}
     for column in columns:
-        kind = have.get(column.target.lower())
+        spelt, kind = have.get(column.target.lower(), (column.target, None))
         if kind is None:
             added.append(column)
-        elif kind != column.type:
+            continue
+        if kind == column.type:
+            continue
+        is_amount = amounts(column.name, column.type)
+        if _is_widened(kind, column.type, is_amount=is_amount):
+            widened[spelt] = column.type
+        elif _is_converted(kind, column.type, is_amount=is_amount):
+            converted.append(column)
+        else:
             raise SchemaError(
                 f"Column '{column.target}' changed its type from {kind} (table {table}) to "
                 f"{column.type} (this run). The month was not changed. Load this export into a new "
                 "'table_name', or convert the column of the table, and run again"
             )
-    return tuple(added)
+    return Fit(added=tuple(added), widened=widened, converted=tuple(converted))
+
+
+def _is_widened(kind: ColumnType | str, wanted: ColumnType, *, is_amount: bool) -> bool:
+    if wanted is ColumnType.DECIMAL:
+        return kind in {ColumnType.INTEGER, ColumnType.FLOAT} or (
+            is_amount and kind is ColumnType.STRING
+        )
+    return wanted is ColumnType.STRING and kind in _TEXTED and not is_amount
+
+
+def _is_converted(kind: ColumnType | str, found: ColumnType, *, is_amount: bool) -> bool:
+    if kind is ColumnType.DECIMAL:
+        return found is ColumnType.INTEGER
+    return kind is ColumnType.STRING and found in _TEXTED and not is_amount
 
 
 def assign_columns(

@@ -22,9 +22,10 @@ MAX_ROW_BYTES: Final = 32 * 1024 * 1024
 _SHOWN_CHARACTERS: Final = 60
 _SHOWN_BYTES: Final = 10
 _DIGITS_BEFORE: Final = 20
-_DIGITS_BEHIND: Final = 18
 _BOM: Final = "\ufeff"
 _NUMBER: Final = re.compile(r"[+-]?([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]{1,18}))?")
+_ROUNDED_UP: Final = re.compile(r"9{38}[5-9]")
+"""The digits of a number that has one more digit before the point once it is rounded."""
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIMESTAMP: Final = re.compile(
@@ -123,10 +124,11 @@ def _fault_of_decimal(cell: str) -> str | None:
     if not kept:
         return None
     behind = len(match[2]) - int(match[3] or 0) - (len(digits) - len(kept))
-    if behind > _DIGITS_BEHIND:
-        return f"has {behind} digits after the point; {_DIGITS_BEHIND} fit, and nothing is rounded"
-    if len(kept) - behind > _DIGITS_BEFORE:
-        return f"has {len(kept) - behind} digits before the point; {_DIGITS_BEFORE} fit"
+    before = len(kept) - behind
+    if before == _DIGITS_BEFORE and _ROUNDED_UP.match(kept):
+        before += 1
+    if before > _DIGITS_BEFORE:
+        return f"has {before} digits before the point; {_DIGITS_BEFORE} fit"
     return None
 
 

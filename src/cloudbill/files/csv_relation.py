@@ -13,6 +13,7 @@ from cloudbill.errors import LoadError, SchemaError
 from cloudbill.files.columns import merge_parts
 from cloudbill.files.csv_faults import MAX_ROW_BYTES, find_fault
 from cloudbill.files.csv_plain import CsvFile, CsvPart, plain_files
+from cloudbill.files.decimals import text_rest, text_value
 from cloudbill.files.relation import PartsRelation, literal_path
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
@@ -36,43 +37,6 @@ _READ: Final = (
     "filename = {file_column}, hive_partitioning = false, "
     "max_line_size = {row_bytes}, buffer_size = {row_bytes})"
 )
-
-# These patterns match text that DuckDB converts exactly. For other text it would round a number, or
-# ignore the offset of a time, so everything else takes a slower way or is an error.
-_PLAIN_NUMBER: Final = r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})"
-# One digit before the point and a negative exponent: at most 17 digits after the point, counting
-# those of the exponent. DuckDB converts exponents 40 times as fast in 64 bits as in 128.
-_SHORT_EXPONENT: Final = (
-    r"[+-]?[0-9](?:(?:\.[0-9]{0,8})?[eE]-0?[1-9]"
-    r"|(?:\.[0-9]{0,7})?[eE]-10|(?:\.[0-9]{0,3})?[eE]-1[0-4])"
-)
-_ANY_NUMBER: Final = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,18})?"
-_PIECES: Final = r"^([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]+))?$"
-_TO_DECIMAL: Final = (
-    "CASE WHEN {cell} IS NULL THEN NULL "
-    "WHEN regexp_full_match({cell}, {plain}) THEN CAST({cell} AS DECIMAL(38,18)) "
-    "WHEN regexp_full_match({cell}, {short}) "
-    "THEN CAST(CAST({cell} AS DECIMAL(18,17)) AS DECIMAL(38,18)) "
-    "WHEN regexp_full_match({cell}, {any}) "
-    "THEN coalesce({slow}, error('more digits than DECIMAL(38,18) holds: ' || {cell})) "
-    "ELSE error('not a number: ' || {cell}) END"
-)
-# The digits without zeros at either end, and how many of them are after the point. The parameter of
-# a lambda must not have the name of a column.
-_SLOW_DECIMAL: Final = (
-    "list_transform(list_transform(list_transform("
-    "[regexp_extract({cell}, {pieces}, ['sign', 'whole', 'fraction', 'exponent'])], "
-    "lambda {given}: {{'sign': {given}.sign, "
-    "'digits': ltrim({given}.whole || {given}.fraction, '0'), "
-    "'behind': strlen({given}.fraction) - coalesce(TRY_CAST({given}.exponent AS BIGINT), 0)}}), "
-    "lambda {given}: {{'sign': {given}.sign, 'kept': rtrim({given}.digits, '0'), "
-    "'behind': {given}.behind - strlen({given}.digits) + strlen(rtrim({given}.digits, '0'))}}), "
-    "lambda {given}: CASE WHEN {given}.kept = '' THEN CAST(0 AS DECIMAL(38,18)) "
-    "WHEN {given}.behind <= 18 AND strlen({given}.kept) - {given}.behind <= 20 "
-    "THEN CAST({given}.sign || left({unscaled}, 20) || '.' || right({unscaled}, 18) "
-    "AS DECIMAL(38,18)) END)[1]"
-)
-_UNSCALED: Final = "lpad({given}.kept || repeat('0', 18 - {given}.behind), 38, '0')"
 
 _DAY: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _WHOLE_NUMBER: Final = r"[+-]?[0-9]{1,19}"
@@ -111,7 +75,6 @@ _TO_INTEGER: Final = (
 )
 _CONVERSIONS: Final[Mapping[ColumnType, str]] = {
     ColumnType.STRING: "{cell}",
-    ColumnType.DECIMAL: _TO_DECIMAL,
     ColumnType.TIMESTAMP: _TO_TIMESTAMP,
     ColumnType.DATE: _TO_DATE,
     ColumnType.BOOLEAN: _TO_BOOLEAN,
@@ -161,6 +124,15 @@ def read_csv_parts(
                 columns=tuple(replace(column, name=column.target) for column in columns),
                 headers={column.target: column.name for column in columns},
                 values=values,
+                rests={
+                    column.target: text_rest(DUCKDB.compose("{name}", name=column.target))
+                    for column in columns
+                    if column.type is ColumnType.DECIMAL
+                },
+                texts={
+                    column.target: DUCKDB.compose("{name}", name=column.target)
+                    for column in columns
+                },
                 file_column=_FILE_COLUMN,
                 files=tuple(str(file.path) for file in files),
             )
@@ -205,25 +177,16 @@ def _read(
 
 def _value(column: Column) -> Fragment:
     """The cells of a column in the type of the table."""
+    cell = DUCKDB.compose("{name}", name=column.target)
+    if column.type is ColumnType.DECIMAL:
+        return text_value(cell)
     template = _CONVERSIONS.get(column.type)
     if template is None:
         raise SchemaError(f"Column '{column.name}' is {column.type}, which is not read from CSV")
-    cell = DUCKDB.compose("{name}", name=column.target)
-    slow = DUCKDB.compose(
-        _SLOW_DECIMAL,
-        cell=cell,
-        given=_GIVEN,
-        pieces=duckdb_text(_PIECES),
-        unscaled=DUCKDB.compose(_UNSCALED, given=_GIVEN),
-    )
     return DUCKDB.compose(
         template,
         cell=cell,
         given=_GIVEN,
-        slow=slow,
-        plain=duckdb_text(_PLAIN_NUMBER),
-        short=duckdb_text(_SHORT_EXPONENT),
-        any=duckdb_text(_ANY_NUMBER),
         utc=duckdb_text(_UTC_TIME),
         offset=duckdb_text(_TIME_WITH_OFFSET),
         day=duckdb_text(_DAY),
@@ -236,7 +199,11 @@ def _explained(files: Sequence[CsvFile]) -> Iterator[None]:
     """Names the faulty cell, if there is one, when a statement fails."""
     try:
         yield
-    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+    except (
+        duckdb.InvalidInputException,
+        duckdb.ConversionException,
+        duckdb.OutOfRangeException,
+    ) as error:
         for file in files:
             fault = find_fault(
                 file.path, file.part.columns, has_nameless_end=file.part.has_nameless_end

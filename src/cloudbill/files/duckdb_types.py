@@ -8,7 +8,7 @@ from typing import Final
 
 from cloudbill.manifests import ColumnType
 
-__all__ = ["TABLE_TYPES", "_may_lose_digits", "column_type_of"]
+__all__ = ["TABLE_TYPES", "column_type_of", "may_lose_digits"]
 
 
 TABLE_TYPES: Final[Mapping[ColumnType, str]] = {
@@ -59,7 +59,7 @@ def column_type_of(type_name: str) -> ColumnType | str:
     return _TYPE_NAMES.get(type_name, type_name)
 
 
-def _may_lose_digits(type_name: str) -> bool:
+def may_lose_digits(type_name: str) -> bool:
     """Whether a decimal type has more digits after the point than the table keeps."""
     match = _DECIMAL.fullmatch(type_name)
     return match is not None and int(match[2]) > _SCALE

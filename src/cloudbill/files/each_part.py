@@ -17,11 +17,13 @@ import duckdb
 
 from cloudbill.disk.spool import room_for, spool_folder
 from cloudbill.errors import CloudbillError, LoadError, PartMissingError, StoreError
+from cloudbill.files.columns import amounts_of
 from cloudbill.files.csv_headers import PartColumns, read_columns
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.csv_relation import read_csv_parts
 from cloudbill.files.damage import AGAIN, reason_of
 from cloudbill.files.downloads import local_parts
+from cloudbill.files.empty_parts import filled_parts
 from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.files.parquet_tail import PARQUET_MAGIC, read_parquet_tail
 from cloudbill.files.relation import PartsRelation
@@ -60,8 +62,8 @@ def read_each_part(
         StoreError: If a part cannot be read, or has a value that no table can store.
         CloudbillError: If `memory_limit` is too low.
     """
-    filled = tuple(part for part in manifest.parts if not part.is_empty)
-    manifest = replace(manifest, parts=filled)
+    manifest = replace(manifest, parts=filled_parts(manifest, store))
+    amounts = amounts_of(provider, manifest)
     columns: Mapping[str, PartColumns] = {}
     if manifest.file_format == "csv":
         columns = _columns_of_csv(store, manifest, provider, headers)
@@ -74,7 +76,8 @@ def read_each_part(
                 for part, file in zip(batch.parts, files, strict=True):
                     with _part_errors(store, part, file, memory_limit):
                         if manifest.file_format == "parquet":
-                            yield read(connection, read_parquet_parts(connection, [file]))
+                            source = read_parquet_parts(connection, [file], amounts=amounts)
+                            yield read(connection, source)
                             continue
                         described = CsvPart.of(file, store.uri(part.path), columns[part.path])
                         # An empty text that is NULL changes neither a currency nor a sum.
@@ -111,7 +114,7 @@ def _rows_in_footers(store: Store, manifest: Manifest) -> Iterator[int]:
 
     DuckDB reads it, for the warehouse may be DuckDB, which is installed without Arrow.
     """
-    paths = [part.path for part in manifest.parts if not part.is_empty]
+    paths = [part.path for part in filled_parts(manifest, store)]
     with (
         ThreadPoolExecutor(_READERS, thread_name_prefix="footer") as readers,
         spool_folder() as folder,

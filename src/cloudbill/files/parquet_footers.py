@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -37,19 +37,29 @@ _STATISTICS: Final = """
 class Footer:
     """The content of the footer of a part.
 
-    `first_day` and `last_day` are the least and greatest day of the period column, or None if the
-    file has no statistics of that column, or no rows.
+    `columns` have the types that they get in a table; with `is_rewritten`, BigQuery cannot read
+    one of them in that type from the file. `first_day` and `last_day` are the least and greatest
+    day of the period column, or None if the file has no statistics of that column, or no rows.
     """
 
     address: str
     rows: int
     columns: tuple[Column, ...]
+    is_rewritten: bool = False
     first_day: date | None
     last_day: date | None
 
 
-def read_footers(store: Store, parts: Sequence[Part], *, period_column: str) -> tuple[Footer, ...]:
+def read_footers(
+    store: Store,
+    parts: Sequence[Part],
+    *,
+    period_column: str,
+    amounts: Callable[[str, ColumnType], bool],
+) -> tuple[Footer, ...]:
     """The footers of the parts, in order; many are read at a time.
+
+    `amounts` says of a name and a type whether such a column holds amounts.
 
     Raises:
         StoreError: If a part cannot be read or is not a Parquet file.
@@ -57,13 +67,15 @@ def read_footers(store: Store, parts: Sequence[Part], *, period_column: str) -> 
     """
 
     def read(part: Part) -> Footer:
-        return _read_footer(store, part.path, period_column)
+        return _read_footer(store, part.path, period_column, amounts)
 
     with ThreadPoolExecutor(_READERS, thread_name_prefix="footer") as readers:
         return tuple(readers.map(read, parts))
 
 
-def _read_footer(store: Store, path: str, period_column: str) -> Footer:
+def _read_footer(
+    store: Store, path: str, period_column: str, amounts: Callable[[str, ColumnType], bool]
+) -> Footer:
     address = store.uri(path)
     tail = read_parquet_tail(store, path)
     try:
@@ -81,29 +93,44 @@ def _read_footer(store: Store, path: str, period_column: str) -> Footer:
             f"{address} is a damaged Parquet file: it states {metadata.num_rows} rows. {AGAIN}",
             is_of_run=True,
         )
-    columns = tuple(
-        Column(name=name, target=name, type=_column_type(field, physical.get(name), address))
-        for name, field in fields
-    )
+    columns: list[Column] = []
+    is_rewritten = False
+    for name, field in fields:
+        in_file = _column_type(field, address)
+        kind = ColumnType.DECIMAL if amounts(name, in_file) else in_file
+        columns.append(Column(name=name, target=name, type=kind))
+        is_rewritten |= kind is not in_file or _is_in_nanoseconds(field, physical.get(name))
     first_day, last_day = _days(tail, columns, period_column, address)
     return Footer(
         address=address,
         rows=metadata.num_rows,
-        columns=columns,
+        columns=tuple(columns),
+        is_rewritten=is_rewritten,
         first_day=first_day,
         last_day=last_day,
     )
 
 
-def _column_type(field: Any, physical_type: str | None, address: str) -> ColumnType:
-    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-    # BigQuery, "Loading Parquet data", type conversions: 64-bit timestamps must be milli- or
-    # microseconds. BigQuery also reads INT96, which pyarrow shows as nanoseconds.
-    is_nanoseconds = pa.types.is_timestamp(kind) and kind.unit == "ns" and physical_type != "INT96"
+def _column_type(field: Any, address: str) -> ColumnType:
+    kind = _kind_of(field)
     for is_kind, column_type in _TYPES:
-        if is_kind(kind) and not is_nanoseconds:
+        if is_kind(kind):
             return column_type
     raise SchemaError(f"Column '{field.name}' of {address} is a {kind}, which is not loaded")
+
+
+def _is_in_nanoseconds(field: Any, physical_type: str | None) -> bool:
+    """Whether a column holds times that BigQuery does not read.
+
+    BigQuery, "Loading Parquet data", type conversions: 64-bit timestamps must be milli- or
+    microseconds. BigQuery also reads INT96, which pyarrow shows as nanoseconds.
+    """
+    kind = _kind_of(field)
+    return pa.types.is_timestamp(kind) and kind.unit == "ns" and physical_type != "INT96"
+
+
+def _kind_of(field: Any) -> Any:
+    return field.type.value_type if pa.types.is_dictionary(field.type) else field.type
 
 
 _TYPES: Final = (

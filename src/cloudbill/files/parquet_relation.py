@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,15 @@ import duckdb
 from cloudbill.errors import SchemaError
 from cloudbill.files.columns import merge_parts
 from cloudbill.files.damage import damaged_parts
-from cloudbill.files.duckdb_types import TABLE_TYPES, _may_lose_digits, column_type_of
+from cloudbill.files.decimals import (
+    decimal_rest,
+    double_value,
+    float_rest,
+    float_value,
+    text_rest,
+    text_value,
+)
+from cloudbill.files.duckdb_types import TABLE_TYPES, column_type_of, may_lose_digits
 from cloudbill.files.relation import PartsRelation, literal_path
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.sql import DUCKDB, Fragment
@@ -23,6 +32,14 @@ if TYPE_CHECKING:
 
 __all__ = ["faults_named", "read_parquet_parts"]
 
+# A folder such as `year=2025` is not a column of a bill.
+_READ: Final = "read_parquet(${files}, union_by_name = true, hive_partitioning = false)"
+_REST_OF: Final = "rest.of."
+"""No column of a table has a point in its name."""
+_NO_REST: Final = Fragment("CAST(NULL AS DECIMAL(38,38))")
+_FILLED: Final = "NULLIF({name}, '')"
+_MOST_DIGITS: Final = 38
+"""DuckDB, "Numeric types": those of its widest decimal."""
 _AWARE: Final = "TIMESTAMP WITH TIME ZONE"
 _AWARE_NANOSECONDS: Final = "TIMESTAMPTZ_NS"
 _NANOSECONDS_TO_UTC: Final = "CAST(CAST({name} AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP)"
@@ -35,55 +52,143 @@ def read_parquet_parts(
     connection: DuckDBPyConnection,
     files: Sequence[PurePath],
     *,
+    amounts: Callable[[str, ColumnType], bool],
     addresses: Sequence[str] = (),
     scheme: str = "",
 ) -> PartsRelation:
     """Describes one or more Parquet parts by their footers.
 
-    `addresses` names the parts in messages, where the files are called otherwise; `scheme` is that
-    of the file system that they are in, where it is not the local one.
+    `amounts` says of a name and a type whether such a column holds amounts. `addresses` names the
+    parts in messages, where the files are called otherwise; `scheme` is that of the file system
+    that they are in, where it is not the local one.
 
     Raises:
         SchemaError: If parts contradict each other or hold a type that is not loaded.
         LoadError: If a part is damaged.
     """
     # Each part is described separately. DuckDB would unify the columns of all files by itself, and
-    # silently turn a decimal into a double if one file has doubles.
+    # silently turn a decimal into a double if one file has doubles, or into one of fewer digits.
     names = [scheme + literal_path(file) for file in files]
     addresses = addresses or [file.name for file in files]
-    described: list[tuple[str, list[Column]]] = []
-    inexact: dict[str, Column] = {}
-    types: dict[str, set[str]] = {}
+    described: list[tuple[str, Sequence[Column]]] = []
+    types: list[Mapping[str, str]] = []
     part_rows: list[int] = []
     for address, name in zip(addresses, names, strict=True):
-        columns: list[Column] = []
         with damaged_parts(address):
             found = _describe(connection, name)
             part_rows.append(_footer_rows(connection, name))
-        for column_name, type_name in found:
-            kind = column_type_of(type_name)
-            if not isinstance(kind, ColumnType):
-                raise SchemaError(
-                    f"Column '{column_name}' of {address} is a {type_name}, which is not loaded"
-                )
-            column = Column(name=column_name, target=column_name, type=kind)
-            columns.append(column)
-            types.setdefault(column_name.lower(), set()).add(type_name)
-            if _may_lose_digits(type_name):
-                inexact[column_name] = column
-        described.append((address, columns))
+        described.append((address, _columns(found, address, amounts)))
+        types.append({column.lower(): type_name for column, type_name in found})
     merged = merge_parts(described)
+    reading = _Reading.of(merged, names, types)
     return PartsRelation(
-        # A folder such as `year=2025` is not a column of a bill.
-        relation=Fragment("read_parquet($files, union_by_name = true, hive_partitioning = false)"),
-        parameters={"files": names},
+        relation=reading.relation,
+        parameters=reading.parameters,
         columns=merged,
-        values={
-            column.name: _parquet_value(column, types[column.name.lower()]) for column in merged
-        },
-        addresses=tuple(addresses),
-        inexact=tuple(inexact.values()),
+        values=reading.values,
+        rests=reading.rests,
+        addresses=dict(zip(names, addresses, strict=True)),
         part_rows=tuple(part_rows),
+    )
+
+
+def _columns(
+    found: Sequence[tuple[str, str]], address: str, amounts: Callable[[str, ColumnType], bool]
+) -> list[Column]:
+    columns: list[Column] = []
+    for name, type_name in found:
+        kind = column_type_of(type_name)
+        if not isinstance(kind, ColumnType):
+            raise SchemaError(f"Column '{name}' of {address} is a {type_name}, which is not loaded")
+        kind = ColumnType.DECIMAL if amounts(name, kind) else kind
+        columns.append(Column(name=name, target=name, type=kind))
+    return columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """How the parts are read: by one call, or by one for all parts that have the same types."""
+
+    relation: Fragment
+    parameters: Mapping[str, object]
+    values: Mapping[str, Fragment]
+    rests: Mapping[str, Fragment]
+
+    @classmethod
+    def of(
+        cls, columns: Sequence[Column], names: Sequence[str], types: Sequence[Mapping[str, str]]
+    ) -> _Reading:
+        """The reading of parts that have these columns; `types` are those of each part."""
+        in_parts = {
+            column.name: {
+                part[column.name.lower()] for part in types if column.name.lower() in part
+            }
+            for column in columns
+        }
+        differing = [
+            column
+            for column in columns
+            if column.type is ColumnType.DECIMAL and len(in_parts[column.name]) > 1
+        ]
+        apart = {column.name for column in differing}
+        values = {
+            column.name: DUCKDB.compose("{name}", name=column.name)
+            if column.name in apart
+            else _value(column, in_parts[column.name])
+            for column in columns
+        }
+        rests = {
+            column.name: rest
+            for column in columns
+            if column.type is ColumnType.DECIMAL and column.name not in apart
+            for rest in [_rest(column, *in_parts[column.name])]
+            if rest is not None
+        }
+        if not differing:
+            return cls(
+                relation=Fragment(_READ.format(files="files")),
+                parameters={"files": names},
+                values=values,
+                rests=rests,
+            )
+        groups: dict[tuple[str | None, ...], list[str]] = {}
+        for name, part in zip(names, types, strict=True):
+            key = tuple(part.get(column.name.lower()) for column in differing)
+            groups.setdefault(key, []).append(name)
+        reads = [
+            _converted(f"files_{index}", dict(zip(differing, key, strict=True)))
+            for index, key in enumerate(groups)
+        ]
+        return cls(
+            relation=Fragment(f"({' UNION ALL BY NAME '.join(map(str, reads))})"),
+            parameters={f"files_{index}": some for index, some in enumerate(groups.values())},
+            values=values,
+            rests=rests
+            | {
+                column.name: DUCKDB.compose("{name}", name=_REST_OF + column.name)
+                for column in differing
+            },
+        )
+
+
+def _converted(files: str, types: Mapping[Column, str | None]) -> Fragment:
+    """Reads parts with the values of some columns, and what is rounded away of these."""
+    there = {column: name for column, name in types.items() if name is not None}
+    values = [
+        DUCKDB.compose("{value} AS {name}", value=_value(column, {name}), name=column.name)
+        for column, name in there.items()
+    ]
+    rests = [
+        DUCKDB.compose(
+            "{rest} AS {name}", rest=_rest(column, name) or _NO_REST, name=_REST_OF + column.name
+        )
+        for column, name in there.items()
+    ]
+    return DUCKDB.compose(
+        "SELECT * REPLACE ({values}), {rests} FROM {read}" if there else "SELECT * FROM {read}",
+        values=values,
+        rests=rests,
+        read=Fragment(_READ.format(files=files)),
     )
 
 
@@ -99,7 +204,7 @@ def faults_named(connection: DuckDBPyConnection, source: PartsRelation) -> Itera
     except (duckdb.OutOfMemoryException, duckdb.InterruptException):
         raise  # neither is a fault of a part
     except duckdb.Error:
-        for address, name in zip(source.addresses, _names_of(source), strict=True):
+        for name, address in source.addresses.items():
             with damaged_parts(address):
                 # Another connection, for the transaction of this one has failed.
                 connection.cursor().execute(
@@ -108,20 +213,31 @@ def faults_named(connection: DuckDBPyConnection, source: PartsRelation) -> Itera
         raise
 
 
-def _names_of(source: PartsRelation) -> Sequence[str]:
-    names = source.parameters.get("files", ()) if source.addresses else ()
-    return names if isinstance(names, Sequence) else ()
-
-
-def _parquet_value(column: Column, types: AbstractSet[str]) -> Fragment:
-    """A column in the type of the table; `types` are its types in the parts."""
+def _value(column: Column, types: AbstractSet[str]) -> Fragment:
+    """A column in its type; `types` are its types in the parts."""
     if types == {_AWARE}:
         return DUCKDB.compose(_AWARE_TO_UTC, name=column.name)
     if _AWARE_NANOSECONDS in types:
         return DUCKDB.compose(_NANOSECONDS_TO_UTC, name=column.name)
+    if column.type is ColumnType.DECIMAL:
+        if types == {"DOUBLE"}:
+            return double_value(column.name)
+        if types == {"FLOAT"}:
+            return float_value(column.name)
+        if types == {"VARCHAR"}:
+            return text_value(DUCKDB.compose(_FILLED, name=column.name))
     return DUCKDB.compose(
         "CAST({name} AS {type})", name=column.name, type=Fragment(TABLE_TYPES[column.type])
     )
+
+
+def _rest(column: Column, type_name: str) -> Fragment | None:
+    """What is rounded away of a decimal that has one type in the parts; None if nothing can be."""
+    if type_name in {"DOUBLE", "FLOAT"}:
+        return float_rest(column.name)
+    if type_name == "VARCHAR":
+        return text_rest(DUCKDB.compose(_FILLED, name=column.name))
+    return decimal_rest(column.name, type_name) if may_lose_digits(type_name) else None
 
 
 def _describe(connection: DuckDBPyConnection, name: str) -> list[tuple[str, str]]:
@@ -132,21 +248,29 @@ def _describe(connection: DuckDBPyConnection, name: str) -> list[tuple[str, str]
     rows = connection.execute(
         "DESCRIBE SELECT * FROM read_parquet($file, hive_partitioning = false)", {"file": name}
     ).fetchall()
-    own_names = _names_in_file(connection, name)
-    return [(own_name, str(row[1])) for own_name, row in zip(own_names, rows, strict=True)]
+    return [
+        (own_name, str(row[1]) if digits <= _MOST_DIGITS else f"decimal of {digits} digits")
+        for (own_name, digits), row in zip(_names_in_file(connection, name), rows, strict=True)
+    ]
 
 
-def _names_in_file(connection: DuckDBPyConnection, name: str) -> list[str]:
+def _names_in_file(connection: DuckDBPyConnection, name: str) -> list[tuple[str, int]]:
+    """The name of each column, and how many digits it has if it is a decimal, else 0.
+
+    DuckDB says of a decimal with more digits than it has that it is a double.
+    """
     elements = iter(
         connection.execute(
-            "SELECT name, coalesce(num_children, 0) FROM parquet_schema($file)", {"file": name}
+            "SELECT name, coalesce(num_children, 0), coalesce(precision, 0) "
+            "FROM parquet_schema($file)",
+            {"file": name},
         ).fetchall()
     )
-    _, columns = next(elements)
-    names: list[str] = []
+    _, columns, _ = next(elements)
+    names: list[tuple[str, int]] = []
     for _ in range(columns):
-        column, inside = next(elements)
-        names.append(str(column))
+        column, inside, digits = next(elements)
+        names.append((str(column), int(digits)))
         # What is inside of a column comes next, and may have something inside as well.
         while inside:
             inside += next(elements)[1] - 1

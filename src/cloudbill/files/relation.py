@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
+from types import MappingProxyType
 
 from cloudbill.costs.sums import Charges
+from cloudbill.files.decimals import text_of
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.periods import BillingPeriod
 from cloudbill.sql import DUCKDB, Fragment
@@ -20,10 +22,10 @@ class PartsRelation:
     """The parts of a run as one relation.
 
     `relation` reads them and takes `parameters`. `columns` have their names in the relation, and
-    `values` gives, for each of these names, its value in the type of the table. `inexact` are the
-    columns whose numbers may have more digits than the table keeps.
+    `values` gives, for each of these names, its value in the type of the column. `rests` gives what
+    of a number is rounded away, for columns that may have more digits than a table keeps.
 
-    `addresses` are the names of Parquet parts in messages, in the order of the parameter `files`.
+    `addresses` are the names of Parquet parts in messages, by the names that DuckDB reads them by.
 
     `part_rows` is in the order of the parts, or None if the parts do not state their rows. Then
     `file_column` of the relation names the file of each row, and `files` are in the order of the
@@ -34,8 +36,10 @@ class PartsRelation:
     parameters: Mapping[str, object]
     columns: tuple[Column, ...]
     values: Mapping[str, Fragment]
-    addresses: tuple[str, ...] = ()
-    inexact: tuple[Column, ...] = ()
+    rests: Mapping[str, Fragment] = field(default_factory=dict)
+    texts: Mapping[str, Fragment] = field(default_factory=dict)
+    """What is written in the files, where they are text."""
+    addresses: Mapping[str, str] = field(default_factory=dict)
     part_rows: tuple[int, ...] | None = None
     file_column: str | None = None
     files: tuple[str, ...] = ()
@@ -46,18 +50,15 @@ class PartsRelation:
         """The value that the table gets from a column of the relation."""
         return self.values[name]
 
-    def charges(self, *, is_as_stored: bool = False) -> Charges:
-        """The rows as charges, in the types of the table, or in those that the parts have."""
+    def charges(self) -> Charges:
+        """The rows as charges, in the types of the columns."""
+        targets = {column.name: column.target for column in self.columns}
         return Charges(
             dialect=DUCKDB,
             relation=self.relation,
             kinds={column.target: column.type for column in self.columns},
-            values={
-                column.target: DUCKDB.compose("{name}", name=column.name)
-                if is_as_stored
-                else self.values[column.name]
-                for column in self.columns
-            },
+            values={target: self.values[name] for name, target in targets.items()},
+            rests={targets[name]: rest for name, rest in self.rests.items()},
         )
 
     def in_month(
@@ -73,14 +74,30 @@ class PartsRelation:
         }
         return DUCKDB.in_month(charges.value(period_column)), ends
 
-    def projection(self) -> list[Fragment]:
-        """Each column with its type and name in the table."""
+    def projection(
+        self, types: Mapping[str, ColumnType | str] = MappingProxyType({})
+    ) -> list[Fragment]:
+        """Each column with its name in the table, in its own type or in that of the table.
+
+        `types` has those of the table, by names in lower case; see `fit_columns`.
+        """
         return [
             DUCKDB.compose(
-                "{value} AS {target}", value=self.values[column.name], target=column.target
+                "{value} AS {target}",
+                value=self._as(column, types.get(column.target.lower(), column.type)),
+                target=column.target,
             )
             for column in self.columns
         ]
+
+    def _as(self, column: Column, kind: ColumnType | str) -> Fragment:
+        value = self.values[column.name]
+        if kind == column.type:
+            return value
+        if kind is ColumnType.STRING:
+            written = self.texts.get(column.name)
+            return written or text_of(value, column.type)
+        return DUCKDB.compose("CAST({value} AS DECIMAL(38,18))", value=value)
 
 
 def literal_path(file: PurePath) -> str:

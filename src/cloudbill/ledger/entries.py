@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeVar
 
-from cloudbill.costs.amounts import totals_to_text
+from cloudbill.costs.amounts import rests_to_text, totals_to_text
 from cloudbill.models import LoadRecord, Totals
 from cloudbill.periods import BillingPeriod
 from cloudbill.text.times import parse_time
@@ -107,7 +107,7 @@ def _is_same(one: LoadRecord, other: LoadRecord) -> bool:
 
 def _filled(record: LoadRecord, other: LoadRecord) -> LoadRecord:
     """A record with what another one of the same load tells where it tells nothing."""
-    empty = {"totals": {}, "sequence": 0}
+    empty = {"totals": {}, "rests": {}, "sequence": 0}
     gaps = {
         column.name: getattr(other, column.name)
         for column in fields(record)
@@ -144,6 +144,7 @@ def read_record(period: BillingPeriod, entry: Mapping[str, Any]) -> LoadRecord:
         rows=_counted(entry.get("rows")),
         parts=_counted(entry.get("parts")),
         totals=_totals_from_json(entry.get("totals") or {}),
+        rests=_totals_from_json(entry.get("rounded_away") or {}),
         job_id=_read(_texted, entry.get("job_id")),
         sequence=sequence_of(entry),
         scope=_read(_texted, entry.get("scope")),
@@ -199,6 +200,7 @@ def record_json(record: LoadRecord) -> dict[str, Any]:
         "rows": record.rows,
         "parts": record.parts,
         "totals": totals_to_text(record.totals),
+        **rests_to_text(record.rests),
         "job_id": record.job_id,
         "scope": record.scope,
         "digest": record.digest,
@@ -223,11 +225,16 @@ def tracking_row(record: LoadRecord, manifest_path: str | None = None) -> dict[s
         "submitted_at": record.submitted_at,
         "covers_from": record.covers_from,
         "covers_to": record.covers_to,
-        "totals": json.dumps(totals_to_text(record.totals), sort_keys=True),
+        "totals": _totals_text(record.totals),
         "job_id": record.job_id,
         "manifest_path": manifest_path,
         "sequence": record.sequence or None,
+        "rounded_away": _totals_text(record.rests) if record.rests else None,
     }
+
+
+def _totals_text(totals: Totals) -> str:
+    return json.dumps(totals_to_text(totals), sort_keys=True)
 
 
 def entry_of_row(row: Mapping[str, object], versions: Mapping[str, int]) -> Entry | None:
@@ -253,6 +260,7 @@ def entry_of_row(row: Mapping[str, object], versions: Mapping[str, int]) -> Entr
         rows=_cell(_count_of, row.get("row_count")),
         parts=_cell(_count_of, row.get("file_count")),
         totals=_cell(_totals_of, row.get("totals")) or {},
+        rests=_cell(_totals_of, row.get("rounded_away")) or {},
         job_id=_cell(_texted, row.get("job_id")),
         sequence=_cell(_count_of, row.get("sequence")) or 0,
     )

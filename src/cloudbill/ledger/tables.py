@@ -31,6 +31,7 @@ TRACKING_COLUMNS: Final[Mapping[str, str]] = {
     "job_id": "text",
     "manifest_path": "text",
     "sequence": "bigint",
+    "rounded_away": "text",
 }
 """The columns of the tracking table and their dlt types, in order."""
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
-from cloudbill.costs.amounts import totals_to_text
+from cloudbill.costs.amounts import rests_to_text, totals_to_text
 from cloudbill.errors import CloudbillError, HeldError
 from cloudbill.loading.events import (
     Discovered,
@@ -153,6 +153,7 @@ def _finished(event: LoadFinished) -> Mapping[str, object]:
         "table": result.planned.table,
         "rows": result.rows,
         "totals": totals_to_text(result.totals),
+        **rests_to_text(result.rests),
         "job_id": result.job_id,
         "seconds": round(result.seconds, 3),
         **({"alarm": result.alarm} if result.alarm else {}),

@@ -108,9 +108,7 @@ def _replace(
     try:
         if count_rows is not None:
             planned = with_rivals_counted(planned, count_rows)
-        result = warehouse.replace_period(
-            planned.without_empty_parts, store, tell if wants_progress else None
-        )
+        result = warehouse.replace_period(planned, store, tell if wants_progress else None)
     except HeldError as error:
         return Skip(
             manifest=planned.manifest,

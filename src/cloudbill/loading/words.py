@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from cloudbill.costs.amounts import totals_to_text
+from cloudbill.costs.amounts import rests_to_text, shown_rests, totals_to_text
 from cloudbill.errors import Guard, StoppedError
 from cloudbill.loading.events import (
     Discovered,
@@ -126,6 +126,8 @@ def _discovered_lines(event: Discovered) -> Iterator[str]:
 
 def _finished_lines(result: LoadResult) -> Iterator[str]:
     yield f"  Loaded {result.rows} rows to {result.planned.table}"
+    if result.rests:
+        yield f"  Rounded away at the 18th digit: {shown_rests(result.rests)}"
     yield f"Completed loading {_run(result.planned)}"
     if result.alarm is not None:
         yield alarm_line(result)
@@ -286,6 +288,7 @@ def outcomes_json(
                 "rows": result.rows,
                 "parts": len(result.planned.manifest.parts),
                 "totals": totals_to_text(result.totals),
+                **rests_to_text(result.rests),
                 "job_id": result.job_id,
                 "seconds": round(result.seconds, 3),
                 **({"alarm": result.alarm} if result.alarm else {}),

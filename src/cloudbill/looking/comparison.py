@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from cloudbill.costs.amounts import subtract_amounts, to_amount
+from cloudbill.costs.amounts import add_amounts, subtract_amounts, to_amount
 from cloudbill.costs.daily_totals import DailyTotals, DayTotals
 from cloudbill.costs.month_totals import RecordDifference, differing_totals
-from cloudbill.models import LoadRecord
+from cloudbill.costs.sums import without_zeros
+from cloudbill.models import LoadRecord, Totals
 from cloudbill.periods import BillingPeriod
 
 __all__ = [
@@ -69,6 +70,8 @@ class MonthReport:
     ledger_rows: int | None = None
     differences: tuple[Difference, ...] = ()
     record_differences: tuple[RecordDifference, ...] = ()
+    rests: Totals = field(default_factory=dict)
+    """What of the costs in the files was rounded away, so that the table does not hold it."""
     reason: str | None = None
 
 
@@ -86,6 +89,7 @@ def judge_month(
     as recorded is also different, even if its files can no longer be read.
     """
     differences = () if files is None else compare_totals(files, warehouse)
+    rests: Totals = {} if files is None else rounded_away(files, warehouse)
     record_differences = compare_record(record, warehouse)
     reasons: list[str] = [unread] if files is None else []
     if differences:
@@ -97,8 +101,11 @@ def judge_month(
     if inexact and not reasons:
         listed = ", ".join(f"{column} is {kind}" for column, kind in sorted(inexact.items()))
         reasons.append(f"all else is equal, but {listed}, which holds no exact amounts")
+    has_other_rests = files is not None and not _has_rests(record, files.rests_by_currency())
+    if has_other_rests:
+        reasons.append("what was rounded away of the files is not what was recorded")
     verdict = Verdict.NOT_CHECKABLE if reasons else Verdict.EQUAL
-    if differences or record_differences:
+    if differences or record_differences or has_other_rests:
         verdict = Verdict.DIFFERENT
     return MonthReport(
         source=source,
@@ -110,6 +117,7 @@ def judge_month(
         ledger_rows=record.rows,
         differences=differences,
         record_differences=record_differences,
+        rests=rests,
         reason="; ".join(reasons) or None,
     )
 
@@ -118,7 +126,8 @@ def compare_totals(files: DailyTotals, warehouse: DailyTotals) -> tuple[Differen
     """Every row count and amount that differs, by currency, day and column.
 
     A column that one side does not have counts as zero there, because a table may have empty
-    columns that the run never had. A column without exact amounts on either side is left out.
+    columns that the run never had. A column without exact amounts on either side is left out. A
+    table may hold a sum with what is rounded away of the files, or without.
     """
     columns = dict(files.columns) | dict(warehouse.columns)
     compared = sorted(columns.keys() - files.inexact.keys() - warehouse.inexact.keys())
@@ -134,9 +143,42 @@ def compare_totals(files: DailyTotals, warehouse: DailyTotals) -> tuple[Differen
         found += [
             Difference(currency=currency, day=day, column=column, files=stated, warehouse=in_table)
             for column, stated, in_table in values
-            if stated != in_table
+            if in_table not in {stated, add_amounts(stated, one.rests.get(column.lower(), _ZERO))}
         ]
     return tuple(found)
+
+
+def rounded_away(files: DailyTotals, warehouse: DailyTotals) -> Totals:
+    """What of the costs in the files was rounded away, by currency and column.
+
+    Nothing was where the table holds a cost with all of its digits, as BigQuery can.
+    """
+    exact, in_table = files.by_currency(), warehouse.by_currency()
+    return without_zeros(
+        {
+            currency: {
+                column: rest
+                for column, rest in rests.items()
+                if in_table.get(currency, {}).get(column.lower())
+                != add_amounts(exact[currency][column.lower()], rest)
+            }
+            for currency, rests in files.rests_by_currency().items()
+        }
+    )
+
+
+def _has_rests(record: LoadRecord, rests: Totals) -> bool:
+    """Whether the rests of the files are those that a load recorded, if it recorded any."""
+    found = {
+        (currency, column.lower()): rest
+        for currency, columns in rests.items()
+        for column, rest in columns.items()
+    }
+    return all(
+        found.get((currency, column.lower()), _ZERO) == rest
+        for currency, columns in record.rests.items()
+        for column, rest in columns.items()
+    )
 
 
 def compare_record(record: LoadRecord, warehouse: DailyTotals) -> tuple[RecordDifference, ...]:

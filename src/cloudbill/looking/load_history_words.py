@@ -8,7 +8,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.costs.amounts import costs_to_text, shown_amount, shown_costs, totals_to_text
+from cloudbill.costs.amounts import (
+    costs_to_text,
+    rests_to_text,
+    shown_amount,
+    shown_costs,
+    shown_rests,
+    totals_to_text,
+)
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines, wrapped
 from cloudbill.text.times import iso_time, shown_time
@@ -62,20 +69,24 @@ def _row(load: Load, names: Mapping[str, str], *, is_first: bool) -> TableRow:
         names[record.run_id],
         "?" if record.rows is None else f"{record.rows:,}",
     )
+    rounded = (f"rounded away: {shown_rests(record.rests)}",) if record.rests else ()
     if load.is_repeat:
         what = "the same run again, nothing changed"
         if load.costs is None:
             what = "the same run again, total not recorded"
-        return TableRow(cells=cells, notes=(what,))
+        return TableRow(cells=cells, notes=(what, *rounded))
     if load.costs is None or load.changes is None:
         change = "" if is_first else "?"
         return TableRow(
-            cells=cells, amounts=tuple((cost, change) for cost in shown_costs(load.costs))
+            cells=cells,
+            amounts=tuple((cost, change) for cost in shown_costs(load.costs)),
+            notes=rounded,
         )
     # A currency that has disappeared has a change, but no cost.
     costs = {currency: load.costs.get(currency, Decimal(0)) for currency in load.changes}
     changes = [_signed(change) for change in load.changes.values()] or [_signed(Decimal(0))]
-    return TableRow(cells=cells, amounts=tuple(zip(shown_costs(costs), changes, strict=True)))
+    amounts = tuple(zip(shown_costs(costs), changes, strict=True))
+    return TableRow(cells=cells, amounts=amounts, notes=rounded)
 
 
 def _time(moment: datetime | None) -> str:
@@ -150,6 +161,7 @@ def _load(load: Load) -> dict[str, object]:
         "change": costs_to_text(load.changes),
         "is_repeat": load.is_repeat,
         "totals": totals_to_text(record.totals),
+        **rests_to_text(record.rests),
     }
 
 

@@ -36,11 +36,10 @@ def sum_parts(
 
     def read(connection: DuckDBPyConnection, source: PartsRelation) -> DailyTotals:
         where, ends = rows_of_month(manifest, source, settings.provider)
-        # Amounts in Parquet are added in the type of the file, which may have more digits than the
-        # table's.
-        charges = source.charges(is_as_stored=manifest.file_format == "parquet")
         parameters = {**source.parameters, **ends}
-        return sum_by_day(connection, charges, parameters, provider=settings.provider, where=where)
+        return sum_by_day(
+            connection, source.charges(), parameters, provider=settings.provider, where=where
+        )
 
     parts = read_each_part(
         store,

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.costs.amounts import costs_to_text, shown_costs, totals_to_text
+from cloudbill.costs.amounts import costs_to_text, rests_to_text, shown_costs, totals_to_text
 from cloudbill.costs.month_totals import shown_differences
 from cloudbill.loading.words import accept_command, likewise
 from cloudbill.looking.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
@@ -216,6 +216,7 @@ def _month(month: MonthStatus) -> dict[str, object]:
             "parts": record.parts,
             "billed_cost": costs_to_text(month.costs),
             "totals": totals_to_text(record.totals),
+            **rests_to_text(record.rests),
         }
     return {
         "period": str(month.period),

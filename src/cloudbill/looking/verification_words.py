@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
+from cloudbill.costs.amounts import rests_to_text, shown_rests
 from cloudbill.looking.comparison import Difference, MonthReport, RecordDifference, Verdict
 from cloudbill.looking.verification import Verified
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
+from cloudbill.text.table import printable
 
 __all__ = ["closing_lines", "month_lines", "verification_json"]
 
@@ -30,6 +32,8 @@ def month_lines(month: MonthReport) -> Iterator[str]:
         title += f" (run_id: {month.run_id})"
     detail = month.reason or f"{month.files_rows} rows, and every cost by currency and day"
     yield f"{title} {_RESULTS[month.verdict]} - {detail}"
+    if month.rests:
+        yield f"  Rounded away at the 18th digit: {printable(shown_rests(month.rests))}"
     details = [*map(_record_line, month.record_differences), *map(_line, month.differences)]
     yield from details[:_LISTED]
     if len(details) > _LISTED:
@@ -109,6 +113,7 @@ def _month(month: MonthReport) -> dict[str, object]:
             }
             for one in month.record_differences
         ],
+        **rests_to_text(month.rests),
         "reason": month.reason,
     }
 

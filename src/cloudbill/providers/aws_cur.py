@@ -176,6 +176,8 @@ def column_name(header: str) -> str:
 def column_type(header: str, manifest: Manifest) -> ColumnType:
     """The type from the manifest, otherwise from AWS's documentation, otherwise text.
 
+    What AWS documents as an amount is a decimal, whatever the manifest says.
+
     A manifest may list fewer columns than its files have.
     """
     for column in manifest.columns or ():
@@ -286,11 +288,19 @@ def _read_columns(document: JsonObject) -> tuple[Column, ...] | None:
         column = Column(
             name=header,
             target=column_name(header),
-            type=_stated_type(stated) if stated else _documented_type(header),
+            type=_type_of(header, stated),
         )
         if columns.setdefault(header, column) != column:
             raise entry.error(f"The column {header[:80]!r} has a second, other type in", "type")
     return tuple(columns.values()) or None
+
+
+def _type_of(header: str, stated: str | None) -> ColumnType:
+    """The type that the manifest states, but what AWS documents as an amount is one in any case."""
+    documented = _documented_type(header)
+    if documented is ColumnType.DECIMAL or not stated:
+        return documented
+    return _stated_type(stated)
 
 
 def _stated_type(stated: str) -> ColumnType:

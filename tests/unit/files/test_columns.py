@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cloudbill.errors import SchemaError
-from cloudbill.files.columns import added_columns, merge_parts
+from cloudbill.files.columns import Fit, fit_columns, merge_parts
 from cloudbill.manifests import Column, ColumnType
 
 
@@ -49,13 +49,17 @@ class TestMergedParts:
             merge_parts([("p0", [COST]), ("p1", [column("billedcost", ColumnType.FLOAT)])])
 
 
-class TestAddedColumns:
+def fit(columns: list[Column], existing: dict[str, ColumnType | str]) -> Fit:
+    return fit_columns(
+        columns, existing, table="bill", amounts=lambda name, _: name.lower().endswith("cost")
+    )
+
+
+class TestFit:
     def test_columns_that_the_table_lacks_in_their_order(self) -> None:
         new = [column("b"), column("a")]
 
-        added = added_columns([new[0], TAGS, new[1]], {"Tags": ColumnType.STRING}, table="bill")
-
-        assert added == tuple(new)
+        assert fit([new[0], TAGS, new[1]], {"Tags": ColumnType.STRING}) == Fit(added=tuple(new))
 
     @pytest.mark.parametrize(
         "existing",
@@ -67,17 +71,48 @@ class TestAddedColumns:
         ids=["same", "other case", "column that the run lacks"],
     )
     def test_table_that_has_all_columns(self, existing: dict[str, ColumnType | str]) -> None:
-        assert added_columns([TAGS], existing, table="bill") == ()
+        assert fit([TAGS], existing) == Fit()
+
+    @pytest.mark.parametrize("kind", [ColumnType.FLOAT, ColumnType.INTEGER, ColumnType.STRING])
+    def test_amounts_of_the_table_become_decimals_whatever_they_are(self, kind: ColumnType) -> None:
+        assert fit([COST], {"billedcost": kind}) == Fit(widened={"billedcost": ColumnType.DECIMAL})
 
     @pytest.mark.parametrize(
-        "kind", [ColumnType.FLOAT, "NUMERIC"], ids=["our type", "foreign type"]
+        "kind", [ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.FLOAT, ColumnType.BOOLEAN]
     )
-    def test_changed_type_is_refused_and_says_what_to_do(self, kind: ColumnType | str) -> None:
+    def test_numbers_that_are_no_amounts_become_text_whichever_comes_first(
+        self, kind: ColumnType
+    ) -> None:
+        number = column("Tags", kind)
+
+        assert fit([TAGS], {"tags": kind}) == Fit(widened={"tags": ColumnType.STRING})
+        assert fit([number], {"tags": ColumnType.STRING}) == Fit(converted=(number,))
+
+    def test_whole_numbers_are_decimals_whichever_comes_first(self) -> None:
+        whole, exact = column("n", ColumnType.INTEGER), column("n", ColumnType.DECIMAL)
+
+        assert fit([exact], {"n": ColumnType.INTEGER}).widened == {"n": ColumnType.DECIMAL}
+        assert fit([whole], {"n": ColumnType.DECIMAL}).converted == (whole,)
+
+    @pytest.mark.parametrize(
+        ("found", "kind"),
+        [
+            (COST, ColumnType.TIMESTAMP),
+            (COST, "NUMERIC"),
+            (column("BilledCost"), ColumnType.DECIMAL),
+            (column("BilledCost", ColumnType.BOOLEAN), ColumnType.DECIMAL),
+            (TAGS, ColumnType.TIMESTAMP),
+            (column("Tags", ColumnType.TIMESTAMP), ColumnType.STRING),
+        ],
+    )
+    def test_another_change_of_a_type_is_refused_and_says_what_to_do(
+        self, found: Column, kind: ColumnType | str
+    ) -> None:
         with pytest.raises(SchemaError) as error:
-            added_columns([COST], {"billedcost": kind}, table="bill")
+            fit([found], {found.name: kind})
 
         assert str(error.value) == (
-            f"Column 'BilledCost' changed its type from {kind} (table bill) to decimal (this run). "
-            "The month was not changed. Load this export into a new 'table_name', or convert the "
-            "column of the table, and run again"
+            f"Column '{found.name}' changed its type from {kind} (table bill) to {found.type} "
+            "(this run). The month was not changed. Load this export into a new 'table_name', or "
+            "convert the column of the table, and run again"
         )

@@ -44,10 +44,16 @@ def footer_of(tmp_path: Path) -> Callable[[bytes], Footer]:
     def read(content: bytes) -> Footer:
         (tmp_path / "part.parquet").write_bytes(content)
         part = Part(path="part.parquet")
-        (footer,) = read_footers(LocalStore(tmp_path), [part], period_column=PERIOD)
+        (footer,) = read_footers(
+            LocalStore(tmp_path), [part], period_column=PERIOD, amounts=no_amounts
+        )
         return footer
 
     return read
+
+
+def no_amounts(name: str, kind: ColumnType) -> bool:  # noqa: ARG001
+    return False
 
 
 Read = Callable[[bytes], Footer]
@@ -74,7 +80,9 @@ class TestFooter:
         for index, part in enumerate(parts):
             (tmp_path / part.path).write_bytes(encoded(table(a=pa.array(range(index), pa.int64()))))
 
-        footers = read_footers(LocalStore(tmp_path), parts, period_column=PERIOD)
+        footers = read_footers(
+            LocalStore(tmp_path), parts, period_column=PERIOD, amounts=no_amounts
+        )
 
         assert [footer.rows for footer in footers] == list(range(40))
 
@@ -184,8 +192,6 @@ class TestTypes:
             pa.list_(pa.string()),
             pa.struct([("b", pa.string())]),
             pa.map_(pa.string(), pa.float64()),
-            pa.timestamp("ns"),
-            pa.timestamp("ns", tz="UTC"),
             pa.null(),
             pa.duration("s"),
         ],
@@ -197,12 +203,20 @@ class TestTypes:
         with pytest.raises(SchemaError, match=r"^Column 'Tags' of .*part\.parquet is a .+, which"):
             footer_of(encoded(table(a=pa.array([1]), Tags=pa.array([None], kind))))
 
+    @pytest.mark.parametrize("kind", [pa.timestamp("ns"), pa.timestamp("ns", tz="UTC")], ids=str)
+    def test_times_in_nanoseconds_are_written_again(self, footer_of: Read, kind: Any) -> None:
+        footer = footer_of(encoded(table(a=pa.array([1]), Tags=pa.array([None], kind))))
+
+        assert footer.is_rewritten
+        assert footer.columns[1].type is ColumnType.TIMESTAMP
+
     def test_timestamps_of_96_bits_are_loaded(self, footer_of: Read) -> None:
         content = table(**{PERIOD: pa.array(DAYS, pa.timestamp("ns", tz="UTC"))})
 
         footer = footer_of(encoded(content, use_deprecated_int96_timestamps=True))
 
         assert footer.columns[0].type is ColumnType.TIMESTAMP
+        assert not footer.is_rewritten
 
 
 class TestDamagedFiles:
@@ -239,7 +253,9 @@ class TestDamagedFiles:
 
     def test_file_that_is_gone_is_a_missing_part(self, tmp_path: Path) -> None:
         with pytest.raises(PartMissingError):
-            read_footers(LocalStore(tmp_path), [Part(path="gone")], period_column=PERIOD)
+            read_footers(
+                LocalStore(tmp_path), [Part(path="gone")], period_column=PERIOD, amounts=no_amounts
+            )
 
     def test_file_that_was_cut_off_is_refused_wherever_it_was_cut(self, tmp_path: Path) -> None:
         content = encoded(table())
@@ -248,7 +264,7 @@ class TestDamagedFiles:
         for length in range(len(content)):
             (tmp_path / part.path).write_bytes(content[:length])
             with pytest.raises(StoreError):
-                read_footers(store, [part], period_column=PERIOD)
+                read_footers(store, [part], period_column=PERIOD, amounts=no_amounts)
 
 
 class TestAnyDamage:
@@ -269,7 +285,9 @@ class TestAnyDamage:
         (folder / "damaged.parquet").write_bytes(content)
         part = Part(path="damaged.parquet")
         try:
-            (found,) = read_footers(LocalStore(folder), [part], period_column=PERIOD)
+            (found,) = read_footers(
+                LocalStore(folder), [part], period_column=PERIOD, amounts=no_amounts
+            )
         except (SchemaError, StoreError) as error:
             assert str(error)  # noqa: PT017
         else:
@@ -288,5 +306,8 @@ class TestAnyDamage:
             (tmp_path / "part.parquet").write_bytes(changed)
             with contextlib.suppress(SchemaError, StoreError):
                 read_footers(
-                    LocalStore(tmp_path), [Part(path="part.parquet")], period_column=PERIOD
+                    LocalStore(tmp_path),
+                    [Part(path="part.parquet")],
+                    period_column=PERIOD,
+                    amounts=no_amounts,
                 )

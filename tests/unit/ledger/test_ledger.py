@@ -241,6 +241,7 @@ class TestTrackingRow:
             "job_id": None,
             "manifest_path": "run/manifest.json",
             "sequence": 3,
+            "rounded_away": None,
         }
 
     @pytest.mark.parametrize("through", ["duckdb", "bigquery"])

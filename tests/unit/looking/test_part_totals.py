@@ -66,7 +66,7 @@ def test_every_decimal_cost_is_summed_and_nothing_else_is_read(tmp_path: Path) -
     assert day[1].amounts == {"billedcost": Decimal("1.5"), "x_billedcostinusd": Decimal("1.75")}
 
 
-def test_amounts_with_more_digits_than_a_table_keeps_are_not_rounded(tmp_path: Path) -> None:
+def test_of_amounts_with_more_digits_than_a_table_keeps_the_rest_is_known(tmp_path: Path) -> None:
     costs = [Decimal("0.00000000000000000000000000001"), Decimal("0.1")]
     file = part(
         tmp_path,
@@ -74,8 +74,11 @@ def test_amounts_with_more_digits_than_a_table_keeps_are_not_rounded(tmp_path: P
         BillingCurrency=pa.array(["EUR", "EUR"]),
         ChargePeriodStart=pa.array([NOON, NOON], pa.timestamp("us", tz="UTC")),
     )
-    amounts = total(tmp_path, file).days["EUR", "2025-10-02"].amounts
-    assert amounts["billedcost"] == Decimal("0.10000000000000000000000000001")
+    found = total(tmp_path, file)
+    assert found.days["EUR", "2025-10-02"].amounts["billedcost"] == Decimal("0.1")
+    assert found.rests_by_currency() == {
+        "EUR": {"BilledCost": Decimal("0.00000000000000000000000000001")}
+    }
 
 
 def test_parts_of_different_scale_and_columns_are_added_up(tmp_path: Path) -> None:
@@ -121,9 +124,10 @@ def test_a_row_without_a_currency_is_counted_under_none(tmp_path: Path, column: 
     assert set(total(tmp_path, file).days) == {("", "2025-10-02")}
 
 
-def test_a_cost_that_is_a_float_is_not_summed_but_named(tmp_path: Path) -> None:
+def test_a_cost_that_is_a_float_is_what_its_shortest_text_says(tmp_path: Path) -> None:
     found = total(tmp_path, part(tmp_path, BilledCost=pa.array([0.1])))
-    assert (found.rows, found.columns, found.inexact) == (1, {}, {"billedcost": "float"})
+    assert found.by_currency() == {"EUR": {"billedcost": Decimal("0.1")}}
+    assert found.inexact == {}
 
 
 def test_a_part_that_is_gone_is_missing(tmp_path: Path) -> None:

@@ -32,9 +32,14 @@ class TestTypes:
         assert aws_cur.column_type("product/anything", found) is kind
 
     def test_stated_type_goes_before_the_documented_one(self) -> None:
+        found = read(document(columns=[column("lineItem", "UsageStartDate", "String")]))
+
+        assert aws_cur.column_type("lineItem/UsageStartDate", found) is ColumnType.STRING
+
+    def test_an_amount_is_a_decimal_whatever_the_manifest_states(self) -> None:
         found = read(document(columns=[column("reservation", "UnusedQuantity", "String")]))
 
-        assert aws_cur.column_type("reservation/UnusedQuantity", found) is ColumnType.STRING
+        assert aws_cur.column_type("reservation/UnusedQuantity", found) is ColumnType.DECIMAL
 
     @pytest.mark.parametrize("columns", [None, [], [column("bill", "BillType", "String")]])
     @pytest.mark.parametrize(

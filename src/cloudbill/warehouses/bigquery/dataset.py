@@ -19,7 +19,6 @@ from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyQuery, DailyTotals
 from cloudbill.costs.month_totals import MonthQuery, MonthTotals, spans_of
 from cloudbill.costs.sums import NOTHING, Charges, GroupSums, SumQuery, billed_costs, by_currency
-from cloudbill.files.columns import added_columns
 from cloudbill.manifests import Column
 from cloudbill.models import PlannedLoad, TableMonth, TableRows, Totals
 from cloudbill.periods import BillingPeriod
@@ -28,9 +27,9 @@ from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.ledger_query import LedgerQuery
 from cloudbill.warehouses.bigquery.tables import (
-    column_types,
     exact_types,
     extended,
+    fit_table,
     label_of,
     new_table,
 )
@@ -95,8 +94,8 @@ class Dataset:
         """
         with self._preparing, bigquery_errors(f"Adding columns to {planned.table}"):
             table = self._client.get_table(self.reference(planned.table))
-            added = added_columns(incoming.columns, column_types(table.schema), table=planned.table)
-            schema = extended(table.schema, incoming.columns, added)
+            fit = fit_table(table, incoming.columns, planned, self._settings.provider)
+            schema = extended(table.schema, incoming.columns, fit.added)
             if schema != list(table.schema):
                 table.schema = schema
                 table = self._client.update_table(table, ["schema"])

@@ -6,10 +6,10 @@ A load job replaces the month at once, so everything that can be compared is com
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.files.columns import merge_parts, require_dataset, require_exact_costs
+from cloudbill.files.columns import amounts_of, merge_parts, require_dataset
 from cloudbill.files.csv_headers import PartColumns, read_columns
 from cloudbill.files.parquet_footers import Footer, read_footers
 from cloudbill.manifests import Column
@@ -44,10 +44,16 @@ class Incoming:
     rows: int | None
     is_native: bool
     """Whether a load job can read the parts from the store, without this process."""
+    is_rewritten: bool = False
+    """Whether this process writes Parquet parts again before BigQuery reads them."""
     is_guarded: bool
     """Whether a guard holds the run if it has too few rows."""
     has_several_months: bool
     """Whether the parts have rows of other months too."""
+
+    def rewritten(self) -> Incoming:
+        """The same run, whose parts are written again in the types of the table."""
+        return replace(self, is_native=False, is_rewritten=True)
 
     @property
     def is_one_job(self) -> bool:
@@ -77,7 +83,12 @@ def look_at(
     manifest = planned.manifest
     is_native = store.scheme == "gs" and all(map(_is_read_as_named, planned.uris))
     if manifest.file_format == "parquet":
-        footers = read_footers(store, manifest.parts, period_column=planned.period_column)
+        footers = read_footers(
+            store,
+            manifest.parts,
+            period_column=planned.period_column,
+            amounts=amounts_of(provider, manifest),
+        )
         # All of this needs only the footers, so a run that fails here has started no job.
         rows = require_footers(manifest, [footer.rows for footer in footers])
         if not manifest.spans or rows == 0:
@@ -85,13 +96,13 @@ def look_at(
         require_month(planned, footers)
         columns = merge_parts([(footer.address, footer.columns) for footer in footers])
         require_dataset(columns, provider, run_id=manifest.run_id)
-        require_exact_costs(columns, provider.COST_COLUMNS)
         return Incoming(
             columns=columns,
             part_columns=tuple(footer.columns for footer in footers),
             footers=footers,
             rows=rows,
-            is_native=is_native,
+            is_native=is_native and not any(footer.is_rewritten for footer in footers),
+            is_rewritten=any(footer.is_rewritten for footer in footers),
             is_guarded=planned.least_rows is not None,
             has_several_months=bool(manifest.spans),
         )

@@ -18,17 +18,25 @@ from uuid import uuid4
 
 from google.cloud import bigquery
 
+from cloudbill.costs.sums import sum_totals, without_zeros
 from cloudbill.disk.spool import spool_folder
 from cloudbill.errors import LoadError, ReconciliationError
+from cloudbill.files.columns import amounts_of
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.downloads import local_parts
-from cloudbill.models import PlannedLoad
+from cloudbill.files.to_parquet import Rewriting
+from cloudbill.models import PlannedLoad, Totals
 from cloudbill.periods import utc_now
 from cloudbill.progress import Stage
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.job_progress import JobProgress
 from cloudbill.warehouses.bigquery.jobs import succeeded
-from cloudbill.warehouses.bigquery.tables import csv_options, fields_in_order, parquet_options
+from cloudbill.warehouses.bigquery.tables import (
+    column_types,
+    csv_options,
+    fields_in_order,
+    parquet_options,
+)
 from cloudbill.warehouses.reconciliation import (
     require_costs,
     require_months,
@@ -65,6 +73,8 @@ class Staging:
         self._dataset = dataset
         self._location = dataset.location
         self._progress = progress
+        self.rests: Totals = {}
+        """What was rounded away of the costs, once a month is staged."""
 
     @contextmanager
     def filled(
@@ -210,22 +220,48 @@ class Staging:
         table: bigquery.Table,
         reference: str,
     ) -> int:
-        """Uploads the parts, one by one: Parquet as it is, CSV converted to Parquet by DuckDB."""
+        """Uploads the parts, one by one: Parquet as it is, or what DuckDB rewrites as Parquet."""
         config = self._config(parquet_options(table.schema))
         rows = 0
+        rests: list[Totals] = []
         with (
             local_parts(store, planned.manifest, self._progress.listener) as files,
-            _as_parquet(files, planned, incoming, self._settings) as uploads,
+            self._uploads(files, planned, incoming, table) as uploads,
         ):
             sizes = accumulate((file.stat().st_size for file in files), initial=0)
-            for index, (done, upload) in enumerate(zip(sizes, uploads, strict=False)):
+            for index, (done, (upload, rest)) in enumerate(zip(sizes, uploads, strict=False)):
                 self._progress.say(Stage.STAGING, part=index, done=done)
+                rests.append(rest)
                 with bigquery_errors(_what(planned)):
                     job = self._client.upload(
                         upload, reference, location=self._location, job_config=config
                     )
                 rows += int(succeeded(job, _what(planned)).output_rows)
+        self.rests = without_zeros(sum_totals(rests))
         return rows
+
+    @contextmanager
+    def _uploads(
+        self,
+        files: Sequence[Path],
+        planned: PlannedLoad,
+        incoming: Incoming,
+        table: bigquery.Table,
+    ) -> Iterator[Iterator[tuple[Path, Totals]]]:
+        """What is uploaded, and what was rounded away of its costs."""
+        if planned.manifest.file_format == "parquet" and not incoming.is_rewritten:
+            yield ((file, {}) for file in files)
+            return
+        provider = self._settings.provider
+        how = Rewriting(
+            types={name.lower(): kind for name, kind in column_types(table.schema).items()},
+            amounts=amounts_of(provider, planned.manifest),
+            provider=provider if self._settings.totals else None,
+            period=planned.period if incoming.has_several_months else None,
+            memory_limit=self._settings.memory_limit,
+        )
+        with _rewritten(files, planned, incoming, how) as uploads:
+            yield uploads
 
     def _config(self, options: dict[str, Any]) -> bigquery.LoadJobConfig:
         return bigquery.LoadJobConfig(
@@ -248,30 +284,26 @@ def _require_staged(planned: PlannedLoad, expected: int | None, rows: int) -> No
 
 
 @contextmanager
-def _as_parquet(
-    files: Sequence[Path], planned: PlannedLoad, incoming: Incoming, settings: WarehouseSettings
-) -> Iterator[Iterator[Path]]:
-    """The files if they are Parquet; otherwise each is converted when it is asked for.
+def _rewritten(
+    files: Sequence[Path], planned: PlannedLoad, incoming: Incoming, how: Rewriting
+) -> Iterator[Iterator[tuple[Path, Totals]]]:
+    """Each file as Parquet in the types of the table, and what was rounded away of its costs.
 
-    Only one converted file exists at a time, so the disk needs no second copy of the run.
+    Only one of them exists at a time, so the disk needs no second copy of the run.
     """
-    if planned.manifest.file_format == "parquet":
-        yield iter(files)
-        return
-    from cloudbill.files.csv_to_parquet import convert_csv_part
-
     with spool_folder() as folder:
 
-        def convert() -> Iterator[Path]:
-            parts = zip(files, planned.uris, incoming.headers, strict=True)
-            for index, (file, address, header) in enumerate(parts):
+        def rewrite() -> Iterator[tuple[Path, Totals]]:
+            headers = incoming.headers or [None] * len(files)
+            for index, (file, address, header) in enumerate(
+                zip(files, planned.uris, headers, strict=True)
+            ):
                 target = Path(folder, f"{index:05d}.parquet")
-                convert_csv_part(
-                    CsvPart.of(file, address, header),
-                    target,
-                    memory_limit=settings.memory_limit,
-                )
-                yield target
+                if header is None:
+                    rests = how.parquet(file, address, target)
+                else:
+                    rests = how.csv(CsvPart.of(file, address, header), target)
+                yield target, rests
                 target.unlink()
 
-        yield convert()
+        yield rewrite()

@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from google.cloud import bigquery
 
 from cloudbill.errors import LoadError, ReconciliationError, SchemaError
+from cloudbill.files.columns import Fit, amounts_of, fit_columns
 from cloudbill.files.parquet_footers import Footer
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad
 from cloudbill.periods import BillingPeriod
-from cloudbill.sql import BIGQUERY
+from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
+
+if TYPE_CHECKING:
+    from cloudbill.providers import Provider
 
 __all__ = [
     "add_columns",
@@ -25,6 +29,7 @@ __all__ = [
     "extended",
     "fields_in_order",
     "fields_of",
+    "fit_table",
     "headers_of",
     "label_of",
     "new_table",
@@ -194,17 +199,53 @@ def partition_granularity(table: bigquery.Table, *, period_column: str, cluster_
     )
 
 
-def _conversion(table: bigquery.Table, period_column: str, cluster_column: str) -> str:
+def fit_table(
+    table: bigquery.Table, columns: Sequence[Column], planned: PlannedLoad, provider: Provider
+) -> Fit:
+    """How a table takes the columns of a run; see `fit_columns`.
+
+    Raises:
+        SchemaError: If a column of the table has another type in the run, or would have to change
+            its own, which BigQuery does not do; the message has the statements that do.
+    """
+    amounts = amounts_of(provider, planned.manifest)
+    types = column_types(table.schema)
+    fit = fit_columns(columns, types, table=planned.table, amounts=amounts)
+    if fit.widened:
+        listed = ", ".join(
+            f"'{name}' is {types[name]} and has to be {kind}" for name, kind in fit.widened.items()
+        )
+        casts = [
+            BIGQUERY.compose(
+                "CAST({name} AS {type}) AS {name}",
+                name=name,
+                type=Fragment(_FIELD_TYPES[kind]),
+            )
+            for name, kind in fit.widened.items()
+        ]
+        statements = _conversion(table, planned.period_column, provider.CLUSTER_COLUMN, casts)
+        raise SchemaError(
+            f"In {planned.table}, {listed}, and BigQuery changes no such type in place. The month "
+            "was not changed. Convert the table, and run again; the months whose sums that "
+            f"changes are loaded again:\n{statements}"
+        )
+    return fit
+
+
+def _conversion(
+    table: bigquery.Table, period_column: str, cluster_column: str, casts: Sequence[Fragment] = ()
+) -> str:
     dataset, name = str(table.dataset_id), str(table.table_id)
     project = str(table.project)
     return BIGQUERY.compose(
         "  CREATE TABLE {new} PARTITION BY TIMESTAMP_TRUNC({period}, MONTH)\n"
-        "    CLUSTER BY {cluster} AS SELECT * FROM {old};\n"
+        "    CLUSTER BY {cluster} AS SELECT *{casts} FROM {old};\n"
         "  ALTER TABLE {old} RENAME TO {backup};\n"
         "  ALTER TABLE {new} RENAME TO {name};",
         new=(project, dataset, f"{name}_by_month"),
+        casts=BIGQUERY.compose(" REPLACE ({casts})", casts=casts) if casts else Fragment(""),
         old=(project, dataset, name),
-        backup=f"{name}_unpartitioned",
+        backup=f"{name}_{'before' if casts else 'unpartitioned'}",
         name=name,
         period=period_column,
         cluster=cluster_column,

@@ -8,6 +8,7 @@ partition is never deleted first, because the month would be lost if the load fa
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from google.api_core import exceptions as api
@@ -20,28 +21,27 @@ from cloudbill.errors import (
     StoppedError,
     TransientLoadError,
 )
-from cloudbill.files.columns import added_columns
-from cloudbill.models import LoadResult, PlannedLoad, TableRows
+from cloudbill.files.empty_parts import without_empty_parts
+from cloudbill.models import LoadResult, PlannedLoad, TableRows, Totals
 from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.settings.names import read_dataset, read_project
 from cloudbill.warehouses.bigquery.alarms import alarm_of_costs
-from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors, open_client
+from cloudbill.warehouses.bigquery.client import PersistentClient, open_client
 from cloudbill.warehouses.bigquery.dataset import Dataset
 from cloudbill.warehouses.bigquery.incoming import Incoming, look_at
 from cloudbill.warehouses.bigquery.job_progress import JobProgress, WhileJobRuns
 from cloudbill.warehouses.bigquery.jobs import job_identity, run_job, wait_for
+from cloudbill.warehouses.bigquery.partitions import empty_month, partition_to_fill
 from cloudbill.warehouses.bigquery.staging import Staging
 from cloudbill.warehouses.bigquery.tables import (
     add_columns,
-    column_types,
     csv_options,
     fields_in_order,
     fields_of,
+    fit_table,
     headers_of,
     parquet_options,
-    partition_granularity,
-    partition_of,
 )
 from cloudbill.warehouses.reconciliation import (
     require_footers,
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from cloudbill.costs.cube import CostCube, CubeRequest
     from cloudbill.costs.daily_totals import DailyTotals
     from cloudbill.costs.month_totals import MonthTotals
-    from cloudbill.files.parquet_footers import Footer
     from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
     from cloudbill.warehouses.ledger_rows import LedgerRows
@@ -63,6 +62,15 @@ __all__ = ["BigQueryWarehouse"]
 
 # "Table naming"; spaces are legal too, but not in the name of the tracking table.
 _TABLE_NAME: Final = re.compile(r"[\w-]{1,1000}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loaded:
+    """What became of a month: its rows, if known, and the id of the job that replaced it."""
+
+    rows: int | None
+    job_id: str | None = None
+    rests: Totals = field(default_factory=dict)
 
 
 class _NoRows(Exception):  # noqa: N818
@@ -103,32 +111,31 @@ class BigQueryWarehouse:
     ) -> LoadResult:
         """Replaces one month; see `Warehouse.replace_period`."""
         started_at = utc_now()
+        planned = without_empty_parts(planned, store)
         progress = JobProgress(planned.manifest, listen)
         if planned.manifest.parts:
-            rows, job_id = self._load(planned, store, progress)
+            loaded = self._load(planned, store, progress)
         else:
             self._empty(planned)
-            rows, job_id = require_footers(planned.manifest, []), None
+            loaded = _Loaded(rows=require_footers(planned.manifest, []))
         progress.say(Stage.CHECKING)
         in_table, totals = self._dataset.rows_and_totals(planned)
-        require_rows_in_table(
-            planned, expected=in_table if rows is None else rows, in_table=in_table
-        )
+        expected = in_table if loaded.rows is None else loaded.rows
+        require_rows_in_table(planned, expected=expected, in_table=in_table)
         billed_column = self._settings.provider.BILLED_COLUMN
         return LoadResult(
             planned=planned,
             rows=in_table,
             totals=totals,
-            job_id=job_id,
+            rests=loaded.rests,
+            job_id=loaded.job_id,
             started_at=started_at,
             finished_at=utc_now(),
             alarm=alarm_of_costs(self._dataset, planned, totals, billed_column=billed_column),
         )
 
-    def _load(
-        self, planned: PlannedLoad, store: Store, progress: JobProgress
-    ) -> tuple[int | None, str | None]:
-        """Loads a run that has parts; returns its rows, if known, and the id of the job."""
+    def _load(self, planned: PlannedLoad, store: Store, progress: JobProgress) -> _Loaded:
+        """Loads a run that has parts."""
         provider = self._settings.provider
         table = self._dataset.find_table(planned.table)
         existing = headers_of(table.schema) if table else {}
@@ -136,27 +143,35 @@ class BigQueryWarehouse:
         table = self._dataset.prepare_table(planned, incoming.columns)
         if incoming.footers and incoming.rows == 0:
             self._empty(planned)
-            return 0, None
-        partition = self._partition(planned, table, incoming.footers)
+            return _Loaded(rows=0)
+        fit = fit_table(table, incoming.columns, planned, provider)
+        if fit.converted and incoming.footers:
+            incoming = incoming.rewritten()
+        partition = partition_to_fill(
+            self._dataset, planned, table, incoming.footers, provider=provider
+        )
         if incoming.is_one_job:
-            return self._load_native(planned, incoming, table, partition, progress)
+            fields = [*table.schema, *fields_of(fit.added)]
+            return self._load_native(planned, incoming, fields, partition, progress)
         return self._load_staged(planned, store, incoming, partition, progress)
 
     def _load_native(
         self,
         planned: PlannedLoad,
         incoming: Incoming,
-        table: bigquery.Table,
+        fields: Sequence[bigquery.SchemaField],
         partition: str,
         progress: JobProgress,
-    ) -> tuple[int, str]:
-        """Replaces the month by one load job that reads the store and truncates the partition."""
-        added = added_columns(incoming.columns, column_types(table.schema), table=planned.table)
+    ) -> _Loaded:
+        """Replaces the month by one load job that reads the store and truncates the partition.
+
+        `fields` are those of the table, and after them those that it does not have yet.
+        """
         destination = f"{self._dataset.reference(planned.table)}${partition}"
         if incoming.footers:
-            options = parquet_options([*table.schema, *fields_of(added)])
+            options = parquet_options(fields)
         else:
-            options = csv_options(fields_in_order(incoming.part_columns[0], table.schema))
+            options = csv_options(fields_in_order(incoming.part_columns[0], fields))
         # The new columns are part of the job, so they appear together with the month. If the job
         # fails, the table keeps its columns.
         config = bigquery.LoadJobConfig(
@@ -184,7 +199,7 @@ class BigQueryWarehouse:
                 "The month is not recorded, and the next run replaces it",
                 is_of_run=False,
             )
-        return int(job.output_rows), str(job.job_id)
+        return _Loaded(rows=int(job.output_rows), job_id=str(job.job_id))
 
     def _load_staged(
         self,
@@ -193,7 +208,7 @@ class BigQueryWarehouse:
         incoming: Incoming,
         partition: str,
         progress: JobProgress,
-    ) -> tuple[int | None, str | None]:
+    ) -> _Loaded:
         """Collects the month in a staging table, and replaces the month by one copy job.
 
         All of it happens inside `submit`, so nothing is staged if the copy job already exists.
@@ -205,7 +220,7 @@ class BigQueryWarehouse:
             create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
             labels=self._dataset.labels(planned),
         )
-        staged_rows: list[int] = []
+        staged: list[_Loaded] = []
 
         def submit(job_id: str) -> bigquery.CopyJob:
             self._refuse_known(job_id)
@@ -213,7 +228,7 @@ class BigQueryWarehouse:
             with staging.filled(planned, store, incoming, table, partition) as (source, rows):
                 if rows == 0:
                     raise _NoRows
-                staged_rows[:] = [rows]
+                staged[:] = [_Loaded(rows=rows, rests=staging.rests)]
                 with self._dataset.same_columns(planned.table, source.partition("$")[0]):
                     try:
                         job = self._client.copy_table(
@@ -240,9 +255,9 @@ class BigQueryWarehouse:
         except _NoRows:
             # BigQuery has no partition without rows, so there is nothing to copy.
             self._empty(planned)
-            return 0, None
+            return _Loaded(rows=0)
         rows = None if incoming.has_several_months else incoming.rows
-        return (staged_rows[0] if staged_rows else rows), str(job.job_id)
+        return replace(staged[0] if staged else _Loaded(rows=rows), job_id=str(job.job_id))
 
     def _run(
         self,
@@ -300,45 +315,8 @@ class BigQueryWarehouse:
             return
         raise api.Conflict(f"Already Exists: Job {job_id}")
 
-    def _partition(
-        self, planned: PlannedLoad, table: bigquery.Table, footers: Sequence[Footer]
-    ) -> str:
-        provider = self._settings.provider
-        granularity = partition_granularity(
-            table,
-            period_column=planned.period_column,
-            cluster_column=provider.CLUSTER_COLUMN,
-        )
-        partition = partition_of(planned, granularity, footers)
-        if granularity == bigquery.TimePartitioningType.DAY:
-            others = sorted(set(self._dataset.days_with_rows(planned)) - {partition})
-            if others:
-                raise LoadError(
-                    f"Table {planned.table} is partitioned by DAY and holds {planned.period} in "
-                    f"the partitions {', '.join(others)}, but the run goes to {partition}: the "
-                    "month would count twice. Partition the table by MONTH"
-                )
-        return partition
-
     def _empty(self, planned: PlannedLoad) -> None:
-        """Empties the month, for a run without rows."""
-        with bigquery_errors(f"Emptying {planned.period} of {planned.table}"):
-            try:
-                table = self._client.get_table(self._dataset.reference(planned.table))
-            except api.NotFound:
-                return
-            self._dataset.prepare_dataset()
-            granularity = partition_granularity(
-                table,
-                period_column=planned.period_column,
-                cluster_column=self._settings.provider.CLUSTER_COLUMN,
-            )
-            partitions = [planned.period.partition_id]
-            if granularity == bigquery.TimePartitioningType.DAY:
-                partitions = self._dataset.days_with_rows(planned)
-            for partition in partitions:
-                reference = f"{self._dataset.reference(planned.table)}${partition}"
-                self._client.delete_table(reference, not_found_ok=True)
+        empty_month(self._client, self._dataset, planned, provider=self._settings.provider)
 
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
         """The totals of a month by currency and day; see `Warehouse.daily_totals`."""

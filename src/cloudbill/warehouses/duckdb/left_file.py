@@ -12,7 +12,7 @@ import logging
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cloudbill.settings.cache_folder import cache_folder, is_private
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["LeftFile", "mark_of"]
 
 _log = logging.getLogger(__name__)
+
+_RULES: Final = "2"
+"""Is raised where a version compares what the one before did not, so that it compares once more."""
 
 
 def mark_of(database: Path) -> str | None:
@@ -36,7 +39,7 @@ def mark_of(database: Path) -> str | None:
     except OSError:
         return None
     numbers = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-    return " ".join(map(str, numbers))
+    return " ".join(map(str, (_RULES, *numbers)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from cloudbill.costs.sums import Charges
-from cloudbill.files.columns import added_columns
+from cloudbill.errors import SchemaError
+from cloudbill.files.columns import fit_columns
+from cloudbill.files.damage import reason_of
+from cloudbill.files.decimals import double_value, text_of, text_value
 from cloudbill.files.duckdb_types import TABLE_TYPES, column_type_of
 from cloudbill.files.relation import PartsRelation
 from cloudbill.manifests import Column, ColumnType
@@ -42,17 +47,28 @@ class MonthTable:
         """Whether there is such a table."""
         return bool(self._types)
 
-    def take(self, columns: Sequence[Column], headers: Mapping[str, str]) -> None:
-        """Adds missing columns to the table, and records the original headers.
+    def take(
+        self,
+        columns: Sequence[Column],
+        headers: Mapping[str, str],
+        *,
+        amounts: Callable[[str, ColumnType], bool],
+    ) -> None:
+        """Makes the table hold the columns of a run, and records the original headers.
+
+        `amounts` says of a name and a type whether such a column holds amounts.
 
         Raises:
-            SchemaError: If a column of the table has another type.
+            SchemaError: If a column of the table has a type that cannot hold those of the run.
         """
         if self.exists:
-            added = added_columns(columns, self._types, table=self._planned.table)
+            fit = fit_columns(columns, self._types, table=self._planned.table, amounts=amounts)
+            added = fit.added
             for column in added:
                 statement = "ALTER TABLE {table} ADD COLUMN {column}"
                 self._execute(statement, table=self._table, column=_definition(column))
+            for name, kind in fit.widened.items():
+                self._widen(name, kind)
         else:
             added = tuple(columns)
             self._execute("CREATE SCHEMA IF NOT EXISTS {schema}", schema=self._dataset.path)
@@ -62,6 +78,33 @@ class MonthTable:
             )
         self._types |= {column.target: column.type for column in added}
         self._write_headers(headers)
+
+    def _widen(self, name: str, kind: ColumnType) -> None:
+        """Gives a column of the table another type, and its values in all months that type."""
+        value = DUCKDB.compose("{name}", name=name)
+        if kind is ColumnType.STRING:
+            value = text_of(value, self._types[name])
+        elif self._types[name] is ColumnType.FLOAT:
+            value = double_value(name)
+        elif self._types[name] is ColumnType.STRING:
+            value = text_value(DUCKDB.compose("NULLIF({name}, '')", name=name))
+        try:
+            self._execute(
+                "ALTER TABLE {table} ALTER COLUMN {name} TYPE {type} USING {value}",
+                table=self._table,
+                name=name,
+                type=Fragment(TABLE_TYPES[kind]),
+                value=value,
+            )
+        except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+            raise  # neither is a fault of the table
+        except duckdb.Error as error:
+            raise SchemaError(
+                f"Column '{name}' of {self._planned.table} is {self._types[name]}, and cannot "
+                f"become {kind}: {reason_of(error)}. Nothing was changed. Convert the column, or "
+                "rename the table, and the next load makes it again from the files that are there"
+            ) from error
+        self._types[name] = kind
 
     def _write_headers(self, headers: Mapping[str, str]) -> None:
         """Records the header of each column that has none yet, unless it is the column's name."""
@@ -104,7 +147,7 @@ class MonthTable:
             "INSERT INTO {table} BY NAME SELECT {columns} FROM {relation} WHERE {where}",
             {**source.parameters, **ends},
             table=self._table,
-            columns=source.projection(),
+            columns=source.projection({name.lower(): kind for name, kind in self._types.items()}),
             relation=source.relation,
             where=where,
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from cloudbill.files.columns import amounts_of
 from cloudbill.files.downloads import awaited_parts, is_here
 from cloudbill.files.parquet_relation import faults_named, read_parquet_parts
 from cloudbill.files.relation import PartsRelation
@@ -63,7 +64,9 @@ class Replacement:
         self._listen = listen
         self._interruption = interruption
         self._progress = QueryProgress(connection, planned.manifest, listen)
+        self._amounts = amounts_of(settings.provider, planned.manifest)
         self._rows = 0
+        self._rests: Totals = {}
 
     def run(self, store: Store) -> LoadResult:
         """Replaces the month; see `Warehouse.replace_period`."""
@@ -77,6 +80,7 @@ class Replacement:
             planned=self._planned,
             rows=self._rows,
             totals=totals,
+            rests=self._rests,
             job_id=None,
             started_at=started_at,
             finished_at=utc_now(),
@@ -93,13 +97,17 @@ class Replacement:
             files = AwaitedFiles(store, self._planned.manifest, parts)
             with files.readable(self._connection), self._transaction() as table:
                 source = read_parquet_parts(
-                    self._connection, files.names, addresses=self._planned.uris, scheme=SCHEME
+                    self._connection,
+                    files.names,
+                    amounts=self._amounts,
+                    addresses=self._planned.uris,
+                    scheme=SCHEME,
                 )
                 tally = self._tally_of(source)
                 rows = sum(source.part_rows or ())
                 with faults_named(self._connection, source):
                     with self._progress.at(Stage.INSERTING, rows=rows, before=parts.look):
-                        _insert(table, source)
+                        self._insert(table, source)
                         # DuckDB reads nothing of a part without rows, so a part that is missing or
                         # was replaced could go unnoticed.
                         files.wait_for_all()
@@ -129,7 +137,7 @@ class Replacement:
                     self._progress.at(Stage.INSERTING, rows=tally.rows),
                     self._transaction() as table,
                 ):
-                    _insert(table, source)
+                    self._insert(table, source)
                     return self._checked(table, tally)
 
     def _tally_of(self, source: PartsRelation) -> Tally:
@@ -161,6 +169,7 @@ class Replacement:
         if tally.summed.costs:
             totals = dict(table.totals(tally.summed))
             require_totals(self._planned, files=tally.totals, table=totals)
+            self._rests = tally.rests
         self._require_costs(table, tally, totals)
         return totals
 
@@ -177,6 +186,11 @@ class Replacement:
                 table.charged(replace(summed, costs=tuple(billed))) if billed else {}
             ),
         )
+
+    def _insert(self, table: MonthTable, source: PartsRelation) -> None:
+        table.take(source.columns, source.headers, amounts=self._amounts)
+        table.delete()
+        table.insert(source)
 
     @contextmanager
     def _transaction(self) -> Iterator[MonthTable]:
@@ -195,9 +209,3 @@ class Replacement:
                 # this would say of it must not take the place of why that failed.
                 with suppress(duckdb.Error):
                     self._connection.execute("ROLLBACK")
-
-
-def _insert(table: MonthTable, source: PartsRelation) -> None:
-    table.take(source.columns, source.headers)
-    table.delete()
-    table.insert(source)

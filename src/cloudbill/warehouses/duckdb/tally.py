@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cloudbill.costs.sums import billed_costs
 from cloudbill.errors import SchemaError
 from cloudbill.files.columns import require_dataset
-from cloudbill.files.duckdb_types import TABLE_TYPES
 from cloudbill.files.relation import PartsRelation
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad, Totals
-from cloudbill.sql import DUCKDB, Fragment
+from cloudbill.sql import DUCKDB
 from cloudbill.warehouses.duckdb.totals import Counted, Summed, count_parts
 from cloudbill.warehouses.reconciliation import require_footers, require_months
 
@@ -75,11 +72,15 @@ class Tally:
             for currency, amounts in self._counted.totals.items()
         }
 
+    @property
+    def rests(self) -> Totals:
+        """What is rounded away of the totals of the month, once they are counted."""
+        return self._counted.rests
+
     def count(self) -> None:
         """Counts and sums the parts.
 
         Raises:
-            SchemaError: If a number has too many digits.
             ReconciliationError: If a part or the run has more or fewer rows than stated.
         """
         one_of_several = self._planned if self._has_several_months else None
@@ -87,7 +88,6 @@ class Tally:
             self._connection, self._source, self.summed, one_of_several=one_of_several
         )
         require_footers(self._planned.manifest, self._counted.part_rows)
-        self._require_digits()
 
     def require_months(self) -> None:
         """Refuses the run if rows belong to other months than its own, and names those months.
@@ -100,10 +100,12 @@ class Tally:
 
     def _months(self) -> dict[str, int]:
         """The rows of each month; the parts are read again, to name the months in the error."""
-        found = self._execute(
+        statement = DUCKDB.compose(
             "SELECT strftime({period}, '%Y-%m') AS month, count(*) FROM {relation} GROUP BY month",
             period=self._source.value(self._period.name),
+            relation=self._source.relation,
         )
+        found = self._connection.execute(statement.text, self._source.parameters).fetchall()
         return {month or "": count for month, count in found}
 
     def kind_of(self, name: str) -> ColumnType | None:
@@ -134,36 +136,3 @@ class Tally:
         return Summed(
             costs=billed_costs(kinds, self._provider), currency=self._provider.CURRENCY_COLUMN
         )
-
-    def _require_digits(self) -> None:
-        where, ends = self._of_month()
-        for column in self._source.inexact:
-            found = self._execute(
-                "SELECT {name} FROM {relation} "
-                "WHERE CAST({name} AS {type}) <> {name} AND {where} LIMIT 1",
-                ends,
-                name=column.name,
-                where=where,
-                type=Fragment(TABLE_TYPES[ColumnType.DECIMAL]),
-            )
-            for (value,) in found:
-                raise SchemaError(
-                    f"{value} in column '{column.name}' has more digits than "
-                    f"{TABLE_TYPES[ColumnType.DECIMAL]} holds, and nothing is rounded"
-                )
-
-    def _of_month(self) -> tuple[Fragment, Mapping[str, object]]:
-        """Which rows of the parts may be loaded, and the parameters of that."""
-        if not self._has_several_months:
-            return Fragment("TRUE"), {}
-        return self._source.in_month(self._planned.period_column, self._planned.period)
-
-    def _execute(
-        self,
-        template: str,
-        parameters: Mapping[str, object] = MappingProxyType({}),
-        **pieces: str | Fragment,
-    ) -> list[tuple[Any, ...]]:
-        statement = DUCKDB.compose(template, relation=self._source.relation, **pieces)
-        values = {**self._source.parameters, **parameters}
-        return self._connection.execute(statement.text, values).fetchall()

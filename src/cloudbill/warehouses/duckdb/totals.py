@@ -8,11 +8,9 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cloudbill.costs.sums import NOTHING, Charges, SumQuery, by_currency
-from cloudbill.files.duckdb_types import TABLE_TYPES
+from cloudbill.costs.sums import NOTHING, Charges, SumQuery, by_currency, rests_by_currency
 from cloudbill.files.relation import PartsRelation
 from cloudbill.files.sums import read_sums
-from cloudbill.manifests import ColumnType
 from cloudbill.models import PlannedLoad, Totals
 from cloudbill.planning.costs import billed_costs_of
 from cloudbill.sql import DUCKDB, Fragment
@@ -33,6 +31,8 @@ class Counted:
 
     part_rows: tuple[int, ...] = ()
     totals: Totals
+    rests: Totals = field(default_factory=dict)
+    """What is rounded away of the totals."""
     months: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -75,6 +75,7 @@ def count_parts(
     return Counted(
         part_rows=source.part_rows or tuple(found[path] for path in source.files),
         totals=by_currency(sums) if summed.costs else {},
+        rests=rests_by_currency(sums),
         months=months if one_of_several is not None else {},
     )
 
@@ -115,15 +116,13 @@ def _query(
     groups: Sequence[Fragment] = (),
     where: Fragment | None = None,
 ) -> SumQuery:
-    """The query by currency and groups; a double is made a decimal before it is added."""
-    decimal = Fragment(TABLE_TYPES[ColumnType.DECIMAL])
+    """The query by currency and groups."""
+    names = {cost: charges.spelt(cost) or cost for cost in summed.costs}
     return SumQuery(
         relation=charges.relation,
         where=where,
         currency=charges.text(summed.currency),
         groups=tuple(groups),
-        columns={
-            cost: DUCKDB.compose("CAST({value} AS {type})", value=charges.value(cost), type=decimal)
-            for cost in summed.costs
-        },
+        columns={cost: charges.value(cost) for cost in summed.costs},
+        rests=charges.rests_of(names),
     )

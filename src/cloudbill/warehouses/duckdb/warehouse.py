@@ -17,6 +17,7 @@ from cloudbill.disk.room import full_disk_of
 from cloudbill.errors import ConfigError, LoadError
 from cloudbill.files.damage import reason_of
 from cloudbill.files.duckdb_types import column_type_of
+from cloudbill.files.empty_parts import without_empty_parts
 from cloudbill.files.sums import read_sums, sum_by_day
 from cloudbill.manifests import ColumnType
 from cloudbill.models import LoadResult, PlannedLoad, TableMonth, TableRows
@@ -100,7 +101,7 @@ class DuckDBWarehouse:
         replacement = Replacement(
             self._dataset,
             self._settings,
-            planned,
+            without_empty_parts(planned, store),
             listen=listen,
             interruption=self._interruption,
         )

@@ -1,0 +1,75 @@
+"""Which partition a month is written to, and how it is emptied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google.api_core import exceptions as api
+from google.cloud import bigquery
+
+from cloudbill.errors import LoadError
+from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
+from cloudbill.warehouses.bigquery.tables import partition_granularity, partition_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cloudbill.files.parquet_footers import Footer
+    from cloudbill.models import PlannedLoad
+    from cloudbill.providers import Provider
+    from cloudbill.warehouses.bigquery.dataset import Dataset
+
+__all__ = ["empty_month", "partition_to_fill"]
+
+
+def partition_to_fill(
+    dataset: Dataset,
+    planned: PlannedLoad,
+    table: bigquery.Table,
+    footers: Sequence[Footer],
+    *,
+    provider: Provider,
+) -> str:
+    """The id of the partition that a run replaces.
+
+    Raises:
+        LoadError: If no single partition holds the month.
+    """
+    granularity = partition_granularity(
+        table, period_column=planned.period_column, cluster_column=provider.CLUSTER_COLUMN
+    )
+    partition = partition_of(planned, granularity, footers)
+    if granularity == bigquery.TimePartitioningType.DAY:
+        others = sorted(set(dataset.days_with_rows(planned)) - {partition})
+        if others:
+            raise LoadError(
+                f"Table {planned.table} is partitioned by DAY and holds {planned.period} in "
+                f"the partitions {', '.join(others)}, but the run goes to {partition}: the "
+                "month would count twice. Partition the table by MONTH"
+            )
+    return partition
+
+
+def empty_month(
+    client: PersistentClient, dataset: Dataset, planned: PlannedLoad, *, provider: Provider
+) -> None:
+    """Empties a month, for a run without rows.
+
+    Raises:
+        LoadError: If the table is not partitioned so that a month can be told.
+    """
+    with bigquery_errors(f"Emptying {planned.period} of {planned.table}"):
+        try:
+            table = client.get_table(dataset.reference(planned.table))
+        except api.NotFound:
+            return
+        dataset.prepare_dataset()
+        granularity = partition_granularity(
+            table, period_column=planned.period_column, cluster_column=provider.CLUSTER_COLUMN
+        )
+        partitions = [planned.period.partition_id]
+        if granularity == bigquery.TimePartitioningType.DAY:
+            partitions = dataset.days_with_rows(planned)
+        for partition in partitions:
+            reference = f"{dataset.reference(planned.table)}${partition}"
+            client.delete_table(reference, not_found_ok=True)
