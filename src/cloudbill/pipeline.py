@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -126,7 +126,7 @@ def _look_first(settings: SourceSettings, selection: Selection) -> _Look:
         CloudbillError: If the table, the ledger or the store cannot be read.
     """
     with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
-        present = _compared(settings, warehouse)
+        present = _to_read(_compared(settings, warehouse))
         events: list[Event] = []
         found = survey(settings, present, selection, events.append, keeps_manifests=True)
         if not found.drifted:
@@ -138,6 +138,11 @@ def _compared(settings: SourceSettings, warehouse: Warehouse) -> Present:
     """What is loaded now, and whether it is what was recorded; raises as `read_present` does."""
     present = read_present(settings, warehouse)
     return compare_recorded(settings, warehouse, present, trusts_file=True)
+
+
+def _to_read(present: Present) -> Present:
+    """The same without what was held once it was read: a load reads it, and may find it changed."""
+    return replace(present, held={})
 
 
 def _load(
@@ -155,7 +160,7 @@ def _load(
     Raises:
         CloudbillError: If the table, the ledger or the store cannot be read.
     """
-    present = _compared(settings, warehouse)
+    present = _to_read(_compared(settings, warehouse))
     discovered = (earlier.store, earlier.discovery) if earlier else None
     found = survey(
         settings, present, selection, listen, keeps_manifests=True, discovered=discovered

@@ -15,13 +15,13 @@ from cloudbill.exports.manifest_cache import open_manifest_cache
 from cloudbill.ledger import Ledger
 from cloudbill.loading.drift import compare_rows, compare_totals, lost_months, with_plan
 from cloudbill.loading.events import Discovered, Drifted, Event, NewlyHeld, OddRows, UnrecordedRows
-from cloudbill.loading.failures import failed_runs
+from cloudbill.loading.failures import failed_runs, past_holds
 from cloudbill.loading.unaccounted import find_unrecorded
 from cloudbill.manifests import Manifest, ManifestFailure
 from cloudbill.models import LoadRecord, Plan, PlannedLoad, Reason, Skip, SkipReason, TableRows
 from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.planning import Selection, plan_loads
-from cloudbill.planning.guards import Guards
+from cloudbill.planning.guards import Guards, Held
 from cloudbill.setup.nearest import nearest_names
 from cloudbill.store import Store, open_store
 
@@ -48,6 +48,8 @@ class Present:
     """The months whose costs were compared with what was recorded, and are others."""
     untracked: tuple[LoadRecord, ...] = ()
     """What the ledger knows and the tracking table has lost, wholly or in part."""
+    held: Mapping[str, Held] = field(default_factory=dict)
+    """The runs that a load held once it had read them, so that no manifest shows it."""
 
     @property
     def rows(self) -> dict[BillingPeriod, int]:
@@ -75,7 +77,12 @@ def read_present(settings: SourceSettings, warehouse: Warehouse) -> Present:
     # mark, so that a load planned from this notices it.
     table = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
     merged = Ledger(settings, warehouse).merged()
-    return Present(remembered=merged.remembered, table=table, untracked=merged.untracked)
+    return Present(
+        remembered=merged.remembered,
+        table=table,
+        untracked=merged.untracked,
+        held=past_holds(settings),
+    )
 
 
 def compare_recorded(
@@ -325,6 +332,7 @@ def _plan(
         billed_column=settings.provider.BILLED_COLUMN,
         accepted=remembered.accepted,
         dismissed=remembered.dismissed,
+        found=present.held,
         scope=settings.scope,
         now=now,
         max_wait=settings.max_wait,

@@ -1,8 +1,9 @@
-"""Remembers which months could not be loaded, in a file of the source below dlt's data folder.
+"""Remembers what could not be loaded, in a file of the source below dlt's data folder.
 
 The ledger lies in the warehouse, which may be what failed. Each line is one JSON object: a failure,
-or a later success that ends it. Nobody else can read the file. When it has grown to half of what is
-kept it is set aside for one generation, so that no more than 10 MB are on the disk.
+a run that was held once it was read, or a later success that ends either. Nobody else can read the
+file. When it has grown to half of what is kept it is set aside for one generation, so that no more
+than 10 MB are on the disk.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cloudbill.errors import CloudbillError, StoppedError
-from cloudbill.models import LoadRecord, SkipReason
+from cloudbill.errors import CloudbillError, Guard, HeldError, StoppedError
+from cloudbill.models import LoadRecord, Skip, SkipReason
 from cloudbill.periods import BillingPeriod
+from cloudbill.planning.guards import Held
 from cloudbill.redaction import redacted
 from cloudbill.text.times import iso_time, parse_time
 
@@ -33,6 +35,7 @@ __all__ = [
     "PastFailure",
     "failed_runs",
     "failures_file",
+    "past_holds",
     "read_failures",
     "remember",
     "standing_failures",
@@ -43,6 +46,7 @@ _log = logging.getLogger(__name__)
 _KEPT_BYTES: Final = 10_000_000
 _LONGEST_MESSAGE: Final = 2_000
 _NO_MONTH: Final = ""
+_OVER: Final = {"over": True}
 _NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
 
 
@@ -101,6 +105,21 @@ def failed_runs(settings: SourceSettings) -> frozenset[str]:
     return frozenset(delivery for some in found.values() for delivery in some)
 
 
+def past_holds(settings: SourceSettings) -> dict[str, Held]:
+    """The deliveries (`Manifest.identity`) that were held once they were read, and why.
+
+    A hold is forgotten once the run is loaded, or is not held any more for another reason; and it
+    counts for nothing where the keys are others now by which it was held.
+    """
+    limits = _limits(settings)
+    found: dict[str, Held] = {}
+    for delivery, entry in _hold_entries(settings).items():
+        with suppress(KeyError, ValueError):
+            if entry["limits"] == limits:
+                found[delivery] = Held(guard=Guard(entry["guard"]), why=str(entry["message"]))
+    return found
+
+
 def standing_failures(
     settings: SourceSettings, loaded: Mapping[BillingPeriod, LoadRecord]
 ) -> dict[BillingPeriod | None, PastFailure]:
@@ -118,15 +137,17 @@ def standing_failures(
 
 
 def remember(outcome: Outcome, now: datetime) -> None:
-    """Writes down what failed, and which failures are over; what was stopped is neither.
+    """Writes down what failed or was held, and what of it is over; what was stopped is neither.
 
     A failure is over when a later try of its month succeeded, or when its run is in the store no
-    more. Where the file cannot be written, it says so in the log, and nothing else.
+    more; a hold when its run was read again and passed, or needs not be read any more. Where the
+    file cannot be written, it says so in the log, and nothing else.
     """
     lines = [*_failed(outcome, now)]
     known = read_failures(outcome.settings)
     over = _over(outcome, {str(failure.period or _NO_MONTH) for failure in known})
     lines += [{"at": iso_time(now), "period": period or None, "over": True} for period in over]
+    lines += _changed_holds(outcome, now)
     if not lines:
         return
     file = failures_file(outcome.settings)
@@ -159,22 +180,73 @@ def _entry(
     }
 
 
+def _changed_holds(outcome: Outcome, now: datetime) -> Iterator[Mapping[str, object]]:
+    """What was held once it was read, unless that is known, and which such holds are over."""
+    known, limits = _hold_entries(outcome.settings), _limits(outcome.settings)
+    held = {skip.manifest.identity: skip for skip in outcome.skips if skip.is_held and skip.is_late}
+    for delivery, skip in held.items():
+        entry = _hold(skip, now, limits)
+        told = known.get(delivery, {})
+        if any(told.get(key) != entry[key] for key in ("message", "guard", "limits")):
+            yield entry
+    if outcome.error is not None:
+        return
+    tried = {failure.planned.manifest.identity for failure in outcome.failures}
+    unseen = _unseen(outcome)
+    for delivery, entry in known.items():
+        if delivery not in held.keys() | tried and entry.get("period") not in unseen:
+            yield {"at": iso_time(now), "period": entry.get("period"), "held": delivery} | _OVER
+
+
+def _hold(skip: Skip, now: datetime, limits: list[str]) -> Mapping[str, object]:
+    manifest = skip.manifest
+    entry = _entry(now, HeldError(skip.detail), str(manifest.period), manifest.run_id)
+    guard = None if skip.guard is None else str(skip.guard)
+    return {**entry, "held": manifest.identity, "guard": guard, "limits": limits}
+
+
+def _limits(settings: SourceSettings) -> list[str]:
+    """The keys that decide whether a run is held that was read."""
+    return [*map(str, (settings.max_row_drop, settings.max_cost_drop, settings.cost_trifle))]
+
+
+def _hold_entries(settings: SourceSettings) -> dict[str, Mapping[str, Any]]:
+    """The newest entry of each delivery that was held once it was read, and still is."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for entry in _all_entries(settings):
+        delivery = entry.get("held")
+        if isinstance(delivery, str) and entry.get("over"):
+            found.pop(delivery, None)
+        elif isinstance(delivery, str):
+            found[delivery] = entry
+    return found
+
+
 def _over(outcome: Outcome, remembered: set[str]) -> Iterator[str]:
     """The months, and the source itself, whose remembered failure is over."""
     if outcome.error is not None:
         return
     failed = {str(failure.planned.period) for failure in outcome.failures}
-    unseen = {
+    for period in sorted(remembered):
+        if period not in failed | _unseen(outcome):
+            yield period
+
+
+def _unseen(outcome: Outcome) -> set[str]:
+    """The months that were not asked for."""
+    return {
         str(skip.manifest.period)
         for skip in outcome.skips
         if skip.reason is SkipReason.NOT_SELECTED
     }
-    for period in sorted(remembered):
-        if period not in failed | unseen:
-            yield period
 
 
 def _entries(settings: SourceSettings) -> Iterator[Mapping[str, Any]]:
+    """The lines about failures; a run that is held did not fail."""
+    return (entry for entry in _all_entries(settings) if "held" not in entry)
+
+
+def _all_entries(settings: SourceSettings) -> Iterator[Mapping[str, Any]]:
     """The lines of a source, oldest first; one that was cut off is passed over."""
     file = failures_file(settings)
     for place in (_older(file), file):

@@ -145,9 +145,14 @@ class _Month:
         AWS replaces parts before their manifest where a report overwrites its versions: loading
         them here would make a mixture.
         """
+        if self.guards.is_accepted(manifest):
+            return
+        again = self.guards.found_held(manifest) if self.again else None
+        if again is not None:
+            self.held[manifest.path] = again
         known = self.record.parts_digest if self.record is not None else None
         found = manifest.parts_digest
-        if known is None or found in {None, known} or self.guards.is_accepted(manifest):
+        if known is None or found in {None, known}:
             return
         why = "held: the parts of the loaded run were changed under an unchanged manifest"
         self.held[manifest.path] = Held(guard=Guard.CHANGED_PARTS, why=why)

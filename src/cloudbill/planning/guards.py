@@ -75,6 +75,8 @@ class Guards:
     billed_column: str = ""
     accepted: Mapping[BillingPeriod, Collection[str]] = field(default_factory=dict)
     dismissed: Mapping[BillingPeriod, Collection[str]] = field(default_factory=dict)
+    found: Mapping[str, Held] = field(default_factory=dict)
+    """What was held once it was read, by the identity of the delivery: no manifest shows that."""
     scope: str | None = None
     """The only scope that is wanted, if one is configured."""
     now: datetime | None = None
@@ -122,7 +124,12 @@ class Guards:
             or self._impossible_time(manifest)
             or _slice(manifest, is_one=is_slice)
             or next((why for one in baseline if (why := self._less(manifest, one))), None)
+            or self.found_held(manifest)
         )
+
+    def found_held(self, manifest: Manifest) -> Held | None:
+        """Why a run was held when it was read, if it was."""
+        return self.found.get(manifest.identity) if self.found else None
 
     def least_rows(self, manifest: Manifest, baseline: Sequence[Described]) -> LeastRows | None:
         """The least rows that a run may turn out to have, where its manifest does not say."""
