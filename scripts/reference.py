@@ -19,7 +19,12 @@ from cloudbill.cli import app
 from cloudbill.cli.commands import PANELS
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings.keys import KEYS
-from cloudbill.text.explanations import EXIT_CODES, EXPLANATIONS, explanations_of_code
+from cloudbill.text.explanations import (
+    EXIT_CODES,
+    EXPLANATIONS,
+    WORDS,
+    explanations_of_code,
+)
 
 DOCS = Path(__file__).parent.parent / "docs"
 PANEL = "rich_help_panel"
@@ -81,6 +86,15 @@ def errors_page() -> Iterator[str]:
         yield "What to do:"
         yield ""
         yield from (f"- {linked(remedy)}" for remedy in known.remedies)
+    yield ""
+    yield "## Words of runs and months"
+    yield ""
+    yield "What the commands and their JSON say of runs and months; `cloudbill explain superseded`"
+    yield "prints the same."
+    yield ""
+    yield from table(
+        ("word", "means"), ((f"`{word}`", in_cell(means)) for word, means in WORDS.items())
+    )
     yield ""
 
 

@@ -10,6 +10,11 @@ import pytest
 
 from cloudbill import errors
 from cloudbill.errors import Guard
+from cloudbill.loading.outcome import counts_of
+from cloudbill.looking.comparison import Verdict
+from cloudbill.looking.status import MonthState, Pending
+from cloudbill.models import SkipReason
+from cloudbill.text.explained_words import WORDS, error_of
 from cloudbill.text.explanations import (
     EXIT_CODES,
     EXPLANATIONS,
@@ -76,6 +81,17 @@ class TestLookUp:
         assert found is not None
         assert found.name == ("StaleError" if word in {"Gone", "waiting"} else "HeldError")
 
+    def test_every_word_that_a_command_or_its_json_says_is_explained_and_no_other(self) -> None:
+        said = {
+            *map(str, (*SkipReason, *Guard, *Pending, *MonthState, *Verdict)),
+            *counts_of(()),
+            *("settle", "longer"),  # words of messages
+        }
+        assert {*WORDS} == said
+        errors_told = {known.name for known in EXPLANATIONS}
+        assert {error for word in WORDS if (error := error_of(word))} <= errors_told
+        assert all(text[:1].isupper() and text.endswith(".") for text in WORDS.values())
+
     def test_a_code_finds_every_kind_that_ends_with_it(self) -> None:
         assert {known.name for known in explanations_of_code(5)} == {
             name for name, error in raised(errors).items() if error.exit_code == 5
@@ -99,6 +115,10 @@ class TestCommand:
         assert all(part in text for part in (known.means, *known.causes, *known.remedies))
         assert max(len(line) for line in done.stdout.splitlines()) <= 80
 
+    def test_a_word_is_printed_with_the_error_that_it_may_be(self) -> None:
+        assert explain("Superseded").stdout.startswith("superseded\n\nA newer run")
+        assert "\nStaleError (exit code 8)\n" in explain("settle").stdout
+
     def test_a_code_prints_what_it_means_and_every_kind_of_it(self) -> None:
         text = explain("4").stdout
         assert text.startswith("Exit code 4\n")
@@ -108,7 +128,11 @@ class TestCommand:
 
     @pytest.mark.parametrize(
         ("word", "message"),
-        [("LodError", "Did you mean 'LoadError'?"), ("99", "There is no exit code 99")],
+        [
+            ("LodError", "Did you mean 'LoadError'?"),
+            ("superceded", "Did you mean 'superseded'?"),
+            ("99", "There is no exit code 99"),
+        ],
     )
     def test_what_does_not_exist_is_said_with_what_does(self, word: str, message: str) -> None:
         done = explain(word)

@@ -21,13 +21,13 @@ def explain(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="An error, such as LoadError, what is said of a run, such as held or gone, or an "
-            "exit code; without it, all exit codes.",
+            help="An error, such as LoadError, a word that is said of a run or a month, such as "
+            "held or superseded, or an exit code; without it, all exit codes.",
             metavar="NAME|CODE",
         ),
     ] = None,
 ) -> None:
-    """Say what an error or an exit code means, and what to do."""
+    """Say what an error, a word or an exit code means, and what to do."""
     from cloudbill.errors import ConfigError
 
     console = Console()
@@ -41,14 +41,20 @@ def explain(
 
 
 def _find(name: str) -> Sequence[list[str]]:
-    from cloudbill.text.explanations import EXIT_CODES, explanation_of, explanations_of_code
+    from cloudbill.text.explanations import (
+        EXIT_CODES,
+        WORDS,
+        explanation_of,
+        explanations_of_code,
+    )
 
     if name.isdecimal():
         means = [code.means for code in EXIT_CODES if code.code == int(name)]
         heads = [[f"Exit code {int(name)}", "", *_wrapped(text)] for text in means]
         return [*heads, *(_explained(known) for known in explanations_of_code(int(name)))]
-    explanation = explanation_of(name)
-    return [] if explanation is None else [_explained(explanation)]
+    word, explanation = name.lower(), explanation_of(name)
+    heads = [[word, "", *_wrapped(WORDS[word])]] if word in WORDS else []
+    return heads if explanation is None else [*heads, _explained(explanation)]
 
 
 def _explained(explanation: Explanation) -> list[str]:
@@ -90,12 +96,13 @@ def _wrapped(text: str, first: str = "", then: str = "") -> list[str]:
 def _unknown(name: str) -> str:
     import difflib
 
-    from cloudbill.text.explanations import EXIT_CODES, EXPLANATIONS
+    from cloudbill.text.explanations import EXIT_CODES, EXPLANATIONS, WORDS
 
     if name.isdecimal():
         known = ", ".join(str(code.code) for code in EXIT_CODES)
         return f"There is no exit code {name}. Known are {known}"
     names = {explanation.name.lower(): explanation.name for explanation in EXPLANATIONS}
+    names |= {word: word for word in WORDS}
     near = difflib.get_close_matches(name.lower(), names, n=1)
     hint = f"Did you mean '{names[near[0]]}'?" if near else f"Known are {', '.join(names.values())}"
-    return f"There is no error '{name}'. {hint}"
+    return f"There is no error or word '{name}'. {hint}"

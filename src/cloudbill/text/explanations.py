@@ -1,6 +1,6 @@
 """What every error and every exit code means, what causes it, and what to do.
 
-This is the only place for the text, with `explained_failures`: `cloudbill explain` prints it,
+This is the only place for the text, with `explained_failures` and `explained_words`: `cloudbill explain` prints it,
 docs/errors.md is made from it.
 """
 
@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from cloudbill.errors import Guard
 from cloudbill.text.exit_codes import EXIT_CODES, ExitCode
 from cloudbill.text.explained_failures import FAILURES
+from cloudbill.text.explained_words import WORDS, error_of
 from cloudbill.text.explanation import Explanation
 
 __all__ = [
     "EXIT_CODES",
     "EXPLANATIONS",
+    "WORDS",
     "ExitCode",
     "Explanation",
     "explanation_of",
@@ -133,14 +134,6 @@ EXPLANATIONS: Final = (
     ),
 )
 
-_OF_RUNS: Final = {
-    "held": "HeldError",
-    "dismissed": "HeldError",
-    **{str(guard): "HeldError" for guard in Guard},
-    "gone": "StaleError",
-    "waiting": "StaleError",
-}
-"""What is said of runs that are not loaded, and the error that a person hears of it."""
 _BY_NAME: Final = {explanation.name.lower(): explanation for explanation in EXPLANATIONS}
 
 
@@ -149,7 +142,7 @@ def explanation_of(name: str) -> Explanation | None:
 
     The name may be in any case; None if there is none.
     """
-    return _BY_NAME.get(_OF_RUNS.get(name.lower(), name).lower())
+    return _BY_NAME.get((error_of(name.lower()) or name).lower())
 
 
 def explanations_of_code(code: int) -> tuple[Explanation, ...]:
