@@ -165,10 +165,18 @@ def test_a_cost_column_that_became_a_double_is_told_and_made_exact_again(one_cas
     )
     status = read_status(case.settings, now=utc_now())
     said = f"{case.writer.cost_column} is float now, which holds no exact amounts"
-    assert said in "\n".join(status_lines(status))
-    assert [check.found for check in examine([case.settings]) if check.found == said]
+    told = "\n".join(status_lines(status))
+    assert said in told
+    assert "give the column its type back" in told
+    assert "loads run" not in told, "no load can"
+    (reason,) = status.reasons
+    assert said in str(reason.error)
+    checks = [check for check in examine([case.settings]) if not check.is_well]
+    assert [(check.found, check.exit_code) for check in checks] == [(str(reason.error), 7)]
+    assert status.check_code == 7
     case.events.clear()
     outcome = case.load()
+    assert outcome.exit_code == 7, "both that it failed and that the month is not what was loaded"
     assert any(said in line for event in drifted_of(case) for line in lines(event))
     assert outcome.exit_code == 0
     assert [charge.cost for charge in case.held()] == [1, 2]

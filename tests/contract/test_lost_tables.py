@@ -230,6 +230,10 @@ def test_rebuilding_says_what_it_would_learn_and_keep_before_it_writes(case: Cas
         "Rebuilding the ledger of azure_billing: 2 months, 0 of them as they were",
         "  2025-09: learns run september, 2 rows",
         "  2025-10: learns run october, 2 rows",
+        (
+            "  What else was accepted or dismissed is lost: only states have it, and there is none. "
+            "A run that a guard holds again has to be accepted or dismissed again"
+        ),
     ]
     with pytest.raises((duckdb.CatalogException, NotFound)):
         ledgers.load_ids(case)
@@ -237,6 +241,31 @@ def test_rebuilding_says_what_it_would_learn_and_keep_before_it_writes(case: Cas
     assert rebuild(case)[1] == [
         "Rebuilding the ledger of azure_billing: 2 months, 2 of them as they were"
     ]
+
+
+def test_rebuilding_keeps_what_was_decided_and_says_where_it_may_be_lost(case: Case) -> None:
+    few = Delivery(
+        period="2025-10",
+        charges=charges("2025-10", note="few"),
+        submitted_at=at("2025-11-11 04:00"),
+        run_id="few",
+    )
+    case.deliver(few)
+    assert case.load().exit_code == 6
+    case.dismiss("2025-10")
+    kept = "  Keeps that 0 runs were accepted and 1 dismissed"
+    assert rebuild(case)[1][1:] == [kept]
+    newest = ledgers.load_ids(case)[-1]
+    ledgers.put_state(case, next(iter(GARBAGE.values())), newest)
+    said = rebuild(case)[1]
+    assert kept in said, "an older state has it"
+    assert any("is lost: only states have it, and not all can be read" in line for line in said)
+    assert case.load().exit_code == 0
+    ledgers.drop_table(case, ledgers.STATES)
+    assert any(
+        "is lost: only states have it, and there is none" in line for line in rebuild(case)[1]
+    )
+    assert case.load().exit_code == 6, "it is held again, which is not silent"
 
 
 def test_a_month_whose_rows_are_of_no_load_is_forgotten_on_request_alone(case: Case) -> None:

@@ -27,7 +27,7 @@ def explain(
         ),
     ] = None,
 ) -> None:
-    """Say what an error, a word or an exit code means, and what to do."""
+    """Say what an error or an exit code means, or a word, and what to do."""
     from cloudbill.errors import ConfigError
 
     console = Console()

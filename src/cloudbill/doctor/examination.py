@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -26,6 +26,7 @@ from cloudbill.errors import (
     VerificationError,
 )
 from cloudbill.ledger import Ledger
+from cloudbill.loading.drift import TYPE_BACK
 from cloudbill.loading.unaccounted import table_for_people
 from cloudbill.looking.status_reading import status_before, with_survey
 from cloudbill.manifests import Manifest
@@ -38,7 +39,6 @@ from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
     from cloudbill.exports.discovery import Discovery
-    from cloudbill.loading.events import Drifted
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store
     from cloudbill.text.failures import SourceFailure
@@ -114,9 +114,10 @@ def _warehouse_checks(settings: SourceSettings, store: StoreChecks) -> Iterator[
             present = compare_recorded(settings, warehouse, present, trusts_file=False)
             loaded = present.remembered.loaded
             tracked = Ledger(settings, warehouse).tracked()
-        yield from _ledger_checks(settings, present, tracked)
-        if store.found is not None:
-            yield from _reason_checks(settings, present, *store.found)
+        reasons = [] if store.found is None else _reasons(settings, present, *store.found)
+        lost = {one.period for one in reasons if isinstance(one.error, VerificationError)}
+        yield from _ledger_checks(settings, present, tracked, lost=lost)
+        yield from (_reason_check(settings, reason) for reason in reasons)
     except CloudbillError as error:
         yield failed_check(f"{settings.source}: warehouse", error)
     if store.newest is not None:
@@ -134,9 +135,9 @@ def _sizes(
     ]
 
 
-def _reason_checks(
+def _reasons(
     settings: SourceSettings, present: Present, store: Store, discovery: Discovery
-) -> Iterator[Check]:
+) -> list[Reason]:
     """What else `status --check` ends for: held, waiting, late, lost or never delivered."""
     # The checks of the table say how to see rows of no month.
     table = replace(present.table, of_no_month=0)
@@ -144,34 +145,42 @@ def _reason_checks(
     found = survey(settings, present, Selection(), lambda _: None, discovered=(store, discovery))
     status = with_survey(status_before(settings, utc_now(), by_key=True), present, found)
     stale = [] if status.stale is None else [Reason(error=status.stale)]
-    for reason in (*stale, *status.reasons):
-        month = "" if reason.period is None else f" {reason.period}"
-        # Of a load that failed earlier `doctor` only says that there is something to look at.
-        is_earlier = isinstance(reason.error, LastTryError)
-        yield Check(
-            subject=f"{settings.source}: {_SUBJECTS.get(type(reason.error), 'export')}{month}",
-            found=str(reason.error),
-            remedy="",
-            exit_code=1 if is_earlier else reason.error.exit_code,
-        )
+    return [*stale, *status.reasons]
+
+
+def _reason_check(settings: SourceSettings, reason: Reason) -> Check:
+    month = "" if reason.period is None else f" {reason.period}"
+    # Of a load that failed earlier `doctor` only says that there is something to look at.
+    is_earlier = isinstance(reason.error, LastTryError)
+    return Check(
+        subject=f"{settings.source}: {_SUBJECTS.get(type(reason.error), 'export')}{month}",
+        found=str(reason.error),
+        remedy="",
+        exit_code=1 if is_earlier else reason.error.exit_code,
+    )
 
 
 def _ledger_checks(
-    settings: SourceSettings, present: Present, tracked: Mapping[BillingPeriod, LoadRecord]
+    settings: SourceSettings,
+    present: Present,
+    tracked: Mapping[BillingPeriod, LoadRecord],
+    *,
+    lost: Collection[BillingPeriod | None],
 ) -> list[Check]:
+    """What ledger, tracking table and table say otherwise; of `lost` months a reason says it."""
     loaded, rows = present.remembered.loaded, present.rows
     subject = f"{settings.source}: {settings.table_name}"
     checks = [
         Check(subject=f"{subject} {period}", found=problem, remedy=remedy)
         for period in sorted({*loaded, *tracked, *rows}, reverse=True)
         for problem, remedy in (
-            *_differences(period, loaded.get(period), tracked.get(period), rows.get(period, 0)),
+            *_record_differences(loaded.get(period), tracked.get(period)),
             *_lost_cells(period, present.untracked, tracked),
-            *_amount_differences(present.differing.get(period)),
+            *(() if period in lost else _row_differences(period, present, tracked)),
         )
     ]
     odd = list(_odd_rows(settings, subject, present.table.of_no_month))
-    if checks or odd:
+    if checks or odd or lost:
         return checks + odd
     found = f"{len(loaded)} months, {sum(rows.values())} rows, as recorded"
     return [Check(subject=subject, found=found)]
@@ -193,17 +202,6 @@ def _lost_cells(
             yield found, "run `cloudbill load`, which writes it again"
 
 
-def _amount_differences(drifted: Drifted | None) -> Iterator[tuple[str, str]]:
-    """Costs of a month that are not those that were recorded."""
-    if drifted is None:
-        return
-    again = f"load it again: `cloudbill load --force --month {drifted.record.period}`"
-    for found in shown_differences(drifted.differences, {}):
-        yield found, again
-    for found in shown_differences((), drifted.inexact):
-        yield found, "give the column its type back, then load the month again"
-
-
 def _odd_rows(settings: SourceSettings, subject: str, rows: int) -> Iterator[Check]:
     """Rows of no month, if there are any, and how to be rid of them."""
     if not rows:
@@ -218,25 +216,36 @@ def _odd_rows(settings: SourceSettings, subject: str, rows: int) -> Iterator[Che
     )
 
 
-def _differences(
-    period: BillingPeriod, loaded: LoadRecord | None, tracked: LoadRecord | None, rows: int
-) -> Iterable[tuple[str, str]]:
+def _record_differences(
+    loaded: LoadRecord | None, tracked: LoadRecord | None
+) -> Iterator[tuple[str, str]]:
+    """What the ledger and the tracking table say otherwise."""
     rebuild = "run `cloudbill state rebuild`"
-    if loaded is None:
-        if tracked is None:
-            found = f"{rows} rows that belong to no recorded load"
-            yield found, f"load the month: `cloudbill load --month {period}`, or delete the rows"
-        else:
-            yield (
-                f"run {tracked.run_id} is in the tracking table, but the ledger has no run",
-                rebuild,
-            )
-        return
-    if tracked is None:
+    if loaded is None and tracked is not None:
+        yield f"run {tracked.run_id} is in the tracking table, but the ledger has no run", rebuild
+    elif loaded is not None and tracked is None:
         yield f"the ledger has run {loaded.run_id}, but the tracking table does not", rebuild
-    elif tracked.run_id != loaded.run_id:
+    elif loaded is not None and tracked is not None and tracked.run_id != loaded.run_id:
         found = f"the ledger has run {loaded.run_id}, the tracking table has run {tracked.run_id}"
         yield found, rebuild
+
+
+def _row_differences(
+    period: BillingPeriod, present: Present, tracked: Mapping[BillingPeriod, LoadRecord]
+) -> Iterator[tuple[str, str]]:
+    """Rows and costs of a month that are not those that were recorded."""
+    loaded, rows = present.remembered.loaded.get(period), present.rows.get(period, 0)
+    if loaded is None:
+        if period not in tracked:
+            found = f"{rows} rows that belong to no recorded load"
+            yield found, f"load the month: `cloudbill load --month {period}`, or delete the rows"
+        return
+    again = f"load it again: `cloudbill load --force --month {period}`"
     if loaded.rows is not None and loaded.rows != rows:
-        found = f"the ledger has {loaded.rows} rows, the table has {rows}"
-        yield found, f"load it again: `cloudbill load --force --month {loaded.period}`"
+        yield f"the ledger has {loaded.rows} rows, the table has {rows}", again
+    drifted = present.differing.get(period)
+    if drifted is not None:
+        for found in shown_differences(drifted.differences, {}):
+            yield found, again
+        for found in shown_differences((), drifted.inexact):
+            yield found, TYPE_BACK if drifted.is_refused else again

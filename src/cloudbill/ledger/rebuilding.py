@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cloudbill.ledger import Ledger
 from cloudbill.ledger.entries import newest_entries
+from cloudbill.ledger.state import Decisions
 from cloudbill.models import LoadRecord
 from cloudbill.periods import BillingPeriod
 from cloudbill.warehouses import open_warehouse
@@ -56,6 +57,10 @@ class Rebuilding:
     forgets: bool
     untracked: tuple[LoadRecord, ...] = ()
     """The records that the tracking table has lost, and gets again."""
+    decisions: Decisions = field(default_factory=Decisions)
+    """What persons decided, as far as it can be read: the states alone have it."""
+    has_states: bool = True
+    """Whether there is any state."""
 
     @property
     def records(self) -> tuple[LoadRecord, ...]:
@@ -85,6 +90,8 @@ def rebuild_ledger(
             problems=problems,
             forgets=forget,
             untracked=merged.untracked,
+            decisions=merged.decisions,
+            has_states=bool(merged.load_ids),
         )
         listen(rebuilding)
         ledger.rewrite(merged, lambda draft: _apply(draft, rebuilding.changes, merged))
@@ -148,6 +155,26 @@ def rebuilding_lines(rebuilding: Rebuilding) -> Iterator[str]:
     if rebuilding.untracked:
         months = ", ".join(str(record.period) for record in rebuilding.untracked)
         yield f"  The tracking table gets again what it lost of {months}"
+    yield from _decided(rebuilding)
+
+
+def _decided(rebuilding: Rebuilding) -> Iterator[str]:
+    """What persons decided and is kept, and whether more of it may be lost."""
+    decisions = rebuilding.decisions
+    accepted, dismissed = (
+        sum(map(len, runs.values())) for runs in (decisions.accepted, decisions.dismissed)
+    )
+    scopes = ", ".join(f"{scope} from {since}" for since, scope in sorted(decisions.scopes.items()))
+    if accepted or dismissed:
+        yield f"  Keeps that {accepted} runs were accepted and {dismissed} dismissed"
+    if scopes:
+        yield f"  Keeps the scope {scopes}"
+    if rebuilding.problems or not rebuilding.has_states:
+        what = "not all can be read" if rebuilding.has_states else "there is none"
+        yield (
+            f"  What else was accepted or dismissed is lost: only states have it, and {what}. "
+            "A run that a guard holds again has to be accepted or dismissed again"
+        )
 
 
 def _words(change: Change) -> str:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.month_totals import differing_totals, inexact_columns
-from cloudbill.errors import VerificationError
+from cloudbill.errors import SchemaError, VerificationError
+from cloudbill.files.columns import added_columns
 from cloudbill.loading.events import Drifted
+from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import LoadRecord, Plan, Reason, SkipReason, TableMonth
 from cloudbill.periods import BillingPeriod
 
 if TYPE_CHECKING:
     from cloudbill.warehouses import Warehouse
 
-__all__ = ["compare_rows", "compare_totals", "lost_months", "with_plan"]
+__all__ = ["TYPE_BACK", "compare_rows", "compare_totals", "lost_months", "with_plan"]
 
+TYPE_BACK: Final = "Give the column its type back, then run `cloudbill load`; until then it fails"
+"""What to do about a column that takes no amounts any more."""
 _TOLD = {SkipReason.HELD, SkipReason.WAITING, SkipReason.GONE, SkipReason.DISMISSED}
 """Reasons that say why the loaded run is not loaded again."""
 
@@ -68,10 +72,26 @@ def compare_totals(
                 differing_totals(record, totals.months.get(period, {}), totals.inexact)
             ),
             inexact=inexact_columns(record, totals.inexact),
+            is_refused=_is_refused(table, inexact_columns(record, totals.inexact)),
         )
         for period, record in compared.items()
     )
     return {one.record.period: one for one in found if one.differences or one.inexact}
+
+
+def _is_refused(table: str, inexact: Mapping[str, str]) -> bool:
+    """Whether no load can put amounts into the columns whose type somebody changed."""
+    kinds = {name: _kind(kind) for name, kind in inexact.items()}
+    amounts = [Column(name=name, target=name, type=ColumnType.DECIMAL) for name in kinds]
+    try:
+        added_columns(amounts, kinds, table=table)
+    except SchemaError:
+        return True
+    return False
+
+
+def _kind(kind: str) -> ColumnType | str:
+    return ColumnType(kind) if kind in set(ColumnType) else kind
 
 
 def _may_differ(record: LoadRecord, month: TableMonth, *, is_as_left: bool) -> bool:
@@ -83,7 +103,10 @@ def _may_differ(record: LoadRecord, month: TableMonth, *, is_as_left: bool) -> b
 def with_plan(drifted: Iterable[Drifted], plan: Plan) -> tuple[Drifted, ...]:
     """The same months, which now know whether they are loaded again."""
     planned = {load.period for load in plan.loads}
-    return tuple(replace(one, is_loaded_again=one.record.period in planned) for one in drifted)
+    return tuple(
+        replace(one, is_loaded_again=one.record.period in planned and not one.is_refused)
+        for one in drifted
+    )
 
 
 def lost_months(table: str, drifted: Iterable[Drifted], plan: Plan) -> tuple[Reason, ...]:
@@ -97,6 +120,9 @@ def lost_months(table: str, drifted: Iterable[Drifted], plan: Plan) -> tuple[Rea
 
 def _lost(table: str, drifted: Drifted, plan: Plan) -> VerificationError:
     record = drifted.record
+    what = f"{record.period} of {table} is not what was loaded: {drifted.found}"
+    if drifted.is_refused:
+        return VerificationError(f"{what}. {TYPE_BACK}")
     why = next(
         (
             skip.detail
@@ -108,6 +134,6 @@ def _lost(table: str, drifted: Drifted, plan: Plan) -> VerificationError:
         f"the store has no manifest of run {record.run_id} any more",
     )
     return VerificationError(
-        f"{record.period} of {table} is not what was loaded: {drifted.found}. It cannot be loaded "
-        f"again: {why}. Deliver the files of the run again, or put back what the table held"
+        f"{what}. It cannot be loaded again: {why}. Deliver the files of the run again, or put "
+        "back what the table held"
     )

@@ -82,6 +82,8 @@ class Drifted:
     rows_in_table: int
     differences: tuple[RecordDifference, ...] = ()
     inexact: Mapping[str, str] = field(default_factory=dict)
+    is_refused: bool = False
+    """Whether no load mends that: such a column takes no amounts."""
     is_loaded_again: bool = True
 
     @property

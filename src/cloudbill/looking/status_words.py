@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_to_text, rests_to_text, shown_costs, totals_to_text
 from cloudbill.costs.month_totals import shown_differences
+from cloudbill.loading.drift import TYPE_BACK
 from cloudbill.loading.words import accept_command, likewise
 from cloudbill.looking.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
@@ -127,12 +128,19 @@ def _notes(month: MonthStatus, status: SourceStatus) -> Iterator[str]:
             yield f"the table holds {month.table_rows:,} rows, {month.record.rows:,} were loaded"
         if month.drifted is not None:
             yield from shown_differences(month.drifted.differences, month.drifted.inexact)
+            if month.drifted.is_refused:
+                yield f"{TYPE_BACK[0].lower()}{TYPE_BACK[1:]}"
     if month.failure is not None:
         failed = _failed(month.failure, status)
         yield f"failed: the last try of run {month.failure.run_id}, {failed}"
     if month.uncovered:
         yield f"no run covers {shown_days(month.uncovered)}"
-    named = [run for run in month.pending if not run.is_alike]
+    is_refused = month.drifted is not None and month.drifted.is_refused
+    named = [
+        run
+        for run in month.pending
+        if not (run.is_alike or (is_refused and run.pending is Pending.AGAIN))
+    ]
     for run in named[:_LISTED]:
         yield _pending(month, run, status)
     if len(named) > _LISTED:

@@ -1,7 +1,7 @@
 """What every error and every exit code means, what causes it, and what to do.
 
-This is the only place for the text, with `explained_failures` and `explained_words`: `cloudbill explain` prints it,
-docs/errors.md is made from it.
+This is the only place for the text, with `explained_failures` and `explained_words`: `cloudbill
+explain` prints it, docs/errors.md is made from it.
 """
 
 from __future__ import annotations
