@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -162,13 +162,15 @@ class LeastRows:
 class LeastCosts:
     """What the loaded run bills by currency, and the share of it below which a run is held.
 
-    Nothing is compared with what is not more than `trifle`.
+    Nothing is compared with what is not more than `trifle`. Where nothing is loaded it is another
+    run, and `is_loaded` is false.
     """
 
     run_id: str
     costs: Mapping[str, Decimal]
     share: Decimal
     trifle: Decimal
+    is_loaded: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +195,12 @@ class PlannedLoad:
     rivals: tuple[Manifest, ...] = ()
     """Older runs that may have many more rows, which nobody has counted: they are, before the load.
     """
+    costs_rival: Manifest | None = None
+    """An older run whose costs are read only where this one bills nothing, and none is loaded."""
+    read_least_costs: Callable[[], LeastCosts | None] | None = field(
+        default=None, compare=False, repr=False
+    )
+    """Reads the costs of that run."""
     max_row_drop: Decimal = Decimal(1)
     """The share of the rows of a rival that the run may lack."""
     otherwise: PlannedLoad | None = None
@@ -202,6 +210,11 @@ class PlannedLoad:
     def period(self) -> BillingPeriod:
         """The month that is replaced."""
         return self.manifest.period
+
+    @property
+    def may_be_held(self) -> bool:
+        """Whether a guard may hold it once it is read."""
+        return bool(self.least_rows or self.least_costs or self.rivals or self.costs_rival)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,14 @@ from cloudbill.loading.events import Event
 from cloudbill.loading.failures import remember
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.outcome import Outcome
+from cloudbill.loading.rivals import Readers
 from cloudbill.loading.stopping import Stop
 from cloudbill.loading.vanished import but_vanished, look_again
 from cloudbill.manifests import Manifest
 from cloudbill.models import LoadFailure, LoadRecord, LoadResult, Skip
 from cloudbill.periods import utc_now
 from cloudbill.planning import Selection
+from cloudbill.planning.costs import billed_costs_of
 from cloudbill.surveying import Present, Survey, compare_recorded, read_present, survey
 from cloudbill.warehouses import Warehouse, open_warehouse
 
@@ -179,7 +182,7 @@ def _load(
             listen,
             stop=stop,
             wants_progress=wants_progress,
-            count_rows=lambda manifest: _count_rows(settings, found.store, manifest),
+            readers=_readers(settings, found.store),
         ):
             match outcome:
                 case LoadFailure():
@@ -207,10 +210,25 @@ def _load(
     )
 
 
-def _count_rows(settings: SourceSettings, store: Store, manifest: Manifest) -> int:
-    """The rows of a run in its month, for a guard that must know them; few loads ask."""
-    from cloudbill.files.each_part import count_rows
+def _readers(settings: SourceSettings, store: Store) -> Readers:
+    """What reads a run in its month, for a guard that must know more; few loads ask."""
 
-    return count_rows(
-        store, manifest, provider=settings.provider, memory_limit=settings.memory_limit
+    def count(manifest: Manifest) -> int:
+        from cloudbill.files.each_part import count_rows
+
+        return count_rows(
+            store, manifest, provider=settings.provider, memory_limit=settings.memory_limit
+        )
+
+    def sum_billed(manifest: Manifest) -> Mapping[str, Decimal]:
+        from cloudbill.looking.part_totals import sum_parts
+
+        totals = sum_parts(store, manifest, settings, {}).by_currency()
+        return billed_costs_of(totals, settings.provider.BILLED_COLUMN)
+
+    return Readers(
+        count_rows=count,
+        sum_billed=sum_billed,
+        share=1 - settings.max_cost_drop,
+        trifle=settings.cost_trifle,
     )

@@ -191,6 +191,33 @@ class TestCosts:
         assert (outcome.exit_code, [result.alarm for result in outcome.results]) == (0, [None])
         assert case.held() == list(new.charges)
 
+    def test_a_first_load_takes_the_older_run_where_the_newer_one_bills_nothing(
+        self, case: Case
+    ) -> None:
+        full = october("100", "200", run_id="full")
+        case.deliver(full, october("0", "0", run_id="free", late=True))
+
+        outcome = case.load()
+
+        assert outcome.exit_code == 6
+        if self.loads_before_it_knows(case):
+            (result,) = outcome.results
+            assert result.alarm == "its costs fell: it bills 0.00 EUR, run full billed 300.00"
+            return
+        (held,) = (skip for skip in outcome.skips if skip.is_held)
+        assert held.detail == "held: it bills 0.00 EUR, run full bills 300.00"
+        assert case.held() == list(full.charges)
+
+    @pytest.mark.parametrize("before", [("0", "0"), ("0.5", "0.4"), ("-4", "-5")])
+    def test_a_first_load_takes_a_run_for_nothing_where_nothing_was_billed(
+        self, case: Case, before: tuple[str, ...]
+    ) -> None:
+        case.deliver(october(*before, run_id="old"), october("0", "0", run_id="free", late=True))
+
+        outcome = case.load()
+
+        assert (outcome.exit_code, [result.alarm for result in outcome.results]) == (0, [None])
+
     def test_a_bill_in_another_currency_is_loaded(self, case: Case) -> None:
         case.deliver(october("100", "200", run_id="old"))
         case.load()

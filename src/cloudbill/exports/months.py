@@ -35,9 +35,15 @@ def with_months(manifest: Manifest) -> Manifest:
 def runs_by_month(run: DiscoveredRun) -> tuple[DiscoveredRun, ...]:
     """The run itself, or one for each of its months.
 
-    How many rows a month has is unknown until the parts are read, unless the run has none.
+    How many rows a month has is unknown until the parts are read, unless the run has none. Whole
+    months that end on the first day of the next one are stated with an exclusive end: that day is
+    no month of its own, which would be empty. Should the files have rows of it after all, they are
+    counted, and the month gets them with its own runs.
     """
     manifest = run.manifest
+    months = manifest.spans
+    if manifest.covers_from.day == 1 and months and manifest.covers_to == months[-1].first_day:
+        months = months[:-1]
     rows = 0 if manifest.rows == 0 else None
     return tuple(
         replace(
@@ -51,5 +57,5 @@ def runs_by_month(run: DiscoveredRun) -> tuple[DiscoveredRun, ...]:
                 run_rows=manifest.rows,
             ),
         )
-        for month in manifest.spans
+        for month in months
     ) or (run,)

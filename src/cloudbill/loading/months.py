@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.errors import CloudbillError, HeldError, OvertakenError, StoppedError
 from cloudbill.loading.events import Event, LoadFinished, LoadStarted, Progressed, Stopping
 from cloudbill.loading.next_month import FetchingStore
-from cloudbill.loading.rivals import CountRows, with_rivals_counted
+from cloudbill.loading.rivals import Readers, with_rival_to_sum, with_rivals_counted
 from cloudbill.loading.stopping import Stop
 from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip, SkipReason
 from cloudbill.progress import Progress
@@ -37,13 +37,13 @@ def load_planned(
     *,
     stop: Stop | None = None,
     wants_progress: bool = False,
-    count_rows: CountRows | None = None,
+    readers: Readers | None = None,
 ) -> Iterator[LoadResult | LoadFailure | Skip]:
     """Replaces months, as many at once as the warehouse allows; yields the results as they come.
 
     If a guard holds a run once it is read, its result is a skip; if a run fails for a lasting
-    reason, its result is a failure. In both cases the next older run is loaded as well. The rows of
-    rivals are counted by `count_rows`; without it they remain unknown. If another process wrote the
+    reason, its result is a failure. In both cases the next older run is loaded as well. Rivals
+    are read by `readers`; without them they remain unknown. If another process wrote the
     month meanwhile, the result is also a skip. With `wants_progress`, `listen` receives the
     progress of each month. After `stop`, no more months begin, and every month that is not replaced
     fails with a `StoppedError`. If the warehouse replaces one month at a time, remote parts of the
@@ -61,7 +61,7 @@ def load_planned(
         store,
         listen,
         wants_progress=wants_progress,
-        count_rows=count_rows,
+        readers=readers,
     )
     waiting = list(reversed(loads))
     running: dict[Future[_Outcome], PlannedLoad] = {}
@@ -98,7 +98,7 @@ def _replace(
     planned: PlannedLoad,
     *,
     wants_progress: bool,
-    count_rows: CountRows | None,
+    readers: Readers | None,
 ) -> _Outcome:
     listen(LoadStarted(planned=planned, store_title=store.title))
 
@@ -106,8 +106,9 @@ def _replace(
         listen(Progressed(planned=planned, progress=progress))
 
     try:
-        if count_rows is not None:
-            planned = with_rivals_counted(planned, count_rows)
+        if readers is not None:
+            planned = with_rivals_counted(planned, readers.count_rows)
+            planned = with_rival_to_sum(planned, readers)
         result = warehouse.replace_period(planned, store, tell if wants_progress else None)
     except HeldError as error:
         return Skip(

@@ -18,7 +18,15 @@ from cloudbill.errors import Guard
 from cloudbill.manifests import DiscoveredRun, Manifest
 from cloudbill.models import LoadRecord, Plan, PlannedLoad, Skip, SkipReason
 from cloudbill.periods import BillingPeriod
-from cloudbill.planning.guards import Described, Guards, Held, describe, described_record
+from cloudbill.planning.guards import (
+    Described,
+    Guards,
+    Held,
+    bytes_of,
+    describe,
+    described_record,
+    told_apart,
+)
 from cloudbill.planning.runs import Age, age_of, is_newer, loaded_age, newest_first, slices_of
 from cloudbill.planning.scopes import Scopes, find_scopes, scopes_of_loaded
 
@@ -104,11 +112,14 @@ class _Month:
     again: bool
     """Whether the loaded run is to be loaded once more."""
     loaded_age: Age | None = field(init=False)
+    deliveries: Counter[str] = field(init=False)
+    """How many deliveries there are under each run id."""
     held: dict[str, Held] = field(init=False, default_factory=dict)
     baselines: dict[str, tuple[Described, ...]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.loaded_age = loaded_age(self.record, self.runs, now=self.guards.now)
+        self.deliveries = Counter(run.manifest.run_id for run in self.runs)
         self._judge()
 
     def _judge(self) -> None:
@@ -200,9 +211,18 @@ class _Month:
             least_rows=self.guards.least_rows(newest.manifest, baseline),
             least_costs=self.guards.least_costs(newest.manifest, self.record),
             rivals=self.guards.rivals(newest.manifest, baseline),
+            costs_rival=self._costs_rival(newest, older),
             max_row_drop=self.guards.max_row_drop,
             otherwise=self.load_of(older, to_load) if older else None,
         )
+
+    def _costs_rival(
+        self, newest: DiscoveredRun, older: Sequence[DiscoveredRun]
+    ) -> Manifest | None:
+        """The run to compare a run with that bills nothing, where nothing is loaded."""
+        if self.record is not None or not older or not self.guards.compares_costs(newest.manifest):
+            return None
+        return older[0].manifest
 
     def skips(self, chosen: DiscoveredRun | None) -> list[Skip]:
         """Why each of the other runs is not loaded, the newest first."""
@@ -221,7 +241,22 @@ class _Month:
         reason, detail = self._reason(run, chosen)
         held = self.held.get(run.manifest.path) if reason is SkipReason.HELD else None
         guard = None if held is None else held.guard
+        if self._is_one_of_several(run.manifest):
+            detail = f"{detail}; this delivery of the run {told_apart(run.manifest)}"
         return Skip(manifest=run.manifest, reason=reason, detail=detail, guard=guard)
+
+    def _is_one_of_several(self, manifest: Manifest) -> bool:
+        """Whether the store or the table has another delivery under the same id."""
+        is_loaded_id = self.record is not None and self.record.run_id == manifest.run_id
+        if is_loaded_id and not self._is_loaded(manifest):
+            return True
+        return self.deliveries[manifest.run_id] > 1
+
+    def _named(self, manifest: Manifest, than: Manifest) -> str:
+        """The id of a run, with what tells it from another delivery under that id."""
+        if manifest.run_id != than.run_id:
+            return manifest.run_id
+        return f"the delivery of {manifest.run_id} that {told_apart(manifest)}"
 
     def _reason(self, run: DiscoveredRun, chosen: DiscoveredRun | None) -> tuple[SkipReason, str]:
         manifest, held = run.manifest, self.held.get(run.manifest.path)
@@ -231,7 +266,7 @@ class _Month:
         elif self._is_loaded(manifest) and (run.is_complete or not self.again):
             found = SkipReason.ALREADY_LOADED, "already loaded"
         elif chosen is not None and is_older:
-            found = SkipReason.SUPERSEDED, f"superseded by {chosen.manifest.run_id}"
+            found = SkipReason.SUPERSEDED, f"superseded by {self._named(chosen.manifest, manifest)}"
         elif self.record is not None and not self._is_loaded_or_newer(manifest):
             found = SkipReason.OLDER_THAN_LOADED, f"older than the loaded run {self.record.run_id}"
         elif self.guards.is_dismissed(manifest):
@@ -251,11 +286,11 @@ def _awaited(run: DiscoveredRun) -> str:
     """What a run waits for."""
     parts = run.manifest.parts
     if not run.missing:
-        return f"waiting for its files to settle, until {run.settles_at:%Y-%m-%d %H:%M} UTC"
+        longer = f"; {bytes_of(run.longer[0])}" if run.longer else ""
+        until = f"until {run.settles_at:%Y-%m-%d %H:%M} UTC"
+        return f"waiting for its files to settle, {until}{longer}"
     text = f"waiting, {len(parts) - len(run.missing)}/{len(parts)} parts there"
     short = [part for part in run.missing if part.stored is not None]
     if not short:
         return text
-    part = short[0]
-    name, size = part.path.rpartition("/")[2], part.stored.size if part.stored else 0
-    return f"{text}; {name} has {size:,} of {part.size or 0:,} bytes"
+    return f"{text}; {bytes_of(short[0])}"

@@ -25,11 +25,13 @@ class FallenCosts:
     currency: str
     now: Decimal
     before: Decimal
+    is_loaded: bool = True
 
     @property
     def held(self) -> str:
         """Why a run is held that would replace the other."""
-        return f"held: it bills {self._now}, the loaded run {self.run_id} bills {self.before:,.2f}"
+        other = "the loaded run" if self.is_loaded else "run"
+        return f"held: it bills {self._now}, {other} {self.run_id} bills {self.before:,.2f}"
 
     @property
     def alarm(self) -> str:
@@ -92,5 +94,6 @@ def fallen_costs(
             currency=currency,
             now=billed.get(currency, _NOTHING),
             before=least.costs[currency],
+            is_loaded=least.is_loaded,
         )
     return None

@@ -14,7 +14,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 from cloudbill.errors import Guard
-from cloudbill.manifests import DiscoveredRun, Manifest
+from cloudbill.manifests import DiscoveredRun, Manifest, Part
 from cloudbill.models import LeastCosts, LeastRows, LoadRecord
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning.costs import billed_costs_of
@@ -24,10 +24,12 @@ __all__ = [
     "Described",
     "Guards",
     "Held",
+    "bytes_of",
     "describe",
     "described_record",
     "held_for_rows",
     "least_of",
+    "told_apart",
 ]
 
 _FEW_ROWS: Final = 10
@@ -140,7 +142,7 @@ class Guards:
 
     def least_costs(self, manifest: Manifest, record: LoadRecord | None) -> LeastCosts | None:
         """What a run must at least bill, where the loaded run bills anything."""
-        if record is None or self.max_cost_drop >= 1 or self.is_accepted(manifest):
+        if record is None or not self.compares_costs(manifest):
             return None
         costs = billed_costs_of(record.totals, self.billed_column)
         if max(costs.values(), default=Decimal(0)) <= self.cost_trifle:
@@ -151,6 +153,10 @@ class Guards:
             share=1 - self.max_cost_drop,
             trifle=self.cost_trifle,
         )
+
+    def compares_costs(self, manifest: Manifest) -> bool:
+        """Whether a run is held if its costs collapsed."""
+        return self.max_cost_drop < 1 and not self.is_accepted(manifest)
 
     def rivals(self, manifest: Manifest, baseline: Sequence[Described]) -> tuple[Manifest, ...]:
         """The runs of its baseline whose rows must be counted before it may be loaded.
@@ -230,6 +236,20 @@ def described_record(record: LoadRecord, manifest: Manifest | None) -> Described
     )
 
 
+def bytes_of(part: Part) -> str:
+    """How many bytes a part has, and how many its manifest states."""
+    name, size = part.path.rpartition("/")[2], part.stored.size if part.stored else 0
+    return f"{name} has {size:,} of {part.size or 0:,} bytes"
+
+
+def told_apart(manifest: Manifest) -> str:
+    """What tells a delivery from another one under the same id."""
+    written, days = manifest.stored_at or manifest.submitted_at, manifest.days
+    rows = "unknown rows" if manifest.rows is None else f"{manifest.rows:,} rows"
+    covers = f", {_span(days)}" if days else ""
+    return f"was written {written:%Y-%m-%d %H:%M} UTC: {rows}{covers}, digest {manifest.digest[:8]}"
+
+
 def held_for_rows(rows: int, name: str, others: int) -> str:
     """What is said of a run that has too few rows."""
     return f"held: it has {rows} rows, {name} has {others}"
@@ -247,9 +267,7 @@ def _is_among(manifest: Manifest, said: Mapping[BillingPeriod, Collection[str]])
 def _longer(run: DiscoveredRun) -> Held | None:
     if not run.longer:
         return None
-    part = run.longer[0]
-    name, size = part.path.rpartition("/")[2], part.stored.size if part.stored else 0
-    why = f"held: {name} has {size:,} of {part.size:,} bytes: a part of another delivery"
+    why = f"held: {bytes_of(run.longer[0])}: a part of another delivery"
     return Held(guard=Guard.LONGER_PART, why=why)
 
 

@@ -103,9 +103,12 @@ def fallen_costs_of(
     read_charged: Callable[[], Mapping[str, Decimal]],
 ) -> FallenCosts | None:
     """The costs of a run that have collapsed, if they have; see `require_costs`."""
-    if not too_low(planned.least_costs, billed):
+    least = planned.least_costs
+    if least is None and planned.read_least_costs is not None and not any(billed.values()):
+        least = planned.read_least_costs()
+    if not too_low(least, billed):
         return None
-    return fallen_costs(planned.least_costs, billed=billed, charged=read_charged())
+    return fallen_costs(least, billed=billed, charged=read_charged())
 
 
 def require_months(

@@ -154,7 +154,8 @@ class Staging:
 
     def _require_costs(self, planned: PlannedLoad, name: str) -> None:
         """Stops a run whose costs have collapsed; sums nothing where that cannot be told."""
-        if planned.least_costs is None or not self._settings.totals:
+        is_compared = planned.least_costs is not None or planned.read_least_costs is not None
+        if not is_compared or not self._settings.totals:
             return
         billed = self._dataset.billed(name, planned)
         if billed is not None:
