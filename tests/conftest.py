@@ -39,6 +39,14 @@ def pytest_sessionfinish(exitstatus: int) -> None:
         atexit.register(shutil.rmtree, _MADE, ignore_errors=True)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints what tests counted (`record_property("counted", ...)`), from any process of them."""
+    for report in terminalreporter.getreports("passed"):
+        for name, counted in report.user_properties:
+            if name == "counted":
+                terminalreporter.write_line(f"{report.head_line or report.nodeid}: {counted}")
+
+
 @pytest.fixture(autouse=True)
 def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))

@@ -221,9 +221,11 @@ def _readers(settings: SourceSettings, store: Store) -> Readers:
         )
 
     def sum_billed(manifest: Manifest) -> Mapping[str, Decimal]:
-        from cloudbill.looking.part_totals import sum_parts
+        from cloudbill.files.each_part import sum_costs
 
-        totals = sum_parts(store, manifest, settings, {}).by_currency()
+        totals = sum_costs(
+            store, manifest, provider=settings.provider, memory_limit=settings.memory_limit
+        )
         return billed_costs_of(totals, settings.provider.BILLED_COLUMN)
 
     return Readers(

@@ -119,6 +119,9 @@ def test_a_changed_month_whose_files_are_gone_ends_a_load_with_seven_each_time(c
         (failure,) = json.loads(outcomes_json([outcome]))["failures"]
         assert (failure["period"], failure["error"]) == ("2025-10", "VerificationError")
     assert case.load(dry_run=True).exit_code == 7
+    told = [check for check in examine([case.settings]) if not check.is_well]
+    assert [check.exit_code for check in told] == [7], "one line, and not to load it again"
+    assert "It cannot be loaded again" in told[0].found
     deliver(case, "2025-10", "1", "2")
     assert case.load().exit_code == 0
     assert [charge.cost for charge in case.held()] == [1, 2]

@@ -208,6 +208,18 @@ def test_on_a_first_load_it_is_held_for_the_fuller_run_that_goes_in(case: Case) 
     assert [case.held(month) for month in (MONTHS[0], MONTHS[2])] == [AUGUST, OCTOBER]
 
 
+def test_whole_months_with_an_exclusive_end_make_no_empty_month(case: Case) -> None:
+    covers = (date(2025, 8, 1), date(2025, 11, 1))
+    case.deliver(replace(backfill(), covers=covers))
+
+    outcome = case.load()
+
+    assert outcome.exit_code == 0
+    assert sorted(str(one.planned.period) for one in outcome.results) == [*MONTHS]
+    assert case.load().skips
+    assert "2025-11" not in {str(skip.manifest.period) for skip in outcome.skips}
+
+
 def test_a_month_without_any_row_in_it_is_empty(case: Case) -> None:
     case.deliver(backfill(*AUGUST, *OCTOBER))
 

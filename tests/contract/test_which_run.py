@@ -174,8 +174,9 @@ class TestDeliveries:
         again = october(20, "1", "2", "3", run_id="same")
         case.deliver(again)
 
-        assert loaded(case.load()) == ["same"]
+        outcome = case.load()
 
+        assert loaded(outcome) == ["same"]
         assert case.held() == list(again.charges)
         assert case.load().results == ()
 
@@ -203,6 +204,9 @@ class TestDeliveries:
         waiting = case.load()
         assert (waiting.exit_code, [str(skip.reason) for skip in waiting.skips]) == (0, ["waiting"])
         assert "to settle" in waiting.skips[0].detail
+        size = written.parts[0].stat().st_size
+        said = f"; {written.parts[0].name} has {size:,} of {size - 4:,} bytes"
+        assert waiting.skips[0].detail.endswith(said)
 
         monkeypatch.setattr("cloudbill.exports.discovery._SETTLE", timedelta())
 

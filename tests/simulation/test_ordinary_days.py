@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -90,7 +91,7 @@ def settings_of(way: Way, tmp_path: Path) -> SourceSettings:
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=[name.replace(", ", "-") for name in WAYS])
 def test_no_ordinary_delivery_is_held_or_waits(
-    way: Way, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    way: Way, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     folder = tmp_path / "bucket"
     folder.mkdir()
@@ -122,9 +123,8 @@ def test_no_ordinary_delivery_is_held_or_waits(
         assert loads.look(folder, now).plan.loads == ()
 
     alarms = sum(loads.counted[name] for name in (*ALARMS, "reasons"))
-    with capsys.disabled():
-        counted = ", ".join(f"{count} {name}" for name, count in loads.counted.items())
-        print(f"\n{DAYS} days, {export.runs} runs: {counted}, {alarms} false alarms")  # noqa: T201
+    told = ", ".join(f"{count} {name}" for name, count in loads.counted.items())
+    record_property("counted", f"{DAYS} days, {export.runs} runs: {told}, {alarms} false alarms")
     record_figure("days of ordinary deliveries", DAYS)
     record_figure("false alarms in them", alarms)
     assert alarms == 0, loads.counted

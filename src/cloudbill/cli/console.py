@@ -227,7 +227,7 @@ class Console:
                 text = event_log_line(event, source, utc_now()) or ""
             else:
                 # Several months load at once; the lines of one event must stay together.
-                text = "\n".join(lines(event))
+                text = "\n".join(lines(event, source))
             if text:
                 _print(text, to_stderr=self.as_json or self.quiet or is_failure)
 

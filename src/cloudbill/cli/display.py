@@ -46,11 +46,13 @@ class Display:
         self._warn = warn
         self._bars: Bars = _bars()
         self._looking: TaskID | None = None
+        self._source: str | None = None
         self._tasks: dict[tuple[str, str, str], TaskID] = {}
         self._passed: Counter[SkipReason] = Counter()
 
     def listener(self, source: str | None) -> Callable[[Event], None]:
         """Starts to show a source, and returns its listener."""
+        self._source = source
         self._looking = self._bars.add_task(
             printable(source or ""), total=None, stage="looking", told=""
         )
@@ -83,7 +85,7 @@ class Display:
                 if not isinstance(event.error, StoppedError):
                     self._warn("\n".join(lines(event)))
             case ManifestFailure():
-                self._warn("\n".join(lines(event)))
+                self._warn("\n".join(lines(event, self._source)))
             case Discovered() if event.manifests:
                 name = printable(event.settings.source)
                 self._say(f"{name}: {event.manifests} manifests in {printable(event.address)}")

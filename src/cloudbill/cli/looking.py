@@ -80,7 +80,20 @@ def status(
     if as_json:
         console.document(status_json(found, failures))
     codes = [one.check_code if check else one.exit_code for one in found]
+    if check:
+        codes += _warn_of_doubles(console, found)
     raise typer.Exit(code_with(codes, failures))
+
+
+def _warn_of_doubles(console: Console, found: Sequence[SourceStatus]) -> list[int]:
+    """Names sources that deliver the same charges, as `doctor` does; gives their exit codes."""
+    from cloudbill.doctor.double_deliveries import find_double_deliveries
+    from cloudbill.doctor.words import check_line
+
+    checks = find_double_deliveries({one.settings.source: one.delivered for one in found})
+    for one in checks:
+        console.warn(check_line(one))
+    return [one.exit_code for one in checks]
 
 
 def history(

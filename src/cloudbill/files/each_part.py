@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import duckdb
 
+from cloudbill.costs.daily_totals import DailyTotals, merge_totals
 from cloudbill.disk.spool import room_for, spool_folder
 from cloudbill.errors import CloudbillError, LoadError, PartMissingError, StoreError
 from cloudbill.files.columns import amounts_of
@@ -27,6 +29,7 @@ from cloudbill.files.empty_parts import filled_parts
 from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.files.parquet_tail import PARQUET_MAGIC, read_parquet_tail
 from cloudbill.files.relation import PartsRelation
+from cloudbill.files.sums import sum_by_day
 from cloudbill.sql import DUCKDB, Fragment
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from cloudbill.providers import Provider
     from cloudbill.store import Store
 
-__all__ = ["count_rows", "read_each_part", "rows_of_month"]
+__all__ = ["count_rows", "read_each_part", "rows_of_month", "sum_costs"]
 
 _AT_ONCE: Final = 4
 """How many parts are on this disk at once."""
@@ -107,6 +110,22 @@ def count_rows(store: Store, manifest: Manifest, *, provider: Provider, memory_l
         store, manifest, read, provider=provider, memory_limit=memory_limit, headers={}
     )
     return sum(counts)
+
+
+def sum_costs(
+    store: Store, manifest: Manifest, *, provider: Provider, memory_limit: str
+) -> Mapping[str, Mapping[str, Decimal]]:
+    """The costs of a run in its month, by currency and column; raises as `count_rows` does."""
+
+    def read(connection: duckdb.DuckDBPyConnection, source: PartsRelation) -> DailyTotals:
+        where, ends = rows_of_month(manifest, source, provider)
+        parameters = {**source.parameters, **ends}
+        return sum_by_day(connection, source.charges(), parameters, provider=provider, where=where)
+
+    parts = read_each_part(
+        store, manifest, read, provider=provider, memory_limit=memory_limit, headers={}
+    )
+    return merge_totals(parts).by_currency()
 
 
 def _rows_in_footers(store: Store, manifest: Manifest) -> Iterator[int]:

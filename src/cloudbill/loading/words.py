@@ -68,15 +68,18 @@ _COUNTED: Final = {
 _FORMATS = {"parquet": "Parquet", "csv": "CSV"}
 
 
-def lines(event: Event) -> Iterator[str]:
-    """The plain lines of an event, for people and for logs; a name in the data cannot forge one."""
+def lines(event: Event, source: str | None = None) -> Iterator[str]:
+    """The plain lines of an event, for people and for logs; a name in the data cannot forge one.
+
+    `source` is named where the event itself does not say whose it is.
+    """
     # Only an error may have more than one line, such as the statements that fix the cause.
     kept = "\n" if isinstance(event, LoadFailure | ManifestFailure) else ""
-    for line in _lines(event):
+    for line in _lines(event, source):
         yield printable(line, kept)
 
 
-def _lines(event: Event) -> Iterator[str]:
+def _lines(event: Event, source: str | None) -> Iterator[str]:
     match event:
         case Discovered():
             yield from _discovered_lines(event)
@@ -99,7 +102,8 @@ def _lines(event: Event) -> Iterator[str]:
         case LoadFailure():
             yield f"Failed {_run(event.planned)} - {event.error}"
         case ManifestFailure():
-            yield f"Failed manifest - {event.error}"
+            whose = "" if source is None else f" of {source}"
+            yield f"Failed manifest{whose} - {event.error}"
 
 
 def _newly_held_line(event: NewlyHeld) -> str:

@@ -19,7 +19,7 @@ from cloudbill.errors import (
 from cloudbill.loading.events import Drifted
 from cloudbill.loading.failures import PastFailure
 from cloudbill.loading.words import accept_command, likewise
-from cloudbill.manifests import ManifestFailure
+from cloudbill.manifests import Manifest, ManifestFailure
 from cloudbill.models import LoadRecord, Reason
 from cloudbill.periods import BillingPeriod
 from cloudbill.text.exit_codes import exit_code_of
@@ -143,6 +143,8 @@ class SourceStatus:
     address: str | None = None
     manifests: int = 0
     manifest_failures: tuple[ManifestFailure, ...] = ()
+    delivered: tuple[Manifest, ...] = ()
+    """The runs that are in the store."""
     surveyed: tuple[Reason, ...] = ()
     """What a load would end for as well, although it fails nowhere."""
     failure: PastFailure | None = None

@@ -87,6 +87,7 @@ def with_survey(status: SourceStatus, present: Present, found: Survey) -> Source
         address=found.address,
         manifests=found.manifests,
         manifest_failures=found.manifest_failures,
+        delivered=tuple(run.manifest for run in found.discovery.runs),
         surveyed=(
             *unaccounted_reasons(status.settings, present.table, found.unrecorded),
             *found.reasons,

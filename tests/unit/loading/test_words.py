@@ -144,6 +144,10 @@ class TestLines:
     def test_lines_of_an_event(self, event: Event, expected: list[str]) -> None:
         assert list(lines(event)) == expected
 
+    def test_a_manifest_that_cannot_be_read_is_named_with_its_source(self) -> None:
+        told = list(lines(UNREAD, "azure_billing"))
+        assert told == ["Failed manifest of azure_billing - No 'k' of m.json"]
+
     def test_dry_run_says_what_would_be_loaded(self) -> None:
         unknown = to_load(manifest("run", parts=1))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cloudbill.manifests import DiscoveredRun
 from cloudbill.models import LoadRecord, Plan, SkipReason
 from cloudbill.periods import BillingPeriod
-from unit.builders import OCTOBER, SEPTEMBER, plan, record, run
+from unit.builders import OCTOBER, SEPTEMBER, manifest, plan, record, run
 
 
 def chosen(planned: Plan) -> list[str]:
@@ -34,6 +36,20 @@ class TestNewestCompleteRunWins:
             "old": (SkipReason.SUPERSEDED, "superseded by new"),
             "mid": (SkipReason.SUPERSEDED, "superseded by new"),
         }
+
+    def test_two_deliveries_under_one_id_are_told_apart(self) -> None:
+        old = replace(run("same", day=19), manifest=manifest("same", rows=310, path="a"))
+        new = replace(old, manifest=manifest("same", rows=400, path="b"))
+
+        (skip,) = plan([old, new]).skips
+
+        assert skip.detail == (
+            "superseded by the delivery of same that was written 2025-10-20 01:00 UTC: 400 rows, "
+            f"2025-10-01 to 2025-10-20, digest {new.manifest.digest[:8]}; this delivery of the run "
+            "was written 2025-10-20 01:00 UTC: 310 rows, 2025-10-01 to 2025-10-20, digest "
+            f"{old.manifest.digest[:8]}"
+        )
+        assert plan([run("one"), run("two")]).skips[0].detail == "superseded by two"
 
     def test_newer_run_replaces_the_loaded_one_and_says_so(self) -> None:
         loaded = record("old", day=19)
