@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudbill.doctor.examination import examine
-from cloudbill.errors import VerificationError
+from cloudbill.errors import SchemaError, VerificationError
 from cloudbill.loading.events import Drifted
 from cloudbill.loading.words import lines, outcomes_json
-from cloudbill.looking.status import Pending
+from cloudbill.looking.status import Pending, SourceStatus
 from cloudbill.looking.status_reading import read_status
 from cloudbill.looking.status_words import status_json, status_lines
 from cloudbill.periods import utc_now
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
+from cloudbill.sql import Fragment
 from cloudbill.warehouses import open_warehouse
 from contract.conftest import LOOKING_WAYS
 from contract.deliveries import AzureWriter, Delivery, at, charges
@@ -155,19 +156,44 @@ def test_a_cost_column_that_is_gone_is_told_and_comes_back(one_case: Case) -> No
         assert [charge.cost for charge in case.held()] == [1, 2]
 
 
-def test_a_cost_column_that_became_a_double_is_told_and_made_exact_again(one_case: Case) -> None:
-    case = one_case
+def give_type(case: Case, kind: str) -> SourceStatus:
+    """Gives the cost column of the table another type behind the ledger; the status then."""
     if case.place.name != "duckdb":
         pytest.skip("BigQuery makes no double of a decimal column")
     deliver(case, "2025-10", "1", "2")
     case.load()
     case.place.query(
-        "ALTER TABLE {table} ALTER {cost} TYPE DOUBLE",
+        "ALTER TABLE {table} ALTER {cost} TYPE {kind}",
         table=case.table,
         cost=case.writer.cost_column,
+        kind=Fragment(kind),
     )
-    status = read_status(case.settings, now=utc_now())
+    return read_status(case.settings, now=utc_now())
+
+
+def test_a_cost_column_that_became_a_double_is_told_and_made_exact_again(one_case: Case) -> None:
+    case = one_case
+    status = give_type(case, "DOUBLE")
     said = f"{case.writer.cost_column} is float now, which holds no exact amounts"
+    told = "\n".join(status_lines(status))
+    assert said in told
+    assert "`cloudbill load` loads run" in told
+    assert [check.found for check in examine([case.settings]) if check.found == said]
+    case.events.clear()
+    outcome = case.load()
+    assert any(said in line for event in drifted_of(case) for line in lines(event))
+    assert outcome.exit_code == 0
+    assert [charge.cost for charge in case.held()] == [1, 2]
+    assert case.load().results == ()
+    assert not read_status(case.settings, now=utc_now()).months[0].is_drifted
+
+
+def test_a_cost_column_that_takes_no_amounts_is_an_alarm_and_no_load_is_promised(
+    one_case: Case,
+) -> None:
+    case = one_case
+    status = give_type(case, "BOOLEAN")
+    said = f"{case.writer.cost_column} is boolean now, which holds no exact amounts"
     told = "\n".join(status_lines(status))
     assert said in told
     assert "give the column its type back" in told
@@ -177,14 +203,10 @@ def test_a_cost_column_that_became_a_double_is_told_and_made_exact_again(one_cas
     checks = [check for check in examine([case.settings]) if not check.is_well]
     assert [(check.found, check.exit_code) for check in checks] == [(str(reason.error), 7)]
     assert status.check_code == 7
-    case.events.clear()
     outcome = case.load()
-    assert outcome.exit_code == 7, "both that it failed and that the month is not what was loaded"
-    assert any(said in line for event in drifted_of(case) for line in lines(event))
-    assert outcome.exit_code == 0
-    assert [charge.cost for charge in case.held()] == [1, 2]
-    assert case.load().results == ()
-    assert not read_status(case.settings, now=utc_now()).months[0].is_drifted
+    (failure,) = outcome.failures
+    assert isinstance(failure.error, SchemaError)
+    assert outcome.exit_code == 7, "it failed, and the month is not what was loaded"
 
 
 class TestWhatIsNotReadAgain:

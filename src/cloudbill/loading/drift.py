@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.month_totals import differing_totals, inexact_columns
 from cloudbill.errors import SchemaError, VerificationError
-from cloudbill.files.columns import added_columns
+from cloudbill.files.columns import fit_columns
 from cloudbill.loading.events import Drifted
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import LoadRecord, Plan, Reason, SkipReason, TableMonth
@@ -84,7 +84,7 @@ def _is_refused(table: str, inexact: Mapping[str, str]) -> bool:
     kinds = {name: _kind(kind) for name, kind in inexact.items()}
     amounts = [Column(name=name, target=name, type=ColumnType.DECIMAL) for name in kinds]
     try:
-        added_columns(amounts, kinds, table=table)
+        fit_columns(amounts, kinds, table=table, amounts=lambda _name, _kind: True)
     except SchemaError:
         return True
     return False

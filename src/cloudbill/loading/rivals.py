@@ -13,7 +13,7 @@ from cloudbill.manifests import Manifest
 from cloudbill.models import LeastCosts, PlannedLoad
 from cloudbill.planning.guards import held_for_rows, least_of
 
-__all__ = ["Readers", "with_rivals_counted", "with_rival_to_sum"]
+__all__ = ["Readers", "with_rival_to_sum", "with_rivals_counted"]
 
 
 _T = TypeVar("_T")

@@ -16,9 +16,9 @@ from cloudbill.text.explanation import Explanation
 __all__ = [
     "EXIT_CODES",
     "EXPLANATIONS",
-    "WORDS",
     "ExitCode",
     "Explanation",
+    "WORDS",
     "explanation_of",
     "explanations_of_code",
 ]
