@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from contract.conftest import LOOKING_WAYS
+from contract.conftest import LOOKING_WAYS, READING_WAYS
 from contract.deliveries import Charge, Delivery, at, charges
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ class TestFailures:
 class TestRowsThatNobodyStates:
     """Far fewer bytes than an older run: both are counted before the month is replaced."""
 
+    WAYS = READING_WAYS
+
     def test_a_first_load_takes_the_older_run_that_has_far_more_rows(self, case: Case) -> None:
         full, few = wide(600, run_id="full"), wide(20, run_id="few", late=True)
         case.deliver(full, few)
@@ -132,6 +134,8 @@ class TestRowsThatNobodyStates:
 
 class TestCosts:
     """Rows that are there while their money is gone."""
+
+    WAYS = READING_WAYS
 
     def loads_before_it_knows(self, case: Case) -> bool:
         """Whether BigQuery reads the files itself, so that costs are summed afterwards."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudbill.errors import ReconciliationError, SchemaError
+from contract.conftest import LOOKING_WAYS, READING_WAYS
 from contract.deliveries import Charge, Delivery, at, charges
 from contract.octobers import EARLY, LATE, LATEST, october
 
@@ -108,6 +109,8 @@ class TestExact:
 class TestWaits:
     """A part that is missing, or shorter than stated, makes a run wait; it is no error."""
 
+    WAYS = LOOKING_WAYS
+
     def test_a_run_waits_for_its_part_while_an_older_complete_one_goes_first(
         self, case: Case
     ) -> None:
@@ -136,6 +139,8 @@ class TestWaits:
 
 class TestRepeatable:
     """Loading a run twice changes nothing."""
+
+    WAYS = LOOKING_WAYS
 
     def test_the_second_run_of_the_loader_loads_nothing(self, case: Case) -> None:
         delivery = october("1", "2")
@@ -168,6 +173,8 @@ class TestRepeatable:
 
 class TestRemembers:
     """The ledger is restored from the warehouse on a fresh machine."""
+
+    WAYS = LOOKING_WAYS
 
     def test_a_fresh_machine_loads_nothing_twice(
         self, case: Case, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
@@ -253,6 +260,12 @@ class TestPeriods:
         case.load()
         assert case.held() == list(newer.charges)
 
+
+class TestExports:
+    """Each export has a table of its own."""
+
+    WAYS = LOOKING_WAYS
+
     def test_a_second_export_has_a_table_of_its_own(self, case: Case) -> None:
         mine = october("1", "2", note="mine")
         case.deliver(mine)
@@ -268,6 +281,8 @@ class TestPeriods:
 
 class TestRunsWithoutRows:
     """They are held, and empty the month once they are accepted."""
+
+    WAYS = READING_WAYS
 
     @pytest.mark.parametrize("parts", [0, 1], ids=["no part", "a part without rows"])
     def test_a_newer_run_without_rows_is_held_and_empties_the_month_once_accepted(

@@ -16,7 +16,7 @@ from cloudbill.loading.stopping import Stop
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from cloudbill.progress import Progress, Stage, progress_told
-from contract.conftest import LOOKING_WAYS
+from contract.conftest import LOOKING_WAYS, READING_WAYS
 from contract.deliveries import Delivery, at, charges
 
 if TYPE_CHECKING:
@@ -126,6 +126,8 @@ class TestOnBigQuery:
 
 
 class TestProgress:
+    WAYS = READING_WAYS
+
     def test_is_told_to_who_looks_and_to_nobody_else(self, case: Case) -> None:
         deliver_a_year(case)
         seen: list[Event] = []

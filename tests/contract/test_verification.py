@@ -17,7 +17,7 @@ from cloudbill.looking.comparison import Difference, MonthReport, RecordDifferen
 from cloudbill.looking.part_totals import sum_parts
 from cloudbill.looking.verification import Verified, verify_source
 from cloudbill.periods import BillingPeriod
-from contract.conftest import LOOKING_WAYS
+from contract.conftest import LOOKING_WAYS, READING_WAYS
 from contract.deliveries import Charge, Delivery, Written, at, charges
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def of_costs(case: Case, month: MonthReport) -> list[Difference]:
 class TestEqual:
     """A month is equal when its files, read again, give what the table holds."""
 
+    WAYS = READING_WAYS
+
     def test_what_was_just_loaded_is_equal_in_every_month(self, case: Case) -> None:
         september = Delivery(
             period="2025-09",
@@ -140,6 +142,8 @@ class TestEqual:
 
 class TestDifferent:
     """What differs is located by currency, day and column, to the last digit."""
+
+    WAYS = READING_WAYS
 
     def test_an_amount_that_changed_in_the_eighteenth_digit_is_found(self, case: Case) -> None:
         load(case, october("1.5", "2.25", "-3"))

@@ -20,7 +20,7 @@ from cloudbill.looking.status_reading import read_status
 from cloudbill.looking.status_words import status_json, status_lines
 from cloudbill.periods import utc_now
 from contract import ledgers
-from contract.conftest import LOOKING_WAYS
+from contract.conftest import LOOKING_WAYS, READING_WAYS
 from contract.deliveries import Delivery, at, charges
 from contract.places import DiskAndDuckDB
 
@@ -360,6 +360,8 @@ class TestGone:
 
 
 class TestUpgrade:
+    WAYS = READING_WAYS
+
     def test_what_a_new_guard_holds_is_shown_once_before_anything_is_changed(
         self, case: Case
     ) -> None:
