@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-import dlt
 from dlt.common.configuration import configspec
 from dlt.common.configuration.specs import GcpServiceAccountCredentials
+from dlt.destinations import bigquery as bigquery_destination
 from google.auth.credentials import AnonymousCredentials
 
 from cloudbill.warehouses.bigquery.client import EMULATOR_VARIABLE, find_credentials
 
 if TYPE_CHECKING:
+    from dlt.common.destination import DestinationCapabilitiesContext
+    from dlt.common.normalizers.naming import NamingConvention
+    from dlt.destinations.impl.bigquery.configuration import BigQueryClientConfiguration
+
     from cloudbill.settings.warehouse import WarehouseSettings
 
 __all__ = ["dlt_destination"]
@@ -46,4 +50,21 @@ def dlt_destination(settings: WarehouseSettings, location: str | None) -> Any:
     else:
         # Found here and not by dlt, which sees no settings where it writes the ledger.
         options["credentials"] = find_credentials()
-    return dlt.destinations.bigquery(**options)
+    return _BigQueryDestination(**options)
+
+
+class _BigQueryDestination(bigquery_destination):
+    """dlt's own, which asks its configuration once for what it asks it twenty times in a run."""
+
+    @property
+    def destination_type(self) -> str:
+        # dlt finds its settings by this name, and writes the name into the state.
+        return "dlt.destinations.bigquery"
+
+    def capabilities(
+        self,
+        config: BigQueryClientConfiguration | None = None,
+        naming: NamingConvention | None = None,
+    ) -> DestinationCapabilitiesContext:
+        """What BigQuery can do, which no setting of ours changes, adjusted to a convention."""
+        return super().capabilities(config or self.spec(), naming)

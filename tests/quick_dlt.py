@@ -1,0 +1,50 @@
+"""What dlt finds out about its own classes again and again, remembered.
+
+Of each class of its configuration and of each kind of table dlt asks the fields and their types,
+some thousand times in a run, and gets the same answer: a sixth of what a load computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import dlt.common.validation
+from dlt.common.configuration.specs.base_configuration import BaseConfiguration
+
+__all__ = ["remember_types"]
+
+_hints: Final[dict[Any, dict[str, Any]]] = {}
+_fields: Final[dict[type, dict[str, Any]]] = {}
+_names: Final[dict[type, tuple[str, ...]]] = {}
+
+
+def remember_types() -> None:
+    """Puts functions that remember in the place of those of dlt; a second time it does nothing."""
+    validation: Any = dlt.common.validation
+    configuration: Any = BaseConfiguration
+    find_hints = validation.get_type_hints
+    find_fields = configuration.get_resolvable_fields.__func__
+    find_names = configuration.__iter__
+    if find_hints.__module__ == __name__:
+        return
+
+    def hints_of(spec: Any, globalns: Any = None) -> dict[str, Any]:
+        if spec not in _hints:
+            _hints[spec] = find_hints(spec, globalns=globalns)
+        return _hints[spec]
+
+    def fields_of(cls: type) -> dict[str, Any]:
+        if cls not in _fields:
+            _fields[cls] = find_fields(cls)
+        return _fields[cls].copy()
+
+    def names_in(self: BaseConfiguration) -> Iterator[str]:
+        cls = type(self)
+        if cls not in _names:
+            _names[cls] = tuple(find_names(self))
+        return iter(_names[cls])
+
+    validation.get_type_hints = hints_of
+    configuration.get_resolvable_fields = classmethod(fields_of)
+    configuration.__iter__ = names_in
