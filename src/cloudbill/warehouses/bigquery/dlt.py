@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dlt.common.configuration import configspec
 from dlt.common.configuration.specs import GcpServiceAccountCredentials
 from dlt.destinations import bigquery as bigquery_destination
+from dlt.destinations.impl.bigquery.sql_client import BigQuerySqlClient
 from google.auth.credentials import AnonymousCredentials
 
 from cloudbill.warehouses.bigquery.client import EMULATOR_VARIABLE, find_credentials
@@ -15,7 +16,10 @@ from cloudbill.warehouses.bigquery.client import EMULATOR_VARIABLE, find_credent
 if TYPE_CHECKING:
     from dlt.common.destination import DestinationCapabilitiesContext
     from dlt.common.normalizers.naming import NamingConvention
+    from dlt.common.schema import Schema
+    from dlt.destinations.impl.bigquery.bigquery import BigQueryClient
     from dlt.destinations.impl.bigquery.configuration import BigQueryClientConfiguration
+    from google.cloud.bigquery import Client
 
     from cloudbill.settings.warehouse import WarehouseSettings
 
@@ -68,3 +72,30 @@ class _BigQueryDestination(bigquery_destination):
     ) -> DestinationCapabilitiesContext:
         """What BigQuery can do, which no setting of ours changes, adjusted to a convention."""
         return super().capabilities(config or self.spec(), naming)
+
+    def client(self, schema: Schema, initial_config: Any = None) -> BigQueryClient:
+        """dlt's client, with our client of SQL."""
+        made = super().client(schema, initial_config)
+        plain = made.sql_client
+        made.sql_client = _SqlClient(
+            plain.dataset_name,
+            plain.staging_dataset_name,
+            plain.credentials,
+            plain.capabilities,
+            plain.location,
+            plain.project_id,
+            plain.http_timeout,
+            made.config.retry_deadline,
+        )
+        return made
+
+
+class _SqlClient(BigQuerySqlClient):
+    """dlt's own, which would open a channel to the Storage API for every statement."""
+
+    def open_connection(self) -> Client:
+        """A client that reads the few rows of the ledger by the API that it asks anyway."""
+        client = super().open_connection()
+        opened: Any = client
+        opened._ensure_bqstorage_client = lambda *_, **__: None  # noqa: SLF001
+        return client
