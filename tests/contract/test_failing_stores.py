@@ -130,8 +130,9 @@ class TestStoreThatFailsForNow:
         assert re.search(r"TruncatedError: \d+ of \d+ bytes arrived", line)
 
     def test_store_that_stays_away_is_an_error_in_bounded_time(
-        self, faulty: Faulty, caplog: pytest.LogCaptureFixture
+        self, faulty: Faulty, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr("contract.faulty.RETRY_FOR_S", "3")
         faulty.gcs.add("GET", r"/o/?\?", Status(503), times=None)
         started = time.monotonic()
 
