@@ -33,20 +33,27 @@ def run(tmp_path: Path, request: pytest.FixtureRequest) -> Run:
     def run_here(
         *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        out, err = _stream(), _stream()
-        with (
-            contextlib.chdir(cwd or tmp_path),
-            mock.patch.dict(os.environ, env or {}),
-            mock.patch.object(sys, "argv", ["cloudbill", *words]),
-            _process_kept_as_it_is(),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-        ):
-            _reload_dlt()
-            code = _exit_code(words)
-        return subprocess.CompletedProcess(words, code, _text(out), _text(err))
+        return run_in(cwd or tmp_path, *words, env=env)
 
     return run_here
+
+
+def run_in(
+    folder: Path, *words: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs `cloudbill` with words in a folder, within this process."""
+    out, err = _stream(), _stream()
+    with (
+        contextlib.chdir(folder),
+        mock.patch.dict(os.environ, env or {}),
+        mock.patch.object(sys, "argv", ["cloudbill", *words]),
+        _process_kept_as_it_is(),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        _reload_dlt()
+        code = _exit_code(words)
+    return subprocess.CompletedProcess(words, code, _text(out), _text(err))
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,7 +14,7 @@ from cloudbill.report.model import SourceReport
 from cloudbill.report.page import build_page
 from cloudbill.report.page_json import page_json
 from cloudbill.sample import write_aws, write_azure
-from end_to_end.conftest import configure
+from end_to_end.conftest import configure, run_in
 from unit.report.report_builders import NOW
 
 if TYPE_CHECKING:
@@ -48,10 +46,7 @@ AZURE, AWS = "billing.azure_focus_billing_data", "billing.aws_cur_billing_data"
 
 
 def cloudbill(folder: Path, *words: str) -> str:
-    command = Path(sys.executable).parent / "cloudbill"
-    done = subprocess.run(
-        [str(command), *words], cwd=folder, capture_output=True, text=True, check=False, timeout=240
-    )
+    done = run_in(folder, *words)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

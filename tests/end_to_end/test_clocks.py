@@ -1,4 +1,4 @@
-"""The newest load is the newest whatever the clocks of the machines said, in real processes."""
+"""The newest load is the newest whatever the clock of a real process said."""
 
 from __future__ import annotations
 
@@ -65,25 +65,25 @@ def at_clock(home: Path, clock: str, *words: str) -> subprocess.CompletedProcess
 
 @pytest.mark.parametrize("clock", ["+2h", "@2100-01-01 00:00:00", "@2001-01-01 00:00:00"])
 def test_a_load_whose_clock_was_wrong_hides_nothing_that_came_after(
-    run_process: Run, tmp_path: Path, clock: str
+    run: Run, tmp_path: Path, clock: str
 ) -> None:
     deliver(tmp_path, "first", 9)
-    assert run_process("load", "-q").returncode == 0
+    assert run("load", "-q").returncode == 0
     deliver(tmp_path, "second", 8)
     done = at_clock(tmp_path, clock, "load")
     assert done.returncode in {0, 8}, done
     assert "(run_id: second)" in done.stdout
     deliver(tmp_path, "third", 7)
-    assert run_process("load", "-q").returncode == 0
+    assert run("load", "-q").returncode == 0
 
-    again = run_process("load")
+    again = run("load")
 
     assert "(run_id: third) - already loaded" in again.stdout
-    (month,) = json.loads(run_process("history", "--json").stdout)["months"]
+    (month,) = json.loads(run("history", "--json").stdout)["months"]
     assert [load["run_id"] for load in month["loads"]] == ["first", "second", "third"]
     shutil.rmtree(tmp_path / "exports")
     deliver(tmp_path, "second", 8)
-    kept = run_process("load")
+    kept = run("load")
     assert kept.returncode == 0
-    (shown,) = json.loads(run_process("status", "--json").stdout)["sources"][0]["months"]
+    (shown,) = json.loads(run("status", "--json").stdout)["sources"][0]["months"]
     assert (shown["loaded"]["run_id"], shown["table_rows"]) == ("third", 13)

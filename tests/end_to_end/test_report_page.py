@@ -139,22 +139,15 @@ def test_totals_are_those_of_the_warehouse_to_the_last_digit(
         assert any(amount(text) == newest for text in footing(page, table)[1:] if text), table
 
 
-@pytest.mark.parametrize(
-    ("kind", "column"),
-    [
-        ("Billed", "BilledCost"),
-        ("Effective", "EffectiveCost"),
-        ("List", "ListCost"),
-        ("Contracted", "ContractedCost"),
-    ],
-)
 def test_every_kind_of_cost_can_be_chosen(
-    show: Show, three_months: Path, kind: str, column: str
+    show: Show, three_months: Path, subtests: pytest.Subtests
 ) -> None:
     page = show(three_months)
-    choose(page, kind=kind)
-    query = f"SELECT sum({column}) FROM {AZURE} WHERE BillingCurrency = 'EUR'"  # noqa: S608
-    assert totals(page)[1] == held(three_months, query)
+    for kind in ("Effective", "List", "Contracted", "Billed"):
+        with subtests.test(kind):
+            choose(page, kind=kind)
+            query = f"SELECT sum({kind}Cost) FROM {AZURE} WHERE BillingCurrency = 'EUR'"  # noqa: S608
+            assert totals(page)[1] == held(three_months, query)
 
 
 def test_filters_work_alone_and_together(show: Show, three_months: Path) -> None:
@@ -283,7 +276,7 @@ def test_page_is_accessible(
 
 
 @pytest.mark.parametrize("width", [360, 768, 1920])
-@pytest.mark.parametrize("name", ["empty", "one_month", "three_years"])
+@pytest.mark.parametrize("name", ["empty", "three_years"])
 def test_page_fits_every_screen(
     show: Show, request: pytest.FixtureRequest, name: str, width: int
 ) -> None:
@@ -369,11 +362,10 @@ def test_hostile_names_are_shown_and_do_nothing(show: Show, tmp_path: Path) -> N
     assert page.locator("img, main a[href^=javascript], main svg a").count() == 0
 
 
-def test_what_got_into_the_page_all_the_same_could_not_run(
-    browser: Browser, three_months: Path
-) -> None:
+def test_what_got_into_the_page_all_the_same_could_not_run(browser: Browser, empty: Path) -> None:
+    # What a page may do is in its head, which all pages have.
     with contextlib.closing(browser.new_page()) as page:
-        page.goto(three_months.as_uri())
+        page.goto(empty.as_uri())
         page.evaluate(
             "const node = document.createElement('script'); node.textContent = 'window.hit = 1';"
             "document.body.append(node)"
