@@ -14,7 +14,7 @@ from cloudbill.report.model import SourceReport
 from cloudbill.report.page import build_page
 from cloudbill.report.page_json import page_json
 from cloudbill.sample import write_aws, write_azure
-from end_to_end.conftest import configure, run_in
+from end_to_end.conftest import configure, run_apart
 from unit.report.report_builders import NOW
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ AZURE, AWS = "billing.azure_focus_billing_data", "billing.aws_cur_billing_data"
 
 
 def cloudbill(folder: Path, *words: str) -> str:
-    done = run_in(folder, *words)
+    done = run_apart(folder, *words)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

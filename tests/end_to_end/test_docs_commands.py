@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from end_to_end.conftest import ROOT, configure
+from end_to_end.conftest import ROOT, configure, run_apart
 from end_to_end.pages import Block, blocks, cloudbill_words, documents_of, unknown_words
 
 if TYPE_CHECKING:
@@ -73,10 +73,8 @@ def is_run(block: Block) -> bool:
 RUN = [page for page in dict.fromkeys(b.page for b in BLOCKS) if page != NEEDS_A_CLOUD]
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
+def make_clone(folder: Path) -> Path:
     """A copy of what a clone of the project has, without the environment."""
-    folder = tmp_path / "clone"
     folder.mkdir()
     for name in ("main.py", ".dlt/config.toml"):
         (folder / name).parent.mkdir(exist_ok=True)
@@ -85,6 +83,26 @@ def clone(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "examples", folder / "examples")
     shutil.copy(ROOT / "examples/load.sh", folder / "load.sh")
     return folder
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone in which nothing was done yet."""
+    return make_clone(tmp_path / "clone")
+
+
+@pytest.fixture(scope="module")
+def loaded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone in which its sample bill was loaded."""
+    folder = make_clone(tmp_path_factory.mktemp("loaded") / "clone")
+    assert run_apart(folder, "load", "--quiet").returncode == 0
+    return folder
+
+
+@pytest.fixture
+def loaded(tmp_path: Path, loaded_once: Path) -> Path:
+    """The same for one test, which may change it."""
+    return shutil.copytree(loaded_once, tmp_path / "loaded")
 
 
 @pytest.fixture
@@ -133,11 +151,10 @@ def run_blocks(page: str, clone: Path, env: Mapping[str, str]) -> None:
 class TestRun:
     @pytest.mark.parametrize("page", [page for page in RUN if page != FIRST])
     def test_every_block_of_a_page_runs(
-        self, page: str, clone: Path, shell_env: dict[str, str]
+        self, page: str, loaded: Path, shell_env: dict[str, str]
     ) -> None:
         # It is read after something was loaded.
-        assert shell("cloudbill load --quiet", clone, shell_env).returncode == 0
-        run_blocks(page, clone, shell_env)
+        run_blocks(page, loaded, shell_env)
 
     def test_getting_started_leads_from_nothing_to_the_report_of_the_sample_bill(
         self, clone: Path, shell_env: dict[str, str]

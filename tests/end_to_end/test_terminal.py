@@ -48,6 +48,14 @@ def home(tmp_path: Path, written: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """The same of few rows, where nobody has to see how a load gets on."""
+    configure(tmp_path, LOCAL)
+    write_azure(tmp_path / "exports", months=3, rows=100, seed=3, runs_per_month=1)
+    return tmp_path
+
+
 def months_held(home: Path) -> dict[str, int]:
     """The rows that the table holds of each month."""
     with closing(duckdb.connect(str(home / "cloudbill.duckdb"))) as connection:
@@ -79,57 +87,57 @@ class TestOnATerminal:
                 rf"azure_billing  {month}  [0-9a-f]{{8}}  20,000  [\d.]+ s  +[\d,.]+  EUR", line
             )
 
-    def test_the_cost_of_the_table_is_that_of_the_bill(self, home: Path) -> None:
-        _, text = Terminal("load", "--month", "2025-10", cwd=home).end()
+    def test_the_cost_of_the_table_is_that_of_the_bill(self, small: Path) -> None:
+        _, text = Terminal("load", "--month", "2025-10", cwd=small).end()
 
         shown = re.search(r"s  +([\d,.]+)  EUR", plain(text))
-        with closing(duckdb.connect(str(home / "cloudbill.duckdb"))) as connection:
+        with closing(duckdb.connect(str(small / "cloudbill.duckdb"))) as connection:
             ((cost,),) = connection.execute(
                 "SELECT sum(BilledCost) FROM billing.azure_focus_billing_data"
             ).fetchall()
         assert shown
         assert shown[1].replace(",", "") == f"{cost:f}".rstrip("0")
 
-    def test_what_needs_nobody_is_counted_and_not_listed(self, home: Path) -> None:
-        Terminal("load", cwd=home).end()
+    def test_what_needs_nobody_is_counted_and_not_listed(self, run: Run, small: Path) -> None:
+        assert run("load", cwd=small).returncode == 0
 
-        code, text = Terminal("load", cwd=home).end()
+        code, text = Terminal("load", cwd=small).end()
 
         assert code == 0
         assert "Passed over: 3 already loaded (-v lists them)" in plain(text)
         assert "Skipping" not in plain(text)
 
-    def test_verbose_lists_everything_in_plain_lines(self, home: Path) -> None:
-        Terminal("load", cwd=home).end()
+    def test_verbose_lists_everything_in_plain_lines(self, run: Run, small: Path) -> None:
+        assert run("load", cwd=small).returncode == 0
 
-        _, text = Terminal("load", "-v", cwd=home).end()
+        _, text = Terminal("load", "-v", cwd=small).end()
 
         assert plain(text).count("Skipping") == 3
 
-    def test_no_color_takes_the_colours_away(self, home: Path) -> None:
+    def test_no_color_takes_the_colours_away(self, small: Path) -> None:
         colour = re.compile(r"\x1b\[[0-9;]*m")
 
-        _, coloured = Terminal("load", cwd=home).end()
-        _, bare = Terminal("load", "--force", cwd=home, env={"NO_COLOR": "1"}).end()
+        _, coloured = Terminal("load", cwd=small).end()
+        _, bare = Terminal("load", "--force", cwd=small, env={"NO_COLOR": "1"}).end()
 
         assert colour.search(coloured)
         assert not [found for found in colour.findall(bare) if re.search(r"[39]\d", found)]
         assert "2025-10 loaded" in plain(bare)
 
-    def test_quiet_shows_nothing(self, home: Path) -> None:
-        assert Terminal("load", "-q", cwd=home).end() == (0, "")
+    def test_quiet_shows_nothing(self, small: Path) -> None:
+        assert Terminal("load", "-q", cwd=small).end() == (0, "")
 
-    def test_a_failure_is_told_whole_and_says_where_more_stands(self, home: Path) -> None:
-        part = max((home / "exports").rglob("20251001-*/*/*/part_0*"))
+    def test_a_failure_is_told_whole_and_says_where_more_stands(self, small: Path) -> None:
+        part = max((small / "exports").rglob("20251001-*/*/*/part_0*"))
         part.write_bytes(part.read_bytes()[:-100] + b"\xff" * 100)
 
-        code, text = Terminal("load", cwd=home).end()
+        code, text = Terminal("load", cwd=small).end()
 
         shown = " ".join(plain(text).split())
         assert code == 5
         assert "Failed 2025-10 (run_id: " in shown
         assert "More: cloudbill explain " in shown
-        assert sorted(months_held(home)) == ["2025-08", "2025-09"]
+        assert sorted(months_held(small)) == ["2025-08", "2025-09"]
 
 
 class TestCtrlC:
@@ -167,8 +175,8 @@ class TestCtrlC:
 
 
 class TestInALog:
-    def test_lines_have_no_colour_and_no_movement(self, run: Run, home: Path) -> None:
-        done = run("load", cwd=home)
+    def test_lines_have_no_colour_and_no_movement(self, run: Run, small: Path) -> None:
+        done = run("load", cwd=small)
 
         assert "Completed loading 2025-10" in done.stdout
         assert "\x1b" not in done.stdout + done.stderr
@@ -190,11 +198,11 @@ class TestInALog:
         assert [line["rows"] for line in finished] == [ROWS] * 3
         assert all(re.fullmatch(r"\d+\.\d{18}", f["totals"]["EUR"]["BilledCost"]) for f in finished)
 
-    def test_json_lines_tell_failures_on_stderr(self, run: Run, home: Path) -> None:
-        part = max((home / "exports").rglob("20251001-*/*/*/part_0*"))
+    def test_json_lines_tell_failures_on_stderr(self, run: Run, small: Path) -> None:
+        part = max((small / "exports").rglob("20251001-*/*/*/part_0*"))
         part.write_bytes(part.read_bytes()[:-100] + b"\xff" * 100)
 
-        done = run("load", "--log-format", "json", cwd=home)
+        done = run("load", "--log-format", "json", cwd=small)
 
         (failure,) = [json.loads(line) for line in done.stderr.splitlines()]
         assert failure["level"] == "error"
