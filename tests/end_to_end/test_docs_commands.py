@@ -2,6 +2,7 @@
 
 The blocks of a page run one after another in a copy of the project, as a reader would run them.
 There `pip` installs nothing and `uv run` runs what is installed already; nothing reaches a network.
+A block of nothing but commands with plain words needs no shell, and runs in this process.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from end_to_end.conftest import ROOT, configure, run_apart
+from end_to_end.conftest import ROOT, configure, run_apart, run_in
 from end_to_end.pages import Block, blocks, cloudbill_words, documents_of, unknown_words
 
 if TYPE_CHECKING:
@@ -139,15 +140,42 @@ def shell(text: str, folder: Path, env: Mapping[str, str]) -> subprocess.Complet
     )
 
 
+PLAIN = re.compile(r"(?:uv run )?cloudbill((?: [\w./-]+)*)")
+IN_A_BROWSER = "--open"
+
+
+def plain_commands(block: Block) -> list[list[str]]:
+    """The words of the commands of a block, if that is all it has and a shell would change none."""
+    found = [PLAIN.fullmatch(line) for line in block.text.splitlines()]
+    words = [one[1].split() for one in found if one is not None]
+    return words if len(words) == len(found) and IN_A_BROWSER not in block.text else []
+
+
+def run_here(commands: list[list[str]], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Runs commands until one fails."""
+    done = subprocess.CompletedProcess[str]((), 0, "", "")
+    for words in commands:
+        done = run_in(folder, *words)
+        if done.returncode:
+            break
+    return done
+
+
 def run_blocks(page: str, clone: Path, env: Mapping[str, str]) -> None:
     """Runs the blocks of a page in their order, each from the folder of the clone."""
     for block in (block for block in BLOCKS if block.page == page and is_run(block)):
-        done = shell(block.text.replace("/srv/bills", str(clone)), clone, env)
+        plain = plain_commands(block)
+        done = (
+            run_here(plain, clone)
+            if plain
+            else shell(block.text.replace("/srv/bills", str(clone)), clone, env)
+        )
         expected = ENDS_WITH.get(block.key, 0)
         assert done.returncode == expected, f"{block}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.usefixtures("own_dlt")
 class TestRun:
     @pytest.mark.parametrize("page", [page for page in RUN if page != FIRST])
     def test_every_block_of_a_page_runs(
@@ -167,6 +195,21 @@ class TestRun:
 
     def test_a_block_that_fails_is_noticed(self, clone: Path, shell_env: dict[str, str]) -> None:
         assert shell("cloudbill load --no-such-option\ntrue", clone, shell_env).returncode == 2
+
+    def test_a_block_that_a_shell_would_change_is_not_plain(self) -> None:
+        def commands(text: str) -> list[list[str]]:
+            return plain_commands(Block(page="a page", language="sh", text=text))
+
+        assert commands("cloudbill load\nuv run cloudbill status --check\n") == [
+            ["load"],
+            ["status", "--check"],
+        ]
+        for text in ("cloudbill load && true", "cloudbill load $X", "cloudbill load\nmkdir a"):
+            assert commands(text) == []
+
+    def test_a_plain_command_that_fails_is_noticed(self, clone: Path) -> None:
+        done = run_here([["load", "--no-such-option"], ["status"]], clone)
+        assert done.returncode == 2
 
     def test_no_list_names_a_block_that_is_gone(self) -> None:
         keys = {block.key for block in BLOCKS}
