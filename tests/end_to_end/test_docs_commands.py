@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,25 +152,31 @@ def plain_commands(block: Block) -> list[list[str]]:
     return words if len(words) == len(found) and IN_A_BROWSER not in block.text else []
 
 
-def run_here(commands: list[list[str]], folder: Path) -> subprocess.CompletedProcess[str]:
+def run_here(
+    commands: list[list[str]], folder: Path, env: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
     """Runs commands until one fails."""
     done = subprocess.CompletedProcess[str]((), 0, "", "")
     for words in commands:
-        done = run_in(folder, *words)
+        done = run_in(folder, *words, env=env)
         if done.returncode:
             break
     return done
 
 
+def run_block(
+    block: Block, folder: Path, env: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Runs a block from a folder, in a shell if it needs one."""
+    plain = plain_commands(block)
+    return run_here(plain, folder, env) if plain else shell(block.text, folder, env)
+
+
 def run_blocks(page: str, clone: Path, env: Mapping[str, str]) -> None:
     """Runs the blocks of a page in their order, each from the folder of the clone."""
     for block in (block for block in BLOCKS if block.page == page and is_run(block)):
-        plain = plain_commands(block)
-        done = (
-            run_here(plain, clone)
-            if plain
-            else shell(block.text.replace("/srv/bills", str(clone)), clone, env)
-        )
+        here = replace(block, text=block.text.replace("/srv/bills", str(clone)))
+        done = run_block(here, clone, env)
         expected = ENDS_WITH.get(block.key, 0)
         assert done.returncode == expected, f"{block}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
@@ -207,8 +214,10 @@ class TestRun:
         for text in ("cloudbill load && true", "cloudbill load $X", "cloudbill load\nmkdir a"):
             assert commands(text) == []
 
-    def test_a_plain_command_that_fails_is_noticed(self, clone: Path) -> None:
-        done = run_here([["load", "--no-such-option"], ["status"]], clone)
+    def test_a_plain_command_that_fails_is_noticed(
+        self, clone: Path, shell_env: dict[str, str]
+    ) -> None:
+        done = run_here([["load", "--no-such-option"], ["status"]], clone, shell_env)
         assert done.returncode == 2
 
     def test_no_list_names_a_block_that_is_gone(self) -> None:
@@ -283,6 +292,7 @@ def create_dataset(cloud: Cloud) -> None:
     cloud.bigquery.client("my-project").create_dataset(dataset)
 
 
+@pytest.mark.usefixtures("own_dlt")
 class TestBigQuery:
     """The last steps of the page, on emulators."""
 
@@ -290,7 +300,7 @@ class TestBigQuery:
         self, cloud: Cloud, tmp_path: Path, shell_env: dict[str, str]
     ) -> None:
         (config,) = [b.text for b in blocks("toml") if b.page == NEEDS_A_CLOUD]
-        (script,) = [b.text for b in BLOCKS if b.page == NEEDS_A_CLOUD and "doctor" in b.text]
+        (script,) = [b for b in BLOCKS if b.page == NEEDS_A_CLOUD and "doctor" in b.text]
         configure(tmp_path, config.replace('"EU"', f'"{EMULATED}"'))
         shutil.copytree(ROOT / "sample_exports", tmp_path / "exports")
         cloud.gcs.create_bucket("my-billing-bucket")
@@ -303,7 +313,7 @@ class TestBigQuery:
             "NO_PROXY": "127.0.0.1,localhost",
         }
         create_dataset(cloud)
-        done = shell(script, tmp_path, {**shell_env, **emulators})
+        done = run_block(script, tmp_path, {**shell_env, **emulators})
         assert done.returncode == 0, done.stdout + done.stderr
         client = cloud.bigquery.client("my-project")
         for table in ("azure_focus_billing_data", "aws_cur_billing_data"):
