@@ -39,7 +39,12 @@ LOOKING_WAYS = (("aws", "duckdb"), ("azure parquet", "bigquery"))
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs a test in every way that its class or module names, or with all of what it asks for."""
-    asked = {"kind", "warehouse"} & {*metafunc.fixturenames}
+    given = {
+        name
+        for mark in metafunc.definition.iter_markers("parametrize")
+        for name in (mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0])
+    }
+    asked = {"kind", "warehouse"} & {*metafunc.fixturenames} - given
     if len(asked) > 1:
         ways = getattr(metafunc.cls, "WAYS", getattr(metafunc.module, "WAYS", EVERY_WAY))
         ids = ["-".join(way) for way in ways]

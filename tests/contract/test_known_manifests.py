@@ -187,7 +187,10 @@ class TestTheSecondRun:
             assert any("20250801" in path for path in world.place.manifests_read())
 
 
+@pytest.mark.parametrize("world", [AzureWriter], indirect=True, ids=["azure"])
 class TestTheFile:
+    """What is in it is of no provider."""
+
     def test_is_readable_by_its_owner_alone(self, world: World, tmp_path: Path) -> None:
         world.load()
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,8 +13,6 @@ from cloudbill.looking.verification import verify_source
 from cloudbill.periods import BillingPeriod
 from contract.deliveries import (
     NO_PERIOD,
-    AzureCsvWriter,
-    AzureWriter,
     Charge,
     Delivery,
     at,
@@ -24,19 +20,12 @@ from contract.deliveries import (
 )
 from contract.places import Case
 
-if TYPE_CHECKING:
-    from contract.places import Place
-
 MONTHS = ("2025-08", "2025-09", "2025-10")
 SUBMITTED = at("2025-11-03 04:00")
 
 
-@pytest.fixture(params=[AzureWriter, AzureCsvWriter], ids=["parquet", "csv"])
-def case(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Case:
-    """Azure alone writes such runs."""
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    return Case(place=place, writer=request.param(), scratch=scratch)
+WAYS = (("azure csv", "duckdb"), ("azure parquet", "bigquery"))
+"""Azure alone writes such runs; see `TestRows` for the ways of its rows."""
 
 
 def of(month: str, *costs: str, note: str = "") -> list[Charge]:
@@ -80,26 +69,59 @@ def verdicts(case: Case) -> dict[str, Verdict]:
     return {str(month.period): month.verdict for month in verified.months}
 
 
-def test_each_month_gets_its_own_rows_is_recorded_and_is_loaded_once(case: Case) -> None:
-    case.deliver(backfill())
+class TestRows:
+    """Each format is split by each warehouse."""
 
-    outcome = case.load()
+    WAYS = tuple(
+        (kind, warehouse)
+        for warehouse in ("duckdb", "bigquery")
+        for kind in ("azure parquet", "azure csv")
+    )
 
-    assert outcome.exit_code == 0
-    assert [case.held(month) for month in MONTHS] == [AUGUST, SEPTEMBER, OCTOBER]
-    assert sorted(case.tracked()) == [
-        ("2025-08", "backfill", 3, 2),
-        ("2025-09", "backfill", 2, 2),
-        ("2025-10", "backfill", 4, 2),
-    ]
-    totals = {
-        str(result.planned.period): result.totals["EUR"]["BilledCost"] for result in outcome.results
-    }
-    assert totals == {"2025-08": 6, "2025-09": 90, "2025-10": 3000}
-    again = case.load()
-    assert not again.results
-    assert {str(skip.reason) for skip in again.skips} == {"already_loaded"}
-    assert verdicts(case) == dict.fromkeys(MONTHS, Verdict.EQUAL)
+    def test_each_month_gets_its_own_rows_is_recorded_and_is_loaded_once(self, case: Case) -> None:
+        case.deliver(backfill())
+
+        outcome = case.load()
+
+        assert outcome.exit_code == 0
+        assert [case.held(month) for month in MONTHS] == [AUGUST, SEPTEMBER, OCTOBER]
+        assert sorted(case.tracked()) == [
+            ("2025-08", "backfill", 3, 2),
+            ("2025-09", "backfill", 2, 2),
+            ("2025-10", "backfill", 4, 2),
+        ]
+        totals = {
+            str(result.planned.period): result.totals["EUR"]["BilledCost"]
+            for result in outcome.results
+        }
+        assert totals == {"2025-08": 6, "2025-09": 90, "2025-10": 3000}
+        again = case.load()
+        assert not again.results
+        assert {str(skip.reason) for skip in again.skips} == {"already_loaded"}
+        assert verdicts(case) == dict.fromkeys(MONTHS, Verdict.EQUAL)
+
+    @pytest.mark.parametrize(
+        ("stray", "named"),
+        [(date(2025, 11, 1), "2025-11"), (NO_PERIOD, "no month (1 rows)")],
+        ids=["november", "no month"],
+    )
+    def test_rows_of_another_month_or_of_none_refuse_the_run_for_every_month(
+        self, case: Case, stray: date, named: str
+    ) -> None:
+        good = one("2025-09", "41", "51", run_id="good")
+        last = replace(OCTOBER[-1], period=stray)
+        case.deliver(good, backfill(*AUGUST, *SEPTEMBER, *OCTOBER[:-1], last))
+
+        outcome = case.load()
+
+        errors = [failure.error for failure in outcome.failures]
+        assert outcome.exit_code == 5
+        assert len(errors) == len(MONTHS)
+        assert all(isinstance(error, ReconciliationError) for error in errors)
+        assert all(named in str(error) for error in errors)
+        # The good run of one of the months goes in all the same.
+        assert case.held() == list(good.charges)
+        assert [result.planned.manifest.run_id for result in outcome.results] == ["good"]
 
 
 def test_a_later_run_of_one_month_goes_before_it_there_alone(case: Case) -> None:
@@ -135,30 +157,6 @@ def test_a_table_that_lost_rows_of_a_month_is_different(case: Case) -> None:
     found = verdicts(case)
 
     assert found == dict.fromkeys(MONTHS, Verdict.EQUAL) | {"2025-09": Verdict.DIFFERENT}
-
-
-@pytest.mark.parametrize(
-    ("stray", "named"),
-    [(date(2025, 11, 1), "2025-11"), (NO_PERIOD, "no month (1 rows)")],
-    ids=["november", "no month"],
-)
-def test_rows_of_another_month_or_of_none_refuse_the_run_for_every_month(
-    case: Case, stray: date, named: str
-) -> None:
-    good = one("2025-09", "41", "51", run_id="good")
-    last = replace(OCTOBER[-1], period=stray)
-    case.deliver(good, backfill(*AUGUST, *SEPTEMBER, *OCTOBER[:-1], last))
-
-    outcome = case.load()
-
-    errors = [failure.error for failure in outcome.failures]
-    assert outcome.exit_code == 5
-    assert len(errors) == len(MONTHS)
-    assert all(isinstance(error, ReconciliationError) for error in errors)
-    assert all(named in str(error) for error in errors)
-    # The good run of one of the months goes in all the same.
-    assert case.held() == list(good.charges)
-    assert [result.planned.manifest.run_id for result in outcome.results] == ["good"]
 
 
 def test_the_rows_of_all_months_are_counted_though_one_is_loaded(case: Case) -> None:

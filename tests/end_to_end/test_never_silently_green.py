@@ -18,7 +18,17 @@ import pytest
 
 from contract.deliveries import AwsWriter, AzureWriter
 from end_to_end.conftest import configure
-from end_to_end.situations import BEFORE, COMMANDS, MONTH, NOW, WRITERS, config_of, deliver, ends
+from end_to_end.situations import (
+    BEFORE,
+    COMMANDS,
+    EVERY_WRITER,
+    MONTH,
+    NOW,
+    WRITERS,
+    config_of,
+    deliver,
+    ends,
+)
 
 if TYPE_CHECKING:
     from contract.deliveries import Writer
@@ -164,7 +174,7 @@ class TestHeld:
 
 
 class TestFailedBefore:
-    @pytest.mark.parametrize("writer", WRITERS)
+    @pytest.mark.parametrize("writer", EVERY_WRITER)
     def test_a_load_that_failed_is_remembered_with_why_and_when_until_one_succeeds(
         self, run: Run, tmp_path: Path, writer: Writer
     ) -> None:

@@ -22,6 +22,7 @@ from cloudbill.text.explanations import (
     explanation_of,
     explanations_of_code,
 )
+from end_to_end.conftest import run_in
 from unit.source_tree import raised
 
 USAGE = "UsageError"
@@ -29,13 +30,7 @@ USAGE = "UsageError"
 
 def explain(*words: str) -> subprocess.CompletedProcess[str]:
     """Runs `cloudbill explain`."""
-    return subprocess.run(
-        [str(Path(sys.executable).parent / "cloudbill"), "explain", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return run_in(Path(), "explain", *words)
 
 
 class TestCompleteness:
@@ -99,6 +94,7 @@ class TestLookUp:
         assert explanations_of_code(0) == ()
 
 
+@pytest.mark.usefixtures("own_dlt")
 class TestCommand:
     def test_without_a_name_it_lists_every_exit_code(self) -> None:
         done = explain()
