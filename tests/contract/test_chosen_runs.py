@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudbill.errors import ConfigError, ManifestError
-from contract.conftest import LOOKING_WAYS
+from contract.conftest import LOOKING_WAYS, PLANNING_WAYS
 from contract.deliveries import Delivery, at, charges
 from contract.octobers import EARLY, LATE, LATEST, MANY, october
 
 if TYPE_CHECKING:
     from contract.places import Case
 
-WAYS = LOOKING_WAYS
+WAYS = PLANNING_WAYS
 
 
 class TestNewestCompleteRunWins:
     """Per export and period, whatever the order of listing, arrival or processing."""
+
+    WAYS = LOOKING_WAYS
 
     def test_a_cold_start_with_two_month_to_date_runs_loads_the_newer_one_only(
         self, case: Case

@@ -10,7 +10,7 @@ from cloudbill.errors import Guard
 from cloudbill.manifests import DiscoveredRun, Part, StoredObject
 from cloudbill.periods import BillingPeriod, utc_now
 from contract import ledgers
-from contract.conftest import LOOKING_WAYS
+from contract.conftest import PLANNING_WAYS
 from contract.deliveries import at
 from contract.test_which_run import A, B, held, loaded, needs_days, october
 from unit.builders import manifest
@@ -18,7 +18,7 @@ from unit.builders import manifest
 if TYPE_CHECKING:
     from contract.places import Case
 
-WAYS = LOOKING_WAYS
+WAYS = PLANNING_WAYS
 OCTOBER = BillingPeriod(year=2025, month=10)
 
 

@@ -9,13 +9,13 @@ from uuid import UUID
 
 import pytest
 
-from contract.conftest import LOOKING_WAYS, READING_WAYS
+from contract.conftest import PLANNING_WAYS, READING_WAYS
 from contract.deliveries import Charge, Delivery, at, charges
 
 if TYPE_CHECKING:
     from contract.places import Case
 
-WAYS = LOOKING_WAYS
+WAYS = PLANNING_WAYS
 
 EARLY, LATE, LATEST = at("2025-10-15 04:00"), at("2025-10-31 22:00"), at("2025-11-03 04:00")
 

@@ -20,14 +20,14 @@ from cloudbill.looking.status_reading import read_status
 from cloudbill.looking.status_words import status_json, status_lines
 from cloudbill.periods import utc_now
 from contract import ledgers
-from contract.conftest import LOOKING_WAYS, READING_WAYS
+from contract.conftest import PLANNING_WAYS, READING_WAYS
 from contract.deliveries import Delivery, at, charges
 from contract.places import DiskAndDuckDB
 
 if TYPE_CHECKING:
     from contract.places import Case
 
-WAYS = LOOKING_WAYS
+WAYS = PLANNING_WAYS
 A, B = "subscriptions/aaaa", "subscriptions/bbbb"
 NOW = at("2025-11-04 04:00")
 

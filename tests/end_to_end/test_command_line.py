@@ -215,11 +215,9 @@ class TestConfiguration:
         assert message in result.stderr
         assert "Traceback" not in result.stderr
 
-    def test_a_folder_that_is_not_there_is_exit_code_4(
-        self, run_process: Run, tmp_path: Path
-    ) -> None:
+    def test_a_folder_that_is_not_there_is_exit_code_4(self, run: Run, tmp_path: Path) -> None:
         configure(tmp_path, LOCAL)
-        result = run_process("load")
+        result = run("load")
         assert result.returncode == 4
         assert "There is no folder" in result.stderr
 

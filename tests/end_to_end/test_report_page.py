@@ -105,7 +105,7 @@ def one_month(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def three_years(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of 36 months of Azure, and the newest of AWS."""
-    return reported(tmp_path_factory.mktemp("years"), months=36, rows=100, aws_months=1)
+    return reported(tmp_path_factory.mktemp("years"), months=36, rows=40, aws_months=1)
 
 
 @pytest.fixture(scope="module")

@@ -186,8 +186,8 @@ class TestHistory:
             "azure_billing - no load of 2025-09 is recorded\n",
         )
 
-    def test_a_month_that_is_none_is_refused(self, run_process: Run, home: Path) -> None:
-        done = run_process("history", "--month", "October", cwd=home)
+    def test_a_month_that_is_none_is_refused(self, run: Run, home: Path) -> None:
+        done = run("history", "--month", "October", cwd=home)
         assert done.returncode == 2
         assert "--month: 'October' is not a month" in done.stderr
 

@@ -63,17 +63,17 @@ def test_a_changed_amount_is_found_and_changed_back_all_is_equal(
 
 
 def test_a_run_that_is_gone_is_an_error_only_with_strict(
-    run_process: Run, runs: tuple[WrittenRun, ...]
+    run: Run, runs: tuple[WrittenRun, ...]
 ) -> None:
-    run_process("load")
+    run("load")
     newest = max(runs, key=lambda written: written.submitted_at)
     for file in newest.part_paths:
         file.unlink()
-    verified = run_process("verify")
+    verified = run("verify")
     assert verified.returncode == 0
     assert "2025-10" in verified.stdout.splitlines()[0]
     assert "not checkable" in verified.stdout.splitlines()[0]
-    assert run_process("verify", "--strict").returncode == 7
+    assert run("verify", "--strict").returncode == 7
 
 
 def test_without_a_source_the_document_says_why(run: Run) -> None:
