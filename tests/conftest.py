@@ -66,11 +66,11 @@ def own_dlt(_own_folders: None, tmp_path: Path) -> Iterator[None]:
     from dlt.common.configuration.container import Container
     from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
-    from quick_dlt import remember_types
+    from quick_dlt import read_settings_of, remember_types
 
     remember_types()
     plugged = Container()[PluggableRunContext]
     before = plugged.context, plugged.providers
-    plugged.reload(str(tmp_path))
+    read_settings_of(str(tmp_path), plugged)
     yield
     plugged.context, plugged.providers = before

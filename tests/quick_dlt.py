@@ -7,12 +7,16 @@ some thousand times in a run, and gets the same answer: a sixth of what a load c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dlt.common.validation
 from dlt.common.configuration.specs.base_configuration import BaseConfiguration
+from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
 
-__all__ = ["remember_types"]
+if TYPE_CHECKING:
+    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+__all__ = ["read_settings_of", "remember_types"]
 
 _hints: Final[dict[Any, dict[str, Any]]] = {}
 _fields: Final[dict[type, dict[str, Any]]] = {}
@@ -48,3 +52,11 @@ def remember_types() -> None:
     validation.get_type_hints = hints_of
     configuration.get_resolvable_fields = classmethod(fields_of)
     configuration.__iter__ = names_in
+
+
+def read_settings_of(folder: str, plugged: PluggableRunContext) -> None:
+    """Makes dlt read the settings of a folder; dlt's `reload` reads all of them twice."""
+    plugged.before_remove()
+    plugged._plug(folder)  # noqa: SLF001
+    plugged.providers = ConfigProvidersContainer(plugged.context.initial_providers())
+    plugged.add_extras()

@@ -102,7 +102,9 @@ def _reload_dlt() -> None:
     from dlt.common.configuration.container import Container
     from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
-    Container()[PluggableRunContext].reload(".")
+    from quick_dlt import read_settings_of
+
+    read_settings_of(".", Container()[PluggableRunContext])
 
 
 @contextlib.contextmanager
