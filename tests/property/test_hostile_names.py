@@ -315,7 +315,7 @@ class TestBombs:
 
     @pytest.mark.parametrize(
         "text",
-        [b"a" * 300_000_000, b"a," * 150_000_000, b'"' + b"\n" * 300_000_000],
+        [b"a" * 150_000_000, b"a," * 75_000_000, b'"' + b"\n" * 150_000_000],
         ids=["one name", "many names", "one quoted name"],
     )
     def test_gzip_bomb_in_a_header_takes_little_memory(self, tmp_path: Path, text: bytes) -> None:
