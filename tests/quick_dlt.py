@@ -1,4 +1,4 @@
-"""What dlt finds out about its own classes again and again, remembered.
+"""What dlt finds out about its own classes again and again, remembered; and it waits less.
 
 Of each class of its configuration and of each kind of table dlt asks the fields and their types,
 some thousand times in a run, and gets the same answer: a sixth of what a load computes.
@@ -7,9 +7,11 @@ some thousand times in a run, and gets the same answer: a sixth of what a load c
 from __future__ import annotations
 
 from collections.abc import Iterator
+from time import sleep
 from typing import TYPE_CHECKING, Any, Final
 
 import dlt.common.validation
+import dlt.extract.concurrency
 from dlt.common.configuration.specs.base_configuration import BaseConfiguration
 from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
 
@@ -49,6 +51,9 @@ def remember_types() -> None:
             _names[cls] = tuple(find_names(self))
         return iter(_names[cls])
 
+    # After the last row dlt waits before it asks whether there are more, twice in a load.
+    pools: Any = dlt.extract.concurrency
+    pools.sleep = lambda _: sleep(0.001)
     validation.get_type_hints = hints_of
     configuration.get_resolvable_fields = classmethod(fields_of)
     configuration.__iter__ = names_in
