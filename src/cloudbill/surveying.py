@@ -155,6 +155,7 @@ def survey(
     """
     store, discovery = discovered or find_runs(settings, keeps_manifests=keeps_manifests)
     now = now or utc_now()
+    selection = _with_inexact(selection, present)
     root, *_ = settings.provider.export_roots(settings.prefix, settings.export_name)
     address = store.uri(root)
     absence = _absence(settings, present, store, discovery, now)
@@ -194,6 +195,18 @@ def survey(
         known=present.periods,
         newly_held=newly_held,
     )
+
+
+def _with_inexact(selection: Selection, present: Present) -> Selection:
+    """The same, and the months that hold no exact amounts, if there are any.
+
+    The load of one month makes the columns exact in all months, and then nothing tells which of
+    them still hold what was made of inexact amounts.
+    """
+    inexact = {one.record.period for one in present.differing.values() if one.inexact}
+    if not (selection.periods and inexact):
+        return selection
+    return replace(selection, periods=selection.periods | inexact)
 
 
 def find_runs(

@@ -103,3 +103,15 @@ def case(kind: str, place: Place, tmp_path: Path) -> Case:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     return Case(place=place, writer=WRITERS[kind](), scratch=scratch)
+
+
+@pytest.fixture
+def make(place: Place, tmp_path: Path) -> Callable[[Writer], Case]:
+    """The case of a writer."""
+
+    def made(writer: Writer) -> Case:
+        scratch = tmp_path / "scratch"
+        scratch.mkdir()
+        return Case(place=place, writer=writer, scratch=scratch)
+
+    return made

@@ -13,7 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from contract.deliveries import Delivery
+from cloudbill.looking.verification import Verified, verify_source
+from contract.deliveries import Delivery, at, charges
 from contract.places import Case
 
 MARK = b"\xef\xbb\xbf"
@@ -61,3 +62,15 @@ def rewrite(case: Case, delivery: Delivery, *changes: Callable[[bytes], bytes]) 
     written.manifest.write_text(json.dumps(manifest))
     os.utime(written.manifest, (delivery.submitted_at.timestamp(),) * 2)
     case.place.put(written.folder)
+
+
+def october(count: int, *, parts: int = 1) -> Delivery:
+    """A run of some rows, whose costs are replaced in its files."""
+    found = charges("2025-10", *["1"] * count)
+    return Delivery(
+        period="2025-10", charges=found, submitted_at=at("2025-10-28 04:00"), parts=parts
+    )
+
+
+def verified(case: Case) -> Verified:
+    return verify_source(case.settings, frozenset(), lambda _: None)

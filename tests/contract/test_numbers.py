@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,17 +14,15 @@ import pytest
 
 from cloudbill.costs.sums import without_zeros
 from cloudbill.errors import SchemaError
-from cloudbill.loading.outcome import Outcome
 from cloudbill.looking.comparison import Verdict
 from cloudbill.looking.load_history import read_history
 from cloudbill.looking.load_history_words import history_json, history_lines
 from cloudbill.looking.status_reading import read_status
-from cloudbill.looking.verification import Verified, verify_source
 from cloudbill.looking.verification_words import month_lines, verification_json
 from cloudbill.periods import utc_now
-from contract.deliveries import AwsWriter, AzureCsvWriter, AzureWriter, Delivery, at, charges
-from contract.places import Case, Place
-from contract.rewriting import MARK, rewrite, with_columns, with_marks
+from contract.deliveries import AwsWriter, AzureCsvWriter, AzureWriter
+from contract.places import Case
+from contract.rewriting import MARK, october, rewrite, verified, with_columns, with_marks
 
 WIDE = Context(prec=400)
 COSTS = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost")
@@ -49,26 +46,6 @@ DOUBLES = [
 ]
 
 
-@pytest.fixture
-def make(place: Place, tmp_path: Path) -> Callable[[Any], Case]:
-    """The case of a writer."""
-
-    def made(writer: Any) -> Case:
-        scratch = tmp_path / "scratch"
-        scratch.mkdir()
-        return Case(place=place, writer=writer, scratch=scratch)
-
-    return made
-
-
-def october(count: int, *, parts: int = 1) -> Delivery:
-    """A run of some rows, whose costs are replaced in its files."""
-    found = charges("2025-10", *["1"] * count)
-    return Delivery(
-        period="2025-10", charges=found, submitted_at=at("2025-10-28 04:00"), parts=parts
-    )
-
-
 def rounded(number: Decimal) -> Decimal:
     return number.quantize(Decimal(1).scaleb(-18), ROUND_HALF_UP, WIDE)
 
@@ -90,10 +67,6 @@ def rest(numbers: Sequence[Decimal]) -> Decimal:
     return total
 
 
-def verified(case: Case) -> Verified:
-    return verify_source(case.settings, frozenset(), lambda _: None)
-
-
 def texts_in(columns: Sequence[str], texts: Sequence[str]) -> Callable[[bytes], bytes]:
     """The cells of some columns of a CSV whose cells have no comma, replaced row by row."""
 
@@ -112,6 +85,7 @@ def texts_in(columns: Sequence[str], texts: Sequence[str]) -> Callable[[bytes], 
     return change
 
 
+TOO_LONG = {"decimal128(38, 28)", "decimal128(20, 19)"}
 CSV = {
     "azure": (AzureCsvWriter, COSTS),
     "aws": (AwsWriter, ("lineItem/UnblendedCost",)),
@@ -208,6 +182,7 @@ def test_money_that_comes_as_doubles_is_decimal_in_the_table(make: Callable[[Any
         (pa.string(), ["0.10", "-1.5e-3"]),
         (pa.decimal128(20, 2), [Decimal("0.10"), Decimal("-7.25")]),
         (pa.decimal128(38, 28), [Decimal("0.1000000000000000000000000005"), Decimal(2)]),
+        (pa.decimal128(20, 19), [Decimal("9.9999999999999999995"), Decimal(2)]),
     ],
     ids=str,
 )
@@ -216,7 +191,7 @@ def test_money_of_any_type_is_decimal_in_the_table(
 ) -> None:
     case = make(AzureWriter())
     rewrite(case, october(2), with_columns(BilledCost=lambda _: pa.array(numbers, in_file)))
-    if case.place.name == "bigquery" and str(in_file) == "decimal128(38, 28)":
+    if case.place.name == "bigquery" and str(in_file) in TOO_LONG:
         pytest.skip("BigQuery's emulator keeps 18 digits")
 
     (result,) = case.load().results
@@ -280,72 +255,3 @@ def test_a_decimal_of_more_digits_than_duckdb_has_is_refused_and_never_a_double(
 
 def always(array: Any, _rows: int) -> Any:
     return array
-
-
-def texted(text: str) -> Callable[[bytes], bytes]:
-    return with_columns(x_Number=lambda rows: pa.array([text] * rows, pa.string()))
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(pa.scalar(7), "7"), (pa.scalar(0.1), "0.1"), (pa.scalar(Decimal("1.50")), "1.5")],
-    ids=["integer", "float", "decimal"],
-)
-@pytest.mark.parametrize("is_text_first", [False, True], ids=["number first", "text first"])
-def test_a_column_that_is_no_amount_and_changes_between_number_and_text_is_text(
-    make: Callable[[Any], Case], value: Any, text: str, *, is_text_first: bool
-) -> None:
-    case = make(AzureWriter())
-    numbers = with_columns(x_Number=lambda rows: pa.array([value.as_py()] * rows, value.type))
-    outcomes: list[Outcome] = []
-    months = [("2025-09", numbers), ("2025-10", texted("n/a"))]
-    for period, change in reversed(months) if is_text_first else months:
-        run = Delivery(
-            period=period,
-            charges=charges(period, "1"),
-            submitted_at=at(f"{period}-28 04:00"),
-            parts=1,
-        )
-        rewrite(case, run, change)
-        outcomes.append(case.load())
-
-    outcome = outcomes[-1]
-    if case.place.name == "bigquery" and not is_text_first:
-        (failure,) = outcome.failures
-        assert "'x_Number' is " in str(failure.error)
-        assert "REPLACE (CAST(`x_Number` AS STRING) AS `x_Number`)" in str(failure.error)
-        return
-    assert outcome.exit_code == 0
-    assert sorted(case.values("x_Number")) == sorted([text, "n/a"])
-
-
-def test_doubles_of_an_older_table_are_told_and_become_decimals(
-    make: Callable[[Any], Case],
-) -> None:
-    case = make(AzureWriter())
-    if case.place.name == "bigquery":
-        pytest.skip("BigQuery makes no double of a decimal column")
-    for period in ("2025-09", "2025-10"):
-        run = Delivery(
-            period=period,
-            charges=charges(period, "1"),
-            submitted_at=at(f"{period}-28 04:00"),
-            parts=1,
-        )
-        rewrite(case, run, with_columns(**dict.fromkeys(COSTS, lambda _: pa.array([0.1 + 0.2]))))
-    case.load()
-    for column in COSTS:
-        case.place.query(
-            "ALTER TABLE {table} ALTER {column} TYPE DOUBLE", table=case.table, column=column
-        )
-    found = verified(case)
-    assert {month.verdict for month in found.months} == {Verdict.NOT_CHECKABLE}
-    assert all("holds no exact amounts" in str(month.reason) for month in found.months)
-
-    outcome = case.load()
-
-    assert outcome.exit_code == 0
-    assert len(outcome.results) == 2
-    assert set(case.values("BilledCost")) == {Decimal("0.30000000000000004")}
-    assert "DOUBLE" not in case.place.columns(case.table).values()
-    assert {month.verdict for month in verified(case).months} == {Verdict.EQUAL}

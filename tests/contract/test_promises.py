@@ -227,9 +227,7 @@ class TestColumns:
         case.deliver(october("2", cost_as_day=True))
         (failure,) = case.load().failures
         assert isinstance(failure.error, SchemaError)
-        assert case.writer.cost_column in str(failure.error)
-        assert "from decimal" in str(failure.error)
-        assert "to date" in str(failure.error)
+        assert str(failure.error).startswith("Column 'BilledCost' is date, but it is documented")
         assert case.held() == list(old.charges)
 
     def test_a_cost_column_that_comes_as_text_holds_the_amounts_that_it_says(

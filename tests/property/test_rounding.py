@@ -152,7 +152,7 @@ def test_a_decimal_of_another_type_is_its_value_and_its_rest(
 ) -> None:
     kind = "DECIMAL(38,28)"
     value = Fragment("CAST(x AS DECIMAL(38,18))")
-    ((found, rest),) = read(database, [Decimal(text)], kind, value, decimal_rest("x", kind))
+    ((found, rest),) = read(database, [Decimal(text)], kind, value, decimal_rest("x"))
     require_exact(Decimal(text), found, rest)
 
 

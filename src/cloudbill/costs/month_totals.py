@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cloudbill.costs.amounts import shown_amount, subtract_amounts, to_amount
-from cloudbill.costs.sums import EXACT, Charges, GroupSums, SumQuery
+from cloudbill.costs.sums import EXACT, Charges, GroupSums, SumQuery, is_inexact
 from cloudbill.models import LoadRecord, Totals
 from cloudbill.periods import BillingPeriod
 from cloudbill.sql import Fragment
@@ -22,7 +22,6 @@ __all__ = [
     "MonthTotals",
     "RecordDifference",
     "differing_totals",
-    "inexact_columns",
     "shown_differences",
     "spans_of",
 ]
@@ -34,8 +33,8 @@ _ZERO = to_amount(0)
 class MonthTotals:
     """The exact totals of a provider's cost columns, each by its name in lower case.
 
-    A month without rows is not there. `inexact` has cost columns that hold no exact amounts, and
-    what they hold instead, by their names in lower case.
+    A month without rows is not there. `inexact` has the columns of money, prices and quantities
+    that hold no exact amounts, and what they hold instead.
     """
 
     months: Mapping[BillingPeriod, Totals] = field(default_factory=dict)
@@ -63,7 +62,12 @@ class MonthQuery:
                 name.lower(): charges.value(name) for name, kind in costs.items() if kind in EXACT
             },
         )
-        inexact = {name.lower(): str(kind) for name, kind in costs.items() if kind not in EXACT}
+        inexact = {
+            name: str(kind)
+            for name, kind in charges.kinds.items()
+            if (name in costs and kind not in EXACT)
+            or (provider.is_amount(name) and is_inexact(kind))
+        }
         return cls(query=query, inexact=inexact)
 
     def read(self, sums: Iterable[GroupSums]) -> MonthTotals:
@@ -102,7 +106,7 @@ def differing_totals(
     total was recorded, nor of columns in `inexact`.
     """
     columns = _recorded_columns(record)
-    compared = sorted(columns.keys() - inexact.keys())
+    compared = sorted(columns.keys() - {name.lower() for name in inexact})
     for currency in sorted({*record.totals, *in_table}):
         stated = {
             column.lower(): amount for column, amount in record.totals.get(currency, {}).items()
@@ -114,12 +118,6 @@ def differing_totals(
                 yield RecordDifference(
                     currency=currency, column=columns[key], ledger=recorded, warehouse=now
                 )
-
-
-def inexact_columns(record: LoadRecord, inexact: Mapping[str, str]) -> dict[str, str]:
-    """The columns that were recorded exactly and hold no exact amounts now, with what they hold."""
-    columns = _recorded_columns(record)
-    return {columns[key]: kind for key, kind in sorted(inexact.items()) if key in columns}
 
 
 def shown_differences(

@@ -23,6 +23,7 @@ __all__ = [
     "SumQuery",
     "billed_costs",
     "by_currency",
+    "is_inexact",
     "rests_by_currency",
     "sum_totals",
     "without_zeros",
@@ -33,6 +34,14 @@ EXACT: Final = frozenset({ColumnType.DECIMAL, ColumnType.INTEGER})
 _NUMBERS: Final = EXACT | {ColumnType.FLOAT}
 NOTHING: Final = Fragment("''")
 """The text for a row without a value."""
+
+
+def is_inexact(kind: ColumnType | str) -> bool:
+    """Whether a column of amounts does not hold what the files say, for it is of this type.
+
+    DuckDB's words for decimals of another size begin with `DECIMAL(`.
+    """
+    return kind is ColumnType.FLOAT or kind.startswith("DECIMAL(")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

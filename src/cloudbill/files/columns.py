@@ -25,6 +25,7 @@ __all__ = [
     "merge_parts",
     "require_columns",
     "require_dataset",
+    "type_in_table",
 ]
 
 # BigQuery is the strictest of the warehouses for column names ("Specify a schema": flexible column
@@ -41,6 +42,8 @@ _TEXTED: Final = frozenset(
     {ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.FLOAT, ColumnType.BOOLEAN}
 )
 """The types whose values have one text."""
+_NARROW: Final = "DECIMAL("
+"""How DuckDB's word for a decimal begins that does not keep what those of cloudbill do."""
 _MONEY: Final = re.compile("cost|price", re.IGNORECASE)
 _ILLEGAL: Final = re.compile(r"[^\w &%=+:'<>#|-]")
 _RESERVED: Final = (
@@ -118,10 +121,29 @@ def amounts_of(provider: Provider, manifest: Manifest) -> Callable[[str, ColumnT
 
     def is_amount(name: str, kind: ColumnType) -> bool:
         if provider.column_type(name, manifest) is ColumnType.DECIMAL:
-            return kind in _AMOUNTS
+            if kind in _AMOUNTS:
+                return True
+            raise SchemaError(
+                f"Column '{name}' is {kind}, but it is documented as an amount. The month was "
+                "not changed. Export it as a number"
+            )
         return kind is ColumnType.FLOAT and _MONEY.search(name) is not None
 
     return is_amount
+
+
+def type_in_table(
+    name: str, kind: ColumnType, address: str, amounts: Callable[[str, ColumnType], bool]
+) -> ColumnType:
+    """The type that a column of a part has in a table; the address is for messages.
+
+    Raises:
+        SchemaError: If it is one of amounts and holds none.
+    """
+    try:
+        return ColumnType.DECIMAL if amounts(name, kind) else kind
+    except SchemaError as error:
+        raise SchemaError(f"{error}, not as in {address}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,15 +202,18 @@ def fit_columns(
 
 
 def _is_widened(kind: ColumnType | str, wanted: ColumnType, *, is_amount: bool) -> bool:
+    is_narrow = kind.startswith(_NARROW)
     if wanted is ColumnType.DECIMAL:
-        return kind in {ColumnType.INTEGER, ColumnType.FLOAT} or (
-            is_amount and kind is ColumnType.STRING
+        return (
+            is_narrow
+            or kind in {ColumnType.INTEGER, ColumnType.FLOAT}
+            or (is_amount and kind is ColumnType.STRING)
         )
-    return wanted is ColumnType.STRING and kind in _TEXTED and not is_amount
+    return wanted is ColumnType.STRING and (is_narrow or kind in _TEXTED) and not is_amount
 
 
 def _is_converted(kind: ColumnType | str, found: ColumnType, *, is_amount: bool) -> bool:
-    if kind is ColumnType.DECIMAL:
+    if kind is ColumnType.DECIMAL or kind.startswith(_NARROW):
         return found is ColumnType.INTEGER
     return kind is ColumnType.STRING and found in _TEXTED and not is_amount
 
@@ -203,13 +228,16 @@ def assign_columns(
     has. A column without a header, or with a text of the user, goes to the first header that
     prefers its name; record that header, or another header may get the column later.
 
-    Every header gets its own column; names are compared without case. Headers that prefer the same
-    name get `_2`, `_3` and so on. The order of the headers makes no difference.
+    Names are compared without case: headers that are names of columns, and differ by case alone,
+    get one column. Other headers that prefer the same name get `_2`, `_3` and so on. The order of
+    the headers makes no difference.
     """
     # A header must have the same column in every month, although `lineItem/Cost` and
     # `line_item/cost` prefer the same name. So recorded headers come first, and only the rest is
     # named, in sorted order, because the order in a file may change from run to run.
-    wanted = {header: _own_name(header, name) for header in headers}
+    every = {header: _own_name(header, name) for header in headers}
+    first = _first_of_alike(every)
+    wanted = {header: own for header, own in every.items() if first[header] == header}
     owned: dict[str, str] = {}
     free: dict[str, str] = {}
     for column in sorted(existing, key=lambda column: (len(column), column)):
@@ -217,7 +245,15 @@ def assign_columns(
             owned.setdefault(existing[column], column)
         else:
             free[column.lower()] = column
-    assigned = {header: owned[header] for header in wanted if header in owned}
+    alike: dict[str, str] = {}
+    for header, column in owned.items():
+        if _own_name(header, name) == header:
+            alike.setdefault(header.lower(), column)
+    found = {
+        header: alike.get(header.lower()) if own == header else owned.get(header)
+        for header, own in wanted.items()
+    }
+    assigned = {header: column for header, column in found.items() if column is not None}
     used = {column.lower() for column in existing}
     # A numbered name must not be the name that another header prefers: `cost_2` may be a header.
     reserved = {own.lower() for own in wanted.values()}
@@ -229,7 +265,23 @@ def assign_columns(
             column = own if own.lower() not in used else _numbered(own, used | reserved)
         assigned[header] = column
         used.add(column.lower())
-    return {header: assigned[header] for header in wanted}
+    return {header: assigned[first[header]] for header in every}
+
+
+def _first_of_alike(own_names: Mapping[str, str]) -> dict[str, str]:
+    """The header that stands for each: of those that differ by case alone, the first in order.
+
+    Where a column is called as in the files, they are one column, as they are in Parquet. Where it
+    has another name they are not: AWS has a column for each tag, and keys may differ by case alone.
+    """
+    first: dict[str, str] = {}
+    for header in sorted(own_names):
+        if own_names[header] == header:
+            first.setdefault(header.lower(), header)
+    return {
+        header: first[header.lower()] if own == header else header
+        for header, own in own_names.items()
+    }
 
 
 def _own_name(header: str, name: Callable[[str], str]) -> str:

@@ -13,6 +13,7 @@ from cloudbill.errors import LoadError, SchemaError
 from cloudbill.files.columns import merge_parts
 from cloudbill.files.csv_faults import MAX_ROW_BYTES, find_fault
 from cloudbill.files.csv_plain import CsvFile, CsvPart, plain_files
+from cloudbill.files.damage import OFTEN
 from cloudbill.files.decimals import text_rest, text_value
 from cloudbill.files.relation import PartsRelation, literal_path
 from cloudbill.manifests import Column, ColumnType
@@ -210,8 +211,6 @@ def _explained(files: Sequence[CsvFile]) -> Iterator[None]:
             )
             if fault is not None:
                 raise LoadError(
-                    f"{file.part.address} cannot be loaded, {fault}. If this run alone has the "
-                    "fault, let the provider deliver it again; if every run has it, correct the "
-                    "export, or what brings its files into the store"
+                    f"{file.part.address} cannot be loaded, {fault}. {OFTEN}"
                 ) from error
         raise

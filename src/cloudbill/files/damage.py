@@ -11,8 +11,13 @@ import duckdb
 
 from cloudbill.errors import LoadError
 
-__all__ = ["AGAIN", "damaged_part", "damaged_parts", "reason_of"]
+__all__ = ["AGAIN", "OFTEN", "damaged_part", "damaged_parts", "reason_of"]
 
+OFTEN: Final = (
+    "If this run alone has the fault, let the provider deliver it again; if every run has it, "
+    "correct the export, or what brings its files into the store"
+)
+"""What to do about a value that does not fit."""
 AGAIN: Final = (
     "Copy the part again from where the provider wrote it; if it is damaged there too, run the "
     "export again"

@@ -22,8 +22,9 @@ __all__ = [
     "text_value",
 ]
 
-_GIVEN: Final = "given.to.lambda"
-"""The parameter of a lambda must not have the name of a column."""
+_GIVEN: Final = "\x1fgiven"
+"""The parameter of a lambda, which must not have the name of a column: no column has a control
+character in its name."""
 
 # Text that DuckDB converts exactly as it is.
 _PLAIN: Final = r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})"
@@ -43,8 +44,8 @@ _TEXT_VALUE: Final = (
     "WHEN regexp_full_match({cell}, {short}) THEN CAST({cell} AS DECIMAL(18,17)) "
     "WHEN regexp_full_match({cell}, {long}) THEN {rounded} "
     "WHEN regexp_full_match({cell}, {any}) "
-    "THEN coalesce({slow}, error('more digits than DECIMAL(38,18) holds: ' || {cell})) "
-    "ELSE error('not a number: ' || {cell}) END"
+    "THEN coalesce({slow}, error('more digits than DECIMAL(38,18) holds: ' || {cell} || {where})) "
+    "ELSE error('not a number: ' || {cell} || {where}) END"
 )
 # DuckDB's own cast rounds as well. It takes 17 times as long, and of text with an exponent and more
 # than 38 digits it makes another number.
@@ -114,19 +115,21 @@ _FLOAT_REST: Final = "CASE WHEN abs({name}) >= 1 OR ({is_small}) THEN NULL ELSE 
 _TEXT_OF_FLOAT: Final = "CAST({name} AS VARCHAR)"
 _DOES_NOT_FIT: Final = ", which is no amount that DECIMAL(38,18) holds"
 
-_DECIMAL_REST: Final = (
-    "CAST({name} - CAST(CAST({name} AS DECIMAL(38,18)) AS {type}) AS DECIMAL(38,38))"
-)
 _DECIMAL_TEXT: Final = (
     "CASE WHEN {text} LIKE '%.%' THEN rtrim(rtrim({text}, '0'), '.') ELSE {text} END"
 )
 
 
-def text_value(cell: Fragment) -> Fragment:
-    """The value of a text, with or without an exponent; a text that is no number is an error."""
+def text_value(cell: Fragment, column: str = "") -> Fragment:
+    """The value of a text, with or without an exponent; a text that is no number is an error.
+
+    The error names the column, if one is given.
+    """
+    where = f" in column '{column}'" if column else ""
     return DUCKDB.compose(
         _TEXT_VALUE,
         cell=cell,
+        where=duckdb_text(where),
         plain=duckdb_text(_PLAIN),
         short=duckdb_text(_SHORT_EXPONENT),
         long=duckdb_text(_LONG),
@@ -184,9 +187,9 @@ def float_rest(name: str) -> Fragment:
     )
 
 
-def decimal_rest(name: str, type_name: str) -> Fragment:
-    """What is rounded away of a column of decimals of a DuckDB type."""
-    return DUCKDB.compose(_DECIMAL_REST, name=name, type=Fragment(type_name))
+def decimal_rest(name: str) -> Fragment:
+    """What is rounded away of a column of decimals with more digits; NULL where it is nothing."""
+    return text_rest(DUCKDB.compose(DUCKDB.text, value=DUCKDB.compose("{name}", name=name)))
 
 
 def text_of(value: Fragment, kind: ColumnType | str) -> Fragment:

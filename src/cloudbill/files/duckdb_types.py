@@ -8,7 +8,7 @@ from typing import Final
 
 from cloudbill.manifests import ColumnType
 
-__all__ = ["TABLE_TYPES", "column_type_of", "may_lose_digits"]
+__all__ = ["TABLE_TYPES", "column_type_of", "may_lose_digits", "table_type_of"]
 
 
 TABLE_TYPES: Final[Mapping[ColumnType, str]] = {
@@ -57,6 +57,13 @@ def column_type_of(type_name: str) -> ColumnType | str:
     if _DECIMAL.fullmatch(type_name):
         return ColumnType.DECIMAL
     return _TYPE_NAMES.get(type_name, type_name)
+
+
+def table_type_of(type_name: str) -> ColumnType | str:
+    """The same for a column of a table, where a decimal of another size is a foreign type."""
+    kind = column_type_of(type_name)
+    is_ours = kind is not ColumnType.DECIMAL or type_name == TABLE_TYPES[ColumnType.DECIMAL]
+    return kind if is_ours else type_name
 
 
 def may_lose_digits(type_name: str) -> bool:

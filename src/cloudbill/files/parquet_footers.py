@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from cloudbill.disk.spool import room_for, spool_folder
 from cloudbill.errors import SchemaError, StoreError
+from cloudbill.files.columns import type_in_table
 from cloudbill.files.damage import AGAIN
 from cloudbill.files.parquet_tail import PARQUET_MAGIC, read_parquet_tail
 from cloudbill.manifests import Column, ColumnType, Part
@@ -96,8 +97,12 @@ def _read_footer(
     columns: list[Column] = []
     is_rewritten = False
     for name, field in fields:
+        if pa.types.is_null(_kind_of(field)):
+            # The writer saw no value in it, so that it knew no type either.
+            is_rewritten = True
+            continue
         in_file = _column_type(field, address)
-        kind = ColumnType.DECIMAL if amounts(name, in_file) else in_file
+        kind = type_in_table(name, in_file, address, amounts)
         columns.append(Column(name=name, target=name, type=kind))
         is_rewritten |= kind is not in_file or _is_in_nanoseconds(field, physical.get(name))
     first_day, last_day = _days(tail, columns, period_column, address)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from cloudbill.errors import SchemaError
-from cloudbill.files.columns import merge_parts
-from cloudbill.files.damage import damaged_parts
+from cloudbill.errors import LoadError, SchemaError
+from cloudbill.files.columns import merge_parts, type_in_table
+from cloudbill.files.damage import OFTEN, damaged_parts, reason_of
 from cloudbill.files.decimals import (
     decimal_rest,
     double_value,
@@ -34,10 +34,12 @@ __all__ = ["faults_named", "read_parquet_parts"]
 
 # A folder such as `year=2025` is not a column of a bill.
 _READ: Final = "read_parquet(${files}, union_by_name = true, hive_partitioning = false)"
-_REST_OF: Final = "rest.of."
-"""No column of a table has a point in its name."""
+_REST_OF: Final = "\x1frest of "
+"""No column has a control character in its name."""
 _NO_REST: Final = Fragment("CAST(NULL AS DECIMAL(38,38))")
 _FILLED: Final = "NULLIF({name}, '')"
+_NOTHING: Final = '"NULL"'
+"""The type of a column in which the writer saw no value, so that it knew no type either."""
 _MOST_DIGITS: Final = 38
 """DuckDB, "Numeric types": those of its widest decimal."""
 _AWARE: Final = "TIMESTAMP WITH TIME ZONE"
@@ -78,7 +80,9 @@ def read_parquet_parts(
             found = _describe(connection, name)
             part_rows.append(_footer_rows(connection, name))
         described.append((address, _columns(found, address, amounts)))
-        types.append({column.lower(): type_name for column, type_name in found})
+        types.append(
+            {column.lower(): type_name for column, type_name in found if type_name != _NOTHING}
+        )
     merged = merge_parts(described)
     reading = _Reading.of(merged, names, types)
     return PartsRelation(
@@ -97,10 +101,12 @@ def _columns(
 ) -> list[Column]:
     columns: list[Column] = []
     for name, type_name in found:
+        if type_name == _NOTHING:
+            continue
         kind = column_type_of(type_name)
         if not isinstance(kind, ColumnType):
             raise SchemaError(f"Column '{name}' of {address} is a {type_name}, which is not loaded")
-        kind = ColumnType.DECIMAL if amounts(name, kind) else kind
+        kind = type_in_table(name, kind, address, amounts)
         columns.append(Column(name=name, target=name, type=kind))
     return columns
 
@@ -210,7 +216,34 @@ def faults_named(connection: DuckDBPyConnection, source: PartsRelation) -> Itera
                 connection.cursor().execute(
                     "SELECT max(hash(COLUMNS(*))) FROM read_parquet($file)", {"file": name}
                 ).fetchall()
+        _require_values(connection, source)
         raise
+
+
+def _require_values(connection: DuckDBPyConnection, source: PartsRelation) -> None:
+    """Names the part with a value that does not fit; parts of differing types name it themselves.
+
+    Raises:
+        LoadError: If there is one.
+    """
+    if source.parameters.keys() != {"files"}:
+        return
+    statement = DUCKDB.compose(
+        "SELECT max(hash({values})) FROM {relation}",
+        values=list(source.values.values()),
+        relation=source.relation,
+    )
+    for name, address in source.addresses.items():
+        try:
+            connection.cursor().execute(statement.text, {"files": [name]}).fetchall()
+        except duckdb.BinderException:
+            continue  # a part without one of the columns
+        except (
+            duckdb.ConversionException,
+            duckdb.InvalidInputException,
+            duckdb.OutOfRangeException,
+        ) as error:
+            raise LoadError(f"{address} cannot be loaded: {reason_of(error)}. {OFTEN}") from error
 
 
 def _value(column: Column, types: AbstractSet[str]) -> Fragment:
@@ -225,7 +258,7 @@ def _value(column: Column, types: AbstractSet[str]) -> Fragment:
         if types == {"FLOAT"}:
             return float_value(column.name)
         if types == {"VARCHAR"}:
-            return text_value(DUCKDB.compose(_FILLED, name=column.name))
+            return text_value(DUCKDB.compose(_FILLED, name=column.name), column.name)
     return DUCKDB.compose(
         "CAST({name} AS {type})", name=column.name, type=Fragment(TABLE_TYPES[column.type])
     )
@@ -237,7 +270,7 @@ def _rest(column: Column, type_name: str) -> Fragment | None:
         return float_rest(column.name)
     if type_name == "VARCHAR":
         return text_rest(DUCKDB.compose(_FILLED, name=column.name))
-    return decimal_rest(column.name, type_name) if may_lose_digits(type_name) else None
+    return decimal_rest(column.name) if may_lose_digits(type_name) else None
 
 
 def _describe(connection: DuckDBPyConnection, name: str) -> list[tuple[str, str]]:

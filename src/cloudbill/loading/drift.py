@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.costs.month_totals import differing_totals, inexact_columns
+from cloudbill.costs.month_totals import differing_totals
 from cloudbill.errors import SchemaError, VerificationError
 from cloudbill.files.columns import fit_columns
 from cloudbill.loading.events import Drifted
@@ -57,9 +57,7 @@ def compare_totals(
     compared = {
         period: record
         for period, record in loaded.items()
-        if record.totals
-        and period in months
-        and _may_differ(record, months[period], is_as_left=is_as_left)
+        if period in months and _may_differ(record, months[period], is_as_left=is_as_left)
     }
     if not compared:
         return {}
@@ -71,8 +69,8 @@ def compare_totals(
             differences=tuple(
                 differing_totals(record, totals.months.get(period, {}), totals.inexact)
             ),
-            inexact=inexact_columns(record, totals.inexact),
-            is_refused=_is_refused(table, inexact_columns(record, totals.inexact)),
+            inexact=totals.inexact,
+            is_refused=_is_refused(table, totals.inexact),
         )
         for period, record in compared.items()
     )

@@ -103,6 +103,9 @@ class Provider(Protocol):
     def column_name(self, header: str) -> str:
         """The column name that a CSV header prefers; other headers may prefer the same."""
 
+    def is_amount(self, name: str) -> bool:
+        """Whether a column of a table is documented as money, price or quantity."""
+
     def column_type(self, header: str, manifest: Manifest) -> ColumnType:
         """The type of the column of a CSV header; text if nothing else is known."""
 

@@ -37,6 +37,7 @@ __all__ = [
     "column_type",
     "export_of",
     "export_roots",
+    "is_amount",
     "is_manifest",
     "is_month_folder",
     "manifest_name",
@@ -171,6 +172,11 @@ def export_of(path: str) -> tuple[str, str] | None:
 def column_name(header: str) -> str:
     """The name that AWS gives the column in Athena."""
     return athena_name(header)
+
+
+def is_amount(name: str) -> bool:
+    """Whether a column is documented as money, price or quantity."""
+    return _documented_type(name) is ColumnType.DECIMAL
 
 
 def column_type(header: str, manifest: Manifest) -> ColumnType:

@@ -40,6 +40,7 @@ __all__ = [
     "column_type",
     "export_of",
     "export_roots",
+    "is_amount",
     "is_manifest",
     "is_month_folder",
     "manifest_name",
@@ -129,6 +130,11 @@ def export_of(path: str) -> tuple[str, str] | None:
 def column_name(header: str) -> str:
     """The header as it is: FOCUS names are valid in every warehouse."""
     return header
+
+
+def is_amount(name: str) -> bool:
+    """Whether a column is documented as money, price or quantity."""
+    return focus_type(name, None) is ColumnType.DECIMAL
 
 
 def column_type(header: str, manifest: Manifest) -> ColumnType:

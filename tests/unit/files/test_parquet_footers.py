@@ -192,7 +192,6 @@ class TestTypes:
             pa.list_(pa.string()),
             pa.struct([("b", pa.string())]),
             pa.map_(pa.string(), pa.float64()),
-            pa.null(),
             pa.duration("s"),
         ],
         ids=str,
@@ -209,6 +208,12 @@ class TestTypes:
 
         assert footer.is_rewritten
         assert footer.columns[1].type is ColumnType.TIMESTAMP
+
+    def test_a_column_whose_type_the_writer_did_not_know_is_left_out(self, footer_of: Read) -> None:
+        footer = footer_of(encoded(table(a=pa.array([1]), Tags=pa.array([None], pa.null()))))
+
+        assert footer.is_rewritten
+        assert [column.name for column in footer.columns] == ["a"]
 
     def test_timestamps_of_96_bits_are_loaded(self, footer_of: Read) -> None:
         content = table(**{PERIOD: pa.array(DAYS, pa.timestamp("ns", tz="UTC"))})

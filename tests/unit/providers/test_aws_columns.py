@@ -41,10 +41,10 @@ class TestNewTable:
             second: f"{TAG}_2",
         }
 
-    def test_names_are_compared_ignoring_case(self) -> None:
+    def test_names_of_columns_that_differ_by_case_alone_are_one(self) -> None:
         found = assign_columns(["Tags", "tags"], {}, azure_focus.column_name)
 
-        assert found == {"Tags": "Tags", "tags": "tags_2"}
+        assert found == {"Tags": "Tags", "tags": "Tags"}
 
     @pytest.mark.parametrize(
         ("header", "column"),

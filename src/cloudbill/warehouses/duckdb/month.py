@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from cloudbill.costs.sums import Charges
+from cloudbill.costs.sums import Charges, is_inexact
 from cloudbill.errors import SchemaError
 from cloudbill.files.columns import fit_columns
 from cloudbill.files.damage import reason_of
 from cloudbill.files.decimals import double_value, text_of, text_value
-from cloudbill.files.duckdb_types import TABLE_TYPES, column_type_of
+from cloudbill.files.duckdb_types import TABLE_TYPES, table_type_of
 from cloudbill.files.relation import PartsRelation
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad, Totals
@@ -39,7 +39,7 @@ class MonthTable:
         self._table = dataset.table(planned.table)
         self._in_month = DUCKDB.in_month(planned.period_column)
         columns = dataset.columns(planned.table)
-        self._types = {name: column_type_of(kind) for name, kind in columns.items()}
+        self._types = {name: table_type_of(kind) for name, kind in columns.items()}
         self._is_new = not columns
 
     @property
@@ -67,7 +67,7 @@ class MonthTable:
             for column in added:
                 statement = "ALTER TABLE {table} ADD COLUMN {column}"
                 self._execute(statement, table=self._table, column=_definition(column))
-            for name, kind in fit.widened.items():
+            for name, kind in {**self._inexact(amounts), **fit.widened}.items():
                 self._widen(name, kind)
         else:
             added = tuple(columns)
@@ -78,6 +78,14 @@ class MonthTable:
             )
         self._types |= {column.target: column.type for column in added}
         self._write_headers(headers)
+
+    def _inexact(self, amounts: Callable[[str, ColumnType], bool]) -> dict[str, ColumnType]:
+        """The columns of amounts that do not hold what the files say, whatever the run has."""
+        return {
+            name: ColumnType.DECIMAL
+            for name, kind in self._types.items()
+            if is_inexact(kind) and amounts(name, ColumnType.DECIMAL)
+        }
 
     def _widen(self, name: str, kind: ColumnType) -> None:
         """Gives a column of the table another type, and its values in all months that type."""
@@ -101,8 +109,10 @@ class MonthTable:
         except duckdb.Error as error:
             raise SchemaError(
                 f"Column '{name}' of {self._planned.table} is {self._types[name]}, and cannot "
-                f"become {kind}: {reason_of(error)}. Nothing was changed. Convert the column, or "
-                "rename the table, and the next load makes it again from the files that are there"
+                f"become {kind}: {reason_of(error)}. Nothing was changed. Drop what depends on the "
+                "table, such as an index, and run again; or rename the table, and the next load "
+                "makes it again from the files that are there",
+                is_of_run=False,
             ) from error
         self._types[name] = kind
 

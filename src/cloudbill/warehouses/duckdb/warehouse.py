@@ -16,7 +16,7 @@ from cloudbill.costs.month_totals import MonthQuery, MonthTotals, spans_of
 from cloudbill.disk.room import full_disk_of
 from cloudbill.errors import ConfigError, LoadError
 from cloudbill.files.damage import reason_of
-from cloudbill.files.duckdb_types import column_type_of
+from cloudbill.files.duckdb_types import column_type_of, table_type_of
 from cloudbill.files.empty_parts import without_empty_parts
 from cloudbill.files.sums import read_sums, sum_by_day
 from cloudbill.manifests import ColumnType
@@ -127,9 +127,10 @@ class DuckDBWarehouse:
     def month_totals(self, table: str, periods: Collection[BillingPeriod]) -> MonthTotals:
         """The exact cost totals of some months; see `Warehouse.month_totals`."""
         provider = self._settings.provider
-        charges = self._charges(table)
-        if charges is None:
+        kinds = {name: table_type_of(kind) for name, kind in self._dataset.columns(table).items()}
+        if not kinds:
             return MonthTotals()
+        charges = charges_of(self._table(table), kinds)
         where = DUCKDB.in_spans(provider.PERIOD_COLUMN, spans_of(periods))
         monthly = MonthQuery.of(charges, provider, where)
         with table_errors(f"The costs in {table}", self._settings):

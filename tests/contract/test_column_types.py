@@ -1,0 +1,171 @@
+"""Columns that come in another type or another name than before, and tables that were altered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from cloudbill.loading.outcome import Outcome
+from cloudbill.looking.comparison import Verdict
+from contract.deliveries import AzureCsvWriter, AzureWriter, Delivery, at, charges
+from contract.places import Case
+from contract.rewriting import october, rewrite, verified, with_columns, with_marks
+
+COSTS = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost")
+
+
+def test_a_column_without_a_value_has_no_type_and_changes_nothing(
+    make: Callable[[Any], Case],
+) -> None:
+    case = make(AzureWriter())
+    nulls = with_columns(BilledCost=pa.nulls, x_Note=pa.nulls)
+    numbers = with_columns(BilledCost=lambda rows: pa.array([0.1] * rows, pa.float64()))
+    rewrite(case, october(2, parts=2), nulls, numbers)
+
+    (result,) = case.load().results
+
+    assert result.totals["EUR"]["BilledCost"] == Decimal("0.1")
+    (month,) = verified(case).months
+    assert month.verdict is Verdict.EQUAL
+
+
+def test_names_of_a_csv_that_differ_by_case_alone_are_one_column_and_never_two(
+    make: Callable[[Any], Case],
+) -> None:
+    case = make(AzureCsvWriter())
+
+    def lower(content: bytes) -> bytes:
+        return with_marks(content.replace(b"BilledCost", b"billedcost"))
+
+    rewrite(case, october(4, parts=2), with_marks, lower)
+    (result,) = case.load().results
+    assert result.totals["EUR"]["BilledCost"] == 4
+    assert "billedcost_2" not in case.place.columns(case.table)
+    for number, change in enumerate((lower, with_marks, lower), start=1):
+        late = replace(october(5), submitted_at=at(f"2025-10-29 0{number}:00"))
+        rewrite(case, late, change)
+        (result,) = case.load().results
+        assert sum(result.totals["EUR"].values()) == 20
+    assert sorted(case.values("BilledCost")) == [1] * 5
+
+    def twice(content: bytes) -> bytes:
+        return with_marks(content.replace(b"ListCost", b"billedcost"))
+
+    rewrite(case, replace(october(5), submitted_at=at("2025-10-30 04:00")), twice)
+    (failure,) = case.load().failures
+    assert "two columns named 'BilledCost' when case is ignored" in str(failure.error)
+
+
+def texted(text: str) -> Callable[[bytes], bytes]:
+    return with_columns(x_Number=lambda rows: pa.array([text] * rows, pa.string()))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(pa.scalar(7), "7"), (pa.scalar(0.1), "0.1"), (pa.scalar(Decimal("1.50")), "1.5")],
+    ids=["integer", "float", "decimal"],
+)
+@pytest.mark.parametrize("is_text_first", [False, True], ids=["number first", "text first"])
+def test_a_column_that_is_no_amount_and_changes_between_number_and_text_is_text(
+    make: Callable[[Any], Case], value: Any, text: str, *, is_text_first: bool
+) -> None:
+    case = make(AzureWriter())
+    numbers = with_columns(x_Number=lambda rows: pa.array([value.as_py()] * rows, value.type))
+    outcomes: list[Outcome] = []
+    months = [("2025-09", numbers), ("2025-10", texted("n/a"))]
+    for period, change in reversed(months) if is_text_first else months:
+        run = Delivery(
+            period=period,
+            charges=charges(period, "1"),
+            submitted_at=at(f"{period}-28 04:00"),
+            parts=1,
+        )
+        rewrite(case, run, change)
+        outcomes.append(case.load())
+
+    outcome = outcomes[-1]
+    if case.place.name == "bigquery" and not is_text_first:
+        (failure,) = outcome.failures
+        assert "'x_Number' is " in str(failure.error)
+        assert "REPLACE (CAST(`x_Number` AS STRING) AS `x_Number`)" in str(failure.error)
+        return
+    assert outcome.exit_code == 0
+    assert sorted(case.values("x_Number")) == sorted([text, "n/a"])
+
+
+@pytest.mark.parametrize("kind_in_table", ["DOUBLE", "DECIMAL(20,4)", "VARCHAR", "BIGINT"])
+@pytest.mark.parametrize("has_totals", [True, False], ids=["totals", "no totals"])
+def test_amounts_of_another_type_in_the_table_are_loaded_again_in_every_month(
+    make: Callable[[Any], Case], kind_in_table: str, *, has_totals: bool
+) -> None:
+    case = make(AzureWriter())
+    if case.place.name == "bigquery":
+        pytest.skip("BigQuery makes no other number of a decimal column")
+    case.keys = {"totals": str(has_totals).lower()}
+    exact = Decimal("0.123456789012345678")
+    price = with_columns(ListUnitPrice=lambda rows: pa.array([exact] * rows, pa.decimal128(38, 18)))
+    for period in ("2025-09", "2025-10"):
+        run = Delivery(
+            period=period,
+            charges=charges(period, "1"),
+            submitted_at=at(f"{period}-28 04:00"),
+            parts=1,
+        )
+        rewrite(case, run, price)
+    case.load()
+    case.place.query(
+        "ALTER TABLE {table} ALTER {column} TYPE " + kind_in_table,
+        table=case.table,
+        column="ListUnitPrice",
+    )
+    if kind_in_table in {"VARCHAR", "BIGINT"}:
+        # Nothing tells that these were decimals, but what is loaded next is exact.
+        run = replace(run, submitted_at=at("2025-10-30 04:00"), run_id="later")
+        rewrite(case, run, price)
+
+    outcome = case.load("2025-10")
+
+    assert outcome.exit_code == 0
+    if kind_in_table in {"DOUBLE", "DECIMAL(20,4)"}:
+        assert len(outcome.results) == 2
+        assert set(case.values("ListUnitPrice")) == {exact}
+    else:
+        assert exact in case.values("ListUnitPrice")
+    assert case.place.columns(case.table)["ListUnitPrice"] == "DECIMAL(38,18)"
+
+
+def test_doubles_of_an_older_table_are_told_and_become_decimals(
+    make: Callable[[Any], Case],
+) -> None:
+    case = make(AzureWriter())
+    if case.place.name == "bigquery":
+        pytest.skip("BigQuery makes no double of a decimal column")
+    for period in ("2025-09", "2025-10"):
+        run = Delivery(
+            period=period,
+            charges=charges(period, "1"),
+            submitted_at=at(f"{period}-28 04:00"),
+            parts=1,
+        )
+        rewrite(case, run, with_columns(**dict.fromkeys(COSTS, lambda _: pa.array([0.1 + 0.2]))))
+    case.load()
+    for column in COSTS:
+        case.place.query(
+            "ALTER TABLE {table} ALTER {column} TYPE DOUBLE", table=case.table, column=column
+        )
+    found = verified(case)
+    assert {month.verdict for month in found.months} == {Verdict.NOT_CHECKABLE}
+    assert all("holds no exact amounts" in str(month.reason) for month in found.months)
+
+    outcome = case.load()
+
+    assert outcome.exit_code == 0
+    assert len(outcome.results) == 2
+    assert set(case.values("BilledCost")) == {Decimal("0.30000000000000004")}
+    assert "DOUBLE" not in case.place.columns(case.table).values()
+    assert {month.verdict for month in verified(case).months} == {Verdict.EQUAL}
