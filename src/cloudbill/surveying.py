@@ -167,16 +167,16 @@ def survey(
             is_explained=absence is not None,
         )
     )
-    if present.table.of_no_month:
-        listen(OddRows(settings=settings, rows=present.table.of_no_month))
     for failure in _told_once(discovery):
         listen(failure)
     plan = _plan(settings, present, selection, discovery=discovery, store=store, now=now)
     drifted = with_plan(present.drifted.values(), plan)
+    odd = present.table.of_no_month
     asked = [one for one in drifted if selection.includes(one.record.period)]
     unrecorded = find_unrecorded(settings, present.table, present.remembered.loaded, plan)
     newly_held = _newly_held(settings, present, plan)
-    found: list[Event] = [one for one in unrecorded if selection.includes(one.period)]
+    found: list[Event] = [OddRows(settings=settings, rows=odd)] if odd else []
+    found += [one for one in unrecorded if selection.includes(one.period)]
     for event in (*asked, *found, *newly_held, *plan.skips):
         listen(event)
     return Survey(

@@ -96,7 +96,7 @@ def require_exact(number: Decimal, value: Decimal, rest: Decimal | None) -> None
     """Value and rest are the number, and the value is the nearest that a table can hold."""
     assert value == value_of(number)
     missed = WIDE.subtract(number, WIDE.add(value, rest or Decimal(0)))
-    assert abs(missed) < SMALLEST_REST
+    assert WIDE.abs(missed) < SMALLEST_REST
 
 
 @MANY
