@@ -180,6 +180,6 @@ def _held(
 
 def _uncounted(load: PlannedLoad | None) -> Iterator[Manifest]:
     """The runs of a planned load that may turn out to have too little, newest first."""
-    while load is not None and load.may_be_held:
+    while load is not None and (load.least_rows or load.least_costs or load.rivals):
         yield load.manifest
         load = load.otherwise

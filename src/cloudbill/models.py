@@ -211,11 +211,6 @@ class PlannedLoad:
         """The month that is replaced."""
         return self.manifest.period
 
-    @property
-    def may_be_held(self) -> bool:
-        """Whether a guard may hold it once it is read."""
-        return bool(self.least_rows or self.least_costs or self.rivals or self.costs_rival)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:

@@ -154,8 +154,7 @@ def survey(
         CloudbillError: If the store cannot be listed.
     """
     store, discovery = discovered or find_runs(settings, keeps_manifests=keeps_manifests)
-    now = now or utc_now()
-    selection = _with_inexact(selection, present)
+    now, selection = now or utc_now(), _with_inexact(selection, present)
     root, *_ = settings.provider.export_roots(settings.prefix, settings.export_name)
     address = store.uri(root)
     absence = _absence(settings, present, store, discovery, now)
@@ -171,11 +170,10 @@ def survey(
         listen(failure)
     plan = _plan(settings, present, selection, discovery=discovery, store=store, now=now)
     drifted = with_plan(present.drifted.values(), plan)
-    odd = present.table.of_no_month
     asked = [one for one in drifted if selection.includes(one.record.period)]
     unrecorded = find_unrecorded(settings, present.table, present.remembered.loaded, plan)
     newly_held = _newly_held(settings, present, plan)
-    found: list[Event] = [OddRows(settings=settings, rows=odd)] if odd else []
+    found: list[Event] = [*_odd_rows(settings, present)]
     found += [one for one in unrecorded if selection.includes(one.period)]
     for event in (*asked, *found, *newly_held, *plan.skips):
         listen(event)
@@ -185,7 +183,7 @@ def survey(
         plan=plan,
         address=address,
         reasons=(
-            *(() if absence is None else (Reason(error=absence),)),
+            *(Reason(error=error) for error in [absence] if error is not None),
             *lost_months(settings.table_name, asked, plan),
             *_late_runs(settings, plan, now, loaded=present.remembered.loaded),
             *(_not_again(plan, present.remembered.loaded) if selection.force else ()),
@@ -195,6 +193,11 @@ def survey(
         known=present.periods,
         newly_held=newly_held,
     )
+
+
+def _odd_rows(settings: SourceSettings, present: Present) -> Iterator[OddRows]:
+    if present.table.of_no_month:
+        yield OddRows(settings=settings, rows=present.table.of_no_month)
 
 
 def _with_inexact(selection: Selection, present: Present) -> Selection:

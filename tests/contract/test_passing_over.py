@@ -199,7 +199,8 @@ class TestCosts:
         outcome = case.load()
 
         assert outcome.exit_code == 6
-        if self.loads_before_it_knows(case):
+        if case.place.name == "bigquery":
+            # No guard makes it count the rows first, so that it reads the files of both at once.
             (result,) = outcome.results
             assert result.alarm == "its costs fell: it bills 0.00 EUR, run full billed 300.00"
             return
