@@ -23,6 +23,10 @@ class Fragment:
         return self.text
 
 
+_ANY_DAY: Final = "'{value}'"
+_FIRST_DAY: Final = date(1960, 1, 1)
+_END: Final = date(2160, 1, 1)
+
 Piece = str | tuple[str, ...] | Fragment | Sequence[Fragment]
 """An identifier, a dotted identifier, a piece of SQL, or pieces to be joined with commas."""
 
@@ -45,6 +49,10 @@ class Dialect:
     """The UTC day of a timestamp."""
     month: str
     """The month of a day as `YYYY-MM`."""
+    time_of_day: str
+    """The first moment of a day, for a column of times."""
+    date_of_day: str
+    """A day, for a column of days."""
 
     def quote_identifier(self, name: str) -> str:
         """An identifier that means exactly `name`, whatever characters `name` has.
@@ -71,23 +79,36 @@ class Dialect:
             f"{{column}} >= {at}month_start AND {{column}} < {at}month_end", column=period_column
         )
 
-    def in_spans(self, column: str, spans: Iterable[tuple[date, date]]) -> Fragment:
-        """Whether a time is in one of some spans, from a first day to one that is not in it."""
+    def in_spans(
+        self, column: str, spans: Iterable[tuple[date, date]], *, of_day: str = _ANY_DAY
+    ) -> Fragment:
+        """Whether a time is in one of some spans, from a first day to one that is not in it.
+
+        `of_day` is `time_of_day` or `date_of_day`, where it is known which of the two the column
+        holds; a text is taken for either, in BigQuery for a time in the zone of the project.
+        """
         conditions = [
-            self.compose(f"({{column}} >= '{first}' AND {{column}} < '{end}')", column=column)
+            self.compose(
+                "({column} >= {first} AND {column} < {end})",
+                column=column,
+                first=Fragment(of_day.format(value=first)),
+                end=Fragment(of_day.format(value=end)),
+            )
             for first, end in spans
         ]
         return Fragment(f"({' OR '.join(map(str, conditions))})")
 
-    def of_no_month(self, period_column: str) -> Fragment:
+    def of_no_month(self, period_column: str, *, of_day: str = _ANY_DAY) -> Fragment:
         """Whether a row is of no month: it has no period, or one that no bill has.
 
         These are the years for which BigQuery makes partitions; rows outside them have none, be the
-        table by month or by day ("Introduction to partitioned tables").
+        table by month or by day ("Introduction to partitioned tables"). `of_day` as in `in_spans`.
         """
         return self.compose(
-            "({column} IS NULL OR {column} < '1960-01-01' OR {column} >= '2160-01-01')",
+            "({column} IS NULL OR {column} < {first} OR {column} >= {end})",
             column=period_column,
+            first=Fragment(of_day.format(value=_FIRST_DAY)),
+            end=Fragment(of_day.format(value=_END)),
         )
 
     def _render(self, piece: Piece) -> str:
@@ -108,6 +129,9 @@ DUCKDB: Final = Dialect(
     text="CAST({value} AS VARCHAR)",
     day="CAST({value} AS DATE)",
     month="strftime({value}, '%Y-%m')",
+    # The sessions are in UTC, and days are compared with texts and times alike.
+    time_of_day=_ANY_DAY,
+    date_of_day=_ANY_DAY,
 )
 # GoogleSQL, "Lexical structure": quoted identifiers have the escapes of string literals.
 BIGQUERY: Final = Dialect(
@@ -118,6 +142,8 @@ BIGQUERY: Final = Dialect(
     # The zone is stated: a project may have another one as its default.
     day="DATE({value}, 'UTC')",
     month="FORMAT_DATE('%Y-%m', {value})",
+    time_of_day="TIMESTAMP '{value} 00:00:00+00'",
+    date_of_day="DATE '{value}'",
 )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from emulators.bigquery import BigQueryEmulator
     from emulators.gcs import GcsEmulator
+    from emulators.googlesql import GoogleSql
     from emulators.s3 import S3Emulator
 
 
@@ -69,6 +70,14 @@ def bigquery_server(gcs_root: Path) -> Iterator[BigQueryEmulator]:
         monkeypatch.setattr("dlt.destinations.impl.bigquery.bigquery.sleep", lambda _: sleep(0.02))
         yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def google_sql(pytestconfig: pytest.Config) -> GoogleSql:
+    """Google's analyser, compiled where the next run of the tests finds it."""
+    compiled = pytestconfig.rootpath / ".pytest_cache/googlesql"
+    analyser: GoogleSql = import_module("emulators.googlesql").GoogleSql(compiled)
+    return analyser
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ __all__ = ["CubeQuery"]
 class CubeQuery:
     """The query for a cube of some charges, and the meaning of its groups and sums.
 
-    It takes the parameter `since`, the first day of a month, if the request has one.
+    It takes the parameter `since`, the first day of a month in the type of the period column, if
+    the request has one.
     """
 
     request: CubeRequest
@@ -91,7 +92,8 @@ class _Writer:
         if has_start:
             template += f" AND {{period}} >= {dialect.parameter}since"
         period = self.provider.PERIOD_COLUMN
-        return dialect.compose(template, of_no_month=dialect.of_no_month(period), period=period)
+        of_no_month = self.charges.of_no_month(period)
+        return dialect.compose(template, of_no_month=of_no_month, period=period)
 
     def dimension(self, dimension: Dimension) -> Fragment:
         roles, provider = self.provider.ROLES, self.provider

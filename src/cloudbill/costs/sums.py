@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -191,6 +192,18 @@ class Charges:
     def month(self, name: str) -> Fragment:
         """The UTC month of a column as `YYYY-MM`, empty if there is none."""
         return self._of_time(name, self.dialect.month)
+
+    def in_spans(self, name: str, spans: Iterable[tuple[date, date]]) -> Fragment:
+        """Whether a column of times or days is in one of some spans of days."""
+        return self.dialect.in_spans(name, spans, of_day=self._of_day(name))
+
+    def of_no_month(self, name: str) -> Fragment:
+        """Whether a row is of no month, by a column of times or days."""
+        return self.dialect.of_no_month(name, of_day=self._of_day(name))
+
+    def _of_day(self, name: str) -> str:
+        is_day = self.kind(name) is ColumnType.DATE
+        return self.dialect.date_of_day if is_day else self.dialect.time_of_day
 
     def positive(self, name: str) -> Fragment:
         """The value of a column where it is more than nothing."""

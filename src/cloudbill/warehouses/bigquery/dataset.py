@@ -26,6 +26,7 @@ from cloudbill.planning.costs import billed_costs_of
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.ledger_query import LedgerQuery
+from cloudbill.warehouses.bigquery.parameters import first_day, month_of
 from cloudbill.warehouses.bigquery.tables import (
     exact_types,
     extended,
@@ -146,7 +147,8 @@ class Dataset:
             columns={cost: charges.value(cost) for cost in costs},
         )
         what = f"Counting {planned.period} of {planned.table}"
-        sums = self._read_sums(query, *self._month(planned.period), what=what)
+        month = month_of(planned.period, charges, planned.period_column)
+        sums = self._read_sums(query, *month, what=what)
         return sum(group.rows for group in sums), by_currency(sums) if costs else {}
 
     def billed(
@@ -167,18 +169,26 @@ class Dataset:
             },
         )
         what = f"Summing {planned.period} of {name}"
-        sums = self._read_sums(query, *self._month(planned.period), what=what)
+        month = month_of(planned.period, charges, planned.period_column)
+        sums = self._read_sums(query, *month, what=what)
         return billed_costs_of(by_currency(sums), column)
 
-    def rows_by_day(self, name: str, planned: PlannedLoad) -> dict[str, int]:
+    def rows_by_day(
+        self, name: str, planned: PlannedLoad, *, of_month_alone: bool = False
+    ) -> dict[str, int]:
         """The rows of a table by the day of the period column, empty where a row has none."""
         charges = self._charges(name)
         if charges is None:
             return {}
+        column = planned.period_column
         query = SumQuery(
-            relation=charges.relation, groups=(charges.day(planned.period_column),), columns={}
+            relation=charges.relation,
+            groups=(charges.day(column),),
+            columns={},
+            where=BIGQUERY.in_month(column) if of_month_alone else None,
         )
-        sums = self._read_sums(query, what=f"Counting {name}")
+        month = month_of(planned.period, charges, column) if of_month_alone else ()
+        sums = self._read_sums(query, *month, what=f"Counting {name}")
         return {group.groups[0]: group.rows for group in sums}
 
     def daily_totals(self, name: str, period: BillingPeriod) -> DailyTotals:
@@ -189,7 +199,8 @@ class Dataset:
         provider = self._settings.provider
         daily = DailyQuery.of(charges, provider, BIGQUERY.in_month(provider.PERIOD_COLUMN))
         what = f"Summing {period} of {name}"
-        return daily.read(self._read_sums(daily.query, *self._month(period), what=what))
+        month = month_of(period, charges, provider.PERIOD_COLUMN)
+        return daily.read(self._read_sums(daily.query, *month, what=what))
 
     def month_totals(self, name: str, periods: Collection[BillingPeriod]) -> MonthTotals:
         """The cost totals of some months, by one query that scans their partitions alone."""
@@ -197,7 +208,7 @@ class Dataset:
         if charges is None:
             return MonthTotals()
         provider = self._settings.provider
-        where = BIGQUERY.in_spans(provider.PERIOD_COLUMN, spans_of(periods))
+        where = charges.in_spans(provider.PERIOD_COLUMN, spans_of(periods))
         monthly = MonthQuery.of(charges, provider, where)
         return monthly.read(self._read_sums(monthly.query, what=f"Summing months of {name}"))
 
@@ -206,12 +217,10 @@ class Dataset:
         charges = self._charges(name)
         if charges is None:
             return CostCube()
-        cube = CubeQuery.of(charges, self._settings.provider, request)
-        since = (
-            [bigquery.ScalarQueryParameter("since", "TIMESTAMP", _midnight(request.since))]
-            if request.since
-            else []
-        )
+        provider = self._settings.provider
+        cube = CubeQuery.of(charges, provider, request)
+        column = provider.PERIOD_COLUMN
+        since = [first_day("since", request.since, charges, column)] if request.since else []
         return cube.read(self._read_sums(cube.query, *since, what=f"Summing {name}"))
 
     def _charges(self, name: str) -> Charges | None:
@@ -236,16 +245,8 @@ class Dataset:
 
     def days_with_rows(self, planned: PlannedLoad) -> list[str]:
         """The ids of the DAY partitions that have rows of the month."""
-        rows = self._query(
-            "SELECT DISTINCT FORMAT_TIMESTAMP('%Y%m%d', TIMESTAMP({period_column})) AS day "
-            "FROM {table} WHERE {in_month}",
-            *self._month(planned.period),
-            what=f"Reading {planned.table}",
-            table=self._path(planned.table),
-            period_column=planned.period_column,
-            in_month=BIGQUERY.in_month(planned.period_column),
-        )
-        return [str(row[0]) for row in rows]
+        days = self.rows_by_day(planned.table, planned, of_month_alone=True)
+        return [day.replace("-", "") for day in days]
 
     def table_months(self, table: str) -> TableRows:
         """The rows of each month, and when it was written last by BigQuery's own clock.
@@ -366,14 +367,6 @@ class Dataset:
     def _path(self, *names: str) -> tuple[str, ...]:
         return (str(self._settings.project_id), self._settings.dataset, *names)
 
-    @staticmethod
-    def _month(period: BillingPeriod) -> tuple[bigquery.ScalarQueryParameter, ...]:
-        start, end = _midnight(period), _midnight(period.next)
-        return (
-            bigquery.ScalarQueryParameter("month_start", "TIMESTAMP", start),
-            bigquery.ScalarQueryParameter("month_end", "TIMESTAMP", end),
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Partition:
@@ -388,7 +381,3 @@ def _period_of(partition: str) -> BillingPeriod | None:
     if not partition.isdecimal():
         return None
     return BillingPeriod(year=int(partition[:4]), month=int(partition[4:6]))
-
-
-def _midnight(period: BillingPeriod) -> datetime:
-    return datetime(period.year, period.month, 1, tzinfo=UTC)

@@ -59,6 +59,8 @@ _SYNONYMS: Final[Mapping[str, str]] = {
     "INT64": "INTEGER",
 }
 _COLUMN_TYPES: Final = {name: kind for kind, name in _FIELD_TYPES.items()}
+# "CREATE TABLE statement", partition expressions: each type has its own function.
+_TRUNC: Final[Mapping[str, str]] = {"DATE": "DATE_TRUNC", "DATETIME": "DATETIME_TRUNC"}
 _MONTH: Final = bigquery.TimePartitioningType.MONTH
 _DAY: Final = bigquery.TimePartitioningType.DAY
 
@@ -237,9 +239,10 @@ def _conversion(
 ) -> str:
     dataset, name = str(table.dataset_id), str(table.table_id)
     project = str(table.project)
+    types = {str(field.name).lower(): str(field.field_type) for field in table.schema}
     return BIGQUERY.compose(
-        "  CREATE TABLE {new} PARTITION BY TIMESTAMP_TRUNC({period}, MONTH)\n"
-        "    CLUSTER BY {cluster} AS SELECT *{casts} FROM {old};\n"
+        "  CREATE TABLE {new} PARTITION BY {trunc}({period}, MONTH){clustered}\n"
+        "    AS SELECT *{casts} FROM {old};\n"
         "  ALTER TABLE {old} RENAME TO {backup};\n"
         "  ALTER TABLE {new} RENAME TO {name};",
         new=(project, dataset, f"{name}_by_month"),
@@ -247,8 +250,11 @@ def _conversion(
         old=(project, dataset, name),
         backup=f"{name}_{'before' if casts else 'unpartitioned'}",
         name=name,
+        trunc=Fragment(_TRUNC.get(str(types.get(period_column.lower())), "TIMESTAMP_TRUNC")),
         period=period_column,
-        cluster=cluster_column,
+        clustered=BIGQUERY.compose(" CLUSTER BY {cluster}", cluster=cluster_column)
+        if cluster_column.lower() in types
+        else Fragment(""),
     ).text
 
 

@@ -1,0 +1,226 @@
+"""Money that Google's reference implementation sums is what DuckDB sums and what files say."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Context, Decimal, localcontext
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from cloudbill.costs.cube import CubeRequest
+from cloudbill.costs.cube_query import CubeQuery
+from cloudbill.costs.daily_totals import DailyQuery
+from cloudbill.costs.month_totals import MonthQuery, spans_of
+from cloudbill.costs.sums import Charges, SumQuery
+from cloudbill.files.decimals import double_value, text_rest, text_value
+from cloudbill.manifests import ColumnType
+from cloudbill.periods import BillingPeriod
+from cloudbill.providers import azure_focus
+from cloudbill.report.model import BY_DAY, measures_of
+from cloudbill.sql import BIGQUERY, DUCKDB, Dialect, Fragment
+
+if TYPE_CHECKING:
+    from emulators.googlesql import GoogleSql
+
+PERIOD = "BillingPeriodStart"
+OCTOBER = BillingPeriod.parse("2025-10")
+KINDS = {
+    "BilledCost": ColumnType.DECIMAL,
+    "EffectiveCost": ColumnType.DECIMAL,
+    "ListCost": ColumnType.DECIMAL,
+    "ContractedCost": ColumnType.DECIMAL,
+    "BillingCurrency": ColumnType.STRING,
+    "ServiceName": ColumnType.STRING,
+    PERIOD: ColumnType.TIMESTAMP,
+    "ChargePeriodStart": ColumnType.TIMESTAMP,
+}
+_TYPES = {
+    BIGQUERY: {"DECIMAL": "BIGNUMERIC", "STRING": "STRING", "TIMESTAMP": "TIMESTAMP"},
+    DUCKDB: {"DECIMAL": "DECIMAL(38,18)", "STRING": "VARCHAR", "TIMESTAMP": "TIMESTAMPTZ"},
+}
+LARGEST = 10**36
+_EMPTY = 0.1
+_DIGITS = Context(prec=60)
+TEXTS = [
+    "0",
+    "-0.0000000000000000004999999999",
+    "0.0000000000000000005",
+    "-0.0000000000000000005",
+    "99999999999999999999.9999999999999999994",
+    "1234567890.123456789012345678",
+    "-1234567890.123456789012345678",
+    "1.0000000000000000015",
+    "1.0000000000000000025",
+    ".5",
+    "7.",
+    "1e-18",
+    "4.9E-19",
+    "-2.5e-18",
+]
+DOUBLES = [
+    2.0**-1074,
+    0.1 + 0.2,
+    9.313225746154785e-10,
+    1e-18,
+    5e-19,
+    123456789.123456789,
+    99999999999999991611392.0 / 1e4,
+    1.1,
+    2.675,
+    *(2.0**power for power in range(-70, 64, 3)),
+    *(-(2.0**power) / 3 for power in range(-70, 60, 5)),
+]
+
+
+def rows_of_bill() -> list[dict[str, Any]]:
+    """Charges of three months in two currencies, with amounts of all 38 digits."""
+    pick = random.Random(7)
+    rows = []
+    for index in range(60):
+        month = pick.choice([date(2025, 9, 1), date(2025, 10, 1), date(2025, 11, 1)])
+        # 38 digits in all, and room for the sum of the rows.
+        costs = {
+            name: None if pick.random() < _EMPTY else Decimal(pick.randrange(-LARGEST, LARGEST))
+            for name in ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
+        }
+        rows.append(
+            {
+                **{
+                    name: None if cost is None else cost.scaleb(-18, _DIGITS)
+                    for name, cost in costs.items()
+                },
+                "BillingCurrency": pick.choice(["EUR", "USD", "", None]),
+                "ServiceName": pick.choice(["Storage", "Compute", None]),
+                PERIOD: None if index == 0 else month,
+                "ChargePeriodStart": f"2025-10-{1 + index % 28:02d} 23:30:00+00",
+            }
+        )
+    return rows
+
+
+def charges_in(dialect: Dialect, kind: ColumnType) -> Charges:
+    """The bill as a relation of constants."""
+    kinds = KINDS | {PERIOD: kind}
+    types = _TYPES[dialect] | {"DATE": "DATE"}
+    selects = [
+        ", ".join(
+            f"CAST({_literal(value)} AS {types[kinds[name].name]}) AS {name}"
+            for name, value in row.items()
+        )
+        for row in rows_of_bill()
+    ]
+    relation = " UNION ALL ".join(f"SELECT {select}" for select in selects)
+    return Charges(dialect=dialect, relation=Fragment(f"({relation}) AS bill"), kinds=kinds)
+
+
+def _literal(value: object) -> str:
+    return "NULL" if value is None else f"'{value}'"
+
+
+def queries_of(charges: Charges) -> list[SumQuery]:
+    """Every query that sums money: of a month by day, of months, and of the report."""
+    condition = charges.dialect.in_month(PERIOD)
+    measures = measures_of(azure_focus.ROLES, azure_focus.COST_COLUMNS)
+    cube = CubeRequest(dimensions=BY_DAY, measures=measures, since=OCTOBER)
+    return [
+        DailyQuery.of(charges, azure_focus, condition).query,
+        MonthQuery.of(charges, azure_focus, charges.in_spans(PERIOD, spans_of([OCTOBER]))).query,
+        CubeQuery.of(charges, azure_focus, cube).query,
+        SumQuery(
+            relation=charges.relation,
+            where=condition,
+            currency=charges.text("BillingCurrency"),
+            columns={"BilledCost": charges.positive("BilledCost")},
+        ),
+    ]
+
+
+@pytest.mark.parametrize("period", [ColumnType.TIMESTAMP, ColumnType.DATE])
+def test_google_and_duckdb_sum_a_bill_alike(google_sql: GoogleSql, period: ColumnType) -> None:
+    of_google, of_duckdb = charges_in(BIGQUERY, period), charges_in(DUCKDB, period)
+    ends = {"month_start": OCTOBER, "month_end": OCTOBER.next, "since": OCTOBER}
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for ours, theirs in zip(queries_of(of_google), queries_of(of_duckdb), strict=True):
+            statement = ours.statement(BIGQUERY).text
+            known = {name: month for name, month in ends.items() if f"@{name}" in statement}
+            answered = google_sql.rows(
+                statement,
+                {name: _first_moment(month, period) for name, month in known.items()}
+                | dict(ours.parameters),
+            )
+            expected = connection.execute(
+                theirs.statement(DUCKDB).text,
+                {name: month.first_day for name, month in known.items()} | dict(theirs.parameters),
+            ).fetchall()
+            assert ours.read(answered) == theirs.read(expected)
+            assert len(expected) > 1
+
+
+def _first_moment(month: BillingPeriod, kind: ColumnType) -> date | datetime:
+    if kind is ColumnType.DATE:
+        return month.first_day
+    return datetime(month.year, month.month, 1, tzinfo=UTC)
+
+
+def texts() -> list[str]:
+    """Amounts as text, most of them with 28 digits and more behind the point than a table has."""
+    pick = random.Random(3)
+    digits = [str(pick.randrange(10**27, 10**28)) for _ in range(300)]
+    behind = [pick.randrange(8, 29) for _ in digits]
+    signs = [pick.choice(["", "-"]) for _ in digits]
+    return TEXTS + [
+        f"{sign}{number[: len(number) - point]}.{number[len(number) - point :]}"
+        for sign, number, point in zip(signs, digits, behind, strict=True)
+    ]
+
+
+def in_duckdb(values: Sequence[object], kind: str, *expressions: Fragment) -> list[tuple[Any, ...]]:
+    """Expressions over the column `cell`, for each of some values."""
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE cells (cell {kind})")
+        connection.executemany("INSERT INTO cells VALUES (?)", [[value] for value in values])
+        listed = ", ".join(map(str, expressions))
+        return connection.execute(f"SELECT {listed} FROM cells ORDER BY rowid").fetchall()  # noqa: S608
+
+
+def test_text_is_rounded_as_google_rounds_it_and_its_rest_is_what_is_left(
+    google_sql: GoogleSql,
+) -> None:
+    cells = texts()
+    listed = ", ".join(f"'{cell}'" for cell in cells)
+    answered = google_sql.rows(
+        "SELECT ROUND(amount, 18), amount - ROUND(amount, 18) FROM (SELECT CAST(cell AS "  # noqa: S608
+        f"BIGNUMERIC) AS amount, at FROM UNNEST([{listed}]) AS cell WITH OFFSET AS at) ORDER BY at"
+    )
+    cell = Fragment("cell")
+    found = in_duckdb(cells, "VARCHAR", text_value(cell), text_rest(cell))
+    assert [(value, rest or 0) for value, rest in found] == answered
+
+
+def test_sums_of_long_texts_are_those_of_google(google_sql: GoogleSql) -> None:
+    cells = texts()
+    listed = ", ".join(f"'{cell}'" for cell in cells)
+    ((total, rounded),) = google_sql.rows(
+        "SELECT SUM(CAST(cell AS BIGNUMERIC)), SUM(ROUND(CAST(cell AS BIGNUMERIC), 18)) "  # noqa: S608
+        f"FROM UNNEST([{listed}]) AS cell"
+    )
+    cell = Fragment("cell")
+    with localcontext(prec=80):
+        found = in_duckdb(cells, "VARCHAR", text_value(cell), text_rest(cell))
+        values = sum(value for value, _ in found)
+        assert values == rounded
+        assert values + sum(rest or 0 for _, rest in found) == total
+
+
+def test_doubles_are_the_amounts_that_google_writes_them_as(google_sql: GoogleSql) -> None:
+    listed = ", ".join(f"{value!r}" for value in DOUBLES)
+    answered = google_sql.rows(
+        "SELECT ROUND(CAST(CAST(cell AS STRING) AS BIGNUMERIC), 18) "  # noqa: S608
+        f"FROM UNNEST([{listed}]) AS cell WITH OFFSET AS at ORDER BY at"
+    )
+    assert in_duckdb(DOUBLES, "DOUBLE", double_value("cell")) == answered

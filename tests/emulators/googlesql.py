@@ -1,0 +1,171 @@
+"""Google's own analyser of GoogleSQL, and its reference implementation, over tables of a test.
+
+ZetaSQL is what BigQuery's SQL is made of (github.com/google/zetasql); this is a build of it as
+WebAssembly. It knows the types, the functions and the grammar, and neither partitions nor rights.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Context, Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import wasmtime
+from zetasql.core import wasm_client
+from zetasql.core.exceptions import ZetaSQLError
+from zetasql.core.local_service import ZetaSqlLocalService
+from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service_pb2
+from zetasql.wasi._pb2.zetasql.proto import options_pb2, simple_catalog_pb2
+from zetasql.wasi._pb2.zetasql.public import options_pb2 as public_options_pb2
+from zetasql.wasi._pb2.zetasql.public import type_pb2, value_pb2
+
+__all__ = ["GoogleSql"]
+
+_DIGITS: Final = Context(prec=77)
+_EPOCH: Final = date(1970, 1, 1)
+# The API's names of types (BigQuery REST, TableFieldSchema.type), and those of GoogleSQL.
+_KINDS: Final[Mapping[str, int]] = {
+    "BIGNUMERIC": type_pb2.TYPE_BIGNUMERIC,
+    "BOOLEAN": type_pb2.TYPE_BOOL,
+    "BYTES": type_pb2.TYPE_BYTES,
+    "DATE": type_pb2.TYPE_DATE,
+    "DATETIME": type_pb2.TYPE_DATETIME,
+    "FLOAT": type_pb2.TYPE_DOUBLE,
+    "INT64": type_pb2.TYPE_INT64,
+    "INTEGER": type_pb2.TYPE_INT64,
+    "NUMERIC": type_pb2.TYPE_NUMERIC,
+    "STRING": type_pb2.TYPE_STRING,
+    "TIME": type_pb2.TYPE_TIME,
+    "TIMESTAMP": type_pb2.TYPE_TIMESTAMP,
+}
+
+Schema = Mapping[str, str]
+"""The type of each column, in the API's words."""
+
+
+class GoogleSql:
+    """The analyser; `compiled` is a folder for what takes half a minute to compile."""
+
+    def __init__(self, compiled: Path) -> None:
+        compiled.mkdir(parents=True, exist_ok=True)
+        with (compiled / "lock").open("w") as lock:
+            # Of two processes, the second one waits for what the first one compiles.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._service = _service(compiled)
+        language = self._service.get_language_options(maximum_features=True).to_proto()
+        language.product_mode = public_options_pb2.PRODUCT_EXTERNAL
+        language.supported_statement_kinds.clear()
+        self._language = language
+        self._catalogue = self._catalogue_of({})
+
+    def know(self, tables: Mapping[tuple[str, ...], Schema]) -> None:
+        """Takes these tables, by project, dataset and name, for all there are."""
+        self._catalogue = self._catalogue_of(tables)
+
+    def fault_of(self, statement: str, parameters: Schema | None = None) -> str | None:
+        """What GoogleSQL says against a statement; `parameters` has their types."""
+        request = service_pb2.AnalyzeRequest(
+            options=self._options(parameters or {}),
+            registered_catalog_id=self._catalogue,
+            sql_statement=statement,
+        )
+        try:
+            self._call("Analyze", request, service_pb2.AnalyzeResponse)
+        except ZetaSQLError as error:
+            return str(error)
+        return None
+
+    def rows(
+        self, query: str, parameters: Mapping[str, str | date | datetime] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """The answer of the reference implementation to a query over values of its own."""
+        given = {name: _parameter(value) for name, value in (parameters or {}).items()}
+        request = service_pb2.EvaluateQueryRequest(
+            sql=query,
+            options=self._options({name: kind for name, (kind, _) in given.items()}),
+            registered_catalog_id=self._catalogue,
+            params=[
+                service_pb2.EvaluateRequest.Parameter(name=name, value=value)
+                for name, (_, value) in given.items()
+            ],
+        )
+        answer = self._call("EvaluateQuery", request, service_pb2.EvaluateQueryResponse)
+        return [tuple(_value(cell) for cell in row.cell) for row in answer.content.table_data.row]
+
+    def _options(self, parameters: Schema) -> Any:
+        return options_pb2.AnalyzerOptionsProto(
+            language_options=self._language,
+            default_timezone="UTC",
+            query_parameters=[
+                options_pb2.AnalyzerOptionsProto.QueryParameterProto(name=name, type=_type(kind))
+                for name, kind in parameters.items()
+            ],
+        )
+
+    def _catalogue_of(self, tables: Mapping[tuple[str, ...], Schema]) -> int:
+        root = simple_catalog_pb2.SimpleCatalogProto(name="root")
+        root.builtin_function_options.language_options.CopyFrom(self._language)
+        for (*above, name), columns in tables.items():
+            table = _below(root, above).table.add(name=name, name_in_catalog=name)
+            for column, kind in columns.items():
+                table.column.add(name=column, type=_type(kind))
+        request = service_pb2.RegisterCatalogRequest(simple_catalog=root)
+        return int(
+            self._call("RegisterCatalog", request, service_pb2.RegisterResponse).registered_id
+        )
+
+    def _call(self, method: str, request: Any, answer: Any) -> Any:
+        client = self._service.wasm_client
+        return client.call_grpc_func(f"ZetaSqlLocalService_{method}", request, answer)
+
+
+def _service(compiled: Path) -> Any:
+    """The service, compiled once for all processes: with wasmtime's cache it takes a second."""
+    settings = compiled / "wasmtime.toml"
+    settings.write_text(f'[cache]\ndirectory = "{compiled / "cache"}"\n')
+
+    class Cached(wasmtime.Config):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cranelift_opt_level = "none"  # it compiles in half of the time
+            self.cache = str(settings)
+
+    config = wasm_client.Config
+    wasm_client.Config = Cached
+    try:
+        return ZetaSqlLocalService()
+    finally:
+        wasm_client.Config = config
+
+
+def _below(root: Any, names: Iterable[str]) -> Any:
+    for name in names:
+        found = [one for one in root.catalog if one.name == name]
+        root = found[0] if found else root.catalog.add(name=name)
+    return root
+
+
+def _type(kind: str) -> Any:
+    return type_pb2.TypeProto(type_kind=_KINDS[kind])
+
+
+def _parameter(value: str | date | datetime) -> tuple[str, Any]:
+    if isinstance(value, datetime):
+        moment = value_pb2.ValueProto()
+        moment.timestamp_value.FromDatetime(value)
+        return "TIMESTAMP", moment
+    if isinstance(value, date):
+        return "DATE", value_pb2.ValueProto(date_value=(value - _EPOCH).days)
+    return "STRING", value_pb2.ValueProto(string_value=value)
+
+
+def _value(cell: Any) -> Any:
+    kind = cell.WhichOneof("value")
+    if kind == "bignumeric_value":
+        # Little-endian, in two's complement, and 38 digits are behind the point.
+        whole = int.from_bytes(cell.bignumeric_value, "little", signed=True)
+        return Decimal(whole).scaleb(-38, _DIGITS)
+    return None if kind is None else getattr(cell, kind)
