@@ -88,8 +88,7 @@ class GoogleSql:
             options=self._options({name: kind for name, (kind, _) in given.items()}),
             registered_catalog_id=self._catalogue,
             params=[
-                service_pb2.EvaluateRequest.Parameter(name=name, value=value)
-                for name, (_, value) in given.items()
+                service_pb2.Parameter(name=name, value=value) for name, (_, value) in given.items()
             ],
         )
         answer = self._call("EvaluateQuery", request, service_pb2.EvaluateQueryResponse)
