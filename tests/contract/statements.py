@@ -54,7 +54,7 @@ def recording() -> Iterator[list[Sent]]:
         send = getattr(PersistentClient, name)
 
         def noted(self: PersistentClient, query: str, *rest: Any, **options: Any) -> Any:
-            config = options.get("job_config")
+            config: Any = options["job_config"]
             sent.append(
                 Sent(
                     statement=query,

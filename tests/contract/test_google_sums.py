@@ -191,7 +191,8 @@ def test_text_is_rounded_as_google_rounds_it_and_its_rest_is_what_is_left(
     listed = ", ".join(f"'{cell}'" for cell in cells)
     answered = google_sql.rows(
         "SELECT ROUND(amount, 18), amount - ROUND(amount, 18) FROM (SELECT CAST(cell AS "  # noqa: S608
-        f"BIGNUMERIC) AS amount, number FROM UNNEST([{listed}]) AS cell WITH OFFSET AS number) ORDER BY number"
+        f"BIGNUMERIC) AS amount, number FROM UNNEST([{listed}]) AS cell WITH OFFSET AS number) "
+        "ORDER BY number"
     )
     cell = Fragment("cell")
     found = in_duckdb(cells, "VARCHAR", text_value(cell), text_rest(cell))
