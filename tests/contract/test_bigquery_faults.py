@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -200,3 +201,26 @@ class TestBigQueryThatFailsForNow:
         # On a busy machine an answer may take longer than an attempt may.
         assert [line for line in attempts(caplog) if "timed out" not in line] == []
         assert faulty.case.held() == list(OLD.charges)
+
+    @pytest.mark.parametrize("faulty", [AzureCsvWriter], indirect=True)
+    @pytest.mark.parametrize("times", [2, None], ids=["twice", "always"])
+    def test_a_table_that_somebody_changed_is_read_again(
+        self, faulty: Faulty, times: int | None
+    ) -> None:
+        faulty.case.deliver(OLD)
+        faulty.case.load()
+        faulty.case.deliver(replace(NEW, added={"team": "blue"}))
+        changed = Status(412, "conditionNotMet")
+        rule = faulty.bigquery.add("PATCH", r"/tables/bill", changed, times=times)
+
+        outcome = faulty.case.load()
+
+        if times:
+            assert (outcome.exit_code, rule.hits) == (0, 2)
+            assert faulty.case.held() == list(NEW.charges)
+            assert faulty.case.values("x_team") == ["blue"] * len(NEW.charges)
+        else:
+            (failure,) = outcome.failures
+            assert isinstance(failure.error, TransientLoadError)
+            assert "Another process changed the table since it was read" in str(failure.error)
+            assert faulty.case.held() == list(OLD.charges)

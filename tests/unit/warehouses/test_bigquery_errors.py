@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+
 import pytest
 import requests
 from google.api_core import exceptions as api
@@ -119,6 +121,123 @@ class TestCalls:
 
         assert "upload?[redacted]" in str(raised.value)
         assert "secret" not in str(raised.value)
+
+
+# What the service was recorded to answer, in public reports: reason, message, what is said of it,
+# and whether the same call may succeed later.
+RECORDED = [
+    pytest.param(
+        "rateLimitExceeded",
+        "Exceeded rate limits: too many table update operations for this table. For more "
+        "information, see https://cloud.google.com/bigquery/troubleshooting-errors",
+        "set 'parallel_loads' to less; no role is missing",
+        True,
+        id="rate",
+    ),
+    pytest.param(
+        "accessDenied",
+        "Job exceeded rate limits: Your table exceeded quota for table update operations.",
+        "set 'parallel_loads' to less; no role is missing",
+        True,
+        id="rate by its text",
+    ),
+    pytest.param(
+        "quotaExceeded",
+        "Quota exceeded: Your table exceeded quota for Number of partition modifications to a "
+        "column partitioned table.",
+        "Daily quotas come back over 24 hours",
+        False,
+        id="quota",
+    ),
+    pytest.param(
+        "billingNotEnabled",
+        "Access Denied: BigQuery BigQuery: Billing has not been enabled for this project. Enable "
+        "billing at https://console.cloud.google.com/billing. DML queries are not allowed in the "
+        "free tier. Set up a billing account to remove this restriction.",
+        "or load into DuckDB: leave 'project_id' out",
+        False,
+        id="sandbox",
+    ),
+    pytest.param(
+        "accessDenied",
+        "Access Denied: BigQuery BigQuery: Streaming insert is not allowed in the free tier",
+        "Link a billing account to the project",
+        False,
+        id="sandbox by its text",
+    ),
+    pytest.param(
+        "forbidden",
+        "The billing account for the owning project is disabled in state absent",
+        "Link a billing account to the project",
+        False,
+        id="billing",
+    ),
+    pytest.param(
+        "accessDenied",
+        "VPC Service Controls: Request is prohibited by organization's policy. "
+        "vpcServiceControlsUniqueIdentifier: -ZWUwU96cNc6",
+        "A service perimeter keeps the request out; no role is missing",
+        False,
+        id="perimeter",
+    ),
+    pytest.param(
+        "accessDenied",
+        "Access Denied: BigQuery BigQuery: User has neither fine-grained reader nor masked get "
+        'permission to get data protected by policy tag "finance : high" on column t.BilledCost.',
+        "roles/datacatalog.categoryFineGrainedReader on the tags",
+        False,
+        id="policy tag",
+    ),
+    pytest.param(
+        "conditionNotMet",
+        "Resource bill did not meet condition IF_MATCH",
+        "Another process changed the table since it was read. Run again",
+        True,
+        id="etag",
+    ),
+    pytest.param(
+        "failedPrecondition",
+        "Precondition check failed.",
+        "Another process changed the table since it was read. Run again",
+        True,
+        id="etag in other words",
+    ),
+]
+
+
+class TestRecorded:
+    @pytest.mark.parametrize(("reason", "message", "advice", "passes"), RECORDED)
+    def test_a_refusal_is_said_by_its_reason(
+        self, reason: str, message: str, advice: str, *, passes: bool
+    ) -> None:
+        is_etag = reason in {"conditionNotMet", "failedPrecondition"}
+        error = call_error(api.PreconditionFailed if is_etag else api.Forbidden, reason, message)
+
+        with pytest.raises(LoadError) as called, bigquery_errors("Loading 2025-10"):
+            raise error
+        of_job = job_error("Loading 2025-10 failed", reason, message)
+
+        for told in (called.value, of_job):
+            assert type(told) is (TransientLoadError if passes else LoadError)
+            assert message in str(told)
+            assert advice in str(told)
+            assert "is not allowed" not in str(told).replace("is not allowed in the free", "")
+            assert "roles/bigquery.jobUser" not in str(told)
+            assert told.is_of_run is False
+        # Sent again as it is, a change of an old table is refused again.
+        assert may_pass(error) is (passes and not is_etag)
+
+    def test_what_data_says_is_not_taken_for_a_refusal(self) -> None:
+        error = job_error(
+            "Loading failed", "invalid", "Error while reading data: Bad value 'Quota exceeded'"
+        )
+        assert error.is_of_run is True
+        assert "24 hours" not in str(error)
+
+    def test_a_job_that_is_waited_for_too_long_is_found_by_the_next_run(self) -> None:
+        with pytest.raises(TransientLoadError) as raised, bigquery_errors("Loading 2025-10"):
+            Future[None]().result(timeout=0)
+        assert "the next run finds the job and does not start it twice" in str(raised.value)
 
 
 class TestJobs:

@@ -28,6 +28,7 @@ from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_erro
 from cloudbill.warehouses.bigquery.ledger_query import LedgerQuery
 from cloudbill.warehouses.bigquery.parameters import first_day, month_of
 from cloudbill.warehouses.bigquery.tables import (
+    change_schema,
     exact_types,
     extended,
     fit_table,
@@ -93,14 +94,13 @@ class Dataset:
         One thread at a time, because an update sends the whole schema, and all months change the
         same one. New columns are empty, so if the load fails after this, the month stays as it was.
         """
-        with self._preparing, bigquery_errors(f"Adding columns to {planned.table}"):
-            table = self._client.get_table(self.reference(planned.table))
+
+        def with_columns(table: bigquery.Table) -> Sequence[bigquery.SchemaField]:
             fit = fit_table(table, incoming.columns, planned, self._settings.provider)
-            schema = extended(table.schema, incoming.columns, fit.added)
-            if schema != list(table.schema):
-                table.schema = schema
-                table = self._client.update_table(table, ["schema"])
-            return table
+            return extended(table.schema, incoming.columns, fit.added)
+
+        with self._preparing, bigquery_errors(f"Adding columns to {planned.table}"):
+            return change_schema(self._client, self.reference(planned.table), with_columns)
 
     @contextmanager
     def same_columns(self, table: str, staging: str) -> Iterator[None]:
@@ -112,10 +112,7 @@ class Dataset:
         with self._preparing:
             with bigquery_errors(f"Adding columns to {staging}"):
                 wanted = self._client.get_table(self.reference(table)).schema
-                beside = self._client.get_table(staging)
-                if list(beside.schema) != list(wanted):
-                    beside.schema = wanted
-                    self._client.update_table(beside, ["schema"])
+                change_schema(self._client, staging, lambda _: wanted)
             yield
 
     def prepare_dataset(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import requests
@@ -40,13 +41,10 @@ PASSING_JOB_REASONS: Final = frozenset(
 )
 """Reasons of a failed job that pass: the same job may succeed under a new id."""
 
-_PASSING_REASONS: Final = frozenset({*PASSING_JOB_REASONS, "badGateway"})
-_RATE_REASONS: Final = frozenset(
-    {"jobRateLimitExceeded", "rateLimitExceeded", "userRateLimitExceeded"}
-)
-_RATE_TEXTS: Final = ("exceeded rate limit", "rate limit exceeded", "ratelimitexceeded")
+_PASSING_REASONS: Final = frozenset({*PASSING_JOB_REASONS, "badGateway", "userRateLimitExceeded"})
 _LASTING_REASONS: Final = frozenset({"quotaExceeded", "billingNotEnabled", "notImplemented"})
-_NOT_OF_RUN: Final = frozenset({"stopped", "billingNotEnabled"})
+_OF_THE_DATA: Final = frozenset({"invalid", "invalidQuery", "notFound"})
+_NOT_OF_RUN: Final = frozenset({"stopped"})
 _BROKEN_CONNECTIONS: Final = (
     api.RetryError,
     auth.TransportError,
@@ -71,6 +69,72 @@ _ALL_ROLES: Final = (
 _LOCATIONS: Final = re.compile(
     r"different locations: source: (?P<source>[\w-]+), destination: (?P<destination>[\w-]+)"
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Meaning:
+    """What a refusal means that is the fault of no run, whichever call or job it ended.
+
+    `text` is a regular expression for messages whose reason says less than they do.
+    """
+
+    text: str
+    reasons: frozenset[str] = frozenset()
+    error: type[LoadError] = LoadError
+    remedy: str
+
+
+_BILLING: Final = (
+    "Link a billing account to the project (Google Cloud console, 'Billing'), and run again; no "
+    "role is missing"
+)
+# The first that fits counts. BigQuery gives most of them as 403, which is not only missing roles.
+_MEANINGS: Final = (
+    _Meaning(
+        text="not allowed in the free tier",
+        remedy="A project without a billing account takes load jobs and refuses the INSERT that "
+        f"writes the ledger, so no month can be recorded. {_BILLING}; or load into DuckDB: leave "
+        "'project_id' out",
+    ),
+    _Meaning(
+        text=r"billing has not been enabled|billing account .* is (?:disabled|closed)",
+        reasons=frozenset({"billingNotEnabled"}),
+        remedy=_BILLING,
+    ),
+    _Meaning(
+        text="vpc service controls|prohibited by organization's policy",
+        reasons=frozenset({"policyViolation", "vpcServiceControls"}),
+        remedy="A service perimeter keeps the request out; no role is missing. Run it from inside "
+        "the perimeter, or have its administrators let the account in: they find the request by "
+        "the identifier in the message",
+    ),
+    _Meaning(
+        text=r"policy tag|fine-grained reader|bigquery\.tables\.setCategory",
+        remedy="Columns of the table have policy tags. To sum them, the account needs "
+        "roles/datacatalog.categoryFineGrainedReader on the tags; to copy them to a staging "
+        "table, roles/bigquery.dataOwner on the dataset, which has bigquery.tables.setCategory",
+    ),
+    _Meaning(
+        text="exceeded rate limit|rate limit exceeded|ratelimitexceeded",
+        reasons=frozenset({"jobRateLimitExceeded", "rateLimitExceeded", "userRateLimitExceeded"}),
+        error=TransientLoadError,
+        remedy="BigQuery limits the rate of requests. Run again later, or set 'parallel_loads' to "
+        "less; no role is missing",
+    ),
+    _Meaning(
+        text="quota exceeded",
+        reasons=frozenset({"quotaExceeded"}),
+        remedy="Daily quotas come back over 24 hours: run again later today or tomorrow, what is "
+        "loaded stays loaded; or ask for more under 'IAM & Admin', 'Quotas'",
+    ),
+    _Meaning(
+        # The client sends the etag of what it read; BigQuery says one or the other.
+        text="did not meet condition|precondition check failed|was changed [0-9]+ times meanwhile",
+        reasons=frozenset({"conditionNotMet", "failedPrecondition"}),
+        error=TransientLoadError,
+        remedy="Another process changed the table since it was read. Run again",
+    ),
+)
 _CHANGED_TYPE: Final = "Provided Schema does not match"
 _UNREADABLE: Final = "Error while reading data"
 
@@ -82,8 +146,10 @@ def may_pass(error: BaseException) -> bool:
     reason = reason_of(error)
     if reason in _PASSING_REASONS or isinstance(error, _BROKEN_CONNECTIONS):
         return True
-    if _is_limited(error):
-        return True
+    if isinstance(error, api.Forbidden | api.TooManyRequests):
+        meaning = _meaning_of(reason, str(error))
+        if meaning is not None:
+            return meaning.error is TransientLoadError
     return isinstance(error, _PASSING_CALLS) and reason not in _LASTING_REASONS
 
 
@@ -102,11 +168,6 @@ def bigquery_errors(what: str) -> Iterator[None]:
         known = _known(f"{what} failed", reason_of(error), message)
         if known is not None:
             raise known from error
-        if _is_limited(error):
-            raise TransientLoadError(
-                f"{what} failed for now: BigQuery limits the rate of requests ({message}). Run "
-                "again later, or set 'parallel_loads' to less; no role is missing"
-            ) from error
         if isinstance(error, api.Forbidden):
             raise LoadError(
                 f"{what} is not allowed: {message}. {_missing_role(message)}", is_of_run=False
@@ -117,6 +178,12 @@ def bigquery_errors(what: str) -> Iterator[None]:
         if may_pass(error):
             raise TransientLoadError(f"{what} failed for now: {error}. Run again") from error
         raise LoadError(f"{what} failed: {error}") from error
+    except TimeoutError as error:
+        # The client waits for a job by a future, which gives up without a word of its own.
+        raise TransientLoadError(
+            f"{what} is not done, and was waited for as long as a job may take. Look at it in "
+            "BigQuery, under 'Job history'; the next run finds the job and does not start it twice"
+        ) from error
     except _BROKEN_CONNECTIONS as error:
         raise TransientLoadError(
             f"{what} failed for now: {error}. It was tried again until 'retry_for_s' was over; "
@@ -129,10 +196,14 @@ def bigquery_errors(what: str) -> Iterator[None]:
 def job_error(what: str, reason: str, message: str) -> LoadError | PartMissingError:
     """The error for a failed job with this reason and message."""
     text = f"{what}: {message}"
-    if reason in PASSING_JOB_REASONS:
-        return TransientLoadError(f"{text}. Run again")
     if reason == "notFound" and "gs://" in message:
         return PartMissingError(f"{text}. Was the part replaced meanwhile? Run again")
+    return _known(what, reason, message) or _of_a_job(text, reason, message)
+
+
+def _of_a_job(text: str, reason: str, message: str) -> LoadError:
+    if reason in PASSING_JOB_REASONS:
+        return TransientLoadError(f"{text}. Run again")
     if _CHANGED_TYPE in message:
         return SchemaError(
             f"{text}. Load this export into a new 'table_name', or convert the column of the "
@@ -145,17 +216,22 @@ def job_error(what: str, reason: str, message: str) -> LoadError | PartMissingEr
     if reason == "accessDenied":
         return LoadError(f"{text}. {_missing_role(message)}", is_of_run=False)
     again = f". {AGAIN}" if _UNREADABLE in message else ""
-    known = _known(what, reason, message)
-    return known or LoadError(f"{text}{again}", is_of_run=reason not in _NOT_OF_RUN)
+    return LoadError(f"{text}{again}", is_of_run=reason not in _NOT_OF_RUN)
 
 
-def _is_limited(error: BaseException) -> bool:
-    """Whether BigQuery was asked too often, which it says with 403 as well as with 429."""
-    if not isinstance(error, api.Forbidden | api.TooManyRequests):
-        return False
-    plain = str(error).lower()
-    is_rate = reason_of(error) in _RATE_REASONS or any(text in plain for text in _RATE_TEXTS)
-    return is_rate and reason_of(error) not in _LASTING_REASONS
+def _meaning_of(reason: str, message: str) -> _Meaning | None:
+    """What a reason means; where it says nothing, as `accessDenied` does, what the message means.
+
+    Messages of the free tier are the exception: their reason is that of all disabled billing. A
+    message about data may quote the data, and means nothing here.
+    """
+    if reason in _OF_THE_DATA:
+        return None
+    by_text = [one for one in _MEANINGS if re.search(one.text, message, re.IGNORECASE)]
+    if _MEANINGS[0] in by_text:
+        return _MEANINGS[0]
+    by_reason = [one for one in _MEANINGS if reason in one.reasons]
+    return next(iter([*by_reason, *by_text]), None)
 
 
 def _known(what: str, reason: str, message: str) -> LoadError | None:
@@ -168,13 +244,10 @@ def _known(what: str, reason: str, message: str) -> LoadError | None:
             f"one in {located['source']}, or 'bucket' to one in {located['destination']}",
             is_of_run=False,
         )
-    if reason == "quotaExceeded" or "Quota exceeded" in message:
-        return LoadError(
-            f"{what}: {message}. Daily quotas come back over 24 hours: run again later today or "
-            "tomorrow, what is loaded stays loaded; or ask for more under 'IAM & Admin', 'Quotas'",
-            is_of_run=False,
-        )
-    return None
+    meaning = _meaning_of(reason, message)
+    if meaning is None:
+        return None
+    return meaning.error(f"{what}: {message}. {meaning.remedy}", is_of_run=False)
 
 
 def _missing_role(message: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+from google.api_core import exceptions as api
 from google.cloud import bigquery
 
 from cloudbill.errors import LoadError, ReconciliationError, SchemaError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_columns",
+    "change_schema",
     "column_types",
     "csv_options",
     "exact_types",
@@ -61,6 +63,7 @@ _SYNONYMS: Final[Mapping[str, str]] = {
 _COLUMN_TYPES: Final = {name: kind for kind, name in _FIELD_TYPES.items()}
 # "CREATE TABLE statement", partition expressions: each type has its own function.
 _TRUNC: Final[Mapping[str, str]] = {"DATE": "DATE_TRUNC", "DATETIME": "DATETIME_TRUNC"}
+_READ_AGAIN: Final = 4
 _MONTH: Final = bigquery.TimePartitioningType.MONTH
 _DAY: Final = bigquery.TimePartitioningType.DAY
 
@@ -313,11 +316,38 @@ def label_of(text: str) -> str:
 
 def add_columns(client: PersistentClient, reference: str, columns: Mapping[str, str]) -> None:
     """Adds columns to a table, in BigQuery's types; a change of the schema costs nothing."""
+    # The API has no lengths such as in `STRING(64)`, and a column without one holds as much.
+    added = [
+        bigquery.SchemaField(column, kind.partition("(")[0]) for column, kind in columns.items()
+    ]
     with bigquery_errors(f"Adding columns to {reference}"):
+        change_schema(client, reference, lambda table: [*table.schema, *added])
+
+
+def change_schema(
+    client: PersistentClient,
+    reference: str,
+    change: Callable[[bigquery.Table], Sequence[bigquery.SchemaField]],
+) -> bigquery.Table:
+    """Gives a table the schema that `change` makes of what it is, and returns the table.
+
+    The client sends the etag of the table that it read, and BigQuery refuses the change if somebody
+    changed the table meanwhile (`tables.patch`, If-Match). Then the table is read again.
+
+    Raises:
+        PreconditionFailed: If the table was changed each time.
+    """
+    for _ in range(_READ_AGAIN):
         table = client.get_table(reference)
-        # The API has no lengths such as in `STRING(64)`, and a column without one holds as much.
-        added = [
-            bigquery.SchemaField(column, kind.partition("(")[0]) for column, kind in columns.items()
-        ]
-        table.schema = [*table.schema, *added]
-        client.update_table(table, ["schema"])
+        wanted = list(change(table))
+        if wanted == list(table.schema):
+            return table
+        table.schema = wanted
+        try:
+            changed = client.update_table(table, ["schema"])
+        except api.PreconditionFailed:
+            continue
+        # If an answer was lost, this is the table as somebody else left it.
+        if {field.name for field in wanted} <= {field.name for field in changed.schema}:
+            return changed
+    raise api.PreconditionFailed(f"{reference} was changed {_READ_AGAIN} times meanwhile")
