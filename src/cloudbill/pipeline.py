@@ -168,6 +168,8 @@ def _load(
     found = survey(
         settings, present, selection, listen, keeps_manifests=True, discovered=discovered
     )
+    if _was_left_unrecorded(present, found):
+        warehouse.require_ledger_writable()
     results: list[LoadResult] = []
     failures: list[LoadFailure] = []
     put_off: list[Skip] = []
@@ -208,6 +210,16 @@ def _load(
         known=found.known,
         error=recorder.error,
     )
+
+
+def _was_left_unrecorded(present: Present, found: Survey) -> bool:
+    """Whether a month that is to be loaded holds what no record says.
+
+    A load that could not be recorded leaves such a month. If the ledger cannot be written, the
+    month would be loaded by every run, for ever.
+    """
+    recorded = present.remembered.loaded.keys() - present.drifted.keys()
+    return any(load.period in present.table.months.keys() - recorded for load in found.plan.loads)
 
 
 def _readers(settings: SourceSettings, store: Store) -> Readers:

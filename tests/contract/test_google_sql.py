@@ -128,6 +128,7 @@ def ledger_tables(name: str) -> dict[str, list[bq.SchemaField]]:
         table: [bq.SchemaField(column, kind) for column, kind in columns.items()]
         for table, columns in (
             ("_dlt_pipeline_state", state),
+            ("_dlt_version", {"version": "INTEGER", "schema": "STRING"}),
             (f"{name}_load_tracking", tracking),
         )
     }
@@ -150,6 +151,7 @@ def ask_everything(
         warehouse.cost_cube(table, request)
     for newest_only in (True, False):
         warehouse.read_ledger("cloudbill", [f"{table}_load_tracking"], newest_only=newest_only)
+    warehouse.require_ledger_writable()
     dataset = warehouse._dataset  # noqa: SLF001
     dataset.rows_and_totals(planned)
     dataset.billed(table, planned)

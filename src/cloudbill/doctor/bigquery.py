@@ -13,8 +13,9 @@ from google.api_core import exceptions as api
 from google.cloud import bigquery
 
 from cloudbill.doctor.check import Check, failed_check
-from cloudbill.errors import LoadError, TransientLoadError
+from cloudbill.errors import LoadError
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
+from cloudbill.warehouses.bigquery.dataset import Dataset
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -54,6 +55,21 @@ def check_bigquery(
     yield Check(subject=subject, found=f"{name} exists, in {dataset.location}")
     yield _check_location(settings, dataset.location, bucket_location)
     yield from _check_table(client, settings, f"{name}.{settings.table_name}")
+    yield _check_ledger(client, settings)
+
+
+def _check_ledger(client: PersistentClient, settings: SourceSettings) -> Check:
+    """Whether the project takes the INSERT by which dlt writes the ledger; it inserts no row."""
+    subject = f"{settings.source}: ledger"
+    try:
+        is_known = Dataset(client, settings.warehouse).require_inserts()
+    except LoadError as error:
+        return _refused(subject, error, "roles/bigquery.dataEditor on the dataset")
+    if not is_known:
+        return Check(
+            subject=subject, found="the ledger does not exist yet; the first load writes it"
+        )
+    return Check(subject=subject, found=f"{settings.project_id} takes the INSERT of the ledger")
 
 
 def _check_jobs(client: PersistentClient, settings: SourceSettings) -> Check:
@@ -68,8 +84,8 @@ def _check_jobs(client: PersistentClient, settings: SourceSettings) -> Check:
 
 
 def _refused(subject: str, error: LoadError, role: str) -> Check:
-    is_for_now = isinstance(error, TransientLoadError)
-    if isinstance(error.__cause__, api.Forbidden | api.Unauthorized) and not is_for_now:
+    is_role = isinstance(error.__cause__, api.Forbidden | api.Unauthorized)
+    if is_role and " is not allowed: " in str(error):
         return Check(subject=subject, found=str(error), remedy=f"grant the account {role}")
     return failed_check(subject, error)
 

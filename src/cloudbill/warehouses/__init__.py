@@ -121,6 +121,13 @@ class Warehouse(Protocol):
             LoadError: If the warehouse cannot be read.
         """
 
+    def require_ledger_writable(self) -> None:
+        """Tries what writes the ledger, and writes nothing.
+
+        Raises:
+            LoadError: If the warehouse takes the months and refuses the ledger.
+        """
+
     def destination(self) -> Any:
         """The dlt destination that writes the ledger next to the tables."""
 

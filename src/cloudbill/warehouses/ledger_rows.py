@@ -9,10 +9,12 @@ from typing import Final
 __all__ = [
     "LedgerRows",
     "STATE_TABLE",
+    "VERSION_TABLE",
     "StoredState",
     "stored_state",
 ]
 
+VERSION_TABLE: Final = "_dlt_version"
 STATE_TABLE: Final = "_dlt_pipeline_state"
 """Where dlt keeps the states of all pipelines of a dataset."""
 

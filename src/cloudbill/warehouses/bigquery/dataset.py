@@ -35,7 +35,7 @@ from cloudbill.warehouses.bigquery.tables import (
     label_of,
     new_table,
 )
-from cloudbill.warehouses.ledger_rows import STATE_TABLE, LedgerRows
+from cloudbill.warehouses.ledger_rows import STATE_TABLE, VERSION_TABLE, LedgerRows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -321,6 +321,17 @@ class Dataset:
             statement=query.statement,
         )
         return query.read([row.values() for row in rows])
+
+    def require_inserts(self) -> bool:
+        """Inserts no row into a table of dlt, which writes the ledger by INSERT; False without one.
+
+        A project without billing takes load jobs, and no such statement ("BigQuery sandbox").
+        """
+        if not self._find_columns(VERSION_TABLE):
+            return False
+        template = "INSERT INTO {table} SELECT * FROM {table} WHERE FALSE"
+        self._query(template, what="Writing the ledger", table=self._path(VERSION_TABLE))
+        return True
 
     def _find_columns(self, name: str) -> frozenset[str]:
         """The columns of a table; the first of a run also says where the dataset is."""

@@ -362,6 +362,10 @@ class BigQueryWarehouse:
         """The states of a pipeline and its tracking rows; see `Warehouse.read_ledger`."""
         return self._dataset.read_ledger(pipeline_name, tracking_tables, newest_only=newest_only)
 
+    def require_ledger_writable(self) -> None:
+        """Tries the statement that a project without billing refuses."""
+        self._dataset.require_inserts()
+
     def destination(self) -> Any:
         """dlt's BigQuery destination, next to the tables."""
         from cloudbill.warehouses.bigquery.dlt import dlt_destination

@@ -136,6 +136,9 @@ class DuckDBWarehouse:
         with table_errors(f"The costs in {table}", self._settings):
             return monthly.read(read_sums(self._connection, monthly.query, {}))
 
+    def require_ledger_writable(self) -> None:
+        """Nothing to try: who writes the table can write the ledger."""
+
     def leave(self) -> None:
         """Notes how the file is now; the same process writes nothing after it."""
         left, mark = LeftFile.of(self._settings), mark_of(self._settings.database)
