@@ -27,7 +27,12 @@ from cloudbill.surveying import read_present, survey
 from cloudbill.text.odd_rows import odd_rows_remedy
 from cloudbill.warehouses.bigquery.client import open_client
 from cloudbill.warehouses.bigquery.incoming import look_at
-from cloudbill.warehouses.bigquery.tables import fit_table, new_table, partition_granularity
+from cloudbill.warehouses.bigquery.tables import (
+    fit_table,
+    new_table,
+    partition_granularity,
+    unfit_amounts,
+)
 from cloudbill.warehouses.bigquery.warehouse import BigQueryWarehouse
 from contract.places import DATASET, PROJECT
 from contract.statements import Sent, asking_lines, recording, tables_of
@@ -231,6 +236,20 @@ def test_google_accepts_the_statements_that_convert_a_table(
             create, rename, _ = statements
             assert google_sql.fault_of(create.rstrip(";")) is None
             assert google_sql.fault_of(rename.rstrip(";")) is None
+
+
+def test_google_accepts_the_statement_that_widens_amounts(
+    google_sql: GoogleSql, asked: list[Asked]
+) -> None:
+    for one in asked:
+        costs = one.settings.provider.COST_COLUMNS
+        fields = [bq.SchemaField(name, "NUMERIC") for name in costs]
+        known = dict(one.tables)
+        known[PROJECT, DATASET, one.planned.table] = dict.fromkeys(costs, "NUMERIC")
+        google_sql.know(known)
+        found, statement = unfit_amounts(bq.Table(one.table.reference, schema=fields), costs)
+        assert found == tuple(costs)
+        assert google_sql.fault_of(statement) is None
 
 
 def conversions_of(asked: Asked) -> Iterator[str]:

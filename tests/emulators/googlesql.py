@@ -58,6 +58,9 @@ class GoogleSql:
         language = self._service.get_language_options(maximum_features=True).to_proto()
         language.product_mode = public_options_pb2.PRODUCT_EXTERNAL
         language.supported_statement_kinds.clear()
+        language.enabled_language_features.append(
+            public_options_pb2.FEATURE_ALTER_COLUMN_SET_DATA_TYPE
+        )
         self._language = language
         self._catalogue = self._catalogue_of({})
 

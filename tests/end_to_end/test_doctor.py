@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+from google.cloud import bigquery as bq
 
 from cloudbill.doctor.bigquery import fits
 from end_to_end.conftest import configure
@@ -223,11 +224,45 @@ class TestCloud:
         found = checks(run, env)["table"]
         assert "is not partitioned by the month of BillingPeriodStart" in found["found"]
 
+    def test_a_period_column_in_another_case_is_the_period_column(
+        self, run: Run, cloud: Cloud, env: dict[str, str]
+    ) -> None:
+        make_table(cloud, {"billingperiodstart": "TIMESTAMP", "BilledCost": "BIGNUMERIC"})
+        found = checks(run, env)["table"]
+        assert found["result"] == "ok"
+        assert "partitioned by MONTH of billingperiodstart" in found["found"]
+
+    def test_a_cost_that_load_refuses_is_noticed(
+        self, run: Run, cloud: Cloud, env: dict[str, str]
+    ) -> None:
+        make_table(cloud, {"BillingPeriodStart": "TIMESTAMP", "billedCost": "NUMERIC"})
+        found = checks(run, env)["table"]
+        assert "billedCost of azure_focus_billing_data is NUMERIC" in found["found"]
+        assert found["remedy"] == (
+            "run `ALTER TABLE `acme`.`finops`.`azure_focus_billing_data` "
+            "ALTER COLUMN `billedCost` SET DATA TYPE BIGNUMERIC`"
+        )
+        refused = run("load", env=env)
+        assert refused.returncode == 5
+        assert "NUMERIC (table azure_focus_billing_data)" in refused.stdout + refused.stderr
+
     def test_a_bucket_that_is_not_there_is_noticed(
         self, run: Run, tmp_path: Path, env: dict[str, str]
     ) -> None:
         configure(tmp_path, CLOUD.replace('"bills"', '"others"'))
         assert "There is no bucket gs://others" in checks(run, env)["store"]["found"]
+
+
+def make_table(cloud: Cloud, kinds: dict[str, str]) -> None:
+    """A table as somebody else made it, by the month of its first column."""
+    client = cloud.bigquery.client("acme")
+    client.create_dataset("finops")
+    table = bq.Table(
+        "acme.finops.azure_focus_billing_data",
+        schema=[bq.SchemaField(name, kind) for name, kind in kinds.items()],
+    )
+    table.time_partitioning = bq.TimePartitioning(type_="MONTH", field=next(iter(kinds)))
+    client.create_table(table)
 
 
 @pytest.mark.parametrize(

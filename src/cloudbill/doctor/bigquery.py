@@ -16,6 +16,7 @@ from cloudbill.doctor.check import Check, failed_check
 from cloudbill.errors import LoadError
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.dataset import Dataset
+from cloudbill.warehouses.bigquery.tables import unfit_amounts
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -60,7 +61,7 @@ def check_bigquery(
 
 def _check_ledger(client: PersistentClient, settings: SourceSettings) -> Check:
     """Whether the project takes the INSERT by which dlt writes the ledger; it inserts no row."""
-    subject = f"{settings.source}: ledger"
+    subject = f"{settings.source}: billing"
     try:
         is_known = Dataset(client, settings.warehouse).require_inserts()
     except LoadError as error:
@@ -147,11 +148,23 @@ def _check_table(client: PersistentClient, settings: SourceSettings, name: str) 
 
 def _check_layout(settings: SourceSettings, table: bigquery.Table, subject: str) -> Check:
     provider, parts = settings.provider, table.time_partitioning
-    if parts is None or parts.field != provider.PERIOD_COLUMN or parts.type_ not in _GRANULARITIES:
+    # As a load compares them: BigQuery finds columns in any case.
+    by_period = parts is not None and (
+        str(parts.field or "").lower() == provider.PERIOD_COLUMN.lower()
+    )
+    if parts is None or not by_period or parts.type_ not in _GRANULARITIES:
         return Check(
             subject=subject,
             found=f"{table.table_id} is not partitioned by the month of {provider.PERIOD_COLUMN}",
             remedy="set another 'table_name'; cloudbill then creates the table with partitions",
+        )
+    unfit, mending = unfit_amounts(table, provider.COST_COLUMNS)
+    if unfit:
+        return Check(
+            subject=subject,
+            found=f"{', '.join(unfit)} of {table.table_id} is NUMERIC, which ends 9 digits behind "
+            "the point, and a load refuses it",
+            remedy=f"run `{mending}`",
         )
     clustered = ", ".join(table.clustering_fields or ()) or "nothing"
     return Check(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import os
 import uuid
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -42,6 +46,10 @@ EMULATOR_VARIABLE: Final = "BIGQUERY_EMULATOR_HOST"
 
 JOB_PREFIX: Final = "cloudbill_"
 """The prefix of derived job ids. The code that inserts such a job expects that it may exist."""
+
+_log = logging.getLogger(__name__)
+
+_QUOTA_PROJECT: Final = "without a quota project"
 
 # `_call_api` and `rows` try again, so Google's client does not.
 _NOT_AGAIN: Final[Mapping[str, Any]] = {"retry": None, "job_retry": None}
@@ -223,7 +231,8 @@ def open_client(settings: WarehouseSettings) -> PersistentClient:
             location=settings.location,
         )
     try:
-        credentials = find_credentials().to_native_credentials()
+        with _quota_project_in_words():
+            credentials = find_credentials().to_native_credentials()
     except auth.GoogleAuthError as error:
         raise _no_credentials(error) from error
     except MALFORMED as error:
@@ -250,18 +259,41 @@ def find_credentials() -> GcpServiceAccountCredentials:
     from dlt.common.configuration.specs import GcpServiceAccountCredentials
 
     try:
-        return resolve_configuration(
-            GcpServiceAccountCredentials(),
-            sections=("destination", "bigquery"),
-            accept_partial=False,
-        )
+        with _quota_project_in_words():
+            return resolve_configuration(
+                GcpServiceAccountCredentials(),
+                sections=("destination", "bigquery"),
+                accept_partial=False,
+            )
     except (ConfigurationException, auth.GoogleAuthError) as error:
         raise _no_credentials(error) from error
 
 
 def _no_credentials(error: Exception) -> ConfigError:
-    return ConfigError(
-        f"No credentials for BigQuery: {error}. Run 'gcloud auth application-default login', "
-        "set GOOGLE_APPLICATION_CREDENTIALS, or put [destination.bigquery.credentials] into "
-        ".dlt/secrets.toml"
+    # dlt lists forty places where it looked; its first line says which keys it lacks.
+    first, *_ = str(error).strip().splitlines() or [type(error).__name__]
+    _, *ways = bigquery_advice()
+    return ConfigError("\n".join([f"No credentials for BigQuery: {first.rstrip('.')}.", *ways]))
+
+
+@contextmanager
+def _quota_project_in_words() -> Iterator[None]:
+    """Says what Google's library warns of where a person signed in without a quota project."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for one in caught:
+        if _QUOTA_PROJECT in str(one.message):
+            _tell_of_quota_project()
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+
+
+@functools.cache
+def _tell_of_quota_project() -> None:
+    """Tells it once, for the credentials are found several times."""
+    _log.warning(
+        "You are signed in as yourself, without a quota project: BigQuery may answer that a quota "
+        "is exceeded or an API is not enabled. Set one: 'gcloud auth application-default "
+        "set-quota-project' and the id of your project"
     )

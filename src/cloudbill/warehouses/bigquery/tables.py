@@ -39,6 +39,7 @@ __all__ = [
     "partition_granularity",
     "partition_of",
     "require_month",
+    "unfit_amounts",
 ]
 
 _FIELD_TYPES: Final[Mapping[ColumnType, str]] = {
@@ -64,6 +65,8 @@ _COLUMN_TYPES: Final = {name: kind for kind, name in _FIELD_TYPES.items()}
 # "CREATE TABLE statement", partition expressions: each type has its own function.
 _TRUNC: Final[Mapping[str, str]] = {"DATE": "DATE_TRUNC", "DATETIME": "DATETIME_TRUNC"}
 _READ_AGAIN: Final = 4
+# BigQuery REST, TableFieldSchema.description.
+_LONGEST_DESCRIPTION: Final = 1024
 _MONTH: Final = bigquery.TimePartitioningType.MONTH
 _DAY: Final = bigquery.TimePartitioningType.DAY
 
@@ -76,7 +79,18 @@ def fields_of(columns: Iterable[Column]) -> list[bigquery.SchemaField]:
 def _field(column: Column) -> bigquery.SchemaField:
     if column.name == column.target:
         return bigquery.SchemaField(column.target, _FIELD_TYPES[column.type])
-    return bigquery.SchemaField(column.target, _FIELD_TYPES[column.type], description=column.name)
+    return bigquery.SchemaField(
+        column.target, _FIELD_TYPES[column.type], description=_description(column.name)
+    )
+
+
+def _description(header: str) -> str:
+    """A header as the description of its column, cut off where BigQuery would refuse it.
+
+    The name of such a column ends in a hash of the whole header, so it finds its column all the
+    same (`assign_columns`).
+    """
+    return header[:_LONGEST_DESCRIPTION]
 
 
 def column_types(schema: Sequence[bigquery.SchemaField]) -> dict[str, ColumnType | str]:
@@ -89,6 +103,28 @@ def column_types(schema: Sequence[bigquery.SchemaField]) -> dict[str, ColumnType
             name = f"repeated {name}"
         types[str(field.name)] = _COLUMN_TYPES.get(name, name)
     return types
+
+
+def unfit_amounts(
+    table: bigquery.Table, cost_columns: Sequence[str]
+) -> tuple[tuple[str, ...], str]:
+    """The cost columns that hold fewer digits than bills have, and the statement that mends them.
+
+    A load refuses such columns. BigQuery widens NUMERIC to BIGNUMERIC in place ("ALTER COLUMN SET
+    DATA TYPE statement").
+    """
+    costs = {name.lower() for name in cost_columns}
+    types = column_types(table.schema)
+    found = tuple(
+        name for name, kind in types.items() if kind in _NUMERIC and name.lower() in costs
+    )
+    changes = [
+        BIGQUERY.compose("ALTER COLUMN {name} SET DATA TYPE BIGNUMERIC", name=name)
+        for name in found
+    ]
+    path = (str(table.project), str(table.dataset_id), str(table.table_id))
+    statement = BIGQUERY.compose("ALTER TABLE {table} {changes}", table=path, changes=changes)
+    return found, statement.text
 
 
 def exact_types(schema: Sequence[bigquery.SchemaField]) -> dict[str, ColumnType | str]:
@@ -120,7 +156,9 @@ def extended(
     A column without a recorded header may go to another header later.
     """
     headers = {
-        column.target.lower(): column.name for column in columns if column.name != column.target
+        column.target.lower(): _description(column.name)
+        for column in columns
+        if column.name != column.target
     }
     described = []
     for field in schema:
