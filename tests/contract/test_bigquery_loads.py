@@ -195,7 +195,7 @@ class TestJobs:
         read_status(case.settings, now=utc_now())
         asked = [str(job["configuration"]) for job in cloud.bigquery.jobs()[before:]]
         (summed,) = [text for text in asked if "SUM(" in text]
-        assert "'2025-09-01'" in summed.replace("\\'", "'")
+        assert "'2025-09-01 00:00:00+00'" in summed.replace("\\'", "'")
         assert "2025-11-01" not in summed
 
     def test_a_job_that_a_killed_process_finished_is_taken_up(

@@ -189,7 +189,9 @@ FAILURES: Final = (
             "Read the message: it names the month, the run and what failed.",
             (
                 "On BigQuery, grant `roles/bigquery.jobUser` on the project and "
-                "`roles/bigquery.dataEditor` on the dataset."
+                "`roles/bigquery.dataEditor` on the dataset, if the message names a role. A "
+                "project without billing, a service perimeter, policy tags and quotas are no "
+                "missing roles, and the message says what each of them needs."
             ),
             (
                 "If a part is damaged, copy it again from where the provider wrote it; if it is "
@@ -270,6 +272,8 @@ FAILURES: Final = (
         means="The warehouse failed for a passing reason. The month was not changed.",
         causes=(
             "BigQuery was busy, or limited the rate of requests.",
+            "Another process changed the table while its columns were changed.",
+            "A job of BigQuery was not done after six hours.",
             "The network was down for longer than `retry_for_s`.",
         ),
         remedies=(
