@@ -39,14 +39,16 @@ class Footer:
     """The content of the footer of a part.
 
     `columns` have the types that they get in a table; with `is_rewritten`, BigQuery cannot read
-    one of them in that type from the file. `first_day` and `last_day` are the least and greatest
-    day of the period column, or None if the file has no statistics of that column, or no rows.
+    one of them in that type from the file. `required` has the names, in lower case, of the columns
+    whose repetition is REQUIRED. `first_day` and `last_day` are the least and greatest day of the
+    period column, or None if the file has no statistics of that column, or no rows.
     """
 
     address: str
     rows: int
     columns: tuple[Column, ...]
     is_rewritten: bool = False
+    required: frozenset[str] = frozenset()
     first_day: date | None
     last_day: date | None
 
@@ -111,6 +113,7 @@ def _read_footer(
         rows=metadata.num_rows,
         columns=tuple(columns),
         is_rewritten=is_rewritten,
+        required=frozenset(name.lower() for name, field in fields if not field.nullable),
         first_day=first_day,
         last_day=last_day,
     )

@@ -21,7 +21,7 @@ from bqemulator.domain.errors import UnsupportedFeatureError
 from emulators.bigquery.csv_reader import is_gzip, read_csv
 from emulators.bigquery.errors import JobError
 from emulators.bigquery.json_reader import read_json
-from emulators.bigquery.parquet_reader import parquet_schema, read_parquet
+from emulators.bigquery.parquet_reader import check_modes, parquet_schema, read_parquet
 from emulators.bigquery.schema import (
     Field,
     check_names,
@@ -226,6 +226,8 @@ def _stage(run: JobRun, spec: LoadSpec, target: Target, sources: Sequence[Source
     fields = target.file_fields if spec.file_format == "CSV" else target.fields
     for number, source in enumerate(sources):
         run.fault(f"read:{number}")
+        if spec.file_format == "PARQUET":
+            check_modes(target.file_fields, source)
         _READERS[spec.file_format](run.connection, _STAGE, fields, source, spec.config)
 
 

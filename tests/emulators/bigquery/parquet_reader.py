@@ -69,6 +69,27 @@ def read_parquet(
         )
 
 
+def check_modes(fields: Sequence[Field], source: Source) -> None:
+    """A column must have the mode that the schema gives it.
+
+    No documentation says so; the service's answer is recorded, NULLABLE against REQUIRED, in
+    googleapis/java-bigquery#13, also where the job states a schema (googleapis/python-bigquery#10),
+    and the other way about in googleapis/google-cloud-python#8305.
+    """
+    known = by_name(fields)
+    for column in parquet_schema(source):
+        field = known.get(column.name.lower())
+        mode = "NULLABLE" if column.nullable else "REQUIRED"
+        if field is not None and field["mode"] not in (mode, "REPEATED"):
+            name = source.uri.rpartition("/")[2]
+            raise unreadable(
+                f"Provided schema is not compatible with the file '{name}'. Field "
+                f"'{column.name}' is specified as {field['mode']} in provided schema which does "
+                f"not match {mode} as specified in the file.",
+                source.uri,
+            )
+
+
 @contextmanager
 def _reading(source: Source) -> Iterator[None]:
     try:

@@ -175,7 +175,9 @@ def merged(
     """The schema of a table after a load, if the job's schemaUpdateOptions allow the change.
 
     https://cloud.google.com/bigquery/docs/managing-table-schemas
-    Options add NULLABLE columns and relax REQUIRED ones; a type never changes by them.
+    Options add NULLABLE columns and relax REQUIRED ones; a type never changes by them, and no
+    NULLABLE column becomes REQUIRED ("the only supported modification you can make to a column's
+    mode is changing it from REQUIRED to NULLABLE", managing-table-schemas#change_a_columns_mode).
     """
 
     def mismatch(what: str) -> JobError:
@@ -194,6 +196,8 @@ def merged(
                 f"Field {field['name']} has changed type from {after[key]['type']} "
                 f"to {field['type']}"
             )
+        elif (after[key]["mode"], field["mode"]) == ("NULLABLE", "REQUIRED"):
+            raise mismatch(f"Field {field['name']} has changed mode from NULLABLE to REQUIRED")
     for key, field in after.items():
         relaxed = given.get(key, {"mode": "NULLABLE"})["mode"] != "REQUIRED"
         if field["mode"] == "REQUIRED" and relaxed:

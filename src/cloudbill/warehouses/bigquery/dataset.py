@@ -19,7 +19,6 @@ from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyQuery, DailyTotals
 from cloudbill.costs.month_totals import MonthQuery, MonthTotals, spans_of
 from cloudbill.costs.sums import NOTHING, Charges, GroupSums, SumQuery, billed_costs, by_currency
-from cloudbill.manifests import Column
 from cloudbill.models import PlannedLoad, TableMonth, TableRows, Totals
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning.costs import billed_costs_of
@@ -68,7 +67,7 @@ class Dataset:
             except api.NotFound:
                 return None
 
-    def prepare_table(self, planned: PlannedLoad, columns: Sequence[Column]) -> bigquery.Table:
+    def prepare_table(self, planned: PlannedLoad, incoming: Incoming) -> bigquery.Table:
         """The table, created if it is missing.
 
         One thread at a time, because several months may find it missing at once.
@@ -82,14 +81,15 @@ class Dataset:
             except api.NotFound:
                 table = new_table(
                     reference,
-                    columns,
+                    incoming.columns,
                     period_column=planned.period_column,
                     cluster_column=provider.CLUSTER_COLUMN,
+                    required=incoming.required_in_new_table,
                 )
                 return self._client.create_table(table, exists_ok=True)
 
     def extend_table(self, planned: PlannedLoad, incoming: Incoming) -> bigquery.Table:
-        """The table, with all columns of the run added.
+        """The table, with all columns of the run added, and NULLABLE where the run is.
 
         One thread at a time, because an update sends the whole schema, and all months change the
         same one. New columns are empty, so if the load fails after this, the month stays as it was.
@@ -97,7 +97,7 @@ class Dataset:
 
         def with_columns(table: bigquery.Table) -> Sequence[bigquery.SchemaField]:
             fit = fit_table(table, incoming.columns, planned, self._settings.provider)
-            return extended(table.schema, incoming.columns, fit.added)
+            return extended(table.schema, incoming.columns, fit.added, required=incoming.required)
 
         with self._preparing, bigquery_errors(f"Adding columns to {planned.table}"):
             return change_schema(self._client, self.reference(planned.table), with_columns)

@@ -5,7 +5,7 @@ A load job replaces the month at once, so everything that can be compared is com
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -14,10 +14,12 @@ from cloudbill.files.csv_headers import PartColumns, read_columns
 from cloudbill.files.parquet_footers import Footer, read_footers
 from cloudbill.manifests import Column
 from cloudbill.models import PlannedLoad
-from cloudbill.warehouses.bigquery.tables import require_month
+from cloudbill.warehouses.bigquery.tables import require_month, required_columns
 from cloudbill.warehouses.reconciliation import require_footers, require_not_held
 
 if TYPE_CHECKING:
+    from google.cloud import bigquery
+
     from cloudbill.providers import Provider
     from cloudbill.store import Store
 
@@ -50,10 +52,29 @@ class Incoming:
     """Whether a guard holds the run if it has too few rows."""
     has_several_months: bool
     """Whether the parts have rows of other months too."""
+    required: frozenset[str]
+    """The columns that may be REQUIRED where they are loaded, in lower case: those that every part
+    has, and of Parquet parts those that all of them call REQUIRED."""
 
     def rewritten(self) -> Incoming:
-        """The same run, whose parts are written again in the types of the table."""
-        return replace(self, is_native=False, is_rewritten=True)
+        """The same run, whose parts are written again in the types of the table.
+
+        All columns of what this process writes are OPTIONAL.
+        """
+        return replace(self, is_native=False, is_rewritten=True, required=frozenset())
+
+    @property
+    def required_in_new_table(self) -> frozenset[str]:
+        """The columns that are REQUIRED in a table that is made for the run."""
+        return self.required if self.footers else frozenset()  # a CSV file states no modes
+
+    def fits_modes(self, schema: Iterable[bigquery.SchemaField]) -> bool:
+        """Whether the parts, as they are, can be loaded into a table of these columns.
+
+        A job states the modes of the columns. They have to be those of a Parquet file, and a
+        NULLABLE column of a table cannot become REQUIRED.
+        """
+        return not self.footers or self.required <= required_columns(schema)
 
     @property
     def is_one_job(self) -> bool:
@@ -96,33 +117,48 @@ def look_at(
         require_month(planned, footers)
         columns = merge_parts([(footer.address, footer.columns) for footer in footers])
         require_dataset(columns, provider, run_id=manifest.run_id)
+        required = {footer.required for footer in footers}
+        # A job states one mode for a column, and each of its files has to agree.
+        is_rewritten = len(required) > 1 or any(footer.is_rewritten for footer in footers)
         return Incoming(
             columns=columns,
             part_columns=tuple(footer.columns for footer in footers),
             footers=footers,
             rows=rows,
-            is_native=is_native and not any(footer.is_rewritten for footer in footers),
-            is_rewritten=any(footer.is_rewritten for footer in footers),
+            is_native=is_native and not is_rewritten,
+            is_rewritten=is_rewritten,
             is_guarded=planned.least_rows is not None,
             has_several_months=bool(manifest.spans),
+            required=frozenset() if is_rewritten else frozenset[str]().union(*required),
         )
     headers = read_columns(store, manifest, provider, existing)
     part_columns = tuple(header.columns for header in headers)
     paths = [part.path for part in manifest.parts]
     columns = merge_parts(list(zip(paths, part_columns, strict=True)))
     require_dataset(columns, provider, run_id=manifest.run_id)
+    is_native = (
+        is_native
+        and manifest.data_version not in _WITHOUT_SECONDS
+        and all(header.is_plain for header in headers)
+    )
     return Incoming(
         columns=columns,
         part_columns=part_columns,
         footers=(),
         headers=headers,
         rows=manifest.stated_rows,
-        is_native=is_native
-        and manifest.data_version not in _WITHOUT_SECONDS
-        and all(header.is_plain for header in headers),
+        is_native=is_native,
         is_guarded=planned.least_rows is not None,
         has_several_months=bool(manifest.spans),
+        # What BigQuery does not read from the store is written as Parquet first.
+        required=_in_every_part(part_columns) if is_native else frozenset(),
     )
+
+
+def _in_every_part(parts: Iterable[Iterable[Column]]) -> frozenset[str]:
+    """The names, in lower case, of the columns that no part lacks."""
+    names = [frozenset(column.target.lower() for column in columns) for columns in parts]
+    return frozenset.intersection(*names) if names else frozenset()
 
 
 def _is_read_as_named(uri: str) -> bool:

@@ -186,7 +186,8 @@ class Staging:
         A load job maps the columns of CSV by position, from one list for all of its files.
         """
         if incoming.footers:
-            config = self._config(parquet_options(table.schema))
+            fields = fields_in_order(incoming.columns, table.schema, incoming.required)
+            config = self._config(parquet_options(fields))
             return self._load_uris(planned, list(planned.uris), reference, config)
         rows = 0
         parts = sorted(
@@ -194,7 +195,8 @@ class Staging:
             key=lambda part: [column.name for column in part[0]],
         )
         for columns, group in groupby(parts, key=lambda part: part[0]):
-            config = self._config(csv_options(fields_in_order(columns, table.schema)))
+            fields = fields_in_order(columns, table.schema, incoming.required)
+            config = self._config(csv_options(fields))
             rows += self._load_uris(planned, [uri for _, uri in group], reference, config)
         return rows
 
@@ -222,7 +224,6 @@ class Staging:
         reference: str,
     ) -> int:
         """Uploads the parts, one by one: Parquet as it is, or what DuckDB rewrites as Parquet."""
-        config = self._config(parquet_options(table.schema))
         rows = 0
         rests: list[Totals] = []
         with (
@@ -233,6 +234,9 @@ class Staging:
             for index, (done, (upload, rest)) in enumerate(zip(sizes, uploads, strict=False)):
                 self._progress.say(Stage.STAGING, part=index, done=done)
                 rests.append(rest)
+                columns = incoming.part_columns[index]
+                fields = fields_in_order(columns, table.schema, incoming.required)
+                config = self._config(parquet_options(fields))
                 with bigquery_errors(_what(planned)):
                     job = self._client.upload(
                         upload, reference, location=self._location, job_config=config

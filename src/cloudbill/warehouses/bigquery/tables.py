@@ -38,7 +38,9 @@ __all__ = [
     "parquet_options",
     "partition_granularity",
     "partition_of",
+    "relaxed",
     "require_month",
+    "required_columns",
     "unfit_amounts",
 ]
 
@@ -141,19 +143,51 @@ def headers_of(schema: Iterable[bigquery.SchemaField]) -> dict[str, str]:
 
 
 def fields_in_order(
-    columns: Sequence[Column], schema: Sequence[bigquery.SchemaField]
+    columns: Sequence[Column], schema: Sequence[bigquery.SchemaField], required: frozenset[str]
 ) -> list[bigquery.SchemaField]:
-    """The fields for columns, in the order of the columns: from the table, or new."""
-    existing = {str(field.name).lower(): field for field in schema}
+    """The fields for columns, in the order of the columns: from the table, or new.
+
+    Of those that are REQUIRED in the table, only `required` stay so. Columns of the table that are
+    not among `columns` are left out, because it is not documented that a file may lack a column
+    that its job states, but it is that a job may state fewer columns than the table has ("Modifying
+    table schemas", the samples that relax a column in an append).
+    """
+    existing = {str(field.name).lower(): field for field in relaxed(schema, required)}
     return [existing.get(column.target.lower()) or _field(column) for column in columns]
 
 
+def required_columns(schema: Iterable[bigquery.SchemaField]) -> frozenset[str]:
+    """The names, in lower case, of the columns whose mode is REQUIRED."""
+    return frozenset(str(field.name).lower() for field in schema if field.mode == "REQUIRED")
+
+
+def relaxed(
+    schema: Iterable[bigquery.SchemaField], required: frozenset[str]
+) -> list[bigquery.SchemaField]:
+    """The same fields, where every REQUIRED one but `required` is NULLABLE."""
+    return [
+        _changed(field, mode="NULLABLE")
+        if field.mode == "REQUIRED" and str(field.name).lower() not in required
+        else field
+        for field in schema
+    ]
+
+
+def _changed(field: bigquery.SchemaField, **properties: str) -> bigquery.SchemaField:
+    return bigquery.SchemaField.from_api_repr(field.to_api_repr() | properties)
+
+
 def extended(
-    schema: Sequence[bigquery.SchemaField], columns: Sequence[Column], added: Iterable[Column]
+    schema: Sequence[bigquery.SchemaField],
+    columns: Sequence[Column],
+    added: Iterable[Column],
+    *,
+    required: frozenset[str],
 ) -> list[bigquery.SchemaField]:
     """A table's schema with more columns, and with the header of each column recorded.
 
-    A column without a recorded header may go to another header later.
+    A column without a recorded header may go to another header later. Of the REQUIRED columns, only
+    `required` stay so; the others become NULLABLE, which is never undone.
     """
     headers = {
         column.target.lower(): _description(column.name)
@@ -161,12 +195,10 @@ def extended(
         if column.name != column.target
     }
     described = []
-    for field in schema:
+    for field in relaxed(schema, required):
         header = headers.get(str(field.name).lower())
-        if header is not None and not field.description:
-            resource = field.to_api_repr() | {"description": header}
-            field = bigquery.SchemaField.from_api_repr(resource)  # noqa: PLW2901
-        described.append(field)
+        is_new = header is not None and not field.description
+        described.append(_changed(field, description=str(header)) if is_new else field)
     return [*described, *fields_of(added)]
 
 
@@ -201,9 +233,17 @@ def csv_options(fields: Sequence[bigquery.SchemaField]) -> dict[str, Any]:
 
 
 def new_table(
-    reference: str, columns: Sequence[Column], *, period_column: str, cluster_column: str
+    reference: str,
+    columns: Sequence[Column],
+    *,
+    period_column: str,
+    cluster_column: str,
+    required: frozenset[str] = frozenset(),
 ) -> bigquery.Table:
-    """An empty table, partitioned by month of the period column and clustered."""
+    """An empty table, partitioned by month of the period column and clustered.
+
+    `required` has the names, in lower case, of the columns that are REQUIRED.
+    """
     targets = {column.target.lower(): column for column in columns}
     period = targets.get(period_column.lower())
     if period is None or period.type not in {ColumnType.TIMESTAMP, ColumnType.DATE}:
@@ -211,7 +251,11 @@ def new_table(
             f"The run has no column '{period_column}' that is a timestamp or a date, which says "
             "which month a row belongs to"
         )
-    table = bigquery.Table(reference, schema=fields_of(columns))
+    fields = [
+        _changed(field, mode="REQUIRED") if str(field.name).lower() in required else field
+        for field in fields_of(columns)
+    ]
+    table = bigquery.Table(reference, schema=fields)
     table.time_partitioning = bigquery.TimePartitioning(type_=_MONTH, field=period.target)
     cluster = targets.get(cluster_column.lower())
     if cluster is not None:

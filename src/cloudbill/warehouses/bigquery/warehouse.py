@@ -38,10 +38,10 @@ from cloudbill.warehouses.bigquery.tables import (
     add_columns,
     csv_options,
     fields_in_order,
-    fields_of,
     fit_table,
     headers_of,
     parquet_options,
+    required_columns,
 )
 from cloudbill.warehouses.reconciliation import (
     require_footers,
@@ -140,44 +140,63 @@ class BigQueryWarehouse:
         table = self._dataset.find_table(planned.table)
         existing = headers_of(table.schema) if table else {}
         incoming = look_at(store, planned, provider, existing)
-        table = self._dataset.prepare_table(planned, incoming.columns)
+        table = self._dataset.prepare_table(planned, incoming)
         if incoming.footers and incoming.rows == 0:
             self._empty(planned)
             return _Loaded(rows=0)
+        try:
+            return self._load_into(table, planned, store, incoming, progress)
+        except LoadError as error:
+            if isinstance(error, TransientLoadError) or not required_columns(table.schema):
+                raise
+            # A load of another month may have made a column NULLABLE after the table was read, and
+            # a job that states it REQUIRED is refused then.
+            now = self._dataset.prepare_table(planned, incoming)
+            if required_columns(now.schema) == required_columns(table.schema):
+                raise
+        return self._load_into(now, planned, store, incoming, progress)
+
+    def _load_into(
+        self,
+        table: bigquery.Table,
+        planned: PlannedLoad,
+        store: Store,
+        incoming: Incoming,
+        progress: JobProgress,
+    ) -> _Loaded:
+        """Loads a run into a table, which is as it was read a moment ago."""
+        provider = self._settings.provider
         fit = fit_table(table, incoming.columns, planned, provider)
-        if fit.converted and incoming.footers:
+        if incoming.footers and (fit.converted or not incoming.fits_modes(table.schema)):
             incoming = incoming.rewritten()
         partition = partition_to_fill(
             self._dataset, planned, table, incoming.footers, provider=provider
         )
         if incoming.is_one_job:
-            fields = [*table.schema, *fields_of(fit.added)]
-            return self._load_native(planned, incoming, fields, partition, progress)
+            return self._load_native(planned, incoming, table, partition, progress)
         return self._load_staged(planned, store, incoming, partition, progress)
 
     def _load_native(
         self,
         planned: PlannedLoad,
         incoming: Incoming,
-        fields: Sequence[bigquery.SchemaField],
+        table: bigquery.Table,
         partition: str,
         progress: JobProgress,
     ) -> _Loaded:
-        """Replaces the month by one load job that reads the store and truncates the partition.
-
-        `fields` are those of the table, and after them those that it does not have yet.
-        """
+        """Replaces the month by one load job that reads the store and truncates the partition."""
         destination = f"{self._dataset.reference(planned.table)}${partition}"
-        if incoming.footers:
-            options = parquet_options(fields)
-        else:
-            options = csv_options(fields_in_order(incoming.part_columns[0], fields))
-        # The new columns are part of the job, so they appear together with the month. If the job
-        # fails, the table keeps its columns.
+        fields = fields_in_order(incoming.columns, table.schema, incoming.required)
+        options = parquet_options(fields) if incoming.footers else csv_options(fields)
+        # The new columns and modes are part of the job, so they appear together with the month. If
+        # the job fails, the table keeps its columns.
+        updates = [bigquery.SchemaUpdateOption.ALLOW_FIELD_ADDITION]
+        if required_columns(table.schema) - incoming.required:
+            updates.append(bigquery.SchemaUpdateOption.ALLOW_FIELD_RELAXATION)
         config = bigquery.LoadJobConfig(
             write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
             create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
-            schema_update_options=[bigquery.SchemaUpdateOption.ALLOW_FIELD_ADDITION],
+            schema_update_options=updates,
             labels=self._dataset.labels(planned),
             **options,
         )
@@ -214,6 +233,9 @@ class BigQueryWarehouse:
         All of it happens inside `submit`, so nothing is staged if the copy job already exists.
         """
         table = self._dataset.extend_table(planned, incoming)
+        if not incoming.fits_modes(table.schema):  # another month relaxed it since it was read
+            incoming = incoming.rewritten()
+            table = self._dataset.extend_table(planned, incoming)
         destination = f"{self._dataset.reference(planned.table)}${partition}"
         config = bigquery.CopyJobConfig(
             write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
