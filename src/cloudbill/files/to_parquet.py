@@ -41,7 +41,7 @@ _COPY: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewriting:
-    """How parts are rewritten, with the columns and exact types of a table.
+    """How parts are rewritten, with the columns and exact types of a table, all of them OPTIONAL.
 
     `types` are those of the table, by names in lower case. What is rounded away of the costs is
     summed for `provider`, where it is given, in the month `period`, or in all rows.
@@ -87,6 +87,9 @@ class Rewriting:
                 connection.execute("SET memory_limit = $limit", {"limit": self.memory_limit})
                 connection.execute("SET preserve_insertion_order = false")
                 connection.execute("SET TimeZone = 'UTC'")
+                # From statistics, DuckDB would learn which columns have no NULL in this part, and
+                # write those as REQUIRED; BigQuery refuses them where the table is NULLABLE.
+                connection.execute("SET disabled_optimizers = 'statistics_propagation'")
                 yield connection
         except duckdb.OutOfMemoryException as error:
             raise LoadError(

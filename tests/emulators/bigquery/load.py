@@ -98,9 +98,9 @@ class Target:
 def run_load(run: JobRun, config: dict[str, Any], uploaded: Source | None = None) -> Statistics:
     """Do the whole job, and give its ``statistics.load``."""
     spec = LoadSpec.of(config)
+    run.fault("start")
     existing = _existing_table(run, spec)
     _check_options(spec)
-    run.fault("start")
     sources = (uploaded,) if uploaded else find_sources(run.gcs_root, config["sourceUris"])
     target = _target(spec, existing, sources)
     _stage(run, spec, target, sources)

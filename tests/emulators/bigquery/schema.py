@@ -176,8 +176,7 @@ def merged(
 
     https://cloud.google.com/bigquery/docs/managing-table-schemas
     Options add NULLABLE columns and relax REQUIRED ones; a type never changes by them, and no
-    NULLABLE column becomes REQUIRED ("the only supported modification you can make to a column's
-    mode is changing it from REQUIRED to NULLABLE", managing-table-schemas#change_a_columns_mode).
+    NULLABLE column becomes REQUIRED (the same page, #change_a_columns_mode).
     """
 
     def mismatch(what: str) -> JobError:

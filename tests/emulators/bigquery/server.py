@@ -110,6 +110,19 @@ class BigQueryEmulator:
         """Every job since the last reset, in the order in which they came."""
         return [describe(job) for job in self._server.catalog.all_jobs()]
 
+    def relax(self, table: str, column: str) -> None:
+        """Makes a column NULLABLE at once, from within a fault, where no request gets through."""
+        catalog = self._server.catalog
+        found = catalog.get_table(*table.split("."))
+        if found is None:
+            raise LookupError(table)
+        fields = tuple(
+            field.model_copy(update={"mode": "NULLABLE"}) if field.name == column else field
+            for field in found.schema_.fields
+        )
+        schema = found.schema_.model_copy(update={"fields": fields})
+        catalog.update_table(found.model_copy(update={"schema_": schema}))
+
     def client(self, project: str) -> bigquery.Client:
         """A client of the project that needs no credentials; the next reset closes it."""
         client = bigquery.Client(

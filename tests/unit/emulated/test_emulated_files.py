@@ -26,6 +26,27 @@ from unit.emulated.bench import (
 
 
 class TestParquet:
+    @pytest.mark.parametrize("stated", ["NULLABLE", "REQUIRED"])
+    def test_a_column_has_the_mode_in_the_file_that_the_job_states(
+        self, bench: Bench, stated: str
+    ) -> None:
+        in_file = "REQUIRED" if stated == "NULLABLE" else "NULLABLE"
+        sink = io.BytesIO()
+        field = pa.field("x", pa.string(), nullable=in_file == "NULLABLE")
+        pq.write_table(pa.table({"x": ["a"]}, schema=pa.schema([field])), sink)
+        uri = bench.put("folder/1.parquet", sink.getvalue())
+        fields = [{"name": "x", "type": "STRING", "mode": stated}]
+        create = {"createDisposition": "CREATE_IF_NEEDED", "schema": {"fields": fields}}
+        reason, message = error(bench.load(uri, into="new", **create))
+        assert reason == "invalid"
+        assert (
+            "Provided schema is not compatible with the file '1.parquet'. Field 'x' is specified "
+            f"as {stated} in provided schema which does not match {in_file} as specified in the "
+            "file."
+        ) in message
+        fields[0]["mode"] = in_file
+        assert succeeded(bench.load(uri, into="new", **create))
+
     @pytest.mark.parametrize(
         ("precision", "scale", "targets", "expected"),
         [
