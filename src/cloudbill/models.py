@@ -84,6 +84,8 @@ class SkipReason(StrEnum):
     """A person said that a held run is not wanted."""
     GONE = "gone"
     """None of its parts is in the store any more."""
+    EXPIRED = "expired"
+    """Its month is older than what the table keeps on purpose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

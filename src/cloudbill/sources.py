@@ -27,6 +27,7 @@ from cloudbill.loading.events import Event
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.words import lines
 from cloudbill.models import LoadFailure, LoadResult
+from cloudbill.periods import utc_now
 from cloudbill.planning import Selection
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings import SourceSettings, dlt_providers, read_source
@@ -114,7 +115,9 @@ def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str,
         # The ledger of a pipeline of the user's own is the state that dlt gives to its resource.
         remembered = read_remembered(state)
         sequence = remembered.sequence
-        present = Present(remembered=remembered, table=table)
+        present = Present(
+            remembered=remembered, table=table, kept_from=settings.kept_from(utc_now())
+        )
         present = compare_recorded(settings, warehouse, present, trusts_file=True)
         found = survey(settings, present, Selection(), _log_event, keeps_manifests=True)
         for outcome in load_planned(warehouse, found.store, found.plan.loads, _log_event):

@@ -50,11 +50,26 @@ class Present:
     """What the ledger knows and the tracking table has lost, wholly or in part."""
     held: Mapping[str, Held] = field(default_factory=dict)
     """The runs that a load held once it had read them, so that no manifest shows it."""
+    kept_from: BillingPeriod | None = None
+    """The first month that the table keeps, where `partition_expiration_days` says so."""
 
     @property
     def rows(self) -> dict[BillingPeriod, int]:
         """The rows of each month that the table holds."""
         return {period: month.rows for period, month in self.table.months.items()}
+
+    @property
+    def loaded(self) -> dict[BillingPeriod, LoadRecord]:
+        """What the ledger remembers, but for the months that expired on purpose and are gone."""
+        return {
+            period: record
+            for period, record in self.remembered.loaded.items()
+            if self.keeps(period) or self.rows.get(period)
+        }
+
+    def keeps(self, period: BillingPeriod) -> bool:
+        """Whether the table keeps a month."""
+        return self.kept_from is None or period >= self.kept_from
 
     @property
     def periods(self) -> frozenset[BillingPeriod]:
@@ -64,7 +79,8 @@ class Present:
     @property
     def drifted(self) -> dict[BillingPeriod, Drifted]:
         """The months that are not what was recorded, by their rows or by their costs."""
-        return compare_rows(self.remembered.loaded, self.rows) | dict(self.differing)
+        found = compare_rows(self.remembered.loaded, self.rows) | dict(self.differing)
+        return {period: one for period, one in found.items() if self.keeps(period)}
 
 
 def read_present(settings: SourceSettings, warehouse: Warehouse) -> Present:
@@ -82,6 +98,7 @@ def read_present(settings: SourceSettings, warehouse: Warehouse) -> Present:
         table=table,
         untracked=merged.untracked,
         held=past_holds(settings),
+        kept_from=settings.kept_from(utc_now()),
     )
 
 
@@ -381,4 +398,5 @@ def _plan(
         to_load=to_load,
         failed=failed_runs(settings),
         scopes=remembered.scopes,
+        kept_from=present.kept_from,
     )

@@ -13,6 +13,7 @@ from google.api_core import exceptions as api
 from google.cloud import bigquery
 
 from cloudbill.doctor.check import Check, failed_check
+from cloudbill.doctor.expirations import check_expirations
 from cloudbill.errors import LoadError
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.dataset import Dataset
@@ -143,6 +144,7 @@ def _check_table(client: PersistentClient, settings: SourceSettings, name: str) 
             yield _refused(subject, error, "roles/bigquery.dataEditor on the dataset")
         return
     yield _check_layout(settings, table, subject)
+    yield from check_expirations(client, settings, table)
     yield _check_rights(client, settings, table)
 
 

@@ -102,6 +102,7 @@ def _write(package: Package, folder: Path, warehouse: Warehouse, destination: An
     pipeline.normalize()
     _mend_tables(pipeline, warehouse)
     _WHILE_OTHERS_MAKE_TABLES(pipeline.load)
+    warehouse.keep_tables(tuple(pipeline.default_schema.tables))
 
 
 class _LedgerPipeline(Pipeline):

@@ -60,6 +60,7 @@ _COUNTED: Final = {
     "gone": "gone",
     "held": "held",
     "dismissed": "dismissed",
+    "expired": "outside of what is kept",
     "failed": "failed",
     "unreadable_manifests": "unreadable manifest(s)",
     "failed_sources": "source(s) failed",

@@ -97,7 +97,7 @@ def with_survey(status: SourceStatus, present: Present, found: Survey) -> Source
 
 
 def _with_months(status: SourceStatus, present: Present, plan: Plan | None = None) -> SourceStatus:
-    loaded, rows = present.remembered.loaded, present.rows
+    loaded, rows = present.loaded, present.rows
     pending = {} if plan is None else _pending_runs(plan, loaded)
     drifted = present.drifted
     failures = standing_failures(status.settings, loaded)

@@ -121,7 +121,7 @@ def _verify_months(
     periods: frozenset[BillingPeriod],
 ) -> Iterator[MonthReport | MonthFailure]:
     """The months, newest first."""
-    loaded = present.remembered.loaded
+    loaded = present.loaded
     month = _Verifier(settings, warehouse, Ledger(settings, warehouse))
     # A month that no load accounts for adds to the bill as well.
     for period in sorted(periods or {*loaded, *present.table.months}, reverse=True):

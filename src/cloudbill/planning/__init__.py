@@ -57,6 +57,7 @@ def plan_loads(
     drifted: Collection[BillingPeriod] = (),
     failed: Collection[str] = (),
     scopes: Mapping[BillingPeriod, str] = MappingProxyType({}),
+    kept_from: BillingPeriod | None = None,
 ) -> Plan:
     """Picks the newest complete run of each month, and says of every other run why it is not it.
 
@@ -65,8 +66,8 @@ def plan_loads(
     `drifted` do not hold what was loaded any more, so the loaded run is loaded again if nothing
     newer is there. `failed` are the identities of runs that failed to load for a lasting reason:
     they are tried, but nothing is compared with them. `scopes` are those that the ledger knows, by
-    the month from which on each holds. `to_load` makes the planned load of a manifest, given the
-    record that it replaces.
+    the month from which on each holds. Months before `kept_from` are not loaded. `to_load` makes
+    the planned load of a manifest, given the record that it replaces.
     """
     by_period: dict[BillingPeriod, list[DiscoveredRun]] = defaultdict(list)
     for run in runs:
@@ -84,6 +85,9 @@ def plan_loads(
         newest = newest_first(by_period[period])
         if not selection.includes(period):
             skips += map(_not_selected, newest)
+            continue
+        if kept_from is not None and period < kept_from:
+            skips += _expired(newest, kept_from)
             continue
         month = _Month(
             runs=newest,
@@ -280,6 +284,17 @@ class _Month:
 
 def _not_selected(run: DiscoveredRun) -> Skip:
     return Skip(manifest=run.manifest, reason=SkipReason.NOT_SELECTED, detail="not selected")
+
+
+def _expired(runs: Sequence[DiscoveredRun], kept_from: BillingPeriod) -> list[Skip]:
+    """The runs of a month that the table does not keep; only the newest is named for it."""
+    (newest, *older) = (run.manifest for run in runs)
+    detail = f"outside of 'partition_expiration_days', which keeps {kept_from} and later"
+    by = f"superseded by {newest.run_id}"
+    return [
+        Skip(manifest=newest, reason=SkipReason.EXPIRED, detail=detail),
+        *(Skip(manifest=one, reason=SkipReason.SUPERSEDED, detail=by) for one in older),
+    ]
 
 
 def _awaited(run: DiscoveredRun) -> str:

@@ -14,12 +14,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cloudbill.errors import ConfigError
+from cloudbill.periods import BillingPeriod
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings.files import dlt_context
 from cloudbill.settings.keys import KEYS
@@ -69,6 +70,7 @@ class SourceSettings:
     max_wait: timedelta
     max_age: timedelta | None
     parallel_loads: int
+    partition_expiration_days: int | None
     retry_for_s: float
     lock_timeout_s: float
     cache: bool
@@ -88,6 +90,15 @@ class SourceSettings:
         """The settings for the warehouse of this source."""
         names = (field.name for field in fields(WarehouseSettings))
         return WarehouseSettings(**{name: getattr(self, name) for name in names})
+
+    def kept_from(self, now: datetime) -> BillingPeriod | None:
+        """The first month that the table keeps; None where it keeps all.
+
+        A partition expires at its end plus the days ("Managing partitioned tables").
+        """
+        if self.partition_expiration_days is None or self.project_id is None:
+            return None
+        return BillingPeriod.of(now - timedelta(days=self.partition_expiration_days))
 
     @property
     def physical_table(self) -> tuple[str, ...]:

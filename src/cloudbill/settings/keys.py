@@ -14,6 +14,7 @@ from cloudbill.providers import Provider
 from cloudbill.settings.values import (
     read_amount,
     read_count,
+    read_days,
     read_duration,
     read_file,
     read_flag,
@@ -211,6 +212,14 @@ KEYS: Final[tuple[Key, ...]] = (
         default="8",
         example="4",
         description="How many BigQuery load jobs run at once. DuckDB loads one month at a time.",
+    ),
+    Key(
+        name="partition_expiration_days",
+        read=read_days,
+        default_words="never",
+        example="400",
+        description="After how many days from the end of a month BigQuery deletes the month from a "
+        "table that cloudbill makes; older months are not loaded. BigQuery only.",
     ),
     Key(
         name="retry_for_s",

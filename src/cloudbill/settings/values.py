@@ -19,6 +19,7 @@ from cloudbill.text.times import read_age
 __all__ = [
     "read_amount",
     "read_count",
+    "read_days",
     "read_duration",
     "read_file",
     "read_flag",
@@ -160,6 +161,17 @@ def read_count(value: object) -> int:
     if isinstance(value, bool) or number < 1:
         raise ValueError("must be a whole number of at least 1")
     return number
+
+
+def read_days(value: object) -> int | None:
+    """A whole number of days of at least 1; no text is no value.
+
+    Raises:
+        ValueError: If it is not one.
+    """
+    if isinstance(value, str) and not value.strip():
+        return None
+    return read_count(value)
 
 
 def read_seconds(value: object) -> float:

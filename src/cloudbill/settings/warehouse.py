@@ -30,3 +30,4 @@ class WarehouseSettings:
     parallel_loads: int
     lock_timeout_s: float
     retry_for_s: float
+    partition_expiration_days: int | None

@@ -108,6 +108,9 @@ class Warehouse(Protocol):
             LoadError: If the table cannot be changed.
         """
 
+    def keep_tables(self, tables: Collection[str]) -> None:
+        """Keeps tables that dlt made from being deleted by the warehouse itself."""
+
     def read_ledger(
         self, pipeline_name: str, tracking_tables: Sequence[str], *, newest_only: bool
     ) -> LedgerRows:

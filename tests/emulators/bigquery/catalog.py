@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bqemulator.catalog.memory_repository import MemoryCatalogRepository
@@ -30,9 +31,29 @@ class Catalog(MemoryCatalogRepository):
 
     def create_table(self, table: TableMeta) -> TableMeta:
         """Create the table, and forget what a dropped one of this name had."""
-        created = super().create_table(table)
+        created = super().create_table(self._inheriting(table))
         self._written.pop((table.project_id, table.dataset_id, table.table_id), None)
         return created
+
+    def _inheriting(self, table: TableMeta) -> TableMeta:
+        """The table with the expirations that its dataset gives to new tables.
+
+        Of a partitioned table the default for partitions counts, and the one for tables only where
+        there is none; what the table states itself comes first.
+        https://cloud.google.com/bigquery/docs/reference/rest/v2/datasets#Dataset
+        (defaultTableExpirationMs, defaultPartitionExpirationMs)
+        """
+        dataset = self.get_dataset(table.project_id, table.dataset_id)
+        if dataset is None or table.table_type != "TABLE":
+            return table
+        by, partitions_ms = table.time_partitioning, dataset.default_partition_expiration_ms
+        if by is not None and (by.expiration_ms or partitions_ms):
+            kept = by.model_copy(update={"expiration_ms": by.expiration_ms or partitions_ms})
+            return table.model_copy(update={"time_partitioning": kept})
+        if dataset.default_table_expiration_ms is None:
+            return table
+        until = table.creation_time + timedelta(milliseconds=dataset.default_table_expiration_ms)
+        return table.model_copy(update={"expiration_time": table.expiration_time or until})
 
     def stamp(self, table: TableKey, partitions: Iterable[str], at: datetime) -> None:
         """Remember that these partitions of the table were written."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bqemulator.catalog.etag import generate_etag
 
 from emulators.bigquery.errors import JobError
+from emulators.bigquery.partitions import is_expired
 from emulators.bigquery.schema import columns_sql, fields_of
 from emulators.bigquery.tables import TableRef, in_partition, layout, partition_id
 
@@ -114,6 +115,8 @@ def _commit(
         elif replace:
             run.connection.execute(f"DELETE FROM {target.sql} WHERE {_inside(target, existing)}")
         run.connection.execute(f"INSERT INTO {target.sql} BY NAME {rows}")
+        expired = is_expired(after.time_partitioning, run.now())
+        run.connection.execute(f"DELETE FROM {target.sql} WHERE {expired}")
     _record(run, target, after, created=existing is None)
     named = [target.partition] if target.partition else []
     run.catalog.stamp(target.key, written + named, run.now())

@@ -77,6 +77,7 @@ class JobRunner:
     gcs_root: Path
     faults: list[Fault] = field(default_factory=list)
     answer_after_s: float = 60.0
+    is_sandbox: bool = False
     _claimed: set[tuple[str, str]] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 

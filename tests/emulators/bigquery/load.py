@@ -22,6 +22,7 @@ from emulators.bigquery.csv_reader import is_gzip, read_csv
 from emulators.bigquery.errors import JobError
 from emulators.bigquery.json_reader import read_json
 from emulators.bigquery.parquet_reader import check_modes, parquet_schema, read_parquet
+from emulators.bigquery.partitions import is_expired
 from emulators.bigquery.schema import (
     Field,
     check_names,
@@ -287,6 +288,8 @@ def _commit(run: JobRun, spec: LoadSpec, target: Target) -> None:
                 inside = in_partition(spec.table, target.partitioning)
                 run.connection.execute(f"DELETE FROM {spec.table.sql} WHERE {inside}")
         run.connection.execute(f"INSERT INTO {spec.table.sql} BY NAME SELECT * FROM {_STAGE}")
+        expired = is_expired(target.partitioning, run.now())
+        run.connection.execute(f"DELETE FROM {spec.table.sql} WHERE {expired}")
     _record(run, spec, target)
     run.catalog.stamp(spec.table.key, written, run.now())
 

@@ -6,16 +6,35 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from emulators.bigquery.tables import TableRef, partition_id
+from emulators.bigquery.tables import TableRef, partition_id, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
+
+    from bqemulator.catalog.models import TimePartitioning
 
     from emulators.bigquery.jobs import JobRunner
 
 _WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|TRUNCATE)\b", re.IGNORECASE)
 
 Fingerprints = dict[tuple[tuple[str, str, str], str], tuple[int, int]]
+
+
+def is_expired(partitioning: TimePartitioning | None, now: datetime) -> str:
+    """SQL condition that holds for rows of partitions that are older than the table keeps them.
+
+    An expiration counts from the end of the partition, in UTC, and "if data is being copied or
+    inserted [...], any partitions older than partition expiration configured for the table are
+    expired immediately"; so they are where it is changed.
+    https://cloud.google.com/bigquery/docs/managing-partitioned-tables#partition-expiration
+    """
+    if partitioning is None or not partitioning.field or not partitioning.expiration_ms:
+        return "false"
+    unit = partitioning.type.lower()
+    start = f"CAST(date_trunc('{unit}', {quoted(partitioning.field)}) AS TIMESTAMP)"
+    end = f"{start} + INTERVAL 1 {unit} + to_milliseconds({partitioning.expiration_ms})"
+    return f"{end} <= TIMESTAMP '{now:%Y-%m-%d %H:%M:%S}'"
 
 
 @contextmanager

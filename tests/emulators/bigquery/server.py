@@ -106,6 +106,15 @@ class BigQueryEmulator:
     def answer_after_s(self, seconds: float) -> None:
         self._runner.answer_after_s = seconds
 
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether the projects have no billing."""
+        return self._runner.is_sandbox
+
+    @is_sandbox.setter
+    def is_sandbox(self, is_sandbox: bool) -> None:
+        self._runner.is_sandbox = is_sandbox
+
     def jobs(self) -> list[dict[str, Any]]:
         """Every job since the last reset, in the order in which they came."""
         return [describe(job) for job in self._server.catalog.all_jobs()]
@@ -123,6 +132,15 @@ class BigQueryEmulator:
         schema = found.schema_.model_copy(update={"fields": fields})
         catalog.update_table(found.model_copy(update={"schema_": schema}))
 
+    def expire(self, table: str, milliseconds: int) -> None:
+        """Lets partitions expire from now on, from within a fault, as `relax` does."""
+        catalog = self._server.catalog
+        found = catalog.get_table(*table.split("."))
+        if found is None or found.time_partitioning is None:
+            raise LookupError(table)
+        by = found.time_partitioning.model_copy(update={"expiration_ms": milliseconds})
+        catalog.update_table(found.model_copy(update={"time_partitioning": by}))
+
     def client(self, project: str) -> bigquery.Client:
         """A client of the project that needs no credentials; the next reset closes it."""
         client = bigquery.Client(
@@ -139,6 +157,7 @@ class BigQueryEmulator:
         self._close_clients()
         self._runner.clear()
         self._runner.answer_after_s = _DEADLINE_S
+        self._runner.is_sandbox = False
         self._await(self._reset())
 
     def stop(self) -> None:

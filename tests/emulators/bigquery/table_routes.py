@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 from bqemulator.api.dependencies import AppContext, get_context
 from bqemulator.api.routes import tables as stock
 from bqemulator.catalog.models import TableMeta, TableSchema
-from bqemulator.domain.errors import ResourceRef, ValidationError, resource_not_found
+from bqemulator.domain.errors import (
+    PermissionDeniedError,
+    ResourceRef,
+    ValidationError,
+    resource_not_found,
+)
 from fastapi import APIRouter, Depends, Request, Response
 
 from emulators.bigquery.errors import JobError
+from emulators.bigquery.partitions import is_expired
 from emulators.bigquery.schema import (
     Field,
     check_names,
@@ -73,7 +79,11 @@ def table_routes(runner: JobRunner) -> APIRouter:
         ref = TableRef.of(project_id, dataset_id, table_id)
         body = await request.json()
         async with context.engine.write_lock():
+            _check_sandbox(runner, body)
             changed = _changed(ref, _table(runner, ref), body, context)
+            if changed.table_type == "TABLE":
+                expired = is_expired(changed.time_partitioning, context.clock.now())
+                context.engine.execute(f"DELETE FROM {ref.sql} WHERE {expired}").fetchall()
         return _answer(runner.catalog.update_table(changed))
 
     @router.delete("/{table_id}", status_code=204)
@@ -211,6 +221,24 @@ def _patched_schema(
     return TableSchema(fields=stock._parse_schema_fields(described))  # noqa: SLF001
 
 
+def _check_sandbox(runner: JobRunner, body: dict[str, Any]) -> None:
+    """A project without billing keeps no table for longer than 60 days.
+
+    https://cloud.google.com/bigquery/docs/sandbox#limitations ; the text is that of reports.
+    """
+    partitioning = body.get("timePartitioning") or {}
+    unlimited = [
+        resource
+        for resource, key in ((body, "expirationTime"), (partitioning, "expirationMs"))
+        if key in resource and not resource[key]
+    ]
+    if runner.is_sandbox and unlimited:
+        raise PermissionDeniedError(
+            "Billing has not been enabled for this project. Enable billing at "
+            "https://console.cloud.google.com/billing."
+        )
+
+
 def _patched_partitioning(table: TableMeta, body: dict[str, Any]) -> dict[str, Any]:
     """A table keeps its partitioning; only its expiration and filter rule may change."""
     stated = body.get("timePartitioning")
@@ -220,4 +248,6 @@ def _patched_partitioning(table: TableMeta, body: dict[str, Any]) -> dict[str, A
     old = table.time_partitioning
     if new is None or old is None or (new.type, new.field) != (old.type, old.field):
         raise ValidationError("Cannot change the partitioning specification of a table")
+    if "expirationMs" not in stated:  # a patch changes what it states
+        new = new.model_copy(update={"expiration_ms": old.expiration_ms})
     return {"time_partitioning": new}

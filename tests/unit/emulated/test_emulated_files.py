@@ -36,7 +36,10 @@ class TestParquet:
         pq.write_table(pa.table({"x": ["a"]}, schema=pa.schema([field])), sink)
         uri = bench.put("folder/1.parquet", sink.getvalue())
         fields = [{"name": "x", "type": "STRING", "mode": stated}]
-        create = {"createDisposition": "CREATE_IF_NEEDED", "schema": {"fields": fields}}
+        create: dict[str, Any] = {
+            "createDisposition": "CREATE_IF_NEEDED",
+            "schema": {"fields": fields},
+        }
         reason, message = error(bench.load(uri, into="new", **create))
         assert reason == "invalid"
         assert (

@@ -53,6 +53,7 @@ SETTINGS = SourceSettings(
     max_wait=timedelta(days=1),
     max_age=None,
     parallel_loads=1,
+    partition_expiration_days=None,
     retry_for_s=240,
     lock_timeout_s=60,
     cache=True,

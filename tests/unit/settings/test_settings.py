@@ -96,6 +96,7 @@ class TestOneSource:
             max_wait=timedelta(days=1),
             max_age=None,
             parallel_loads=8,
+            partition_expiration_days=None,
             retry_for_s=240.0,
             lock_timeout_s=60.0,
             cache=True,

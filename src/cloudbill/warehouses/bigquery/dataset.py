@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from google.api_core import exceptions as api
 from google.cloud import bigquery
@@ -24,8 +22,10 @@ from cloudbill.periods import BillingPeriod
 from cloudbill.planning.costs import billed_costs_of
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
+from cloudbill.warehouses.bigquery.expirations import expiration_ms, keep_table
 from cloudbill.warehouses.bigquery.ledger_query import LedgerQuery
 from cloudbill.warehouses.bigquery.parameters import first_day, month_of
+from cloudbill.warehouses.bigquery.partitions import Partition
 from cloudbill.warehouses.bigquery.tables import (
     change_schema,
     exact_types,
@@ -44,10 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Dataset"]
 
-# A table by YEAR has shorter ids, of which no month can be told. Rows without a period are in
-# `__NULL__`; those that are outside all partitions, or were streamed a moment ago, in the last one.
-_PARTITION: Final = re.compile(r"[0-9]{6,10}|__NULL__|__UNPARTITIONED__")
-
 
 class Dataset:
     """Creates and reads tables; `location` is where jobs run, once it is known."""
@@ -58,6 +54,8 @@ class Dataset:
         self.location = settings.location
         self._preparing = threading.Lock()
         self._has_dataset = False
+        self.is_expiring = False
+        """Whether a new table expires by default, once that is known."""
 
     def find_table(self, name: str) -> bigquery.Table | None:
         """A table as it is now, or None if there is none."""
@@ -85,8 +83,10 @@ class Dataset:
                     period_column=planned.period_column,
                     cluster_column=provider.CLUSTER_COLUMN,
                     required=incoming.required_in_new_table,
+                    expiration_ms=expiration_ms(self._settings.partition_expiration_days),
                 )
-                return self._client.create_table(table, exists_ok=True)
+                made = self._client.create_table(table, exists_ok=True)
+                return keep_table(self._client, made, days=self._settings.partition_expiration_days)
 
     def extend_table(self, planned: PlannedLoad, incoming: Incoming) -> bigquery.Table:
         """The table, with all columns of the run added, and NULLABLE where the run is.
@@ -127,7 +127,11 @@ class Dataset:
             if self._settings.location is not None:
                 wanted.location = self._settings.location
             dataset = self._client.create_dataset(wanted, exists_ok=True)
+        self._note(dataset)
+
+    def _note(self, dataset: bigquery.Dataset) -> None:
         self.location = dataset.location or self.location
+        self.is_expiring = dataset.default_table_expiration_ms is not None
         self._has_dataset = True
 
     def rows_and_totals(self, planned: PlannedLoad) -> tuple[int, Totals]:
@@ -270,7 +274,7 @@ class Dataset:
         month = self.table_months(planned.table).months.get(planned.period)
         return None if month is None else month.write_mark
 
-    def _partitions(self, table: str) -> list[_Partition]:
+    def _partitions(self, table: str) -> list[Partition]:
         """The partitions of a table by a column; none where it is not partitioned so."""
         found = self.find_table(table)
         by = None if found is None else found.time_partitioning
@@ -284,11 +288,9 @@ class Dataset:
             dataset=self._path(),
         )
         return [
-            _Partition(
-                period=_period_of(str(row[0])), written_at=row[1].astimezone(UTC), rows=row[2] or 0
-            )
+            Partition.of(str(row[0]), written_at=row[1].astimezone(UTC), rows=row[2] or 0)
             for row in rows
-            if row[1] is not None and _PARTITION.fullmatch(str(row[0]))
+            if row[1] is not None and Partition.is_told(str(row[0]))
         ]
 
     def is_current(self, planned: PlannedLoad, job: Any) -> bool:
@@ -339,8 +341,7 @@ class Dataset:
             try:
                 if not self._has_dataset:
                     reference = f"{self._settings.project_id}.{self._settings.dataset}"
-                    self.location = self._client.get_dataset(reference).location or self.location
-                    self._has_dataset = True
+                    self._note(self._client.get_dataset(reference))
                 table = self._client.get_table(self.reference(name))
             except api.NotFound:  # nothing was written here yet
                 return frozenset()
@@ -374,18 +375,3 @@ class Dataset:
 
     def _path(self, *names: str) -> tuple[str, ...]:
         return (str(self._settings.project_id), self._settings.dataset, *names)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Partition:
-    """A partition; a month has several in a table by DAY. `period` is None where it is of none."""
-
-    period: BillingPeriod | None
-    written_at: datetime
-    rows: int
-
-
-def _period_of(partition: str) -> BillingPeriod | None:
-    if not partition.isdecimal():
-        return None
-    return BillingPeriod(year=int(partition[:4]), month=int(partition[4:6]))

@@ -5,21 +5,27 @@ A load job replaces the month at once, so everything that can be compared is com
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from google.cloud import bigquery
 
 from cloudbill.files.columns import amounts_of, merge_parts, require_dataset
 from cloudbill.files.csv_headers import PartColumns, read_columns
 from cloudbill.files.parquet_footers import Footer, read_footers
 from cloudbill.manifests import Column
 from cloudbill.models import PlannedLoad
-from cloudbill.warehouses.bigquery.tables import require_month, required_columns
+from cloudbill.warehouses.bigquery.tables import (
+    csv_options,
+    fields_in_order,
+    parquet_options,
+    require_month,
+    required_columns,
+)
 from cloudbill.warehouses.reconciliation import require_footers, require_not_held
 
 if TYPE_CHECKING:
-    from google.cloud import bigquery
-
     from cloudbill.providers import Provider
     from cloudbill.store import Store
 
@@ -75,6 +81,19 @@ class Incoming:
         NULLABLE column of a table cannot become REQUIRED.
         """
         return not self.footers or self.required <= required_columns(schema)
+
+    def native_options(self, schema: Sequence[bigquery.SchemaField]) -> dict[str, Any]:
+        """The options of the one load job that reads the parts into a table of these columns.
+
+        New columns and modes are part of the job, so they appear together with the month. If the
+        job fails, the table keeps its columns.
+        """
+        updates = [bigquery.SchemaUpdateOption.ALLOW_FIELD_ADDITION]
+        if required_columns(schema) - self.required:
+            updates.append(bigquery.SchemaUpdateOption.ALLOW_FIELD_RELAXATION)
+        fields = fields_in_order(self.columns, schema, self.required)
+        options = parquet_options(fields) if self.footers else csv_options(fields)
+        return {"schema_update_options": updates, **options}
 
     @property
     def is_one_job(self) -> bool:

@@ -29,6 +29,7 @@ from cloudbill.models import PlannedLoad, Totals
 from cloudbill.periods import utc_now
 from cloudbill.progress import Stage
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
+from cloudbill.warehouses.bigquery.expirations import keep_table
 from cloudbill.warehouses.bigquery.job_progress import JobProgress
 from cloudbill.warehouses.bigquery.jobs import succeeded
 from cloudbill.warehouses.bigquery.tables import (
@@ -109,7 +110,9 @@ class Staging:
         staging.expires = utc_now() + _EXPIRES_AFTER
         with bigquery_errors(what):
             self._remove_left(table)
-            self._client.create_table(staging)
+            made = self._client.create_table(staging)
+            # All months of a run are staged, however long the table keeps them.
+            keep_table(self._client, made, has_end=True)
         try:
             of_month = f"{staging.reference}${partition}"
             reference = str(staging.reference) if incoming.has_several_months else of_month

@@ -239,10 +239,12 @@ def new_table(
     period_column: str,
     cluster_column: str,
     required: frozenset[str] = frozenset(),
+    expiration_ms: int | None = None,
 ) -> bigquery.Table:
     """An empty table, partitioned by month of the period column and clustered.
 
-    `required` has the names, in lower case, of the columns that are REQUIRED.
+    `required` has the names, in lower case, of the columns that are REQUIRED. `expiration_ms` is
+    when a partition is deleted, or None for the default of the dataset.
     """
     targets = {column.target.lower(): column for column in columns}
     period = targets.get(period_column.lower())
@@ -256,7 +258,9 @@ def new_table(
         for field in fields_of(columns)
     ]
     table = bigquery.Table(reference, schema=fields)
-    table.time_partitioning = bigquery.TimePartitioning(type_=_MONTH, field=period.target)
+    table.time_partitioning = bigquery.TimePartitioning(
+        type_=_MONTH, field=period.target, expiration_ms=expiration_ms
+    )
     cluster = targets.get(cluster_column.lower())
     if cluster is not None:
         table.clustering_fields = [cluster.target]

@@ -29,6 +29,7 @@ from cloudbill.settings.names import read_dataset, read_project
 from cloudbill.warehouses.bigquery.alarms import alarm_of_costs
 from cloudbill.warehouses.bigquery.client import PersistentClient, open_client
 from cloudbill.warehouses.bigquery.dataset import Dataset
+from cloudbill.warehouses.bigquery.expirations import keep_tables, refuse_deleted, require_kept
 from cloudbill.warehouses.bigquery.incoming import Incoming, look_at
 from cloudbill.warehouses.bigquery.job_progress import JobProgress, WhileJobRuns
 from cloudbill.warehouses.bigquery.jobs import job_identity, run_job, wait_for
@@ -36,11 +37,8 @@ from cloudbill.warehouses.bigquery.partitions import empty_month, partition_to_f
 from cloudbill.warehouses.bigquery.staging import Staging
 from cloudbill.warehouses.bigquery.tables import (
     add_columns,
-    csv_options,
-    fields_in_order,
     fit_table,
     headers_of,
-    parquet_options,
     required_columns,
 )
 from cloudbill.warehouses.reconciliation import (
@@ -172,6 +170,7 @@ class BigQueryWarehouse:
         partition = partition_to_fill(
             self._dataset, planned, table, incoming.footers, provider=provider
         )
+        require_kept(planned, table, partition, now=utc_now())
         if incoming.is_one_job:
             return self._load_native(planned, incoming, table, partition, progress)
         return self._load_staged(planned, store, incoming, partition, progress)
@@ -186,19 +185,11 @@ class BigQueryWarehouse:
     ) -> _Loaded:
         """Replaces the month by one load job that reads the store and truncates the partition."""
         destination = f"{self._dataset.reference(planned.table)}${partition}"
-        fields = fields_in_order(incoming.columns, table.schema, incoming.required)
-        options = parquet_options(fields) if incoming.footers else csv_options(fields)
-        # The new columns and modes are part of the job, so they appear together with the month. If
-        # the job fails, the table keeps its columns.
-        updates = [bigquery.SchemaUpdateOption.ALLOW_FIELD_ADDITION]
-        if required_columns(table.schema) - incoming.required:
-            updates.append(bigquery.SchemaUpdateOption.ALLOW_FIELD_RELAXATION)
         config = bigquery.LoadJobConfig(
             write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
             create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
-            schema_update_options=updates,
             labels=self._dataset.labels(planned),
-            **options,
+            **incoming.native_options(table.schema),
         )
 
         def submit(job_id: str) -> bigquery.LoadJob:
@@ -302,6 +293,7 @@ class BigQueryWarehouse:
             if self._dataset.write_mark(planned) != planned.write_mark:
                 # The writer may have been this same load, in a process that was killed.
                 self._refuse_known(job_id)
+                refuse_deleted(self._dataset, planned)
                 raise OvertakenError(
                     f"another process wrote {planned.period} since it was planned; the next run "
                     "plans it again"
@@ -320,6 +312,7 @@ class BigQueryWarehouse:
         # Both processes may have compared the mark before either of them wrote. BigQuery runs one
         # job after the other, and only the second one is in the table.
         if not self._dataset.is_current(planned, job):
+            refuse_deleted(self._dataset, planned)
             raise TransientLoadError(
                 f"{what}: another process wrote the month at the same time, so this load is not "
                 "recorded. Run again; the newest run wins"
@@ -377,6 +370,10 @@ class BigQueryWarehouse:
     def add_columns(self, table: str, columns: Mapping[str, str]) -> None:
         """Adds columns to a table; see `Warehouse.add_columns`."""
         add_columns(self._client, self._dataset.reference(table), columns)
+
+    def keep_tables(self, tables: Collection[str]) -> None:
+        """Keeps tables of the ledger from expiring; see `Warehouse.keep_tables`."""
+        keep_tables(self._client, self._dataset, tables)
 
     def read_ledger(
         self, pipeline_name: str, tracking_tables: Sequence[str], *, newest_only: bool

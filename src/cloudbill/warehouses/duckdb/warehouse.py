@@ -219,6 +219,9 @@ class DuckDBWarehouse:
         except duckdb.Error as error:
             raise LoadError(f"{table} has lost columns, and gets none: {error}") from error
 
+    def keep_tables(self, tables: Collection[str]) -> None:
+        """Nothing: DuckDB deletes no table by itself."""
+
     def read_ledger(
         self, pipeline_name: str, tracking_tables: Sequence[str], *, newest_only: bool
     ) -> LedgerRows:
