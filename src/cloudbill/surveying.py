@@ -13,7 +13,13 @@ from cloudbill.exports.absence import absence_of, other_scopes, unannounced
 from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.exports.manifest_cache import open_manifest_cache
 from cloudbill.ledger import Ledger
-from cloudbill.loading.drift import compare_rows, compare_totals, lost_months, with_plan
+from cloudbill.loading.drift import (
+    compare_rows,
+    compare_totals,
+    lost_months,
+    unlisted_months,
+    with_plan,
+)
 from cloudbill.loading.events import Discovered, Drifted, Event, NewlyHeld, OddRows, UnrecordedRows
 from cloudbill.loading.failures import failed_runs, past_holds
 from cloudbill.loading.unaccounted import find_unrecorded
@@ -93,9 +99,11 @@ def read_present(settings: SourceSettings, warehouse: Warehouse) -> Present:
     # mark, so that a load planned from this notices it.
     table = warehouse.table_months(settings.table_name, settings.provider.PERIOD_COLUMN)
     merged = Ledger(settings, warehouse).merged()
+    loaded = merged.remembered.loaded
+    unlisted = unlisted_months(warehouse, settings.table_name, loaded, table.months)
     return Present(
         remembered=merged.remembered,
-        table=table,
+        table=replace(table, months={**table.months, **unlisted}),
         untracked=merged.untracked,
         held=past_holds(settings),
         kept_from=settings.kept_from(utc_now()),

@@ -147,9 +147,7 @@ class TestTablesThatExpire:
         assert [job for job in jobs if "bill$" in str(job["configuration"])] == []
         assert f"bill deletes months after 90 days, but '{KEY}' is not set" in found_by_doctor(case)
 
-    def test_a_month_that_bigquery_deleted_is_called_so(
-        self, case: Case, client: bq.Client, cloud: Cloud
-    ) -> None:
+    def test_a_month_that_bigquery_deleted_is_called_so(self, case: Case, cloud: Cloud) -> None:
         case.deliver(recent())
         case.load()
 

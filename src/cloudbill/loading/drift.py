@@ -17,7 +17,14 @@ from cloudbill.periods import BillingPeriod
 if TYPE_CHECKING:
     from cloudbill.warehouses import Warehouse
 
-__all__ = ["TYPE_BACK", "compare_rows", "compare_totals", "lost_months", "with_plan"]
+__all__ = [
+    "TYPE_BACK",
+    "compare_rows",
+    "compare_totals",
+    "lost_months",
+    "unlisted_months",
+    "with_plan",
+]
 
 TYPE_BACK: Final = "Give the column its type back, then run `cloudbill load`; until then it fails"
 """What to do about a column that takes no amounts any more."""
@@ -34,6 +41,29 @@ def compare_rows(
         for period, record in loaded.items()
         if record.rows is not None and record.rows != rows.get(period, 0)
     }
+
+
+def unlisted_months(
+    warehouse: Warehouse,
+    table: str,
+    loaded: Mapping[BillingPeriod, LoadRecord],
+    months: Mapping[BillingPeriod, TableMonth],
+) -> dict[BillingPeriod, TableMonth]:
+    """The months that the table holds although the warehouse does not list them, or not yet.
+
+    One query, which is asked only where a recorded month is not listed. Such a month counts as it
+    was recorded; its costs are compared like those of any month that may have been written.
+
+    Raises:
+        LoadError: If the table cannot be read.
+    """
+    missing = {
+        period: record.rows
+        for period, record in loaded.items()
+        if record.rows and period not in months
+    }
+    found = warehouse.month_totals(table, missing).months if missing else {}
+    return {period: TableMonth(rows=rows) for period, rows in missing.items() if period in found}
 
 
 def compare_totals(

@@ -28,6 +28,13 @@ class Catalog(MemoryCatalogRepository):
     def __init__(self, engine: DuckDBEngine) -> None:
         super().__init__(engine)
         self._written: dict[TableKey, dict[str, datetime]] = {}
+        self._hidden: dict[TableKey, set[str]] = {}
+        self.lists_late = False
+        """Whether partitions that are written from now on are not listed yet.
+
+        The view is a preview, and nothing says that it is up to date at once.
+        https://cloud.google.com/bigquery/docs/information-schema-partitions
+        """
 
     def create_table(self, table: TableMeta) -> TableMeta:
         """Create the table, and forget what a dropped one of this name had."""
@@ -57,6 +64,9 @@ class Catalog(MemoryCatalogRepository):
 
     def stamp(self, table: TableKey, partitions: Iterable[str], at: datetime) -> None:
         """Remember that these partitions of the table were written."""
+        partitions = list(partitions)
+        if self.lists_late:
+            self._hidden.setdefault(table, set()).update(partitions)
         self._written.setdefault(table, {}).update(dict.fromkeys(partitions, at))
 
     def list_partitions(
@@ -64,11 +74,14 @@ class Catalog(MemoryCatalogRepository):
     ) -> tuple[PartitionMeta, ...]:
         """Partitions that hold rows, each with the time it was last written."""
         written = self._written.get((project_id, dataset_id, table_id), {})
+        hidden = self._hidden.get((project_id, dataset_id, table_id), set())
         found: dict[str, PartitionMeta] = {}
         for part in super().list_partitions(project_id, dataset_id, table_id):
             name = part.partition_id
             if name[:1].isdigit() and not FIRST_YEAR <= int(name[:4]) <= LAST_YEAR:
                 name = OUTSIDE
+            if self.lists_late and name in hidden:
+                continue
             rows = part.total_rows + (found[name].total_rows if name in found else 0)
             found[name] = part.model_copy(
                 update={

@@ -115,6 +115,15 @@ class BigQueryEmulator:
     def is_sandbox(self, is_sandbox: bool) -> None:
         self._runner.is_sandbox = is_sandbox
 
+    @property
+    def lists_late(self) -> bool:
+        """Whether partitions are not listed after they were written, as long as it is true."""
+        return self._server.catalog.lists_late
+
+    @lists_late.setter
+    def lists_late(self, lists_late: bool) -> None:
+        self._server.catalog.lists_late = lists_late
+
     def jobs(self) -> list[dict[str, Any]]:
         """Every job since the last reset, in the order in which they came."""
         return [describe(job) for job in self._server.catalog.all_jobs()]
@@ -158,6 +167,7 @@ class BigQueryEmulator:
         self._runner.clear()
         self._runner.answer_after_s = _DEADLINE_S
         self._runner.is_sandbox = False
+        self._server.catalog.lists_late = False
         self._await(self._reset())
 
     def stop(self) -> None:

@@ -134,13 +134,16 @@ class Dataset:
         self.is_expiring = dataset.default_table_expiration_ms is not None
         self._has_dataset = True
 
-    def rows_and_totals(self, planned: PlannedLoad) -> tuple[int, Totals]:
+    def rows_and_totals(
+        self, planned: PlannedLoad, *, with_totals: bool = True
+    ) -> tuple[int, Totals]:
         """The rows and totals of a month in the table."""
         charges = self._charges(planned.table)
         if charges is None:
             return 0, {}
         provider = self._settings.provider
-        costs = billed_costs(charges.kinds, provider) if self._settings.totals else ()
+        is_summed = self._settings.totals and with_totals
+        costs = billed_costs(charges.kinds, provider) if is_summed else ()
         query = SumQuery(
             relation=charges.relation,
             where=BIGQUERY.in_month(planned.period_column),
@@ -297,12 +300,15 @@ class Dataset:
         """Whether the month was not written again after a job that succeeded.
 
         The mark and the end of the job are from the same clock, BigQuery's, so the clock of this
-        machine does not matter. A month without rows has no partition and therefore no mark; then
-        only a job that wrote no rows can have been the last to write it.
+        machine does not matter. A month without rows has no partition and therefore no mark;
+        nor is it documented that a partition is listed at once, in a view that is a preview
+        ("PARTITIONS view"). Then the rows that the job wrote are compared with those of the table.
         """
         mark = self.write_mark(planned)
         if mark is None:
-            return getattr(job, "output_rows", None) == 0
+            rows, _ = self.rows_and_totals(planned, with_totals=False)
+            written = getattr(job, "output_rows", None)  # a copy job does not say
+            return rows > 0 if written is None else rows == int(written)
         return job.ended is not None and datetime.fromisoformat(mark) <= job.ended
 
     def read_ledger(

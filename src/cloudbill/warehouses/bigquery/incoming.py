@@ -123,33 +123,7 @@ def look_at(
     manifest = planned.manifest
     is_native = store.scheme == "gs" and all(map(_is_read_as_named, planned.uris))
     if manifest.file_format == "parquet":
-        footers = read_footers(
-            store,
-            manifest.parts,
-            period_column=planned.period_column,
-            amounts=amounts_of(provider, manifest),
-        )
-        # All of this needs only the footers, so a run that fails here has started no job.
-        rows = require_footers(manifest, [footer.rows for footer in footers])
-        if not manifest.spans or rows == 0:
-            require_not_held(planned, rows)
-        require_month(planned, footers)
-        columns = merge_parts([(footer.address, footer.columns) for footer in footers])
-        require_dataset(columns, provider, run_id=manifest.run_id)
-        required = {footer.required for footer in footers}
-        # A job states one mode for a column, and each of its files has to agree.
-        is_rewritten = len(required) > 1 or any(footer.is_rewritten for footer in footers)
-        return Incoming(
-            columns=columns,
-            part_columns=tuple(footer.columns for footer in footers),
-            footers=footers,
-            rows=rows,
-            is_native=is_native and not is_rewritten,
-            is_rewritten=is_rewritten,
-            is_guarded=planned.least_rows is not None,
-            has_several_months=bool(manifest.spans),
-            required=frozenset() if is_rewritten else frozenset[str]().union(*required),
-        )
+        return _look_at_parquet(store, planned, provider, is_native=is_native)
     headers = read_columns(store, manifest, provider, existing)
     part_columns = tuple(header.columns for header in headers)
     paths = [part.path for part in manifest.parts]
@@ -171,6 +145,39 @@ def look_at(
         has_several_months=bool(manifest.spans),
         # What BigQuery does not read from the store is written as Parquet first.
         required=_in_every_part(part_columns) if is_native else frozenset(),
+    )
+
+
+def _look_at_parquet(
+    store: Store, planned: PlannedLoad, provider: Provider, *, is_native: bool
+) -> Incoming:
+    manifest = planned.manifest
+    footers = read_footers(
+        store,
+        manifest.parts,
+        period_column=planned.period_column,
+        amounts=amounts_of(provider, manifest),
+    )
+    # All of this needs only the footers, so a run that fails here has started no job.
+    rows = require_footers(manifest, [footer.rows for footer in footers])
+    if not manifest.spans or rows == 0:
+        require_not_held(planned, rows)
+    require_month(planned, footers)
+    columns = merge_parts([(footer.address, footer.columns) for footer in footers])
+    require_dataset(columns, provider, run_id=manifest.run_id)
+    required = {footer.required for footer in footers}
+    # A job states one mode for a column, and each of its files has to agree.
+    is_rewritten = len(required) > 1 or any(footer.is_rewritten for footer in footers)
+    return Incoming(
+        columns=columns,
+        part_columns=tuple(footer.columns for footer in footers),
+        footers=footers,
+        rows=rows,
+        is_native=is_native and not is_rewritten,
+        is_rewritten=is_rewritten,
+        is_guarded=planned.least_rows is not None,
+        has_several_months=bool(manifest.spans),
+        required=frozenset() if is_rewritten else frozenset[str]().union(*required),
     )
 
 

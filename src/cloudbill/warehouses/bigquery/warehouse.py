@@ -295,8 +295,9 @@ class BigQueryWarehouse:
                 self._refuse_known(job_id)
                 refuse_deleted(self._dataset, planned)
                 raise OvertakenError(
-                    f"another process wrote {planned.period} since it was planned; the next run "
-                    "plans it again"
+                    f"another process wrote {planned.period} since it was planned"
+                    f"{'' if planned.write_mark else ', or BigQuery listed it late'}; the next "
+                    "run plans it again"
                 )
             return submit(job_id)
 
