@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,17 @@ class TestOneSource:
         )
         assert settings.pipeline_name == "azure_billing_pipeline"
         assert settings.sections == ("sources", "azure_billing")
+
+    def test_a_table_that_expires_keeps_months_by_their_end(self, read: Read) -> None:
+        (settings,) = read(f'{MINIMAL}\nproject_id = "p"\npartition_expiration_days = 60')
+        # October ends with the first moment of November, and 60 days later it is 31 December.
+        for now, kept in (("2025-12-30 23:59", "2025-10"), ("2025-12-31 00:00", "2025-11")):
+            first = settings.kept_from(datetime.fromisoformat(now).replace(tzinfo=UTC))
+            assert str(first) == kept
+
+    def test_only_bigquery_lets_months_expire(self, read: Read) -> None:
+        (settings,) = read(f"{MINIMAL}\npartition_expiration_days = 60")
+        assert settings.kept_from(datetime(2025, 12, 1, tzinfo=UTC)) is None
 
     def test_all_keys(self, read: Read) -> None:
         (settings,) = read(f"""{MINIMAL}
@@ -284,6 +295,10 @@ class TestMistakes:
             ("memory_limit = 4", "must be a size above zero, such as 512MB or 4GB, not 4"),
             ("parallel_loads = 0", "must be a whole number of at least 1, not 0"),
             ("parallel_loads = 1.5", "must be a whole number of at least 1, not 1.5"),
+            (
+                "partition_expiration_days = 0",
+                "must be a whole number of at least 1, not 0",
+            ),
             ("parallel_loads = true", "must be a whole number of at least 1, not True"),
         ],
         ids=lambda value: value if "=" in value else "",
