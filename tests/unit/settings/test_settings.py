@@ -295,10 +295,7 @@ class TestMistakes:
             ("memory_limit = 4", "must be a size above zero, such as 512MB or 4GB, not 4"),
             ("parallel_loads = 0", "must be a whole number of at least 1, not 0"),
             ("parallel_loads = 1.5", "must be a whole number of at least 1, not 1.5"),
-            (
-                "partition_expiration_days = 0",
-                "must be a whole number of at least 1, not 0",
-            ),
+            ("partition_expiration_days = 0", "must be a whole number of at least 1, not 0"),
             ("parallel_loads = true", "must be a whole number of at least 1, not True"),
         ],
         ids=lambda value: value if "=" in value else "",
