@@ -31,8 +31,8 @@ _RUNS: Final[Mapping[str, str]] = {
     "dismissed": "A person said that this run is not wanted. It is not loaded, and nothing is "
     "compared with it; `cloudbill accept YYYY-MM RUN` takes that back.",
     "gone": "None of the parts of the run is in the store any more.",
-    "expired": "The month is older than `partition_expiration_days` keeps, so BigQuery would delete "
-    "it as soon as it is loaded.",
+    "expired": "The month is older than `partition_expiration_days` keeps, so BigQuery would "
+    "delete it as soon as it is loaded.",
     "new": "The next load takes this run.",
     "again": "The table does not hold what was loaded, or the last try failed, so the next load "
     "takes this run once more.",

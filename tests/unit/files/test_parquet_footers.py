@@ -215,6 +215,14 @@ class TestTypes:
         assert footer.is_rewritten
         assert [column.name for column in footer.columns] == ["a"]
 
+    def test_columns_without_an_empty_value_by_their_schema_are_required(
+        self, footer_of: Read
+    ) -> None:
+        fields = [pa.field("Tags", pa.string(), nullable=False), pa.field("a", pa.string())]
+        content = pa.table({"Tags": ["x"], "a": ["y"]}, schema=pa.schema(fields))
+
+        assert footer_of(encoded(content)).required == {"tags"}
+
     def test_timestamps_of_96_bits_are_loaded(self, footer_of: Read) -> None:
         content = table(**{PERIOD: pa.array(DAYS, pa.timestamp("ns", tz="UTC"))})
 
