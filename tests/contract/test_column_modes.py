@@ -89,13 +89,14 @@ class TestModes:
         assert case.held() == list(NEW.charges)
 
     def test_a_file_of_optional_columns_relaxes_the_table_within_its_job(
-        self, case: Case, cloud: Cloud, client: bq.Client
+        self, case: Case, cloud: Cloud, client: bq.Client, caplog: pytest.LogCaptureFixture
     ) -> None:
         rewrite(case, OLD, requiring("BilledCost", "ChargeDescription"))
         case.load()
         rewrite(case, NEW, requiring("ChargeDescription"))
         assert case.load().exit_code == 0
         assert required(client) == {"ChargeDescription"}
+        assert "so now NULLABLE: billedcost" in caplog.text
         assert jobs_of_month(cloud) == ["load", "load"]
         assert case.held() == list(NEW.charges)
 

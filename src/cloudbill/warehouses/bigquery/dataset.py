@@ -97,6 +97,7 @@ class Dataset:
 
         def with_columns(table: bigquery.Table) -> Sequence[bigquery.SchemaField]:
             fit = fit_table(table, incoming.columns, planned, self._settings.provider)
+            incoming.relaxes(table.schema)  # says so
             return extended(table.schema, incoming.columns, fit.added, required=incoming.required)
 
         with self._preparing, bigquery_errors(f"Adding columns to {planned.table}"):

@@ -83,16 +83,19 @@ def keep_table(
         fields.append("expires")
     if not fields:
         return table
+    why = "it answered as if it had"
     try:
-        return client.update_table(wanted, fields)
+        changed = client.update_table(wanted, fields)
     except (api.Forbidden, api.BadRequest) as error:
+        changed, why = table, str(error.message)
+    if days_kept(changed) != days or (changed.expires is not None and not has_end):
         _log.warning(
             "%s.%s expires as its dataset says, and BigQuery does not lift that: %s",
             table.dataset_id,
             table.table_id,
-            error.message,
+            why,
         )
-        return table
+    return changed
 
 
 def keep_tables(client: PersistentClient, dataset: Dataset, names: Iterable[str]) -> None:

@@ -5,6 +5,7 @@ A load job replaces the month at once, so everything that can be compared is com
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from cloudbill.store import Store
 
 __all__ = ["Incoming", "look_at"]
+
+_log = logging.getLogger(__name__)
 
 # FinOps toolkit, changelog: FOCUS 1.0r2 changed nothing but the text of dates, which had no seconds
 # before. BigQuery's timestamps have seconds ("Data types", timestamp canonical format).
@@ -82,6 +85,14 @@ class Incoming:
         """
         return not self.footers or self.required <= required_columns(schema)
 
+    def relaxes(self, schema: Iterable[bigquery.SchemaField]) -> bool:
+        """Whether REQUIRED columns of a table become NULLABLE for the run, which is logged."""
+        columns = sorted(required_columns(schema) - self.required)
+        if columns:
+            listed = ", ".join(columns)
+            _log.warning("REQUIRED in the table and not in the files, so now NULLABLE: %s", listed)
+        return bool(columns)
+
     def native_options(self, schema: Sequence[bigquery.SchemaField]) -> dict[str, Any]:
         """The options of the one load job that reads the parts into a table of these columns.
 
@@ -89,7 +100,7 @@ class Incoming:
         job fails, the table keeps its columns.
         """
         updates = [bigquery.SchemaUpdateOption.ALLOW_FIELD_ADDITION]
-        if required_columns(schema) - self.required:
+        if self.relaxes(schema):
             updates.append(bigquery.SchemaUpdateOption.ALLOW_FIELD_RELAXATION)
         fields = fields_in_order(self.columns, schema, self.required)
         options = parquet_options(fields) if self.footers else csv_options(fields)
