@@ -17,6 +17,7 @@ from cloudbill.loading.drift import (
     compare_rows,
     compare_totals,
     lost_months,
+    not_again,
     unlisted_months,
     with_plan,
 )
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["Present", "Survey", "compare_recorded", "find_runs", "read_present", "survey"]
 
 
-_COMING: Final = frozenset({SkipReason.WAITING, SkipReason.GONE})
 _SHORTEST_RETENTION: Final = timedelta(days=7)
 """No bucket deletes what is younger, so such parts were not brought."""
 
@@ -211,7 +211,7 @@ def survey(
             *(Reason(error=error) for error in [absence] if error is not None),
             *lost_months(settings.table_name, asked, plan),
             *_late_runs(settings, plan, now, loaded=present.remembered.loaded),
-            *(_not_again(plan, present.remembered.loaded) if selection.force else ()),
+            *(not_again(plan, present.remembered.loaded) if selection.force else ()),
         ),
         drifted=drifted,
         unrecorded=unrecorded,
@@ -307,18 +307,6 @@ def _absence(
         now=now,
         nearest=lambda: nearest_names(store, settings),
     )
-
-
-def _not_again(plan: Plan, loaded: Mapping[BillingPeriod, LoadRecord]) -> Iterator[Reason]:
-    """The loaded runs that were to be loaded once more, and cannot be as they are in the store."""
-    for skip in plan.skips:
-        record, manifest = loaded.get(skip.manifest.period), skip.manifest
-        if skip.reason in _COMING and record is not None and record.is_of(manifest):
-            error = StaleError(
-                f"Run {manifest.run_id} of {manifest.period} is loaded, and cannot be loaded again "
-                f"now: it is {skip.detail}. Check its files, and the job that copies the export"
-            )
-            yield Reason(error=error, period=manifest.period, run_id=manifest.run_id)
 
 
 def _late_runs(

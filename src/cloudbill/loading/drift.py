@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.month_totals import differing_totals
-from cloudbill.errors import SchemaError, VerificationError
+from cloudbill.errors import SchemaError, StaleError, VerificationError
 from cloudbill.files.columns import fit_columns
 from cloudbill.loading.events import Drifted
 from cloudbill.manifests import Column, ColumnType
@@ -28,6 +28,7 @@ __all__ = [
 
 TYPE_BACK: Final = "Give the column its type back, then run `cloudbill load`; until then it fails"
 """What to do about a column that takes no amounts any more."""
+_COMING: Final = frozenset({SkipReason.WAITING, SkipReason.GONE})
 _TOLD = {SkipReason.HELD, SkipReason.WAITING, SkipReason.GONE, SkipReason.DISMISSED}
 """Reasons that say why the loaded run is not loaded again."""
 
@@ -144,6 +145,18 @@ def lost_months(table: str, drifted: Iterable[Drifted], plan: Plan) -> tuple[Rea
         for one in drifted
         if not one.is_loaded_again
     )
+
+
+def not_again(plan: Plan, loaded: Mapping[BillingPeriod, LoadRecord]) -> Iterator[Reason]:
+    """The loaded runs that were to be loaded once more, and cannot be as they are in the store."""
+    for skip in plan.skips:
+        record, manifest = loaded.get(skip.manifest.period), skip.manifest
+        if skip.reason in _COMING and record is not None and record.is_of(manifest):
+            error = StaleError(
+                f"Run {manifest.run_id} of {manifest.period} is loaded, and cannot be loaded again "
+                f"now: it is {skip.detail}. Check its files, and the job that copies the export"
+            )
+            yield Reason(error=error, period=manifest.period, run_id=manifest.run_id)
 
 
 def _lost(table: str, drifted: Drifted, plan: Plan) -> VerificationError:

@@ -15,7 +15,7 @@ def test_a_description_ends_where_bigquery_would_refuse_it() -> None:
     column = Column(name="tag/" + "x" * 2000, target="tag_x", type=ColumnType.STRING)
     (field,) = fields_of([column])
     assert field.description == column.name[:LONGEST]
-    (described,) = extended([bq.SchemaField("tag_x", "STRING")], [column], [])
+    (described,) = extended([bq.SchemaField("tag_x", "STRING")], [column], [], required=frozenset())
     assert described.description == column.name[:LONGEST]
 
 

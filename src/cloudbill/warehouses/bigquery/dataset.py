@@ -26,8 +26,8 @@ from cloudbill.warehouses.bigquery.expirations import expiration_ms, keep_table
 from cloudbill.warehouses.bigquery.ledger_query import LedgerQuery
 from cloudbill.warehouses.bigquery.parameters import first_day, month_of
 from cloudbill.warehouses.bigquery.partitions import Partition
+from cloudbill.warehouses.bigquery.schema_changes import change_schema
 from cloudbill.warehouses.bigquery.tables import (
-    change_schema,
     exact_types,
     extended,
     fit_table,

@@ -12,11 +12,11 @@ from google.cloud import bigquery
 from cloudbill.errors import LoadError
 from cloudbill.periods import BillingPeriod
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
-from cloudbill.warehouses.bigquery.tables import partition_granularity, partition_of
+from cloudbill.warehouses.bigquery.tables import partition_granularity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from cloudbill.files.parquet_footers import Footer
     from cloudbill.models import PlannedLoad
@@ -50,6 +50,29 @@ class Partition:
     def is_told(name: str) -> bool:
         """Whether an id says of which month a partition is, or that it is of none."""
         return _ID.fullmatch(name) is not None
+
+
+def partition_of(planned: PlannedLoad, granularity: str, footers: Sequence[Footer]) -> str:
+    """The id of the partition that the run fills: `YYYYMM`, or `YYYYMMDD` in a table by DAY.
+
+    Raises:
+        LoadError: If the table is by DAY and the rows of the run lie on several days.
+    """
+    if granularity == bigquery.TimePartitioningType.MONTH:
+        return planned.period.partition_id
+    days: set[date] = set()
+    # Of a run over several months the rows of this one are looked at when they are staged.
+    for footer in () if planned.manifest.spans else footers:
+        days |= {day for day in (footer.first_day, footer.last_day) if day is not None}
+    if len(days) > 1:
+        listed = ", ".join(str(day) for day in sorted(days))
+        raise LoadError(
+            f"Table {planned.table} is partitioned by DAY, and the {planned.period_column} of run "
+            f"{planned.manifest.run_id} lies on several days ({listed}), which no single job can "
+            "replace. Partition the table by MONTH"
+        )
+    day = next(iter(days), planned.period.first_day)
+    return f"{day:%Y%m%d}"
 
 
 def partition_to_fill(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from google.api_core import exceptions as api
 from google.cloud import bigquery
 
 from cloudbill.errors import LoadError, ReconciliationError, SchemaError
@@ -17,14 +15,11 @@ from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad
 from cloudbill.periods import BillingPeriod
 from cloudbill.sql import BIGQUERY, Fragment
-from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 
 if TYPE_CHECKING:
     from cloudbill.providers import Provider
 
 __all__ = [
-    "add_columns",
-    "change_schema",
     "column_types",
     "csv_options",
     "exact_types",
@@ -37,7 +32,6 @@ __all__ = [
     "new_table",
     "parquet_options",
     "partition_granularity",
-    "partition_of",
     "relaxed",
     "require_month",
     "required_columns",
@@ -66,7 +60,6 @@ _SYNONYMS: Final[Mapping[str, str]] = {
 _COLUMN_TYPES: Final = {name: kind for kind, name in _FIELD_TYPES.items()}
 # "CREATE TABLE statement", partition expressions: each type has its own function.
 _TRUNC: Final[Mapping[str, str]] = {"DATE": "DATE_TRUNC", "DATETIME": "DATETIME_TRUNC"}
-_READ_AGAIN: Final = 4
 # BigQuery REST, TableFieldSchema.description.
 _LONGEST_DESCRIPTION: Final = 1024
 _MONTH: Final = bigquery.TimePartitioningType.MONTH
@@ -368,29 +361,6 @@ def require_month(planned: PlannedLoad, footers: Sequence[Footer]) -> None:
                 )
 
 
-def partition_of(planned: PlannedLoad, granularity: str, footers: Sequence[Footer]) -> str:
-    """The id of the partition that the run fills: `YYYYMM`, or `YYYYMMDD` in a table by DAY.
-
-    Raises:
-        LoadError: If the table is by DAY and the rows of the run lie on several days.
-    """
-    if granularity == _MONTH:
-        return planned.period.partition_id
-    days: set[date] = set()
-    # Of a run over several months the rows of this one are looked at when they are staged.
-    for footer in () if planned.manifest.spans else footers:
-        days |= {day for day in (footer.first_day, footer.last_day) if day is not None}
-    if len(days) > 1:
-        listed = ", ".join(str(day) for day in sorted(days))
-        raise LoadError(
-            f"Table {planned.table} is partitioned by DAY, and the {planned.period_column} of run "
-            f"{planned.manifest.run_id} lies on several days ({listed}), which no single job can "
-            "replace. Partition the table by MONTH"
-        )
-    day = next(iter(days), planned.period.first_day)
-    return f"{day:%Y%m%d}"
-
-
 _LABEL_CHARACTERS: Final = re.compile(r"[^a-z0-9_-]")
 
 
@@ -398,42 +368,3 @@ def label_of(text: str) -> str:
     """A text as the value of a label."""
     # "Requirements for labels": lower case, digits, _ and -, at most 63 characters.
     return _LABEL_CHARACTERS.sub("-", text.lower())[:63]
-
-
-def add_columns(client: PersistentClient, reference: str, columns: Mapping[str, str]) -> None:
-    """Adds columns to a table, in BigQuery's types; a change of the schema costs nothing."""
-    # The API has no lengths such as in `STRING(64)`, and a column without one holds as much.
-    added = [
-        bigquery.SchemaField(column, kind.partition("(")[0]) for column, kind in columns.items()
-    ]
-    with bigquery_errors(f"Adding columns to {reference}"):
-        change_schema(client, reference, lambda table: [*table.schema, *added])
-
-
-def change_schema(
-    client: PersistentClient,
-    reference: str,
-    change: Callable[[bigquery.Table], Sequence[bigquery.SchemaField]],
-) -> bigquery.Table:
-    """Gives a table the schema that `change` makes of what it is, and returns the table.
-
-    The client sends the etag of the table that it read, and BigQuery refuses the change if somebody
-    changed the table meanwhile (`tables.patch`, If-Match). Then the table is read again.
-
-    Raises:
-        PreconditionFailed: If the table was changed each time.
-    """
-    for _ in range(_READ_AGAIN):
-        table = client.get_table(reference)
-        wanted = list(change(table))
-        if wanted == list(table.schema):
-            return table
-        table.schema = wanted
-        try:
-            changed = client.update_table(table, ["schema"])
-        except api.PreconditionFailed:
-            continue
-        # If an answer was lost, this is the table as somebody else left it.
-        if {field.name for field in wanted} <= {field.name for field in changed.schema}:
-            return changed
-    raise api.PreconditionFailed(f"{reference} was changed {_READ_AGAIN} times meanwhile")

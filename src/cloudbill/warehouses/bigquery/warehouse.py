@@ -34,17 +34,14 @@ from cloudbill.warehouses.bigquery.incoming import Incoming, look_at
 from cloudbill.warehouses.bigquery.job_progress import JobProgress, WhileJobRuns
 from cloudbill.warehouses.bigquery.jobs import job_identity, run_job, wait_for
 from cloudbill.warehouses.bigquery.partitions import empty_month, partition_to_fill
+from cloudbill.warehouses.bigquery.schema_changes import add_columns
 from cloudbill.warehouses.bigquery.staging import Staging
 from cloudbill.warehouses.bigquery.tables import (
-    add_columns,
     fit_table,
     headers_of,
     required_columns,
 )
-from cloudbill.warehouses.reconciliation import (
-    require_footers,
-    require_rows_in_table,
-)
+from cloudbill.warehouses.reconciliation import require_footers, require_rows_in_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -58,7 +55,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BigQueryWarehouse"]
 
-# "Table naming"; spaces are legal too, but not in the name of the tracking table.
+# "Table naming"; a space would not do in the name of the tracking table.
 _TABLE_NAME: Final = re.compile(r"[\w-]{1,1000}")
 
 
@@ -120,7 +117,7 @@ class BigQueryWarehouse:
         in_table, totals = self._dataset.rows_and_totals(planned)
         expected = in_table if loaded.rows is None else loaded.rows
         require_rows_in_table(planned, expected=expected, in_table=in_table)
-        billed_column = self._settings.provider.BILLED_COLUMN
+        billed = self._settings.provider.BILLED_COLUMN
         return LoadResult(
             planned=planned,
             rows=in_table,
@@ -129,7 +126,7 @@ class BigQueryWarehouse:
             job_id=loaded.job_id,
             started_at=started_at,
             finished_at=utc_now(),
-            alarm=alarm_of_costs(self._dataset, planned, totals, billed_column=billed_column),
+            alarm=alarm_of_costs(self._dataset, planned, totals, billed_column=billed),
         )
 
     def _load(self, planned: PlannedLoad, store: Store, progress: JobProgress) -> _Loaded:

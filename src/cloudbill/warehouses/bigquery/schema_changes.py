@@ -1,0 +1,54 @@
+"""Changes the schema of a table, while others may change it too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from google.api_core import exceptions as api
+from google.cloud import bigquery
+
+from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
+
+__all__ = ["add_columns", "change_schema"]
+
+_READ_AGAIN: Final = 4
+
+
+def add_columns(client: PersistentClient, reference: str, columns: Mapping[str, str]) -> None:
+    """Adds columns to a table, in BigQuery's types; a change of the schema costs nothing."""
+    # The API has no lengths such as in `STRING(64)`, and a column without one holds as much.
+    added = [
+        bigquery.SchemaField(column, kind.partition("(")[0]) for column, kind in columns.items()
+    ]
+    with bigquery_errors(f"Adding columns to {reference}"):
+        change_schema(client, reference, lambda table: [*table.schema, *added])
+
+
+def change_schema(
+    client: PersistentClient,
+    reference: str,
+    change: Callable[[bigquery.Table], Sequence[bigquery.SchemaField]],
+) -> bigquery.Table:
+    """Gives a table the schema that `change` makes of what it is, and returns the table.
+
+    The client sends the etag of the table that it read, and BigQuery refuses the change if somebody
+    changed the table meanwhile (`tables.patch`, If-Match). Then the table is read again.
+
+    Raises:
+        PreconditionFailed: If the table was changed each time.
+    """
+    for _ in range(_READ_AGAIN):
+        table = client.get_table(reference)
+        wanted = list(change(table))
+        if wanted == list(table.schema):
+            return table
+        table.schema = wanted
+        try:
+            changed = client.update_table(table, ["schema"])
+        except api.PreconditionFailed:
+            continue
+        # If an answer was lost, this is the table as somebody else left it.
+        if {field.name for field in wanted} <= {field.name for field in changed.schema}:
+            return changed
+    raise api.PreconditionFailed(f"{reference} was changed {_READ_AGAIN} times meanwhile")
