@@ -164,10 +164,8 @@ def _load(
         CloudbillError: If the table, the ledger or the store cannot be read.
     """
     present = _to_read(_compared(settings, warehouse))
-    discovered = (earlier.store, earlier.discovery) if earlier else None
-    found = survey(
-        settings, present, selection, listen, keeps_manifests=True, discovered=discovered
-    )
+    known = earlier and (earlier.store, earlier.discovery)
+    found = survey(settings, present, selection, listen, keeps_manifests=True, discovered=known)
     if _was_left_unrecorded(present, found):
         warehouse.require_ledger_writable()
     results: list[LoadResult] = []

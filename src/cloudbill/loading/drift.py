@@ -22,6 +22,7 @@ __all__ = [
     "compare_rows",
     "compare_totals",
     "lost_months",
+    "not_again",
     "unlisted_months",
     "with_plan",
 ]

@@ -9,8 +9,8 @@ from typing import Final
 __all__ = [
     "LedgerRows",
     "STATE_TABLE",
-    "VERSION_TABLE",
     "StoredState",
+    "VERSION_TABLE",
     "stored_state",
 ]
 
