@@ -164,7 +164,7 @@ def _load(
         CloudbillError: If the table, the ledger or the store cannot be read.
     """
     present = _to_read(_compared(settings, warehouse))
-    known = earlier and (earlier.store, earlier.discovery)
+    known = (earlier.store, earlier.discovery) if earlier else None
     found = survey(settings, present, selection, listen, keeps_manifests=True, discovered=known)
     if _was_left_unrecorded(present, found):
         warehouse.require_ledger_writable()

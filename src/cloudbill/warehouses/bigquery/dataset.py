@@ -22,10 +22,10 @@ from cloudbill.periods import BillingPeriod
 from cloudbill.planning.costs import billed_costs_of
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
-from cloudbill.warehouses.bigquery.expirations import expiration_ms, keep_table
+from cloudbill.warehouses.bigquery.expirations import expiration_ms, keep_table, refuse_deleted
 from cloudbill.warehouses.bigquery.ledger_query import LedgerQuery
 from cloudbill.warehouses.bigquery.parameters import first_day, month_of
-from cloudbill.warehouses.bigquery.partitions import Partition
+from cloudbill.warehouses.bigquery.partition_ids import Partition
 from cloudbill.warehouses.bigquery.schema_changes import change_schema
 from cloudbill.warehouses.bigquery.tables import (
     exact_types,
@@ -277,6 +277,11 @@ class Dataset:
         """When a month was written last, by BigQuery's own clock; None where it has no rows."""
         month = self.table_months(planned.table).months.get(planned.period)
         return None if month is None else month.write_mark
+
+    def refuse_deleted(self, planned: PlannedLoad) -> None:
+        """Raises if a month is gone because BigQuery deleted it; see `refuse_deleted`."""
+        if self.write_mark(planned) is None:
+            refuse_deleted(self.find_table(planned.table), planned)
 
     def _partitions(self, table: str) -> list[Partition]:
         """The partitions of a table by a column; none where it is not partitioned so."""

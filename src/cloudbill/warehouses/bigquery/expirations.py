@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from cloudbill.models import PlannedLoad
     from cloudbill.warehouses.bigquery.client import PersistentClient
-    from cloudbill.warehouses.bigquery.dataset import Dataset
 
 __all__ = [
     "BILLING",
@@ -98,13 +97,12 @@ def keep_table(
     return changed
 
 
-def keep_tables(client: PersistentClient, dataset: Dataset, names: Iterable[str]) -> None:
-    """Keeps tables that dlt made from expiring, where the dataset would let them."""
+def keep_tables(client: PersistentClient, tables: Iterable[bigquery.Table | None]) -> None:
+    """Keeps tables that dlt made from expiring; None is one that is not there."""
     try:
-        for name in names if dataset.is_expiring else ():
-            table = dataset.find_table(name)
+        for table in tables:
             if table is not None:
-                with bigquery_errors(f"Keeping {name}"):
+                with bigquery_errors(f"Keeping {table.table_id}"):
                     keep_table(client, table)
     except LoadError as error:  # the ledger is written all the same
         _log.warning("%s", redacted(str(error)))
@@ -137,8 +135,8 @@ def require_kept(
     )
 
 
-def refuse_deleted(dataset: Dataset, planned: PlannedLoad) -> None:
-    """Says that BigQuery deleted a month which is gone, if the table's expiration explains it.
+def refuse_deleted(table: bigquery.Table | None, planned: PlannedLoad) -> None:
+    """Says that BigQuery deleted a month which is gone, if its table's expiration explains it.
 
     It is counted from the first day of the month, as it may also be read (REST, Dataset,
     defaultPartitionExpirationMs: "its partition time plus this value").
@@ -146,9 +144,6 @@ def refuse_deleted(dataset: Dataset, planned: PlannedLoad) -> None:
     Raises:
         LoadError: If the month was deleted so.
     """
-    if dataset.write_mark(planned) is not None:
-        return
-    table = dataset.find_table(planned.table)
     days = None if table is None else days_kept(table)
     start = datetime.combine(planned.period.first_day, datetime.min.time(), UTC)
     if table is None or days is None or start + timedelta(days=days) > utc_now():

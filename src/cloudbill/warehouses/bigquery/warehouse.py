@@ -29,7 +29,7 @@ from cloudbill.settings.names import read_dataset, read_project
 from cloudbill.warehouses.bigquery.alarms import alarm_of_costs
 from cloudbill.warehouses.bigquery.client import PersistentClient, open_client
 from cloudbill.warehouses.bigquery.dataset import Dataset
-from cloudbill.warehouses.bigquery.expirations import keep_tables, refuse_deleted, require_kept
+from cloudbill.warehouses.bigquery.expirations import keep_tables, require_kept
 from cloudbill.warehouses.bigquery.incoming import Incoming, look_at
 from cloudbill.warehouses.bigquery.job_progress import JobProgress, WhileJobRuns
 from cloudbill.warehouses.bigquery.jobs import job_identity, run_job, wait_for
@@ -290,7 +290,7 @@ class BigQueryWarehouse:
             if self._dataset.write_mark(planned) != planned.write_mark:
                 # The writer may have been this same load, in a process that was killed.
                 self._refuse_known(job_id)
-                refuse_deleted(self._dataset, planned)
+                self._dataset.refuse_deleted(planned)
                 raise OvertakenError(
                     f"another process wrote {planned.period} since it was planned"
                     f"{'' if planned.write_mark else ', or BigQuery listed it late'}; the next "
@@ -310,7 +310,7 @@ class BigQueryWarehouse:
         # Both processes may have compared the mark before either of them wrote. BigQuery runs one
         # job after the other, and only the second one is in the table.
         if not self._dataset.is_current(planned, job):
-            refuse_deleted(self._dataset, planned)
+            self._dataset.refuse_deleted(planned)
             raise TransientLoadError(
                 f"{what}: another process wrote the month at the same time, so this load is not "
                 "recorded. Run again; the newest run wins"
@@ -371,7 +371,8 @@ class BigQueryWarehouse:
 
     def keep_tables(self, tables: Collection[str]) -> None:
         """Keeps tables of the ledger from expiring; see `Warehouse.keep_tables`."""
-        keep_tables(self._client, self._dataset, tables)
+        if self._dataset.is_expiring:
+            keep_tables(self._client, map(self._dataset.find_table, tables))
 
     def read_ledger(
         self, pipeline_name: str, tracking_tables: Sequence[str], *, newest_only: bool
