@@ -67,10 +67,10 @@ TARGETS: Final[dict[str, Target]] = {
         against="a DuckDB script that makes decimals of the doubles by their text",
         sign="<=",
         bound=1.25,
-        note="For a million doubles and one column, on two cores: by text 0.1 s, or 0.3 s where they "
-        "have 17 digits; by whole numbers, which do where a double has at most 15 digits, 0.02 s. "
-        "The rest of the time is the INSERT, and the comparison of the totals with the parts, which "
-        "the script does not make.",
+        note="For a million doubles of one column, on two cores: by text 0.1 s, or 0.3 s where "
+        "they have 17 digits; by whole numbers, which do where a double has at most 15 digits, "
+        "0.02 s. The rest of the time is the INSERT, and the comparison of the totals with the "
+        "parts, which the script does not make.",
     ),
     "azure_duckdb.peak_memory": Target(
         work="memory for a month of Azure into DuckDB, as it is by default",
