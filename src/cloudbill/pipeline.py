@@ -231,12 +231,12 @@ def _readers(settings: SourceSettings, store: Store) -> Readers:
         )
 
     def sum_billed(manifest: Manifest) -> Mapping[str, Decimal]:
-        from cloudbill.files.each_part import sum_costs
+        from cloudbill.files.each_part import sum_days
 
-        totals = sum_costs(
+        totals = sum_days(
             store, manifest, provider=settings.provider, memory_limit=settings.memory_limit
         )
-        return billed_costs_of(totals, settings.provider.BILLED_COLUMN)
+        return billed_costs_of(totals.by_currency(), settings.provider.BILLED_COLUMN)
 
     return Readers(
         count_rows=count,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_amounts",
+    "add_each",
     "costs_of",
     "costs_to_text",
     "rests_to_text",
@@ -40,6 +41,14 @@ def to_amount(value: Decimal | int | str) -> Decimal:
 def add_amounts(one: Decimal, other: Decimal) -> Decimal:
     """The exact sum; `+` would round it to 28 digits."""
     return _CONTEXT.add(one, other)
+
+
+def add_each(one: Mapping[str, Decimal], other: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """The exact sum of each column; one that a side lacks is nothing there."""
+    sums = dict(one)
+    for column, amount in other.items():
+        sums[column] = add_amounts(sums.get(column, Decimal(0)), amount)
+    return sums
 
 
 def subtract_amounts(one: Decimal, other: Decimal) -> Decimal:
@@ -73,9 +82,10 @@ def rests_to_text(rests: Totals) -> dict[str, dict[str, dict[str, str]]]:
 def shown_rests(rests: Totals) -> str:
     """What was rounded away, for people: each column and currency, and nothing added up."""
     return ", ".join(
-        f"{column} {shown_amount(rest)} {currency or '(no currency)'}"
+        f"{column} {shown}"
         for currency, columns in sorted(rests.items())
         for column, rest in columns.items()
+        for shown in shown_costs({currency: rest})
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cloudbill.costs.amounts import add_amounts
+from cloudbill.costs.amounts import add_each
 from cloudbill.costs.sums import EXACT, Charges, GroupSums, SumQuery, without_zeros
 from cloudbill.manifests import ColumnType
 from cloudbill.models import Totals
@@ -154,13 +154,6 @@ def _plus(one: DayTotals | None, other: DayTotals) -> DayTotals:
         return other
     return DayTotals(
         rows=one.rows + other.rows,
-        amounts=_added(one.amounts, other.amounts),
-        rests=_added(one.rests, other.rests),
+        amounts=add_each(one.amounts, other.amounts),
+        rests=add_each(one.rests, other.rests),
     )
-
-
-def _added(one: Mapping[str, Decimal], other: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    amounts = dict(one)
-    for column, amount in other.items():
-        amounts[column] = add_amounts(amounts.get(column, Decimal(0)), amount)
-    return amounts

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from cloudbill.costs.amounts import add_amounts, to_amount
+from cloudbill.costs.amounts import add_each, to_amount
 from cloudbill.manifests import ColumnType
 from cloudbill.models import Totals
 from cloudbill.sql import Dialect, Fragment
@@ -25,6 +25,7 @@ __all__ = [
     "billed_costs",
     "by_currency",
     "is_inexact",
+    "is_narrow",
     "rests_by_currency",
     "sum_totals",
     "without_zeros",
@@ -38,11 +39,13 @@ NOTHING: Final = Fragment("''")
 
 
 def is_inexact(kind: ColumnType | str) -> bool:
-    """Whether a column of amounts does not hold what the files say, for it is of this type.
+    """Whether a column of amounts does not hold what the files say, for it is of this type."""
+    return kind is ColumnType.FLOAT or is_narrow(kind)
 
-    DuckDB's words for decimals of another size begin with `DECIMAL(`.
-    """
-    return kind is ColumnType.FLOAT or kind.startswith("DECIMAL(")
+
+def is_narrow(kind: ColumnType | str) -> bool:
+    """Whether a type is DuckDB's word for a decimal that keeps less than those of cloudbill."""
+    return kind.startswith("DECIMAL(")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +257,5 @@ def sum_totals(totals: Iterable[Totals]) -> Totals:
 def _added(found: Iterable[tuple[str, Mapping[str, Decimal]]]) -> Totals:
     totals: dict[str, dict[str, Decimal]] = {}
     for currency, sums in found:
-        amounts = totals.setdefault(currency, {})
-        for name, amount in sums.items():
-            amounts[name] = add_amounts(amounts.get(name, Decimal(0)), amount)
+        totals[currency] = add_each(totals.get(currency, {}), sums)
     return totals

@@ -17,7 +17,7 @@ from cloudbill.doctor.expirations import check_expirations
 from cloudbill.errors import LoadError
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.dataset import Dataset
-from cloudbill.warehouses.bigquery.tables import unfit_amounts
+from cloudbill.warehouses.bigquery.tables import granularity_of, unfit_amounts
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -30,7 +30,6 @@ _EDITING: Final = (
     "bigquery.tables.update",
     "bigquery.tables.updateData",
 )
-_GRANULARITIES: Final = {"MONTH", "DAY"}
 
 
 def check_bigquery(
@@ -144,17 +143,14 @@ def _check_table(client: PersistentClient, settings: SourceSettings, name: str) 
             yield _refused(subject, error, "roles/bigquery.dataEditor on the dataset")
         return
     yield _check_layout(settings, table, subject)
-    yield from check_expirations(client, settings, table)
+    yield from check_expirations(Dataset(client, settings.warehouse), settings, table)
     yield _check_rights(client, settings, table)
 
 
 def _check_layout(settings: SourceSettings, table: bigquery.Table, subject: str) -> Check:
-    provider, parts = settings.provider, table.time_partitioning
-    # As a load compares them: BigQuery finds columns in any case.
-    by_period = parts is not None and (
-        str(parts.field or "").lower() == provider.PERIOD_COLUMN.lower()
-    )
-    if parts is None or not by_period or parts.type_ not in _GRANULARITIES:
+    provider = settings.provider
+    granularity = granularity_of(table, period_column=provider.PERIOD_COLUMN)
+    if granularity is None:
         return Check(
             subject=subject,
             found=f"{table.table_id} is not partitioned by the month of {provider.PERIOD_COLUMN}",
@@ -171,8 +167,8 @@ def _check_layout(settings: SourceSettings, table: bigquery.Table, subject: str)
     clustered = ", ".join(table.clustering_fields or ()) or "nothing"
     return Check(
         subject=subject,
-        found=f"{table.table_id} is partitioned by {parts.type_} of {parts.field}, and clustered "
-        f"by {clustered}",
+        found=f"{table.table_id} is partitioned by {granularity} of "
+        f"{table.time_partitioning.field}, and clustered by {clustered}",
     )
 
 

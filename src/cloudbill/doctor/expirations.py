@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from google.api_core import exceptions as api
-
 from cloudbill.doctor.check import Check
-from cloudbill.errors import LoadError
 from cloudbill.settings.tables import tracking_name
-from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.expirations import (
     BILLING,
     days_kept,
@@ -23,12 +19,13 @@ if TYPE_CHECKING:
     from google.cloud import bigquery
 
     from cloudbill.settings import SourceSettings
+    from cloudbill.warehouses.bigquery.dataset import Dataset
 
 __all__ = ["check_expirations"]
 
 
 def check_expirations(
-    client: PersistentClient, settings: SourceSettings, table: bigquery.Table
+    dataset: Dataset, settings: SourceSettings, table: bigquery.Table
 ) -> Iterator[Check]:
     """What expires of a table and its ledger without being meant to; nothing if all is kept."""
     subject = f"{settings.source}: expiration"
@@ -42,26 +39,10 @@ def check_expirations(
             remedy=f"{set_days_statement(table, wanted)}; {BILLING}",
         )
     ledger = (STATE_TABLE, tracking_name(settings.table_name))
-    for one in (table, *_tables(client, table, ledger)):
-        if one.expires is not None:
+    for one in (table, *map(dataset.find_table, ledger)):
+        if one is not None and one.expires is not None:
             yield Check(
                 subject=subject,
                 found=f"BigQuery deletes the whole of {one.table_id} on {one.expires:%Y-%m-%d}",
                 remedy=f"{keep_whole_statement(one)}; {BILLING}",
             )
-
-
-def _tables(
-    client: PersistentClient, beside: bigquery.Table, names: tuple[str, ...]
-) -> Iterator[bigquery.Table]:
-    """Those of some tables of a dataset that are there."""
-    for name in names:
-        reference = f"{beside.project}.{beside.dataset_id}.{name}"
-        try:
-            with bigquery_errors(f"Reading {name}"):
-                found = client.get_table(reference)
-        except LoadError as error:
-            if isinstance(error.__cause__, api.NotFound):
-                continue
-            raise
-        yield found

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
+from cloudbill.costs.sums import is_inexact, is_narrow
 from cloudbill.errors import DatasetError, SchemaError
 from cloudbill.exports.limits import MAX_NAME, UNPRINTABLE, shown
 from cloudbill.manifests import Column, ColumnType, Manifest
@@ -42,8 +43,6 @@ _TEXTED: Final = frozenset(
     {ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.FLOAT, ColumnType.BOOLEAN}
 )
 """The types whose values have one text."""
-_NARROW: Final = "DECIMAL("
-"""How DuckDB's word for a decimal begins that does not keep what those of cloudbill do."""
 _MONEY: Final = re.compile("cost|price", re.IGNORECASE)
 _ILLEGAL: Final = re.compile(r"[^\w &%=+:'<>#|-]")
 _RESERVED: Final = (
@@ -202,18 +201,17 @@ def fit_columns(
 
 
 def _is_widened(kind: ColumnType | str, wanted: ColumnType, *, is_amount: bool) -> bool:
-    is_narrow = kind.startswith(_NARROW)
     if wanted is ColumnType.DECIMAL:
         return (
-            is_narrow
-            or kind in {ColumnType.INTEGER, ColumnType.FLOAT}
+            is_inexact(kind)
+            or kind is ColumnType.INTEGER
             or (is_amount and kind is ColumnType.STRING)
         )
-    return wanted is ColumnType.STRING and (is_narrow or kind in _TEXTED) and not is_amount
+    return wanted is ColumnType.STRING and (is_narrow(kind) or kind in _TEXTED) and not is_amount
 
 
 def _is_converted(kind: ColumnType | str, found: ColumnType, *, is_amount: bool) -> bool:
-    if kind is ColumnType.DECIMAL or kind.startswith(_NARROW):
+    if kind is ColumnType.DECIMAL or is_narrow(kind):
         return found is ColumnType.INTEGER
     return kind is ColumnType.STRING and found in _TEXTED and not is_amount
 

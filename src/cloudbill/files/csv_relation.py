@@ -100,7 +100,8 @@ def read_csv_parts(
             the statement that reads the relation raises. The message names the cell.
     """
     columns = merge_parts([(part.address, part.columns) for part in parts])
-    values = {column.target: _value(column) for column in columns}
+    cells = {column.target: DUCKDB.compose("{name}", name=column.target) for column in columns}
+    values = {column.target: _value(column, cells[column.target]) for column in columns}
     with plain_files(parts) as files:
         groups: dict[tuple[tuple[Column, ...], bool], list[str]] = {}
         for file in files:
@@ -126,14 +127,11 @@ def read_csv_parts(
                 headers={column.target: column.name for column in columns},
                 values=values,
                 rests={
-                    column.target: text_rest(DUCKDB.compose("{name}", name=column.target))
+                    column.target: text_rest(cells[column.target])
                     for column in columns
                     if column.type is ColumnType.DECIMAL
                 },
-                texts={
-                    column.target: DUCKDB.compose("{name}", name=column.target)
-                    for column in columns
-                },
+                texts=cells,
                 file_column=_FILE_COLUMN,
                 files=tuple(str(file.path) for file in files),
             )
@@ -176,9 +174,8 @@ def _read(
     )
 
 
-def _value(column: Column) -> Fragment:
+def _value(column: Column, cell: Fragment) -> Fragment:
     """The cells of a column in the type of the table."""
-    cell = DUCKDB.compose("{name}", name=column.target)
     if column.type is ColumnType.DECIMAL:
         return text_value(cell)
     template = _CONVERSIONS.get(column.type)

@@ -7,6 +7,7 @@ behind the point; what is below them is left out of it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from cloudbill.manifests import ColumnType
@@ -15,6 +16,7 @@ from cloudbill.sql import DUCKDB, Fragment, duckdb_text
 __all__ = [
     "decimal_rest",
     "double_value",
+    "filled_text",
     "float_rest",
     "float_value",
     "text_of",
@@ -27,16 +29,23 @@ _GIVEN: Final = "\x1fgiven"
 character in its name."""
 
 # Text that DuckDB converts exactly as it is.
-_PLAIN: Final = r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})"
+_PLAIN: Final = duckdb_text(r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})")
 # One digit before the point and a negative exponent: at most 17 digits after the point, counting
 # those of the exponent. DuckDB converts exponents 40 times as fast in 64 bits as in 128.
-_SHORT_EXPONENT: Final = (
+_SHORT: Final = duckdb_text(
     r"[+-]?[0-9](?:(?:\.[0-9]{0,8})?[eE]-0?[1-9]"
     r"|(?:\.[0-9]{0,7})?[eE]-10|(?:\.[0-9]{0,3})?[eE]-1[0-4])"
 )
-_ANY: Final = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,18})?"
-_LONG: Final = r"[+-]?[0-9]{0,20}\.[0-9]{19,}"
-_PIECES: Final = r"^([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]+))?$"
+_ANY: Final = duckdb_text(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,18})?")
+_LONG: Final = duckdb_text(r"[+-]?[0-9]{0,20}\.[0-9]{19,}")
+_PIECES: Final = duckdb_text(r"^([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]+))?$")
+_PATTERNS: Final[Mapping[str, Fragment]] = {
+    "plain": _PLAIN,
+    "short": _SHORT,
+    "long": _LONG,
+    "any": _ANY,
+    "pieces": _PIECES,
+}
 
 _TEXT_VALUE: Final = (
     "CASE WHEN {cell} IS NULL THEN NULL "
@@ -120,6 +129,11 @@ _DECIMAL_TEXT: Final = (
 )
 
 
+def filled_text(name: str) -> Fragment:
+    """A column of text, where an empty text is no value."""
+    return DUCKDB.compose("NULLIF({name}, '')", name=name)
+
+
 def text_value(cell: Fragment, column: str = "") -> Fragment:
     """The value of a text, with or without an exponent; a text that is no number is an error.
 
@@ -130,12 +144,9 @@ def text_value(cell: Fragment, column: str = "") -> Fragment:
         _TEXT_VALUE,
         cell=cell,
         where=duckdb_text(where),
-        plain=duckdb_text(_PLAIN),
-        short=duckdb_text(_SHORT_EXPONENT),
-        long=duckdb_text(_LONG),
-        any=duckdb_text(_ANY),
         rounded=DUCKDB.compose(_ROUNDED, text=cell),
         slow=_without_exponent(cell, _ROUNDED),
+        **_PATTERNS,
     )
 
 
@@ -144,11 +155,9 @@ def text_rest(cell: Fragment) -> Fragment:
     return DUCKDB.compose(
         _TEXT_REST,
         cell=cell,
-        plain=duckdb_text(_PLAIN),
-        short=duckdb_text(_SHORT_EXPONENT),
-        long=duckdb_text(_LONG),
         rest=DUCKDB.compose(_REST, text=cell),
         slow=_without_exponent(cell, _REST),
+        **_PATTERNS,
     )
 
 
@@ -205,6 +214,6 @@ def _without_exponent(cell: Fragment, template: str) -> Fragment:
         _WITHOUT_EXPONENT,
         cell=cell,
         given=given,
-        pieces=duckdb_text(_PIECES),
         then=DUCKDB.compose(template, text=DUCKDB.compose("({pointed})", pointed=pointed)),
+        **_PATTERNS,
     )

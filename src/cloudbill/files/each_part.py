@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import duckdb
 
 from cloudbill.costs.daily_totals import DailyTotals, merge_totals
-from cloudbill.disk.spool import room_for, spool_folder
+from cloudbill.disk.spool import spool_folder
 from cloudbill.errors import CloudbillError, LoadError, PartMissingError, StoreError
 from cloudbill.files.columns import amounts_of
 from cloudbill.files.csv_headers import PartColumns, read_columns
@@ -27,7 +27,7 @@ from cloudbill.files.damage import AGAIN, reason_of
 from cloudbill.files.downloads import local_parts
 from cloudbill.files.empty_parts import filled_parts
 from cloudbill.files.parquet_relation import read_parquet_parts
-from cloudbill.files.parquet_tail import PARQUET_MAGIC, read_parquet_tail
+from cloudbill.files.parquet_tail import read_parquet_tail, write_footer
 from cloudbill.files.relation import PartsRelation
 from cloudbill.files.sums import sum_by_day
 from cloudbill.sql import DUCKDB, Fragment
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from cloudbill.providers import Provider
     from cloudbill.store import Store
 
-__all__ = ["count_rows", "read_each_part", "rows_of_month", "sum_costs"]
+__all__ = ["count_rows", "read_each_part", "sum_days"]
 
 _AT_ONCE: Final = 4
 """How many parts are on this disk at once."""
@@ -99,7 +99,7 @@ def count_rows(store: Store, manifest: Manifest, *, provider: Provider, memory_l
         return sum(_rows_in_footers(store, manifest))
 
     def read(connection: duckdb.DuckDBPyConnection, source: PartsRelation) -> int:
-        where, ends = rows_of_month(manifest, source, provider)
+        where, ends = _rows_of_month(manifest, source, provider)
         statement = DUCKDB.compose(
             "SELECT count(*) FROM {relation} WHERE {where}", relation=source.relation, where=where
         )
@@ -112,20 +112,25 @@ def count_rows(store: Store, manifest: Manifest, *, provider: Provider, memory_l
     return sum(counts)
 
 
-def sum_costs(
-    store: Store, manifest: Manifest, *, provider: Provider, memory_limit: str
-) -> Mapping[str, Mapping[str, Decimal]]:
-    """The costs of a run in its month, by currency and column; raises as `count_rows` does."""
+def sum_days(
+    store: Store,
+    manifest: Manifest,
+    *,
+    provider: Provider,
+    memory_limit: str,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> DailyTotals:
+    """The rows and exact cost totals of a run in its month; raises as `read_each_part` does."""
 
     def read(connection: duckdb.DuckDBPyConnection, source: PartsRelation) -> DailyTotals:
-        where, ends = rows_of_month(manifest, source, provider)
+        where, ends = _rows_of_month(manifest, source, provider)
         parameters = {**source.parameters, **ends}
         return sum_by_day(connection, source.charges(), parameters, provider=provider, where=where)
 
     parts = read_each_part(
-        store, manifest, read, provider=provider, memory_limit=memory_limit, headers={}
+        store, manifest, read, provider=provider, memory_limit=memory_limit, headers=headers
     )
-    return merge_totals(parts).by_currency()
+    return merge_totals(parts)
 
 
 def _rows_in_footers(store: Store, manifest: Manifest) -> Iterator[int]:
@@ -142,8 +147,7 @@ def _rows_in_footers(store: Store, manifest: Manifest) -> Iterator[int]:
         tails = readers.map(lambda path: read_parquet_tail(store, path), paths)
         for number, (path, tail) in enumerate(zip(paths, tails, strict=True)):
             file = folder / f"{number}.parquet"
-            with room_for(f"The footer of {store.uri(path)}", file, needed=len(tail)):
-                file.write_bytes(PARQUET_MAGIC + tail)
+            write_footer(tail, file, store.uri(path))
             yield _stated_rows(connection, file, store.uri(path))
             file.unlink()
 
@@ -164,7 +168,7 @@ def _stated_rows(connection: duckdb.DuckDBPyConnection, file: Path, address: str
     return rows
 
 
-def rows_of_month(
+def _rows_of_month(
     manifest: Manifest, source: PartsRelation, provider: Provider
 ) -> tuple[Fragment, Mapping[str, object]]:
     """Which rows of a part are of the manifest's month, and the parameters of that.

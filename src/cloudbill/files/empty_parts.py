@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from cloudbill.disk.spool import room_for, spool_folder
-from cloudbill.files.parquet_tail import PARQUET_MAGIC, read_parquet_tail
+from cloudbill.disk.spool import spool_folder
+from cloudbill.files.parquet_tail import read_parquet_tail, write_footer
 
 if TYPE_CHECKING:
     from cloudbill.manifests import Manifest, Part
@@ -58,8 +58,7 @@ def _has_no_column(part: Part, store: Store) -> bool:
     tail = read_parquet_tail(store, part.path)
     with spool_folder() as folder, closing(duckdb.connect()) as connection:
         file = folder / "end.parquet"
-        with room_for(f"The footer of {store.uri(part.path)}", file, needed=len(tail)):
-            file.write_bytes(PARQUET_MAGIC + tail)
+        write_footer(tail, file, store.uri(part.path))
         try:
             connection.execute("SELECT 1 FROM parquet_schema($file)", {"file": str(file)})
         except duckdb.Error as error:

@@ -13,11 +13,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cloudbill.disk.spool import room_for, spool_folder
+from cloudbill.disk.spool import spool_folder
 from cloudbill.errors import SchemaError, StoreError
 from cloudbill.files.columns import type_in_table
 from cloudbill.files.damage import AGAIN
-from cloudbill.files.parquet_tail import PARQUET_MAGIC, read_parquet_tail
+from cloudbill.files.parquet_tail import PARQUET_MAGIC, read_parquet_tail, write_footer
 from cloudbill.manifests import Column, ColumnType, Part
 
 if TYPE_CHECKING:
@@ -171,8 +171,7 @@ def _days(
         return None, None
     with spool_folder() as folder, duckdb.connect() as connection:
         file = folder / "footer.parquet"
-        with room_for(f"The footer of {address}", file, needed=len(tail)):
-            file.write_bytes(PARQUET_MAGIC + tail)
+        write_footer(tail, file, address)
         try:
             ends = connection.execute(_STATISTICS, {"file": str(file), "column": column.name})
             days = ends.fetchall()

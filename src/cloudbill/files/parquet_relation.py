@@ -17,6 +17,7 @@ from cloudbill.files.damage import OFTEN, damaged_parts, reason_of
 from cloudbill.files.decimals import (
     decimal_rest,
     double_value,
+    filled_text,
     float_rest,
     float_value,
     text_rest,
@@ -37,7 +38,6 @@ _READ: Final = "read_parquet(${files}, union_by_name = true, hive_partitioning =
 _REST_OF: Final = "\x1frest of "
 """No column has a control character in its name."""
 _NO_REST: Final = Fragment("CAST(NULL AS DECIMAL(38,38))")
-_FILLED: Final = "NULLIF({name}, '')"
 _NOTHING: Final = '"NULL"'
 """The type of a column in which the writer saw no value, so that it knew no type either."""
 _MOST_DIGITS: Final = 38
@@ -221,7 +221,7 @@ def faults_named(connection: DuckDBPyConnection, source: PartsRelation) -> Itera
 
 
 def _require_values(connection: DuckDBPyConnection, source: PartsRelation) -> None:
-    """Names the part with a value that does not fit; parts of differing types name it themselves.
+    """Names the part with a value that does not fit, unless parts differ in the types of amounts.
 
     Raises:
         LoadError: If there is one.
@@ -258,7 +258,7 @@ def _value(column: Column, types: AbstractSet[str]) -> Fragment:
         if types == {"FLOAT"}:
             return float_value(column.name)
         if types == {"VARCHAR"}:
-            return text_value(DUCKDB.compose(_FILLED, name=column.name), column.name)
+            return text_value(filled_text(column.name), column.name)
     return DUCKDB.compose(
         "CAST({name} AS {type})", name=column.name, type=Fragment(TABLE_TYPES[column.type])
     )
@@ -269,7 +269,7 @@ def _rest(column: Column, type_name: str) -> Fragment | None:
     if type_name in {"DOUBLE", "FLOAT"}:
         return float_rest(column.name)
     if type_name == "VARCHAR":
-        return text_rest(DUCKDB.compose(_FILLED, name=column.name))
+        return text_rest(filled_text(column.name))
     return decimal_rest(column.name) if may_lose_digits(type_name) else None
 
 

@@ -6,15 +6,17 @@ Source: Apache Parquet, "File format": a file ends in the footer, its length in 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cloudbill.disk.spool import room_for
 from cloudbill.errors import StoreError
 from cloudbill.files.damage import AGAIN
 
 if TYPE_CHECKING:
     from cloudbill.store import Store
 
-__all__ = ["PARQUET_MAGIC", "read_parquet_tail"]
+__all__ = ["PARQUET_MAGIC", "read_parquet_tail", "write_footer"]
 
 PARQUET_MAGIC: Final = b"PAR1"
 _FIRST_READ_BYTES: Final = 64 * 1024
@@ -42,3 +44,13 @@ def read_parquet_tail(store: Store, path: str) -> bytes:
             f"{address} is damaged: it states a footer of {needed} bytes. {AGAIN}", is_of_run=True
         )
     return store.read_tail(path, needed) if needed > len(tail) else tail
+
+
+def write_footer(tail: bytes, file: Path, address: str) -> None:
+    """Writes the end of a part as a file whose footer DuckDB can read.
+
+    Raises:
+        LoadError: If there is no room for it.
+    """
+    with room_for(f"The footer of {address}", file, needed=len(tail)):
+        file.write_bytes(PARQUET_MAGIC + tail)

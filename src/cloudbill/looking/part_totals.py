@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from cloudbill.costs.daily_totals import DailyTotals, merge_totals
-from cloudbill.files.each_part import read_each_part, rows_of_month
-from cloudbill.files.sums import sum_by_day
+from cloudbill.files.each_part import sum_days
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
-    from cloudbill.files.relation import PartsRelation
+    from cloudbill.costs.daily_totals import DailyTotals
     from cloudbill.manifests import Manifest
     from cloudbill.settings import SourceSettings
     from cloudbill.store import Store
@@ -33,20 +29,10 @@ def sum_parts(
         StoreError: If a part cannot be read, or has a value that no table can store.
         CloudbillError: If `memory_limit` is too low.
     """
-
-    def read(connection: DuckDBPyConnection, source: PartsRelation) -> DailyTotals:
-        where, ends = rows_of_month(manifest, source, settings.provider)
-        parameters = {**source.parameters, **ends}
-        return sum_by_day(
-            connection, source.charges(), parameters, provider=settings.provider, where=where
-        )
-
-    parts = read_each_part(
+    return sum_days(
         store,
         manifest,
-        read,
         provider=settings.provider,
         memory_limit=settings.memory_limit,
         headers=headers,
     )
-    return merge_totals(parts)

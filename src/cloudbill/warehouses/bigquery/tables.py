@@ -27,6 +27,7 @@ __all__ = [
     "fields_in_order",
     "fields_of",
     "fit_table",
+    "granularity_of",
     "headers_of",
     "label_of",
     "new_table",
@@ -260,6 +261,14 @@ def new_table(
     return table
 
 
+def granularity_of(table: bigquery.Table, *, period_column: str) -> str | None:
+    """`MONTH` or `DAY` where the table is partitioned so by the period column, in any case."""
+    by = table.time_partitioning
+    if by is None or str(by.field or "").lower() != period_column.lower():
+        return None
+    return str(by.type_) if by.type_ in {_MONTH, _DAY} else None
+
+
 def partition_granularity(table: bigquery.Table, *, period_column: str, cluster_column: str) -> str:
     """`MONTH` or `DAY`, the granularity of the table's partitions on the period column.
 
@@ -267,12 +276,10 @@ def partition_granularity(table: bigquery.Table, *, period_column: str, cluster_
         LoadError: If it is partitioned differently, or not at all; the message has the statements
             that convert the table.
     """
+    granularity = granularity_of(table, period_column=period_column)
+    if granularity is not None:
+        return granularity
     partitioning = table.time_partitioning
-    on_period = partitioning is not None and (
-        str(partitioning.field or "").lower() == period_column.lower()
-    )
-    if partitioning is not None and on_period and partitioning.type_ in {_MONTH, _DAY}:
-        return str(partitioning.type_)
     name = f"{table.dataset_id}.{table.table_id}"
     found = f"partitioned by {partitioning.type_}" if partitioning else "not partitioned"
     raise LoadError(

@@ -12,7 +12,7 @@ from cloudbill.costs.sums import Charges, is_inexact
 from cloudbill.errors import SchemaError
 from cloudbill.files.columns import fit_columns
 from cloudbill.files.damage import reason_of
-from cloudbill.files.decimals import double_value, text_of, text_value
+from cloudbill.files.decimals import double_value, filled_text, text_of, text_value
 from cloudbill.files.duckdb_types import TABLE_TYPES, table_type_of
 from cloudbill.files.relation import PartsRelation
 from cloudbill.manifests import Column, ColumnType
@@ -95,7 +95,7 @@ class MonthTable:
         elif self._types[name] is ColumnType.FLOAT:
             value = double_value(name)
         elif self._types[name] is ColumnType.STRING:
-            value = text_value(DUCKDB.compose("NULLIF({name}, '')", name=name))
+            value = text_value(filled_text(name))
         try:
             self._execute(
                 "ALTER TABLE {table} ALTER COLUMN {name} TYPE {type} USING {value}",
