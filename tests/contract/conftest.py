@@ -19,9 +19,11 @@ import pytest
 
 from contract.deliveries import AwsWriter, AzureCsvWriter, AzureWriter, Writer
 from contract.faulty import faulty, proxy
-from contract.places import Case, DiskAndDuckDB, GcsAndBigQuery, Place
+from contract.places import PROJECT, Case, DiskAndDuckDB, GcsAndBigQuery, Place
 
 if TYPE_CHECKING:
+    from google.cloud import bigquery as bq
+
     from emulators.fixtures import Cloud
 
 __all__ = ["faulty", "proxy"]
@@ -115,3 +117,10 @@ def make(place: Place, tmp_path: Path) -> Callable[[Writer], Case]:
         return Case(place=place, writer=writer, scratch=scratch)
 
     return made
+
+
+@pytest.fixture
+def client(cloud: Cloud) -> bq.Client:
+    """BigQuery, past the code under test."""
+    found: bq.Client = cloud.bigquery.client(PROJECT)
+    return found

@@ -8,18 +8,17 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-import pytest
 from google.cloud import bigquery as bq
 
 from cloudbill.errors import LoadError, TransientLoadError
 from cloudbill.looking.status_reading import read_status
 from cloudbill.models import LoadResult
 from cloudbill.periods import utc_now
-from contract.deliveries import AzureWriter, Delivery, at, charges
-from contract.places import DATASET, PROJECT, Case, GcsAndBigQuery
+from contract.deliveries import Delivery, at, charges
+from contract.places import DATASET, PROJECT, Case
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import pytest
 
     from emulators.fixtures import Cloud
 
@@ -27,20 +26,7 @@ TABLE = f"{PROJECT}.{DATASET}.bill"
 EARLY, LATE = at("2025-10-15 04:00"), at("2025-10-31 22:00")
 
 
-@pytest.fixture
-def case(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
-    """Azure on BigQuery."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", cloud.gcs.url)
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", cloud.bigquery.url)
-    return Case(place=GcsAndBigQuery(cloud), writer=AzureWriter(), scratch=tmp_path)
-
-
-@pytest.fixture
-def client(cloud: Cloud) -> bq.Client:
-    """BigQuery, past the code under test."""
-    found: bq.Client = cloud.bigquery.client(PROJECT)
-    return found
+WAYS = (("azure parquet", "bigquery"),)
 
 
 def october(*costs: str, note: str = "", run_id: str = "run", early: bool = False) -> Delivery:

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
-from contract.deliveries import AzureCsvWriter, AzureWriter, Delivery, at, charges
-from contract.places import DATASET, PROJECT, Case, GcsAndBigQuery
+from contract.deliveries import AzureCsvWriter, Delivery, at, charges
+from contract.places import DATASET, PROJECT, Case
 from contract.rewriting import rewrite, with_columns
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    import pytest
     from google.cloud import bigquery as bq
 
     from emulators.fixtures import Cloud
@@ -33,20 +31,7 @@ NEW = replace(OLD, charges=charges("2025-10", "3", "4"), run_id="new")
 NEW = replace(NEW, submitted_at=at("2025-10-16 04:00"))
 
 
-@pytest.fixture
-def case(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
-    """Azure on BigQuery."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", cloud.gcs.url)
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", cloud.bigquery.url)
-    return Case(place=GcsAndBigQuery(cloud), writer=AzureWriter(), scratch=tmp_path)
-
-
-@pytest.fixture
-def client(cloud: Cloud) -> bq.Client:
-    """BigQuery, past the code under test."""
-    found: bq.Client = cloud.bigquery.client(PROJECT)
-    return found
+WAYS = (("azure parquet", "bigquery"),)
 
 
 def requiring(*names: str) -> Callable[[bytes], bytes]:

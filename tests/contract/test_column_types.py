@@ -61,6 +61,13 @@ def test_names_of_a_csv_that_differ_by_case_alone_are_one_column_and_never_two(
     assert "two columns named 'BilledCost' when case is ignored" in str(failure.error)
 
 
+def month_of_one(period: str) -> Delivery:
+    """A run of a month with one charge, in one part."""
+    return Delivery(
+        period=period, charges=charges(period, "1"), submitted_at=at(f"{period}-28 04:00"), parts=1
+    )
+
+
 def texted(text: str) -> Callable[[bytes], bytes]:
     return with_columns(x_Number=lambda rows: pa.array([text] * rows, pa.string()))
 
@@ -79,12 +86,7 @@ def test_a_column_that_is_no_amount_and_changes_between_number_and_text_is_text(
     outcomes: list[Outcome] = []
     months = [("2025-09", numbers), ("2025-10", texted("n/a"))]
     for period, change in reversed(months) if is_text_first else months:
-        run = Delivery(
-            period=period,
-            charges=charges(period, "1"),
-            submitted_at=at(f"{period}-28 04:00"),
-            parts=1,
-        )
+        run = month_of_one(period)
         rewrite(case, run, change)
         outcomes.append(case.load())
 
@@ -110,12 +112,7 @@ def test_amounts_of_another_type_in_the_table_are_loaded_again_in_every_month(
     exact = Decimal("0.123456789012345678")
     price = with_columns(ListUnitPrice=lambda rows: pa.array([exact] * rows, pa.decimal128(38, 18)))
     for period in ("2025-09", "2025-10"):
-        run = Delivery(
-            period=period,
-            charges=charges(period, "1"),
-            submitted_at=at(f"{period}-28 04:00"),
-            parts=1,
-        )
+        run = month_of_one(period)
         rewrite(case, run, price)
     case.load()
     case.place.query(
@@ -146,12 +143,7 @@ def test_doubles_of_an_older_table_are_told_and_become_decimals(
     if case.place.name == "bigquery":
         pytest.skip("BigQuery makes no double of a decimal column")
     for period in ("2025-09", "2025-10"):
-        run = Delivery(
-            period=period,
-            charges=charges(period, "1"),
-            submitted_at=at(f"{period}-28 04:00"),
-            parts=1,
-        )
+        run = month_of_one(period)
         rewrite(case, run, with_columns(**dict.fromkeys(COSTS, lambda _: pa.array([0.1 + 0.2]))))
     case.load()
     for column in COSTS:

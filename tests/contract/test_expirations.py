@@ -14,12 +14,10 @@ from cloudbill.errors import LoadError
 from cloudbill.looking.status_reading import read_status
 from cloudbill.models import SkipReason
 from cloudbill.periods import BillingPeriod, utc_now
-from contract.deliveries import AwsWriter, AzureWriter, Delivery, at, charges
-from contract.places import DATASET, PROJECT, Case, GcsAndBigQuery
+from contract.deliveries import AwsWriter, Delivery, at, charges
+from contract.places import DATASET, PROJECT, Case
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from emulators.fixtures import Cloud
 
 TABLE = f"{PROJECT}.{DATASET}.bill"
@@ -33,20 +31,7 @@ OLD = Delivery(
 )
 
 
-@pytest.fixture
-def case(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
-    """Azure on BigQuery."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", cloud.gcs.url)
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", cloud.bigquery.url)
-    return Case(place=GcsAndBigQuery(cloud), writer=AzureWriter(), scratch=tmp_path)
-
-
-@pytest.fixture
-def client(cloud: Cloud) -> bq.Client:
-    """BigQuery, past the code under test."""
-    found: bq.Client = cloud.bigquery.client(PROJECT)
-    return found
+WAYS = (("azure parquet", "bigquery"),)
 
 
 def make_dataset(
