@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import zip_longest
 from math import ceil
 from typing import Final
 
@@ -201,14 +202,14 @@ class Books:
         is_held = any(newest is None or self.age(run, month) > newest for run in held)
         failed: list[HistoryRun] = []
         chosen: HistoryRun | None = None
-        for run in tried:
+        for run, older in zip_longest(tried, tried[1:]):
             if self.shelf.damaged(run):
                 failed.append(run)
-            elif self._turns_out_to_be_less(run, free.get(run, [run]), month):
+            elif self._turns_out_to_be_less(run, free.get(run, [run]), month, older):
                 is_held = True
             else:
                 chosen = run
-                is_held = is_held or self._has_no_costs(run, month)
+                is_held = is_held or self._has_no_costs(run, month, older)
                 break
         return Expected(
             before=self.table.get(month),
@@ -220,9 +221,16 @@ class Books:
         )
 
     def _turns_out_to_be_less(
-        self, run: HistoryRun, baseline: Collection[HistoryRun], month: Month
+        self,
+        run: HistoryRun,
+        baseline: Collection[HistoryRun],
+        month: Month,
+        older: HistoryRun | None,
     ) -> bool:
-        """Whether a run is held once it is read, or compared with others that were counted."""
+        """Whether a run is held once it is read, or compared with others that were counted.
+
+        `older` is the run that is tried after it.
+        """
         if (month, run) in self.accepted:
             return False
         rows = len(run.rows_in(month))
@@ -235,19 +243,22 @@ class Books:
             if known and rows < least_rows(known):
                 return True
         is_known_in_time = self.knows_costs or len(run.months) > 1
-        return is_known_in_time and self._has_no_costs(run, month)
+        return is_known_in_time and self._has_no_costs(run, month, older)
 
     def _may_be_less(self, run: HistoryRun, other: HistoryRun) -> bool:
         if len(run.months) > 1:
             return True
         return self.size_of(run) < self.size_of(other) * (1 - _MAX_ROW_DROP)
 
-    def _has_no_costs(self, run: HistoryRun, month: Month) -> bool:
-        loaded = self._protected(month)
-        if loaded is None or (month, run) in self.accepted:
-            return False
-        billed = sum(map(loaded.cost, loaded.rows_in(month)), Decimal(0))
+    def _has_no_costs(self, run: HistoryRun, month: Month, older: HistoryRun | None) -> bool:
+        other = self._protected(month)
         costs = [run.cost(row) for row in run.rows_in(month)]
+        if other is None and older and not sum(costs) and not self.shelf.damaged(older):
+            # Nothing is loaded, and nothing is billed: the costs of the next run are read.
+            other = older
+        if other is None or (month, run) in self.accepted:
+            return False
+        billed = sum(map(other.cost, other.rows_in(month)), Decimal(0))
         least = billed * _COST_SHARE
         charged = sum((cost for cost in costs if cost > 0), Decimal(0))
         return billed > _TRIFLE and sum(costs, Decimal(0)) < least and charged < least
