@@ -31,6 +31,9 @@ if _HAS_ROOM and "TMPDIR" not in os.environ:
     tempfile.tempdir = None
 # Read when gcsfs is imported, by whichever test: with it, opening a bucket waits for a minute.
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+# Read when gRPC is imported, by the emulator of BigQuery: its handlers look, in a forked child, for
+# the threads of the parent, and end the child that tests kill on purpose.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
 
 def pytest_sessionfinish(exitstatus: int) -> None:

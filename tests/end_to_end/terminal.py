@@ -18,6 +18,13 @@ from pathlib import Path
 __all__ = ["Terminal", "plain"]
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
+# The command takes the terminal itself: a function between fork and exec would run in a copy of
+# this process, where its threads (those of gRPC) do not live.
+_OWN_TERMINAL = (
+    "import fcntl, os, sys, termios;"
+    "fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
 
 
 class Terminal:
@@ -30,16 +37,16 @@ class Terminal:
         # These would be believed before the terminal itself.
         for name in ("COLUMNS", "LINES"):
             variables.pop(name, None)
+        cloudbill = str(Path(sys.executable).parent / "cloudbill")
         self.process = subprocess.Popen(
-            [str(Path(sys.executable).parent / "cloudbill"), *words],
+            [sys.executable, "-c", _OWN_TERMINAL, cloudbill, *words],
             cwd=cwd,
             env=variables,
             stdin=child,
             stdout=child,
             stderr=child,
             # So that what is typed, such as Ctrl-C, reaches this process and no other.
-            preexec_fn=_own_terminal,  # noqa: PLW1509
-            close_fds=True,
+            start_new_session=True,
         )
         os.close(child)
         self.text = ""
@@ -77,11 +84,6 @@ class Terminal:
             return False
         self.text += found.decode(errors="replace")
         return bool(found)
-
-
-def _own_terminal() -> None:
-    os.setsid()
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def plain(text: str) -> str:
