@@ -42,6 +42,8 @@ class ColumnType(StrEnum):
     INTEGER = "integer"
     FLOAT = "float"
     BYTES = "bytes"
+    JSON = "json"
+    """One JSON object a row, such as the tags of a charge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,11 +190,13 @@ class DiscoveredRun:
     missing: tuple[Part, ...] = ()
     longer: tuple[Part, ...] = ()
     settles_at: datetime | None = None
+    is_updated: bool = False
+    """Whether the provider says that it is overwriting files of the export, and has begun these."""
 
     @property
     def is_complete(self) -> bool:
         """Whether every part is there in full, and nothing more is awaited."""
-        return not self.missing and self.settles_at is None
+        return not self.missing and self.settles_at is None and not self.is_updated
 
     @property
     def is_gone(self) -> bool:

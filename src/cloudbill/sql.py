@@ -44,7 +44,11 @@ class Dialect:
     parameter: str
     """What goes before the name of a parameter."""
     text: str
-    """Any value as text."""
+    """Any value but an object as text."""
+    json_text: str
+    """An object as text."""
+    member: str
+    """The text under a key of an object; `{key}` is a word."""
     day: str
     """The UTC day of a timestamp."""
     month: str
@@ -127,6 +131,8 @@ DUCKDB: Final = Dialect(
     replacements=(('"', '""'),),
     parameter="$",
     text="CAST({value} AS VARCHAR)",
+    json_text="CAST({value} AS VARCHAR)",
+    member="json_extract_string({value}, '$.{key}')",
     day="CAST({value} AS DATE)",
     month="strftime({value}, '%Y-%m')",
     # The sessions are in UTC, and days are compared with texts and times alike.
@@ -139,6 +145,8 @@ BIGQUERY: Final = Dialect(
     replacements=(("\\", "\\\\"), ("`", "\\`")),
     parameter="@",
     text="CAST({value} AS STRING)",
+    json_text="TO_JSON_STRING({value})",
+    member="JSON_VALUE({value}, '$.{key}')",
     # The zone is stated: a project may have another one as its default.
     day="DATE({value}, 'UTC')",
     month="FORMAT_DATE('%Y-%m', {value})",

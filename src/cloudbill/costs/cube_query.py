@@ -114,12 +114,12 @@ class _Writer:
 
     def tag_columns(self) -> tuple[str, ...]:
         roles = self.provider.ROLES
-        if roles.tags_column is not None:
-            name = self.charges.spelt(roles.tags_column)
-            return () if name is None else (name,)
+        objects = self.charges.spelt(roles.tags_column) if roles.tags_column else None
         prefix = roles.tags_prefix
         return tuple(
-            name for name in self.charges.kinds if prefix and name.lower().startswith(prefix)
+            name
+            for name in self.charges.kinds
+            if name == objects or (prefix and name.lower().startswith(prefix))
         )
 
     def lacks(self, rule: CostRule) -> tuple[str, ...]:

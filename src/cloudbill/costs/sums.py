@@ -177,13 +177,28 @@ class Charges:
         return {summed: self.rests[name] for summed, name in names.items() if name in self.rests}
 
     def text(self, *names: str, otherwise: Fragment = NOTHING) -> Fragment:
-        """The first of the columns that is not empty in a row, as text, or else another text."""
+        """The first of the columns that is not empty in a row, as text, or else another text.
+
+        `product.product_name` is a key of a column of objects.
+        """
+        found = [self._text(name) for name in names]
         texts = [
-            self.dialect.compose(f"NULLIF({self.dialect.text}, '')", value=self.value(name))
-            for name in names
-            if self.spelt(name) is not None
+            self.dialect.compose("NULLIF({text}, '')", text=text)
+            for text in found
+            if text is not None
         ]
         return self.dialect.compose("COALESCE({texts})", texts=[*texts, otherwise])
+
+    def _text(self, name: str) -> Fragment | None:
+        """A column as text; None if there is no such column."""
+        dialect, kind = self.dialect, self.kind(name)
+        if kind is not None:
+            template = dialect.json_text if kind is ColumnType.JSON else dialect.text
+            return dialect.compose(template, value=self.value(name))
+        column, _, key = name.partition(".")
+        if not key.isidentifier() or self.kind(column) is not ColumnType.JSON:
+            return None
+        return dialect.compose(dialect.member, value=self.value(column), key=Fragment(key))
 
     def day(self, name: str) -> Fragment:
         """The UTC day of a column as text, empty if there is none.

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from cloudbill.doctor.check import Check
 from cloudbill.manifests import Manifest
 from cloudbill.periods import BillingPeriod
+from cloudbill.providers import provider_of
 
 __all__ = ["find_double_deliveries"]
 
 
 def find_double_deliveries(delivered: Mapping[str, Iterable[Manifest]]) -> list[Check]:
-    """Pairs of sources that deliver the same charges: the same provider, scope and month.
+    """Pairs of sources that deliver the same charges: the same cloud, scope and month.
 
     The sum of both would double the bill.
     """
@@ -21,7 +22,7 @@ def find_double_deliveries(delivered: Mapping[str, Iterable[Manifest]]) -> list[
     for source, manifests in delivered.items():
         for manifest in manifests:
             if manifest.scope is not None:
-                key = (manifest.provider, manifest.scope)
+                key = (provider_of(manifest.provider).CLOUD, manifest.scope)
                 owners[key].setdefault(source, set()).add(manifest.period)
     checks: list[Check] = []
     for (_, scope), by_source in sorted(owners.items()):

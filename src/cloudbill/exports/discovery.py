@@ -13,6 +13,7 @@ from cloudbill.errors import CloudbillError, ManifestError, StoreError
 from cloudbill.exports.limits import require_manifest, require_path
 from cloudbill.exports.manifest_cache import END_BYTES, ManifestCache
 from cloudbill.exports.months import runs_by_month, with_months
+from cloudbill.exports.updating import updating_since
 from cloudbill.manifests import DiscoveredRun, Manifest, ManifestFailure, Part, StoredObject
 from cloudbill.periods import utc_now
 from cloudbill.providers import Listing, Provider
@@ -91,6 +92,7 @@ def discover(
         store=store,
         cache=cache,
         now=now or utc_now(),
+        updating_since=updating_since(store, listing),
     )
     found: list[DiscoveredRun | ManifestFailure] = []
     unread: list[StoredObject] = []
@@ -117,6 +119,7 @@ class _Export:
     store: Store
     cache: ManifestCache
     now: datetime
+    updating_since: datetime | None
 
     def run_of(self, stored: StoredObject, content: bytes) -> DiscoveredRun:
         """The run of a manifest.
@@ -141,7 +144,14 @@ class _Export:
             missing=tuple(part for part in parts if not part.is_whole),
             longer=longer,
             settles_at=_settles_at(manifest, self.now, has_longer=bool(longer)),
+            is_updated=self._is_updated(manifest),
         )
+
+    def _is_updated(self, manifest: Manifest) -> bool:
+        """Whether a part is newer than the status that says that files are being overwritten."""
+        since = self.updating_since
+        times = [part.stored.modified_at for part in manifest.parts if part.stored is not None]
+        return since is not None and any(time > since for time in times)
 
     def _is_whole(self, part: Part) -> bool:
         """Whether a part has the size that its manifest states, packed or unpacked.

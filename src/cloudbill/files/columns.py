@@ -40,7 +40,13 @@ _AMOUNTS: Final = frozenset(
 )
 """The types of a file that amounts are read from."""
 _TEXTED: Final = frozenset(
-    {ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.FLOAT, ColumnType.BOOLEAN}
+    {
+        ColumnType.DECIMAL,
+        ColumnType.INTEGER,
+        ColumnType.FLOAT,
+        ColumnType.BOOLEAN,
+        ColumnType.JSON,
+    }
 )
 """The types whose values have one text."""
 _MONEY: Final = re.compile("cost|price", re.IGNORECASE)
@@ -207,12 +213,16 @@ def _is_widened(kind: ColumnType | str, wanted: ColumnType, *, is_amount: bool) 
             or kind is ColumnType.INTEGER
             or (is_amount and kind is ColumnType.STRING)
         )
-    return wanted is ColumnType.STRING and (is_narrow(kind) or kind in _TEXTED) and not is_amount
+    # Text can be read as an object: a column of objects stays one.
+    numbers = _TEXTED - {ColumnType.JSON}
+    return wanted is ColumnType.STRING and (is_narrow(kind) or kind in numbers) and not is_amount
 
 
 def _is_converted(kind: ColumnType | str, found: ColumnType, *, is_amount: bool) -> bool:
     if kind is ColumnType.DECIMAL or is_narrow(kind):
         return found is ColumnType.INTEGER
+    if kind is ColumnType.JSON:
+        return found is ColumnType.STRING
     return kind is ColumnType.STRING and found in _TEXTED and not is_amount
 
 

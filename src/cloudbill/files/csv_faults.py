@@ -6,6 +6,7 @@ It is slow, because it checks one cell after the other in Python, so it runs onl
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -170,12 +171,21 @@ def _fault_of_integer(cell: str) -> str | None:
     return None if is_integer else "is not a whole number of 64 bits"
 
 
+def _fault_of_object(cell: str) -> str | None:
+    try:
+        found = json.loads(cell)
+    except (ValueError, RecursionError):
+        found = None
+    return None if isinstance(found, dict) else "is not a JSON object"
+
+
 _CHECKS: Final[Mapping[ColumnType, Callable[[str], str | None]]] = {
     ColumnType.DECIMAL: _fault_of_decimal,
     ColumnType.TIMESTAMP: _fault_of_timestamp,
     ColumnType.DATE: _fault_of_date,
     ColumnType.BOOLEAN: _fault_of_boolean,
     ColumnType.INTEGER: _fault_of_integer,
+    ColumnType.JSON: _fault_of_object,
 }
 
 

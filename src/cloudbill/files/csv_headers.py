@@ -28,6 +28,7 @@ __all__ = [
     "MAX_HEADER_BYTES",
     "PartColumns",
     "is_gzip",
+    "is_zip",
     "parse_header",
     "read_columns",
     "read_headers",
@@ -40,10 +41,16 @@ MAX_HEADER_BYTES: Final = 1024 * 1024
 # RFC 1952, "Member header and trailer": every gzip file begins with these two bytes.
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ANY_GZIP: Final = 16 + zlib.MAX_WBITS
+# APPNOTE.TXT of PKWARE, "Local file header": its size without the name and the extra field, whose
+# lengths are its last four bytes, and where the method stands.
+_ZIP_MAGIC: Final = b"PK\x03\x04"
+_ZIP_HEADER_BYTES: Final = 30
+_ZIP_METHOD: Final = slice(8, 10)
+_DEFLATED: Final = 8
 BOM: Final = b"\xef\xbb\xbf"
 """The byte order mark, which some programs write before the first row as well."""
 _OTHER_FORMATS: Final = {
-    b"PK\x03\x04": "a ZIP or Excel file",
+    _ZIP_MAGIC: "a ZIP or Excel file",
     b"PAR1": "a Parquet file",
     b"\xff\xfe": "a text in UTF-16",
     b"\xfe\xff": "a text in UTF-16",
@@ -142,6 +149,14 @@ def is_gzip(head: bytes) -> bool:
     return head.startswith(_GZIP_MAGIC)
 
 
+def is_zip(name: str) -> bool:
+    """Whether a file of this name is zipped, as AWS's reports can be.
+
+    By its name, because a workbook of Excel begins like a ZIP file as well.
+    """
+    return name.lower().endswith(".zip")
+
+
 def parse_header(head: bytes, address: str, *, is_whole: bool) -> Header | None:
     """The header in the first bytes of an unpacked file, or None if more bytes are needed.
 
@@ -186,6 +201,8 @@ def _read_header(store: Store, path: str) -> Header:
         is_whole = len(head) < length
         if is_gzip(head):
             head, is_whole = _unpack(head, address, is_whole=is_whole)
+        elif is_zip(path):
+            head, is_whole = _unzip(head, address)
         header = parse_header(head, address, is_whole=is_whole)
         if header is not None:
             return header
@@ -206,6 +223,23 @@ def _unpack(head: bytes, address: str, *, is_whole: bool) -> tuple[bytes, bool]:
     # A gzip file may have several members; only the end of the last is the end of the text.
     is_whole = is_whole and unpacker.eof and not unpacker.unused_data
     return unpacked[:MAX_HEADER_BYTES], is_whole and len(unpacked) <= MAX_HEADER_BYTES
+
+
+def _unzip(head: bytes, address: str) -> tuple[bytes, bool]:
+    """The first unpacked bytes of the first file in a ZIP file, and whether they are all of it."""
+    lengths = head[_ZIP_HEADER_BYTES - 4 : _ZIP_HEADER_BYTES]
+    start = _ZIP_HEADER_BYTES + sum(int.from_bytes(lengths[at : at + 2], "little") for at in (0, 2))
+    if int.from_bytes(head[_ZIP_METHOD], "little") != _DEFLATED:
+        raise LoadError(
+            f"{address} is a ZIP file that was packed in an unknown way. Bring the file as AWS "
+            "wrote it"
+        )
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        unpacked = unpacker.decompress(head[start:], MAX_HEADER_BYTES + 1)
+    except zlib.error as error:
+        raise LoadError(f"{address} is a damaged ZIP file ({error}). {AGAIN}") from error
+    return unpacked[:MAX_HEADER_BYTES], unpacker.eof and len(unpacked) <= MAX_HEADER_BYTES
 
 
 def _end_of_record(head: bytes) -> int | None:

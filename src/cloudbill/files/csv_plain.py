@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
@@ -23,6 +25,7 @@ from cloudbill.files.csv_headers import (
     Header,
     PartColumns,
     is_gzip,
+    is_zip,
     parse_header,
 )
 from cloudbill.files.damage import AGAIN
@@ -32,6 +35,8 @@ __all__ = ["CsvFile", "CsvPart", "plain_files"]
 
 # Its stubs declare an exception object instead of a class.
 _Damaged: Final = cast("type[Exception]", igzip_lib.IsalError)
+# What zipfile says of damage, of a method that it does not know, and of a password.
+_BAD_ZIP: Final = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 _BLOCK_BYTES: Final = 256 * 1024
 _UNPACKERS: Final = 4
 
@@ -95,10 +100,8 @@ def plain_files(parts: Sequence[CsvPart]) -> Iterator[tuple[CsvFile, ...]]:
 
 def _open(part: CsvPart, target: Path) -> CsvFile:
     try:
-        with part.file.open("rb") as file:
-            is_packed = is_gzip(file.read(2))
-        path = target if is_packed else part.file
-        _copy(part, target if is_packed else None)
+        path = target if _is_packed(part) else part.file
+        _copy(part, None if path == part.file else target)
         with path.open("rb") as file:
             head = file.read(MAX_HEADER_BYTES + len(BOM) + 1)
     except EOFError as error:
@@ -106,13 +109,14 @@ def _open(part: CsvPart, target: Path) -> CsvFile:
             f"{part.address} is a gzip file that was cut off, and the table was not changed. "
             f"{AGAIN}"
         ) from error
-    except (gzip.BadGzipFile, _Damaged) as error:
+    except (gzip.BadGzipFile, _Damaged, *_BAD_ZIP) as error:
+        kind = "ZIP" if is_zip(part.address) else "gzip"
         raise LoadError(
-            f"{part.address} is a damaged gzip file ({error}), and the table was not changed. "
+            f"{part.address} is a damaged {kind} file ({error}), and the table was not changed. "
             f"{AGAIN}"
         ) from error
     except OSError as error:
-        full = full_disk_of(error, target, needed=_unpacked_size(part.file), remedy=ANOTHER_FOLDER)
+        full = full_disk_of(error, target, needed=_unpacked_size(part), remedy=ANOTHER_FOLDER)
         if full is not None:
             raise LoadError(
                 f"{part.address} cannot be unpacked: {full}", is_of_run=False
@@ -142,7 +146,7 @@ def _without_mark(path: Path, cleaned: Path, *, at: int) -> Path:
 
 def _copy(part: CsvPart, target: Path | None) -> None:
     """Checks a part, and writes it unpacked to `target` if one is given."""
-    with _reader(part.file) as file, target.open("wb") if target else nullcontext() as plain:
+    with _reader(part) as file, target.open("wb") if target else nullcontext() as plain:
         for block in iter(lambda: file.read(_BLOCK_BYTES), b""):
             if b"\0" in block:
                 _refuse_nul(part)
@@ -150,9 +154,11 @@ def _copy(part: CsvPart, target: Path | None) -> None:
                 plain.write(block)
 
 
-def _unpacked_size(file: Path) -> int | None:
-    """The bytes of a gzipped file once it is unpacked, as its trailer says; None for another."""
-    with suppress(OSError), file.open("rb") as opened:
+def _unpacked_size(part: CsvPart) -> int | None:
+    """The bytes of a packed file once it is unpacked, as it says itself; None for another."""
+    with suppress(OSError, *_BAD_ZIP), part.file.open("rb") as opened:
+        if is_zip(part.address):
+            return sum(member.file_size for member in zipfile.ZipFile(opened).infolist())
         if is_gzip(opened.read(2)):
             opened.seek(-4, os.SEEK_END)
             # RFC 1952, "Member trailer": modulo 2^32, which few parts reach.
@@ -160,16 +166,31 @@ def _unpacked_size(file: Path) -> int | None:
     return None
 
 
-def _reader(file: Path) -> BinaryIO:
-    with file.open("rb") as start:
-        is_packed = is_gzip(start.read(2))
-    if not is_packed:
-        return file.open("rb")
-    return cast("BinaryIO", igzip.open(file, "rb"))  # type: ignore[no-untyped-call]
+def _is_packed(part: CsvPart) -> bool:
+    with part.file.open("rb") as file:
+        return is_zip(part.address) or is_gzip(file.read(2))
+
+
+def _reader(part: CsvPart) -> BinaryIO:
+    if not _is_packed(part):
+        return part.file.open("rb")
+    if is_zip(part.address):
+        return _only_member(part)
+    return cast("BinaryIO", igzip.open(part.file, "rb"))  # type: ignore[no-untyped-call]
+
+
+def _only_member(part: CsvPart) -> BinaryIO:
+    """The one file in a ZIP file, whose checksum is compared as it is read."""
+    with zipfile.ZipFile(part.file) as packed:
+        members = [member for member in packed.infolist() if not member.is_dir()]
+        if len(members) != 1:
+            raise zipfile.BadZipFile(f"it holds {len(members)} files, where AWS writes one")
+        # The member keeps the file open once the archive is closed.
+        return cast("BinaryIO", packed.open(members[0]))
 
 
 def _refuse_nul(part: CsvPart) -> NoReturn:
-    with _reader(part.file) as file:
+    with _reader(part) as file:
         line = next((number for number, text in enumerate(file, start=1) if b"\0" in text), 1)
     raise LoadError(
         f"{part.address} has a NUL byte in line {line}, which text must not have; export it again"

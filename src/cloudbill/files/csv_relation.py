@@ -15,6 +15,7 @@ from cloudbill.files.csv_faults import MAX_ROW_BYTES, find_fault
 from cloudbill.files.csv_plain import CsvFile, CsvPart, plain_files
 from cloudbill.files.damage import OFTEN
 from cloudbill.files.decimals import text_rest, text_value
+from cloudbill.files.json_text import object_value
 from cloudbill.files.relation import PartsRelation, literal_path
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
@@ -178,6 +179,8 @@ def _value(column: Column, cell: Fragment) -> Fragment:
     """The cells of a column in the type of the table."""
     if column.type is ColumnType.DECIMAL:
         return text_value(cell)
+    if column.type is ColumnType.JSON:
+        return object_value(cell)
     template = _CONVERSIONS.get(column.type)
     if template is None:
         raise SchemaError(f"Column '{column.name}' is {column.type}, which is not read from CSV")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from cloudbill.files.json_text import is_map
 from cloudbill.manifests import ColumnType
 
 __all__ = ["TABLE_TYPES", "column_type_of", "may_lose_digits", "table_type_of"]
@@ -21,6 +22,7 @@ TABLE_TYPES: Final[Mapping[ColumnType, str]] = {
     ColumnType.INTEGER: "BIGINT",
     ColumnType.FLOAT: "DOUBLE",
     ColumnType.BYTES: "BLOB",
+    ColumnType.JSON: "JSON",
 }
 
 _SCALE: Final = 18
@@ -39,6 +41,7 @@ _TYPE_NAMES: Final[Mapping[str, ColumnType]] = {
     "FLOAT": ColumnType.FLOAT,
     "DOUBLE": ColumnType.FLOAT,
     "BLOB": ColumnType.BYTES,
+    "JSON": ColumnType.JSON,
     "TINYINT": ColumnType.INTEGER,
     "SMALLINT": ColumnType.INTEGER,
     "INTEGER": ColumnType.INTEGER,
@@ -56,13 +59,18 @@ def column_type_of(type_name: str) -> ColumnType | str:
     """The type of a DuckDB type, or DuckDB's name for a type that cloudbill does not create."""
     if _DECIMAL.fullmatch(type_name):
         return ColumnType.DECIMAL
+    if is_map(type_name):
+        return ColumnType.JSON
     return _TYPE_NAMES.get(type_name, type_name)
 
 
 def table_type_of(type_name: str) -> ColumnType | str:
-    """The same for a column of a table, where a decimal of another size is a foreign type."""
+    """The same for a column of a table, where a decimal of another size or a map is foreign."""
     kind = column_type_of(type_name)
-    is_ours = kind is not ColumnType.DECIMAL or type_name == TABLE_TYPES[ColumnType.DECIMAL]
+    is_ours = (
+        kind not in {ColumnType.DECIMAL, ColumnType.JSON}
+        or type_name == TABLE_TYPES[ColumnType(kind)]
+    )
     return kind if is_ours else type_name
 
 

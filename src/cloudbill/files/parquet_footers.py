@@ -141,6 +141,10 @@ def _kind_of(field: Any) -> Any:
     return field.type.value_type if pa.types.is_dictionary(field.type) else field.type
 
 
+def _is_map_of_texts(kind: Any) -> bool:
+    return bool(pa.types.is_map(kind) and pa.types.is_string(kind.key_type))
+
+
 _TYPES: Final = (
     (pa.types.is_string, ColumnType.STRING),
     (pa.types.is_large_string, ColumnType.STRING),
@@ -151,6 +155,7 @@ _TYPES: Final = (
     (pa.types.is_boolean, ColumnType.BOOLEAN),
     (pa.types.is_integer, ColumnType.INTEGER),
     (pa.types.is_floating, ColumnType.FLOAT),
+    (_is_map_of_texts, ColumnType.JSON),
     (pa.types.is_binary, ColumnType.BYTES),
     (pa.types.is_large_binary, ColumnType.BYTES),
     (pa.types.is_fixed_size_binary, ColumnType.BYTES),

@@ -24,6 +24,7 @@ from cloudbill.files.decimals import (
     text_value,
 )
 from cloudbill.files.duckdb_types import TABLE_TYPES, column_type_of, may_lose_digits
+from cloudbill.files.json_text import is_map, map_value
 from cloudbill.files.relation import PartsRelation, literal_path
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.sql import DUCKDB, Fragment
@@ -42,6 +43,8 @@ _NOTHING: Final = '"NULL"'
 """The type of a column in which the writer saw no value, so that it knew no type either."""
 _MOST_DIGITS: Final = 38
 """DuckDB, "Numeric types": those of its widest decimal."""
+_BY_PART: Final = frozenset({ColumnType.DECIMAL, ColumnType.JSON})
+"""Types that are read from several of DuckDB's, each in its own way."""
 _AWARE: Final = "TIMESTAMP WITH TIME ZONE"
 _AWARE_NANOSECONDS: Final = "TIMESTAMPTZ_NS"
 _NANOSECONDS_TO_UTC: Final = "CAST(CAST({name} AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP)"
@@ -134,7 +137,7 @@ class _Reading:
         differing = [
             column
             for column in columns
-            if column.type is ColumnType.DECIMAL and len(in_parts[column.name]) > 1
+            if column.type in _BY_PART and len(in_parts[column.name]) > 1
         ]
         apart = {column.name for column in differing}
         values = {
@@ -173,6 +176,7 @@ class _Reading:
             | {
                 column.name: DUCKDB.compose("{name}", name=_REST_OF + column.name)
                 for column in differing
+                if column.type is ColumnType.DECIMAL
             },
         )
 
@@ -189,11 +193,14 @@ def _converted(files: str, types: Mapping[Column, str | None]) -> Fragment:
             "{rest} AS {name}", rest=_rest(column, name) or _NO_REST, name=_REST_OF + column.name
         )
         for column, name in there.items()
+        if column.type is ColumnType.DECIMAL
     ]
     return DUCKDB.compose(
-        "SELECT * REPLACE ({values}), {rests} FROM {read}" if there else "SELECT * FROM {read}",
-        values=values,
-        rests=rests,
+        "SELECT {columns} FROM {read}",
+        columns=[
+            DUCKDB.compose("* REPLACE ({values})", values=values) if there else Fragment("*"),
+            *rests,
+        ],
         read=Fragment(_READ.format(files=files)),
     )
 
@@ -252,16 +259,26 @@ def _value(column: Column, types: AbstractSet[str]) -> Fragment:
         return DUCKDB.compose(_AWARE_TO_UTC, name=column.name)
     if _AWARE_NANOSECONDS in types:
         return DUCKDB.compose(_NANOSECONDS_TO_UTC, name=column.name)
-    if column.type is ColumnType.DECIMAL:
-        if types == {"DOUBLE"}:
-            return double_value(column.name)
-        if types == {"FLOAT"}:
-            return float_value(column.name)
-        if types == {"VARCHAR"}:
-            return text_value(filled_text(column.name), column.name)
+    (type_name, *others) = types
+    convert = None if others else _CONVERSIONS.get((column.type, _family(type_name)))
+    if convert is not None:
+        return convert(column.name, type_name)
     return DUCKDB.compose(
         "CAST({name} AS {type})", name=column.name, type=Fragment(TABLE_TYPES[column.type])
     )
+
+
+def _family(type_name: str) -> str:
+    return "MAP" if is_map(type_name) else type_name
+
+
+_CONVERSIONS: Final[Mapping[tuple[ColumnType, str], Callable[[str, str], Fragment]]] = {
+    (ColumnType.DECIMAL, "DOUBLE"): lambda name, _: double_value(name),
+    (ColumnType.DECIMAL, "FLOAT"): lambda name, _: float_value(name),
+    (ColumnType.DECIMAL, "VARCHAR"): lambda name, _: text_value(filled_text(name), name),
+    (ColumnType.JSON, "MAP"): map_value,
+}
+"""By the type of a column and the one type that it has in the parts."""
 
 
 def _rest(column: Column, type_name: str) -> Fragment | None:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from cloudbill.costs.sums import Charges
 from cloudbill.files.decimals import text_of
+from cloudbill.files.json_text import object_value
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.periods import BillingPeriod
 from cloudbill.sql import DUCKDB, Fragment
@@ -94,8 +95,11 @@ class PartsRelation:
         value = self.values[column.name]
         if kind == column.type:
             return value
+        if kind is ColumnType.JSON:
+            text = DUCKDB.compose("NULLIF({value}, '')", value=value)
+            return object_value(text, column.name)
         if kind is ColumnType.STRING:
-            written = self.texts.get(column.name)
+            written = None if column.type is ColumnType.JSON else self.texts.get(column.name)
             return written or text_of(value, column.type)
         return DUCKDB.compose("CAST({value} AS DECIMAL(38,18))", value=value)
 

@@ -300,6 +300,8 @@ def _expired(runs: Sequence[DiscoveredRun], kept_from: BillingPeriod) -> list[Sk
 def _awaited(run: DiscoveredRun) -> str:
     """What a run waits for."""
     parts = run.manifest.parts
+    if not run.missing and run.is_updated:
+        return "waiting, AWS is overwriting the files of the report: its status file says UPDATING"
     if not run.missing:
         longer = f"; {bytes_of(run.longer[0])}" if run.longer else ""
         until = f"until {run.settles_at:%Y-%m-%d %H:%M} UTC"

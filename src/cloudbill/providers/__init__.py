@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from cloudbill.manifests import ColumnType, Manifest, StoredObject
-from cloudbill.providers import aws_cur, azure_focus
+from cloudbill.providers import aws_cur, aws_focus, azure_focus
 from cloudbill.providers.roles import Roles
 
 __all__ = [
@@ -30,6 +30,10 @@ class Provider(Protocol):
     @property
     def NAME(self) -> str:  # noqa: N802
         """The provider's short name, as users type it: `azure`."""
+
+    @property
+    def CLOUD(self) -> str:  # noqa: N802
+        """What users type for all sources of the same cloud: `aws`."""
 
     @property
     def TITLE(self) -> str:  # noqa: N802
@@ -100,6 +104,9 @@ class Provider(Protocol):
         None if the path is not that of a manifest, or names no export.
         """
 
+    def month_of(self, path: str) -> str | None:
+        """The month that the folders of a path name, as `YYYYMM`; None if they name none."""
+
     def column_name(self, header: str) -> str:
         """The column name that a CSV header prefers; other headers may prefer the same."""
 
@@ -122,6 +129,7 @@ class Provider(Protocol):
 PROVIDERS: Final[Mapping[str, Provider]] = {
     azure_focus.NAME: azure_focus,
     aws_cur.NAME: aws_cur,
+    aws_focus.NAME: aws_focus,
 }
 
 

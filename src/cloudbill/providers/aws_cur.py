@@ -1,26 +1,31 @@
-"""AWS Cost and Usage Reports (legacy CUR): where their manifests are, and how they are read.
+"""AWS Cost and Usage Reports: legacy reports and CUR 2.0, as Parquet and as CSV.
 
-Sources: AWS, "Cost and Usage Reports User Guide" (folder layout, versions of a report, the
-manifest, Athena names); delivered and copied reports.
+Which of these forms a run has is seen from where its manifest lies and from what it lists. All of
+them go into one table, and a month may change its form.
+
+Sources: AWS, "Cost and Usage Reports User Guide" and "Data Exports User Guide".
 """
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Final
 
-from cloudbill.manifests import Column, ColumnType, Manifest, Part, StoredObject
-from cloudbill.periods import BillingPeriod
-from cloudbill.providers import datasets
-from cloudbill.providers.cur_columns import DOCUMENTED_TYPES, athena_name
-from cloudbill.providers.json_object import JsonObject
+from cloudbill.manifests import ColumnType, Manifest, StoredObject
+from cloudbill.providers import data_exports, datasets
+from cloudbill.providers.cur_columns import athena_name, documented_type
+from cloudbill.providers.cur_reports import (
+    RANGE,
+    is_report,
+    month_of_report,
+    place_of_report,
+    read_report,
+)
 from cloudbill.providers.roles import CostCase, CostKind, CostRule, Roles
 
 __all__ = [
     "BILLED_COLUMN",
+    "CLOUD",
     "CLUSTER_COLUMN",
     "COST_COLUMNS",
     "CURRENCY_COLUMN",
@@ -41,15 +46,18 @@ __all__ = [
     "is_manifest",
     "is_month_folder",
     "manifest_name",
+    "month_of",
     "read_manifest",
 ]
 
 NAME: Final = "aws"
+CLOUD: Final = "aws"
 TITLE: Final = "AWS billing"
 SECTION: Final = "aws_billing"
 DATASET: Final = datasets.CUR
 HOW_TO_EXPORT: Final = (
-    "create a 'Legacy CUR export' with the compression type GZIP under 'Data Exports' in AWS"
+    "create a 'Standard data export' of CUR 2.0, or a 'Legacy CUR export', under 'Data Exports' in "
+    "AWS"
 )
 HOW_TO_GET_MANIFESTS: Final = (
     "AWS writes one with each run, in the folder of the month. If a job copies the files, let it "
@@ -99,9 +107,10 @@ ROLES: Final = Roles(
         CostKind.LIST: CostRule(otherwise="pricing_public_on_demand_cost"),
     },
     provider_name="AWS",
-    service=("product_product_name", "line_item_product_code"),
+    service=("product_product_name", "product.product_name", "line_item_product_code"),
     sub_account_id=("line_item_usage_account_id",),
     sub_account_name=("line_item_usage_account_name",),
+    tags_column="resource_tags",
     tags_prefix="resource_tags_",
     tags_header="resourceTags/",
 )
@@ -111,19 +120,6 @@ Query Library): usage that a commitment covers counts at its effective cost, and
 commitment counts with its unused part, because the used part is in the usage. A report has no
 contracted cost. It states public prices only for usage, not for fees, taxes or credits.
 """
-
-_RANGE: Final = re.compile(r"\d{8}-\d{8}", re.ASCII)
-# <YYYYMMDD-YYYYMMDD>/ contains the manifest of the current run, and a folder with the manifest of
-# each run, unless the report overwrites its versions.
-_MANIFEST_FOLDER: Final = re.compile(rf"(?:{_RANGE.pattern})(?:/[^/]+)?", re.ASCII)
-_MANIFEST_PATH: Final = re.compile(
-    rf"(?P<above>(?:[^/]*/)*?){_MANIFEST_FOLDER.pattern}/(?P<report>[^/]+)-Manifest\.json", re.ASCII
-)
-_ADVICE: Final = "choose the compression type GZIP for the report in AWS. See"
-_STATED_TYPES: Final[Mapping[str, ColumnType]] = {
-    "bigdecimal": ColumnType.DECIMAL,
-    "datetime": ColumnType.TIMESTAMP,
-}
 
 
 def export_roots(prefix: str, export_name: str) -> tuple[str, ...]:
@@ -139,34 +135,33 @@ def export_roots(prefix: str, export_name: str) -> tuple[str, ...]:
 
 
 def is_manifest(path: str, export_name: str) -> bool:
-    """Whether a path below a root is a run's manifest, `<export_name>-Manifest.json`.
-
-    The name leaves out the manifests for Redshift and QuickSight, and those of other reports in
-    the same folder.
-    """
-    folder, _, name = path.rpartition("/")
-    return name == manifest_name(export_name) and _MANIFEST_FOLDER.fullmatch(folder) is not None
+    """Whether a path below a root is a run's manifest, `<export_name>-Manifest.json`."""
+    name = _own_name(export_name)
+    return is_report(path, name) or data_exports.is_data_export(path, name)
 
 
 def manifest_name(export_name: str) -> str:
     """`<report>-Manifest.json`."""
-    report = export_name.strip("/").rpartition("/")[2]
-    return f"{report}-Manifest.json"
+    return f"{_own_name(export_name)}-Manifest.json"
 
 
 def is_month_folder(name: str) -> bool:
-    """`YYYYMMDD-YYYYMMDD`, with an exclusive end."""
-    return _RANGE.fullmatch(name) is not None
+    """`YYYYMMDD-YYYYMMDD`, `BILLING_PERIOD=YYYY-MM`, or `month=M` below `year=YYYY`."""
+    return (
+        RANGE.fullmatch(name) is not None
+        or data_exports.MONTH_FOLDER.fullmatch(name) is not None
+        or name.startswith("month=")
+    )
 
 
 def export_of(path: str) -> tuple[str, str] | None:
     """The path before the report's folder, or before the month if a copy dropped that folder."""
-    match = _MANIFEST_PATH.fullmatch(path)
-    if match is None:
-        return None
-    above, report = match["above"].removesuffix("/"), match["report"]
-    prefix, _, folder = above.rpartition("/")
-    return (prefix if folder == report else above), report
+    return place_of_report(path) or data_exports.export_of(path)
+
+
+def month_of(path: str) -> str | None:
+    """The month of the folder that a file is in, as `YYYYMM`."""
+    return month_of_report(path) or data_exports.month_of(path)
 
 
 def column_name(header: str) -> str:
@@ -176,7 +171,7 @@ def column_name(header: str) -> str:
 
 def is_amount(name: str) -> bool:
     """Whether a column is documented as money, price or quantity."""
-    return _documented_type(name) is ColumnType.DECIMAL
+    return documented_type(name) is ColumnType.DECIMAL
 
 
 def column_type(header: str, manifest: Manifest) -> ColumnType:
@@ -189,7 +184,7 @@ def column_type(header: str, manifest: Manifest) -> ColumnType:
     for column in manifest.columns or ():
         if column.name == header:
             return column.type
-    return _documented_type(header)
+    return documented_type(header)
 
 
 def read_manifest(
@@ -200,119 +195,27 @@ def read_manifest(
     export: str,
     listing: Mapping[str, StoredObject],
 ) -> Manifest:
-    """Parses a manifest; it has no row counts and no time, so the time of the object is used.
+    """Parses the manifest of a report, or that of a Data Export with CUR 2.0.
 
     Raises:
-        ManifestError: If a value is missing or cannot be read, or the report is not gzipped CSV.
+        ManifestError: If a value is missing or cannot be read, or it is of another dataset.
     """
-    document = JsonObject.parse(content, path=stored.path)
-    _require_gzipped_csv(document)
-    run_id = document.required("assemblyId", document.text)
-    starts_at, ends_at = _read_period(document)
-    return Manifest(
-        provider=NAME,
+    if not data_exports.is_data_export(stored.path.removeprefix(root), _own_name(export)):
+        return read_report(
+            content, stored=stored, root=root, export=export, listing=listing, provider=NAME
+        )
+    return data_exports.read_data_export(
+        content,
+        stored=stored,
+        root=root,
         export=export,
-        path=stored.path,
-        run_id=run_id,
-        period=BillingPeriod.of(starts_at),
-        covers_from=starts_at.date(),
-        # The end is exclusive, and may be any time of day.
-        covers_to=(ends_at - timedelta(microseconds=1)).date(),
-        submitted_at=stored.modified_at,
-        file_format="csv",
-        parts=_read_parts(document, stored.path, root, listing),
-        columns=_read_columns(document),
-        scope=(document.text("account") or "").strip("/").lower() or None,
-        stored_at=stored.modified_at,
-        states_days=False,
-        is_current=_RANGE.fullmatch(posixpath.dirname(stored.path.removeprefix(root))) is not None,
+        listing=listing,
+        provider=NAME,
+        dataset=DATASET,
+        required=(PERIOD_COLUMN, BILLED_COLUMN),
+        documented=documented_type,
     )
 
 
-def _require_gzipped_csv(document: JsonObject) -> None:
-    # In Parquet the costs are floating point numbers, and no warehouse reads ZIP.
-    content_type = document.text("contentType")
-    if content_type is not None and not content_type.lower().startswith("text/csv"):
-        problem = f"This report is not CSV but '{content_type[:40]}'; {_ADVICE}"
-        raise document.error(problem, "contentType")
-    compression = document.text("compression")
-    if compression is not None and compression.upper() != "GZIP":
-        problem = f"This report is compressed as '{compression[:40]}'; {_ADVICE}"
-        raise document.error(problem, "compression")
-
-
-def _read_period(document: JsonObject) -> tuple[datetime, datetime]:
-    period = document.required("billingPeriod", document.child)
-    starts_at = period.required("start", period.time)
-    ends_at = period.required("end", period.time)
-    if ends_at <= starts_at:
-        raise period.error("The billing period ends before it starts in", "end")
-    return starts_at, ends_at
-
-
-def _read_parts(
-    document: JsonObject, manifest_path: str, root: str, listing: Mapping[str, StoredObject]
-) -> tuple[Part, ...]:
-    if document.values.get("reportKeys") is None:
-        raise document.error("Missing required value in", "reportKeys")
-    parts: dict[str, Part] = {}
-    for index, key in enumerate(document.texts("reportKeys")):
-        where = f"reportKeys[{index}]"
-        folders = key.split("/")
-        if "://" in key or not folders[-1] or {".", ".."} & {*folders}:
-            raise document.error(f"{key[:80]!r} names no part of the report's bucket in", where)
-        if not key.lower().endswith(".csv.gz"):
-            raise document.error(f"This part is not gzipped CSV; {_ADVICE}", where)
-        path = _resolve([folder for folder in folders if folder], manifest_path, root, listing)
-        if path in parts:
-            raise document.error(f"The part {path} is listed twice in", where)
-        parts[path] = Part(path=path)
-    return tuple(parts.values())
-
-
-def _resolve(
-    folders: list[str], manifest_path: str, root: str, listing: Mapping[str, StoredObject]
-) -> str:
-    """The longest end of a key that exists below the root, or the path where it is expected.
-
-    A copy tool may have dropped or added folders before a key. But the folder of the range and the
-    folder of the run must match, because every run and every month uses the same file names.
-    """
-    ranges = [index for index, folder in enumerate(folders[:-1]) if _RANGE.fullmatch(folder)]
-    if not ranges:
-        return posixpath.join(posixpath.dirname(manifest_path), folders[-1])
-    paths = [root + "/".join(folders[start:]) for start in range(ranges[-1] + 1)]
-    return next((path for path in paths if path in listing), paths[-1])
-
-
-def _read_columns(document: JsonObject) -> tuple[Column, ...] | None:
-    columns: dict[str, Column] = {}
-    for entry in document.children("columns"):
-        category, name = entry.text("category"), entry.required("name", entry.text)
-        header = f"{category}/{name}" if category else name
-        stated = entry.text("type")
-        column = Column(
-            name=header,
-            target=column_name(header),
-            type=_type_of(header, stated),
-        )
-        if columns.setdefault(header, column) != column:
-            raise entry.error(f"The column {header[:80]!r} has a second, other type in", "type")
-    return tuple(columns.values()) or None
-
-
-def _type_of(header: str, stated: str | None) -> ColumnType:
-    """The type that the manifest states, but what AWS documents as an amount is one in any case."""
-    documented = _documented_type(header)
-    if documented is ColumnType.DECIMAL or not stated:
-        return documented
-    return _stated_type(stated)
-
-
-def _stated_type(stated: str) -> ColumnType:
-    # Interval, String and any type that AWS may add are text.
-    return _STATED_TYPES.get(stated.lower().removeprefix("optional"), ColumnType.STRING)
-
-
-def _documented_type(header: str) -> ColumnType:
-    return DOCUMENTED_TYPES.get(athena_name(header), ColumnType.STRING)
+def _own_name(export_name: str) -> str:
+    return export_name.strip("/").rpartition("/")[2]

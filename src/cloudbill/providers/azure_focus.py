@@ -24,6 +24,7 @@ from cloudbill.text.times import parse_time
 
 __all__ = [
     "BILLED_COLUMN",
+    "CLOUD",
     "CLUSTER_COLUMN",
     "COST_COLUMNS",
     "CURRENCY_COLUMN",
@@ -44,10 +45,12 @@ __all__ = [
     "is_manifest",
     "is_month_folder",
     "manifest_name",
+    "month_of",
     "read_manifest",
 ]
 
 NAME: Final = "azure"
+CLOUD: Final = "azure"
 TITLE: Final = "Azure billing"
 SECTION: Final = "azure_billing"
 DATASET: Final = datasets.FOCUS
@@ -125,6 +128,11 @@ def export_of(path: str) -> tuple[str, str] | None:
             *above, export = folders[:month]
             return ("/".join(above), export) if export else None
     return None
+
+
+def month_of(path: str) -> str | None:
+    """The month of the first day of the folder that a file is in, as `YYYYMM`."""
+    return next((one[:6] for one in path.split("/") if _RANGE.fullmatch(one)), None)
 
 
 def column_name(header: str) -> str:

@@ -13,9 +13,10 @@ from typing import Final
 
 from cloudbill.manifests import ColumnType
 
-__all__ = ["DOCUMENTED_TYPES", "athena_name"]
+__all__ = ["athena_name", "documented_type"]
 
 _CAPITAL: Final = re.compile(r"([A-Z])")
+_IN_ATHENA: Final = re.compile(r"[a-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+", re.ASCII)
 _NOT_ALPHANUMERIC: Final = re.compile(r"[^a-z0-9]+")
 
 _TIMESTAMPS: Final = (
@@ -72,21 +73,33 @@ _DECIMALS: Final = (
     "split_line_item_split_usage_ratio",
     "split_line_item_unused_cost",
 )
+# CUR 2.0 has a column with all of them where the legacy report has a column for each.
+_MAPS: Final = ("cost_category", "discount", "product", "resource_tags", "tags")
 
-DOCUMENTED_TYPES: Final[Mapping[str, ColumnType]] = {
+_TYPES: Final[Mapping[str, ColumnType]] = {
     **dict.fromkeys(_TIMESTAMPS, ColumnType.TIMESTAMP),
     **dict.fromkeys(_DECIMALS, ColumnType.DECIMAL),
+    **dict.fromkeys(_MAPS, ColumnType.JSON),
 }
 """The known columns that are not text, by their Athena names."""
 
 
+def documented_type(header: str) -> ColumnType:
+    """The type in AWS's dictionaries of a column by its header or its name; text if unknown."""
+    return _TYPES.get(athena_name(header).lower(), ColumnType.STRING)
+
+
 def athena_name(header: str) -> str:
     """The name that AWS gives a column in Athena: `lineItem/UsageType` is `line_item_usage_type`.
+
+    CUR 2.0 has these names in its files, as they are: only the headers of reports have a slash.
 
     Each capital gets an underscore before it and becomes lower case, every other character that is
     not alphanumeric becomes an underscore, and underscores are never doubled or at the ends (AWS,
     "Running Amazon Athena queries"). Several headers may get the same name; a header of symbols
     gets an empty one.
     """
+    if _IN_ATHENA.fullmatch(header):
+        return header
     spaced = _CAPITAL.sub(r"_\1", header).lower()
     return _NOT_ALPHANUMERIC.sub("_", spaced).strip("_")

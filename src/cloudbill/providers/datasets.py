@@ -11,9 +11,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-__all__ = ["CUR", "FOCUS", "dataset_of_columns", "dataset_of_manifest"]
+__all__ = ["AWS_FOCUS", "CUR", "FOCUS", "dataset_of_columns", "dataset_of_manifest"]
 
 FOCUS: Final = "FOCUS"
+AWS_FOCUS: Final = "an AWS FOCUS export"
 CUR: Final = "an AWS Cost and Usage Report"
 _LONGEST: Final = 40
 
@@ -49,16 +50,19 @@ def dataset_of_manifest(content: bytes) -> str | None:
         document = json.loads(content)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(document, Mapping):
-        return None
+    return _dataset_of(document) if isinstance(document, Mapping) else None
+
+
+def _dataset_of(document: Mapping[str, object]) -> str | None:
     kind = _text(document.get("exportConfig"), "type")
     if kind is not None:
         return FOCUS if kind.lower() == "focuscost" else f"Azure's '{kind[:_LONGEST]}' dataset"
     names = [name for column in _list(document, "columns") if (name := _text(column, "name"))]
     if "executionId" in document or "exportArn" in document:
         table = dataset_of_columns(names)
-        table = "CUR 2.0" if table == CUR else table
-        return f"an AWS Data Export ({table})" if table else "an AWS Data Export"
+        if table == FOCUS:
+            return AWS_FOCUS
+        return table or "an AWS Data Export that is no bill"
     if "assemblyId" in document:
         return CUR
     return dataset_of_columns(names)

@@ -1,7 +1,8 @@
-"""The types of the columns of Azure's FOCUS exports, by the version of the dataset.
+"""The types of the columns of FOCUS exports, of Azure by the version of the dataset, and of AWS.
 
-Source: FinOps toolkit, the schemas of FinOps hubs for `FocusCost` in the versions 1.0-preview(v1),
-1.0, 1.0r2, 1.2-preview and 1.2. They differ in which columns there are, but in the type of two.
+Sources: FinOps toolkit, the schemas of FinOps hubs for `FocusCost` in the versions 1.0-preview(v1),
+1.0, 1.0r2, 1.2-preview and 1.2, which differ in which columns there are, but in the type of two;
+AWS, the table dictionaries of FOCUS 1.0 and 1.2 with AWS columns; the FOCUS specification.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final
 
 from cloudbill.manifests import ColumnType
 
-__all__ = ["focus_type"]
+__all__ = ["aws_focus_type", "focus_type"]
 
 _DECIMALS: Final = (
     "BilledCost",
@@ -36,6 +37,12 @@ _DECIMALS: Final = (
     "x_OnDemandUnitPrice",
     "x_PricingBlockSize",
 )
+_PRICING_CURRENCY: Final = (
+    "PricingCurrencyContractedUnitPrice",
+    "PricingCurrencyEffectiveCost",
+    "PricingCurrencyListUnitPrice",
+)
+"""Amounts that FOCUS has since version 1.2."""
 _TIMESTAMPS: Final = (
     "BillingPeriodEnd",
     "BillingPeriodStart",
@@ -53,11 +60,18 @@ def _by_name(names: tuple[str, ...], column_type: ColumnType) -> dict[str, Colum
 
 
 _TYPES: Final[Mapping[str, ColumnType]] = {
-    **_by_name(_DECIMALS, ColumnType.DECIMAL),
+    **_by_name((*_DECIMALS, *_PRICING_CURRENCY), ColumnType.DECIMAL),
     **_by_name(_TIMESTAMPS, ColumnType.TIMESTAMP),
     **_by_name(_BOOLEANS, ColumnType.BOOLEAN),
 }
 """The columns that are not text in the newest version that has them."""
+
+_MAPS: Final = ("SkuPriceDetails", "Tags", "x_CostCategories", "x_Discounts")
+_AWS_TYPES: Final[Mapping[str, ColumnType]] = {
+    **_TYPES,
+    **_by_name(_MAPS, ColumnType.JSON),
+}
+"""AWS delivers maps where Azure delivers the text of an object."""
 
 _OLDER_TYPES: Final[Mapping[str, Mapping[str, ColumnType]]] = {
     "1.0-preview(v1)": {
@@ -77,3 +91,8 @@ def focus_type(column: str, data_version: str | None) -> ColumnType:
     older = _OLDER_TYPES.get("".join((data_version or "").lower().split()), {})
     name = column.lower()
     return older.get(name) or _TYPES.get(name, ColumnType.STRING)
+
+
+def aws_focus_type(name: str) -> ColumnType:
+    """The type of a column of an AWS export; text if it is not known. Case is ignored."""
+    return _AWS_TYPES.get(name.lower(), ColumnType.STRING)

@@ -64,6 +64,8 @@ class CostRule:
 class Roles:
     """The columns for each property of a charge; the first that is not empty in a row counts.
 
+    `product.product_name` is a key of a column of objects.
+
     `provider_name` is the provider if no column names it. A kind of cost that is not in `costs` is
     not in the export.
     """

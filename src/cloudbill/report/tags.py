@@ -144,11 +144,11 @@ def _costliest_keys(parts: list[_Parts], most: int) -> list[str]:
 
 def _tags_of(report: SourceReport, cell: CostCell) -> Iterator[tuple[str, str]]:
     """The keys and values of a group of rows; an empty value counts as none."""
-    if report.roles.tags_column is not None:
-        yield from _parsed(cell.tags[0]) if cell.tags else ()
-        return
+    objects = (report.roles.tags_column or "").lower()
     for column, value in zip(report.tags.tag_columns, cell.tags, strict=True):
-        if value:
+        if column.lower() == objects:
+            yield from _parsed(value or "")
+        elif value:
             yield _key_of(report, column), value
 
 

@@ -249,9 +249,9 @@ def select_sources(sources: Sequence[_Source], name: str) -> tuple[_Source, ...]
     chosen = tuple(one for one in sources if _is_called(one, name))
     if chosen:
         return chosen
-    if name in PROVIDERS or name == "all":
-        sections = [provider.SECTION for provider in PROVIDERS.values()]
-        wanted = PROVIDERS[name].SECTION if name in PROVIDERS else " or ".join(sections)
+    providers = [one for one in PROVIDERS.values() if name in {"all", one.CLOUD, one.NAME}]
+    if providers:
+        wanted = " or ".join(provider.SECTION for provider in providers)
         required = " and ".join(f"'{key.name}'" for key in KEYS if key.is_required)
         raise ConfigError(
             f"No source is configured for '{name}': .dlt/config.toml (looked for in the current "
@@ -264,7 +264,13 @@ def select_sources(sources: Sequence[_Source], name: str) -> tuple[_Source, ...]
 def _is_called(one: SourceSettings | Misconfigured, name: str) -> bool:
     """Whether a name stands for a source; any name does where nobody knows which source it is."""
     provider = one.provider
-    return provider is None or name in {"all", one.source, provider.NAME, provider.SECTION}
+    return provider is None or name in {
+        "all",
+        one.source,
+        provider.CLOUD,
+        provider.NAME,
+        provider.SECTION,
+    }
 
 
 def _refuse_shared_tables(sources: Iterable[SourceSettings]) -> None:

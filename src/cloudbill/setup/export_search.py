@@ -114,7 +114,7 @@ def _exports(
                 provider=provider,
                 prefix=prefix,
                 export_name=export_name,
-                months=len({stored.path.removeprefix(root)[:6] for stored in seen}),
+                months=len({provider.month_of(stored.path.removeprefix(root)) for stored in seen}),
                 manifests=len(seen),
                 newest_at=max(stored.modified_at for stored in seen),
             )

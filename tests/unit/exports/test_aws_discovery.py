@@ -151,7 +151,6 @@ class TestLayouts:
         parquet = tmp_path / "cur" / REPORT / REPORT / "year=2025" / "month=9"
         parquet.mkdir(parents=True)
         (parquet / f"{REPORT}-00001.snappy.parquet").write_bytes(b"PAR1")
-        (parquet / f"{REPORT}-Manifest.json").write_text("{}")
 
         discovery = found(tmp_path)
 

@@ -191,7 +191,7 @@ class TestTypes:
         [
             pa.list_(pa.string()),
             pa.struct([("b", pa.string())]),
-            pa.map_(pa.string(), pa.float64()),
+            pa.map_(pa.int64(), pa.float64()),
             pa.duration("s"),
         ],
         ids=str,

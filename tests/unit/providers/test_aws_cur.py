@@ -54,8 +54,8 @@ class TestWhereManifestsLie:
             f"{RANGE}/{RUN_ID}/deeper/{REPORT}-Manifest.json",
             f"{RANGE}/{RUN_ID}/{REPORT}-00001.csv.gz",
             f"{RANGE}//{REPORT}-Manifest.json",
-            f"{REPORT}/year=2025/month=10/{REPORT}-Manifest.json",
-            f"year=2025/month=10/{REPORT}-Manifest.json",
+            f"{REPORT}/year=2025/{REPORT}-Manifest.json",
+            f"{REPORT}/month=10/{REPORT}-Manifest.json",
             f"2025-10/{REPORT}-Manifest.json",
             f"other/{RANGE}/{REPORT}-Manifest.json",
             f"٢٠٢٥١٠٠١-20251101/{REPORT}-Manifest.json",
@@ -304,22 +304,19 @@ class TestErrorsNamePathAndKey:
         assert read(document(reportKeys=[key])).parts == read(document(reportKeys=[plain])).parts
 
     @pytest.mark.parametrize(
-        ("changes", "key", "seen"),
+        ("name", "kind"),
         [
-            ({"compression": "ZIP"}, "compression", "compressed as 'ZIP'"),
-            ({"compression": "Parquet"}, "compression", "compressed as 'Parquet'"),
-            ({"contentType": "Parquet", "compression": "Parquet"}, "contentType", "'Parquet'"),
-            ({"contentType": "application/x-parquet"}, "contentType", "not CSV"),
-            ({"reportKeys": ["a.csv.zip"]}, "reportKeys[0]", "not gzipped CSV"),
-            ({"reportKeys": ["a.snappy.parquet"]}, "reportKeys[0]", "not gzipped CSV"),
+            ("a.csv.gz", "csv"),
+            ("a.csv.zip", "csv"),
+            ("a.zip", "csv"),
+            ("a.snappy.parquet", "parquet"),
+            ("a.PARQUET", "parquet"),
         ],
-        ids=["ZIP", "Parquet", "both", "other spelling", "ZIP by its name", "Parquet by its name"],
     )
-    def test_other_format_says_which_one_to_choose(
-        self, changes: dict[str, Any], key: str, seen: str
-    ) -> None:
-        with pytest.raises(ManifestError, match="choose the compression type GZIP") as error:
-            read(document(**changes))
+    def test_the_format_is_that_of_the_parts(self, name: str, kind: str) -> None:
+        assert read(document(reportKeys=[f"cur/{RANGE}/{name}"])).file_format == kind
 
-        assert error.value.key == key
-        assert seen in str(error.value)
+    @pytest.mark.parametrize("names", [["a.orc"], ["a.csv.gz", "b.snappy.parquet"], ["a"]])
+    def test_parts_of_no_format_or_of_two_are_refused(self, names: list[str]) -> None:
+        with pytest.raises(ManifestError, match="CSV"):
+            read(document(reportKeys=[f"cur/{RANGE}/{name}" for name in names]))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from google.cloud import bigquery
 
 from cloudbill.files.columns import amounts_of, merge_parts, require_dataset
-from cloudbill.files.csv_headers import PartColumns, read_columns
+from cloudbill.files.csv_headers import PartColumns, is_zip, read_columns
 from cloudbill.files.parquet_footers import Footer, read_footers
 from cloudbill.manifests import Column
 from cloudbill.models import PlannedLoad
@@ -201,7 +201,7 @@ def _in_every_part(parts: Iterable[Iterable[Column]]) -> frozenset[str]:
 def _is_read_as_named(uri: str) -> bool:
     """Whether BigQuery reads the object that a URI names, and no other.
 
-    It takes a `*` for any text, and several slashes for one ("Loading data from Cloud Storage",
-    wildcard support and limitations).
+    It unpacks no ZIP file. It takes a `*` for any text, and several slashes for one ("Loading data
+    from Cloud Storage", wildcard support and limitations).
     """
-    return "*" not in uri and "//" not in uri.partition("://")[2]
+    return not is_zip(uri) and "*" not in uri and "//" not in uri.partition("://")[2]

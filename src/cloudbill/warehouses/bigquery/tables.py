@@ -49,6 +49,7 @@ _FIELD_TYPES: Final[Mapping[ColumnType, str]] = {
     ColumnType.INTEGER: "INTEGER",
     ColumnType.FLOAT: "FLOAT",
     ColumnType.BYTES: "BYTES",
+    ColumnType.JSON: "JSON",
 }
 _NUMERIC: Final = frozenset({"NUMERIC", "DECIMAL"})
 # The API has two names for some types (BigQuery REST, TableFieldSchema.type).

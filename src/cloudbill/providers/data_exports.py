@@ -1,0 +1,238 @@
+"""AWS Data Exports, CUR 2.0 and FOCUS alike: where their manifests are, and how they are read.
+
+Sources: AWS, "Data Exports User Guide" (export delivery, the manifest file, table dictionaries);
+exports as delivered and copied. Each month has one manifest, in a folder beside that of the data,
+which every refresh replaces after it has written its files.
+"""
+
+from __future__ import annotations
+
+import calendar
+import posixpath
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Final
+
+from cloudbill.errors import ManifestError
+from cloudbill.manifests import Column, ColumnType, FileFormat, Manifest, Part, StoredObject
+from cloudbill.periods import BillingPeriod
+from cloudbill.providers.datasets import dataset_of_columns
+from cloudbill.providers.json_object import JsonObject
+
+__all__ = [
+    "MONTH_FOLDER",
+    "export_of",
+    "file_format",
+    "is_data_export",
+    "month_of",
+    "part_path",
+    "read_data_export",
+    "require_part_name",
+]
+
+MONTH_FOLDER: Final = re.compile(
+    r"billing_period=(?P<year>\d{4})-(?P<month>0[1-9]|1[0-2])", re.ASCII | re.IGNORECASE
+)
+"""The folder of a month: CUR 2.0 writes its name in capitals, FOCUS does not."""
+_PATH: Final = re.compile(
+    rf"(?P<above>(?:[^/]*/)*)metadata/{MONTH_FOLDER.pattern}/(?P<export>[^/]+)-Manifest\.json",
+    re.ASCII | re.IGNORECASE,
+)
+_ARN: Final = re.compile(r"arn:[^:]*:bcm-data-exports:[^:]*:(?P<account>\d+):export/.*", re.ASCII)
+_MAP: Final = re.compile(r"map\b", re.IGNORECASE)
+_FORMATS: Final[Mapping[str, FileFormat]] = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".csv.zip": "csv",
+    ".zip": "csv",
+}
+_TYPES: Final[Mapping[str, ColumnType]] = {
+    "double": ColumnType.DECIMAL,
+    "float": ColumnType.DECIMAL,
+    "boolean": ColumnType.BOOLEAN,
+    "date": ColumnType.DATE,
+}
+
+
+def is_data_export(path: str, export_name: str) -> bool:
+    """Whether a path below the root of an export is that of one of its manifests."""
+    match = _PATH.fullmatch(path)
+    return match is not None and not match["above"] and match["export"] == export_name
+
+
+def export_of(path: str) -> tuple[str, str] | None:
+    """The path before the export's folder, or before `metadata` if a copy dropped that folder."""
+    match = _PATH.fullmatch(path)
+    if match is None:
+        return None
+    above, export = match["above"].removesuffix("/"), match["export"]
+    prefix, _, folder = above.rpartition("/")
+    return (prefix if folder == export else above), export
+
+
+def month_of(path: str) -> str | None:
+    """The month of the folder that a file of an export is in, as `YYYYMM`."""
+    match = next(filter(None, map(MONTH_FOLDER.fullmatch, path.split("/"))), None)
+    return match and match["year"] + match["month"]
+
+
+def read_data_export(
+    content: bytes,
+    *,
+    stored: StoredObject,
+    root: str,
+    export: str,
+    listing: Mapping[str, StoredObject],
+    provider: str,
+    dataset: str,
+    required: Sequence[str],
+    documented: Callable[[str], ColumnType],
+) -> Manifest:
+    """Parses the manifest of a month of a Data Export; its period is that of its path.
+
+    `dataset` is what its columns have to be of, `required` are columns that no load can do without,
+    and `documented` gives the type of a column in AWS's dictionary.
+
+    Raises:
+        ManifestError: If a value is missing or cannot be read, or the export is of another dataset
+            or lacks a column.
+    """
+    document = JsonObject.parse(content, path=stored.path)
+    match = _PATH.fullmatch(stored.path.removeprefix(root))
+    if match is None:
+        raise ManifestError("No billing period in the folders of", path=stored.path)
+    first = date(int(match["year"]), int(match["month"]), 1)
+    last = first.replace(day=calendar.monthrange(first.year, first.month)[1])
+    columns = _read_columns(document, documented)
+    _require_columns(document, columns, dataset, required)
+    parts = _read_parts(document, root, listing)
+    return Manifest(
+        provider=provider,
+        export=export,
+        path=stored.path,
+        run_id=document.required("executionId", document.text),
+        period=BillingPeriod.of(first),
+        covers_from=first,
+        covers_to=last,
+        submitted_at=stored.modified_at,
+        file_format=file_format(document, [part.path for part in parts], "dataFiles"),
+        parts=parts,
+        columns=columns or None,
+        scope=_scope(document),
+        stored_at=stored.modified_at,
+        states_days=False,
+        is_current=True,
+    )
+
+
+def _scope(document: JsonObject) -> str | None:
+    match = _ARN.fullmatch(document.text("exportArn") or "")
+    return match["account"] if match else None
+
+
+def _read_columns(
+    document: JsonObject, documented: Callable[[str], ColumnType]
+) -> tuple[Column, ...]:
+    columns: dict[str, Column] = {}
+    for entry in document.children("columns"):
+        name = entry.required("name", entry.text)
+        kind = _type_of(entry.text("type"), documented(name))
+        column = Column(name=name, target=name, type=kind)
+        if columns.setdefault(name, column) != column:
+            raise entry.error(f"The column {name[:80]!r} has a second, other type in", "type")
+    return tuple(columns.values())
+
+
+def _type_of(stated: str | None, documented: ColumnType) -> ColumnType:
+    """What the manifest states, but what AWS documents as an amount or a map is one in any case."""
+    if stated is None or documented in {ColumnType.DECIMAL, ColumnType.JSON}:
+        return documented
+    kind = stated.lower().replace(" ", "")
+    if _MAP.match(kind):
+        return ColumnType.JSON
+    if kind.startswith("timestamp"):
+        return ColumnType.TIMESTAMP
+    return _TYPES.get(kind.partition("(")[0], ColumnType.STRING)
+
+
+def _require_columns(
+    document: JsonObject, columns: Sequence[Column], dataset: str, required: Sequence[str]
+) -> None:
+    """An export is a query of the customer's, which may leave out any column."""
+    if not columns:
+        return
+    found = dataset_of_columns(column.name for column in columns)
+    if found is not None and found != dataset:
+        raise document.error(f"This Data Export is of {found}, not of {dataset}:", "columns")
+    have = {column.name.lower() for column in columns}
+    missing = [name for name in required if name not in have and name.lower() not in have]
+    if missing:
+        raise document.error(
+            f"The query of this Data Export leaves out {' and '.join(missing)}. Add what is "
+            "missing to the columns of the export in AWS:",
+            "columns",
+        )
+
+
+def _read_parts(
+    document: JsonObject, root: str, listing: Mapping[str, StoredObject]
+) -> tuple[Part, ...]:
+    if document.values.get("dataFiles") is None:
+        raise document.error("Missing required value in", "dataFiles")
+    parts: dict[str, Part] = {}
+    for index, name in enumerate(document.texts("dataFiles")):
+        where = f"dataFiles[{index}]"
+        folders = require_part_name(document, name.partition("://")[2] or name, where)
+        starts = [place for place, folder in enumerate(folders) if MONTH_FOLDER.fullmatch(folder)]
+        # The folder of the data, and what is below it: a copy may have moved all of it.
+        start = starts[-1] if starts else len(folders) - 1
+        end = "/".join(folders[start:])
+        expected = f"{root}data/{end}"
+        ends = [f"{root}{'/'.join(folders[at:])}" for at in range(start + 1)]
+        path = part_path([expected, *ends], listing, otherwise=expected)
+        if path in parts:
+            raise document.error(f"The part {path} is listed twice in", where)
+        parts[path] = Part(path=path)
+    return tuple(parts.values())
+
+
+def require_part_name(document: JsonObject, key: str, where: str) -> list[str]:
+    """The folders and the name of a part, without empty ones.
+
+    Raises:
+        ManifestError: If the key names no part, or leads out of its folder.
+    """
+    folders = key.split("/")
+    if "://" in key or not folders[-1] or {".", ".."} & {*folders}:
+        raise document.error(f"{key[:80]!r} names no part of the bucket in", where)
+    return [folder for folder in folders if folder]
+
+
+def part_path(paths: Sequence[str], listing: Mapping[str, StoredObject], *, otherwise: str) -> str:
+    """The first of some paths that is there, or where the part is expected."""
+    return next((path for path in paths if path in listing), otherwise)
+
+
+def file_format(document: JsonObject, paths: Sequence[str], key: str) -> FileFormat:
+    """The format of the parts, by their names: what a manifest says of it is not to be relied on.
+
+    Raises:
+        ManifestError: If they have none that is read, or several.
+    """
+    formats: set[FileFormat] = set()
+    for index, path in enumerate(paths):
+        name = path.lower()
+        # The longest ending first.
+        ending = next((one for one in sorted(_FORMATS, reverse=True) if name.endswith(one)), None)
+        if ending is None:
+            raise document.error(
+                f"The part {posixpath.basename(path)[:80]!r} is neither Parquet nor CSV, packed "
+                "or not, in",
+                f"{key}[{index}]",
+            )
+        formats.add(_FORMATS[ending])
+    if len(formats) > 1:
+        raise document.error("Both Parquet and CSV parts are listed in", key)
+    return formats.pop() if formats else "parquet"
