@@ -92,7 +92,10 @@ def tables_of(client: Any, dataset: str) -> dict[tuple[str, ...], Mapping[str, s
     }
     for item in client.list_tables(f"{client.project}.{dataset}"):
         table = client.get_table(item.reference)
-        columns = {field.name: field.field_type for field in table.schema}
+        columns = {
+            field.name: "MAP" if field.field_type == "RECORD" else field.field_type
+            for field in table.schema
+        }
         found[client.project, dataset, table.table_id] = columns
     return found
 

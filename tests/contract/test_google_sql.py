@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,11 @@ from cloudbill.sql import BIGQUERY
 from cloudbill.surveying import read_present, survey
 from cloudbill.text.odd_rows import odd_rows_remedy
 from cloudbill.warehouses.bigquery.client import open_client
-from cloudbill.warehouses.bigquery.incoming import look_at
+from cloudbill.warehouses.bigquery.incoming import Incoming, look_at
+from cloudbill.warehouses.bigquery.raw_staging import RawStaging
 from cloudbill.warehouses.bigquery.tables import (
+    column_types,
+    fields_of,
     fit_table,
     new_table,
     partition_granularity,
@@ -104,6 +108,7 @@ def everything_asked_of(section: str, kind: ColumnType, server: BigQueryEmulator
             client.create_table(bq.Table(f"{PROJECT}.{DATASET}.{ledger}", schema=fields))
         read_present(settings, warehouse)
         ask_everything(warehouse, planned, settings)
+        ask_conversion(client, warehouse, planned, table)
         with closing(open_client(settings.warehouse)) as doctors:
             assert list(check_bigquery(doctors, settings, None))
     tables = tables_of(client, DATASET)
@@ -164,6 +169,55 @@ def ask_everything(
     dataset.rows_by_day(table, planned)
     dataset.days_with_rows(planned)
     dataset.write_mark(planned)
+
+
+def ask_conversion(
+    client: bq.Client, warehouse: BigQueryWarehouse, planned: PlannedLoad, table: bq.Table
+) -> None:
+    """Converts doubles, maps and texts of objects into a staging table, and sums their rests."""
+    provider = warehouse._settings.provider  # noqa: SLF001
+    cost = provider.COST_COLUMNS[0]
+    known = [
+        Column(
+            name=field.name, target=field.name, type=ColumnType(column_types([field])[field.name])
+        )
+        for field in table.schema
+    ]
+    objects = [Column(name=n, target=n, type=ColumnType.JSON) for n in ("of_maps", "of_texts")]
+    staging = client.create_table(
+        bq.Table(
+            f"{PROJECT}.{DATASET}.{planned.table}_staging",
+            schema=[*table.schema, *fields_of(objects)],
+        )
+    )
+    raw = RawStaging(warehouse._dataset, staging, expires=datetime.now(UTC))  # noqa: SLF001
+    pair = [bq.SchemaField("key", "STRING"), bq.SchemaField("value", "STRING")]
+    pairs = bq.SchemaField("key_value", "RECORD", mode="REPEATED", fields=pair)
+    client.create_table(
+        bq.Table(
+            raw.reference,
+            schema=[
+                bq.SchemaField(field.name, "FLOAT") if field.name == cost else field
+                for field in table.schema
+            ]
+            + [bq.SchemaField("of_maps", "RECORD", fields=[pairs])]
+            + [bq.SchemaField("of_texts", "STRING")],
+        )
+    )
+    incoming = Incoming(
+        columns=(*known, *objects),
+        part_columns=(),
+        footers=(),
+        rows=None,
+        is_native=True,
+        doubles=frozenset({cost}),
+        maps=frozenset({"of_maps"}),
+        is_guarded=False,
+        has_several_months=False,
+        required=frozenset(),
+    )
+    raw.convert(planned, incoming)
+    assert raw.rests(planned, incoming, provider) == {}
 
 
 def faults_in(google_sql: GoogleSql, asked: Asked) -> dict[str, str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from decimal import Context, Decimal, localcontext
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+from zetasql.core.exceptions import ZetaSQLError
 
 from cloudbill.costs.cube import CubeRequest
 from cloudbill.costs.cube_query import CubeQuery
@@ -17,11 +19,13 @@ from cloudbill.costs.daily_totals import DailyQuery
 from cloudbill.costs.month_totals import MonthQuery, spans_of
 from cloudbill.costs.sums import Charges, SumQuery
 from cloudbill.files.decimals import double_value, text_rest, text_value
+from cloudbill.files.json_text import map_value
 from cloudbill.manifests import ColumnType
 from cloudbill.periods import BillingPeriod
 from cloudbill.providers import azure_focus
 from cloudbill.report.model import BY_DAY, measures_of
 from cloudbill.sql import BIGQUERY, DUCKDB, Dialect, Fragment
+from cloudbill.warehouses.bigquery import conversion
 
 if TYPE_CHECKING:
     from emulators.googlesql import GoogleSql
@@ -235,3 +239,68 @@ def test_hard_doubles_are_the_amounts_that_google_writes_them_as(google_sql: Goo
         f"FROM UNNEST([{listed}]) AS cell WITH OFFSET AS number ORDER BY number"
     )
     assert in_duckdb(doubles, "DOUBLE", double_value("cell")) == answered
+
+
+def test_the_statement_that_converts_doubles_gives_their_shortest_texts_and_all_of_their_rests(
+    google_sql: GoogleSql,
+) -> None:
+    pick = random.Random(11)
+    doubles = [
+        *DOUBLES,
+        *(sign * 2.0**power for power in range(-80, 66) for sign in (1, -1)),
+        *(round(pick.uniform(-1e4, 1e4), pick.randrange(13)) for _ in range(60)),
+        *(pick.uniform(-1, 1) * 10.0 ** pick.randrange(-22, 19) for _ in range(60)),
+    ]
+    value = str(conversion.double_value("cell", "column")).replace("@column", "'cell'")
+    rest = conversion.double_rest("cell")
+    answered = google_sql.rows(
+        f"SELECT {value}, {rest} FROM "  # noqa: S608
+        f"UNNEST({list(doubles)!r}) AS cell WITH OFFSET AS number ORDER BY number"
+    )
+    for double, (amount, left) in zip(doubles, answered, strict=True):
+        with localcontext(prec=400):
+            exact = Decimal(repr(double))
+            assert amount == exact.quantize(Decimal("1e-18"), ROUND_HALF_UP)
+            whole = (exact - amount).scaleb(conversion.REST_DIGITS)
+            assert (left or 0) == whole.quantize(Decimal("1e-38"), ROUND_HALF_UP)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "1e22"])
+def test_the_statement_that_converts_doubles_names_the_column_of_what_is_no_amount(
+    google_sql: GoogleSql, number: str
+) -> None:
+    value = str(conversion.double_value("cell", "column")).replace("@column", "'cell'")
+    with pytest.raises(ZetaSQLError, match=r"'cell' holds \S+, which is no amount"):
+        google_sql.rows(f"SELECT {value} FROM (SELECT CAST('{number}' AS FLOAT64) AS cell)")  # noqa: S608
+
+
+def literal(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def test_maps_are_the_same_objects_in_both_warehouses(google_sql: GoogleSql) -> None:
+    pairs = {"b": "1", 'a"': None, "A": "\u00e9", "a": "x y", "\U0001f600": "\\", "a b": ""}
+    rows = ", ".join(
+        f"({literal(key)}, {'CAST(NULL AS STRING)' if value is None else literal(value)})"
+        for key, value in pairs.items()
+    )
+    ((found,),) = google_sql.rows(
+        f"SELECT TO_JSON_STRING({conversion.map_value('cell')}) FROM (SELECT STRUCT("  # noqa: S608
+        f"ARRAY<STRUCT<key STRING, value STRING>>[{rows}] AS key_value) AS cell)"
+    )
+    ((here,),) = in_duckdb([pairs], "MAP(VARCHAR, VARCHAR)", map_value("cell", "MAP(VARCHAR, ..."))
+    assert here == json.dumps(pairs, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert json.loads(found) == json.loads(here)
+
+
+def test_numbers_of_maps_are_the_same_doubles_in_both_warehouses(google_sql: GoogleSql) -> None:
+    pairs = {f"{number!r}": number for number in [*HARD, 5.0, -2.0, 1e300, 0.1234567890123456]}
+    rows = ", ".join(f"({literal(key)}, {value!r})" for key, value in pairs.items())
+    ((found,),) = google_sql.rows(
+        f"SELECT TO_JSON_STRING({conversion.map_value('cell')}) FROM (SELECT STRUCT("  # noqa: S608
+        f"ARRAY<STRUCT<key STRING, value FLOAT64>>[{rows}] AS key_value) AS cell)"
+    )
+    ((here,),) = in_duckdb(
+        [pairs], "MAP(VARCHAR, DOUBLE)", map_value("cell", "MAP(VARCHAR, DOUBLE)")
+    )
+    assert json.loads(found) == json.loads(here) == pairs

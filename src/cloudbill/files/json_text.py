@@ -15,7 +15,8 @@ __all__ = ["is_map", "map_value", "object_value"]
 
 _ENTRY: Final = "\x1fentry"
 """The parameter of a lambda: no column has a control character in its name."""
-_WHOLE: Final = duckdb_text(r"^(-?[0-9]+)\.0$")
+# Of more digits, the text of a whole number would not be read as that of the same double.
+_WHOLE: Final = duckdb_text(r"^(-?[0-9]{1,15})\.0$")
 _FIRST: Final = duckdb_text(r"\1")
 
 # Most rows have the same few tags, or none: what is not sorted is what costs.
@@ -28,16 +29,17 @@ _TEXT_IN_MAP: Final = "coalesce(to_json({entry}.value), 'null')"
 _NUMBER_IN_MAP: Final = (
     "coalesce(regexp_replace(CAST(to_json({entry}.value) AS VARCHAR), {whole}, {first}), 'null')"
 )
+# Of a key that stands twice, which no map has, the first value counts, as it does for BigQuery.
 # DuckDB writes again what it extracts: without spaces, and numbers as it writes those of a map.
 _OBJECT: Final = (
     "CAST(CASE WHEN {cell} IS NULL THEN NULL WHEN {cell} = '{{}}' THEN '{{}}' "
     "WHEN NOT json_valid({cell}) THEN error('not a JSON object: ' || {cell} || {where}) "
     "WHEN json_type({cell}) <> 'OBJECT' "
     "THEN error('not a JSON object: ' || {cell} || {where}) "
-    "WHEN strpos({cell}, '.0') = 0 AND json_keys({cell}) = list_sort(json_keys({cell})) "
-    "THEN CAST(json_extract({cell}, '$') AS VARCHAR) "
+    "WHEN strpos({written}, '.0') = 0 "
+    "AND json_keys({cell}) = list_sort(json_keys({cell})) THEN {written} "
     "ELSE '{{' || array_to_string(list_transform("
-    "list_sort(list_distinct(json_keys({cell}))), "
+    "list_sort(json_keys({cell})), "
     "lambda {entry}: to_json({entry}) || ':' || regexp_replace(CAST(json_extract({cell}, "
     "'/' || replace(replace({entry}, '~', '~0'), '/', '~1')) AS VARCHAR), {whole}, {first})"
     "), ',') || '}}' END AS JSON)"
@@ -65,6 +67,7 @@ def object_value(cell: Fragment, column: str = "") -> Fragment:
     return DUCKDB.compose(
         _OBJECT,
         cell=cell,
+        written=DUCKDB.compose("CAST(json_extract({cell}, '$') AS VARCHAR)", cell=cell),
         entry=DUCKDB.compose("{entry}", entry=_ENTRY),
         where=duckdb_text(where),
         whole=_WHOLE,

@@ -38,15 +38,19 @@ _STATISTICS: Final = """
 class Footer:
     """The content of the footer of a part.
 
-    `columns` have the types that they get in a table; with `is_rewritten`, BigQuery cannot read
-    one of them in that type from the file. `required` has the names, in lower case, of the columns
-    whose repetition is REQUIRED. `first_day` and `last_day` are the least and greatest day of the
-    period column, or None if the file has no statistics of that column, or no rows.
+    `columns` have the types that they get in a table. Of `doubles`, which become decimals, and of
+    `maps`, which become objects, BigQuery reads something else from the file, and SQL converts it;
+    with `is_rewritten`, there are others that no SQL converts. `required` has the names, in lower
+    case, of the columns whose repetition is REQUIRED. `first_day` and `last_day` are the least and
+    greatest day of the period column, or None if the file has no statistics of that column, or no
+    rows.
     """
 
     address: str
     rows: int
     columns: tuple[Column, ...]
+    doubles: frozenset[str] = frozenset()
+    maps: frozenset[str] = frozenset()
     is_rewritten: bool = False
     required: frozenset[str] = frozenset()
     first_day: date | None
@@ -97,6 +101,8 @@ def _read_footer(
             is_of_run=True,
         )
     columns: list[Column] = []
+    doubles: set[str] = set()
+    maps: set[str] = set()
     is_rewritten = False
     for name, field in fields:
         if pa.types.is_null(_kind_of(field)):
@@ -106,12 +112,20 @@ def _read_footer(
         in_file = _column_type(field, address)
         kind = type_in_table(name, in_file, address, amounts)
         columns.append(Column(name=name, target=name, type=kind))
-        is_rewritten |= kind is not in_file or _is_in_nanoseconds(field, physical.get(name))
+        if _is_simple_map(field):
+            maps.add(name)
+        elif kind is ColumnType.DECIMAL and pa.types.is_float64(field.type):
+            doubles.add(name)
+        else:
+            is_rewritten |= kind is not in_file or _is_in_nanoseconds(field, physical.get(name))
+            is_rewritten |= in_file is ColumnType.JSON
     first_day, last_day = _days(tail, columns, period_column, address)
     return Footer(
         address=address,
         rows=metadata.num_rows,
         columns=tuple(columns),
+        doubles=frozenset(doubles),
+        maps=frozenset(maps),
         is_rewritten=is_rewritten,
         required=frozenset(name.lower() for name, field in fields if not field.nullable),
         first_day=first_day,
@@ -139,6 +153,14 @@ def _is_in_nanoseconds(field: Any, physical_type: str | None) -> bool:
 
 def _kind_of(field: Any) -> Any:
     return field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+
+
+def _is_simple_map(field: Any) -> bool:
+    """Whether a column holds maps of texts or of doubles, which SQL turns into objects."""
+    kind = field.type
+    return _is_map_of_texts(kind) and bool(
+        pa.types.is_string(kind.item_type) or pa.types.is_float64(kind.item_type)
+    )
 
 
 def _is_map_of_texts(kind: Any) -> bool:

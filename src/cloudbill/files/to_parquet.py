@@ -109,6 +109,12 @@ class Rewriting:
         zoned = [
             DUCKDB.compose("CAST({name} AS TIMESTAMPTZ) AS {name}", name=name) for name in times
         ]
+        # BigQuery reads no objects from Parquet, but texts that SQL makes objects of.
+        zoned += [
+            DUCKDB.compose("CAST({name} AS VARCHAR) AS {name}", name=column.target)
+            for column in source.columns
+            if column.type is ColumnType.JSON
+        ]
         columns = [Fragment("*")]
         if zoned:
             columns = [DUCKDB.compose("* REPLACE ({zoned})", zoned=zoned)]

@@ -156,6 +156,9 @@ def _value(column: pa.Field, field: Field) -> str:
     """SQL that gives the column its storage type; times without a zone are UTC."""
     kind = plain(column.type)
     name = quoted(column.name)
+    if pa.types.is_map(kind):
+        pairs = f"list_transform(map_entries({name}), lambda one: one)"
+        name = f"CASE WHEN {name} IS NOT NULL THEN struct_pack(key_value := {pairs}) END"
     if field["type"] == "TIMESTAMP" and pa.types.is_timestamp(kind) and kind.tz is None:
         name = f"{name} AT TIME ZONE 'UTC'"
     return f"CAST({name} AS {storage_type(field)})"

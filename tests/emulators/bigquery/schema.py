@@ -154,7 +154,12 @@ def parquet_types(kind: pa.DataType) -> frozenset[str]:
 def parquet_field(column: pa.Field, targets: Collection[str]) -> Field:
     """The field that a Parquet column describes by itself."""
     kind = plain(column.type)
-    if pa.types.is_decimal(kind):
+    if pa.types.is_map(kind):
+        return _map_field(column, kind)
+    if pa.types.is_timestamp(kind) and kind.tz is None and kind.unit != "ns":
+        # "Loading Parquet data", type conversions: isAdjustedToUTC says which it is.
+        name = "DATETIME"
+    elif pa.types.is_decimal(kind):
         name = decimal_type(kind.precision, kind.scale, targets)
     else:
         name = next((name for known, name, _ in _PARQUET_KINDS if known(kind)), "")
@@ -167,6 +172,21 @@ def parquet_field(column: pa.Field, targets: Collection[str]) -> Field:
         "type": name,
         "mode": "NULLABLE" if column.nullable else "REQUIRED",
     }
+
+
+def _map_field(column: pa.Field, kind: pa.DataType) -> Field:
+    """A map is a record with a repeated record of keys and values.
+
+    https://cloud.google.com/bigquery/docs/loading-data-cloud-storage-parquet#type_conversions and
+    the Parquet format, logical type MAP.
+    """
+    inside = [
+        parquet_field(pa.field("key", kind.key_type, nullable=False), ()),
+        parquet_field(pa.field("value", kind.item_type), ()),
+    ]
+    pairs = {"name": "key_value", "type": "RECORD", "mode": "REPEATED", "fields": inside}
+    mode = "NULLABLE" if column.nullable else "REQUIRED"
+    return {"name": column.name, "type": "RECORD", "mode": mode, "fields": [pairs]}
 
 
 def merged(

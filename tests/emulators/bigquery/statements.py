@@ -18,6 +18,8 @@ from bqemulator.jobs import executor, routine_ddl
 from bqemulator.sql import table_rewriter
 from bqemulator.sql.translator import SQLTranslator
 
+from emulators.bigquery.schema import BIGNUMERIC_STORAGE
+
 __all__ = ["remember_statements"]
 
 _REMEMBERED: Final = 2_000
@@ -89,6 +91,8 @@ def _parse_once(sql: str, **options: Any) -> sqlglot.Expr:
     return _tree(sql, **options).copy()
 
 
+_SHORT_BIGNUMERIC: Final = "DECIMAL(38, 5)"
+"""What the translation makes of a cast to BIGNUMERIC, which has more digits than that."""
 _translated: Final[dict[tuple[str, str, object], Ok[str]]] = {}
 
 
@@ -107,5 +111,5 @@ def _translate_once(
             return found
         if len(_translated) >= _REMEMBERED:
             _translated.clear()
-        _translated[key] = found
+        _translated[key] = Ok(found.value.replace(_SHORT_BIGNUMERIC, BIGNUMERIC_STORAGE))
     return _translated[key]

@@ -116,17 +116,22 @@ class TestParquet:
         job = bench.load(uri, into="new", createDisposition="CREATE_IF_NEEDED")
         assert error(job)[0] == "invalid"
 
-    def test_times_are_utc(self, bench: Bench) -> None:
+    def test_times_are_utc_where_they_say_so_or_the_schema_does(self, bench: Bench) -> None:
         at = dt.datetime(2025, 10, 1, 12, 30, 0, 123456, tzinfo=dt.UTC)
         naive = pa.array([at.replace(tzinfo=None)], pa.timestamp("us"))
         aware = pa.array([at], pa.timestamp("ms", "UTC"))
         uri = bench.parquet("1.parquet", naive=naive, aware=aware.cast(pa.timestamp("us", "UTC")))
         bench.load(uri, into="new", createDisposition="CREATE_IF_NEEDED")
         assert [field.field_type for field in bench.client.get_table("d.new").schema] == [
-            "TIMESTAMP",
+            "DATETIME",
             "TIMESTAMP",
         ]
-        assert bench.rows("SELECT naive FROM d.new") == [(at,)]
+        assert bench.rows("SELECT aware FROM d.new") == [(at.replace(microsecond=123000),)]
+        fields = [{"name": "naive", "type": "TIMESTAMP"}, {"name": "aware", "type": "TIMESTAMP"}]
+        bench.load(
+            uri, into="told", createDisposition="CREATE_IF_NEEDED", schema={"fields": fields}
+        )
+        assert bench.rows("SELECT naive FROM d.told") == [(at,)]
 
 
 class TestCsv:

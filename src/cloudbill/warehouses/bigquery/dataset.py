@@ -245,7 +245,7 @@ class Dataset:
             for name, text in query.parameters.items()
         ]
         statement = query.statement(BIGQUERY)
-        rows = self._query("{statement}", *parameters, *texts, what=what, statement=statement)
+        rows = self.query("{statement}", *parameters, *texts, what=what, statement=statement)
         return query.read([row.values() for row in rows])
 
     def days_with_rows(self, planned: PlannedLoad) -> list[str]:
@@ -289,7 +289,7 @@ class Dataset:
         by = None if found is None else found.time_partitioning
         if by is None or by.field is None:
             return []
-        rows = self._query(
+        rows = self.query(
             "SELECT partition_id, last_modified_time, total_rows "
             "FROM {dataset}.INFORMATION_SCHEMA.PARTITIONS WHERE table_name = @table",
             bigquery.ScalarQueryParameter("table", "STRING", table),
@@ -328,7 +328,7 @@ class Dataset:
         )
         if query.statement is None:
             return LedgerRows()
-        rows = self._query(
+        rows = self.query(
             "{statement}",
             bigquery.ScalarQueryParameter("pipeline", "STRING", pipeline_name),
             what="Reading the ledger",
@@ -344,7 +344,7 @@ class Dataset:
         if not self._find_columns(VERSION_TABLE):
             return False
         template = "INSERT INTO {table} SELECT * FROM {table} WHERE FALSE"
-        self._query(template, what="Writing the ledger", table=self._path(VERSION_TABLE))
+        self.query(template, what="Writing the ledger", table=self._path(VERSION_TABLE))
         return True
 
     def _find_columns(self, name: str) -> frozenset[str]:
@@ -367,13 +367,14 @@ class Dataset:
         """The name of a table for the API."""
         return f"{self._settings.project_id}.{self._settings.dataset}.{table}"
 
-    def _query(
+    def query(
         self,
         template: str,
         *parameters: bigquery.ScalarQueryParameter,
         what: str,
         **pieces: str | tuple[str, ...] | Fragment | list[Fragment],
     ) -> list[bigquery.Row]:
+        """The rows that a statement answers with; the pieces fill its template."""
         config = bigquery.QueryJobConfig(
             query_parameters=list(parameters),
             labels={"source": label_of(self._settings.source)},

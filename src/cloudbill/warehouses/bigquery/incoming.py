@@ -15,7 +15,7 @@ from google.cloud import bigquery
 from cloudbill.files.columns import amounts_of, merge_parts, require_dataset
 from cloudbill.files.csv_headers import PartColumns, is_zip, read_columns
 from cloudbill.files.parquet_footers import Footer, read_footers
-from cloudbill.manifests import Column
+from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad
 from cloudbill.warehouses.bigquery.tables import (
     csv_options,
@@ -57,6 +57,9 @@ class Incoming:
     """Whether a load job can read the parts from the store, without this process."""
     is_rewritten: bool = False
     """Whether this process writes Parquet parts again before BigQuery reads them."""
+    doubles: frozenset[str] = frozenset()
+    maps: frozenset[str] = frozenset()
+    """The columns of both kinds that SQL converts after a load job has read the parts."""
     is_guarded: bool
     """Whether a guard holds the run if it has too few rows."""
     has_several_months: bool
@@ -70,7 +73,21 @@ class Incoming:
 
         All columns of what this process writes are OPTIONAL.
         """
-        return replace(self, is_native=False, is_rewritten=True, required=frozenset())
+        return replace(
+            self,
+            is_native=False,
+            is_rewritten=True,
+            doubles=frozenset(),
+            maps=frozenset(),
+            required=frozenset(),
+        )
+
+    @property
+    def is_converted(self) -> bool:
+        """Whether SQL converts what a load job has read, before it replaces the month."""
+        return bool(self.doubles or self.maps) or (
+            not self.is_native and any(column.type is ColumnType.JSON for column in self.columns)
+        )
 
     @property
     def required_in_new_table(self) -> frozenset[str]:
@@ -83,7 +100,8 @@ class Incoming:
         A job states the modes of the columns. They have to be those of a Parquet file, and a
         NULLABLE column of a table cannot become REQUIRED.
         """
-        return not self.footers or self.required <= required_columns(schema)
+        is_stated = bool(self.footers) and not self.is_converted
+        return not is_stated or self.required <= required_columns(schema)
 
     def relaxes(self, schema: Iterable[bigquery.SchemaField]) -> bool:
         """Whether REQUIRED columns of a table become NULLABLE for the run, which is logged."""
@@ -115,7 +133,7 @@ class Incoming:
         because a load job reads all of its files with one list of columns; nor if only some rows
         are of the month.
         """
-        if not self.is_native or self.has_several_months:
+        if not self.is_native or self.is_converted or self.has_several_months:
             return False
         must_count = self.rows is not None or self.is_guarded
         return bool(self.footers) or (not must_count and len(set(self.part_columns)) == 1)
@@ -177,8 +195,15 @@ def _look_at_parquet(
     columns = merge_parts([(footer.address, footer.columns) for footer in footers])
     require_dataset(columns, provider, run_id=manifest.run_id)
     required = {footer.required for footer in footers}
-    # A job states one mode for a column, and each of its files has to agree.
-    is_rewritten = len(required) > 1 or any(footer.is_rewritten for footer in footers)
+    doubles = frozenset[str]().union(*(footer.doubles for footer in footers))
+    maps = frozenset[str]().union(*(footer.maps for footer in footers))
+    # A job states one mode for a column, and each of its files has to agree. What SQL converts is
+    # read without a stated schema, so that all files have to have one.
+    is_rewritten = (
+        len(required) > 1
+        or any(footer.is_rewritten for footer in footers)
+        or (bool(doubles | maps) and not (is_native and _are_alike(footers)))
+    )
     return Incoming(
         columns=columns,
         part_columns=tuple(footer.columns for footer in footers),
@@ -186,10 +211,17 @@ def _look_at_parquet(
         rows=rows,
         is_native=is_native and not is_rewritten,
         is_rewritten=is_rewritten,
+        doubles=frozenset() if is_rewritten else doubles,
+        maps=frozenset() if is_rewritten else maps,
         is_guarded=planned.least_rows is not None,
         has_several_months=bool(manifest.spans),
         required=frozenset() if is_rewritten else frozenset[str]().union(*required),
     )
+
+
+def _are_alike(footers: Sequence[Footer]) -> bool:
+    """Whether all parts have the same columns, and the same of them in the same types."""
+    return len({(footer.columns, footer.doubles, footer.maps) for footer in footers}) == 1
 
 
 def _in_every_part(parts: Iterable[Iterable[Column]]) -> frozenset[str]:

@@ -32,6 +32,7 @@ from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_erro
 from cloudbill.warehouses.bigquery.expirations import keep_table
 from cloudbill.warehouses.bigquery.job_progress import JobProgress
 from cloudbill.warehouses.bigquery.jobs import succeeded
+from cloudbill.warehouses.bigquery.raw_staging import RAW_OPTIONS, RawStaging
 from cloudbill.warehouses.bigquery.tables import (
     column_types,
     csv_options,
@@ -116,14 +117,16 @@ class Staging:
         try:
             of_month = f"{staging.reference}${partition}"
             reference = str(staging.reference) if incoming.has_several_months else of_month
-            if incoming.is_native:
+            if incoming.is_converted:
+                rows = self._converted(planned, store, incoming, staging)
+            elif incoming.is_native:
                 rows = self._from_store(planned, incoming, table, reference)
             else:
                 rows = self._through_client(
                     planned, store, incoming, table=table, reference=reference
                 )
             _require_staged(planned, incoming.rows, rows)
-            if incoming.has_several_months:
+            if incoming.has_several_months or incoming.is_converted:
                 rows = self._rows_of_month(planned, staging.table_id, partition, rows)
             require_not_held(planned, rows)
             self._require_costs(planned, staging.table_id)
@@ -131,6 +134,35 @@ class Staging:
         finally:
             with bigquery_errors(what):
                 self._client.delete_table(staging, not_found_ok=True)
+
+    def _converted(
+        self, planned: PlannedLoad, store: Store, incoming: Incoming, staging: bigquery.Table
+    ) -> int:
+        """Loads the parts into a table of their own, and converts them into the staging table."""
+        expires = utc_now() + _EXPIRES_AFTER
+        raw = RawStaging(self._dataset, staging, expires=expires)
+        what = _what(planned)
+        try:
+            if incoming.is_native:
+                config = bigquery.LoadJobConfig(**RAW_OPTIONS)
+                rows = self._load_uris(planned, list(planned.uris), raw.reference, config)
+                with bigquery_errors(what):
+                    self._client.update_table(raw.expiring(), ["expires"])
+            else:
+                texts = raw.table_of_texts()
+                with bigquery_errors(what):
+                    self._client.create_table(texts)
+                rows = self._through_client(
+                    planned, store, incoming, table=texts, reference=raw.reference
+                )
+            raw.convert(planned, incoming)
+            if incoming.doubles and self._settings.totals:
+                rests = raw.rests(planned, incoming, self._settings.provider)
+                self.rests = without_zeros(rests)
+            return rows
+        finally:
+            with bigquery_errors(what):
+                self._client.delete_table(raw.reference, not_found_ok=True)
 
     def _rows_of_month(self, planned: PlannedLoad, name: str, partition: str, rows: int) -> int:
         """The rows of the month among those of all months, every one of which has to be known."""
@@ -172,7 +204,9 @@ class Staging:
 
     def _remove_left(self, table: bigquery.Table) -> None:
         """Removes staging tables that killed processes left for the same table."""
-        name = re.compile(rf"{re.escape(table.table_id)}_staging_\d{{6}}_[0-9a-f]{{8}}", re.ASCII)
+        name = re.compile(
+            rf"{re.escape(table.table_id)}_staging_\d{{6}}_[0-9a-f]{{8}}(_raw)?", re.ASCII
+        )
         for found in self._client.list_tables(f"{table.project}.{table.dataset_id}"):
             if name.fullmatch(found.table_id) and found.created < utc_now() - _LEFT_AFTER:
                 self._client.delete_table(found.reference, not_found_ok=True)
