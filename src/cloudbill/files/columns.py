@@ -13,7 +13,7 @@ from cloudbill.costs.sums import is_inexact, is_narrow
 from cloudbill.errors import DatasetError, SchemaError
 from cloudbill.exports.limits import MAX_NAME, UNPRINTABLE, shown
 from cloudbill.manifests import Column, ColumnType, Manifest
-from cloudbill.providers.datasets import dataset_of_columns
+from cloudbill.providers.datasets import dataset_of_columns, may_be
 
 if TYPE_CHECKING:
     from cloudbill.providers import Provider
@@ -104,7 +104,7 @@ def require_dataset(columns: Iterable[Column], provider: Provider, *, run_id: st
     if not columns or provider.PERIOD_COLUMN.lower() in have:
         return
     dataset = dataset_of_columns(column.name for column in columns)
-    if dataset is not None and dataset != provider.DATASET:
+    if dataset is not None and not may_be(dataset, provider.DATASET):
         found = f"are of {dataset}"
     elif provider.BILLED_COLUMN.lower() not in have:
         first = ", ".join(shown(column.name) for column in columns[:_SHOWN_COLUMNS])

@@ -53,8 +53,8 @@ __all__ = [
 NAME: Final = "aws"
 CLOUD: Final = "aws"
 TITLE: Final = "AWS billing"
-SECTION: Final = "aws_billing"
 DATASET: Final = datasets.CUR
+SECTION: Final = data_exports.SECTIONS[DATASET]
 HOW_TO_EXPORT: Final = (
     "create a 'Standard data export' of CUR 2.0, or a 'Legacy CUR export', under 'Data Exports' in "
     "AWS"
