@@ -60,8 +60,8 @@ HOW_TO_EXPORT: Final = (
     "AWS"
 )
 HOW_TO_GET_MANIFESTS: Final = (
-    "AWS writes one with each run, in the folder of the month. If a job copies the files, let it "
-    "copy the manifests as well"
+    "AWS writes one with each run: of a report into the folder of the month, of a Data Export into "
+    "metadata/, beside data/. If a job copies the files, let it copy the manifests as well"
 )
 DEFAULT_TABLE: Final = "aws_cur_billing_data"
 PERIOD_COLUMN: Final = "bill_billing_period_start_date"
