@@ -21,7 +21,11 @@ if TYPE_CHECKING:
         StoreError,
         TransientLoadError,
     )
-    from cloudbill.sources import aws_billing_source, azure_billing_source
+    from cloudbill.sources import (
+        aws_billing_source,
+        aws_focus_billing_source,
+        azure_billing_source,
+    )
 
 __all__ = [
     "CloudbillError",
@@ -31,6 +35,7 @@ __all__ = [
     "StoreError",
     "TransientLoadError",
     "aws_billing_source",
+    "aws_focus_billing_source",
     "azure_billing_source",
 ]
 

@@ -37,7 +37,7 @@ from cloudbill.warehouses import open_warehouse
 if TYPE_CHECKING:
     from dlt.extract import DltSource
 
-__all__ = ["aws_billing_source", "azure_billing_source"]
+__all__ = ["aws_billing_source", "aws_focus_billing_source", "azure_billing_source"]
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def aws_billing_source(
     database: str | Path | None = None,
     name: str | None = None,
 ) -> DltSource:
-    """AWS Cost and Usage Reports as a dlt source; `export_name` is the name of the report.
+    """AWS Cost and Usage Reports and CUR 2.0 as a dlt source; `export_name` is that of AWS.
 
     Everything else is as in `azure_billing_source`, with the section `[sources.aws_billing]`.
 
@@ -86,6 +86,28 @@ def aws_billing_source(
             by dlt.
     """
     return _source(PROVIDERS["aws"], **locals())
+
+
+def aws_focus_billing_source(
+    *,
+    bucket: str | None = None,
+    prefix: str | None = None,
+    export_name: str | None = None,
+    table_name: str | None = None,
+    project_id: str | None = None,
+    dataset: str | None = None,
+    database: str | Path | None = None,
+    name: str | None = None,
+) -> DltSource:
+    """FOCUS exports of AWS as a dlt source.
+
+    Everything else is as in `azure_billing_source`, with the section `[sources.aws_focus_billing]`.
+
+    Raises:
+        ConfigError: If a value is missing. Errors of the load come out of `pipeline.run`, wrapped
+            by dlt.
+    """
+    return _source(PROVIDERS["aws_focus"], **locals())
 
 
 def _source(provider: Provider, *, name: str | None, **given: object) -> DltSource:

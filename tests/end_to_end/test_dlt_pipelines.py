@@ -10,11 +10,15 @@ import duckdb
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from cloudbill import azure_billing_source
+from aws_forms import write_data_export
+from cloudbill import aws_billing_source, aws_focus_billing_source, azure_billing_source
 from samples import write_azure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from dlt.extract import DltSource
 
 pytestmark = pytest.mark.usefixtures("own_dlt")
 
@@ -53,6 +57,25 @@ def test_months_and_tracking_go_to_the_pipelines_own_file_and_dataset(tmp_path: 
             )
         )
         assert counts(tmp_path) == (100, 2)
+
+
+@pytest.mark.parametrize(
+    ("table", "source"), [("cur", aws_billing_source), ("focus", aws_focus_billing_source)]
+)
+def test_both_kinds_of_data_exports_have_a_source(
+    tmp_path: Path, table: str, source: Callable[..., DltSource]
+) -> None:
+    write_data_export(tmp_path / "exports", "export", table=table)
+    for _ in range(2):
+        pipeline(tmp_path).run(
+            source(
+                bucket="./exports",
+                prefix="data-exports",
+                export_name="export",
+                table_name="focus",
+            )
+        )
+        assert counts(tmp_path) == (3, 1)
 
 
 def test_configuration_and_environment_fill_in_what_is_not_given(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aws_forms import write_data_export, write_every_form, write_report
+from end_to_end.conftest import ROOT
 from samples import write_azure
 
 if TYPE_CHECKING:
@@ -86,3 +89,21 @@ def test_what_cannot_be_loaded_is_named_with_the_reason(run: Run, tmp_path: Path
     assert (
         "hub in data-exports, because it is of AWS cost optimization recommendations" in done.stderr
     )
+
+
+def test_main_py_loads_both_kinds_of_aws_by_the_name_of_the_cloud(run: Run, tmp_path: Path) -> None:
+    write_data_export(tmp_path / "exports", "cur2", account="1")
+    write_data_export(tmp_path / "exports", "focus", table="focus", account="2")
+    write_azure(tmp_path / "exports", months=1, rows=40, seed=1)
+    assert run("init", "--bucket", "./exports", "--all").returncode == 0
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "main.py"), "aws", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [load["source"] for load in json.loads(done.stdout)["loads"]] == [
+        "aws_billing",
+        "aws_focus_billing",
+    ]

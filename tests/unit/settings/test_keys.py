@@ -8,7 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from cloudbill import aws_billing_source, azure_billing_source
+from cloudbill import aws_billing_source, aws_focus_billing_source, azure_billing_source
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings import SourceSettings
 from cloudbill.settings.keys import KEYS, Key, key_named
@@ -84,7 +84,9 @@ class TestWords:
         assert key_named("dataset").title == "The BigQuery dataset, or the DuckDB schema"
 
 
-@pytest.mark.parametrize("source", [azure_billing_source, aws_billing_source])
+@pytest.mark.parametrize(
+    "source", [azure_billing_source, aws_billing_source, aws_focus_billing_source]
+)
 def test_arguments_of_a_dlt_source_are_keys(source: Callable[..., object]) -> None:
     arguments = set(inspect.signature(source).parameters)
 
