@@ -45,7 +45,8 @@ class LogFormat(StrEnum):
 SourceName = Annotated[
     str,
     typer.Argument(
-        help="all, a provider (azure, aws, aws_focus), or a source (azure_billing.<name>).", metavar="SOURCE"
+        help="all, a provider (azure, aws, aws_focus), or a source (azure_billing.<name>).",
+        metavar="SOURCE",
     ),
 ]
 Months = Annotated[
