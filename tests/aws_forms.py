@@ -164,7 +164,7 @@ def _starts(period: BillingPeriod, costs: Sequence[str]) -> pa.Array:
 def _write(
     path: Path, form: str, columns: Mapping[str, pa.Array], headers: Mapping[str, str] | None
 ) -> None:
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     if form == "parquet":
         pq.write_table(pa.table(dict(columns)), path, compression="snappy")
         return

@@ -271,6 +271,22 @@ class TestNotRun:
             allowed = getattr(members[name], "enum", None)
             assert not allowed or value in allowed, name
 
+    @pytest.mark.parametrize("name", ["cur2.json", "focus.json"])
+    def test_the_data_exports_of_aws_are_defined_as_aws_asks_for(self, name: str) -> None:
+        from botocore import session
+        from botocore.validate import ParamValidator
+
+        model = session.get_session().get_service_model("bcm-data-exports")
+        definition = {"Export": json.loads(document(name))}
+        shape = model.operation_model("CreateExport").input_shape
+        assert not ParamValidator().validate(definition, shape).has_errors()
+        export = definition["Export"]
+        output = export["DestinationConfigurations"]["S3Destination"]["S3OutputConfigurations"]
+        allowed = model.shape_for("S3OutputConfigurations").members
+        assert all(value in allowed[key].enum for key, value in output.items())
+        table = export["DataQuery"]["QueryStatement"].rpartition(" FROM ")[2]
+        assert {*export["DataQuery"].get("TableConfigurations", {table: {}})} == {table}
+
     def test_the_keys_of_a_transfer_are_in_files_that_are_removed(self) -> None:
         script = "".join(block.text for block in BLOCKS if block.page == NEEDS_A_CLOUD)
         for name in re.findall(r"--source-creds-file=(\S+)", script):

@@ -141,3 +141,37 @@ class TestWithoutMetadata:
         os.utime(later, ((NOW - timedelta(days=3)).timestamp(),) * 2)
         configure(bucket.parent, section("aws_billing", "reports", "daily"))
         ends(run, 0)
+
+
+class TestDeliveries:
+    @pytest.mark.parametrize("table", ["cur", "focus"])
+    @pytest.mark.parametrize(
+        "run_ids", [("", ""), ("2025-10-01T00:00:00.000Z-1", "2025-10-02T00-2")]
+    )
+    def test_the_newest_run_replaces_its_month_in_both_delivery_modes(
+        self, run: Run, bucket: Path, table: str, run_ids: tuple[str, str]
+    ) -> None:
+        configure(bucket.parent, section(SECTIONS[table], "data-exports", "export"))
+        for run_id, costs in zip(run_ids, (("1", "2"), ("1", "2", "4")), strict=True):
+            written = write_data_export(bucket, "export", table=table, run=run_id, costs=costs)
+            stated = json.loads(written.read_text())
+            stated["executionId"] = f"run-{len(costs)}"
+            written.write_text(json.dumps(stated))
+            done = run("load", "--json")
+            (load,) = json.loads(done.stdout)["loads"]
+            assert (load["run_id"], load["rows"]) == (f"run-{len(costs)}", len(costs))
+        assert run("load", "--json").stdout.count("already_loaded") == 1
+        (month,) = json.loads(run("verify", "--json", "--strict").stdout)["months"]
+        assert month["result"] == "equal"
+
+    def test_a_section_may_change_its_form(self, run: Run, bucket: Path) -> None:
+        for month in ("2025-09", "2025-10"):
+            write_report(bucket, "old", month=month)
+        write_data_export(bucket, "new")
+        configure(bucket.parent, section("aws_billing", "reports", "old"))
+        assert run("load").returncode == 0
+        configure(bucket.parent, section("aws_billing", "data-exports", "new"))
+        assert [one["run_id"] for one in json.loads(run("load", "--json").stdout)["loads"]] == [
+            "run-of-new"
+        ]
+        ends(run, 0)
