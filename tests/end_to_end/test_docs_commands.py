@@ -315,7 +315,7 @@ class TestBigQuery:
     def test_the_configuration_of_the_page_loads_what_the_transfers_bring(
         self, cloud: Cloud, tmp_path: Path, shell_env: dict[str, str]
     ) -> None:
-        (config,) = [b.text for b in blocks("toml") if b.page == NEEDS_A_CLOUD]
+        config, *_ = [b.text for b in blocks("toml") if b.page == NEEDS_A_CLOUD]
         (script,) = [b for b in BLOCKS if b.page == NEEDS_A_CLOUD and "doctor" in b.text]
         configure(tmp_path, config.replace('"EU"', f'"{EMULATED}"'))
         shutil.copytree(ROOT / "sample_exports", tmp_path / "exports")

@@ -15,6 +15,7 @@ from end_to_end.conftest import ROOT
 from samples import write_azure
 
 if TYPE_CHECKING:
+    from emulators.s3 import S3Emulator
     from end_to_end.conftest import Run
 
 
@@ -107,3 +108,26 @@ def test_main_py_loads_both_kinds_of_aws_by_the_name_of_the_cloud(run: Run, tmp_
         "aws_billing",
         "aws_focus_billing",
     ]
+
+
+def test_a_bucket_is_searched_with_the_credentials_of_a_section_and_all_can_share_them(
+    run: Run, tmp_path: Path, s3: S3Emulator
+) -> None:
+    write_data_export(tmp_path / "tree", "cur2", account="1")
+    write_data_export(tmp_path / "tree", "focus", table="focus", account="2")
+    s3.create_bucket("bills")
+    s3.upload_tree(tmp_path / "tree", "bills", "")
+    keys = {
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "REGION_NAME": "us-east-1",
+        "ENDPOINT_URL": s3.url,
+    }
+    own = {f"SOURCES__AWS_BILLING__CREDENTIALS__{name}": key for name, key in keys.items()}
+    shared = {f"SOURCES__CREDENTIALS__{name}": key for name, key in keys.items()}
+    done = run("init", "--bucket", "s3://bills", "--all", env=own)
+    assert done.returncode == 0, done.stderr
+    assert "[sources.credentials]: aws_access_key_id" in done.stdout
+    assert "SOURCES__CREDENTIALS__AWS_ACCESS_KEY_ID" in done.stdout
+    assert run("load", "--quiet", env=shared).returncode == 0
+    assert run("verify", "--strict", env=shared).returncode == 0

@@ -48,8 +48,9 @@ def configured_sources(
         name, dot, inner = key.partition(".")
         keys.add(f"{spelt.get(name, name)}.{inner}" if dot else key)
     names = sorted({key.partition(".")[0] for key in keys if "." in key} - _DLT_TABLES)
-    own = {key for key in keys if "." not in key}
-    shared = _unknown_key(section, own - _DLT_TABLES)
+    # Credentials alone are no source; `init` may yet add one to them.
+    own = {key for key in keys if "." not in key} - _DLT_TABLES
+    shared = _unknown_key(section, own)
     if "export_name" in own or (own and not names):
         yield section, shared
     for name in names:

@@ -56,6 +56,12 @@ def test_nothing_of_aws_is_configured() -> None:
         select_sources([], "aws")
 
 
+def test_credentials_alone_are_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCES__AWS_BILLING__CREDENTIALS__AWS_ACCESS_KEY_ID", "key")
+    environment: Any = EnvironProvider()
+    assert read_sources((environment,), os.environ) == ()
+
+
 @pytest.mark.parametrize("name", ["bucket", "credentials", "kwargs", "2nd", "a-b", ""])
 def test_names_that_are_no_sections_of_a_source(name: str) -> None:
     assert not is_source_name(name)
