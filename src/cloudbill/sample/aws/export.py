@@ -8,14 +8,25 @@ from pathlib import Path
 
 import duckdb
 
-from cloudbill.sample.aws.catalogue import SERVICES
 from cloudbill.sample.aws.columns import COST_COLUMNS, aws_columns
 from cloudbill.sample.aws.manifest import aws_manifest
-from cloudbill.sample.aws.queries import COVERED, SPECIAL_TYPES, TOTALS, define_macros, rows_query
+from cloudbill.sample.aws.queries import (
+    ADD_PLAN_LINES,
+    MOST_COMMITTED,
+    RESERVED,
+    SPECIAL_TYPES,
+    TOTALS,
+    define_macros,
+    rows_query,
+)
+from cloudbill.sample.aws.shape import Shape
 from cloudbill.sample.aws.specials import (
-    SPECIALS,
-    CoveredUse,
+    FEE_SLOT,
+    NEGATION_SLOT,
+    ReservedUse,
     SpecialLine,
+    commitment,
+    line_count,
     special_lines,
     special_services,
 )
@@ -26,7 +37,6 @@ from cloudbill.sample.sql import connect, copy, create_table, fetch, set_time
 __all__ = ["write_aws"]
 
 _PARTS = 2
-_HOURLY_FROM_ROWS = 20_000
 
 
 def write_aws(
@@ -96,12 +106,14 @@ class _Writer:
     rows: int
     seed: int
     overwrite: bool
-    month_use: dict[Month, dict[str, CoveredUse]] = field(default_factory=dict)
+    kinds: int | None = None
+    month_use: dict[Month, ReservedUse] = field(default_factory=dict)
+    commitments: dict[Month, Decimal] = field(default_factory=dict)
 
     def write(self, run: ScheduledRun) -> WrittenRun:
         """Writes the parts of a run, then its manifests; returns its rows and sums."""
         parameters = self._prepare(run)
-        end = self._rows_until(run)
+        end = self._shape(run.month).until(run)
         columns = aws_columns(run.month.index - self.first.index)
         month = f"{run.month.start:%Y%m%d}-{run.month.end:%Y%m%d}"
         above = "/".join(part for part in (self.prefix, self.report_name, month) if part)
@@ -133,13 +145,8 @@ class _Writer:
             totals={"USD": dict(zip(COST_COLUMNS, sums[0], strict=True))},
         )
 
-    def _rows_until(self, run: ScheduledRun) -> int:
-        """The first row number after the days of the run; each hour has equally many."""
-        return SPECIALS + -(-run.elapsed_days * (self.rows - SPECIALS) // run.month.days)
-
     def _prepare(self, run: ScheduledRun) -> dict[str, object]:
         """Creates the tables of a run, and returns the parameters of its queries."""
-        resources = max(len(SERVICES) * 4, self.rows // 720)
         create_services(
             self.connection,
             seed=self.seed,
@@ -147,39 +154,41 @@ class _Writer:
             run_columns=_run_columns(run, self.seed),
             specials=special_services(self.seed),
         )
-        if not self.month_use:
-            create_resources(self.connection, seed=self.seed, count=resources)
+        if self.kinds is None:
+            self.kinds = create_resources(self.connection, seed=self.seed, rows=self.rows)
+        shape = self._shape(run.month)
         parameters: dict[str, object] = {
+            **shape.parameters(),
             "seed": str(self.seed),
             "month": str(run.month),
             "month_start": run.month.start,
-            "days": run.month.days,
             "elapsed_days": run.elapsed_days,
             "complete": run.complete,
-            "rows": self.rows,
             "run_id": run.run_id,
-            "specials": SPECIALS,
-            "slots": len(SERVICES),
-            "resources": resources,
-            # With only a few lines of one hour each, fixed fees would be almost all of the bill.
-            "hours": 1 if self.rows >= _HOURLY_FROM_ROWS else 24,
             "from_row": 0,
             "to_row": self.rows,
+            "fee_slot": FEE_SLOT,
+            "negation_slot": NEGATION_SLOT,
         }
-        whole = {"complete": True, "elapsed_days": run.month.days}
+        whole = parameters | {"complete": True, "elapsed_days": run.month.days}
         if run.month not in self.month_use:
-            self.month_use[run.month] = self._covered(parameters | whole)
+            self.month_use[run.month] = self._reserved(whole)
+            [(most,)] = fetch(self.connection, MOST_COMMITTED, whole)
+            self.commitments[run.month] = commitment(most, shape.plan_hours)
         month_use = self.month_use[run.month]
-        run_use = month_use if run.complete else self._covered(parameters)
+        run_use = month_use if run.complete else self._reserved(parameters)
         lines = special_lines(run, seed=self.seed, month_use=month_use, run_use=run_use)
         create_table(self.connection, "special", SPECIAL_TYPES, _special_rows(lines))
+        of_plan = {"special_lines": len(lines), "commitment": self.commitments[run.month]}
+        fetch(self.connection, ADD_PLAN_LINES, parameters | of_plan)
         return parameters
 
-    def _covered(self, parameters: dict[str, object]) -> dict[str, CoveredUse]:
-        return {
-            line_type: CoveredUse(unblended=unblended, effective=effective)
-            for line_type, unblended, effective in fetch(self.connection, COVERED, parameters)
-        }
+    def _shape(self, month: Month) -> Shape:
+        return Shape(month=month, rows=self.rows, lines=line_count(month), kinds=self.kinds or 0)
+
+    def _reserved(self, parameters: dict[str, object]) -> ReservedUse:
+        [(effective, hours)] = fetch(self.connection, RESERVED, parameters)
+        return ReservedUse(effective=effective, hours=hours)
 
 
 def _run_columns(run: ScheduledRun, seed: int) -> dict[str, str]:
@@ -204,6 +213,7 @@ def _special_rows(lines: list[SpecialLine]) -> list[dict[str, object]]:
             "lineItem/UsageAmount": Decimal(1),
             "lineItem/UnblendedCost": line.cost,
             "lineItem/BlendedCost": line.cost,
+            **line.unused,
         }
         for i, line in enumerate(lines)
     ]
