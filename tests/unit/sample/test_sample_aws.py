@@ -253,16 +253,24 @@ def test_the_fee_of_a_plan_states_what_of_it_is_used_and_what_it_covers_does_not
 def test_the_fee_of_a_reservation_states_what_of_it_is_not_used(
     runs: tuple[WrittenRun, ...],
 ) -> None:
+    of = "reservation/"
+    both = (
+        ("AmortizedUpfrontCostForUsage", "UnusedAmortizedUpfrontFeeForBillingPeriod"),
+        ("RecurringFeeForUsage", "UnusedRecurringFee"),
+    )
     for run in runs:
         (fee,) = _lines(run, "RIFee")
-        unused = Decimal(fee["reservation/UnusedRecurringFee"])
-        used = _sum(_lines(run, "DiscountedUsage"), "reservation/EffectiveCost")
-        assert fee["reservation/UnusedAmortizedUpfrontFeeForBillingPeriod"] == "0.0"
-        assert unused >= 0
-        assert Decimal(fee["reservation/UnusedQuantity"]) >= 0
+        use = _lines(run, "DiscountedUsage")
+        parts = [_sum(use, of + used) for used, _ in both]
+        assert sum(parts) == _sum(use, f"{of}EffectiveCost")
+        assert all(parts)
+        unused = [Decimal(fee[of + name]) for _, name in both]
+        assert min(unused) >= 0
         if run.submitted_at.strftime("%Y-%m") > run.period:
-            assert used + unused == Decimal(fee["lineItem/UnblendedCost"])
-            assert unused > 0
+            assert min(unused) > 0
+            assert Decimal(fee[f"{of}UnusedQuantity"]) > 0
+            total = [fee[f"{of}AmortizedUpfrontFeeForBillingPeriod"], fee["lineItem/UnblendedCost"]]
+            assert [a + b for a, b in zip(parts, unused, strict=True)] == list(map(Decimal, total))
 
 
 def test_a_plan_is_returned_in_the_last_month_of_a_quarter(runs: tuple[WrittenRun, ...]) -> None:

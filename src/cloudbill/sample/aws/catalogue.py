@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-__all__ = ["ACCOUNTS", "PLAN_SLOT", "REGIONS", "SERVICES", "Service"]
+__all__ = ["ACCOUNTS", "PLAN_SLOT", "REGIONS", "SERVICES", "Service", "UPFRONT"]
 
 ACCOUNTS: tuple[tuple[str, str, str], ...] = (
     # The leading zero disappears if a program takes an account id for a number.
@@ -225,6 +225,9 @@ SERVICES: tuple[Service, ...] = (
     ),
 )
 """Resource number r uses service r modulo their count."""
+
+UPFRONT = Decimal("0.4")
+"""The part of the reservation's cost that was paid up front."""
 
 PLAN_SLOT = next(
     slot for slot, service in enumerate(SERVICES) if service.line_type == "SavingsPlanCoveredUsage"

@@ -133,10 +133,12 @@ COST_COLUMNS: tuple[str, ...] = (
 """The columns that are added up."""
 
 COMMITMENT_COLUMNS: tuple[str, ...] = (
+    "reservation/AmortizedUpfrontFeeForBillingPeriod",
     "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod",
     "reservation/UnusedNormalizedUnitQuantity",
     "reservation/UnusedQuantity",
     "reservation/UnusedRecurringFee",
+    "reservation/UpfrontValue",
     "savingsPlan/RecurringCommitmentForBillingPeriod",
     "savingsPlan/TotalCommitmentToDate",
     "savingsPlan/UsedCommitment",

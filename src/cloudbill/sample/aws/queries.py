@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import duckdb
 
+from cloudbill.sample.aws.catalogue import UPFRONT
 from cloudbill.sample.aws.columns import COMMITMENT_COLUMNS, COST_COLUMNS, column_id
 from cloudbill.sample.aws.tables import CHARGE_COLUMNS, RESOURCE_COLUMNS
 from cloudbill.sample.sql import quote_identifier
@@ -15,6 +16,7 @@ __all__ = [
     "SPECIAL_TYPES",
     "TOTALS",
     "define_macros",
+    "lines_query",
     "rows_query",
 ]
 
@@ -117,6 +119,10 @@ SELECT
     (public_usd * quantity)::{_NUMBER} AS "pricing/publicOnDemandCost",
     if(line_type = 'DiscountedUsage', effective_usd * quantity, NULL)::{_NUMBER}
         AS "reservation/EffectiveCost",
+    ("reservation/EffectiveCost" * {UPFRONT})::{_NUMBER}
+        AS "reservation/AmortizedUpfrontCostForUsage",
+    ("reservation/EffectiveCost" - "reservation/AmortizedUpfrontCostForUsage")::{_NUMBER}
+        AS "reservation/RecurringFeeForUsage",
     if(line_type = 'SavingsPlanCoveredUsage', effective_usd * quantity, NULL)::{_NUMBER}
         AS "savingsPlan/SavingsPlanEffectiveCost"
 FROM ({_USAGE}) AS usage
@@ -154,8 +160,6 @@ _CHARGE_TEXTS = {
     f"strftime(charge.ends_at, {_SECONDS}))",
     "lineItem/UsageStartDate": f"strftime(charge.starts_at, {_SECONDS})",
     "lineItem/UsageEndDate": f"strftime(charge.ends_at, {_MILLISECONDS})",
-    # Nothing was paid up front.
-    "reservation/RecurringFeeForUsage": 'number_text(charge."reservation/EffectiveCost")',
 }
 
 
@@ -182,10 +186,17 @@ def rows_query(columns: Iterable[str]) -> str:
     """
     names = list(columns)
     header = ", ".join(f"'{name}'" for name in names)
+    return f"SELECT {header} UNION ALL {lines_query(names)}"
+
+
+def lines_query(columns: Iterable[str]) -> str:
+    """The query for the rows from number `from_row` up to `to_row`, all as text.
+
+    Its columns have the names that `column_id` gives them.
+    """
+    values = ", ".join(f"{_text(name)} AS {quote_identifier(column_id(name))}" for name in columns)
     return f"""
-SELECT {header}
-UNION ALL
-SELECT {", ".join(_text(name) for name in names)}
+SELECT {values}
 {_CHARGES}
 LEFT JOIN service ON service.slot = charge.slot
 LEFT JOIN resource ON resource.r = charge.r
@@ -199,11 +210,14 @@ SELECT {", ".join(f"sum({quote_identifier(name)})" for name in COST_COLUMNS)}
 """The sums of the cost columns."""
 
 RESERVED = f"""
-SELECT coalesce(sum("reservation/EffectiveCost"), 0), coalesce(sum("lineItem/UsageAmount"), 0)
+SELECT
+    coalesce(sum("reservation/AmortizedUpfrontCostForUsage"), 0),
+    coalesce(sum("reservation/RecurringFeeForUsage"), 0),
+    coalesce(sum("lineItem/UsageAmount"), 0)
 FROM ({_AMOUNTS}) AS usage
 WHERE line_type = 'DiscountedUsage'
 """  # noqa: S608 - the package's own text
-"""Effective cost and hours of use that the reservation covers."""
+"""What use that the reservation covers costs of both of its fees, and its hours."""
 
 MOST_COMMITTED = f"""
 SELECT max(used)

@@ -23,6 +23,8 @@ __all__ = [
 _RI_FEE, FEE_SLOT, NEGATION_SLOT, _TAX, _SUPPORT, _FEE, _CREDIT, _REFUND = range(-1, -9, -1)
 _RETURNED_FEE, _RETURN = -9, -10
 _UTILISATION = Decimal("0.93")
+_CENTS = Decimal("0.0001")
+_RESERVED_MONTHS = 36
 _PLAN_UTILISATION = Decimal("0.97")
 """The part of the plan that is used in the hour in which most of it is."""
 
@@ -31,8 +33,10 @@ _PLAN_UTILISATION = Decimal("0.97")
 class ReservedUse:
     """Use that the reservation covers."""
 
-    effective: Decimal
-    """Its cost in USD at the rate of the reservation."""
+    upfront: Decimal
+    """Its part of what was paid up front, in USD."""
+    recurring: Decimal
+    """Its part of the monthly fee."""
     hours: Decimal
     """Hours of machines."""
 
@@ -49,8 +53,8 @@ class SpecialLine:
     """End of its usage."""
     cost: Decimal
     """Blended and unblended cost in USD, at most ten fraction digits."""
-    unused: Mapping[str, Decimal] = field(default_factory=dict)
-    """Amounts of what is not used of a commitment, by column."""
+    of_commitment: Mapping[str, Decimal] = field(default_factory=dict)
+    """What it says of the use of a commitment, by column."""
 
 
 def line_count(month: Month) -> int:
@@ -107,28 +111,31 @@ def _reservation_fee(
     run: ScheduledRun, month_use: ReservedUse, run_use: ReservedUse
 ) -> SpecialLine:
     """The fee of the month, and what is not used of it up to the run."""
-    fee = (month_use.effective / _UTILISATION).quantize(Decimal("0.0001"), ROUND_UP)
+
+    def unused(whole: Decimal, used: Decimal) -> Decimal:
+        passed = (whole * run.elapsed_days / run.month.days).quantize(_CENTS)
+        return max(Decimal(0), passed - used)
+
+    fee = (month_use.recurring / _UTILISATION).quantize(_CENTS, ROUND_UP)
+    upfront = (month_use.upfront / _UTILISATION).quantize(_CENTS, ROUND_UP)
     hours = (month_use.hours / _UTILISATION).quantize(Decimal(1), ROUND_UP)
-    passed = Decimal(run.elapsed_days) / run.month.days
-    unused_hours = max(Decimal(0), _rounded(hours * passed) - run_use.hours)
+    unused_hours = unused(hours, run_use.hours)
     return SpecialLine(
         slot=_RI_FEE,
         starts_at=run.month.start,
         ends_at=run.month.end,
         cost=fee,
-        unused={
-            "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod": Decimal(0),
+        of_commitment={
+            "reservation/AmortizedUpfrontFeeForBillingPeriod": upfront,
+            "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod": unused(
+                upfront, run_use.upfront
+            ),
             "reservation/UnusedNormalizedUnitQuantity": unused_hours * 4,
             "reservation/UnusedQuantity": unused_hours,
-            "reservation/UnusedRecurringFee": max(
-                Decimal(0), _rounded(fee * passed) - run_use.effective
-            ),
+            "reservation/UnusedRecurringFee": unused(fee, run_use.recurring),
+            "reservation/UpfrontValue": upfront * _RESERVED_MONTHS,
         },
     )
-
-
-def _rounded(amount: Decimal) -> Decimal:
-    return amount.quantize(Decimal("0.0001"))
 
 
 def special_services(seed: int) -> dict[int, Mapping[str, object]]:
@@ -159,12 +166,11 @@ def _commitment_services(seed: int) -> dict[int, Mapping[str, object]]:
         _RI_FEE: {
             **_MACHINES,
             "lineItem/LineItemType": "RIFee",
-            "lineItem/LineItemDescription": "USD 0.07245 hourly fee per Linux/UNIX, m6i.large",
+            "lineItem/LineItemDescription": "USD 0.04347 hourly fee per Linux/UNIX, m6i.large",
             "pricing/LeaseContractLength": "3yr",
             "pricing/OfferingClass": "standard",
-            "pricing/PurchaseOption": "No Upfront",
+            "pricing/PurchaseOption": "Partial Upfront",
             "pricing/term": "Reserved",
-            "reservation/AmortizedUpfrontFeeForBillingPeriod": "0.0",
             "reservation/ModificationStatus": "Original",
             "reservation/NumberOfReservations": "1",
             "reservation/ReservationARN": reservation_arn(seed),

@@ -38,6 +38,7 @@ CHARGE_COLUMNS: tuple[str, ...] = (
     "pricing/publicOnDemandCost",
     "reservation/EffectiveCost",
     "savingsPlan/SavingsPlanEffectiveCost",
+    "reservation/AmortizedUpfrontCostForUsage",
     "reservation/RecurringFeeForUsage",
     *COMMITMENT_COLUMNS,
 )
@@ -274,7 +275,6 @@ def _row(seed: int, slot: int, service: Service, month: Month) -> dict[str, obje
     }
     if covered:
         row["lineItem/NormalizationFactor"] = "4.0"
-        row["reservation/AmortizedUpfrontCostForUsage"] = "0.0"
         row["reservation/ReservationARN"] = reservation_arn(seed)
     elif service.line_type == "SavingsPlanCoveredUsage":
         row["savingsPlan/SavingsPlanARN"] = plan_arn(seed)
