@@ -88,6 +88,8 @@ TYPES = (
     "SavingsPlanUpfrontFee",
     "SavingsPlanRecurringFee",
     "Tax",
+    "Refund",
+    "Refund of a plan",
 )
 MANY = [
     charge(

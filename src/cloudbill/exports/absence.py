@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import CloudbillError, DatasetError, NoManifestError, StoreError
+from cloudbill.exports.updating import is_status
 from cloudbill.manifests import StoredObject
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.providers.datasets import dataset_of_columns, dataset_of_manifest
@@ -159,6 +160,8 @@ def _manifest_name(settings: SourceSettings) -> str:
 
 def _kind(stored: StoredObject) -> str | None:
     """The format of a data file by its name, or None for any other file."""
+    if is_status(stored.path):
+        return None
     name = posixpath.basename(stored.path).lower()
     return next((kind for ending, kind in _KINDS if name.endswith(ending)), None)
 

@@ -16,7 +16,7 @@ from cloudbill.providers import Listing
 if TYPE_CHECKING:
     from cloudbill.store import Store
 
-__all__ = ["updating_since"]
+__all__ = ["is_status", "updating_since"]
 
 _STATUS: Final = "cost_and_usage_data_status"
 _FILE: Final = f"/{_STATUS}/{_STATUS}.parquet"
@@ -25,12 +25,17 @@ _MAX_BYTES: Final = 1024 * 1024
 """One column with one word; a larger file is something else."""
 
 
+def is_status(path: str) -> bool:
+    """Whether a file is the status of a report, which is Parquet but no data."""
+    return f"/{path}".endswith(_FILE)
+
+
 def updating_since(store: Store, listing: Listing) -> datetime | None:
     """When the update began, or None where none is under way or nothing says so.
 
     A status that cannot be read says nothing: sizes and times are compared all the same.
     """
-    stored = next((one for path, one in listing.items() if f"/{path}".endswith(_FILE)), None)
+    stored = next((one for path, one in listing.items() if is_status(path)), None)
     if stored is None or stored.fault is not None or stored.size > _MAX_BYTES:
         return None
     try:
