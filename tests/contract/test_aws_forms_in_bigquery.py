@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PROJECT, DATASET, BUCKET = "acme", "finops", "bills"
 BY_ONE_JOB = (AwsForm.FOCUS_1_2_CSV,)
-BY_SQL = (AwsForm.ATHENA, AwsForm.CUR2_PARQUET, AwsForm.FOCUS_1_0)
+BY_SQL = (AwsForm.CUR2_PARQUET, AwsForm.FOCUS_1_0)
 HERE = (AwsForm.ZIP,)
 """What this process has to unpack."""
 
