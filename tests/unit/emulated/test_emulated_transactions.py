@@ -102,7 +102,8 @@ class TestTransactions:
         staged.cloud.bigquery.faults.append(wait)
         staged.cloud.bigquery.answer_after_s = 0.05
         config = bq.QueryJobConfig(query_parameters=FROM)
-        job = staged.client.query(REPLACE + COMMIT, job_config=config, job_id="slow", job_retry=None)
+        slow: dict[str, Any] = {"job_config": config, "job_id": "slow", "job_retry": None}
+        job = staged.client.query(REPLACE + COMMIT, **slow)
         try:
             assert job.state == "RUNNING"
             assert not job.done()
