@@ -17,7 +17,17 @@ from emulators.bigquery.access import LOADER
 if TYPE_CHECKING:
     from emulators.fixtures import Cloud
 
-__all__ = ["LIST", "NEW", "OLD", "allow", "jobs_since", "policies", "tag", "tagged", "verdicts"]
+__all__ = [
+    "LIST",
+    "NEW",
+    "OLD",
+    "allow",
+    "jobs_since",
+    "policies",
+    "tag",
+    "tagged",
+    "verdicts",
+]
 
 TABLE = f"{PROJECT}.{DATASET}.bill"
 LIST = "bigquery.rowAccessPolicies.list"

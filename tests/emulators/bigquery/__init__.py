@@ -12,7 +12,8 @@ What it does not do, so that no test proves it:
 - Transactions that are cancelled because another one changes the same table: jobs that write come
   one after the other here. Nor time travel, sessions, or temporary tables.
 - `DROP ALL ROW ACCESS POLICIES`, the refusal to drop the last policy, the delay until a policy is
-  applied, and tabledata.list, which needs the TRUE filter. Policies with a subquery.
+  applied, and tabledata.list, which needs the TRUE filter. Policies with a subquery. A policy that
+  names nobody shows its rows to everybody here, on the service to nobody.
 - WRITE_TRUNCATE of a partition takes policies and tags of the whole table, which is the strict way
   to read the documentation; WRITE_TRUNCATE_DATA of a partition is refused. Nobody has seen either.
 - Data masking: a column with a policy tag is read or refused. Tags of nested columns.

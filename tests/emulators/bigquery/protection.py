@@ -80,6 +80,9 @@ def check_statement(access: Access, catalog: Catalog, project: str, sql: str) ->
     Raises:
         JobError: If it may not.
     """
+    is_open = not access.denied and not catalog.list_all_row_access_policies()
+    if is_open:
+        return
     try:
         tree = sqlglot.parse_one(sql, read="bigquery")
     except sqlglot.errors.SqlglotError:  # whoever runs the statement says so
