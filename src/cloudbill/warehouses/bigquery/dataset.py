@@ -17,7 +17,7 @@ from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyQuery, DailyTotals
 from cloudbill.costs.month_totals import MonthQuery, MonthTotals, spans_of
 from cloudbill.costs.sums import NOTHING, Charges, GroupSums, SumQuery, billed_costs, by_currency
-from cloudbill.models import PlannedLoad, TableRows, Totals
+from cloudbill.models import PlannedLoad, TableMonth, TableRows, Totals
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning.costs import billed_costs_of
 from cloudbill.sql import BIGQUERY, Fragment
@@ -25,7 +25,7 @@ from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_erro
 from cloudbill.warehouses.bigquery.expirations import expiration_ms, keep_table, refuse_deleted
 from cloudbill.warehouses.bigquery.ledger_query import LedgerQuery
 from cloudbill.warehouses.bigquery.parameters import charges_of, first_day, month_of
-from cloudbill.warehouses.bigquery.partition_ids import Partition, rows_of
+from cloudbill.warehouses.bigquery.partition_ids import Partition
 from cloudbill.warehouses.bigquery.schema_changes import change_schema
 from cloudbill.warehouses.bigquery.tables import (
     extended,
@@ -265,7 +265,20 @@ class Dataset:
 
         The metadata of the partitions tells both, for free, and the rows of no month as well.
         """
-        return rows_of(self._partitions(table))
+        months: dict[BillingPeriod, TableMonth] = {}
+        of_no_month = 0
+        for partition in self._partitions(table):
+            if partition.period is None:
+                of_no_month += partition.rows
+                continue
+            earlier = months.get(partition.period)
+            rows, written_at = partition.rows, partition.written_at
+            if earlier is not None and earlier.written_at is not None:
+                rows, written_at = rows + earlier.rows, max(written_at, earlier.written_at)
+            months[partition.period] = TableMonth(
+                rows=rows, write_mark=written_at.isoformat(), written_at=written_at
+            )
+        return TableRows(months=months, of_no_month=of_no_month)
 
     def write_mark(self, planned: PlannedLoad) -> str | None:
         """When a month was written last, by BigQuery's own clock; None where it has no rows."""
