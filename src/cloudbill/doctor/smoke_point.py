@@ -1,0 +1,80 @@
+"""A point of the smoke test: what is expected of the real service, and what it did."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from cloudbill.errors import CloudbillError
+from cloudbill.warehouses.bigquery.client import bigquery_errors
+
+if TYPE_CHECKING:
+    from cloudbill.doctor.smoke_trial import Trial
+
+__all__ = ["Finding", "Point", "Seen", "Verdict", "find"]
+
+
+class Verdict(StrEnum):
+    """What became of a point; the values appear in the JSON."""
+
+    AS_EXPECTED = "as_expected"
+    DIFFERENT = "different"
+    FAILED = "failed"
+    """An error ended it; what was seen before is kept."""
+    NOT_TRIED = "not_tried"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One thing that the service did, in words; `is_expected` is None where any answer is right."""
+
+    text: str
+    is_expected: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One thing to try; `run` yields what it sees, so that an error loses none of it."""
+
+    number: int
+    title: str
+    expected: str
+    run: Callable[[Trial], Iterator[Seen]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A point and what was seen of it; `error` is what ended it, if anything did."""
+
+    point: Point
+    seen: tuple[Seen, ...]
+    seconds: float
+    error: CloudbillError | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """What became of the point."""
+        if self.error is not None:
+            return Verdict.FAILED
+        judged = {one.is_expected for one in self.seen} - {None}
+        if not judged:
+            return Verdict.NOT_TRIED
+        return Verdict.DIFFERENT if False in judged else Verdict.AS_EXPECTED
+
+
+def find(point: Point, trial: Trial) -> Finding:
+    """Tries a point; an error that has a name is part of what was found."""
+    seen: list[Seen] = []
+    error: CloudbillError | None = None
+    began = time.monotonic()
+    try:
+        with bigquery_errors(point.title):
+            for one in point.run(trial):
+                seen.append(one)  # noqa: PERF402 - what came before an error is kept
+    except CloudbillError as caught:
+        error = caught
+    seconds = time.monotonic() - began
+    return Finding(point=point, seen=tuple(seen), seconds=seconds, error=error)
