@@ -25,6 +25,7 @@ from cloudbill.doctor.smoke_loads import (
 )
 from cloudbill.doctor.smoke_place import Folder, Place, make_dataset, remove_dataset
 from cloudbill.doctor.smoke_point import Finding, Point, Verdict, find
+from cloudbill.doctor.smoke_policies import policies
 from cloudbill.doctor.smoke_probes import (
     billed_bytes,
     expirations,
@@ -82,6 +83,12 @@ POINTS: Final = (
         title="modes",
         expected="plain jobs that state another mode are refused; cloudbill loads all",
         run=modes,
+    ),
+    Point(
+        number=7,
+        title="row access policy",
+        expected="every way leaves other months alone; a transaction and cloudbill keep the policy",
+        run=policies,
     ),
     Point(
         number=8,

@@ -43,6 +43,7 @@ def kill_a_load(place: Place, name: str, export: str, *, month: str, home: Path)
 
 
 def _load_and_die(place: Place, name: str, export: str, month: str, home: Path) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits for this
     selection = Selection(periods=frozenset([BillingPeriod.parse(month)]))
     with own_state(home), billing_at_most(MOST_BYTES):
         load_source(place.settings(name, export), selection, _die_when_told, wants_progress=True)

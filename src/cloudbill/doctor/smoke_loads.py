@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from google.api_core import exceptions as api
@@ -12,7 +13,7 @@ from google.api_core import exceptions as api
 from cloudbill.doctor.examination import examine_source
 from cloudbill.doctor.smoke_exports import ADDED, CSV, LACKING, MONTHS, PARQUET
 from cloudbill.doctor.smoke_killing import kill_a_load
-from cloudbill.doctor.smoke_point import Seen
+from cloudbill.doctor.smoke_point import Seen, one_line
 from cloudbill.doctor.smoke_trial import result_of
 from cloudbill.doctor.warehouse import check_warehouse
 from cloudbill.looking.comparison import Verdict
@@ -192,13 +193,17 @@ def other_columns(trial: Trial) -> Iterator[Seen]:
     job = trial.job(result_of(trial.load_once(CSV), "2025-01").job_id)
     yield Seen(text=f"one {job.job_type} job", is_expected=job.job_type == "load")
     table = trial.client.get_table(trial.reference(settings.table_name))
-    names = (settings.provider.PERIOD_COLUMN, LACKING, ADDED)
+    billed = settings.provider.BILLED_COLUMN
+    names = (settings.provider.PERIOD_COLUMN, LACKING, ADDED, billed)
     fields = [field for field in table.schema if field.name in names]
     found: dict[str, set[str]] = {LACKING: set(), ADDED: set()}
+    summed = Decimal(0)
     for row in trial.client.list_rows(table, selected_fields=fields):
+        month = f"{row[names[0]]:%Y-%m}"
+        summed += row[billed] if month == "2025-01" else 0
         for name in (LACKING, ADDED):
             if row[name] is not None:
-                found[name].add(f"{row[names[0]]:%Y-%m}")
+                found[name].add(month)
     with_lacking, with_added = sorted(found[LACKING]), sorted(found[ADDED])
     yield Seen(
         text=f"{LACKING} has values in {', '.join(with_lacking) or 'no month'}",
@@ -208,7 +213,12 @@ def other_columns(trial: Trial) -> Iterator[Seen]:
         text=f"the new column has values in {', '.join(with_added) or 'no month'}",
         is_expected=with_added == ["2025-01"],
     )
-    yield _verified(settings, "2025-01")
+    written = trial.exports[CSV]["2025-01"].totals
+    wanted = sum(costs[billed] for costs in written.values())
+    yield Seen(
+        text=f"{billed} is {summed} in the table, {wanted} in the files",
+        is_expected=summed == wanted,
+    )
 
 
 def killed_load(trial: Trial) -> Iterator[Seen]:
@@ -250,7 +260,8 @@ def required_filter(trial: Trial) -> Iterator[Seen]:
     try:
         trial.ask("count", table=trial.path(settings.table_name))
     except api.GoogleAPICallError as error:
-        yield Seen(text=f"a query without it: {error.message}", is_expected=True)
+        said = str(error.errors[0].get("message") if error.errors else error.message)
+        yield Seen(text=f"a query without it: {one_line(said)}", is_expected=True)
     else:
         yield Seen(text="a query without it is answered", is_expected=False)
     yield _verified(settings, MONTHS[-1])

@@ -14,7 +14,7 @@ from google.api_core import exceptions as api
 from google.cloud import bigquery
 
 from cloudbill.doctor.store import bucket_location
-from cloudbill.errors import CloudbillError, ConfigError, StoreError
+from cloudbill.errors import ConfigError, PartMissingError, StoreError
 from cloudbill.providers import PROVIDERS
 from cloudbill.retrying import Patience
 from cloudbill.settings import SourceSettings, read_source
@@ -26,6 +26,7 @@ from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_erro
 
 __all__ = ["Folder", "Place", "choose_place", "make_dataset", "remove_dataset"]
 
+_MULTI_REGIONS: Final = frozenset({"EU", "US"})
 _SECTION: Final = "azure_billing"
 _SUFFIX: Final = re.compile(r"[0-9a-f]{10}", re.ASCII)
 _LABELS: Final = {"made-by": "cloudbill-smoke-test"}
@@ -75,18 +76,23 @@ def choose_place(
     """The place for a new run: names that nobody has, in the location of the bucket.
 
     Raises:
-        ConfigError: If a name cannot be one, or the location of the bucket is not shown.
+        ConfigError: If a name cannot be one, there is no such bucket, or its location is not shown.
     """
     read_project(project)
     names = [_bucket_name(one) for one in (bucket, other_bucket) if one is not None]
-    where = location or _shown_location(names[0])
+    where = location or _location_of(names[0])
+    if where is None:
+        raise ConfigError(
+            f"The location of gs://{names[0]} is not shown: that needs storage.buckets.get, which "
+            "roles/storage.legacyBucketReader has. Give the location with --location"
+        )
     return Place(
         project=project,
         bucket=names[0],
         location=where,
         suffix=secrets.token_hex(5),
         other_bucket=names[1] if len(names) > 1 else None,
-        other_location=_shown_location(names[1]) if len(names) > 1 else None,
+        other_location=_location_of(names[1]) if len(names) > 1 else None,
     )
 
 
@@ -98,16 +104,20 @@ def _bucket_name(given: str) -> str:
     return name
 
 
-def _shown_location(bucket: str) -> str:
+def _location_of(bucket: str) -> str | None:
+    """Where a bucket is, as datasets call it; None where that is not shown.
+
+    Raises:
+        ConfigError: If there is no such bucket.
+    """
     try:
-        return bucket_location(_client_of(bucket), bucket)
-    except ConfigError:
-        raise
-    except CloudbillError as error:
-        raise ConfigError(
-            f"The location of gs://{bucket} is not shown ({error}). Give it with --location; "
-            "reading it needs storage.buckets.get, which roles/storage.legacyBucketReader has"
-        ) from error
+        location = bucket_location(_client_of(bucket), bucket)
+    except PartMissingError as error:
+        raise ConfigError(f"There is no bucket gs://{bucket}") from error
+    except StoreError:  # reading it needs storage.buckets.get
+        return None
+    # Regions have small letters as locations of datasets, multi-regions capital ones.
+    return (location if location in _MULTI_REGIONS else location.lower()) or None
 
 
 def _client_of(bucket: str) -> StoreClient:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import CloudbillError
 from cloudbill.warehouses.bigquery.client import bigquery_errors
@@ -14,7 +14,15 @@ from cloudbill.warehouses.bigquery.client import bigquery_errors
 if TYPE_CHECKING:
     from cloudbill.doctor.smoke_trial import Trial
 
-__all__ = ["Finding", "Point", "Seen", "Verdict", "find"]
+__all__ = ["Finding", "Point", "Seen", "Verdict", "find", "one_line"]
+
+
+_SHOWN: Final = 400
+
+
+def one_line(text: str) -> str:
+    """A message of the service in one line, as far as it is not too long."""
+    return " ".join(text.split())[:_SHOWN]
 
 
 class Verdict(StrEnum):

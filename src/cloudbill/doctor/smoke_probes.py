@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cloudbill.doctor.smoke_exports import MODES, REQUIRED, parquet_of
 from cloudbill.doctor.smoke_place import Folder
-from cloudbill.doctor.smoke_point import Seen
+from cloudbill.doctor.smoke_point import Seen, one_line
 from cloudbill.doctor.smoke_trial import probe_fields
 from cloudbill.warehouses.bigquery.expirations import keep_table
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cloudbill.doctor.smoke_trial import Trial
 
 __all__ = [
+    "answer",
     "billed_bytes",
     "expirations",
     "modes",
@@ -25,15 +26,13 @@ __all__ = [
 
 _DAY_MS: Final = 86_400_000
 _MOST_BILLED: Final = 1_000_000_000
-_SHOWN: Final = 400
 
 
 def answer(job: Any) -> str:
     """What a job answered, in one line."""
     if job.error_result is None:
-        return f"loaded {job.output_rows} rows" if job.job_type == "load" else "copied"
-    reason, message = job.error_result.get("reason"), str(job.error_result.get("message"))
-    return f"{reason}: {' '.join(message.split())[:_SHOWN]}"
+        return f"loaded {job.output_rows} rows" if job.job_type == "load" else "done"
+    return one_line(f"{job.error_result.get('reason')}: {job.error_result.get('message')}")
 
 
 def modes(trial: Trial) -> Iterator[Seen]:
@@ -129,7 +128,9 @@ def other_month(trial: Trial) -> Iterator[Seen]:
     empty = trial.put_words("empty", {}, header=True)
     job = trial.plain_load("probe_months$202503", empty, skip_leading_rows=1)
     described: Any = trial.client.get_job(job.job_id, location=trial.place.location)
-    rows = described.to_api_repr().get("statistics", {}).get("load", {}).get("outputRows", "absent")
+    # What the client makes of it tells no absent count from one of 0.
+    statistics = described._properties.get("statistics", {})  # noqa: SLF001
+    rows = statistics.get("load", {}).get("outputRows", "absent")
     yield Seen(
         text=f"a file with a header alone: outputRows is {rows!r}, the client says "
         f"{job.output_rows!r}",
@@ -149,7 +150,8 @@ def other_region(trial: Trial) -> Iterator[Seen]:
     job = trial.plain_load("probe_far$202501", uri)
     # Pages of the documentation differ: some say that it fails, newer ones that it costs transfer.
     yield Seen(
-        text=f"from {place.other_location} into {place.location}: {answer(job)}", is_expected=True
+        text=f"from {place.other_location or 'somewhere'} into {place.location}: {answer(job)}",
+        is_expected=True,
     )
 
 

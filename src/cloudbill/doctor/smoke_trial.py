@@ -7,14 +7,14 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from google.cloud import bigquery
 
 from cloudbill.doctor.smoke_place import Folder, Place
-from cloudbill.doctor.smoke_statements import ask
+from cloudbill.doctor.smoke_statements import start
 from cloudbill.errors import LoadError
 from cloudbill.loading.stopping import Stop
 from cloudbill.periods import BillingPeriod
@@ -34,6 +34,7 @@ __all__ = ["Trial", "own_state", "probe_fields", "result_of"]
 
 _STATE: Final = "DLT_DATA_DIR"
 _PAGE: Final = 1000
+_CLOCKS_DIFFER: Final = timedelta(hours=1)
 _FIELDS: Final = (
     bigquery.SchemaField("period", "TIMESTAMP"),
     bigquery.SchemaField("word", "STRING"),
@@ -58,15 +59,16 @@ class Trial:
         """A source of its own table; it reads the export of its name, or another one."""
         return self.place.settings(name, export)
 
-    def load(self, settings: SourceSettings, *months: str) -> Outcome:
-        """Loads a source as `cloudbill load` does.
+    def load(self, settings: SourceSettings, *months: str, force: bool = False) -> Outcome:
+        """Loads a source, or some months of it, as `cloudbill load` does.
 
         Raises:
             CloudbillError: If the load ended in an error.
             KeyboardInterrupt: If the user stopped it.
         """
         periods = frozenset(BillingPeriod.parse(month) for month in months)
-        outcome = load_source(settings, Selection(periods=periods), _ignore, stop=self.stop)
+        selection = Selection(periods=periods, force=force)
+        outcome = load_source(settings, selection, _ignore, stop=self.stop)
         if self.stop.is_asked:
             raise KeyboardInterrupt
         if outcome.error is not None:
@@ -91,7 +93,8 @@ class Trial:
 
     def jobs(self, kind: str = "") -> list[Any]:
         """The jobs of this run, or those of a kind, newest first: whatever names its dataset."""
-        listed = self.client.list_jobs(min_creation_time=self.began_at, page_size=_PAGE)
+        since = self.began_at - _CLOCKS_DIFFER  # the name of the dataset tells them anyway
+        listed = self.client.list_jobs(min_creation_time=since, page_size=_PAGE)
         return [
             job
             for job in listed
@@ -100,7 +103,11 @@ class Trial:
 
     def ask(self, name: str, **pieces: Any) -> list[bigquery.Row]:
         """The rows of a statement of `smoke_statements`."""
-        return ask(self.client, name, location=self.place.location, **pieces)
+        return list(self.start(name, **pieces).result())
+
+    def start(self, name: str, **pieces: Any) -> bigquery.QueryJob:
+        """A statement of `smoke_statements` as a job."""
+        return start(self.client, name, location=self.place.location, **pieces)
 
     def path(self, *names: str) -> tuple[str, ...]:
         """The dataset or a table of it, for SQL."""
@@ -154,7 +161,10 @@ class Trial:
         return self.folder.put(f"probes/{name}.csv", "".join(f"{one}\n" for one in lines).encode())
 
     def words(self, table: str) -> dict[str, str]:
-        """The words that each month of a table of probes has; reading rows is free, unlike SQL."""
+        """The words that each month of a table of probes has; reading rows bills nothing.
+
+        Of a table with row access policies, only who sees all rows may do that.
+        """
         found: dict[str, list[str]] = {}
         for row in self.client.list_rows(self.client.get_table(self.reference(table))):
             found.setdefault(f"{row[0]:%Y%m}", []).append(str(row[1]))

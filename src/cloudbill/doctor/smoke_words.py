@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Final
 
 from cloudbill.doctor.smoke import SmokeTest
@@ -37,7 +38,8 @@ def intention_lines(place: Place, *, keep: bool) -> Iterator[str]:
     yield f"  the dataset {place.dataset}, in {place.location}"
     yield f"  the folder gs://{place.bucket}/{place.folder}/, with some small files"
     if place.other_bucket:
-        yield f"  the same folder in gs://{place.other_bucket}, in {place.other_location}"
+        where = place.other_location or "a location that is not shown"
+        yield f"  the same folder in gs://{place.other_bucket}, in {where}"
     yield (
         "It leaves both, for you to look at."
         if keep
@@ -129,8 +131,8 @@ def _seen_json(seen: Seen, place: Place) -> dict[str, Any]:
 
 
 def _hidden(text: str, place: Place) -> str:
-    """The text without secrets, names of the project and the buckets, and addresses of people."""
-    text = redacted(text)
+    """The text without secrets, names of the project and the buckets, and names of people."""
+    text = redacted(text).replace(str(Path.home()), "~")
     names = {place.other_bucket: "OTHER_BUCKET", place.bucket: "BUCKET", place.project: "PROJECT"}
     for name, word in names.items():
         if name:
