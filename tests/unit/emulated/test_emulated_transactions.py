@@ -67,9 +67,7 @@ class TestTransactions:
         assert after["202511"] == before["202511"]
 
     def test_an_error_takes_all_of_them_back(self, staged: Bench) -> None:
-        check = (
-            "SELECT IF(COUNT(*) = 9, 'whole', ERROR('not whole')) FROM d.t; "
-        )
+        check = "SELECT IF(COUNT(*) = 9, 'whole', ERROR('not whole')) FROM d.t; "
         reason, message = error(run(staged, REPLACE + check + COMMIT))
         assert (reason, "not whole" in message) == ("invalidQuery", True)
         assert staged.counts() == {"202510": 1, "202511": 1}

@@ -161,6 +161,33 @@ class PersistentClient(bigquery.Client):
             patience=self.patience,
         )
 
+    def row_access_policies(self, table: bigquery.Table) -> list[str]:
+        """The names of the row access policies of a table (`rowAccessPolicies.list`)."""
+        names: list[str] = []
+        page: dict[str, str] = {}
+        while True:
+            answer = self._call_api(
+                None, method="GET", path=f"{table.path}/rowAccessPolicies", query_params=page
+            )
+            names += [
+                str(one["rowAccessPolicyReference"]["policyId"])
+                for one in answer.get("rowAccessPolicies", ())
+            ]
+            if not answer.get("nextPageToken"):
+                return names
+            page = {"pageToken": str(answer["nextPageToken"])}
+
+    def are_rows_filtered(self, job: bigquery.QueryJob) -> bool:
+        """Whether a query has read a table with row access policies, whoever they are for.
+
+        "Use row-level security", job statistics.
+        """
+        path = f"/projects/{job.project}/jobs/{job.job_id}"
+        query = {"location": job.location} if job.location else {}
+        answer = self._call_api(None, method="GET", path=path, query_params=query)
+        found = answer.get("statistics", {}).get("rowLevelSecurityStatistics", {})
+        return bool(found.get("rowLevelSecurityApplied"))
+
     def close(self) -> None:
         """Closes the connections."""
         bigquery.Client.close(self)

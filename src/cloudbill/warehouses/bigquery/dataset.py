@@ -17,18 +17,17 @@ from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyQuery, DailyTotals
 from cloudbill.costs.month_totals import MonthQuery, MonthTotals, spans_of
 from cloudbill.costs.sums import NOTHING, Charges, GroupSums, SumQuery, billed_costs, by_currency
-from cloudbill.models import PlannedLoad, TableMonth, TableRows, Totals
+from cloudbill.models import PlannedLoad, TableRows, Totals
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning.costs import billed_costs_of
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.expirations import expiration_ms, keep_table, refuse_deleted
 from cloudbill.warehouses.bigquery.ledger_query import LedgerQuery
-from cloudbill.warehouses.bigquery.parameters import first_day, month_of
-from cloudbill.warehouses.bigquery.partition_ids import Partition
+from cloudbill.warehouses.bigquery.parameters import charges_of, first_day, month_of
+from cloudbill.warehouses.bigquery.partition_ids import Partition, rows_of
 from cloudbill.warehouses.bigquery.schema_changes import change_schema
 from cloudbill.warehouses.bigquery.tables import (
-    exact_types,
     extended,
     fit_table,
     label_of,
@@ -142,19 +141,30 @@ class Dataset:
         charges = self._charges(planned.table)
         if charges is None:
             return 0, {}
-        provider = self._settings.provider
-        is_summed = self._settings.totals and with_totals
-        costs = billed_costs(charges.kinds, provider) if is_summed else ()
-        query = SumQuery(
-            relation=charges.relation,
-            where=BIGQUERY.in_month(planned.period_column),
-            currency=charges.text(provider.CURRENCY_COLUMN) if costs else NOTHING,
-            columns={cost: charges.value(cost) for cost in costs},
-        )
+        query = self._query_of_month(charges, with_totals=with_totals)
         what = f"Counting {planned.period} of {planned.table}"
         month = month_of(planned.period, charges, planned.period_column)
         sums = self._read_sums(query, *month, what=what)
-        return sum(group.rows for group in sums), by_currency(sums) if costs else {}
+        return sum(group.rows for group in sums), by_currency(sums) if query.columns else {}
+
+    def sums_of_month(
+        self, table: bigquery.Table, period: BillingPeriod
+    ) -> tuple[Fragment, list[bigquery.ScalarQueryParameter]]:
+        """The statement by which a load sums a month, and its parameters."""
+        charges = charges_of(table)
+        statement = self._query_of_month(charges).statement(BIGQUERY)
+        return statement, list(month_of(period, charges, self._settings.provider.PERIOD_COLUMN))
+
+    def _query_of_month(self, charges: Charges, *, with_totals: bool = True) -> SumQuery:
+        provider = self._settings.provider
+        is_summed = self._settings.totals and with_totals
+        costs = billed_costs(charges.kinds, provider) if is_summed else ()
+        return SumQuery(
+            relation=charges.relation,
+            where=BIGQUERY.in_month(provider.PERIOD_COLUMN),
+            currency=charges.text(provider.CURRENCY_COLUMN) if costs else NOTHING,
+            columns={cost: charges.value(cost) for cost in costs},
+        )
 
     def billed(
         self, name: str, planned: PlannedLoad, *, without_credits: bool = False
@@ -231,10 +241,7 @@ class Dataset:
     def _charges(self, name: str) -> Charges | None:
         """The rows of a table, or None where there is none."""
         table = self.find_table(name)
-        if table is None:
-            return None
-        relation = BIGQUERY.compose("{table}", table=self._path(name))
-        return Charges(dialect=BIGQUERY, relation=relation, kinds=exact_types(table.schema))
+        return None if table is None else charges_of(table)
 
     def _read_sums(
         self, query: SumQuery, *parameters: bigquery.ScalarQueryParameter, what: str
@@ -258,20 +265,7 @@ class Dataset:
 
         The metadata of the partitions tells both, for free, and the rows of no month as well.
         """
-        months: dict[BillingPeriod, TableMonth] = {}
-        of_no_month = 0
-        for partition in self._partitions(table):
-            if partition.period is None:
-                of_no_month += partition.rows
-                continue
-            earlier = months.get(partition.period)
-            rows, written_at = partition.rows, partition.written_at
-            if earlier is not None and earlier.written_at is not None:
-                rows, written_at = rows + earlier.rows, max(written_at, earlier.written_at)
-            months[partition.period] = TableMonth(
-                rows=rows, write_mark=written_at.isoformat(), written_at=written_at
-            )
-        return TableRows(months=months, of_no_month=of_no_month)
+        return rows_of(self._partitions(table))
 
     def write_mark(self, planned: PlannedLoad) -> str | None:
         """When a month was written last, by BigQuery's own clock; None where it has no rows."""
