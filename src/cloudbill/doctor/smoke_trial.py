@@ -59,7 +59,7 @@ class Trial:
         """A source of its own table; it reads the export of its name, or another one."""
         return self.place.settings(name, export)
 
-    def load(self, settings: SourceSettings, *months: str, force: bool = False) -> Outcome:
+    def load(self, settings: SourceSettings, *months: str) -> Outcome:
         """Loads a source, or some months of it, as `cloudbill load` does.
 
         Raises:
@@ -67,8 +67,7 @@ class Trial:
             KeyboardInterrupt: If the user stopped it.
         """
         periods = frozenset(BillingPeriod.parse(month) for month in months)
-        selection = Selection(periods=periods, force=force)
-        outcome = load_source(settings, selection, _ignore, stop=self.stop)
+        outcome = load_source(settings, Selection(periods=periods), _ignore, stop=self.stop)
         if self.stop.is_asked:
             raise KeyboardInterrupt
         if outcome.error is not None:
