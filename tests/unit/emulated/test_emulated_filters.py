@@ -27,14 +27,14 @@ def demanding(bench: Bench) -> bq.Table:
 
 @pytest.mark.usefixtures("demanding")
 def test_a_query_without_a_condition_on_the_partitions_is_refused(bench: Bench) -> None:
-    for condition in ("", " WHERE cost > 0"):
+    for query in ("SELECT COUNT(*) FROM d.t", "SELECT COUNT(*) FROM d.t WHERE cost > 0"):
         with pytest.raises(api.BadRequest, match=r"without a filter over column\(s\) 'month'"):
-            bench.rows(f"SELECT COUNT(*) FROM d.t{condition}")
+            bench.rows(query)
         with pytest.raises(api.BadRequest, match="partition elimination"):
-            bench.client.query(f"SELECT COUNT(*) FROM d.t{condition}").result()
+            bench.client.query(query).result()
     assert bench.rows("SELECT COUNT(*) FROM d.t WHERE month = '2025-10-01'") == [(1,)]
-    inner = "(SELECT cost FROM d.t WHERE month < '2025-12-01')"
-    assert bench.rows(f"SELECT COUNT(*) FROM {inner}") == [(2,)]
+    inner = "SELECT COUNT(*) FROM (SELECT cost FROM d.t WHERE month < '2025-12-01')"
+    assert bench.rows(inner) == [(2,)]
 
 
 def test_the_demand_ends_where_it_is_taken_back(bench: Bench, demanding: bq.Table) -> None:
