@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cloudbill.cli.each_source import attempt
 from cloudbill.doctor.smoke import POINTS, SmokeTest
 from cloudbill.doctor.smoke_place import choose_place, remove_dataset
-from cloudbill.doctor.smoke_point import Finding, Verdict
+from cloudbill.doctor.smoke_point import Finding, Point, Seen, Verdict
 from cloudbill.errors import ConfigError
 from cloudbill.loading.stopping import Stop
 from end_to_end.conftest import run_apart
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cloudbill.doctor.smoke_place import Place
+    from cloudbill.doctor.smoke_trial import Trial
     from emulators.bigquery import BigQueryEmulator
     from emulators.fixtures import Cloud
     from emulators.gcs import GcsEmulator
@@ -237,7 +241,7 @@ class TestConsent:
 class TestWhatGoesWrong:
     def test_a_point_that_fails_does_not_end_the_run(self, emulated: Cloud, gcs_root: Path) -> None:
         emulated.bigquery.deny("bigquery.rowAccessPolicies.list")
-        test = SmokeTest(place=place(), points=points(7, 10, 11))
+        test = SmokeTest(place=place(), attempt=attempt, points=points(7, 10, 11))
         test.run(ignore, Stop())
         failed, kept, untried = test.findings
         assert (failed.point.number, failed.verdict) == (7, Verdict.FAILED)
@@ -248,8 +252,21 @@ class TestWhatGoesWrong:
         assert datasets_of(emulated.bigquery) == []
         assert objects_below(gcs_root) == [f"{BUCKET}/{OTHERS}"]
 
+    def test_a_fault_of_a_point_does_not_end_the_run_either(self, emulated: Cloud) -> None:
+        def break_off(trial: Trial) -> Iterator[Seen]:
+            yield Seen(text=f"in {trial.place.location}", is_expected=True)
+            raise ZeroDivisionError("nobody foresaw this")
+
+        broken = Point(number=99, title="broken", expected="nothing", run=break_off)
+        test = SmokeTest(place=place(), attempt=attempt, points=(broken, *points(11)))
+        test.run(ignore, Stop())
+        assert [one.verdict for one in test.findings] == [Verdict.FAILED, Verdict.NOT_TRIED]
+        assert "nobody foresaw this" in str(test.findings[0].error)
+        assert [one.text for one in test.findings[0].seen] == ["in us-central1"]
+        assert datasets_of(emulated.bigquery) == []
+
     def test_what_cannot_be_removed_is_named(self, emulated: Cloud) -> None:
-        test = SmokeTest(place=replace(place(), other_bucket="gone"), points=())
+        test = SmokeTest(place=replace(place(), other_bucket="gone"), attempt=attempt, points=())
         test.run(ignore, Stop())
         assert test.left == [f"folder gs://gone/{test.place.folder}/"]
         assert test.not_removed is not None
@@ -257,7 +274,7 @@ class TestWhatGoesWrong:
         assert datasets_of(emulated.bigquery) == []
 
     def test_keep_leaves_all_for_a_look(self, emulated: Cloud, gcs_root: Path) -> None:
-        test = SmokeTest(place=place(), points=(), keep=True)
+        test = SmokeTest(place=place(), attempt=attempt, points=(), keep=True)
         test.run(ignore, Stop())
         assert datasets_of(emulated.bigquery) == [test.place.dataset]
         assert f"{BUCKET}/{test.place.folder}/parquet/parquet/" in " ".join(objects_below(gcs_root))

@@ -61,7 +61,7 @@ def smoke_test(
             project=project, bucket=bucket, other_bucket=other_bucket, location=location
         )
         if _is_wanted(console, place, keep=keep, yes=yes):
-            tests.append(SmokeTest(place=place, keep=keep))
+            tests.append(SmokeTest(place=place, attempt=attempt, keep=keep))
 
     attempt(None, begin, failures.append)
     if not tests:

@@ -24,7 +24,7 @@ from cloudbill.doctor.smoke_loads import (
     verified_load,
 )
 from cloudbill.doctor.smoke_place import Folder, Place, make_dataset, remove_dataset
-from cloudbill.doctor.smoke_point import Finding, Point, Verdict, find
+from cloudbill.doctor.smoke_point import Attempt, Finding, Point, Verdict, find
 from cloudbill.doctor.smoke_policies import policies
 from cloudbill.doctor.smoke_probes import (
     billed_bytes,
@@ -129,6 +129,7 @@ class SmokeTest:
     """One run of the smoke test; what it has found so far is there at any time."""
 
     place: Place
+    attempt: Attempt
     keep: bool = False
     points: tuple[Point, ...] = POINTS
     findings: list[Finding] = field(default_factory=list)
@@ -191,7 +192,7 @@ class SmokeTest:
         trial.exports = write_exports(home / "exports")
         trial.folder.put_tree(home / "exports")
         for point in self.points:
-            self.findings.append(find(point, trial))
+            self.findings.append(find(point, trial, self.attempt))
             self.bytes_billed = trial.bytes_billed
             listen(self.findings[-1])
 

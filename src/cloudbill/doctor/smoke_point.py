@@ -8,15 +8,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.errors import CloudbillError
 from cloudbill.warehouses.bigquery.client import bigquery_errors
 
 if TYPE_CHECKING:
     from cloudbill.doctor.smoke_trial import Trial
+    from cloudbill.errors import CloudbillError
+    from cloudbill.text.failures import SourceFailure
 
-__all__ = ["Finding", "Point", "Seen", "Verdict", "find", "one_line"]
+__all__ = ["Attempt", "Finding", "Point", "Seen", "Verdict", "find", "one_line"]
 
 
+Attempt = Callable[
+    [str | None, Callable[[], object], "Callable[[SourceFailure], None]"],
+    None,
+]
+"""Does something, and tells what ended it, as `attempt` of the command line."""
 _SHOWN: Final = 400
 
 
@@ -73,16 +79,21 @@ class Finding:
         return Verdict.DIFFERENT if False in judged else Verdict.AS_EXPECTED
 
 
-def find(point: Point, trial: Trial) -> Finding:
-    """Tries a point; an error that has a name is part of what was found."""
+def find(point: Point, trial: Trial, attempt: Attempt) -> Finding:
+    """Tries a point; `attempt` says what ended it, and what was seen before is kept."""
     seen: list[Seen] = []
-    error: CloudbillError | None = None
-    began = time.monotonic()
-    try:
+    failures: list[SourceFailure] = []
+
+    def look() -> None:
         with bigquery_errors(point.title):
             for one in point.run(trial):
                 seen.append(one)  # noqa: PERF402 - what came before an error is kept
-    except CloudbillError as caught:
-        error = caught
-    seconds = time.monotonic() - began
-    return Finding(point=point, seen=tuple(seen), seconds=seconds, error=error)
+
+    began = time.monotonic()
+    attempt(None, look, failures.append)
+    return Finding(
+        point=point,
+        seen=tuple(seen),
+        seconds=time.monotonic() - began,
+        error=failures[0].error if failures else None,
+    )
