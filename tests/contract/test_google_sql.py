@@ -28,6 +28,7 @@ from cloudbill.surveying import read_present, survey
 from cloudbill.text.odd_rows import odd_rows_remedy
 from cloudbill.warehouses.bigquery.client import open_client
 from cloudbill.warehouses.bigquery.incoming import look_at
+from cloudbill.warehouses.bigquery.protection import full_access_statement
 from cloudbill.warehouses.bigquery.tables import (
     fit_table,
     new_table,
@@ -105,6 +106,7 @@ def everything_asked_of(section: str, kind: ColumnType, server: BigQueryEmulator
             client.create_table(bq.Table(f"{PROJECT}.{DATASET}.{ledger}", schema=fields))
         read_present(settings, warehouse)
         ask_everything(warehouse, planned, settings)
+        change_protected(warehouse, planned, client, table)
         with closing(open_client(settings.warehouse)) as doctors:
             assert list(check_bigquery(doctors, settings, None))
             start(doctors, "count", location=None, table=(PROJECT, DATASET, name)).result()
@@ -168,12 +170,38 @@ def ask_everything(
     dataset.write_mark(planned)
 
 
+def change_protected(
+    warehouse: BigQueryWarehouse, planned: PlannedLoad, client: bq.Client, table: bq.Table
+) -> None:
+    """Replaces and empties a month as where the table has policies or tags; there are no rows."""
+    staging = bq.Table(f"{table.reference}_staging", schema=table.schema)
+    client.create_table(staging)
+    found = warehouse._dataset.find_table(planned.table)  # noqa: SLF001
+    assert found is not None
+    warehouse._protections.count(found, planned.period)  # noqa: SLF001
+    assert warehouse._protections._fault_of_reading(found, planned.period) is None  # noqa: SLF001
+    staged = warehouse._staged  # noqa: SLF001
+    source = f"{staging.reference}${planned.period.partition_id}"
+    job = staged._insert(planned, source, 0, "replace", None)  # noqa: SLF001
+    assert job.error_result is None
+    staged.empty(planned, found)
+
+
+def statements_of(sent: Sent) -> list[str]:
+    """The statements of a script; of those that are sent, only transactions are scripts."""
+    if not sent.statement.startswith("BEGIN TRANSACTION;"):
+        return [sent.statement]
+    return sent.statement.removesuffix(";").split("; ")
+
+
 def faults_in(google_sql: GoogleSql, asked: Asked) -> dict[str, str]:
     """What GoogleSQL says against the statements, by the statement."""
     google_sql.know(asked.tables)
     every = {(one.statement, *sorted(one.parameters.items())): one for one in asked.sent}
     found = {
-        one.statement: google_sql.fault_of(one.statement, one.parameters) for one in every.values()
+        statement: google_sql.fault_of(statement, one.parameters)
+        for one in every.values()
+        for statement in statements_of(one)
     }
     return {statement: fault for statement, fault in found.items() if fault is not None}
 
@@ -286,6 +314,14 @@ def conversions_of(asked: Asked) -> Iterator[str]:
     yield str(widened.value)
 
 
+def test_google_accepts_the_statement_that_lets_an_account_see_all_rows(
+    google_sql: GoogleSql, asked: list[Asked]
+) -> None:
+    for one in asked:
+        google_sql.know(one.tables)
+        assert google_sql.fault_of(full_access_statement(one.table)) is None
+
+
 def test_google_accepts_the_query_that_finds_rows_of_no_month(
     google_sql: GoogleSql, asked: list[Asked]
 ) -> None:
@@ -335,6 +371,9 @@ def test_google_accepts_the_queries_of_the_docs(google_sql: GoogleSql, asked: li
     known: dict[tuple[str, ...], Any] = {}
     for one in (asked[0], asked[2]):
         known |= {("billing", *names[2:]): columns for names, columns in one.tables.items()}
+        known |= {
+            ("my-project", "finops", *names[2:]): columns for names, columns in one.tables.items()
+        }
     google_sql.know(known)
     blocks = blocks_of_docs()
     assert len(blocks) >= 10

@@ -2,93 +2,29 @@
 
 from __future__ import annotations
 
-import re
-import threading
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from google.cloud import bigquery as bq
 
-from cloudbill.errors import LoadError, TransientLoadError
-from cloudbill.looking.status_reading import read_status
+from cloudbill.errors import TransientLoadError
 from cloudbill.looking.comparison import Verdict
+from cloudbill.looking.status_reading import read_status
 from cloudbill.looking.verification import verify_source
-from cloudbill.models import LoadResult
 from cloudbill.periods import utc_now
 from cloudbill.report.collecting import collect
-from contract.deliveries import AwsWriter, Delivery, at, charges
-from contract.places import DATASET, PROJECT, Case
-from emulators.bigquery.access import LOADER
-from emulators.bigquery.errors import JobError
+from contract.deliveries import AwsWriter, AzureWriter, Writer, charges
+from contract.places import Case
+from contract.protected import LIST, NEW, OLD, allow, jobs_since, policies, tag, tagged, verdicts
+from contract.test_several_months import AUGUST, OCTOBER, SEPTEMBER, backfill, one
 
 if TYPE_CHECKING:
+    from google.cloud import bigquery as bq
+
     from emulators.fixtures import Cloud
 
 WAYS = (("azure parquet", "bigquery"),)
-TABLE = f"{PROJECT}.{DATASET}.bill"
-LIST = "bigquery.rowAccessPolicies.list"
-TAG = "projects/acme/locations/us/taxonomies/1/policyTags/2"
-OLD = Delivery(
-    period="2025-10",
-    charges=charges("2025-10", "1", "2", note="old"),
-    submitted_at=at("2025-10-15 04:00"),
-    run_id="old",
-)
-NEW = replace(
-    OLD,
-    charges=charges("2025-10", "3", "4", "5", note="new"),
-    submitted_at=at("2025-10-31 22:00"),
-    run_id="new",
-)
-
-
-def allow(
-    client: bq.Client, *, who: str = LOADER, condition: str = "TRUE", name: str = "p"
-) -> None:
-    """Makes a row access policy."""
-    client.query_and_wait(
-        f"CREATE ROW ACCESS POLICY {name} ON {TABLE} GRANT TO ('{who}') FILTER USING ({condition})"
-    )
-
-
-def policies(client: bq.Client) -> list[str]:
-    """The row access policies of the table, by a request that needs no right here."""
-    path = f"/projects/{PROJECT}/datasets/{DATASET}/tables/bill/rowAccessPolicies"
-    answer: Any = client._connection.api_request(method="GET", path=path)  # noqa: SLF001
-    return [one["rowAccessPolicyReference"]["policyId"] for one in answer["rowAccessPolicies"]]
-
-
-def tag(client: bq.Client, column: str = "BilledCost") -> None:
-    """Gives a column a policy tag, as a person does."""
-    table = client.get_table(TABLE)
-    tags = bq.PolicyTagList([TAG])
-    table.schema = [
-        bq.SchemaField.from_api_repr({**one.to_api_repr(), "policyTags": tags.to_api_repr()})
-        if one.name == column
-        else one
-        for one in table.schema
-    ]
-    client.update_table(table, ["schema"])
-
-
-def tagged(client: bq.Client) -> list[str]:
-    """The columns of the table that have policy tags."""
-    return [one.name for one in client.get_table(TABLE).schema if one.policy_tags]
-
-
-def jobs_since(cloud: Cloud, before: int) -> list[dict[str, Any]]:
-    """The jobs that changed the table of bills or its staging tables, as they were inserted."""
-    return [
-        job
-        for job in cloud.bigquery.jobs()[before:]
-        if re.search(r"'bill(?:_staging_\w+)?\$|BEGIN TRANSACTION", str(job["configuration"]))
-    ]
-
-
-def verdicts(case: Case) -> set[Verdict]:
-    """What `verify` says of the months."""
-    return {one.verdict for one in verify_source(case.settings, frozenset(), lambda _: None).months}
 
 
 @pytest.fixture
@@ -172,12 +108,31 @@ class TestRowAccessPolicies:
         assert loaded.held() == []
         assert policies(client) == ["p"]
 
-    def test_rows_of_another_month_change_nothing(self, loaded: Case, client: bq.Client) -> None:
+    def test_a_run_over_several_months_replaces_each_of_them(
+        self, case: Case, client: bq.Client
+    ) -> None:
+        case.deliver(one("2025-09", "1", run_id="september"))
+        assert case.load().exit_code == 0
         allow(client)
-        loaded.deliver(replace(NEW, period_start=at("2025-11-01 00:00").date()))
-        (failure,) = loaded.load().failures
-        assert isinstance(failure.error, LoadError)
-        assert loaded.held() == list(OLD.charges)
+        case.deliver(backfill())
+        assert case.load().exit_code == 0
+        assert case.held() == [replace(row, period=None) for row in (*AUGUST, *SEPTEMBER, *OCTOBER)]
+        assert policies(client) == ["p"]
+        assert verdicts(case) == {Verdict.EQUAL}
+
+    @pytest.mark.parametrize("writer", [AzureWriter, AwsWriter])
+    def test_rows_of_another_month_change_nothing(
+        self, case: Case, client: bq.Client, writer: type[Writer]
+    ) -> None:
+        # The footers of Parquet tell; rows of CSV are told by the partition of the staging table.
+        case = replace(case, writer=writer())
+        case.deliver(OLD)
+        case.load()
+        allow(client)
+        case.deliver(replace(NEW, period_start=date(2025, 11, 1)))
+        (failure,) = case.load().failures
+        assert "rows of another month" in str(failure.error) or "has rows" in str(failure.error)
+        assert case.held() == list(OLD.charges)
         assert policies(client) == ["p"]
 
     def test_one_request_asks_for_them_and_none_where_nothing_is_loaded(
@@ -267,100 +222,6 @@ class TestRowsThatAreHidden:
         report, error = collect(loaded.settings)
         assert "hides rows of finops.bill" in str(error)
         assert report.error
-
-
-class TestJobs:
-    def test_a_job_that_a_killed_process_finished_is_taken_up(
-        self, loaded: Case, client: bq.Client, cloud: Cloud
-    ) -> None:
-        allow(client)
-        loaded.deliver(NEW)
-        before = len(cloud.bigquery.jobs())
-        (first,) = loaded.load_unrecorded()
-        (second,) = loaded.load().results
-        assert isinstance(first, LoadResult)
-        assert second.job_id == first.job_id
-        assert [job["kind"] for job in jobs_since(cloud, before)] == ["load", "query"]
-        assert loaded.held() == list(NEW.charges)
-
-    def test_a_job_that_still_runs_is_waited_for_and_not_repeated(
-        self, loaded: Case, client: bq.Client, cloud: Cloud
-    ) -> None:
-        allow(client)
-        loaded.deliver(NEW)
-        reached, released = threading.Event(), threading.Event()
-
-        def wait(stage: str, job: dict[str, Any]) -> None:
-            if stage == "commit" and job["kind"] == "query":
-                reached.set()
-                released.wait(20)
-
-        cloud.bigquery.faults.append(wait)
-        cloud.bigquery.answer_after_s = 0.05
-        before = len(cloud.bigquery.jobs())
-        killed = threading.Thread(target=loaded.load_unrecorded)
-        killed.start()
-        try:
-            assert reached.wait(20)
-            threading.Timer(0.5, released.set).start()
-            (result,) = loaded.load().results
-        finally:
-            released.set()
-            killed.join(20)
-        done = [job for job in jobs_since(cloud, before) if job["kind"] == "query"]
-        assert [job["job_id"] for job in done] == [result.job_id]
-        assert loaded.held() == list(NEW.charges)
-
-    def test_a_job_that_fails_midway_changes_nothing_and_the_next_one_does_it(
-        self, loaded: Case, client: bq.Client, cloud: Cloud
-    ) -> None:
-        allow(client)
-        loaded.deliver(NEW)
-
-        def stop(stage: str, job: dict[str, Any]) -> None:
-            if stage == "commit" and job["kind"] == "query":
-                raise JobError("stopped", "Job execution was cancelled")
-
-        cloud.bigquery.faults.append(stop)
-        (failure,) = loaded.load().failures
-        assert "cancelled" in str(failure.error)
-        assert loaded.held() == list(OLD.charges)
-        cloud.bigquery.faults.clear()
-        (result,) = loaded.load().results
-        assert str(result.job_id).endswith("_1")
-        assert loaded.held() == list(NEW.charges)
-
-    def test_a_transaction_that_another_one_cancelled_is_tried_again(
-        self, loaded: Case, client: bq.Client, cloud: Cloud, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        allow(client)
-        loaded.deliver(NEW)
-        cancelled = iter([True])
-
-        def cancel(stage: str, job: dict[str, Any]) -> None:
-            if stage == "commit" and job["kind"] == "query" and next(cancelled, False):
-                raise JobError(
-                    "invalidQuery",
-                    "Transaction is aborted due to concurrent update against table bill",
-                )
-
-        cloud.bigquery.faults.append(cancel)
-        loaded_again = replace(loaded, keys={"retry_for_s": "2"})
-        assert loaded_again.load().exit_code == 0
-        assert "changed the table at the same time" in caplog.text
-        assert loaded.held() == list(NEW.charges)
-
-    def test_a_job_that_was_done_the_other_way_is_another_job(
-        self, case: Case, client: bq.Client
-    ) -> None:
-        case.deliver(OLD)
-        (first,) = case.load_unrecorded()
-        assert isinstance(first, LoadResult)
-        allow(client)
-        (second,) = case.load().results
-        assert second.job_id != first.job_id
-        assert case.held() == list(OLD.charges)
-        assert policies(client) == ["p"]
 
 
 class TestPolicyTags:

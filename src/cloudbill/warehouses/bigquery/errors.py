@@ -124,7 +124,7 @@ _MEANINGS: Final = (
         is_of_statements=True,
     ),
     _Meaning(
-        text="transaction is aborted due to concurrent update",
+        text="due to concurrent update",  # of a transaction, or of a statement by itself
         error=TransientLoadError,
         remedy="Another process changed the table at the same time. Run again",
         is_of_statements=True,
@@ -150,6 +150,8 @@ _MEANINGS: Final = (
         remedy="Another process changed the table since it was read. Run again",
     ),
 )
+# The client adds where the job of a query is; of a dry run there is none.
+_TAIL: Final = re.compile(r"\s*Location: \S+\s+Job ID: \S+\s*$")
 _CHANGED_TYPE: Final = "Provided Schema does not match"
 _UNREADABLE: Final = "Error while reading data"
 
@@ -179,7 +181,7 @@ def bigquery_errors(what: str) -> Iterator[None]:
     try:
         yield
     except api.GoogleAPICallError as error:
-        message = str(error.message or error)
+        message = _TAIL.sub("", str(error.message or error))
         known = _known(f"{what} failed", reason_of(error), message)
         if known is not None:
             raise known from error

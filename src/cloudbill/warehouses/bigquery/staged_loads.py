@@ -153,7 +153,7 @@ class StagedLoads:
         source: str,
         rows: int,
         job_id: str,
-        while_job_runs: WhileJobRuns,
+        while_job_runs: WhileJobRuns | None,
     ) -> Any:
         """Deletes the month and inserts the staged rows, by one transaction."""
         what = f"Loading {planned.period} into {planned.table}"
