@@ -21,6 +21,7 @@ from cloudbill.doctor.smoke_point import Finding, Point, Seen, Verdict
 from cloudbill.errors import ConfigError
 from cloudbill.loading.stopping import Stop
 from end_to_end.conftest import run_apart
+from end_to_end.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,6 +221,16 @@ class TestConsent:
         assert objects_below(gcs_root) == [f"{BUCKET}/{OTHERS}"]
         assert cloud.bigquery.jobs() == []
         assert not (tmp_path / "cloudbill-smoke-test.json").exists()
+
+    def test_a_person_is_asked_and_no_is_the_default(self, emulated: Cloud, tmp_path: Path) -> None:
+        terminal = Terminal(*WORDS, cwd=tmp_path)
+        said = terminal.wait_for(r"Begin\? \[y/N\] ")
+        assert "Nothing else is written or removed." in said
+        terminal.type("\n")
+        code, shown = terminal.end()
+        assert code == 0
+        assert "Nothing was made" in shown
+        assert datasets_of(emulated.bigquery) == []
 
     @pytest.mark.usefixtures("emulated")
     def test_names_that_cannot_be_are_refused(self, run: Run) -> None:

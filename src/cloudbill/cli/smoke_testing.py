@@ -114,17 +114,21 @@ def _carry_out(console: Console, test: SmokeTest, file: Path) -> int:
         is_stopped = True
     for line in left_lines(test):
         console.say(line)
+    code = INTERRUPTED if is_stopped else code_with([test.exit_code], failures)
+    errors = [failure.error for failure in failures]
+    errors += [test.not_removed] if test.not_removed else []
+    seconds = time.monotonic() - began
+    text = smoke_json(test, errors, began_at=began_at, seconds=seconds, exit_code=code)
+
+    def write() -> None:
+        _write(file, text)
+        console.say(f"Wrote {file}: attach it to a report of a fault")
+
+    attempt(None, write, failures.append)
     if test.not_removed is not None:
         console.failed(None, test.not_removed)
     for failure in failures:
         console.ended(failure)
-    text = smoke_json(test, began_at=began_at, seconds=time.monotonic() - began)
-
-    def write() -> None:
-        _write(file, text)
-
-    attempt(None, write, failures.append)
-    console.say(f"Wrote {file}: attach it to a report of a fault")
     return INTERRUPTED if is_stopped else code_with([test.exit_code], failures)
 
 

@@ -171,9 +171,9 @@ def _listed(trial: Trial, table: str, jobs: Mapping[str, Any], what: str) -> Ite
     ends = [job.ended for job in jobs.values()]
     is_told = bool(rows and ends)
     waited = f"{(rows[0][3] - max(ends)).total_seconds():.1f} s" if is_told else "no time"
-    after = f", {waited} after the last job"
+    looked = f"{looks} look{'' if looks == 1 else 's'}, {waited} after the last job"
     yield Seen(
-        text=f"{what}: {len(jobs) - len(missing)} of {len(jobs)} listed at look {looks}{after}",
+        text=f"{what}: {len(jobs) - len(missing)} of {len(jobs)} listed after {looked}",
         is_expected=bool(jobs) and looks == 1 and not missing,
     )
     late = [

@@ -97,11 +97,13 @@ def _inherited(trial: Trial) -> Iterator[Seen]:
         is_expected=None,
     )
     lifted = keep_table(trial.client, plain).time_partitioning.expiration_ms
-    yield Seen(text=f"cloudbill's patch with null leaves {lifted}", is_expected=not lifted)
+    yield Seen(
+        text=f"cloudbill's patch with null leaves expirationMs {lifted}", is_expected=not lifted
+    )
     job = trial.plain_load("probe_expiring$202501", uri)
     held = trial.words("probe_expiring")
     yield Seen(
-        text=f"then {answer(job)}, it has {held or 'nothing'}",
+        text=f"the same month again: {answer(job)}, then the table has {held or 'nothing'}",
         is_expected=held == {"202501": "old"},
     )
     trial.make_table("probe_kept", expiration_ms=36500 * _DAY_MS)

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +16,7 @@ from cloudbill.doctor.smoke import SmokeTest
 from cloudbill.doctor.smoke_place import Place
 from cloudbill.doctor.smoke_point import Finding, Seen, Verdict
 from cloudbill.doctor.smoke_statements import MOST_BYTES
+from cloudbill.errors import CloudbillError
 from cloudbill.redaction import redacted
 from cloudbill.text.times import iso_time
 from cloudbill.warehouses.bigquery.client import EMULATOR_VARIABLE
@@ -83,8 +84,18 @@ def finding_line(finding: Finding) -> str:
     return line
 
 
-def smoke_json(test: SmokeTest, *, began_at: datetime, seconds: float) -> str:
-    """All that was found, for a report of a fault; the names of projects and buckets are hidden."""
+def smoke_json(
+    test: SmokeTest,
+    errors: Iterable[CloudbillError],
+    *,
+    began_at: datetime,
+    seconds: float,
+    exit_code: int,
+) -> str:
+    """All that was found, for a report of a fault; the names of projects and buckets are hidden.
+
+    `errors` are those that ended the test itself, or kept it from beginning.
+    """
     document: dict[str, Any] = {
         "versions": {"python": platform.python_version(), **_versions()},
         "began_at": iso_time(began_at),
@@ -93,7 +104,8 @@ def smoke_json(test: SmokeTest, *, began_at: datetime, seconds: float) -> str:
         "other_location": test.place.other_location,
         "is_emulator": EMULATOR_VARIABLE in os.environ,
         "is_complete": test.is_complete,
-        "exit_code": test.exit_code,
+        "exit_code": exit_code,
+        "errors": [_error_json(error, test.place) for error in errors],
         "bytes_billed": test.bytes_billed,
         "points": [_point_json(one, test.place) for one in test.findings],
         "left": [_hidden(name, test.place) for name in test.left],
@@ -119,11 +131,13 @@ def _point_json(finding: Finding, place: Place) -> dict[str, Any]:
         "verdict": str(finding.verdict),
         "expected": finding.point.expected,
         "seen": [_seen_json(one, place) for one in finding.seen],
-        "error": None
-        if error is None
-        else {"kind": type(error).__name__, "message": _hidden(str(error), place)},
+        "error": None if error is None else _error_json(error, place),
         "seconds": round(finding.seconds, 1),
     }
+
+
+def _error_json(error: CloudbillError, place: Place) -> dict[str, str]:
+    return {"kind": type(error).__name__, "message": _hidden(str(error), place)}
 
 
 def _seen_json(seen: Seen, place: Place) -> dict[str, Any]:
