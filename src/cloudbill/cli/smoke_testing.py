@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -49,14 +50,15 @@ def smoke_test(
 
     It works in a dataset and a folder of its own, and says first what it does and what that costs.
     """
-    from cloudbill.doctor.smoke import SmokeTest
-    from cloudbill.doctor.smoke_place import choose_place
-
     console = Console(verbose=verbose)
     failures: list[SourceFailure] = []
     tests: list[SmokeTest] = []
 
     def begin() -> None:
+        _require_client()
+        from cloudbill.doctor.smoke import SmokeTest
+        from cloudbill.doctor.smoke_place import choose_place
+
         place = choose_place(
             project=project, bucket=bucket, other_bucket=other_bucket, location=location
         )
@@ -67,6 +69,23 @@ def smoke_test(
     if not tests:
         console.close(failures)
     raise typer.Exit(_carry_out(console, tests[0], json_file))
+
+
+def _require_client() -> None:
+    """Refuses to begin without the client of BigQuery, which not every installation has.
+
+    Raises:
+        ConfigError: If it is not installed.
+    """
+    from cloudbill.errors import ConfigError
+
+    try:
+        import_module("cloudbill.doctor.smoke")
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"The smoke test needs BigQuery's client ({error.name} is missing); install it: "
+            "pip install 'cloudbill[bigquery]'"
+        ) from error
 
 
 def _is_wanted(console: Console, place: Place, *, keep: bool, yes: bool) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cloudbill.disk.spool import spool_folder
 from cloudbill.doctor.smoke_exports import PARQUET, write_exports
@@ -35,11 +35,15 @@ from cloudbill.doctor.smoke_probes import (
 )
 from cloudbill.doctor.smoke_statements import MOST_BYTES
 from cloudbill.doctor.smoke_trial import Trial, own_state
-from cloudbill.errors import CloudbillError, LoadError, TransientLoadError
+from cloudbill.errors import LoadError, TransientLoadError
 from cloudbill.loading.stopping import Stop
 from cloudbill.periods import utc_now
 from cloudbill.text.exit_codes import highest_code
 from cloudbill.warehouses.bigquery.client import PersistentClient, billing_at_most, open_client
+
+if TYPE_CHECKING:
+    from cloudbill.errors import CloudbillError
+    from cloudbill.text.failures import SourceFailure
 
 __all__ = ["POINTS", "SmokeTest"]
 
@@ -146,7 +150,7 @@ class SmokeTest:
 
     @property
     def exit_code(self) -> int:
-        """0 where every point is as expected, else that of `doctor`; that of what is left."""
+        """0 where every point is as expected, else 1; that of the error that left something."""
         is_odd = any(one.verdict in {Verdict.DIFFERENT, Verdict.FAILED} for one in self.findings)
         left = 0 if self.not_removed is None else self.not_removed.exit_code
         return highest_code([_LOOK if is_odd else 0, left])
@@ -214,10 +218,10 @@ class SmokeTest:
         for name, remove in removals.items():
             if name not in self.left:
                 continue
-            try:
-                remove()
-            except CloudbillError as error:
-                self.not_removed = error
+            failures: list[SourceFailure] = []
+            self.attempt(None, remove, failures.append)
+            if failures:
+                self.not_removed = failures[0].error
             else:
                 self.left.remove(name)
                 self.removed.append(name)
