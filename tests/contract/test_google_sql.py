@@ -14,6 +14,7 @@ from google.cloud import bigquery as bq
 
 from cloudbill.costs.cube import CubeRequest
 from cloudbill.doctor.bigquery import check_bigquery
+from cloudbill.doctor.smoke_statements import STATEMENTS, grantee, start
 from cloudbill.errors import LoadError, SchemaError
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad
@@ -36,7 +37,7 @@ from cloudbill.warehouses.bigquery.tables import (
 )
 from cloudbill.warehouses.bigquery.warehouse import BigQueryWarehouse
 from contract.places import DATASET, PROJECT
-from contract.statements import Sent, asking_lines, recording, tables_of
+from contract.statements import PARTITIONS, Sent, asking_lines, recording, tables_of
 
 if TYPE_CHECKING:
     from emulators.bigquery import BigQueryEmulator
@@ -108,6 +109,7 @@ def everything_asked_of(section: str, kind: ColumnType, server: BigQueryEmulator
         change_protected(warehouse, planned, client, table)
         with closing(open_client(settings.warehouse)) as doctors:
             assert list(check_bigquery(doctors, settings, None))
+            start(doctors, "count", location=None, table=(PROJECT, DATASET, name)).result()
     tables = tables_of(client, DATASET)
     return Asked(tables=tables, sent=sent, table=table, planned=planned, settings=settings)
 
@@ -330,6 +332,27 @@ def test_google_accepts_the_query_that_finds_rows_of_no_month(
         (condition,) = re.findall(r"`SELECT \* (.*)`, and", said)
         assert google_sql.fault_of(f"SELECT * {condition}") is None
         assert google_sql.fault_of(f"DELETE {condition}") is None
+
+
+def test_google_accepts_the_statements_of_the_smoke_test(google_sql: GoogleSql) -> None:
+    probe, staging = (PROJECT, DATASET, "probe"), (PROJECT, DATASET, "staging")
+    columns = {"period": "TIMESTAMP", "word": "STRING"}
+    listing = (PROJECT, DATASET, "INFORMATION_SCHEMA", "PARTITIONS")
+    google_sql.know({probe: columns, staging: columns, listing: PARTITIONS})
+    to = grantee("loader@acme.iam.gserviceaccount.com")
+    for name, template in STATEMENTS.items():
+        text = BIGQUERY.compose(
+            template, dataset=probe[:2], table=probe, staging=staging, grantee=to
+        ).text
+        for statement in text.rstrip(";").split("; "):
+            assert google_sql.fault_of(statement, {"table": "STRING"}) is None, name
+
+
+def test_only_an_account_becomes_part_of_a_statement() -> None:
+    assert str(grantee("ada@example.com")) == "'user:ada@example.com'"
+    for name in ("ada", "ada@example.com') --", "principal://iam/ada"):
+        with pytest.raises(LoadError, match="is no account"):
+            grantee(name)
 
 
 def blocks_of_docs() -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 Also documented, or recorded by users of the service, and done here: expirations; partitions that
 are listed late; transactions, of which readers see all or nothing; row access policies and policy
-tags, and what takes them away or asks for rights; etags (412); one account, whose permissions tests
-take away by name.
+tags, and what takes them away or asks for rights; demanded filters of partitions; etags (412); one
+account, whose permissions tests take away by name.
 
 What it does not do, so that no test proves it:
 

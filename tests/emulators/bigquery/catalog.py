@@ -33,6 +33,8 @@ class Catalog(MemoryCatalogRepository):
         self._hidden: dict[TableKey, set[str]] = {}
         self.tags: dict[TableKey, Tags] = {}
         """The policy tags of columns, which bqemulator's own tables do not have."""
+        self.filtered: dict[TableKey, bool] = {}
+        """The tables that demand a filter of partitions."""
         self.lists_late = False
         """Whether partitions that are written from now on are not listed yet.
 
@@ -76,6 +78,7 @@ class Catalog(MemoryCatalogRepository):
         super().delete_table(project_id, dataset_id, table_id, not_found_ok=not_found_ok)
         self.drop_policies((project_id, dataset_id, table_id))
         self.tags.pop((project_id, dataset_id, table_id), None)
+        self.filtered.pop((project_id, dataset_id, table_id), None)
 
     def drop_policies(self, table: TableKey) -> None:
         """Take every row access policy from a table."""

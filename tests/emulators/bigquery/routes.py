@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from bqemulator.api.dependencies import AppContext, get_caller, get_context
 from bqemulator.api.routes import jobs as stock_jobs
-from bqemulator.domain.errors import PermissionDeniedError, UnsupportedFeatureError
+from bqemulator.domain.errors import (
+    InvalidQueryError,
+    PermissionDeniedError,
+    UnsupportedFeatureError,
+)
 from bqemulator.row_access.identity import CallerIdentity
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
@@ -16,6 +20,7 @@ from google.cloud.bigquery.job.base import _ERROR_REASON_TO_EXCEPTION
 
 from emulators.bigquery.copying import run_copy
 from emulators.bigquery.errors import JobError
+from emulators.bigquery.filters import require_filters
 from emulators.bigquery.load import LoadSpec, run_load
 from emulators.bigquery.partitions import stamping_changes
 from emulators.bigquery.protection import check_statement, protects_rows
@@ -110,7 +115,9 @@ def _with_its_job(
     job = runner.catalog.get_job(project, answer["jobReference"]["jobId"])
     if job is None:  # a dry run
         return answer
-    configuration = {**job.configuration, "labels": body.get("labels") or {}}
+    kept = {key: body[key] for key in ("maximumBytesBilled",) if key in body}
+    query = {**(job.configuration.get("query") or {}), **kept}
+    configuration = {**job.configuration, "query": query, "labels": body.get("labels") or {}}
     _keep(runner, project, job, configuration, body.get("query") or "")
     if not job.error_result:
         return answer
@@ -174,7 +181,7 @@ def _reference(project: str, job_id: str) -> dict[str, str]:
 
 
 def _allow(runner: JobRunner, project: str, sql: str) -> None:
-    """Answer 403 for a statement that the account may not run.
+    """Answer 403 for a statement that the account may not run, 400 for one without its filter.
 
     The service makes a job of it that fails; clients get the same answer.
     """
@@ -182,6 +189,10 @@ def _allow(runner: JobRunner, project: str, sql: str) -> None:
         check_statement(runner.access, runner.catalog, project, sql)
     except JobError as error:
         raise PermissionDeniedError(error.message) from error
+    try:
+        require_filters(runner.catalog, project, sql)
+    except JobError as error:
+        raise InvalidQueryError(error.message) from error
 
 
 def _keep(

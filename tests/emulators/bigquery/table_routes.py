@@ -19,6 +19,7 @@ from bqemulator.domain.errors import (
 from fastapi import APIRouter, Depends, Request, Response
 
 from emulators.bigquery.errors import JobError
+from emulators.bigquery.filters import set_filter, with_filter
 from emulators.bigquery.partitions import is_expired
 from emulators.bigquery.protection import tags_of, with_tags
 from emulators.bigquery.schema import (
@@ -66,6 +67,7 @@ def table_routes(runner: JobRunner) -> APIRouter:
         _check_tags(runner, ref, fields or ())
         await stock.insert_table(project_id, dataset_id, request, context)
         runner.catalog.tags[ref.key] = tags_of(fields or ())
+        set_filter(runner.catalog, ref, body)
         table = _with_expiration(_table(runner, ref), body)
         return _answer(runner, runner.catalog.update_table(table))
 
@@ -90,6 +92,7 @@ def table_routes(runner: JobRunner) -> APIRouter:
             _check_sandbox(runner, body)
             _check_etag(request, _table(runner, ref))
             _set_tags(runner, ref, body)
+            set_filter(runner.catalog, ref, body)
             changed = _changed(ref, _table(runner, ref), body, context)
             if changed.table_type == "TABLE":
                 expired = is_expired(changed.time_partitioning, context.clock.now())
@@ -225,12 +228,13 @@ def _with_expiration(table: TableMeta, body: dict[str, Any]) -> TableMeta:
 def _answer(runner: JobRunner, table: TableMeta) -> dict[str, Any]:
     """The table as a resource, with what the emulator keeps but does not tell."""
     body = stock._table_to_rest(table)  # noqa: SLF001
-    tags = runner.catalog.tags.get((table.project_id, table.dataset_id, table.table_id))
+    ref = TableRef.of(table.project_id, table.dataset_id, table.table_id)
+    tags = runner.catalog.tags.get(ref.key)
     if tags:
         body["schema"]["fields"] = with_tags(body["schema"]["fields"], tags)
     if table.expiration_time:
         body["expirationTime"] = str(int(table.expiration_time.timestamp() * 1000))
-    return {**body, "location": "US"}
+    return with_filter(runner.catalog, ref, {**body, "location": "US"})
 
 
 def _changed(
