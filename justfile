@@ -20,6 +20,10 @@ format:
 promises times="3":
     uv run python scripts/promises.py {{times}}
 
+# Try on a real project what only BigQuery can show: `just smoke-bigquery --project P --bucket B`.
+smoke-bigquery *arguments:
+    uv run cloudbill smoke-test {{arguments}}
+
 # Measure what loading costs, against floors and peers: `just bench --help`.
 bench *arguments:
     UV_PROJECT_ENVIRONMENT=.bench uv sync --quiet --no-dev --all-extras
