@@ -37,6 +37,9 @@ pin:
 sample:
     rm -rf sample_exports
     uv run cloudbill sample sample_exports --months 3 --rows 150 --seed 1
+    # Overwritten, because the folders of versions have colons in their names, which Windows forbids.
+    uv run cloudbill sample sample_exports --months 3 --rows 150 --seed 1 \
+        --aws-forms focus-1.2 --aws-overwrite
 
 # Write the pages, and the parts of README.md, that come from the code.
 docs:
