@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
+from cloudbill.periods import BillingPeriod
 from cloudbill.report.model import SourceReport
 from cloudbill.report.page import build_page
 from cloudbill.report.page_json import page_json
 from cloudbill.sample import write_aws, write_azure
 from end_to_end.conftest import configure, run_apart
-from unit.report.report_builders import NOW
+from unit.report.report_builders import NOW, Spent, record, report_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -97,6 +98,13 @@ def written(folder: Path, *reports: SourceReport) -> Path:
     page = folder / "report.html"
     page.write_text(build_page(page_json(reports, NOW)), encoding="utf-8")
     return page
+
+
+def same_charges(*sources: str) -> list[SourceReport]:
+    """The reports of sources that hold the bill of one account for October 2025."""
+    period = BillingPeriod.parse("2025-10")
+    loaded = {period: record("2025-10", {}, scope="123456789012")}
+    return [report_of([Spent()], source=source, loaded=loaded) for source in sources]
 
 
 BILLED_EUR = f"SELECT sum(BilledCost) FROM {AZURE} WHERE BillingCurrency = 'EUR'"  # noqa: S608

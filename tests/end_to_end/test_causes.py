@@ -136,7 +136,7 @@ class TestTextOfTheCause:
             part.write_bytes(b"costInBillingCurrency,meterId,date\n1,m,2025-10-01\n")
         done = run("load")
         assert done.returncode == 3, done
-        assert "not of FOCUS" in done.stderr
+        assert "not of an Azure FOCUS export" in done.stderr
         assert "Azure's actual or amortized cost" in done.stderr
         assert "'Cost and usage details (FOCUS)'" in done.stderr
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import signal
 import sys
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aws_forms import write_data_export, write_report
 from end_to_end.conftest import configure
 from samples import write_aws, write_azure
 
@@ -145,6 +147,8 @@ class TestOptions:
             (("--provider", "oracle"), "known are azure, aws"),
             (("--bucket", ".", "--name", "2nd"), "cannot be the name of a source"),
             (("--bucket", ".", "--dataset", "a-b"), "cannot be the dataset"),
+            (("--bucket", ".", "--all", "--name", "more"), "--name is for one export"),
+            (("--bucket", ".", "--all", "--replace"), "--replace is for one export"),
         ],
     )
     def test_what_is_missing_or_wrong_is_an_error_that_names_it_and_nothing_is_written(
@@ -245,16 +249,16 @@ class TestQuestions:
         self, exports: Path, tmp_path: Path
     ) -> None:
         write_azure(exports, months=2, rows=40, seed=2, export_name="monthly")
-        answers = ["gcp", "azure", "ftp://x", "./nothing", "./exports", "9", "monthly", "2"]
+        answers = ["ftp://x", "./nothing", "./exports", "9", "monthly", ",", "2"]
         answers += ["snowflake", "bigquery", "my project", "acme", "", "EU", "maybe", "y"]
-        shown, code = talk(tmp_path, (), answers)
+        shown, code = talk(tmp_path, ("--provider", "azure"), answers)
         assert code == 0, shown
         for reason in (
-            "'gcp' is not a provider",
             "'ftp://' is not a known store",
             "There is no folder",
-            "'9' is not one of them; type a number from 1 to 2",
+            "'9' is not one of them; type numbers from 1 to 2, such as 1,2, or all",
             "'monthly' is not one of them",
+            "Type numbers from 1 to 2, or all",
             "'snowflake' is neither duckdb nor bigquery",
             "'my project' cannot be the Google Cloud project",
             "Type y or n",
@@ -272,23 +276,46 @@ class TestQuestions:
         }
 
     def test_defaults_are_taken_by_the_enter_key(self, exports: Path, tmp_path: Path) -> None:
-        shown, code = talk(tmp_path, (), ["", str(exports), "", "", ""])
+        shown, code = talk(tmp_path, (), [str(exports), "", "", "", ""])
         assert code == 0, shown
-        assert written(tmp_path)["azure_billing"]["database"] == "cloudbill.duckdb"
+        assert "Which ones, such as 1,2, or all [all]: " in shown
+        found = written(tmp_path)
+        assert found["azure_billing"]["database"] == found["aws_billing"]["database"]
+        assert found["aws_billing"]["database"] == "cloudbill.duckdb"
+
+    def test_some_of_what_is_found_is_chosen_by_numbers_and_what_is_there_stays(
+        self, tmp_path: Path
+    ) -> None:
+        write_data_export(tmp_path / "exports", "cur2")
+        write_data_export(tmp_path / "exports", "focus", table="focus")
+        write_report(tmp_path / "exports", "legacy", account="999999999999")
+        configure(tmp_path, "[sources.aws_billing]\nbucket = 'old'\nexport_name = 'e'\n")
+        shown, code = talk(tmp_path, (), ["./exports", "3, 2", "", "", "y"])
+        assert code == 0, shown
+        assert "both deliver the charges of 123456789012" in shown
+        listed = re.findall(r"^  [1-3]\) (\w+): (\S+) in ", shown, re.MULTILINE)
+        found = written(tmp_path)
+        assert found["aws_billing"].pop("bucket") == "old"
+        assert found["aws_billing"].pop("export_name") == "e"
+        names = {
+            one["export_name"] for one in (*found.pop("aws_billing").values(), *found.values())
+        }
+        assert names == {name for _, name in listed[1:]}
 
     def test_an_export_that_is_not_there_yet_is_named_by_hand(self, tmp_path: Path) -> None:
         (tmp_path / "exports").mkdir()
-        answers = ["aws", "./exports", "cur", "", "hourly", "", "", "y"]
+        answers = ["./exports", "gcp", "aws", "cur", "", "hourly", "", "", "y"]
         shown, code = talk(tmp_path, (), answers)
         assert code == 0, shown
         assert "No export was found in ./exports" in shown
+        assert "'gcp' is not a provider" in shown
         assert "It cannot be empty" in shown
         assert written(tmp_path)["aws_billing"]["export_name"] == "hourly"
 
     def test_a_section_that_is_there_is_asked_for(self, exports: Path, tmp_path: Path) -> None:
         configure(tmp_path, "[sources.azure_billing]\nbucket = 'old'\nexport_name = 'e'\n")
-        answers = ["azure", str(exports), "", "", "2nd", "second", ""]
-        shown, code = talk(tmp_path, (), answers)
+        answers = [str(exports), "", "", "2nd", "second", ""]
+        shown, code = talk(tmp_path, ("--provider", "azure"), answers)
         assert code == 0, shown
         assert "[sources.azure_billing] is already in" in shown
         assert "'2nd' cannot be the name of a source" in shown
@@ -306,7 +333,7 @@ class TestQuestions:
     def test_whoever_stops_has_nothing_written_and_is_told_so(
         self, exports: Path, tmp_path: Path, last: str, code: int, message: str
     ) -> None:
-        shown, ended = talk(tmp_path, (), ["azure", str(exports), "", "", last])
+        shown, ended = talk(tmp_path, (), [str(exports), "", "", "", last])
         assert message in shown
         assert ended == code
         assert "Traceback" not in shown
@@ -319,3 +346,5 @@ class TestQuestions:
         shown, code = talk(tmp_path, ["--bucket", str(exports), "--name", "more", "--yes"], [])
         assert code == 2
         assert "2 exports are in" in shown
+        shown, code = talk(tmp_path, ["--bucket", str(exports), "--all", "--yes"], [])
+        assert code == 0, shown

@@ -144,24 +144,6 @@ class TestWithoutManifests:
 
 
 class TestOtherDatasets:
-    def test_an_aws_data_export_is_named_where_a_report_is_configured(
-        self, run: Run, tmp_path: Path
-    ) -> None:
-        folder = tmp_path / "exports/reports/daily"
-        manifest = folder / "metadata/BILLING_PERIOD=2025-10/daily-Manifest.json"
-        data = folder / "data/BILLING_PERIOD=2025-10/daily-00001.snappy.parquet"
-        for file in (manifest, data):
-            file.parent.mkdir(parents=True)
-        data.write_bytes(b"PAR1")
-        columns = [{"name": "line_item_unblended_cost", "type": "double"}]
-        manifest.write_text(
-            json.dumps({"executionId": "x", "exportArn": "arn:aws", "columns": columns})
-        )
-        configure(tmp_path, AWS)
-        ends(run, 3, "an AWS Data Export (CUR 2.0)", "Legacy CUR export")
-        manifest.unlink()
-        ends(run, 3, "is of an AWS Data Export")
-
     @pytest.mark.parametrize("kind", ["PriceSheet", "AmortizedCost", "ReservationDetails"])
     def test_another_dataset_of_azure_is_named_once_by_its_manifests(
         self, run: Run, tmp_path: Path, kind: str

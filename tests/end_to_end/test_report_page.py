@@ -29,6 +29,7 @@ from end_to_end.report_pages import (
     footing,
     held,
     reported,
+    same_charges,
     totals,
     written,
 )
@@ -323,6 +324,14 @@ def test_a_changed_table_is_not_trusted(show: Show, tmp_path: Path) -> None:
     shown = show(page)
     assert "Look at it first" in shown.inner_text("#badge")
     assert "EUR BilledCost differs by +" in shown.inner_text("#trust")
+
+
+def test_charges_of_two_sources_are_said_to_count_twice(show: Show, tmp_path: Path) -> None:
+    page = show(written(tmp_path, *same_charges("aws_billing", "aws_focus_billing")))
+    assert "counted twice" in page.inner_text("#badge-details")
+    assert "both hold the charges of 123456789012 for 2025-10" in page.inner_text("#notes")
+    choose(page, source="aws_focus_billing")
+    assert "twice" not in page.inner_text("#badge-details") + page.inner_text("#notes")
 
 
 def test_paper_gets_light_charts_that_fit_it(show: Show, three_months: Path) -> None:

@@ -30,10 +30,13 @@ def report(
     verbose: Verbose = False,
 ) -> None:
     """Draw the bill as one page that works offline: the costs, and how far to trust them."""
+    from cloudbill.doctor.double_deliveries import double_check
+    from cloudbill.doctor.words import check_line
     from cloudbill.periods import utc_now
     from cloudbill.report.collecting import collect, unread
     from cloudbill.report.page import build_page
     from cloudbill.report.page_json import page_json
+    from cloudbill.report.trust import doubles_of
 
     console = Console(verbose=verbose)
     reports: dict[str, SourceReport] = {}
@@ -59,6 +62,8 @@ def report(
         if all(report.error for report in reports.values()):
             console.warn(_not_written(output))
             return
+        for double in doubles_of(reports.values()):
+            console.warn(check_line(double_check(double)))
         drawn = build_page(page_json(tuple(reports.values()), now))
         page.append(drawn.encode(errors="backslashreplace"))
         _write(output, page[0])

@@ -12,14 +12,20 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import CloudbillError, DatasetError, NoManifestError, StoreError
 from cloudbill.exports.updating import is_status
 from cloudbill.manifests import StoredObject
-from cloudbill.providers import PROVIDERS, Provider
-from cloudbill.providers.datasets import dataset_of_columns, dataset_of_manifest
+from cloudbill.providers import PROVIDERS
+from cloudbill.providers.data_exports import SECTIONS, partition_of
+from cloudbill.providers.datasets import (
+    AWS_FOCUS,
+    FOCUS,
+    dataset_of_columns,
+    dataset_of_manifest,
+    may_be,
+)
 from cloudbill.providers.json_object import MAX_DOCUMENT_BYTES
 
 if TYPE_CHECKING:
@@ -40,7 +46,8 @@ _KINDS: Final = (
     (".orc", "ORC"),
     (".xlsx", "Excel"),
 )
-_DATA_EXPORT: Final = ("billing_period=", "data", "metadata")
+_DATA_EXPORT: Final = "an AWS Data Export"
+"""Of a bill, and nothing says whether it is CUR 2.0 or FOCUS."""
 _READ: Final = 3
 """So many manifests, or data files, are read to see what dataset they are of."""
 _NAMED: Final = 5
@@ -76,10 +83,7 @@ def absence_of(
     if any(settings.provider.export_of(stored.path) for stored in files):
         return NoManifestError(f"{place} is not the folder of an export. {nearest()}")
     if kinds:
-        return NoManifestError(
-            f"{place} has {_counted(kinds)} but no {_manifest_name(settings)}. "
-            f"{settings.provider.HOW_TO_GET_MANIFESTS}"
-        )
+        return NoManifestError(f"{place} has {_counted(kinds)} {_lacking(settings, files)}")
     if is_loaded:
         return None
     if files:
@@ -144,14 +148,12 @@ def other_scopes(
 def _own_files(settings: SourceSettings, found: Discovery) -> list[StoredObject]:
     """What lies in the folder of the export; elsewhere only what bears the name of the export."""
     own, *_ = settings.provider.export_roots(settings.prefix, settings.export_name)
+    # AWS writes the status of a report again after each run, and without a manifest.
+    files = [stored for path, stored in found.listing.items() if not is_status(path)]
     if found.root == own:
-        return list(found.listing.values())
+        return files
     name = settings.export_name.strip("/").rpartition("/")[2]
-    return [
-        stored
-        for stored in found.listing.values()
-        if posixpath.basename(stored.path).startswith(name)
-    ]
+    return [stored for stored in files if posixpath.basename(stored.path).startswith(name)]
 
 
 def _manifest_name(settings: SourceSettings) -> str:
@@ -172,6 +174,18 @@ def _counted(kinds: Counter[str]) -> str:
     return f"{' and '.join(counts)} file{'' if sum(kinds.values()) == 1 else 's'}"
 
 
+def _lacking(settings: SourceSettings, files: Iterable[StoredObject]) -> str:
+    """What data files lack, and what to do."""
+    partitions = [one for stored in files if (one := partition_of(stored.path)) is not None]
+    if partitions and not any(one.is_metadata for one in partitions):
+        return (
+            "of a Data Export in data/, but no metadata/ beside it, to which AWS writes the "
+            "manifest of each month. What copies or replicates the bucket has to bring metadata/ "
+            "as well"
+        )
+    return f"but no {_manifest_name(settings)}. {settings.provider.HOW_TO_GET_MANIFESTS}"
+
+
 def _other_dataset(
     store: Store, settings: SourceSettings, files: Iterable[StoredObject]
 ) -> DatasetError | None:
@@ -181,32 +195,42 @@ def _other_dataset(
     manifests = [stored for stored in newest_first if _is_like_a_manifest(stored)]
     for stored in manifests[:_READ]:
         if stored.size <= MAX_DOCUMENT_BYTES:
-            dataset = dataset_of_manifest(_content(store, stored))
-            if dataset is not None and dataset != settings.provider.DATASET:
-                other = next((one for one in PROVIDERS.values() if dataset == one.DATASET), None)
-                return _named(store, settings, stored, dataset, loader=other)
-    for stored in newest_first:
-        if _is_of_data_export(stored):
-            return _named(store, settings, stored, "an AWS Data Export")
+            dataset = _of_partition(stored, dataset_of_manifest(_content(store, stored)))
+            if dataset is not None and not may_be(dataset, settings.provider.DATASET):
+                return _named(store, settings, stored, dataset)
     for stored in [one for one in newest_first if _kind(one) == "CSV"][:_READ]:
-        dataset = dataset_of_columns(_header(store, stored))
-        if dataset is not None and dataset != settings.provider.DATASET:
+        dataset = _of_partition(stored, dataset_of_columns(_header(store, stored)))
+        if dataset is not None and not may_be(dataset, settings.provider.DATASET):
             return _named(store, settings, stored, dataset)
+    for stored in newest_first:
+        partition = partition_of(stored.path)
+        if partition is not None and partition.dataset is not None:
+            return _named(store, settings, stored, partition.dataset)
+        if partition is not None and settings.provider.DATASET not in SECTIONS:
+            return _named(store, settings, stored, _DATA_EXPORT)
     return None
 
 
+def _of_partition(stored: StoredObject, dataset: str | None) -> str | None:
+    """A dataset as the folders of a file of it say more of it."""
+    partition = partition_of(stored.path)
+    if partition is None:
+        return dataset
+    if partition.dataset is not None and (dataset is None or dataset in SECTIONS):
+        return partition.dataset
+    return AWS_FOCUS if dataset == FOCUS else dataset
+
+
 def _named(
-    store: Store,
-    settings: SourceSettings,
-    stored: StoredObject,
-    dataset: str,
-    *,
-    loader: Provider | None = None,
+    store: Store, settings: SourceSettings, stored: StoredObject, dataset: str
 ) -> DatasetError:
-    """The error that names a dataset; `loader` is another provider that loads it."""
+    """The error that names a dataset, and the section for it where another source loads it."""
+    loader = next((one.SECTION for one in PROVIDERS.values() if dataset == one.DATASET), None)
+    sections = tuple(SECTIONS.values()) if dataset == _DATA_EXPORT else (loader,)
+    where = " or ".join(f"[sources.{section}]" for section in sections if section)
     advice = f"For this source, {settings.provider.HOW_TO_EXPORT}"
-    if loader is not None:
-        advice = f"Configure it in [sources.{loader.SECTION}]. {advice}"
+    if where:
+        advice = f"Configure it in {where}. {advice}"
     return DatasetError(
         f"{store.uri(stored.path)} is of {dataset}, which [sources.{settings.source}] does not "
         f"load. {advice}"
@@ -216,15 +240,6 @@ def _named(
 def _is_like_a_manifest(stored: StoredObject) -> bool:
     name = posixpath.basename(stored.path).lower()
     return name.endswith("manifest.json") and not name.endswith("redshiftmanifest.json")
-
-
-def _is_of_data_export(stored: StoredObject) -> bool:
-    """Whether a path has `data/BILLING_PERIOD=2025-10/`, or `metadata` in the place of `data`."""
-    period, *parents = _DATA_EXPORT
-    folders = stored.path.lower().split("/")
-    return any(
-        folder.startswith(period) and above in parents for above, folder in pairwise(folders)
-    )
 
 
 def _content(store: Store, stored: StoredObject) -> bytes:

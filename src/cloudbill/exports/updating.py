@@ -26,7 +26,7 @@ _MAX_BYTES: Final = 1024 * 1024
 
 
 def is_status(path: str) -> bool:
-    """Whether a file is the status of a report, which is Parquet but no data."""
+    """Whether a file is such a status file, which no manifest lists."""
     return f"/{path}".endswith(_FILE)
 
 

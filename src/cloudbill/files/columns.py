@@ -13,7 +13,8 @@ from cloudbill.costs.sums import is_inexact, is_narrow
 from cloudbill.errors import DatasetError, SchemaError
 from cloudbill.exports.limits import MAX_NAME, UNPRINTABLE, shown
 from cloudbill.manifests import Column, ColumnType, Manifest
-from cloudbill.providers.datasets import dataset_of_columns
+from cloudbill.providers import PROVIDERS
+from cloudbill.providers.datasets import dataset_of_columns, may_be
 
 if TYPE_CHECKING:
     from cloudbill.providers import Provider
@@ -104,16 +105,28 @@ def require_dataset(columns: Iterable[Column], provider: Provider, *, run_id: st
     if not columns or provider.PERIOD_COLUMN.lower() in have:
         return
     dataset = dataset_of_columns(column.name for column in columns)
-    if dataset is not None and dataset != provider.DATASET:
+    if dataset is not None and not may_be(dataset, provider.DATASET):
         found = f"are of {dataset}"
     elif provider.BILLED_COLUMN.lower() not in have:
         first = ", ".join(shown(column.name) for column in columns[:_SHOWN_COLUMNS])
         found = f"are of an unknown dataset, whose columns begin with {first}"
     else:
         return
+    # What another source of the same cloud loads is only in the wrong section.
+    other = next((one for one in PROVIDERS.values() if _loads(one, dataset, provider)), None)
+    where = "" if other is None else f" Configure it in [sources.{other.SECTION}]."
     raise DatasetError(
         f"The files of run {run_id} are not of {provider.DATASET}: they have no column "
-        f"'{provider.PERIOD_COLUMN}', and {found}. For this source, {provider.HOW_TO_EXPORT}"
+        f"'{provider.PERIOD_COLUMN}', and {found}.{where} For this source, {provider.HOW_TO_EXPORT}"
+    )
+
+
+def _loads(other: Provider, dataset: str | None, provider: Provider) -> bool:
+    return (
+        other.CLOUD == provider.CLOUD
+        and other.NAME != provider.NAME
+        and dataset is not None
+        and may_be(dataset, other.DATASET)
     )
 
 

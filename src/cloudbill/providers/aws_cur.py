@@ -53,15 +53,15 @@ __all__ = [
 NAME: Final = "aws"
 CLOUD: Final = "aws"
 TITLE: Final = "AWS billing"
-SECTION: Final = "aws_billing"
 DATASET: Final = datasets.CUR
+SECTION: Final = data_exports.SECTIONS[DATASET]
 HOW_TO_EXPORT: Final = (
     "create a 'Standard data export' of CUR 2.0, or a 'Legacy CUR export', under 'Data Exports' in "
     "AWS"
 )
 HOW_TO_GET_MANIFESTS: Final = (
-    "AWS writes one with each run, in the folder of the month. If a job copies the files, let it "
-    "copy the manifests as well"
+    "AWS writes one with each run: of a report into the folder of the month, of a Data Export into "
+    "metadata/, beside data/. If a job copies the files, let it copy the manifests as well"
 )
 DEFAULT_TABLE: Final = "aws_cur_billing_data"
 PERIOD_COLUMN: Final = "bill_billing_period_start_date"

@@ -43,8 +43,8 @@ __all__ = [
 NAME: Final = "aws_focus"
 CLOUD: Final = "aws"
 TITLE: Final = "AWS FOCUS billing"
-SECTION: Final = "aws_focus_billing"
-DATASET: Final = datasets.FOCUS
+DATASET: Final = datasets.AWS_FOCUS
+SECTION: Final = data_exports.SECTIONS[DATASET]
 HOW_TO_EXPORT: Final = (
     "create a 'Standard data export' of 'FOCUS with AWS columns' under 'Data Exports' in AWS"
 )

@@ -53,7 +53,7 @@ NAME: Final = "azure"
 CLOUD: Final = "azure"
 TITLE: Final = "Azure billing"
 SECTION: Final = "azure_billing"
-DATASET: Final = datasets.FOCUS
+DATASET: Final = datasets.AZURE_FOCUS
 HOW_TO_EXPORT: Final = (
     "create an export of the dataset 'Cost and usage details (FOCUS)' in Azure Cost Management"
 )

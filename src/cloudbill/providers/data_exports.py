@@ -11,22 +11,34 @@ import calendar
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 from cloudbill.errors import ManifestError
 from cloudbill.manifests import Column, ColumnType, FileFormat, Manifest, Part, StoredObject
 from cloudbill.periods import BillingPeriod
-from cloudbill.providers.datasets import dataset_of_columns
+from cloudbill.providers.datasets import (
+    AWS_FOCUS,
+    CARBON,
+    COST_OPTIMIZATION,
+    CUR,
+    OTHER_DATA_EXPORT,
+    dataset_of_data_export,
+)
 from cloudbill.providers.json_object import JsonObject
 
 __all__ = [
     "MONTH_FOLDER",
+    "Partition",
+    "SECTIONS",
     "export_of",
     "file_format",
     "is_data_export",
+    "likely_dataset",
     "month_of",
     "part_path",
+    "partition_of",
     "read_data_export",
     "require_part_name",
 ]
@@ -39,6 +51,15 @@ _PATH: Final = re.compile(
     rf"(?P<above>(?:[^/]*/)*)metadata/{MONTH_FOLDER.pattern}/(?P<export>[^/]+)-Manifest\.json",
     re.ASCII | re.IGNORECASE,
 )
+_PARTITION: Final = re.compile(
+    r"(?P<above>(?:[^/]*/)*)(?P<folder>data|metadata)/(?P<kind>\w+)=[^/]*(?:/.*)?",
+    re.ASCII | re.IGNORECASE,
+)
+_OTHER_KINDS: Final[Mapping[str, str]] = {"date": COST_OPTIMIZATION, "usage_period": CARBON}
+"""What is delivered by days, or by periods that nobody bills."""
+_BILL: Final = "billing_period"
+SECTIONS: Final[Mapping[str, str]] = {CUR: "aws_billing", AWS_FOCUS: "aws_focus_billing"}
+"""The section below `sources` for each dataset that is loaded."""
 _ARN: Final = re.compile(r"arn:[^:]*:bcm-data-exports:[^:]*:(?P<account>\d+):export/.*", re.ASCII)
 _MAP: Final = re.compile(r"map\b", re.IGNORECASE)
 _FORMATS: Final[Mapping[str, FileFormat]] = {
@@ -76,6 +97,40 @@ def month_of(path: str) -> str | None:
     """The month of the folder that a file of an export is in, as `YYYYMM`."""
     match = next(filter(None, map(MONTH_FOLDER.fullmatch, path.split("/"))), None)
     return match and match["year"] + match["month"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """Where a file or folder of a Data Export is, by its path alone.
+
+    `above` is the folder of the export, which ends in `/` or is empty; `dataset` is what cannot be
+    loaded, or None for a bill, of which the path does not say whether it is CUR 2.0 or FOCUS.
+    """
+
+    above: str
+    is_metadata: bool
+    dataset: str | None
+
+
+def partition_of(path: str) -> Partition | None:
+    """The partition that a path is in, or None if it is in none: `data/BILLING_PERIOD=2025-10/`."""
+    match = _PARTITION.fullmatch(path)
+    if match is None:
+        return None
+    kind = match["kind"].lower()
+    return Partition(
+        above=match["above"],
+        is_metadata=match["folder"].lower() == "metadata",
+        dataset=None if kind == _BILL else _OTHER_KINDS.get(kind, OTHER_DATA_EXPORT),
+    )
+
+
+def likely_dataset(path: str) -> str:
+    """Which of the two bills a manifest is most likely of, where its content says nothing.
+
+    AWS writes the folders of CUR 2.0 in capitals, and those of FOCUS not.
+    """
+    return CUR if f"/{_BILL.upper()}=" in path else AWS_FOCUS
 
 
 def read_data_export(
@@ -163,9 +218,14 @@ def _require_columns(
     """An export is a query of the customer's, which may leave out any column."""
     if not columns:
         return
-    found = dataset_of_columns(column.name for column in columns)
-    if found is not None and found != dataset:
-        raise document.error(f"This Data Export is of {found}, not of {dataset}:", "columns")
+    found = dataset_of_data_export(column.name for column in columns)
+    # Of a table that nobody knows it says more which columns are missing.
+    if found not in {dataset, OTHER_DATA_EXPORT}:
+        section = SECTIONS.get(found or "")
+        advice = "which is no bill" if section is None else f"configure it in [sources.{section}]"
+        raise document.error(
+            f"This Data Export is of {found}, not of {dataset}; {advice}:", "columns"
+        )
     have = {column.name.lower() for column in columns}
     missing = [name for name in required if name not in have and name.lower() not in have]
     if missing:

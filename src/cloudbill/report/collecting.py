@@ -73,6 +73,7 @@ def unread(settings: SourceSettings) -> SourceReport:
     """What a report says of a source before anything of it was read."""
     return SourceReport(
         source=settings.source,
+        cloud=settings.provider.CLOUD,
         title=settings.provider.TITLE,
         table=f"{settings.dataset}.{settings.table_name}",
         warehouse=_warehouse_name(settings),
@@ -89,6 +90,7 @@ def unconfigured(source: str) -> SourceReport | None:
         if section == provider.SECTION:
             return SourceReport(
                 source=source,
+                cloud=provider.CLOUD,
                 title=provider.TITLE,
                 table="",
                 warehouse="",

@@ -94,6 +94,7 @@ class SourceReport:
     """
 
     source: str
+    cloud: str
     title: str
     table: str
     warehouse: str

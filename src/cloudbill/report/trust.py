@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,6 +12,7 @@ from enum import StrEnum
 from cloudbill.costs.amounts import add_amounts, subtract_amounts
 from cloudbill.models import LoadRecord
 from cloudbill.periods import BillingPeriod
+from cloudbill.planning.doubles import Billed, Double, find_doubles
 from cloudbill.providers.roles import CostKind
 from cloudbill.report.model import AMOUNT, SourceReport
 
@@ -21,6 +22,7 @@ __all__ = [
     "Closing",
     "MonthTrust",
     "closings_of",
+    "doubles_of",
     "is_complete",
     "missing_months",
     "months_of",
@@ -121,6 +123,20 @@ def missing_months(report: SourceReport) -> tuple[BillingPeriod, ...]:
             missing.append(period)
         period = period.next
     return tuple(missing)
+
+
+def doubles_of(reports: Iterable[SourceReport]) -> list[Double]:
+    """The sources whose tables hold the same charges, which the page would add up."""
+    return find_doubles(
+        {
+            report.source: [
+                Billed(cloud=report.cloud, scope=record.scope, period=period)
+                for period, record in report.loaded.items()
+                if report.rows_in_table.get(period)
+            ]
+            for report in reports
+        }
+    )
 
 
 def closings_of(report: SourceReport) -> tuple[Closing, ...]:

@@ -11,6 +11,7 @@ from cloudbill.report.trust import (
     Closing,
     MonthTrust,
     closings_of,
+    doubles_of,
     missing_months,
     months_of,
 )
@@ -20,11 +21,12 @@ __all__ = ["trust_json"]
 
 
 def trust_json(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str, object]:
-    """Freshness, agreement, rows of no month, gaps, pending runs, and how months moved.
+    """Freshness, agreement, rows of no month, gaps, pending runs, doubles, and how months moved.
 
     A source is its index in the reports, and amounts are exact text.
     """
     numbered = list(enumerate(reports))
+    names = [report.source for report in reports]
     return {
         "freshness": [_freshness(index, report, made_at) for index, report in numbered],
         "months": [
@@ -46,6 +48,14 @@ def trust_json(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str
             for period, days in sorted(report.store.uncovered.items(), reverse=True)
         ],
         "pending": [entry for index, report in numbered for entry in _pending(index, report)],
+        "doubles": [
+            {
+                "sources": [names.index(double.first), names.index(double.second)],
+                "scope": double.scope,
+                "months": [str(period) for period in double.periods],
+            }
+            for double in doubles_of(reports)
+        ],
         "closings": [
             _closing(index, closing)
             for index, report in numbered

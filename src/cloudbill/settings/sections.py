@@ -12,7 +12,7 @@ from cloudbill.settings.keys import KEYS
 from cloudbill.settings.lookup import ValueProvider
 from cloudbill.settings.names import read_source_name
 
-__all__ = ["configured_sources", "suggestion", "unknown_sections"]
+__all__ = ["configured_sources", "is_source_name", "suggestion", "unknown_sections"]
 
 _SHOWN: Final = 40
 _KEYS: Final = frozenset(key.name for key in KEYS)
@@ -79,6 +79,11 @@ def unknown_sections(providers: Sequence[ValueProvider]) -> Iterator[ConfigError
             near = difflib.get_close_matches(name, keys, n=1, cutoff=0.85)
             if not isinstance(value, Mapping) and name not in keys and near:
                 raise ConfigError(f"Unknown key '{name}' in [sources]. Did you mean '{near[0]}'?")
+
+
+def is_source_name(name: str) -> bool:
+    """Whether a section inside that of a provider may be called so, and is taken for a source."""
+    return _illegal_name("", name) is None and name not in _KEYS | _DLT_TABLES
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

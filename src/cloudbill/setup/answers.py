@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,7 +13,7 @@ from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings import SourceSettings, dlt_providers, read_sources
 from cloudbill.settings.keys import KEYS, key_named
 from cloudbill.setup.config_file import TomlValues, with_section, write_config
-from cloudbill.setup.export_search import Finding, FoundExport, find_exports
+from cloudbill.setup.export_search import Finding, find_exports
 from cloudbill.store import open_store
 from cloudbill.store.address import parse_address
 from cloudbill.store.folders import open_browser
@@ -22,17 +21,18 @@ from cloudbill.store.folders import open_browser
 __all__ = [
     "Answers",
     "Change",
-    "found_line",
     "look_for_exports",
-    "no_choice_error",
     "plan_change",
+    "plan_changes",
     "read_bucket",
     "read_provider",
-    "write_change",
+    "write_changes",
 ]
 
 _LOOK_FOR_S: Final = 20.0
 """A person waits for the answer, and can name the export instead."""
+_CLOUDS: Final = {"s3": "aws", "az": "azure"}
+"""Whose section most likely has the credentials of a store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +85,7 @@ class Change:
     file: Path
     before: str
     after: str
+    answers: Answers
     values: dict[str, str | None]
     settings: SourceSettings
 
@@ -113,60 +114,33 @@ def read_bucket(answer: str) -> str:
 
 
 def look_for_exports(bucket: str, prefix: str, provider: str | None) -> Finding:
-    """The exports below a prefix of a bucket, of one provider or of all.
+    """The exports below a prefix of a bucket, of one provider or cloud, or of all.
 
     Raises:
         ConfigError: If the bucket cannot be opened.
         StoreError: If it cannot be listed.
     """
-    chosen: Sequence[Provider] = (
-        tuple(PROVIDERS.values()) if provider is None else (PROVIDERS[provider],)
-    )
-    # Credentials are in the section of a source, or in an outer section.
-    sections = ("sources", chosen[0].SECTION) if provider else ("sources",)
+    chosen = [
+        one for one in PROVIDERS.values() if provider is None or provider in {one.NAME, one.CLOUD}
+    ]
+    sections = _sections_for(bucket, chosen, is_named=provider is not None)
     store = open_store(bucket, sections=sections, retry_for_s=_LOOK_FOR_S)
     browser = open_browser(store, sections=sections, retry_for_s=_LOOK_FOR_S)
     return find_exports(store, browser, prefix, providers=chosen)
 
 
-def found_line(export: FoundExport) -> str:
-    """A found export in one line."""
-    months = f"{export.months} month{'' if export.months == 1 else 's'}"
-    manifests = f"{export.manifests} manifest{'' if export.manifests == 1 else 's'}"
-    where = f" in {export.prefix}" if export.prefix else ""
-    return (
-        f"{export.provider.NAME}: {export.export_name}{where} - {months}, {manifests}, "
-        f"newest {export.newest_at:%Y-%m-%d %H:%M} UTC"
-    )
-
-
-def no_choice_error(finding: Finding, bucket: str, prefix: str) -> ConfigError:
-    """The error if no export, or more than one, was found."""
-    where = f"{bucket}, folder '{prefix}'" if prefix else bucket
-    rest = (
-        ""
-        if finding.is_whole
-        else " That was not the whole bucket; give --prefix to say where to look."
-    )
-    if not finding.exports:
-        return ConfigError(
-            f"No export was found in {where} ({finding.folders} folders were searched).{rest} "
-            "Give --provider, --prefix and --export-name if its first run has not arrived yet"
-        )
-    lines = "".join(f"\n  {_options(export)}  ({found_line(export)})" for export in finding.exports)
-    return ConfigError(
-        f"{len(finding.exports)} exports are in {where}.{rest} Choose one by its options:{lines}"
-    )
-
-
-def _options(export: FoundExport) -> str:
-    return shlex.join(
-        [
-            *("--provider", export.provider.NAME),
-            *("--prefix", export.prefix),
-            *("--export-name", export.export_name),
-        ]
-    )
+def _sections_for(bucket: str, chosen: Sequence[Provider], *, is_named: bool) -> tuple[str, ...]:
+    """Where credentials are: in the section of a source, or in an outer section."""
+    cloud = _CLOUDS.get(parse_address(bucket).scheme)
+    for provider in sorted(chosen, key=lambda one: cloud != one.CLOUD):
+        section = ("sources", provider.SECTION)
+        variable = "__".join((*section, "credentials")).upper()
+        in_files = (one.get_value("credentials", dict, None, *section) for one in dlt_providers())
+        if any(name.startswith(variable) for name in os.environ) or any(
+            value is not None for value, _ in in_files
+        ):
+            return section
+    return ("sources", chosen[0].SECTION) if is_named else ("sources",)
 
 
 def plan_change(file: Path, before: str, answers: Answers, *, replace: bool = False) -> Change:
@@ -188,7 +162,22 @@ def plan_change(file: Path, before: str, answers: Answers, *, replace: bool = Fa
         values |= dict.fromkeys(inherited, "")
         settings, after = _read_back(file, before, answers, values, replace=replace)
     _require_as_answered(settings, answers, values)
-    return Change(file=file, before=before, after=after, values=values, settings=settings)
+    return Change(
+        file=file, before=before, after=after, answers=answers, values=values, settings=settings
+    )
+
+
+def plan_changes(file: Path, before: str, several: Sequence[Answers]) -> tuple[Change, ...]:
+    """The changes for several sources, each after the one before it.
+
+    Raises:
+        SectionThereError: If a section exists.
+        ConfigError: If the configuration would be wrong, or would not have the answered values.
+    """
+    changes: list[Change] = []
+    for answers in several:
+        changes.append(plan_change(file, changes[-1].after if changes else before, answers))
+    return tuple(changes)
 
 
 def _read_back(
@@ -216,22 +205,23 @@ def _require_as_answered(
             )
 
 
-def write_change(change: Change, answers: Answers) -> SourceSettings:
-    """Writes a change, and reads the source the way every later command reads it.
+def write_changes(changes: Sequence[Change]) -> None:
+    """Writes changes that follow each other, and reads the sources as every later command does.
 
     Raises:
         ConfigError: If the file cannot be written, was changed meanwhile, or does not give the
-            source.
+            sources.
     """
     from dlt.common.configuration.container import Container
     from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
-    is_there = change.file.exists()
-    if (change.file.read_bytes().decode() if is_there else "") != change.before:
-        raise ConfigError(f"{change.file} was changed meanwhile; nothing was written. Run again")
-    write_config(change.file, change.after)
+    first, last = changes[0], changes[-1]
+    is_there = first.file.exists()
+    if (first.file.read_bytes().decode() if is_there else "") != first.before:
+        raise ConfigError(f"{first.file} was changed meanwhile; nothing was written. Run again")
+    write_config(first.file, last.after)
     # dlt reads its files once for each process.
     Container()[PluggableRunContext].reload()
-    settings = _source_of(read_sources(dlt_providers(), os.environ), answers)
-    _require_as_answered(settings, answers, change.values)
-    return settings
+    sources = read_sources(dlt_providers(), os.environ)
+    for change in changes:
+        _require_as_answered(_source_of(sources, change.answers), change.answers, change.values)

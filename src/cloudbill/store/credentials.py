@@ -33,15 +33,19 @@ _STORES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 
 
 def store_advice(scheme: str, section: str) -> tuple[str, ...]:
-    """Lines that say how a source accesses its store; none if the exports are on disk."""
+    """Lines that say how a source accesses its store; none if the exports are on disk.
+
+    An empty `section` stands for all sources.
+    """
     if scheme not in _STORES:
         return ()
     ways, keys = _STORES[scheme]
-    variable = f"SOURCES__{section.upper().replace('.', '__')}__CREDENTIALS__{keys[0].upper()}"
+    home = f"sources.{section}.credentials" if section else "sources.credentials"
+    variable = f"{home.upper().replace('.', '__')}__{keys[0].upper()}"
     return (
         f"Credentials for {scheme}://",
         *(f"  {way}" for way in ways),
-        f"  or, in .dlt/secrets.toml, [sources.{section}.credentials]: {', '.join(keys)}",
+        f"  or, in .dlt/secrets.toml, [{home}]: {', '.join(keys)}",
         f"  or each of these keys in the environment, such as {variable}",
     )
 

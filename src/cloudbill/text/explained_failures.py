@@ -95,6 +95,11 @@ FAILURES: Final = (
                 "The export is neither FOCUS nor a Cost and Usage Report, or its name is not "
                 "`export_name`."
             ),
+            (
+                "A Data Export of AWS is in the section of the other kind (CUR 2.0 in "
+                "`[sources.aws_billing]`, FOCUS in `[sources.aws_focus_billing]`), or its query "
+                "leaves out the billing period or the cost."
+            ),
             "The provider wrote a manifest in a form that cloudbill does not know.",
         ),
         remedies=(
@@ -111,7 +116,10 @@ FAILURES: Final = (
             "`prefix` or `export_name` is misspelt, or the export was moved.",
             "The export has not delivered anything yet.",
             "An older export of Azure has no file partitioning, and therefore no manifest.",
-            "The job that copies the export brings the data files, but not the manifests.",
+            (
+                "The job that copies the export brings the data files, but not the manifests. A "
+                "Data Export of AWS has them in `metadata/`, beside `data/`."
+            ),
         ),
         remedies=(
             "Read the message: it names the folder, what is in it, and the nearest names.",
@@ -128,14 +136,23 @@ FAILURES: Final = (
         means="What was delivered is of a kind that the source does not load.",
         causes=(
             "The export is of another dataset than FOCUS, such as amortized cost or a price sheet.",
-            "It is an AWS Data Export (CUR 2.0, FOCUS), not a Cost and Usage Report.",
-            "An export of one provider is configured as a source of the other.",
+            (
+                "It is a Data Export of AWS that is no bill, such as cost optimization "
+                "recommendations or carbon emissions."
+            ),
+            (
+                "An export is configured in the section of another: FOCUS of AWS in "
+                "`[sources.aws_billing]`, or CUR 2.0 in `[sources.aws_focus_billing]`."
+            ),
         ),
         remedies=(
             "Read the message: it names the file and the dataset that it is of.",
             "At Azure, create an export of the dataset 'Cost and usage details (FOCUS)'.",
-            "In AWS, create a 'Legacy CUR export' with the compression type GZIP.",
-            "Then set `prefix` and `export_name` to the new export.",
+            (
+                "In AWS, create a 'Standard data export' of CUR 2.0 or of FOCUS, or a 'Legacy CUR "
+                "export'."
+            ),
+            "Then set `prefix` and `export_name` to the new export, in the section for it.",
         ),
     ),
     Explanation(

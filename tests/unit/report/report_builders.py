@@ -52,6 +52,7 @@ def report_of(
     before = max((str(p) for p in held if str(p) < newest), default=newest)
     return SourceReport(
         source=source,
+        cloud=source.partition("_")[0],
         title="Azure billing",
         table="billing.bill",
         warehouse="DuckDB file bill.duckdb",
@@ -101,6 +102,7 @@ def record(
     submitted_at: str | None = "2026-01-01 04:00",
     covers_to: date | None = None,
     rows: int | None = 1,
+    scope: str | None = None,
 ) -> LoadRecord:
     """What the ledger remembers of a load."""
     period = BillingPeriod.parse(month)
@@ -112,6 +114,7 @@ def record(
         loaded_at=NOW,
         rows=rows,
         totals=totals,
+        scope=scope,
     )
 
 

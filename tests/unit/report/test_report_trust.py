@@ -5,9 +5,11 @@ from datetime import date
 from decimal import Decimal
 
 from cloudbill.periods import BillingPeriod
+from cloudbill.report.model import SourceReport
 from cloudbill.report.trust import (
     Agreement,
     closings_of,
+    doubles_of,
     is_complete,
     missing_months,
     months_of,
@@ -101,3 +103,23 @@ def test_a_month_that_has_not_ended_is_not_closed() -> None:
 
 def test_a_month_that_was_loaded_once_did_not_move() -> None:
     assert closings_of(report_of([], tracked=[record("2025-10", eur("1"))])) == ()
+
+
+def test_sources_that_hold_the_same_charges_are_paired_by_cloud_scope_and_month() -> None:
+    def held(source: str, month: str, scope: str | None) -> SourceReport:
+        period = BillingPeriod.parse(month)
+        loaded = {period: record(month, {}, scope=scope)}
+        return report_of([Spent(day=f"{month}-03")], source=source, loaded=loaded)
+
+    cur = held("aws_billing", "2025-10", "1")
+    (double,) = doubles_of([held("aws_focus_billing", "2025-10", "1"), cur])
+    assert (double.first, double.second, double.scope) == ("aws_billing", "aws_focus_billing", "1")
+    assert double.periods == (OCTOBER,)
+    for other in (
+        held("azure_billing", "2025-10", "1"),
+        held("aws_focus_billing", "2025-10", "2"),
+        held("aws_focus_billing", "2025-09", "1"),
+        held("aws_focus_billing", "2025-10", None),
+        replace(held("aws_focus_billing", "2025-10", "1"), rows_in_table={}),
+    ):
+        assert doubles_of([cur, other]) == []

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from aws_forms import ACCOUNT, write_data_export, write_every_form, write_report
 from cloudbill.errors import StoreError
+from cloudbill.manifests import StoredObject
 from cloudbill.providers import aws_cur, azure_focus
 from cloudbill.setup.export_search import Finding, find_exports
 from cloudbill.store import open_store
-from cloudbill.store.folders import open_browser
+from cloudbill.store.folders import LocalBrowser, open_browser
+from cloudbill.store.local import LocalStore
 from samples import write_aws, write_azure
 
 if TYPE_CHECKING:
@@ -196,3 +200,98 @@ def test_the_path_of_an_aws_manifest_names_its_report(
     path: str, place: Sequence[str] | None
 ) -> None:
     assert aws_cur.export_of(path) == place
+
+
+class CountingStore(LocalStore):
+    """A folder that remembers what was listed."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.listed: list[str] = []
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Every file below a folder."""
+        self.listed.append(prefix)
+        return super().list(prefix)
+
+
+class TestFormsOfAws:
+    def test_each_form_is_one_export_of_the_provider_that_loads_it(self, tmp_path: Path) -> None:
+        names = write_every_form(tmp_path)
+        write_data_export(tmp_path, "focus", table="focus", month="2025-11")
+        found = find(tmp_path)
+        assert {one.export_name: one.provider.NAME for one in found.exports} == dict.fromkeys(
+            names, "aws"
+        ) | {"focus": "aws_focus"}
+        (focus,) = (one for one in found.exports if one.export_name == "focus")
+        assert (focus.periods, focus.scope) == (frozenset({"202510", "202511"}), ACCOUNT)
+        assert not found.others
+
+    def test_data_is_not_listed_where_there_is_metadata(self, tmp_path: Path) -> None:
+        write_data_export(tmp_path, "focus", table="focus", run="2025-11-01T00:00:00.000Z-1")
+        store = CountingStore(tmp_path)
+        found = find_exports(store, LocalBrowser(tmp_path))
+        assert len(found.exports) == 1
+        assert store.listed == ["data-exports/focus/metadata/billing_period=2025-10/"]
+
+    @pytest.mark.parametrize("table", ["cur", "focus"])
+    @pytest.mark.parametrize("content", [b"", b"{", b'{"executionId": "x"}'])
+    def test_a_manifest_that_says_nothing_is_told_by_how_its_folder_is_written(
+        self, tmp_path: Path, table: str, content: bytes
+    ) -> None:
+        write_data_export(tmp_path, "export", table=table).write_bytes(content)
+        (found,) = find(tmp_path).exports
+        assert {"cur": "aws", "focus": "aws_focus"}[table] == found.provider.NAME
+        assert (found.scope, found.is_readable) == (None, False)
+
+    def test_a_query_with_few_columns_is_told_by_one_of_them(self, tmp_path: Path) -> None:
+        manifest = write_data_export(tmp_path, "few")
+        stated = json.loads(manifest.read_text())
+        stated["columns"] = [{"name": "EffectiveCost", "type": "double"}]
+        manifest.write_text(json.dumps(stated))
+        assert [one.provider.NAME for one in find(tmp_path).exports] == ["aws_focus"]
+
+    @pytest.mark.parametrize(
+        ("partition", "columns", "why"),
+        [
+            ("date=2025-10-01", ["recommendation_id", "action_type"], "cost optimization"),
+            ("date=2025-10-01", [], "cost optimization"),
+            ("usage_period=2025-10", [], "carbon emissions"),
+            ("BILLING_PERIOD=2025-10", ["total_mbm_emissions_value"], "carbon emissions"),
+            ("BILLING_PERIOD=2025-10", ["something"], "that is no bill"),
+            ("week=1", [], "that is no bill"),
+        ],
+    )
+    def test_what_is_no_bill_is_named(
+        self, tmp_path: Path, partition: str, columns: list[str], why: str
+    ) -> None:
+        home = tmp_path / "exports/hub"
+        for folder in ("data", "metadata"):
+            (home / folder / partition).mkdir(parents=True)
+        stated = {"executionId": "x", "columns": [{"name": name} for name in columns]}
+        (home / "metadata" / partition / "hub-Manifest.json").write_text(json.dumps(stated))
+        found = find(tmp_path)
+        assert not found.exports
+        assert [(one.prefix, one.export_name) for one in found.others] == [("exports", "hub")]
+        assert why in found.others[0].why
+
+    def test_data_without_metadata_is_named_unless_only_data_was_searched(
+        self, tmp_path: Path
+    ) -> None:
+        shutil.rmtree(write_data_export(tmp_path, "copied").parents[1])
+        assert "metadata/" in find(tmp_path).others[0].why
+        assert not find(tmp_path, "data-exports/copied/data").others
+
+    def test_exports_below_folders_that_look_like_partitions_are_found(
+        self, tmp_path: Path
+    ) -> None:
+        write_data_export(tmp_path, "export", prefix="data/payer=1")
+        (found,) = find(tmp_path).exports
+        assert found.prefix == "data/payer=1"
+
+    def test_logs_by_day_are_not_listed(self, tmp_path: Path) -> None:
+        (tmp_path / "logs/year=2025/month=10/day=01").mkdir(parents=True)
+        write_report(tmp_path, "athena", form="parquet")
+        store = CountingStore(tmp_path)
+        assert len(find_exports(store, LocalBrowser(tmp_path)).exports) == 1
+        assert not any("logs" in prefix for prefix in store.listed)

@@ -67,7 +67,9 @@ function drawBadge() {
   const stale = sources.filter((one) => one.is_stale).length;
   const broken = data.sources.filter((source, index) => isShown({ source: index }) && source.error).length;
   const plural = (number, one, many) => `${number} ${number === 1 ? one : many}`;
+  const doubles = doublesShown().length;
   const lines = [
+    doubles ? "the same charges are counted twice: choose one source" : null,
     different ? `${plural(different, "month differs", "months differ")} from what was loaded` : `${count("equal") + count("rows_only")} of ${plural(months.length, "month holds", "months hold")} what was loaded, to the last digit`,
     count("rows_only") ? `of ${plural(count("rows_only"), "month", "months")} only the rows were recorded` : null,
     unrecorded ? `${plural(unrecorded, "month", "months")} without a record of its load` : null,
@@ -81,7 +83,7 @@ function drawBadge() {
     unread ? `${plural(unread, "store was", "stores were")} not read` : null,
     broken ? `${plural(broken, "source was", "sources were")} not read` : null,
   ];
-  const [tone, title] = different || broken || odd ? ["bad", "Look at it first"]
+  const [tone, title] = different || broken || odd || doubles ? ["bad", "Look at it first"]
     : unrecorded || gaps || held || waiting || fresh || failed || stale ? ["warn", "Mostly: see what is open"]
       : unread ? ["good", "Yes, as loaded"] : ["good", "Yes"];
   fill(byId("badge"), el("span", { class: `pill ${tone}` }, title));
@@ -94,6 +96,10 @@ function drawNotes(now) {
   const others = [...new Set(COSTS.map((row) => row.currency))].filter((index) => index !== state.currency);
   if (others.length) {
     add(`Only ${nameOf("currency", state.currency)} is shown. The bill is also in ${others.map((index) => nameOf("currency", index)).join(", ")}; currencies are never added up.`, "info");
+  }
+  for (const one of doublesShown()) {
+    const [first, second] = one.sources.map((index) => data.sources[index].name);
+    add(`${first} and ${second} both hold the charges of ${one.scope} for ${one.months.join(", ")}, so the amounts here count them twice. Choose one of the two at "Source".`, "double");
   }
   const kind = data.kinds[state.kind];
   data.sources.forEach((source, index) => {
