@@ -162,8 +162,6 @@ def _manifest_name(settings: SourceSettings) -> str:
 
 def _kind(stored: StoredObject) -> str | None:
     """The format of a data file by its name, or None for any other file."""
-    if is_status(stored.path):
-        return None
     name = posixpath.basename(stored.path).lower()
     return next((kind for ending, kind in _KINDS if name.endswith(ending)), None)
 
