@@ -20,6 +20,10 @@ format:
 promises times="3":
     uv run python scripts/promises.py {{times}}
 
+# Try on a real project what only BigQuery can show: `just smoke-bigquery --project P --bucket B`.
+smoke-bigquery *arguments:
+    uv run cloudbill smoke-test {{arguments}}
+
 # Measure what loading costs, against floors and peers: `just bench --help`.
 bench *arguments:
     UV_PROJECT_ENVIRONMENT=.bench uv sync --quiet --no-dev --all-extras
@@ -33,6 +37,9 @@ pin:
 sample:
     rm -rf sample_exports
     uv run cloudbill sample sample_exports --months 3 --rows 150 --seed 1
+    # Overwritten, because the folders of versions have colons in their names, which Windows forbids.
+    uv run cloudbill sample sample_exports --months 3 --rows 150 --seed 1 \
+        --aws-forms focus-1.2 --aws-overwrite
 
 # Write the pages, and the parts of README.md, that come from the code.
 docs:

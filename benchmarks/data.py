@@ -8,13 +8,23 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from benchmarks.processes import ROOT, Command, run
 
-__all__ = ["Export", "Workspace", "aws", "azure", "check_totals", "configure", "doubles"]
+__all__ = [
+    "Export",
+    "Workspace",
+    "aws",
+    "aws_form",
+    "azure",
+    "check_totals",
+    "configure",
+    "doubles",
+]
 
-Kind = Literal["azure", "aws", "doubles"]
+Form = Literal["cur2-parquet", "cur2-csv", "focus-1.2"]
+Kind = Literal["azure", "aws", "doubles"] | Form
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +48,20 @@ class Export:
     @property
     def parts(self) -> list[Path]:
         """The data files, in order."""
-        ending = "*.csv.gz" if self.kind == "aws" else "*.parquet"
-        return sorted(self.tree.rglob(ending))
+        is_text = self.kind in {"aws", "cur2-csv"}
+        return sorted(self.tree.rglob("*.csv.gz" if is_text else "*.parquet"))
+
+    @property
+    def is_as_it_is(self) -> bool:
+        """Whether a script stores its amounts as they are, which are doubles."""
+        return self.kind not in _PLACES
+
+    @property
+    def section(self) -> str:
+        """The section of a configuration that loads it."""
+        if self.kind in {"azure", "doubles"}:
+            return "azure_billing"
+        return "aws_focus_billing" if self.kind == "focus-1.2" else "aws_billing"
 
     @property
     def size(self) -> int:
@@ -65,6 +87,11 @@ def aws(scratch: Path, *, rows: int, parts: int) -> Export:
     return _written(scratch, name, "aws", rows, (str(rows), "1", str(parts), "1"))
 
 
+def aws_form(scratch: Path, form: Form, *, rows: int) -> Export:
+    """The AWS bill as a Data Export."""
+    return _written(scratch, f"{form}-{rows}r", form, rows, (str(rows), "1", "0", "1"))
+
+
 def _written(scratch: Path, name: str, kind: Kind, rows: int, words: tuple[str, ...]) -> Export:
     export = Export(folder=scratch / "data" / name, kind=kind, rows=rows)
     if not export.truth.exists():
@@ -76,12 +103,20 @@ def _written(scratch: Path, name: str, kind: Kind, rows: int, words: tuple[str, 
     return export
 
 
+_PLACES: Final[Mapping[str, tuple[str, str]]] = {
+    "azure": ("billing", "focus-daily"),
+    "doubles": ("billing", "focus-daily"),
+    "aws": ("cur", "cur-hourly"),
+}
+"""The prefix and the name of the exports that have the sample's usual ones."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
     """A folder as a user has it: a configuration and a DuckDB file."""
 
     folder: Path
-    kind: Kind
+    section: str
 
     @property
     def database(self) -> Path:
@@ -101,11 +136,11 @@ class Workspace:
 
     def load(self, env: Mapping[str, str] | None = None) -> Command:
         """Loads the newest run of each month, even if it is loaded."""
-        return self.command("load", self.kind, "--force", env=env)
+        return self.command("load", self.section, "--force", env=env)
 
     def no_op(self, env: Mapping[str, str] | None = None) -> Command:
         """Finds nothing new."""
-        return self.command("load", self.kind, env=env)
+        return self.command("load", self.section, env=env)
 
 
 def configure(scratch: Path, name: str, export: Export, **keys: str | bool) -> Workspace:
@@ -113,25 +148,25 @@ def configure(scratch: Path, name: str, export: Export, **keys: str | bool) -> W
     folder = scratch / "work" / name
     shutil.rmtree(folder, ignore_errors=True)
     (folder / ".dlt").mkdir(parents=True)
-    is_azure = export.kind != "aws"
+    prefix, name_of_export = _PLACES.get(export.kind, ("bills", "bill"))
     section: dict[str, Any] = {
         "bucket": str(export.tree),
-        "prefix": "billing" if is_azure else "cur",
-        "export_name": "focus-daily" if is_azure else "cur-hourly",
+        "prefix": prefix,
+        "export_name": name_of_export,
         "table_name": "bill",
         "dataset": "billing",
         "database": str(folder / "bills.duckdb"),
         **keys,
     }
     lines = [
-        f"[sources.{'azure' if is_azure else 'aws'}_billing]",
+        f"[sources.{export.section}]",
         *(f"{key} = {json.dumps(value)}" for key, value in section.items()),
         "[runtime]",
         'log_level = "CRITICAL"',
         "dlthub_telemetry = false",
     ]
     (folder / ".dlt" / "config.toml").write_text("\n".join(lines) + "\n")
-    return Workspace(folder=folder, kind="azure" if is_azure else "aws")
+    return Workspace(folder=folder, section=export.section)
 
 
 def check_totals(database: Path, table: str, export: Export) -> bool:

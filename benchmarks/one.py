@@ -19,6 +19,7 @@ BENCHMARKS: Final[dict[str, Callable[[Options], Iterator[Figure]]]] = {
     "azure_duckdb": loading.azure_duckdb,
     "doubles_duckdb": loading.doubles_duckdb,
     "aws_duckdb": loading.aws_duckdb,
+    "aws_forms_duckdb": loading.aws_forms_duckdb,
     "memory": loading.memory,
     "remote": clouds.remote,
     "bigquery": clouds.bigquery,

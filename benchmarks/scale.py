@@ -110,4 +110,4 @@ def _configure(options: Options, bucket: str, exports: int) -> Workspace:
         ]
     lines += ["[runtime]", 'log_level = "CRITICAL"', "dlthub_telemetry = false"]
     (folder / ".dlt" / "config.toml").write_text("\n".join(lines) + "\n")
-    return Workspace(folder=folder, kind="azure")
+    return Workspace(folder=folder, section="azure_billing")

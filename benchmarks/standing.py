@@ -126,7 +126,7 @@ def listing(options: Options) -> Iterator[Figure]:
 def _plan(space: Workspace, proxy: Proxy) -> Command:
     """Discovers and plans; nothing is loaded."""
     env = {"STORAGE_EMULATOR_HOST": proxy.url}
-    return space.command("load", space.kind, "--dry-run", "--json", env=env)
+    return space.command("load", space.section, "--dry-run", "--json", env=env)
 
 
 def many_runs(tree: Path, objects: int) -> list[tuple[str, bytes | Path]]:

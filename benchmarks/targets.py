@@ -30,6 +30,11 @@ class Target:
 _FLOOR: Final = "the best DuckDB script for the same replacement"
 _AZURE: Final = "a month of Azure into DuckDB, whole process minus the no-op run"
 _AWS: Final = "a month of AWS, csv.gz, into DuckDB, whole process minus the no-op run"
+_EXPORT: Final = (
+    "a month of AWS into DuckDB, whole process minus the no-op run, every cost total compared: an "
+    "export"
+)
+_AS_IT_IS: Final = "the best DuckDB script that stores doubles and maps as they are"
 _TYPED: Final = "a DuckDB script with a typed `read_csv`"
 _PROCESS: Final = "the process's peak"
 _AWS_LIMIT: Final = (
@@ -92,6 +97,36 @@ TARGETS: Final[dict[str, Target]] = {
         sign="<=",
         bound=0.9,
         note=_AWS_LIMIT,
+    ),
+    "aws_forms_duckdb.cur2-parquet": Target(
+        work=f"{_EXPORT} of CUR 2.0, Parquet", against=_AS_IT_IS, sign="<=", bound=2.0
+    ),
+    "aws_forms_duckdb.focus-1.2": Target(
+        work=f"{_EXPORT} of FOCUS 1.2, Parquet", against=_AS_IT_IS, sign="<=", bound=2.0
+    ),
+    "aws_forms_duckdb.cur2-csv": Target(
+        work=f"{_EXPORT} of CUR 2.0, csv.gz", against=_AS_IT_IS, sign="<=", bound=1.15
+    ),
+    "aws_forms_duckdb.cur2-parquet.peak_memory": Target(
+        work="memory for a month of CUR 2.0, Parquet, into DuckDB",
+        against=_PROCESS,
+        sign="<=",
+        bound=1.2 * 1000**3,
+        unit="bytes",
+    ),
+    "aws_forms_duckdb.focus-1.2.peak_memory": Target(
+        work="memory for a month of FOCUS 1.2 of AWS, Parquet, into DuckDB",
+        against=_PROCESS,
+        sign="<=",
+        bound=1.2 * 1000**3,
+        unit="bytes",
+    ),
+    "aws_forms_duckdb.cur2-csv.peak_memory": Target(
+        work="memory for a month of CUR 2.0, csv.gz, into DuckDB",
+        against=_PROCESS,
+        sign="<=",
+        bound=1.2 * 1000**3,
+        unit="bytes",
     ),
     "peers.dlt_default": Target(
         work="a month of Azure into DuckDB, times faster than the peer",

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from cloudbill.sample import WrittenRun, write_aws, write_azure
+from cloudbill.sample import AwsForm, WrittenRun, write_aws, write_azure
 
 _SEED = 7
 _SPLIT = (
@@ -25,9 +25,12 @@ def main() -> None:
     kind, target, *numbers = sys.argv[1:]
     folder = Path(target)
     rows, months, parts, copies = map(int, numbers)
-    write = write_aws if kind == "aws" else write_azure
-    runs = write(folder / "tree", months=months, rows=rows, seed=_SEED, runs_per_month=1)
-    for run in runs:
+    if kind in {"azure", "doubles", "aws"}:
+        write = write_aws if kind == "aws" else write_azure
+        runs = write(folder / "tree", months=months, rows=rows, seed=_SEED, runs_per_month=1)
+    else:
+        runs = write_form(folder / "tree", AwsForm(kind), months=months, rows=rows)
+    for run in runs if parts else ():
         if parts > len(run.part_paths):
             split(run, parts)
         elif parts == 1 and kind == "aws":
@@ -42,6 +45,20 @@ def main() -> None:
         totals = sums_of_doubles(folder / "tree", totals)
     truth = {"rows": sum(run.rows for run in runs), "totals": totals}
     (folder / "truth.json").write_text(json.dumps(truth, indent=1))
+
+
+def write_form(tree: Path, form: AwsForm, *, months: int, rows: int) -> tuple[WrittenRun, ...]:
+    """Writes the AWS bill in another form, with the parts that the sample gives it."""
+    return write_aws(
+        tree,
+        months=months,
+        rows=rows,
+        seed=_SEED,
+        runs_per_month=1,
+        form=form,
+        report_name="bill",
+        prefix="bills",
+    )
 
 
 def added(runs: tuple[WrittenRun, ...]) -> dict[str, dict[str, str]]:

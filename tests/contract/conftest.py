@@ -7,6 +7,7 @@ A way is a kind of export and a warehouse. What a test is about says which of th
 - `READING_WAYS`, where files are read: every format once.
 - `LOOKING_WAYS`, where tables and ledgers are read: every warehouse and every provider once.
 - `PLANNING_WAYS`, where a run is chosen from manifests alone: every provider once.
+- `AWS_FORMS_WAYS`, where the forms of an AWS bill differ: every form once.
 """
 
 from __future__ import annotations
@@ -17,6 +18,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract.aws_deliveries import (
+    AthenaWriter,
+    AwsFocusCsvWriter,
+    AwsFocusWriter,
+    AwsParquetWriter,
+    Cur2CsvWriter,
+    Cur2Writer,
+)
 from contract.deliveries import AwsWriter, AzureCsvWriter, AzureWriter, Writer
 from contract.faulty import faulty, proxy
 from contract.places import PROJECT, Case, DiskAndDuckDB, GcsAndBigQuery, Place
@@ -33,7 +42,15 @@ WRITERS: dict[str, Callable[[], Writer]] = {
     "azure csv": AzureCsvWriter,
     "aws": AwsWriter,
 }
-
+AWS_FORMS: dict[str, Callable[[], Writer]] = {
+    "aws parquet": AwsParquetWriter,
+    "aws athena": AthenaWriter,
+    "aws cur2 parquet": Cur2Writer,
+    "aws cur2 csv": Cur2CsvWriter,
+    "aws focus": AwsFocusWriter,
+    "aws focus csv": AwsFocusCsvWriter,
+}
+"""The forms of an AWS bill beyond the usual one; few tests need them."""
 
 WAREHOUSES = ("duckdb", "bigquery")
 LOADING_WAYS = (
@@ -45,6 +62,7 @@ LOADING_WAYS = (
 READING_WAYS = (("azure csv", "duckdb"), ("aws", "duckdb"), ("azure parquet", "bigquery"))
 LOOKING_WAYS = (("aws", "duckdb"), ("azure parquet", "bigquery"))
 PLANNING_WAYS = (("azure csv", "duckdb"), ("aws", "duckdb"))
+AWS_FORMS_WAYS = tuple((form, "duckdb") for form in AWS_FORMS)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -104,7 +122,7 @@ def case(kind: str, place: Place, tmp_path: Path) -> Case:
     """A place and a provider."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    return Case(place=place, writer=WRITERS[kind](), scratch=scratch)
+    return Case(place=place, writer=(WRITERS | AWS_FORMS)[kind](), scratch=scratch)
 
 
 @pytest.fixture

@@ -249,7 +249,7 @@ class AzureCsvWriter(AzureWriter):
         rows = [list(row.values()) for row in table.to_pylist()]
         # Dates as FOCUS 1.0r2 writes them, and a byte order mark, which some exports have.
         texts = [[_cell(value) for value in row] for row in rows]
-        _write_csv(path, table.column_names, texts, start="\ufeff")
+        write_csv(path, table.column_names, texts, start="\ufeff")
 
     def _damage(self, path: Path) -> None:
         path.write_bytes(path.read_bytes()[:-12])
@@ -270,6 +270,7 @@ class AwsWriter:
     absent_text: str | None = None
     states_rows = False
     changes_type = True
+    ending = "csv.gz"
 
     def __init__(self) -> None:
         self._current: dict[str, datetime] = {}
@@ -284,16 +285,7 @@ class AwsWriter:
         span = f"{period.first_day:%Y%m%d}-{period.next.first_day:%Y%m%d}"
         below = f"{self.export_name}/{span}/{delivery.run_id}"
         home = folder / self.prefix / below
-        home.mkdir(parents=True)
-        parts: list[Path] = []
-        for index, charges in enumerate(delivery.slices()):
-            path = home / f"{self.export_name}-{index + 1:05d}.csv.gz"
-            rows = [self._row(delivery, charge) for charge in charges]
-            header = list(self._row(delivery, Charge(delivery.first_day, Decimal(0))))
-            _write_csv(path, header, [list(row.values()) for row in rows])
-            if delivery.damaged and index == delivery.parts - 1:
-                path.write_bytes(path.read_bytes()[:-12])
-            parts.append(path)
+        parts = self._write_parts(delivery, home)
         manifest = home / f"{self.export_name}-Manifest.json"
         manifest.write_text(json.dumps(self._manifest(delivery, period, below, parts)))
         times = [delivery.submitted_at.timestamp()] * 2
@@ -304,6 +296,25 @@ class AwsWriter:
             self._current[delivery.period] = delivery.submitted_at
             shutil.copy2(manifest, home.parent / manifest.name)
         return Written(folder=folder, manifest=manifest, parts=tuple(parts))
+
+    def _write_parts(self, delivery: Delivery, home: Path) -> list[Path]:
+        home.mkdir(parents=True)
+        parts: list[Path] = []
+        for index, charges in enumerate(delivery.slices()):
+            path = home / f"{self.export_name}-{index + 1:05d}.{self.ending}"
+            self._write_part(delivery, charges, path)
+            if delivery.damaged and index == delivery.parts - 1:
+                self._damage(path)
+            parts.append(path)
+        return parts
+
+    def _write_part(self, delivery: Delivery, charges: Sequence[Charge], path: Path) -> None:
+        rows = [self._row(delivery, charge) for charge in charges]
+        header = list(self._row(delivery, Charge(delivery.first_day, Decimal(0))))
+        write_csv(path, header, [list(row.values()) for row in rows])
+
+    def _damage(self, path: Path) -> None:
+        path.write_bytes(path.read_bytes()[:-12])
 
     def _manifest(
         self, delivery: Delivery, period: BillingPeriod, below: str, parts: Sequence[Path]
@@ -358,9 +369,10 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _write_csv(
+def write_csv(
     path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], *, start: str = ""
 ) -> None:
+    """Writes a gzipped file, which begins with some text before its header."""
     text = io.StringIO(newline="")
     text.write(start)
     writer = csv.writer(text, lineterminator="\n")

@@ -28,6 +28,7 @@ from contract.deliveries import (
 )
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+OF_A_PLAN = "Refund for one-time fee for Savings Plan ID"
 Key = tuple[str, ...]
 Sums = dict[Key, list[Decimal | None]]
 
@@ -93,12 +94,16 @@ class ReportedAws(AwsWriter):
 
     def _row(self, delivery: Delivery, charge: Charge) -> dict[str, str]:
         words = Words.of(charge)
+        of_a_plan = {"lineItem/LineItemDescription": f"{OF_A_PLAN} : 7"}
         return super()._row(delivery, charge) | {
-            "lineItem/LineItemType": words.type,
+            **(of_a_plan if words.type == "Refund of a plan" else {}),
+            "lineItem/LineItemType": words.type.removesuffix(" of a plan"),
             "lineItem/UsageAccountId": words.account,
             "lineItem/ProductCode": words.service,
             "product/ProductName": "",
-            "pricing/publicOnDemandCost": "2.5" if words.type == "Usage" else "",
+            "pricing/publicOnDemandCost": "2.5"
+            if words.type in {"Usage", "SavingsPlanNegation"}
+            else "",
             "reservation/EffectiveCost": f"{effective(charge):f}",
             "reservation/ReservationARN": "arn:ri" if words.type in {"RIFee", "Fee"} else "",
             "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod": "0.25",
@@ -161,7 +166,12 @@ def amounts_of(row: Mapping[str, Any]) -> list[Decimal | None]:
         "SavingsPlanUpfrontFee": Decimal(0),
         "SavingsPlanRecurringFee": Decimal(9) - Decimal("7.5"),
     }.get(row["lineItem/LineItemType"], billed)
-    return [billed, amortized, number(row["pricing/publicOnDemandCost"]), None]
+    if row["lineItem/LineItemDescription"].startswith(OF_A_PLAN):
+        amortized = Decimal(0)
+    listed = number(row["pricing/publicOnDemandCost"])
+    if row["lineItem/LineItemType"] == "SavingsPlanNegation":
+        listed = Decimal(0)
+    return [billed, amortized, listed, None]
 
 
 def names_of(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from google.cloud import bigquery as bq
 
 from cloudbill.costs.cube import CubeRequest
 from cloudbill.doctor.bigquery import check_bigquery
+from cloudbill.doctor.smoke_statements import STATEMENTS, grantee, start
 from cloudbill.errors import LoadError, SchemaError
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad
@@ -27,19 +27,18 @@ from cloudbill.sql import BIGQUERY
 from cloudbill.surveying import read_present, survey
 from cloudbill.text.odd_rows import odd_rows_remedy
 from cloudbill.warehouses.bigquery.client import open_client
-from cloudbill.warehouses.bigquery.incoming import Incoming, look_at
-from cloudbill.warehouses.bigquery.raw_staging import RawStaging
+from cloudbill.warehouses.bigquery.incoming import look_at
+from cloudbill.warehouses.bigquery.protection import full_access_statement
 from cloudbill.warehouses.bigquery.tables import (
-    column_types,
-    fields_of,
     fit_table,
     new_table,
     partition_granularity,
     unfit_amounts,
 )
 from cloudbill.warehouses.bigquery.warehouse import BigQueryWarehouse
+from contract.changed_months import ask_conversion, change_protected
 from contract.places import DATASET, PROJECT
-from contract.statements import Sent, asking_lines, recording, tables_of
+from contract.statements import PARTITIONS, Sent, asking_lines, recording, tables_of
 
 if TYPE_CHECKING:
     from emulators.bigquery import BigQueryEmulator
@@ -109,8 +108,10 @@ def everything_asked_of(section: str, kind: ColumnType, server: BigQueryEmulator
         read_present(settings, warehouse)
         ask_everything(warehouse, planned, settings)
         ask_conversion(client, warehouse, planned, table)
+        change_protected(warehouse, planned, client, table)
         with closing(open_client(settings.warehouse)) as doctors:
             assert list(check_bigquery(doctors, settings, None))
+            start(doctors, "count", location=None, table=(PROJECT, DATASET, name)).result()
     tables = tables_of(client, DATASET)
     return Asked(tables=tables, sent=sent, table=table, planned=planned, settings=settings)
 
@@ -171,53 +172,11 @@ def ask_everything(
     dataset.write_mark(planned)
 
 
-def ask_conversion(
-    client: bq.Client, warehouse: BigQueryWarehouse, planned: PlannedLoad, table: bq.Table
-) -> None:
-    """Converts doubles, maps and texts of objects into a staging table, and sums their rests."""
-    provider = warehouse._settings.provider  # noqa: SLF001
-    cost = provider.COST_COLUMNS[0]
-    known = [
-        Column(
-            name=field.name, target=field.name, type=ColumnType(column_types([field])[field.name])
-        )
-        for field in table.schema
-    ]
-    objects = [Column(name=n, target=n, type=ColumnType.JSON) for n in ("of_maps", "of_texts")]
-    staging = client.create_table(
-        bq.Table(
-            f"{PROJECT}.{DATASET}.{planned.table}_staging",
-            schema=[*table.schema, *fields_of(objects)],
-        )
-    )
-    raw = RawStaging(warehouse._dataset, staging, expires=datetime.now(UTC))  # noqa: SLF001
-    pair = [bq.SchemaField("key", "STRING"), bq.SchemaField("value", "STRING")]
-    pairs = bq.SchemaField("key_value", "RECORD", mode="REPEATED", fields=pair)
-    client.create_table(
-        bq.Table(
-            raw.reference,
-            schema=[
-                bq.SchemaField(field.name, "FLOAT") if field.name == cost else field
-                for field in table.schema
-            ]
-            + [bq.SchemaField("of_maps", "RECORD", fields=[pairs])]
-            + [bq.SchemaField("of_texts", "STRING")],
-        )
-    )
-    incoming = Incoming(
-        columns=(*known, *objects),
-        part_columns=(),
-        footers=(),
-        rows=None,
-        is_native=True,
-        doubles=frozenset({cost}),
-        maps=frozenset({"of_maps"}),
-        is_guarded=False,
-        has_several_months=False,
-        required=frozenset(),
-    )
-    raw.convert(planned, incoming)
-    assert raw.rests(planned, incoming, provider) == {}
+def statements_of(sent: Sent) -> list[str]:
+    """The statements of a script; of those that are sent, only transactions are scripts."""
+    if not sent.statement.startswith("BEGIN TRANSACTION;"):
+        return [sent.statement]
+    return sent.statement.removesuffix(";").split("; ")
 
 
 def faults_in(google_sql: GoogleSql, asked: Asked) -> dict[str, str]:
@@ -225,7 +184,9 @@ def faults_in(google_sql: GoogleSql, asked: Asked) -> dict[str, str]:
     google_sql.know(asked.tables)
     every = {(one.statement, *sorted(one.parameters.items())): one for one in asked.sent}
     found = {
-        one.statement: google_sql.fault_of(one.statement, one.parameters) for one in every.values()
+        statement: google_sql.fault_of(statement, one.parameters)
+        for one in every.values()
+        for statement in statements_of(one)
     }
     return {statement: fault for statement, fault in found.items() if fault is not None}
 
@@ -338,6 +299,14 @@ def conversions_of(asked: Asked) -> Iterator[str]:
     yield str(widened.value)
 
 
+def test_google_accepts_the_statement_that_lets_an_account_see_all_rows(
+    google_sql: GoogleSql, asked: list[Asked]
+) -> None:
+    for one in asked:
+        google_sql.know(one.tables)
+        assert google_sql.fault_of(full_access_statement(one.table)) is None
+
+
 def test_google_accepts_the_query_that_finds_rows_of_no_month(
     google_sql: GoogleSql, asked: list[Asked]
 ) -> None:
@@ -348,6 +317,27 @@ def test_google_accepts_the_query_that_finds_rows_of_no_month(
         (condition,) = re.findall(r"`SELECT \* (.*)`, and", said)
         assert google_sql.fault_of(f"SELECT * {condition}") is None
         assert google_sql.fault_of(f"DELETE {condition}") is None
+
+
+def test_google_accepts_the_statements_of_the_smoke_test(google_sql: GoogleSql) -> None:
+    probe, staging = (PROJECT, DATASET, "probe"), (PROJECT, DATASET, "staging")
+    columns = {"period": "TIMESTAMP", "word": "STRING"}
+    listing = (PROJECT, DATASET, "INFORMATION_SCHEMA", "PARTITIONS")
+    google_sql.know({probe: columns, staging: columns, listing: PARTITIONS})
+    to = grantee("loader@acme.iam.gserviceaccount.com")
+    for name, template in STATEMENTS.items():
+        text = BIGQUERY.compose(
+            template, dataset=probe[:2], table=probe, staging=staging, grantee=to
+        ).text
+        for statement in text.rstrip(";").split("; "):
+            assert google_sql.fault_of(statement, {"table": "STRING"}) is None, name
+
+
+def test_only_an_account_becomes_part_of_a_statement() -> None:
+    assert str(grantee("ada@example.com")) == "'user:ada@example.com'"
+    for name in ("ada", "ada@example.com') --", "principal://iam/ada"):
+        with pytest.raises(LoadError, match="is no account"):
+            grantee(name)
 
 
 def blocks_of_docs() -> dict[str, str]:
@@ -366,6 +356,9 @@ def test_google_accepts_the_queries_of_the_docs(google_sql: GoogleSql, asked: li
     known: dict[tuple[str, ...], Any] = {}
     for one in (asked[0], asked[2]):
         known |= {("billing", *names[2:]): columns for names, columns in one.tables.items()}
+        known |= {
+            ("my-project", "finops", *names[2:]): columns for names, columns in one.tables.items()
+        }
     google_sql.know(known)
     blocks = blocks_of_docs()
     assert len(blocks) >= 10

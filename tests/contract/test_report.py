@@ -88,6 +88,8 @@ TYPES = (
     "SavingsPlanUpfrontFee",
     "SavingsPlanRecurringFee",
     "Tax",
+    "Refund",
+    "Refund of a plan",
 )
 MANY = [
     charge(
@@ -260,5 +262,6 @@ def test_a_kind_of_cost_that_is_not_in_the_export_is_told_and_not_zero(
     assert document["costs"][0][-4:] == ["1.5", None, None, None]
     missing = document["sources"][0]["missing"]
     assert missing["contracted"] == []
-    assert missing["list"] == ["pricing_public_on_demand_cost"]
+    needed = ["pricing_public_on_demand_cost", "line_item_line_item_type"]
+    assert missing["list"] == needed
     assert "reservation_effective_cost" in missing["effective"]

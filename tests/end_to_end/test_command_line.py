@@ -304,8 +304,9 @@ class TestRepository:
     def test_the_bundled_sample_is_what_the_sample_command_writes(
         self, run: Run, tmp_path: Path
     ) -> None:
-        result = run("sample", "again", "--months", "3", "--rows", "150", "--seed", "1")
-        assert result.returncode == 0
+        usual = ("sample", "again", "--months", "3", "--rows", "150", "--seed", "1")
+        focus = ("--aws-forms", "focus-1.2", "--aws-overwrite")
+        assert [run(*usual).returncode, run(*usual, *focus).returncode] == [0, 0]
         bundled = ROOT / "sample_exports"
         written = {p.relative_to(tmp_path / "again") for p in (tmp_path / "again").rglob("*.*")}
         assert written == {p.relative_to(bundled) for p in bundled.rglob("*.*")}
@@ -313,6 +314,36 @@ class TestRepository:
         for name in written:
             if name.suffix == ".json":
                 assert (bundled / name).read_text() == (tmp_path / "again" / name).read_text()
+
+    def test_the_bundled_focus_export_of_aws_loads_by_the_section_that_is_left_out(
+        self, run: Run, tmp_path: Path
+    ) -> None:
+        text = (ROOT / ".dlt/config.toml").read_text()
+        start = text.index("# [sources.aws_focus_billing]")
+        section = text[start : text.index("[runtime]")].replace("# ", "")
+        report = text[text.index("[sources.aws_billing]") : text.index("# The same AWS bill")]
+        configure(tmp_path, section + report)
+        shutil.copytree(ROOT / "sample_exports/aws", tmp_path / "sample_exports/aws")
+        assert run("load").returncode == 0
+        assert run("verify", "--strict").returncode == 0
+        with closing(duckdb.connect(str(tmp_path / "cloudbill.duckdb"), read_only=True)) as opened:
+            (focus, bill) = (
+                opened.sql(
+                    f"SELECT {period}, sum({cost}) FROM billing.{table} GROUP BY 1 ORDER BY 1"  # noqa: S608 - own text
+                ).fetchall()
+                for table, period, cost in (
+                    ("aws_focus_billing_data", "BillingPeriodStart", "BilledCost"),
+                    (
+                        "aws_cur_billing_data",
+                        "bill_billing_period_start_date",
+                        "line_item_unblended_cost",
+                    ),
+                )
+            )
+        assert len(focus) == 3
+        assert focus == bill
+        # Which is why only one of them is configured.
+        assert "doubles the bill" in run("doctor").stdout
 
     @pytest.mark.parametrize(
         "command",
@@ -326,6 +357,22 @@ class TestRepository:
         command = [sys.executable, str(ROOT / "scripts/readme_keys.py"), "--check"]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (result.returncode, result.stderr) == (0, "")
+
+    def test_the_sample_is_written_in_any_form_of_aws_and_a_wrong_name_is_said(
+        self, run: Run, tmp_path: Path
+    ) -> None:
+        given = ("sample", "all", "--months", "1", "--rows", "40", "--aws-forms")
+        result = run(*given, "zip, athena,cur2-csv,zip")
+        assert result.returncode == 0
+        assert {path.name for path in (tmp_path / "all/aws").glob("*/*")} == {
+            "aws-programmatic-access-test-object",
+            "cur-athena",
+            "cur-zip",
+            "cur2-csv",
+        }
+        result = run(*given, "csv,focus")
+        assert result.returncode == 2
+        assert "'focus' is none of csv, zip, parquet, athena, cur2-parquet" in result.stderr
 
     def test_ci_runs_the_readmes_test_command(self) -> None:
         assert "\npip install uv && uv run pytest\n" in (ROOT / ".ci/run").read_text()

@@ -73,11 +73,13 @@ def test_every_command_that_needs_no_extra_works_without(tmp_path: Path) -> None
         ("state", "rebuild"),
         ("load",),
         ("report",),
+        ("smoke-test", "--project", "acme", "--bucket", "acme-bills", "--yes"),
     )
     codes, done = run(tmp_path, *commands)
-    assert codes == [0] * (len(commands) - 1) + [2], done
+    assert codes == [0] * (len(commands) - 2) + [2, 2], done
     assert "unexpected" not in done.stderr
     assert "pip install 'cloudbill[report]'" in done.stderr
+    assert "pip install 'cloudbill[bigquery]'" in done.stderr
 
 
 @pytest.mark.parametrize("writer", [AzureWriter(), AzureCsvWriter()])

@@ -33,6 +33,8 @@ class Way:
 
     provider: str
     overwrites: bool = False
+    layout: str = "report"
+    """Of AWS: `report`, `athena`, or `data export`."""
     of_whole_month: bool = False
     """Whether each run says that it covers the whole month."""
     copied: str | None = None
@@ -52,7 +54,24 @@ WAYS: Final = {
     "aws, versions, by azcopy": Way(provider="aws", copied="azcopy"),
     "aws, overwritten, by rclone": Way(provider="aws", overwrites=True, copied="rclone"),
     "aws, overwritten, by azcopy": Way(provider="aws", overwrites=True, copied="azcopy"),
+    "aws, for Athena": Way(provider="aws", overwrites=True, layout="athena"),
+    "aws, data export, versions": Way(provider="aws", layout="data export"),
+    "aws, data export, overwritten": Way(provider="aws", overwrites=True, layout="data export"),
+    "aws, focus, versions, by rclone": Way(
+        provider="aws_focus", layout="data export", copied="rclone"
+    ),
+    "aws, focus, versions, by azcopy": Way(
+        provider="aws_focus", layout="data export", copied="azcopy"
+    ),
+    "aws, focus, overwritten, by azcopy": Way(
+        provider="aws_focus", overwrites=True, layout="data export", copied="azcopy"
+    ),
 }
+_COLUMNS: Final = {
+    "aws": ("bill_billing_period_start_date", "line_item_unblended_cost"),
+    "aws_focus": ("BillingPeriodStart", "BilledCost"),
+}
+"""The columns that no Data Export may leave out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +110,8 @@ class Export:
         for number, one in enumerate(periods):
             at = submitted_at + timedelta(minutes=20 * number)
             files = list(self._run(one, day, at))
-            before = () if self.way.provider == "aws" else self._overwritten(one)
+            # AWS writes its files over those of the run before.
+            before = self._overwritten(one) if self.way.provider == "azure" else ()
             at = self._arrive(files, before, halfway)
             self.newest[one] = self._run_id(one, day)
             self.runs += 1
@@ -109,6 +129,8 @@ class Export:
         sizes = [BYTES_PER_ROW * (rows // count + (rows % count > part)) for part in range(count)]
         self.sizes[self._run_id(period, day)] = sizes
         make = self._azure if self.way.provider == "azure" else self._aws
+        if self.way.layout == "data export":
+            make = self._data_export
         yield from make(period, day, at, [drawn.randbytes(size) for size in sizes])
 
     def _azure(
@@ -153,7 +175,12 @@ class Export:
         run_id = self._run_id(period, day)
         month = f"{_EXPORT}/{period.first_day:%Y%m%d}-{period.next.first_day:%Y%m%d}"
         home = month if self.way.overwrites else f"{month}/{run_id}"
-        keys = [f"{home}/{_EXPORT}-{index:05d}.csv.gz" for index in range(len(parts))]
+        folders, ending = (f"{month}/{run_id}", month), "csv.gz"
+        if self.way.layout == "athena":
+            first = period.first_day
+            home = f"{_EXPORT}/{_EXPORT}/year={first.year}/month={first.month}"
+            folders, ending = (home, month), "snappy.parquet"
+        keys = [f"{home}/{_EXPORT}-{index:05d}.{ending}" for index in range(len(parts))]
         for key, content in zip(keys, parts, strict=True):
             yield _File(path=key, content=content, at=at)
         document = {
@@ -169,12 +196,37 @@ class Export:
             "reportKeys": keys,
         }
         manifest = json.dumps(document).encode()
-        for folder in (f"{month}/{run_id}", month):
+        for folder in folders:
             yield _File(
                 path=f"{folder}/{_EXPORT}-Manifest.json",
                 content=manifest,
                 at=at + timedelta(minutes=2),
             )
+
+    def _data_export(
+        self, period: BillingPeriod, day: date, at: datetime, parts: list[bytes]
+    ) -> Iterator[_File]:
+        run_id = self._run_id(period, day)
+        month = f"billing_period={period}"
+        below = month if self.way.overwrites else f"{month}/{at:%Y-%m-%dT%H:%M:%S}.000Z-{run_id}"
+        ending = "snappy.parquet" if self.way.provider == "aws_focus" else "csv.gz"
+        keys = [
+            f"{_EXPORT}/data/{below}/{_EXPORT}-{index:05d}.{ending}" for index in range(len(parts))
+        ]
+        for key, content in zip(keys, parts, strict=True):
+            yield _File(path=key, content=content, at=at)
+        document = {
+            "executionId": run_id,
+            "exportArn": "arn:aws:bcm-data-exports:us-east-1:123456789012:export/daily-1",
+            "columns": [{"name": name} for name in _COLUMNS[self.way.provider]],
+            "dataFiles": [f"s3://bucket/{key}" for key in keys],
+            "additionalOutputFiles": [],
+        }
+        yield _File(
+            path=f"{_EXPORT}/metadata/{month}/{_EXPORT}-Manifest.json",
+            content=json.dumps(document).encode(),
+            at=at + timedelta(minutes=2),
+        )
 
     def _overwritten(self, period: BillingPeriod) -> Iterator[Path]:
         """What Azure removes before it writes the next run of a month."""

@@ -131,7 +131,7 @@ class TestCommands:
             assert not made.hidden
 
     def test_list_has_what_the_modules_have(self) -> None:
-        listed = [(f"cloudbill.cli.{command.module}", command.name) for command in COMMANDS]
+        listed = [(f"cloudbill.cli.{command.module}", command.function) for command in COMMANDS]
 
         assert sorted(listed) == [
             (module, name)

@@ -35,9 +35,14 @@ class Command:
     panel: str
     summary: str
 
+    @property
+    def function(self) -> str:
+        """What the module calls it."""
+        return self.name.replace("-", "_")
+
     def make(self) -> Any:
         """The command, or the group of commands, with all its options."""
-        found = getattr(import_module(f"cloudbill.cli.{self.module}"), self.name)
+        found = getattr(import_module(f"cloudbill.cli.{self.module}"), self.function)
         alone = typer.Typer(rich_markup_mode=None)
         if isinstance(found, typer.Typer):
             alone.add_typer(found, name=self.name, help=self.summary, rich_help_panel=self.panel)
@@ -77,6 +82,12 @@ COMMANDS: Final = (
         "setting_up",
         _SET_UP,
         "Check configuration, permissions, stores, warehouses and disk.",
+    ),
+    Command(
+        "smoke-test",
+        "smoke_testing",
+        _SET_UP,
+        "Try on a real project what only BigQuery itself can show.",
     ),
     Command(
         "sample",

@@ -119,6 +119,21 @@ def sample(
     months: Annotated[int, typer.Option(min=1, max=120, help="How many months.")] = 3,
     rows: Annotated[int, typer.Option(min=40, help="Rows in the last run of a month.")] = 200,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 1,
+    aws_forms: Annotated[
+        str,
+        typer.Option(
+            help="The forms of the AWS bill, with commas between: csv, zip, parquet, athena for "
+            "reports, and cur2-parquet, cur2-csv, focus-1.0, focus-1.0-csv, focus-1.2, "
+            "focus-1.2-csv for Data Exports. All have the same charges.",
+        ),
+    ] = "csv",
+    aws_overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--aws-overwrite",
+            help="Write AWS's runs as exports that overwrite them: the last of each month.",
+        ),
+    ] = False,
     history: Annotated[
         bool,
         typer.Option(
@@ -135,14 +150,26 @@ def sample(
     ] = None,
 ) -> None:
     """Write realistic sample exports, to try cloudbill without a cloud account."""
-    from cloudbill.sample import write_aws, write_azure
+    from cloudbill.sample import read_forms, write_aws, write_azure
     from cloudbill.sample.history.simulation import write_history
 
     console = Console()
+    try:
+        forms = read_forms(aws_forms)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--aws-forms") from None
     if history:
         written = write_history(directory / "azure", months=months, seed=seed, days=days)
         console.say(f"Wrote {len(written.events)} events of {months} months to {directory}")
         return
     runs = write_azure(directory / "azure", months=months, rows=rows, seed=seed)
-    runs += write_aws(directory / "aws", months=months, rows=rows, seed=seed)
+    for form in forms:
+        runs += write_aws(
+            directory / "aws",
+            months=months,
+            rows=rows,
+            seed=seed,
+            form=form,
+            overwrite=aws_overwrite,
+        )
     console.say(f"Wrote {len(runs)} runs of {months} months to {directory}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -66,6 +67,17 @@ class CostCube:
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """For every other measure, its columns that are missing or not exact."""
     cells: tuple[CostCell, ...] = ()
+
+    @property
+    def rows_by_month(self) -> Mapping[BillingPeriod, int] | None:
+        """The rows of each month; None where the groups are not by month."""
+        if Dimension.MONTH not in self.dimensions:
+            return None
+        index = self.dimensions.index(Dimension.MONTH)
+        rows: Counter[BillingPeriod] = Counter()
+        for cell in self.cells:
+            rows[BillingPeriod.parse(cell.key[index])] += cell.rows
+        return rows
 
 
 def add_known(one: Decimal | None, other: Decimal | None) -> Decimal | None:

@@ -149,6 +149,14 @@ class _Writer:
                 condition=condition,
                 set=self.charges.value(case.where_set),
             )
+        if case.where_begins is not None:
+            column, beginning = case.where_begins
+            condition = compose(
+                "{condition} AND STARTS_WITH({text}, {beginning})",
+                condition=condition,
+                text=self.charges.value(column),
+                beginning=self._parameter(beginning),
+            )
         signed = [("+", name) for name in case.plus] + [("-", name) for name in case.minus]
         terms = [
             compose(f"{sign} COALESCE({{amount}}, 0)", amount=self.charges.value(name))

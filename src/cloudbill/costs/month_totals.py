@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -39,6 +40,8 @@ class MonthTotals:
 
     months: Mapping[BillingPeriod, Totals] = field(default_factory=dict)
     inexact: Mapping[str, str] = field(default_factory=dict)
+    rows: Mapping[BillingPeriod, int] = field(default_factory=dict)
+    """How many rows were summed of each month."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +76,12 @@ class MonthQuery:
     def read(self, sums: Iterable[GroupSums]) -> MonthTotals:
         """The totals that its answer makes."""
         months: dict[BillingPeriod, dict[str, Mapping[str, Decimal]]] = {}
+        rows: Counter[BillingPeriod] = Counter()
         for group in sums:
             month = BillingPeriod.parse(group.groups[0])
             months.setdefault(month, {})[group.currency] = group.totals
-        return MonthTotals(months=months, inexact=self.inexact)
+            rows[month] += group.rows
+        return MonthTotals(months=months, inexact=self.inexact, rows=rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from google.cloud import bigquery
 
 from cloudbill.doctor.check import Check, failed_check
 from cloudbill.doctor.expirations import check_expirations
+from cloudbill.doctor.protection import check_protection
 from cloudbill.errors import LoadError
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.dataset import Dataset
@@ -145,6 +146,7 @@ def _check_table(client: PersistentClient, settings: SourceSettings, name: str) 
     yield _check_layout(settings, table, subject)
     yield from check_expirations(Dataset(client, settings.warehouse), settings, table)
     yield _check_rights(client, settings, table)
+    yield from check_protection(client, settings, table)
 
 
 def _check_layout(settings: SourceSettings, table: bigquery.Table, subject: str) -> Check:

@@ -19,7 +19,7 @@ from cloudbill.surveying import find_runs
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
-__all__ = ["StoreChecks", "check_store"]
+__all__ = ["StoreChecks", "bucket_location", "check_store"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,18 +111,25 @@ def _bucket_location(settings: SourceSettings, store: Store) -> str | None:
     if store.scheme != "gs" or settings.project_id is None:
         return None
     bucket = store.address.removeprefix("gs://").partition("/")[0]
+    patience = Patience(settings.retry_for_s)
     try:
-        client = StoreClient.open(
-            "gs", bucket, sections=settings.sections, patience=Patience(settings.retry_for_s)
-        )
-
-        async def ask() -> Mapping[str, Any]:
-            found: Mapping[str, Any] = await client.filesystem._call(  # noqa: SLF001
-                "GET", "b/{}", bucket, json_out=True
-            )
-            return found
-
-        location = client.call(store.address, ask).get("location")
+        client = StoreClient.open("gs", bucket, sections=settings.sections, patience=patience)
+        return bucket_location(client, bucket) or None
     except CloudbillError:  # the location needs storage.buckets.get, which a load does not need
         return None
-    return str(location) if location else None
+
+
+def bucket_location(client: StoreClient, bucket: str) -> str:
+    """The location of a bucket on `gs://`, empty where it is not told.
+
+    Raises:
+        StoreError: If the account may not see it.
+    """
+
+    async def ask() -> Mapping[str, Any]:
+        found: Mapping[str, Any] = await client.filesystem._call(  # noqa: SLF001
+            "GET", "b/{}", bucket, json_out=True
+        )
+        return found
+
+    return str(client.call(f"gs://{bucket}", ask).get("location") or "")

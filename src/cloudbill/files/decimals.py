@@ -47,8 +47,10 @@ _PATTERNS: Final[Mapping[str, Fragment]] = {
     "pieces": _PIECES,
 }
 
+# Most amounts of AWS are no amount: to compare them takes a tenth of what a pattern takes.
 _TEXT_VALUE: Final = (
-    "CASE WHEN {cell} IS NULL THEN NULL "
+    "CASE WHEN {cell} IS NULL THEN NULL WHEN {cell} = '0.0' OR {cell} = '0' "
+    "THEN CAST(0 AS DECIMAL(38,18)) "
     "WHEN regexp_full_match({cell}, {plain}) THEN CAST({cell} AS DECIMAL(38,18)) "
     "WHEN regexp_full_match({cell}, {short}) THEN CAST({cell} AS DECIMAL(18,17)) "
     "WHEN regexp_full_match({cell}, {long}) THEN {rounded} "

@@ -75,6 +75,7 @@ COST_COLUMNS: Final = (
     "reservation_effective_cost",
     "savings_plan_savings_plan_effective_cost",
 )
+_RETURNED_PLAN: Final = "Refund for one-time fee for Savings Plan ID"
 ROLES: Final = Roles(
     costs={
         CostKind.BILLED: CostRule(otherwise=BILLED_COLUMN),
@@ -102,9 +103,17 @@ ROLES: Final = Roles(
                     ),
                 ),
                 CostCase(type="Fee", where_set="reservation_reservation_a_r_n"),
+                CostCase(
+                    type="Refund",
+                    where_begins=("line_item_line_item_description", _RETURNED_PLAN),
+                ),
             ),
         ),
-        CostKind.LIST: CostRule(otherwise="pricing_public_on_demand_cost"),
+        CostKind.LIST: CostRule(
+            otherwise="pricing_public_on_demand_cost",
+            type_column="line_item_line_item_type",
+            cases=(CostCase(type="SavingsPlanNegation"),),
+        ),
     },
     provider_name="AWS",
     service=("product_product_name", "product.product_name", "line_item_product_code"),
@@ -117,8 +126,10 @@ ROLES: Final = Roles(
 """The effective cost is AWS's amortized cost (AWS Cost and Usage Report user guide, "Understanding
 your amortized reservation data", "Understanding Savings Plans" and the amortized queries of the CUR
 Query Library): usage that a commitment covers counts at its effective cost, and the fee of a
-commitment counts with its unused part, because the used part is in the usage. A report has no
-contracted cost. It states public prices only for usage, not for fees, taxes or credits.
+commitment counts with its unused part, because the used part is in the usage. The upfront fee of a
+savings plan does not count, and so its refund does not when the plan is returned. A negation states
+the public price of what it negates once more. A report has no contracted cost. It states public
+prices only for usage, not for fees, taxes or credits.
 """
 
 

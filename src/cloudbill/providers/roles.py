@@ -26,13 +26,15 @@ class CostKind(StrEnum):
 class CostCase:
     """The amount of a row of one type: the sum of `plus` minus the sum of `minus`.
 
-    Without both it is 0. `where_set` names a column that must not be empty.
+    Without both it is 0. `where_set` names a column that must not be empty, and `where_begins` a
+    column and what its text must begin with.
     """
 
     type: str
     plus: tuple[str, ...] = ()
     minus: tuple[str, ...] = ()
     where_set: str | None = None
+    where_begins: tuple[str, str] | None = None
 
     @property
     def amounts(self) -> tuple[str, ...]:
@@ -56,7 +58,9 @@ class CostRule:
     @property
     def texts(self) -> tuple[str, ...]:
         """The columns that are compared, each once."""
-        compared = [self.type_column, *(case.where_set for case in self.cases)]
+        compared = [self.type_column]
+        for case in self.cases:
+            compared += [case.where_set, case.where_begins and case.where_begins[0]]
         return tuple(dict.fromkeys(name for name in compared if name is not None))
 
 

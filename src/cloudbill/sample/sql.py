@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-__all__ = ["connect", "copy", "create_table", "fetch", "quote_identifier", "set_time"]
+__all__ = ["connect", "copy", "create_table", "fetch", "quote_identifier", "quote_text", "set_time"]
 
 _COPY_OPTIONS = {
     # Bloom filters would make a small file half as large again, and do not help to read all of it.
@@ -17,6 +17,7 @@ _COPY_OPTIONS = {
     "parquet": "FORMAT parquet, COMPRESSION snappy, WRITE_BLOOM_FILTER false, ROW_GROUP_SIZE 61440",
     "csv": "FORMAT csv, HEADER, NULLSTR ''",
     "csv.gz": "FORMAT csv, HEADER, NULLSTR '', COMPRESSION gzip",
+    "csv, own header": "FORMAT csv, HEADER false, NULLSTR ''",
     "csv.gz, own header": "FORMAT csv, HEADER false, NULLSTR '', COMPRESSION gzip",
 }
 
@@ -35,6 +36,11 @@ def connect() -> duckdb.DuckDBPyConnection:
 def quote_identifier(name: str) -> str:
     """The name as an SQL identifier, whatever characters it holds."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: str) -> str:
+    """The text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def create_table(

@@ -27,8 +27,8 @@ EXIT_CODES: Final = (
     ),
     ExitCode(
         code=1,
-        means="Something else went wrong, such as writing the ledger; or `doctor` found something "
-        "to fix.",
+        means="Something else went wrong, such as writing the ledger; or `doctor` or `smoke-test` "
+        "found something to look at.",
     ),
     ExitCode(
         code=2,

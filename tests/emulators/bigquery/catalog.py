@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from bqemulator.catalog.models import JobMeta, PartitionMeta, TableMeta
     from bqemulator.storage.engine import DuckDBEngine
 
+    from emulators.bigquery.protection import Tags
+
 TableKey = tuple[str, str, str]
 
 
@@ -29,6 +31,10 @@ class Catalog(MemoryCatalogRepository):
         super().__init__(engine)
         self._written: dict[TableKey, dict[str, datetime]] = {}
         self._hidden: dict[TableKey, set[str]] = {}
+        self.tags: dict[TableKey, Tags] = {}
+        """The policy tags of columns, which bqemulator's own tables do not have."""
+        self.filtered: dict[TableKey, bool] = {}
+        """The tables that demand a filter of partitions."""
         self.lists_late = False
         """Whether partitions that are written from now on are not listed yet.
 
@@ -61,6 +67,23 @@ class Catalog(MemoryCatalogRepository):
             return table
         until = table.creation_time + timedelta(milliseconds=dataset.default_table_expiration_ms)
         return table.model_copy(update={"expiration_time": table.expiration_time or until})
+
+    def delete_table(
+        self, project_id: str, dataset_id: str, table_id: str, *, not_found_ok: bool = False
+    ) -> None:
+        """Delete the table, with what protected it.
+
+        https://cloud.google.com/bigquery/docs/row-level-security-intro (table deletion)
+        """
+        super().delete_table(project_id, dataset_id, table_id, not_found_ok=not_found_ok)
+        self.drop_policies((project_id, dataset_id, table_id))
+        self.tags.pop((project_id, dataset_id, table_id), None)
+        self.filtered.pop((project_id, dataset_id, table_id), None)
+
+    def drop_policies(self, table: TableKey) -> None:
+        """Take every row access policy from a table."""
+        for policy in self.list_row_access_policies(*table):
+            self.delete_row_access_policy(*table, policy.policy_id)
 
     def stamp(self, table: TableKey, partitions: Iterable[str], at: datetime) -> None:
         """Remember that these partitions of the table were written."""

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from bqemulator.catalog.etag import generate_etag
 
+from emulators.bigquery.access import FINE_GRAINED
 from emulators.bigquery.errors import JobError
 from emulators.bigquery.partitions import is_expired
+from emulators.bigquery.protection import require_all_rows
 from emulators.bigquery.schema import columns_sql, fields_of
 from emulators.bigquery.tables import TableRef, in_partition, layout, partition_id
 
@@ -33,6 +35,7 @@ def run_copy(run: JobRun, config: dict[str, Any]) -> Statistics:
         _check_creation(run, target, config)
     for ref, table in sources:
         _check_source(ref, table, target, existing)
+        _check_protection(run, ref)
     # Other than a load, a copy refuses by default to write to a table that holds rows.
     write = config.get("writeDisposition") or "WRITE_EMPTY"
     if write == "WRITE_EMPTY" and existing is not None:
@@ -41,6 +44,7 @@ def run_copy(run: JobRun, config: dict[str, Any]) -> Statistics:
             raise JobError("duplicate", f"Already Exists: Table {target}")
     run.fault("commit")
     copied = _commit(run, sources, target, existing, replace=write == "WRITE_TRUNCATE")
+    _protect(run, sources, target, appends=write == "WRITE_APPEND" and existing is not None)
     return {"copiedRows": str(copied)}
 
 
@@ -84,6 +88,45 @@ def _check_source(
         raise JobError(
             "invalid", "Source and destination partition of a column-partitioned copy must match"
         )
+
+
+def _check_protection(run: JobRun, source: TableRef) -> None:
+    """A copy needs the TRUE filter of its source, and reads all of its columns.
+
+    https://cloud.google.com/bigquery/docs/using-row-level-security-with-features#copy_jobs
+    https://cloud.google.com/bigquery/docs/column-level-security-writes#copying_data
+    """
+    require_all_rows(run.access, run.catalog, source)
+    if run.catalog.tags.get(source.key) and not run.access.may(FINE_GRAINED):
+        raise JobError(
+            "accessDenied",
+            "Access Denied: BigQuery BigQuery: User has neither fine-grained reader nor masked get "
+            "permission to get data protected by policy tag.",
+        )
+
+
+def _protect(
+    run: JobRun,
+    sources: Sequence[tuple[TableRef, TableMeta]],
+    target: TableRef,
+    *,
+    appends: bool,
+) -> None:
+    """Give the destination the policies and tags of the first source, in the place of its own.
+
+    "If you copy a source table without row-level access policies onto a destination table that does
+    have row-level access policies, then [they] are removed from the destination table, unless [...]
+    WRITE_APPEND". Nothing says that they are spared where a partition is written.
+    """
+    if appends:
+        return
+    source = sources[0][0]
+    run.catalog.drop_policies(target.key)
+    run.catalog.tags[target.key] = dict(run.catalog.tags.get(source.key, {}))
+    project, dataset, table = target.key
+    for policy in run.catalog.list_row_access_policies(*source.key):
+        named = {"project_id": project, "dataset_id": dataset, "table_id": table}
+        run.catalog.create_row_access_policy(policy.model_copy(update=named))
 
 
 def _shape(table: TableMeta) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from bqemulator.catalog.etag import generate_etag
 from bqemulator.catalog.models import JobMeta, JobType
 from bqemulator.domain.errors import AlreadyExistsError, DomainError, ValidationError
 
+from emulators.bigquery.access import Access
 from emulators.bigquery.errors import JobError
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class JobRun:
     gcs_root: Path
     now: Callable[[], datetime]
     fault: Callable[[str], None]
+    access: Access
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -75,6 +77,7 @@ class JobRunner:
     engine: Engine
     catalog: Catalog
     gcs_root: Path
+    access: Access = field(default_factory=Access)
     faults: list[Fault] = field(default_factory=list)
     answer_after_s: float = 60.0
     is_sandbox: bool = False
@@ -162,10 +165,12 @@ class JobRunner:
             gcs_root=self.gcs_root,
             now=self.context.clock.now,
             fault=fault,
+            access=self.access,
         )
 
     def clear(self) -> None:
-        """Forget the ids and the faults."""
+        """Forget the ids and the faults, and deny nothing."""
+        self.access.clear()
         self._claimed.clear()
         self.faults.clear()
 

@@ -8,16 +8,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from bqemulator.api.dependencies import AppContext, get_caller, get_context
 from bqemulator.api.routes import jobs as stock_jobs
+from bqemulator.domain.errors import (
+    InvalidQueryError,
+    PermissionDeniedError,
+    UnsupportedFeatureError,
+)
 from bqemulator.row_access.identity import CallerIdentity
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from google.cloud.bigquery.job.base import _ERROR_REASON_TO_EXCEPTION
 
 from emulators.bigquery.copying import run_copy
+from emulators.bigquery.errors import JobError
+from emulators.bigquery.filters import require_filters
 from emulators.bigquery.load import LoadSpec, run_load
 from emulators.bigquery.partitions import stamping_changes
+from emulators.bigquery.protection import check_statement, protects_rows
+from emulators.bigquery.transactions import is_transaction, run_transaction
 
 if TYPE_CHECKING:
+    from bqemulator.catalog.models import JobMeta
+
     from emulators.bigquery.jobs import JobRunner
 
 Caller = Annotated[CallerIdentity, Depends(get_caller)]
@@ -61,7 +72,11 @@ def job_routes(runner: JobRunner) -> APIRouter:
     @router.post("/queries")
     async def query(project_id: str, request: Request, context: Context, caller: Caller) -> Any:
         body = await request.json()
-        with stamping_changes(runner, body.get("query") or ""):
+        sql = body.get("query") or ""
+        if is_transaction(sql):
+            raise UnsupportedFeatureError("A transaction is emulated as a job that is inserted")
+        _allow(runner, project_id, sql)
+        with stamping_changes(runner, sql):
             answer = await stock_jobs.query(project_id, request, context, caller)
         return _with_its_job(runner, project_id, body, answer)
 
@@ -73,7 +88,12 @@ def job_routes(runner: JobRunner) -> APIRouter:
         maxResults: int = 10_000,  # noqa: N803
         startIndex: int = 0,  # noqa: N803
         pageToken: str | None = None,  # noqa: N803
-    ) -> dict[str, Any]:
+    ) -> Any:
+        job = runner.catalog.get_job(project_id, job_id)
+        if job is not None and job.state != "DONE":
+            return {"jobReference": _reference(project_id, job_id), "jobComplete": False}
+        if job is not None and job.error_result:
+            return _refusal(job.error_result)
         answer = stock_jobs.get_query_results(
             project_id, job_id, context, maxResults, startIndex, pageToken
         )
@@ -95,8 +115,10 @@ def _with_its_job(
     job = runner.catalog.get_job(project, answer["jobReference"]["jobId"])
     if job is None:  # a dry run
         return answer
-    configuration = {**job.configuration, "labels": body.get("labels") or {}}
-    runner.catalog.upsert_job(job.model_copy(update={"configuration": configuration}))
+    kept = {key: body[key] for key in ("maximumBytesBilled",) if key in body}
+    query = {**(job.configuration.get("query") or {}), **kept}
+    configuration = {**job.configuration, "query": query, "labels": body.get("labels") or {}}
+    _keep(runner, project, job, configuration, body.get("query") or "")
     if not job.error_result:
         return answer
     result = dict(job.error_result)
@@ -104,6 +126,11 @@ def _with_its_job(
     if hidden:  # nobody is denied anything here, and the service says so of what it does not have
         message = f"Not found: {hidden['what']} was not found in location US"
         result |= {"reason": "notFound", "message": message}
+    return _refusal(result)
+
+
+def _refusal(result: dict[str, Any]) -> JSONResponse:
+    """The answer of HTTP to a query whose job failed."""
     code = _ERROR_REASON_TO_EXCEPTION.get(result["reason"], HTTPStatus.BAD_REQUEST)
     error = {
         "code": code,
@@ -124,12 +151,61 @@ async def _insert_stock(
     body = await request.json()
     config = body.get("configuration") or {}
     reference = body.setdefault("jobReference", {})
+    query = config.get("query") or {}
+    if is_transaction(query.get("query") or ""):
+        job_id = runner.claim(project, reference.get("jobId"))
+        run = await runner.run(
+            "QUERY",
+            project,
+            job_id,
+            config,
+            lambda run: run_transaction(run, runner, project, job_id, query),
+        )
+        return stock_jobs._build_job_response(project, job_id, run, config)  # noqa: SLF001
     if config.get("dryRun"):
+        _allow(runner, project, query.get("query") or "")
         return await stock_jobs.insert_job(project, request, context, caller)
     reference["jobId"] = runner.claim(project, reference.get("jobId"))
+    _allow(runner, project, query.get("query") or "")
     with stamping_changes(runner, (config.get("query") or {}).get("query") or ""):
         answer = await stock_jobs.insert_job(project, request, context, caller)
     job = runner.catalog.get_job(project, reference["jobId"])
     if job is not None:
-        runner.catalog.upsert_job(job.model_copy(update={"configuration": config}))
+        job = _keep(runner, project, job, config, query.get("query") or "")
+        return stock_jobs._build_job_response(project, job.job_id, job, config)  # noqa: SLF001
     return answer
+
+
+def _reference(project: str, job_id: str) -> dict[str, str]:
+    return {"projectId": project, "jobId": job_id, "location": "US"}
+
+
+def _allow(runner: JobRunner, project: str, sql: str) -> None:
+    """Answer 403 for a statement that the account may not run, 400 for one without its filter.
+
+    The service makes a job of it that fails; clients get the same answer.
+    """
+    try:
+        check_statement(runner.access, runner.catalog, project, sql)
+    except JobError as error:
+        raise PermissionDeniedError(error.message) from error
+    try:
+        require_filters(runner.catalog, project, sql)
+    except JobError as error:
+        raise InvalidQueryError(error.message) from error
+
+
+def _keep(
+    runner: JobRunner, project: str, job: JobMeta, configuration: dict[str, Any], sql: str
+) -> JobMeta:
+    """Keep a job with all that it was asked, and whether row access policies were applied.
+
+    https://cloud.google.com/bigquery/docs/managing-row-level-security#job_statistics
+    """
+    statistics = dict(job.statistics or {})
+    if protects_rows(runner.catalog, project, sql):
+        statistics["rowLevelSecurityStatistics"] = {"rowLevelSecurityApplied": True}
+    update = {"configuration": configuration, "statistics": statistics}
+    kept = job.model_copy(update=update)
+    runner.catalog.upsert_job(kept)
+    return kept

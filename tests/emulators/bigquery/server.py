@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 from unittest import mock
 
+from bqemulator.api.dependencies import get_caller
 from bqemulator.api.middleware import (
     AccessLogMiddleware,
     CorrelationIdMiddleware,
@@ -19,14 +20,16 @@ from bqemulator.storage.engine import CATALOG_SCHEMA, SNAPSHOTS_SCHEMA
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
+from starlette.middleware import Middleware
 
+from emulators.bigquery.access import Gate
 from emulators.bigquery.catalog import Catalog
 from emulators.bigquery.engine import Engine
 from emulators.bigquery.jobs import Fault, JobRunner, describe
 from emulators.bigquery.routes import job_routes
 from emulators.bigquery.schema import store_bignumeric
 from emulators.bigquery.statements import remember_statements
-from emulators.bigquery.table_routes import table_routes
+from emulators.bigquery.table_routes import permission_routes, table_routes
 from emulators.bigquery.tables import quoted
 from emulators.bigquery.upload_routes import upload_routes
 
@@ -58,10 +61,12 @@ class _Server(EmulatorServer):
         app: Any = server.config.app
         # Its logs and figures are read by nobody here, and cost a fifth of an answer.
         app.user_middleware[:] = [one for one in app.user_middleware if one.cls not in _UNREAD]
+        app.user_middleware.append(Middleware(Gate, access=runner.access))
         app.middleware_stack = None
+        app.dependency_overrides[get_caller] = runner.access.identity
         stock = len(app.router.routes)
-        for router in (job_routes(runner), table_routes(runner), upload_routes(runner)):
-            app.include_router(router)
+        for routes_of in (job_routes, permission_routes, table_routes, upload_routes):
+            app.include_router(routes_of(runner))
         routes = app.router.routes
         routes[:] = routes[stock:] + routes[:stock]
         return runner
@@ -123,6 +128,23 @@ class BigQueryEmulator:
     @lists_late.setter
     def lists_late(self, lists_late: bool) -> None:
         self._server.catalog.lists_late = lists_late
+
+    @property
+    def caller(self) -> str:
+        """The account that asks, as row access policies name it: `serviceAccount:...`."""
+        return self._runner.access.caller
+
+    @caller.setter
+    def caller(self, caller: str) -> None:
+        self._runner.access.caller = caller
+
+    def deny(self, *permissions: str) -> None:
+        """Takes permissions from the account that asks, until the next reset.
+
+        Those of requests are in `access.py`; bigquery.tables.getData, .updateData, .setCategory and
+        datacatalog.categories.fineGrainedGet are asked for by jobs.
+        """
+        self._runner.access.denied.update(permissions)
 
     def jobs(self) -> list[dict[str, Any]]:
         """Every job since the last reset, in the order in which they came."""

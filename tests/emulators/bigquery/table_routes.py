@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from bqemulator.api.dependencies import AppContext, get_context
 from bqemulator.api.routes import tables as stock
+from bqemulator.catalog.etag import generate_etag
 from bqemulator.catalog.models import TableMeta, TableSchema
 from bqemulator.domain.errors import (
+    DomainError,
     PermissionDeniedError,
     ResourceRef,
     ValidationError,
@@ -17,7 +19,9 @@ from bqemulator.domain.errors import (
 from fastapi import APIRouter, Depends, Request, Response
 
 from emulators.bigquery.errors import JobError
+from emulators.bigquery.filters import set_filter, with_filter
 from emulators.bigquery.partitions import is_expired
+from emulators.bigquery.protection import tags_of, with_tags
 from emulators.bigquery.schema import (
     Field,
     check_names,
@@ -29,6 +33,8 @@ from emulators.bigquery.schema import (
 from emulators.bigquery.tables import TableRef, in_partition
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from emulators.bigquery.jobs import JobRunner
 
 Context = Annotated[AppContext, Depends(get_context)]
@@ -57,9 +63,13 @@ def table_routes(runner: JobRunner) -> APIRouter:
         if fields:
             body["schema"]["fields"] = [normalised(field) for field in fields]
             _check_table(body)
+        ref = TableRef.from_rest({**_names(project_id, dataset_id, body)})
+        _check_tags(runner, ref, fields or ())
         await stock.insert_table(project_id, dataset_id, request, context)
-        table = _table(runner, TableRef.from_rest({**_names(project_id, dataset_id, body)}))
-        return _answer(runner.catalog.update_table(_with_expiration(table, body)))
+        runner.catalog.tags[ref.key] = tags_of(fields or ())
+        set_filter(runner.catalog, ref, body)
+        table = _with_expiration(_table(runner, ref), body)
+        return _answer(runner, runner.catalog.update_table(table))
 
     @router.get("/{table_id}")
     async def get(
@@ -69,7 +79,7 @@ def table_routes(runner: JobRunner) -> APIRouter:
         table = runner.catalog.get_table(*ref.key)
         if table is None:
             return stock.get_table(project_id, dataset_id, table_id, context)
-        return _answer(_counted(ref, table, context))
+        return _answer(runner, _counted(ref, table, context))
 
     @router.patch("/{table_id}")
     @router.put("/{table_id}")
@@ -80,11 +90,14 @@ def table_routes(runner: JobRunner) -> APIRouter:
         body = await request.json()
         async with context.engine.write_lock():
             _check_sandbox(runner, body)
+            _check_etag(request, _table(runner, ref))
+            _set_tags(runner, ref, body)
+            set_filter(runner.catalog, ref, body)
             changed = _changed(ref, _table(runner, ref), body, context)
             if changed.table_type == "TABLE":
                 expired = is_expired(changed.time_partitioning, context.clock.now())
                 context.engine.execute(f"DELETE FROM {ref.sql} WHERE {expired}").fetchall()
-        return _answer(runner.catalog.update_table(changed))
+        return _answer(runner, runner.catalog.update_table(changed))
 
     @router.delete("/{table_id}", status_code=204)
     async def delete(project_id: str, dataset_id: str, table_id: str, context: Context) -> Response:
@@ -105,6 +118,59 @@ def table_routes(runner: JobRunner) -> APIRouter:
         return Response(status_code=204)
 
     return router
+
+
+def permission_routes(runner: JobRunner) -> APIRouter:
+    """tables.testIamPermissions."""
+    router = APIRouter()
+
+    @router.post(
+        "/bigquery/v2/projects/{project_id}/datasets/{dataset_id}/tables/{table_id}"
+        ":testIamPermissions"
+    )
+    async def permissions(
+        project_id: str, dataset_id: str, table_id: str, request: Request
+    ) -> dict[str, Any]:
+        # https://cloud.google.com/bigquery/docs/reference/rest/v2/tables/testIamPermissions : of a
+        # table that is not there, "an empty set of permissions, not a NOT_FOUND error".
+        known = runner.catalog.get_table(project_id, dataset_id, table_id) is not None
+        asked = (await request.json()).get("permissions") or []
+        had = [one for one in asked if known and runner.access.may(one)]
+        return {"permissions": had} if had else {}
+
+    return router
+
+
+def _check_etag(request: Request, table: TableMeta) -> None:
+    """Refuse a change of a table that is no longer as it was read.
+
+    https://cloud.google.com/bigquery/docs/api-performance#etag ; the text is that of reports.
+    """
+    wanted = request.headers.get("if-match")
+    if wanted not in {None, "*", table.etag}:
+        raise _ConditionNotMetError("Precondition check failed.")
+
+
+class _ConditionNotMetError(DomainError):
+    """An etag that is not the one of the resource."""
+
+    http_status: ClassVar[int] = 412
+    bq_reason: ClassVar[str] = "conditionNotMet"
+
+
+def _set_tags(runner: JobRunner, ref: TableRef, body: dict[str, Any]) -> None:
+    """Set the policy tags that a schema states; "if not set, defaults to empty policy_tags"."""
+    fields = (body.get("schema") or {}).get("fields")
+    if not fields:
+        return
+    _check_tags(runner, ref, fields)
+    runner.catalog.tags[ref.key] = tags_of(fields)
+
+
+def _check_tags(runner: JobRunner, ref: TableRef, fields: Sequence[Field]) -> None:
+    """Refuse tags that the table does not have yet, where they may not be set."""
+    if tags_of(fields) != runner.catalog.tags.get(ref.key, {}):
+        runner.access.require("bigquery.tables.setCategory", ref)
 
 
 def _names(project: str, dataset: str, body: dict[str, Any]) -> dict[str, str]:
@@ -159,12 +225,16 @@ def _with_expiration(table: TableMeta, body: dict[str, Any]) -> TableMeta:
     return table.model_copy(update={"expiration_time": at})
 
 
-def _answer(table: TableMeta) -> dict[str, Any]:
+def _answer(runner: JobRunner, table: TableMeta) -> dict[str, Any]:
     """The table as a resource, with what the emulator keeps but does not tell."""
     body = stock._table_to_rest(table)  # noqa: SLF001
+    ref = TableRef.of(table.project_id, table.dataset_id, table.table_id)
+    tags = runner.catalog.tags.get(ref.key)
+    if tags:
+        body["schema"]["fields"] = with_tags(body["schema"]["fields"], tags)
     if table.expiration_time:
         body["expirationTime"] = str(int(table.expiration_time.timestamp() * 1000))
-    return {**body, "location": "US"}
+    return with_filter(runner.catalog, ref, {**body, "location": "US"})
 
 
 def _changed(
@@ -174,7 +244,10 @@ def _changed(
 
     https://cloud.google.com/bigquery/docs/managing-table-schemas
     """
-    update: dict[str, Any] = {"last_modified_time": context.clock.now()}
+    now = context.clock.now()
+    # Each change has another etag, also within one tick of the clock.
+    etag = generate_etag(*ref.key, str(now), table.etag)
+    update: dict[str, Any] = {"last_modified_time": now, "etag": etag}
     for name, attribute in _PLAIN_PROPERTIES.items():
         if name in body:
             update[attribute] = body[name]

@@ -180,17 +180,114 @@ def test_only_a_closed_month_has_an_invoice(runs: tuple[WrittenRun, ...]) -> Non
         assert all(invoices) if closed else invoices == {""}
 
 
-def test_a_savings_plan_negates_what_it_covers(runs: tuple[WrittenRun, ...]) -> None:
+def _lines(run: WrittenRun, *line_types: str) -> list[dict[str, str]]:
+    """The lines of some types, by their columns."""
+    found = []
+    for path in run.part_paths:
+        header, *rows = _part(path)
+        found += [dict(zip(header, row, strict=True)) for row in rows]
+    return [line for line in found if line["lineItem/LineItemType"] in line_types]
+
+
+def _sum(lines: list[dict[str, str]], column: str) -> Decimal:
+    return sum((Decimal(line[column] or 0) for line in lines), Decimal(0))
+
+
+def test_a_run_has_every_kind_of_line(runs: tuple[WrittenRun, ...]) -> None:
+    kinds = {"Usage", "SavingsPlanCoveredUsage", "SavingsPlanNegation", "SavingsPlanRecurringFee"}
+    kinds |= {"RIFee", "DiscountedUsage", "Tax", "Fee", "Credit"}
     for run in runs:
-        types = _cells(run, "lineItem/LineItemType")
-        costs = _cells(run, "lineItem/UnblendedCost")
-        of_plan = [
-            Decimal(cost)
-            for type_, cost in zip(types, costs, strict=True)
-            if type_ in {"SavingsPlanCoveredUsage", "SavingsPlanNegation"}
+        assert kinds <= set(_cells(run, "lineItem/LineItemType"))
+
+
+@pytest.mark.parametrize(("rows", "at_once"), [(ROWS, 1), (2000, 2)])
+def test_one_line_an_hour_or_day_negates_all_that_the_plan_covers_of_a_kind(
+    tmp_path: Path, rows: int, at_once: int
+) -> None:
+    written = write_aws(tmp_path, months=1, rows=rows, seed=4)
+    most = 0
+    for run in written:
+        by_kind: dict[tuple[str, ...], list[list[dict[str, str]]]] = {}
+        for line in _lines(run, "SavingsPlanCoveredUsage", "SavingsPlanNegation"):
+            key = tuple(
+                line[column]
+                for column in (
+                    "lineItem/UsageStartDate",
+                    "savingsPlan/SavingsPlanARN",
+                    "lineItem/Operation",
+                    "lineItem/UsageType",
+                    "lineItem/AvailabilityZone",
+                )
+            )
+            is_negation = line["lineItem/LineItemType"] == "SavingsPlanNegation"
+            by_kind.setdefault(key, [[], []])[is_negation].append(line)
+        assert by_kind
+        for covered, negations in by_kind.values():
+            assert len(negations) == 1
+            assert _sum(covered + negations, "lineItem/UnblendedCost") == 0
+            most = max(most, len(covered))
+    assert most >= at_once
+
+
+def test_the_fee_of_a_plan_states_what_of_it_is_used_and_what_it_covers_does_not(
+    runs: tuple[WrittenRun, ...],
+) -> None:
+    for run in runs:
+        fees = _lines(run, "SavingsPlanRecurringFee")
+        covered = _lines(run, "SavingsPlanCoveredUsage")
+        days = {line["lineItem/UsageStartDate"] for line in fees}
+        assert len(days) == len(fees)
+        assert {line["lineItem/UsageStartDate"] for line in covered} <= days
+        used = _sum(fees, "savingsPlan/UsedCommitment")
+        assert used == _sum(covered, "savingsPlan/SavingsPlanEffectiveCost")
+        total = _sum(fees, "savingsPlan/TotalCommitmentToDate")
+        assert total == _sum(fees, "lineItem/UnblendedCost")
+        assert used < total < used * 2
+        for line in fees:
+            left = Decimal(line["savingsPlan/TotalCommitmentToDate"])
+            assert left > Decimal(line["savingsPlan/UsedCommitment"])
+        others = [line for line in covered if line["savingsPlan/UsedCommitment"]]
+        assert not others
+
+
+def test_the_fee_of_a_reservation_states_what_of_it_is_not_used(
+    runs: tuple[WrittenRun, ...],
+) -> None:
+    of = "reservation/"
+    both = (
+        ("AmortizedUpfrontCostForUsage", "UnusedAmortizedUpfrontFeeForBillingPeriod"),
+        ("RecurringFeeForUsage", "UnusedRecurringFee"),
+    )
+    for run in runs:
+        (fee,) = _lines(run, "RIFee")
+        use = _lines(run, "DiscountedUsage")
+        parts = [_sum(use, of + used) for used, _ in both]
+        assert sum(parts) == _sum(use, f"{of}EffectiveCost")
+        assert all(parts)
+        unused = [Decimal(fee[of + name]) for _, name in both]
+        assert min(unused) >= 0
+        if run.submitted_at.strftime("%Y-%m") > run.period:
+            assert min(unused) > 0
+            assert Decimal(fee[f"{of}UnusedQuantity"]) > 0
+            total = [fee[f"{of}AmortizedUpfrontFeeForBillingPeriod"], fee["lineItem/UnblendedCost"]]
+            assert [a + b for a, b in zip(parts, unused, strict=True)] == list(map(Decimal, total))
+
+
+def test_a_plan_is_returned_in_the_last_month_of_a_quarter(runs: tuple[WrittenRun, ...]) -> None:
+    for run in runs:
+        returned = [
+            line
+            for line in _lines(run, "SavingsPlanUpfrontFee", "Refund")
+            if "one-time fee for savings plan" in line["lineItem/LineItemDescription"].lower()
         ]
-        assert sum(of_plan) == 0
-        assert {"RIFee", "DiscountedUsage", "Tax", "Fee", "Credit"} <= set(types)
+        assert len(returned) == (2 if run.period == "2025-09" else 0)
+        assert _sum(returned, "lineItem/UnblendedCost") == 0
+
+
+@pytest.mark.parametrize("rows", [40, 41, 120, 500])
+def test_a_complete_run_has_as_many_rows_as_were_asked_for(tmp_path: Path, rows: int) -> None:
+    last = write_aws(tmp_path, months=2, rows=rows, seed=2, runs_per_month=1)
+    assert [run.rows for run in last] == [rows, rows]
 
 
 def test_line_ids_change_from_run_to_run(runs: tuple[WrittenRun, ...]) -> None:

@@ -189,6 +189,14 @@ RECORDED = [
         id="policy tag",
     ),
     pytest.param(
+        "accessDenied",
+        "Access Denied: Table acme:finops.bill: User does not have full access for table "
+        "acme:finops.bill due to row access policies.",
+        "let an owner of the data create a policy with FILTER USING (TRUE) for it",
+        False,
+        id="row access policy",
+    ),
+    pytest.param(
         "conditionNotMet",
         "Resource bill did not meet condition IF_MATCH",
         "Another process changed the table since it was read. Run again",
@@ -226,6 +234,38 @@ class TestRecorded:
             assert told.is_of_run is False
         # Sent again as it is, a change of an old table is refused again.
         assert may_pass(error) is (passes and not is_etag)
+
+    @pytest.mark.parametrize(
+        ("message", "passes"),
+        [
+            ("Query error: Transaction is aborted due to concurrent update against table t", True),
+            ("Could not serialize access to table t due to concurrent update", True),
+            ("Query error: a row access policy hides rows from this account at [1:1]", False),
+        ],
+    )
+    def test_what_ended_a_statement_is_said_although_its_reason_is_that_of_data(
+        self, message: str, *, passes: bool
+    ) -> None:
+        error = call_error(api.BadRequest, "invalidQuery", message)
+        with pytest.raises(LoadError) as called, bigquery_errors("Loading 2025-10"):
+            raise error
+        for told in (called.value, job_error("Loading 2025-10 failed", "invalidQuery", message)):
+            assert isinstance(told, TransientLoadError) is passes
+            assert told.is_of_run is False
+
+    def test_the_place_of_a_job_is_no_part_of_a_message(self) -> None:
+        said = "Access Denied: no.\n\nLocation: None\nJob ID: 2b1c\n"
+        error = call_error(api.Forbidden, "accessDenied", said)
+        expected = pytest.raises(LoadError, match=r"Access Denied: no\.\. The account")
+        with expected, bigquery_errors("A dry run"):
+            raise error
+
+    def test_to_list_policies_is_a_right_of_owners(self) -> None:
+        said = "Permission bigquery.rowAccessPolicies.list denied on table acme:finops.bill"
+        error = call_error(api.Forbidden, "accessDenied", said)
+        expected = pytest.raises(LoadError, match=r"is part of roles/bigquery\.dataOwner")
+        with expected, bigquery_errors("Listing"):
+            raise error
 
     def test_what_data_says_is_not_taken_for_a_refusal(self) -> None:
         error = job_error(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-__all__ = ["ACCOUNTS", "REGIONS", "SERVICES", "Service"]
+__all__ = ["ACCOUNTS", "PLAN_SLOT", "REGIONS", "SERVICES", "Service", "UPFRONT"]
 
 ACCOUNTS: tuple[tuple[str, str, str], ...] = (
     # The leading zero disappears if a program takes an account id for a number.
@@ -62,6 +62,9 @@ def _machine(
     rates: tuple[str, str, str],
     line_type: Literal["Usage", "DiscountedUsage", "SavingsPlanCoveredUsage"],
     ecu: tuple[str, str],
+    *,
+    hourly: str = "1",
+    spread: int = 0,
 ) -> Service:
     return Service(
         code="AmazonEC2",
@@ -70,11 +73,11 @@ def _machine(
         operation="RunInstances",
         unit="Hrs",
         rates=rates,
-        hourly="1",
+        hourly=hourly,
         resource="i-0",
         description=f"${rates[0]} per On Demand Linux {size} Instance Hour",
         growth=0,
-        spread=0,
+        spread=spread,
         line_type=line_type,
         product={
             "ecu": ecu[0],
@@ -112,6 +115,9 @@ SERVICES: tuple[Service, ...] = (
         ("0.1940000000", "0.1940000000", "0.1396800000"),
         "SavingsPlanCoveredUsage",
         ("Variable", "26"),
+        # It does not run all the time, so that part of the commitment stays unused.
+        hourly="0.9",
+        spread=10,
     ),
     Service(
         code="AmazonEC2",
@@ -219,3 +225,11 @@ SERVICES: tuple[Service, ...] = (
     ),
 )
 """Resource number r uses service r modulo their count."""
+
+UPFRONT = Decimal("0.4")
+"""The part of the reservation's cost that was paid up front."""
+
+PLAN_SLOT = next(
+    slot for slot, service in enumerate(SERVICES) if service.line_type == "SavingsPlanCoveredUsage"
+)
+"""The service that the savings plan covers."""

@@ -2,7 +2,14 @@
 
 from decimal import Decimal
 
-__all__ = ["COST_COLUMNS", "LATER_TAGS", "aws_columns", "column_id", "number_text"]
+__all__ = [
+    "COMMITMENT_COLUMNS",
+    "COST_COLUMNS",
+    "LATER_TAGS",
+    "aws_columns",
+    "column_id",
+    "number_text",
+]
 
 _TEXT = "OptionalString"
 _REQUIRED = "String"
@@ -124,6 +131,19 @@ COST_COLUMNS: tuple[str, ...] = (
     "savingsPlan/SavingsPlanEffectiveCost",
 )
 """The columns that are added up."""
+
+COMMITMENT_COLUMNS: tuple[str, ...] = (
+    "reservation/AmortizedUpfrontFeeForBillingPeriod",
+    "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod",
+    "reservation/UnusedNormalizedUnitQuantity",
+    "reservation/UnusedQuantity",
+    "reservation/UnusedRecurringFee",
+    "reservation/UpfrontValue",
+    "savingsPlan/RecurringCommitmentForBillingPeriod",
+    "savingsPlan/TotalCommitmentToDate",
+    "savingsPlan/UsedCommitment",
+)
+"""What the fee of a commitment says of its use; no other line does."""
 
 
 def aws_columns(months_before: int) -> dict[str, str]:

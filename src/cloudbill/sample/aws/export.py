@@ -1,6 +1,6 @@
-"""AWS Cost and Usage Reports (legacy CUR) as AWS delivers them, in gzipped CSV."""
+"""AWS bills as AWS delivers them: reports and Data Exports, in every form that there is."""
 
-import json
+import zipfile
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal, localcontext
@@ -8,14 +8,23 @@ from pathlib import Path
 
 import duckdb
 
-from cloudbill.sample.aws.catalogue import SERVICES
-from cloudbill.sample.aws.columns import COST_COLUMNS, aws_columns
-from cloudbill.sample.aws.manifest import aws_manifest
-from cloudbill.sample.aws.queries import COVERED, SPECIAL_TYPES, TOTALS, define_macros, rows_query
+from cloudbill.sample.aws.delivery import Delivery
+from cloudbill.sample.aws.forms import FORMS, AwsForm
+from cloudbill.sample.aws.queries import (
+    ADD_PLAN_LINES,
+    MOST_COMMITTED,
+    RESERVED,
+    SPECIAL_TYPES,
+    define_macros,
+)
+from cloudbill.sample.aws.shape import Shape
 from cloudbill.sample.aws.specials import (
-    SPECIALS,
-    CoveredUse,
+    FEE_SLOT,
+    NEGATION_SLOT,
+    ReservedUse,
     SpecialLine,
+    commitment,
+    line_count,
     special_lines,
     special_services,
 )
@@ -26,7 +35,6 @@ from cloudbill.sample.sql import connect, copy, create_table, fetch, set_time
 __all__ = ["write_aws"]
 
 _PARTS = 2
-_HOURLY_FROM_ROWS = 20_000
 
 
 def write_aws(
@@ -36,110 +44,114 @@ def write_aws(
     rows: int,
     seed: int,
     last: tuple[int, int] = (2025, 10),
-    report_name: str = "cur-hourly",
-    prefix: str = "cur",
+    report_name: str | None = None,
+    prefix: str | None = None,
     open_month: bool = True,
     runs_per_month: int = 3,
     overwrite: bool = False,
+    form: AwsForm = AwsForm.CSV,
 ) -> tuple[WrittenRun, ...]:
-    """Writes an hourly AWS Cost and Usage Report into a directory, as a copy of its bucket.
+    """Writes an AWS bill into a directory, as a copy of its bucket, in one of AWS's forms.
 
-    The same arguments give the same bytes; everything random derives from `seed`. A month gets up
-    to three cumulative assemblies: on its 15th, on its last day, and on the 5th of the next month
-    with late usage and an invoice. A line covers an hour, or a day if there are fewer than 20,000
-    rows. Manifests have no time, so the modification times of the files have it. Returns the runs,
-    oldest submission first.
+    The same arguments give the same bytes; everything random derives from `seed`, so that all forms
+    have the same charges. A month gets up to three cumulative runs: on its 15th, on its last day,
+    and on the 5th of the next month with late usage and an invoice. A line covers an hour, or a day
+    if there are fewer than 20,000 rows; with fewer than 120, the lines of the savings plan cover
+    the month. Manifests have no time, so the modification times of the files have it. Returns the
+    runs that have a manifest, oldest submission first: a Data Export has one manifest a month.
 
     `last` is the year and month of the newest of `months` months; the second and third month add a
-    tag column each. `rows` counts the rows of the last assembly of each month, 40 or more.
-    `report_name` is a folder below `prefix`, which may be empty. `open_month` leaves out the final
-    assembly of the newest month. `runs_per_month` keeps the last 1 to 3 assemblies of each month;
-    `overwrite` keeps only the last one, directly in the month's folder.
+    tag each. `rows` counts the lines of the last run of each month, 40 or more, before they become
+    charges of FOCUS. `report_name` is a folder below `prefix`, which may be empty; both have usual
+    values for each form. `open_month` leaves out the final run of the newest month.
+    `runs_per_month` keeps the last 1 to 3 runs of each month; `overwrite` keeps only the last one,
+    directly in the month's folder, as a report for Athena does in any case.
 
     Raises:
         ValueError: If a number is outside what the sample can show.
     """
+    delivery = Delivery(
+        form=FORMS[form],
+        prefix=(FORMS[form].prefix if prefix is None else prefix).strip("/"),
+        name=report_name or FORMS[form].report_name,
+        seed=seed,
+        overwrites=overwrite or FORMS[form].for_athena,
+    )
     first = Month(*last).plus(1 - months)
     runs = schedule(
-        identity=("aws", report_name, seed, rows, first),
+        identity=("aws", delivery.name, seed, rows, first),
         months=months,
         rows=rows,
         last=last,
         open_month=open_month,
-        runs_per_month=1 if overwrite else runs_per_month,
+        runs_per_month=1 if delivery.overwrites else runs_per_month,
         closing_day=5,
     )
     with connect() as connection, localcontext(prec=DIGITS):
         define_macros(connection)
-        writer = _Writer(
-            connection=connection,
-            directory=directory,
-            prefix=prefix.strip("/"),
-            report_name=report_name,
-            first=first,
-            rows=rows,
-            seed=seed,
-            overwrite=overwrite,
-        )
-        return tuple(writer.write(run) for run in runs)
+        writer = _Writer(connection, directory, delivery, first, rows, seed)
+        written = [writer.write(run) for run in runs]
+    newest = {run.manifest_path: run for run in written}
+    return tuple(run for run in written if newest[run.manifest_path] is run)
 
 
-@dataclass(kw_only=True)
+@dataclass
 class _Writer:
-    """Writes the assemblies of one report, one after the other."""
+    """Writes the runs of one report or export, one after the other."""
 
     connection: duckdb.DuckDBPyConnection
     directory: Path
-    prefix: str
-    report_name: str
+    delivery: Delivery
     first: Month
     rows: int
     seed: int
-    overwrite: bool
-    month_use: dict[Month, dict[str, CoveredUse]] = field(default_factory=dict)
+    kinds: int | None = None
+    month_use: dict[Month, ReservedUse] = field(default_factory=dict)
+    commitments: dict[Month, Decimal] = field(default_factory=dict)
 
     def write(self, run: ScheduledRun) -> WrittenRun:
         """Writes the parts of a run, then its manifests; returns its rows and sums."""
-        parameters = self._prepare(run)
-        end = self._rows_until(run)
-        columns = aws_columns(run.month.index - self.first.index)
-        month = f"{run.month.start:%Y%m%d}-{run.month.end:%Y%m%d}"
-        above = "/".join(part for part in (self.prefix, self.report_name, month) if part)
-        folder = above if self.overwrite else f"{above}/{run.run_id}"
-        keys = [f"{folder}/{self.report_name}-{part + 1:05d}.csv.gz" for part in range(_PARTS)]
-        query = rows_query(columns)
+        form, parameters = self.delivery.form, self._prepare(run)
+        end = self._shape(run.month).until(run)
+        months_before = run.month.index - self.first.index
+        query, file_format = form.rows(months_before)
+        keys = self.delivery.part_keys(run, _PARTS)
         rows = 0
         for part, key in enumerate(keys):
             bounds = {"from_row": end * part // _PARTS, "to_row": end * (part + 1) // _PARTS}
             path = self.directory / key
-            rows += copy(self.connection, query, path, "csv.gz, own header", parameters | bounds)
-            rows -= 1  # the header
+            rows += self._write_part(path, query, file_format, parameters | bounds)
             set_time(path, run.submitted_at - timedelta(minutes=1))
-        manifest = aws_manifest(run, keys, columns, seed=self.seed, report_name=self.report_name)
-        for place in {folder, above}:
-            path = self.directory / place / f"{self.report_name}-Manifest.json"
-            path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-            set_time(path, run.submitted_at)
-        sums = fetch(self.connection, TOTALS, parameters | {"from_row": 0, "to_row": end})
+        manifest = self.delivery.write_manifests(
+            run, keys, directory=self.directory, months_before=months_before
+        )
+        whole = parameters | {"from_row": 0, "to_row": end}
+        sums = fetch(self.connection, form.sums(months_before), whole)
         return WrittenRun(
-            provider="aws",
-            export=self.report_name,
+            provider=form.provider,
+            export=self.delivery.name,
             period=str(run.month),
             run_id=run.run_id,
             submitted_at=run.submitted_at,
-            manifest_path=self.directory / folder / f"{self.report_name}-Manifest.json",
+            manifest_path=manifest,
             part_paths=tuple(self.directory / key for key in keys),
             rows=rows,
-            totals={"USD": dict(zip(COST_COLUMNS, sums[0], strict=True))},
+            totals={"USD": dict(zip(form.cost_columns, sums[0], strict=True))},
         )
 
-    def _rows_until(self, run: ScheduledRun) -> int:
-        """The first row number after the days of the run; each hour has equally many."""
-        return SPECIALS + -(-run.elapsed_days * (self.rows - SPECIALS) // run.month.days)
+    def _write_part(
+        self, path: Path, query: str, file_format: str, parameters: dict[str, object]
+    ) -> int:
+        """Writes a part, and counts its rows without the header."""
+        is_zipped = path.suffix == ".zip"
+        target = path.with_suffix("") if is_zipped else path
+        rows = copy(self.connection, query, target, file_format, parameters)
+        if is_zipped:
+            _zip(target, path)
+        return rows - 1 if file_format.endswith("own header") else rows
 
     def _prepare(self, run: ScheduledRun) -> dict[str, object]:
         """Creates the tables of a run, and returns the parameters of its queries."""
-        resources = max(len(SERVICES) * 4, self.rows // 720)
         create_services(
             self.connection,
             seed=self.seed,
@@ -147,39 +159,48 @@ class _Writer:
             run_columns=_run_columns(run, self.seed),
             specials=special_services(self.seed),
         )
-        if not self.month_use:
-            create_resources(self.connection, seed=self.seed, count=resources)
+        if self.kinds is None:
+            self.kinds = create_resources(self.connection, seed=self.seed, rows=self.rows)
+        shape = self._shape(run.month)
         parameters: dict[str, object] = {
+            **shape.parameters(),
             "seed": str(self.seed),
             "month": str(run.month),
             "month_start": run.month.start,
-            "days": run.month.days,
             "elapsed_days": run.elapsed_days,
             "complete": run.complete,
-            "rows": self.rows,
             "run_id": run.run_id,
-            "specials": SPECIALS,
-            "slots": len(SERVICES),
-            "resources": resources,
-            # With only a few lines of one hour each, fixed fees would be almost all of the bill.
-            "hours": 1 if self.rows >= _HOURLY_FROM_ROWS else 24,
             "from_row": 0,
             "to_row": self.rows,
+            "fee_slot": FEE_SLOT,
+            "negation_slot": NEGATION_SLOT,
         }
-        whole = {"complete": True, "elapsed_days": run.month.days}
+        whole = parameters | {"complete": True, "elapsed_days": run.month.days}
         if run.month not in self.month_use:
-            self.month_use[run.month] = self._covered(parameters | whole)
+            self.month_use[run.month] = self._reserved(whole)
+            [(most,)] = fetch(self.connection, MOST_COMMITTED, whole)
+            self.commitments[run.month] = commitment(most, shape.plan_hours)
         month_use = self.month_use[run.month]
-        run_use = month_use if run.complete else self._covered(parameters)
+        run_use = month_use if run.complete else self._reserved(parameters)
         lines = special_lines(run, seed=self.seed, month_use=month_use, run_use=run_use)
         create_table(self.connection, "special", SPECIAL_TYPES, _special_rows(lines))
+        of_plan = {"special_lines": len(lines), "commitment": self.commitments[run.month]}
+        fetch(self.connection, ADD_PLAN_LINES, parameters | of_plan)
         return parameters
 
-    def _covered(self, parameters: dict[str, object]) -> dict[str, CoveredUse]:
-        return {
-            line_type: CoveredUse(unblended=unblended, effective=effective)
-            for line_type, unblended, effective in fetch(self.connection, COVERED, parameters)
-        }
+    def _shape(self, month: Month) -> Shape:
+        return Shape(month=month, rows=self.rows, lines=line_count(month), kinds=self.kinds or 0)
+
+    def _reserved(self, parameters: dict[str, object]) -> ReservedUse:
+        [(upfront, recurring, hours)] = fetch(self.connection, RESERVED, parameters)
+        return ReservedUse(upfront=upfront, recurring=recurring, hours=hours)
+
+
+def _zip(file: Path, archive: Path) -> None:
+    """Moves a file into an archive of its own, which has no time of this machine in it."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as written:
+        written.writestr(zipfile.ZipInfo(file.name), file.read_bytes(), zipfile.ZIP_DEFLATED)
+    file.unlink()
 
 
 def _run_columns(run: ScheduledRun, seed: int) -> dict[str, str]:
@@ -204,6 +225,7 @@ def _special_rows(lines: list[SpecialLine]) -> list[dict[str, object]]:
             "lineItem/UsageAmount": Decimal(1),
             "lineItem/UnblendedCost": line.cost,
             "lineItem/BlendedCost": line.cost,
+            **line.of_commitment,
         }
         for i, line in enumerate(lines)
     ]

@@ -4,11 +4,21 @@ from collections.abc import Iterable
 
 import duckdb
 
-from cloudbill.sample.aws.columns import COST_COLUMNS, column_id
+from cloudbill.sample.aws.catalogue import UPFRONT
+from cloudbill.sample.aws.columns import COMMITMENT_COLUMNS, COST_COLUMNS, column_id
 from cloudbill.sample.aws.tables import CHARGE_COLUMNS, RESOURCE_COLUMNS
 from cloudbill.sample.sql import quote_identifier
 
-__all__ = ["COVERED", "SPECIAL_TYPES", "TOTALS", "define_macros", "rows_query"]
+__all__ = [
+    "ADD_PLAN_LINES",
+    "MOST_COMMITTED",
+    "RESERVED",
+    "SPECIAL_TYPES",
+    "TOTALS",
+    "define_macros",
+    "lines_query",
+    "rows_query",
+]
 
 _NUMBER = "DECIMAL(28,10)"  # ten fraction digits, as AWS rounds them
 
@@ -47,6 +57,7 @@ FROM (
         drawn.i,
         drawn.r,
         drawn.hour,
+        drawn.hours,
         service.slot,
         service.line_type,
         service.public_usd,
@@ -54,19 +65,34 @@ FROM (
         service.effective_usd,
         service.whole,
         service.units
-        * if(service.spread = 0, 10000, resource.size) // 10000
+        -- A machine is as large as every other one.
+        * if(service.spread <= 1000, 10000, resource.size) // 10000
         * (10000 - service.spread + (drawn.draw % 20001)::BIGINT * service.spread // 10000)
         // 10000
         -- As long as the month is not complete, the meter may be too low.
-        * if(NOT $complete AND (drawn.draw >> 20) % 23 = 1, 9, 10) // 10 * $hours AS units
+        * if(NOT $complete AND (drawn.draw >> 20) % 23 = 1, 9, 10) // 10 * drawn.hours AS units
     FROM (
         SELECT
             i,
-            ((i - $specials) % $resources)::INTEGER AS r,
-            ((i - $specials) * ($days * 24 // $hours) // ($rows - $specials) * $hours)::INTEGER
-                AS hour,
+            (i - $specials) % $machines * $slots + $plan_slot AS r,
+            (i - $specials) // $machines * $plan_hours AS hour,
+            least($plan_hours, $elapsed_days * 24 - hour) AS hours,
             md5_number_lower(concat_ws('|', $seed, $month, i)) AS draw
-        FROM range(greatest($from_row, $specials), $to_row) AS numbers (i)
+        FROM range(greatest($from_row, $specials), least($to_row, $covered_until)) AS numbers (i)
+        UNION ALL
+        SELECT
+            i,
+            -- All resources in turn, but for those that the plan covers.
+            k // ($slots - 1) * $slots + k % ($slots - 1)
+            + if(k % ($slots - 1) >= $plan_slot, 1, 0) AS r,
+            (i - $covered_until) * ($days * 24 // $hours) // ($rows - $covered_until) * $hours
+                AS hour,
+            $hours AS hours,
+            md5_number_lower(concat_ws('|', $seed, $month, i)) AS draw
+        FROM (
+            SELECT i, (i - $covered_until) % ($resources // $slots * ($slots - 1)) AS k
+            FROM range(greatest($from_row, $covered_until), $to_row) AS numbers (i)
+        ) AS turn
     ) AS drawn
     LEFT JOIN service ON service.slot = drawn.r % $slots
     LEFT JOIN resource ON resource.r = drawn.r
@@ -84,7 +110,7 @@ SELECT
     slot,
     line_type,
     $month_start + to_hours(hour) AS starts_at,
-    $month_start + to_hours(hour + $hours) AS ends_at,
+    $month_start + to_hours(hour + hours) AS ends_at,
     quantity::{_NUMBER} AS "lineItem/UsageAmount",
     if(line_type = 'DiscountedUsage', quantity * 4, NULL)::{_NUMBER}
         AS "lineItem/NormalizedUsageAmount",
@@ -93,6 +119,10 @@ SELECT
     (public_usd * quantity)::{_NUMBER} AS "pricing/publicOnDemandCost",
     if(line_type = 'DiscountedUsage', effective_usd * quantity, NULL)::{_NUMBER}
         AS "reservation/EffectiveCost",
+    ("reservation/EffectiveCost" * {UPFRONT})::{_NUMBER}
+        AS "reservation/AmortizedUpfrontCostForUsage",
+    ("reservation/EffectiveCost" - "reservation/AmortizedUpfrontCostForUsage")::{_NUMBER}
+        AS "reservation/RecurringFeeForUsage",
     if(line_type = 'SavingsPlanCoveredUsage', effective_usd * quantity, NULL)::{_NUMBER}
         AS "savingsPlan/SavingsPlanEffectiveCost"
 FROM ({_USAGE}) AS usage
@@ -108,6 +138,7 @@ SPECIAL_TYPES = {
     "lineItem/UsageAmount": _NUMBER,
     "lineItem/NormalizedUsageAmount": _NUMBER,
     **dict.fromkeys(COST_COLUMNS, _NUMBER),
+    **dict.fromkeys(COMMITMENT_COLUMNS, _NUMBER),
 }
 """Columns of table `special`, which is added to the usage."""
 
@@ -129,7 +160,6 @@ _CHARGE_TEXTS = {
     f"strftime(charge.ends_at, {_SECONDS}))",
     "lineItem/UsageStartDate": f"strftime(charge.starts_at, {_SECONDS})",
     "lineItem/UsageEndDate": f"strftime(charge.ends_at, {_MILLISECONDS})",
-    "savingsPlan/UsedCommitment": 'number_text(charge."savingsPlan/SavingsPlanEffectiveCost")',
 }
 
 
@@ -156,10 +186,17 @@ def rows_query(columns: Iterable[str]) -> str:
     """
     names = list(columns)
     header = ", ".join(f"'{name}'" for name in names)
+    return f"SELECT {header} UNION ALL {lines_query(names)}"
+
+
+def lines_query(columns: Iterable[str]) -> str:
+    """The query for the rows from number `from_row` up to `to_row`, all as text.
+
+    Its columns have the names that `column_id` gives them.
+    """
+    values = ", ".join(f"{_text(name)} AS {quote_identifier(column_id(name))}" for name in columns)
     return f"""
-SELECT {header}
-UNION ALL
-SELECT {", ".join(_text(name) for name in names)}
+SELECT {values}
 {_CHARGES}
 LEFT JOIN service ON service.slot = charge.slot
 LEFT JOIN resource ON resource.r = charge.r
@@ -172,13 +209,78 @@ SELECT {", ".join(f"sum({quote_identifier(name)})" for name in COST_COLUMNS)}
 """
 """The sums of the cost columns."""
 
-COVERED = f"""
+RESERVED = f"""
 SELECT
-    line_type,
-    sum("lineItem/UnblendedCost"),
-    sum(coalesce("reservation/EffectiveCost", "savingsPlan/SavingsPlanEffectiveCost"))
+    coalesce(sum("reservation/AmortizedUpfrontCostForUsage"), 0),
+    coalesce(sum("reservation/RecurringFeeForUsage"), 0),
+    coalesce(sum("lineItem/UsageAmount"), 0)
 FROM ({_AMOUNTS}) AS usage
-WHERE line_type <> 'Usage'
-GROUP BY line_type
+WHERE line_type = 'DiscountedUsage'
 """  # noqa: S608 - the package's own text
-"""Unblended and effective cost of covered use, by line item type."""
+"""What use that the reservation covers costs of both of its fees, and its hours."""
+
+MOST_COMMITTED = f"""
+SELECT max(used)
+FROM (
+    SELECT sum("savingsPlan/SavingsPlanEffectiveCost") AS used
+    FROM ({_AMOUNTS}) AS usage
+    WHERE line_type = 'SavingsPlanCoveredUsage'
+    GROUP BY starts_at
+) AS block
+"""  # noqa: S608 - the package's own text
+"""The most that covered use costs in an hour, or a day, at the rates of the savings plan."""
+
+ADD_PLAN_LINES = f"""
+INSERT INTO special BY NAME
+WITH covered AS (
+    SELECT usage.*, kind.r AS kind
+    FROM ({_AMOUNTS}) AS usage
+    LEFT JOIN resource ON resource.r = usage.r
+    LEFT JOIN resource AS kind
+        ON kind.r < -1
+        AND kind."lineItem/UsageType" = resource."lineItem/UsageType"
+        AND kind."lineItem/AvailabilityZone" = resource."lineItem/AvailabilityZone"
+    WHERE line_type = 'SavingsPlanCoveredUsage'
+),
+block AS (
+    SELECT
+        b,
+        $month_start + to_hours(b * $plan_hours) AS starts_at,
+        least($plan_hours, $elapsed_days * 24 - b * $plan_hours) AS hours
+    FROM range(($elapsed_days * 24 + $plan_hours - 1) // $plan_hours) AS numbers (b)
+)
+SELECT
+    $special_lines + b AS i,
+    -1 AS r,
+    $fee_slot AS slot,
+    starts_at,
+    starts_at + to_hours(hours) AS ends_at,
+    1 AS "lineItem/UsageAmount",
+    $commitment * hours AS "lineItem/UnblendedCost",
+    $commitment * hours AS "lineItem/BlendedCost",
+    $commitment * hours AS "savingsPlan/TotalCommitmentToDate",
+    coalesce(used, 0) AS "savingsPlan/UsedCommitment",
+    $commitment * $days * 24 AS "savingsPlan/RecurringCommitmentForBillingPeriod"
+FROM block
+LEFT JOIN (
+    SELECT starts_at, sum("savingsPlan/SavingsPlanEffectiveCost") AS used
+    FROM covered
+    GROUP BY starts_at
+) AS use USING (starts_at)
+UNION ALL BY NAME
+SELECT
+    $special_lines + (SELECT count(*) FROM block) - 1
+        + row_number() OVER (ORDER BY starts_at, kind DESC) AS i,
+    kind AS r,
+    $negation_slot AS slot,
+    starts_at,
+    ends_at,
+    sum("lineItem/UsageAmount") AS "lineItem/UsageAmount",
+    -sum("lineItem/UnblendedCost") AS "lineItem/UnblendedCost",
+    -sum("lineItem/BlendedCost") AS "lineItem/BlendedCost",
+    -- AWS states it as the use does, although it is counted there.
+    sum("pricing/publicOnDemandCost") AS "pricing/publicOnDemandCost"
+FROM covered
+GROUP BY starts_at, ends_at, kind
+"""  # noqa: S608 - the package's own text
+"""Adds the plan's fee and the negations of what it covers, for each hour, or day, of a run."""

@@ -5,8 +5,15 @@ from decimal import Decimal
 
 import duckdb
 
-from cloudbill.sample.aws.catalogue import ACCOUNTS, REGIONS, SERVICES, Service
-from cloudbill.sample.aws.columns import LATER_TAGS, aws_columns, column_id, number_text
+from cloudbill.sample.aws.catalogue import ACCOUNTS, PLAN_SLOT, REGIONS, SERVICES, Service
+from cloudbill.sample.aws.columns import (
+    COMMITMENT_COLUMNS,
+    LATER_TAGS,
+    aws_columns,
+    column_id,
+    number_text,
+)
+from cloudbill.sample.aws.shape import covered_machines, resource_count
 from cloudbill.sample.schedule import Month, draw, guid
 from cloudbill.sample.sql import create_table, fetch
 
@@ -31,7 +38,9 @@ CHARGE_COLUMNS: tuple[str, ...] = (
     "pricing/publicOnDemandCost",
     "reservation/EffectiveCost",
     "savingsPlan/SavingsPlanEffectiveCost",
-    "savingsPlan/UsedCommitment",
+    "reservation/AmortizedUpfrontCostForUsage",
+    "reservation/RecurringFeeForUsage",
+    *COMMITMENT_COLUMNS,
 )
 """Columns that differ from row to row."""
 
@@ -89,14 +98,16 @@ WITH placed AS (
     ) AS numbered
     LEFT JOIN service ON slot = r % $slots
     LEFT JOIN account ON account.number = draw % 3
-    LEFT JOIN region ON region.number = (draw >> 8) % 3
+    -- What the savings plan covers is in one region, so that a line of it negates several.
+    LEFT JOIN region ON region.number = if(r % $slots = $plan_slot, 0, (draw >> 8) % 3)
 )
 SELECT
     r,
     size,
     account AS "lineItem/UsageAccountId",
     concat_ws('-', short, usage) AS "lineItem/UsageType",
-    if(prefix = 'i-0', concat(region_code, 'a'), NULL) AS "lineItem/AvailabilityZone",
+    if(prefix = 'i-0', concat(region_code, ['a', 'b'][1 + kind % 2]), NULL)
+        AS "lineItem/AvailabilityZone",
     concat(prefix, suffix) AS "lineItem/ResourceId",
     location AS "product/location",
     region_code AS "product/region",
@@ -113,7 +124,7 @@ SELECT
     [
         NULL,
         concat('first line', chr(10), 'second, "quoted" line'),
-        'Zoë''s test; größer als nötig',
+        'Zoë''s test; größer als nötig 🦊',
         NULL,
         'NULL'
     ][1 + kind % 5] AS "resourceTags/user:notes",
@@ -130,17 +141,48 @@ FROM account
 WHERE number = 0
 """
 
+_KINDS = """
+INSERT INTO resource BY NAME
+SELECT
+    -1 - row_number() OVER (ORDER BY kind."lineItem/AvailabilityZone") AS r,
+    10000 AS size,
+    company."lineItem/UsageAccountId",
+    company."costCategory/Department",
+    kind.*
+FROM (
+    SELECT DISTINCT
+        "lineItem/UsageType",
+        "lineItem/AvailabilityZone",
+        "product/location",
+        "product/region",
+        "product/regionCode",
+        "product/usagetype"
+    FROM resource
+    WHERE r >= 0 AND r % $slots = $plan_slot AND r // $slots < $machines
+) AS kind
+JOIN resource AS company ON company.r = -1
+"""
 
-def create_resources(connection: duckdb.DuckDBPyConnection, *, seed: int, count: int) -> None:
+
+def create_resources(connection: duckdb.DuckDBPyConnection, *, seed: int, rows: int) -> int:
     """Creates table `resource`: who uses what, where, under which tags; the same in every month.
 
-    The connection has table `service`. `count` resources are numbered from 0; number -1 is the
-    company.
+    The connection has table `service`, and `rows` counts the rows of a bill. Resources are numbered
+    from 0. Number -1 is the company, and each one below it a kind of use that the savings plan
+    covers. Returns how many kinds there are.
     """
     _numbered(connection, "account", ("account", "department", "environment"), ACCOUNTS)
     _numbered(connection, "region", ("region_code", "location", "short"), REGIONS)
-    parameters = {"seed": str(seed), "resources": count, "slots": len(SERVICES)}
+    parameters = {
+        "seed": str(seed),
+        "resources": resource_count(rows),
+        "machines": covered_machines(rows),
+        "plan_slot": PLAN_SLOT,
+        "slots": len(SERVICES),
+    }
     fetch(connection, _RESOURCES, parameters)
+    [(kinds,)] = fetch(connection, _KINDS, parameters)
+    return int(kinds)
 
 
 def _numbered(
@@ -245,6 +287,7 @@ def reservation_arn(seed: int) -> str:
     return f"arn:aws:ec2:eu-central-1:{ACCOUNTS[0][0]}:reserved-instances/{guid(seed, 'ri')}"
 
 
-def plan_arn(seed: int) -> str:
-    """The ARN of the company's savings plan."""
-    return f"arn:aws:savingsplans::{ACCOUNTS[0][0]}:savingsplan/{guid(seed, 'plan')}"
+def plan_arn(seed: int, *, is_returned: bool = False) -> str:
+    """The ARN of the company's savings plan, or of one that it bought and returned."""
+    name = guid(seed, "returned plan" if is_returned else "plan")
+    return f"arn:aws:savingsplans::{ACCOUNTS[0][0]}:savingsplan/{name}"

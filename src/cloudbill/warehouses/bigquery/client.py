@@ -38,8 +38,10 @@ __all__ = [
     "JOB_PREFIX",
     "PersistentClient",
     "bigquery_errors",
+    "billing_at_most",
     "find_credentials",
     "open_client",
+    "query_defaults",
 ]
 
 EMULATOR_VARIABLE: Final = "BIGQUERY_EMULATOR_HOST"
@@ -159,6 +161,33 @@ class PersistentClient(bigquery.Client):
             patience=self.patience,
         )
 
+    def row_access_policies(self, table: bigquery.Table) -> list[str]:
+        """The names of the row access policies of a table (`rowAccessPolicies.list`)."""
+        names: list[str] = []
+        page: dict[str, str] = {}
+        while True:
+            answer = self._call_api(
+                None, method="GET", path=f"{table.path}/rowAccessPolicies", query_params=page
+            )
+            names += [
+                str(one["rowAccessPolicyReference"]["policyId"])
+                for one in answer.get("rowAccessPolicies", ())
+            ]
+            if not answer.get("nextPageToken"):
+                return names
+            page = {"pageToken": str(answer["nextPageToken"])}
+
+    def are_rows_filtered(self, job: bigquery.QueryJob) -> bool:
+        """Whether a query has read a table with row access policies, whoever they are for.
+
+        "Use row-level security", job statistics.
+        """
+        path = f"/projects/{job.project}/jobs/{job.job_id}"
+        query = {"location": job.location} if job.location else {}
+        answer = self._call_api(None, method="GET", path=path, query_params=query)
+        found = answer.get("statistics", {}).get("rowLevelSecurityStatistics", {})
+        return bool(found.get("rowLevelSecurityApplied"))
+
     def close(self) -> None:
         """Closes the connections."""
         bigquery.Client.close(self)
@@ -214,6 +243,24 @@ def _made_by(request: Mapping[str, Any]) -> dict[str, Any] | None:
     return None
 
 
+_limits: Final[list[int]] = []
+
+
+@contextmanager
+def billing_at_most(limit_bytes: int) -> Iterator[None]:
+    """While the block runs, clients are opened whose queries fail before they bill more."""
+    _limits.append(limit_bytes)
+    try:
+        yield
+    finally:
+        _limits.remove(limit_bytes)
+
+
+def query_defaults() -> bigquery.QueryJobConfig | None:
+    """What each query of a new client states, if it states nothing else."""
+    return bigquery.QueryJobConfig(maximum_bytes_billed=min(_limits)) if _limits else None
+
+
 def open_client(settings: WarehouseSettings) -> PersistentClient:
     """A client with the credentials that dlt would use, or an emulator's.
 
@@ -229,6 +276,7 @@ def open_client(settings: WarehouseSettings) -> PersistentClient:
             credentials=AnonymousCredentials(),
             client_options={"api_endpoint": emulator},
             location=settings.location,
+            default_query_job_config=query_defaults(),
         )
     try:
         with _quota_project_in_words():
@@ -245,6 +293,7 @@ def open_client(settings: WarehouseSettings) -> PersistentClient:
         project=settings.project_id,
         credentials=credentials,
         location=settings.location,
+        default_query_job_config=query_defaults(),
     )
 
 

@@ -24,11 +24,10 @@ from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.expirations import expiration_ms, keep_table, refuse_deleted
 from cloudbill.warehouses.bigquery.ledger_query import LedgerQuery
-from cloudbill.warehouses.bigquery.parameters import first_day, month_of
+from cloudbill.warehouses.bigquery.parameters import charges_of, first_day, month_of
 from cloudbill.warehouses.bigquery.partition_ids import Partition
 from cloudbill.warehouses.bigquery.schema_changes import change_schema
 from cloudbill.warehouses.bigquery.tables import (
-    exact_types,
     extended,
     fit_table,
     label_of,
@@ -142,19 +141,30 @@ class Dataset:
         charges = self._charges(planned.table)
         if charges is None:
             return 0, {}
-        provider = self._settings.provider
-        is_summed = self._settings.totals and with_totals
-        costs = billed_costs(charges.kinds, provider) if is_summed else ()
-        query = SumQuery(
-            relation=charges.relation,
-            where=BIGQUERY.in_month(planned.period_column),
-            currency=charges.text(provider.CURRENCY_COLUMN) if costs else NOTHING,
-            columns={cost: charges.value(cost) for cost in costs},
-        )
+        query = self._query_of_month(charges, with_totals=with_totals)
         what = f"Counting {planned.period} of {planned.table}"
         month = month_of(planned.period, charges, planned.period_column)
         sums = self._read_sums(query, *month, what=what)
-        return sum(group.rows for group in sums), by_currency(sums) if costs else {}
+        return sum(group.rows for group in sums), by_currency(sums) if query.columns else {}
+
+    def sums_of_month(
+        self, table: bigquery.Table, period: BillingPeriod
+    ) -> tuple[Fragment, list[bigquery.ScalarQueryParameter]]:
+        """The statement by which a load sums a month, and its parameters."""
+        charges = charges_of(table)
+        statement = self._query_of_month(charges).statement(BIGQUERY)
+        return statement, list(month_of(period, charges, self._settings.provider.PERIOD_COLUMN))
+
+    def _query_of_month(self, charges: Charges, *, with_totals: bool = True) -> SumQuery:
+        provider = self._settings.provider
+        is_summed = self._settings.totals and with_totals
+        costs = billed_costs(charges.kinds, provider) if is_summed else ()
+        return SumQuery(
+            relation=charges.relation,
+            where=BIGQUERY.in_month(provider.PERIOD_COLUMN),
+            currency=charges.text(provider.CURRENCY_COLUMN) if costs else NOTHING,
+            columns={cost: charges.value(cost) for cost in costs},
+        )
 
     def billed(
         self, name: str, planned: PlannedLoad, *, without_credits: bool = False
@@ -231,10 +241,7 @@ class Dataset:
     def _charges(self, name: str) -> Charges | None:
         """The rows of a table, or None where there is none."""
         table = self.find_table(name)
-        if table is None:
-            return None
-        relation = BIGQUERY.compose("{table}", table=self._path(name))
-        return Charges(dialect=BIGQUERY, relation=relation, kinds=exact_types(table.schema))
+        return None if table is None else charges_of(table)
 
     def _read_sums(
         self, query: SumQuery, *parameters: bigquery.ScalarQueryParameter, what: str

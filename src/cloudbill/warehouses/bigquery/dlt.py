@@ -11,7 +11,11 @@ from dlt.destinations import bigquery as bigquery_destination
 from dlt.destinations.impl.bigquery.sql_client import BigQuerySqlClient
 from google.auth.credentials import AnonymousCredentials
 
-from cloudbill.warehouses.bigquery.client import EMULATOR_VARIABLE, find_credentials
+from cloudbill.warehouses.bigquery.client import (
+    EMULATOR_VARIABLE,
+    find_credentials,
+    query_defaults,
+)
 
 if TYPE_CHECKING:
     from dlt.common.destination import DestinationCapabilitiesContext
@@ -98,4 +102,7 @@ class _SqlClient(BigQuerySqlClient):
         client = super().open_connection()
         opened: Any = client
         opened._ensure_bqstorage_client = lambda *_, **__: None  # noqa: SLF001
+        defaults = query_defaults()
+        if defaults is not None:
+            client.default_query_job_config = defaults
         return client

@@ -58,6 +58,7 @@ _PASSING_CALLS: Final = (api.ServerError, api.TooManyRequests)
 _PERMISSION: Final = re.compile(r"\b(?:bigquery|storage)\.[a-zA-Z]+\.[a-zA-Z]+\b")
 _ROLES: Final = (
     ("storage.", "roles/storage.objectViewer on the bucket"),
+    ("bigquery.rowAccessPolicies.", "roles/bigquery.dataOwner on the dataset"),
     ("bigquery.jobs.", "roles/bigquery.jobUser on the project"),
     ("bigquery.datasets.create", "roles/bigquery.user on the project, or a dataset that exists"),
     ("bigquery.", "roles/bigquery.dataEditor on the dataset"),
@@ -82,6 +83,8 @@ class _Meaning:
     reasons: frozenset[str] = frozenset()
     error: type[LoadError] = LoadError
     remedy: str
+    is_of_statements: bool = False
+    """Whether it ends a statement, so that its reason is one of those of data."""
 
 
 _BILLING: Final = (
@@ -111,8 +114,20 @@ _MEANINGS: Final = (
     _Meaning(
         text=r"policy tag|fine-grained reader|bigquery\.tables\.setCategory",
         remedy="Columns of the table have policy tags. To sum them, the account needs "
-        "roles/datacatalog.categoryFineGrainedReader on the tags; to copy them to a staging "
-        "table, roles/bigquery.dataOwner on the dataset, which has bigquery.tables.setCategory",
+        "roles/datacatalog.categoryFineGrainedReader on the tags; to set them, "
+        "roles/bigquery.dataOwner on the dataset, which has bigquery.tables.setCategory",
+    ),
+    _Meaning(
+        text="due to row access policies|a row access policy hides rows",
+        remedy="To change a table that has row access policies, the account must see all of its "
+        "rows: let an owner of the data create a policy with FILTER USING (TRUE) for it",
+        is_of_statements=True,
+    ),
+    _Meaning(
+        text="due to concurrent update",  # of a transaction, or of a statement by itself
+        error=TransientLoadError,
+        remedy="Another process changed the table at the same time. Run again",
+        is_of_statements=True,
     ),
     _Meaning(
         text="exceeded rate limit|rate limit exceeded|ratelimitexceeded",
@@ -135,6 +150,8 @@ _MEANINGS: Final = (
         remedy="Another process changed the table since it was read. Run again",
     ),
 )
+# The client adds where the job of a query is; of a dry run there is none.
+_TAIL: Final = re.compile(r"\s*Location: \S+\s+Job ID: \S+\s*$")
 _CHANGED_TYPE: Final = "Provided Schema does not match"
 _UNREADABLE: Final = "Error while reading data"
 
@@ -164,7 +181,7 @@ def bigquery_errors(what: str) -> Iterator[None]:
     try:
         yield
     except api.GoogleAPICallError as error:
-        message = str(error.message or error)
+        message = _TAIL.sub("", str(error.message or error))
         known = _known(f"{what} failed", reason_of(error), message)
         if known is not None:
             raise known from error
@@ -225,9 +242,9 @@ def _meaning_of(reason: str, message: str) -> _Meaning | None:
     Messages of the free tier are the exception: their reason is that of all disabled billing. A
     message about data may quote the data, and means nothing here.
     """
-    if reason in _OF_THE_DATA:
-        return None
     by_text = [one for one in _MEANINGS if re.search(one.text, message, re.IGNORECASE)]
+    if reason in _OF_THE_DATA:
+        return next((one for one in by_text if one.is_of_statements), None)
     if _MEANINGS[0] in by_text:
         return _MEANINGS[0]
     by_reason = [one for one in _MEANINGS if reason in one.reasons]

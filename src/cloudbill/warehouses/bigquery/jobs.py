@@ -54,12 +54,13 @@ class FinishedJob:
     is_resumed: bool
 
 
-def job_identity(planned: PlannedLoad, destination: str) -> str:
+def job_identity(planned: PlannedLoad, destination: str, *, way: str = "") -> str:
     """The beginning of all job ids of a load: always the same for one load, different for others.
 
     It includes the run that the month held before. Otherwise, if a month went from one run to a
     second and back, the old job of the first run would be found, and the month would not be loaded.
-    A forced load gets a unique id, because it must run although the same load succeeded before.
+    A forced load gets a unique id, because it must run although the same load succeeded before. So
+    does a load that is done in another `way`, because it leaves another table.
     """
     manifest, replaces = planned.manifest, planned.replaces
     parts = [
@@ -75,6 +76,7 @@ def job_identity(planned: PlannedLoad, destination: str) -> str:
             if part.stored
         ),
         *([replaces.run_id, str(replaces.loaded_at)] if replaces else []),
+        *([way] if way else []),
         *([uuid.uuid4().hex] if planned.is_forced else []),
     ]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Months as parameters of queries, in the type of the column that they are compared with."""
+"""The rows of a table in a query, and months as parameters, in the type of the period column."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ from google.cloud import bigquery
 from cloudbill.costs.sums import Charges
 from cloudbill.manifests import ColumnType
 from cloudbill.periods import BillingPeriod
+from cloudbill.sql import BIGQUERY
+from cloudbill.warehouses.bigquery.tables import exact_types, path_of
 
-__all__ = ["first_day", "month_of"]
+__all__ = ["charges_of", "first_day", "month_of"]
+
+
+def charges_of(table: bigquery.Table) -> Charges:
+    """The rows of a table, to be summed."""
+    relation = BIGQUERY.compose("{table}", table=path_of(table))
+    return Charges(dialect=BIGQUERY, relation=relation, kinds=exact_types(table.schema))
 
 
 def month_of(

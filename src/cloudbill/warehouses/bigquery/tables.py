@@ -33,10 +33,12 @@ __all__ = [
     "new_table",
     "parquet_options",
     "partition_granularity",
+    "path_of",
     "relaxed",
     "require_month",
     "required_columns",
     "unfit_amounts",
+    "untagged",
 ]
 
 _FIELD_TYPES: Final[Mapping[ColumnType, str]] = {
@@ -119,9 +121,13 @@ def unfit_amounts(
         BIGQUERY.compose("ALTER COLUMN {name} SET DATA TYPE BIGNUMERIC", name=name)
         for name in found
     ]
-    path = (str(table.project), str(table.dataset_id), str(table.table_id))
-    statement = BIGQUERY.compose("ALTER TABLE {table} {changes}", table=path, changes=changes)
-    return found, statement.text
+    template = "ALTER TABLE {table} {changes}"
+    return found, BIGQUERY.compose(template, table=path_of(table), changes=changes).text
+
+
+def path_of(table: bigquery.Table) -> tuple[str, str, str]:
+    """The name of a table for SQL."""
+    return str(table.project), str(table.dataset_id), str(table.table_id)
 
 
 def exact_types(schema: Sequence[bigquery.SchemaField]) -> dict[str, ColumnType | str]:
@@ -168,8 +174,15 @@ def relaxed(
     ]
 
 
-def _changed(field: bigquery.SchemaField, **properties: str) -> bigquery.SchemaField:
-    return bigquery.SchemaField.from_api_repr(field.to_api_repr() | properties)
+def untagged(schema: Iterable[bigquery.SchemaField]) -> list[bigquery.SchemaField]:
+    """The same fields without policy tags."""
+    return [_changed(one, policyTags=None) if one.policy_tags else one for one in schema]
+
+
+def _changed(field: bigquery.SchemaField, **properties: str | None) -> bigquery.SchemaField:
+    changed = field.to_api_repr() | properties
+    stated = {name: value for name, value in changed.items() if value is not None}
+    return bigquery.SchemaField.from_api_repr(stated)
 
 
 def extended(

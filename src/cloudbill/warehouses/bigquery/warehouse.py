@@ -1,5 +1,8 @@
 """BigQuery: a month is replaced by one load job that truncates the partition of the month.
 
+A table with row access policies or policy tags would lose them by that, so its months are replaced
+by a transaction (`staged_loads.py`).
+
 The job reads `gs://` itself, so only footers pass through this process. It is atomic: a reader sees
 the month before or the month after (BigQuery REST, JobConfigurationLoad.writeDisposition). The
 partition is never deleted first, because the month would be lost if the load failed.
@@ -8,21 +11,13 @@ partition is never deleted first, because the month would be lost if the load fa
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from google.api_core import exceptions as api
 from google.cloud import bigquery
 
-from cloudbill.errors import (
-    ConfigError,
-    LoadError,
-    OvertakenError,
-    StoppedError,
-    TransientLoadError,
-)
+from cloudbill.errors import ConfigError, LoadError, TransientLoadError
 from cloudbill.files.empty_parts import without_empty_parts
-from cloudbill.models import LoadResult, PlannedLoad, TableRows, Totals
+from cloudbill.models import LoadResult, PlannedLoad, TableRows
 from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.settings.names import read_dataset, read_project
@@ -31,20 +26,22 @@ from cloudbill.warehouses.bigquery.client import PersistentClient, open_client
 from cloudbill.warehouses.bigquery.dataset import Dataset
 from cloudbill.warehouses.bigquery.expirations import keep_tables, require_kept
 from cloudbill.warehouses.bigquery.incoming import Incoming, look_at
-from cloudbill.warehouses.bigquery.job_progress import JobProgress, WhileJobRuns
-from cloudbill.warehouses.bigquery.jobs import job_identity, run_job, wait_for
+from cloudbill.warehouses.bigquery.job_progress import JobProgress
+from cloudbill.warehouses.bigquery.month_jobs import Loaded, MonthJobs
 from cloudbill.warehouses.bigquery.partitions import empty_month, partition_to_fill
+from cloudbill.warehouses.bigquery.protection import Protections
 from cloudbill.warehouses.bigquery.schema_changes import add_columns
-from cloudbill.warehouses.bigquery.staging import Staging
+from cloudbill.warehouses.bigquery.staged_loads import StagedLoads
 from cloudbill.warehouses.bigquery.tables import (
     fit_table,
     headers_of,
     required_columns,
 )
+from cloudbill.warehouses.bigquery.visibility import Visibility
 from cloudbill.warehouses.reconciliation import require_footers, require_rows_in_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from cloudbill.costs.cube import CostCube, CubeRequest
     from cloudbill.costs.daily_totals import DailyTotals
@@ -59,27 +56,18 @@ __all__ = ["BigQueryWarehouse"]
 _TABLE_NAME: Final = re.compile(r"[\w-]{1,1000}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Loaded:
-    """What became of a month: its rows, if known, and the id of the job that replaced it."""
-
-    rows: int | None
-    job_id: str | None = None
-    rests: Totals = field(default_factory=dict)
-
-
-class _NoRows(Exception):  # noqa: N818
-    """The parts of a run have no rows, so its month is emptied instead of copied."""
-
-
 class BigQueryWarehouse:
     """Tables in one dataset of a Google Cloud project."""
 
     def __init__(self, client: PersistentClient, settings: WarehouseSettings) -> None:
         self._client = client
         self._settings = settings
-        self._is_stopped = False
         self._dataset = Dataset(client, settings)
+        self._jobs = MonthJobs(client, self._dataset)
+        self._staged = StagedLoads(client, settings, self._dataset, self._jobs)
+        column = settings.provider.PERIOD_COLUMN
+        self._protections = Protections(client, self._dataset, column)
+        self._visibility = Visibility(self._dataset, self._protections)
 
     @classmethod
     def open(cls, settings: WarehouseSettings) -> BigQueryWarehouse:
@@ -112,7 +100,7 @@ class BigQueryWarehouse:
             loaded = self._load(planned, store, progress)
         else:
             self._empty(planned)
-            loaded = _Loaded(rows=require_footers(planned.manifest, []))
+            loaded = Loaded(rows=require_footers(planned.manifest, []))
         progress.say(Stage.CHECKING)
         in_table, totals = self._dataset.rows_and_totals(planned)
         expected = in_table if loaded.rows is None else loaded.rows
@@ -129,7 +117,7 @@ class BigQueryWarehouse:
             alarm=alarm_of_costs(self._dataset, planned, totals, billed_column=billed),
         )
 
-    def _load(self, planned: PlannedLoad, store: Store, progress: JobProgress) -> _Loaded:
+    def _load(self, planned: PlannedLoad, store: Store, progress: JobProgress) -> Loaded:
         """Loads a run that has parts."""
         provider = self._settings.provider
         table = self._dataset.find_table(planned.table)
@@ -138,7 +126,7 @@ class BigQueryWarehouse:
         table = self._dataset.prepare_table(planned, incoming)
         if incoming.footers and incoming.rows == 0:
             self._empty(planned)
-            return _Loaded(rows=0)
+            return Loaded(rows=0)
         try:
             return self._load_into(table, planned, store, incoming, progress)
         except LoadError as error:
@@ -158,7 +146,7 @@ class BigQueryWarehouse:
         store: Store,
         incoming: Incoming,
         progress: JobProgress,
-    ) -> _Loaded:
+    ) -> Loaded:
         """Loads a run into a table, which is as it was read a moment ago."""
         provider = self._settings.provider
         fit = fit_table(table, incoming.columns, planned, provider)
@@ -168,9 +156,18 @@ class BigQueryWarehouse:
             self._dataset, planned, table, incoming.footers, provider=provider
         )
         require_kept(planned, table, partition, now=utc_now())
-        if incoming.is_one_job:
+        protection = self._protections.of(table, planned.period)
+        protection.require_replaceable()
+        if incoming.is_one_job and not protection:
             return self._load_native(planned, incoming, table, partition, progress)
-        return self._load_staged(planned, store, incoming, partition, progress)
+        loaded = self._staged.load(
+            planned, store, incoming, partition, progress, is_protected=bool(protection)
+        )
+        if loaded is not None:
+            return loaded
+        # BigQuery has no partition without rows, so there is nothing to copy.
+        self._empty(planned)
+        return Loaded(rows=0)
 
     def _load_native(
         self,
@@ -179,7 +176,7 @@ class BigQueryWarehouse:
         table: bigquery.Table,
         partition: str,
         progress: JobProgress,
-    ) -> _Loaded:
+    ) -> Loaded:
         """Replaces the month by one load job that reads the store and truncates the partition."""
         destination = f"{self._dataset.reference(planned.table)}${partition}"
         config = bigquery.LoadJobConfig(
@@ -198,7 +195,7 @@ class BigQueryWarehouse:
                 job_config=config,
             )
 
-        job = self._run(planned, partition, submit, progress.at(Stage.LOADING))
+        job = self._jobs.run(planned, partition, submit, progress.at(Stage.LOADING))
         if incoming.rows is not None and job.output_rows != incoming.rows:
             raise LoadError(
                 f"Job {job.job_id} loaded {job.output_rows} rows of {planned.period}, but the "
@@ -206,138 +203,28 @@ class BigQueryWarehouse:
                 "The month is not recorded, and the next run replaces it",
                 is_of_run=False,
             )
-        return _Loaded(rows=int(job.output_rows), job_id=str(job.job_id))
-
-    def _load_staged(
-        self,
-        planned: PlannedLoad,
-        store: Store,
-        incoming: Incoming,
-        partition: str,
-        progress: JobProgress,
-    ) -> _Loaded:
-        """Collects the month in a staging table, and replaces the month by one copy job.
-
-        All of it happens inside `submit`, so nothing is staged if the copy job already exists.
-        """
-        table = self._dataset.extend_table(planned, incoming)
-        if not incoming.fits_modes(table.schema):  # another month relaxed it since it was read
-            incoming = incoming.rewritten()
-            table = self._dataset.extend_table(planned, incoming)
-        destination = f"{self._dataset.reference(planned.table)}${partition}"
-        config = bigquery.CopyJobConfig(
-            write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
-            create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
-            labels=self._dataset.labels(planned),
-        )
-        staged: list[_Loaded] = []
-
-        def submit(job_id: str) -> bigquery.CopyJob:
-            self._refuse_known(job_id)
-            staging = Staging(self._client, self._settings, self._dataset, progress)
-            with staging.filled(planned, store, incoming, table, partition) as (source, rows):
-                if rows == 0:
-                    raise _NoRows
-                staged[:] = [_Loaded(rows=rows, rests=staging.rests)]
-                with self._dataset.same_columns(planned.table, source.partition("$")[0]):
-                    try:
-                        job = self._client.copy_table(
-                            source,
-                            destination,
-                            job_id=job_id,
-                            location=self._dataset.location,
-                            job_config=config,
-                        )
-                    except api.Conflict:
-                        # `_refuse_known` found no such job, so this load inserted it just now, and
-                        # only the answer was lost.
-                        job = self._find_job(job_id)
-                    # The staging table is removed when this block ends, so the copy must be done.
-                    wait_for(
-                        job,
-                        f"Copying {planned.period} into {planned.table}",
-                        progress.at(Stage.COPYING, rows=rows),
-                    )
-                return job
-
-        try:
-            job = self._run(planned, partition, submit, progress.at(Stage.COPYING))
-        except _NoRows:
-            # BigQuery has no partition without rows, so there is nothing to copy.
-            self._empty(planned)
-            return _Loaded(rows=0)
-        rows = None if incoming.has_several_months else incoming.rows
-        return replace(staged[0] if staged else _Loaded(rows=rows), job_id=str(job.job_id))
-
-    def _run(
-        self,
-        planned: PlannedLoad,
-        partition: str,
-        submit: Callable[[str], Any],
-        while_job_runs: WhileJobRuns,
-    ) -> Any:
-        """Runs the job that replaces the month, unless another process wrote the month meanwhile.
-
-        The write mark is compared before the job and after it. Two processes can still both submit
-        in the short time between; then only the last writer finds its own job as the last write.
-        """
-        destination = f"{self._dataset.reference(planned.table)}${partition}"
-        what = f"Loading {planned.period} into {planned.table}"
-
-        def submit_if_unchanged(job_id: str) -> Any:
-            if self._is_stopped:
-                raise StoppedError("The load was stopped")
-            if self._dataset.write_mark(planned) != planned.write_mark:
-                # The writer may have been this same load, in a process that was killed.
-                self._refuse_known(job_id)
-                self._dataset.refuse_deleted(planned)
-                raise OvertakenError(
-                    f"another process wrote {planned.period} since it was planned"
-                    f"{'' if planned.write_mark else ', or BigQuery listed it late'}; the next "
-                    "run plans it again"
-                )
-            return submit(job_id)
-
-        job = run_job(
-            job_identity(planned, destination),
-            submit=submit_if_unchanged,
-            find=self._find_job,
-            is_current=lambda job: self._dataset.is_current(planned, job),
-            what=what,
-            patience=self._client.patience,
-            while_job_runs=while_job_runs,
-        ).job
-        # Both processes may have compared the mark before either of them wrote. BigQuery runs one
-        # job after the other, and only the second one is in the table.
-        if not self._dataset.is_current(planned, job):
-            self._dataset.refuse_deleted(planned)
-            raise TransientLoadError(
-                f"{what}: another process wrote the month at the same time, so this load is not "
-                "recorded. Run again; the newest run wins"
-            )
-        return job
-
-    def _find_job(self, job_id: str) -> Any:
-        return self._client.get_job(job_id, location=self._dataset.location)
-
-    def _refuse_known(self, job_id: str) -> None:
-        """Raises what an insert of an existing id would raise, before anything is staged."""
-        try:
-            self._find_job(job_id)
-        except api.NotFound:
-            return
-        raise api.Conflict(f"Already Exists: Job {job_id}")
+        return Loaded(rows=int(job.output_rows), job_id=str(job.job_id))
 
     def _empty(self, planned: PlannedLoad) -> None:
-        empty_month(self._client, self._dataset, planned, provider=self._settings.provider)
+        table = self._dataset.find_table(planned.table)
+        protection = self._protections.of(table, planned.period) if table else None
+        if table is None or not protection:
+            empty_month(self._client, self._dataset, planned, provider=self._settings.provider)
+            return
+        protection.require_replaceable()
+        self._staged.empty(planned, table)
 
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
         """The totals of a month by currency and day; see `Warehouse.daily_totals`."""
-        return self._dataset.daily_totals(table, period)
+        totals = self._dataset.daily_totals(table, period)
+        self._visibility.require(table, {period: totals.rows})
+        return totals
 
     def month_totals(self, table: str, periods: Collection[BillingPeriod]) -> MonthTotals:
         """The exact cost totals of some months; see `Warehouse.month_totals`."""
-        return self._dataset.month_totals(table, periods)
+        totals = self._dataset.month_totals(table, periods)
+        self._visibility.require(table, {one: totals.rows.get(one, 0) for one in periods})
+        return totals
 
     @property
     def is_as_left(self) -> bool:
@@ -349,7 +236,10 @@ class BigQueryWarehouse:
 
     def cost_cube(self, table: str, request: CubeRequest) -> CostCube:
         """Exact sums by group; see `Warehouse.cost_cube`."""
-        return self._dataset.cost_cube(table, request)
+        cube = self._dataset.cost_cube(table, request)
+        if request.since is None:
+            self._visibility.require_every(table, cube.rows_by_month)
+        return cube
 
     def headers(self, table: str) -> Mapping[str, str]:
         """The CSV header that each column of a table came from."""
@@ -358,7 +248,9 @@ class BigQueryWarehouse:
 
     def table_months(self, table: str, period_column: str) -> TableRows:  # noqa: ARG002
         """The rows of each month, and when it was written last; see `Warehouse.table_months`."""
-        return self._dataset.table_months(table)
+        found = self._dataset.table_months(table)
+        self._visibility.note(table, found)
+        return found
 
     def table_columns(self, table: str) -> frozenset[str]:
         """The names of a table's columns; see `Warehouse.table_columns`."""
@@ -392,7 +284,7 @@ class BigQueryWarehouse:
 
     def interrupt(self) -> None:
         """Lets no more jobs begin; running jobs finish in BigQuery, and the next run finds them."""
-        self._is_stopped = True
+        self._jobs.stop()
 
     def close(self) -> None:
         """Closes the connections."""

@@ -1,0 +1,193 @@
+"""What protects a table: row access policies and policy tags, which WRITE_TRUNCATE takes away.
+
+Sources: BigQuery, "Introduction to BigQuery row-level security" (implicit deletion), "Use row-level
+security with other BigQuery features" (the TRUE filter), "Impact on writes from column-level access
+control".
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from google.api_core import exceptions as api
+from google.cloud import bigquery
+
+from cloudbill.errors import LoadError
+from cloudbill.sql import BIGQUERY, Fragment
+from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
+from cloudbill.warehouses.bigquery.parameters import charges_of, month_of
+from cloudbill.warehouses.bigquery.tables import path_of
+
+if TYPE_CHECKING:
+    from cloudbill.periods import BillingPeriod
+    from cloudbill.warehouses.bigquery.dataset import Dataset
+
+__all__ = ["LIST", "Protection", "Protections", "full_access_statement", "hidden_rows"]
+
+_log = logging.getLogger(__name__)
+
+LIST: Final = "bigquery.rowAccessPolicies.list"
+"""The permission to list row access policies; roles/bigquery.dataEditor lacks it."""
+_COUNTED_AGAIN: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """What a table has, and what of it the account may do; true if there is anything."""
+
+    policies: tuple[str, ...] | None = ()
+    """The names of its row access policies; None where the account may not list them."""
+    is_filtered: bool = False
+    """Whether there are row access policies, be they listed or not."""
+    tagged: tuple[str, ...] = ()
+    """The columns that have policy tags."""
+    hidden: str | None = None
+    """What to say if the account does not see all rows."""
+    unreadable: str | None = None
+    """What BigQuery says if the account may not read a tagged column that a load sums."""
+
+    def __bool__(self) -> bool:
+        return self.is_filtered or bool(self.tagged)
+
+    def require_replaceable(self) -> None:
+        """Refuses to replace a month, before anything is read or staged for it.
+
+        Raises:
+            LoadError: If the account does not see all rows, or may not read what it has to sum.
+        """
+        for fault in (self.hidden, self.unreadable):
+            if fault is not None:
+                raise LoadError(f"{fault} The month was not changed", is_of_run=False)
+
+
+class Protections:
+    """Finds what protects the tables of a dataset, once for each table."""
+
+    def __init__(self, client: PersistentClient, dataset: Dataset, period_column: str) -> None:
+        self._client = client
+        self._dataset = dataset
+        self._period_column = period_column
+        self._finding = threading.Lock()
+        self._found: dict[str, Protection] = {}
+
+    def of(self, table: bigquery.Table, period: BillingPeriod) -> Protection:
+        """What protects a table; `period` is a month whose rows may be counted.
+
+        One request where there are no policies. A query counts the rows that the account sees where
+        there are some, or where the account may not list them: then the query says that it was
+        filtered.
+
+        Raises:
+            LoadError: If BigQuery does not answer.
+        """
+        name = str(table.table_id)
+        with self._finding:
+            if name not in self._found:
+                self._found[name] = self._find(table, period)
+                _tell_of(self._found[name], name)
+            return self._found[name]
+
+    def _find(self, table: bigquery.Table, period: BillingPeriod) -> Protection:
+        tagged = tuple(str(one.name) for one in table.schema if one.policy_tags)
+        try:
+            with bigquery_errors(f"Listing the row access policies of {table.table_id}"):
+                policies: tuple[str, ...] | None = tuple(self._client.row_access_policies(table))
+        except LoadError as error:
+            if not isinstance(error.__cause__, api.Forbidden):
+                raise
+            policies = None
+        found = Protection(policies=policies, is_filtered=bool(policies), tagged=tagged)
+        if policies is None or policies:
+            found = self._counted(found, table, period)
+        unreadable = self._fault_of_reading(table, period) if tagged else None
+        return replace(found, unreadable=unreadable)
+
+    def _counted(
+        self, found: Protection, table: bigquery.Table, period: BillingPeriod
+    ) -> Protection:
+        """What is found, and whether the account sees all rows of a month that has any."""
+        seen, is_filtered = self.count(table, period)
+        if not is_filtered and not found.policies:
+            return found
+        found = replace(found, is_filtered=True)
+        listed = self._listed(table)
+        if not listed.get(period) and listed:
+            period = max(listed)
+            seen, _ = self.count(table, period)
+        # Another process may replace the month between the two counts.
+        for _ in range(_COUNTED_AGAIN):
+            if seen >= listed.get(period, 0):
+                return found
+            listed = self._listed(table)
+            seen, _ = self.count(table, period)
+        return replace(found, hidden=hidden_rows(table, period, seen, listed.get(period, 0)))
+
+    def _listed(self, table: bigquery.Table) -> dict[BillingPeriod, int]:
+        months = self._dataset.table_months(str(table.table_id)).months
+        return {period: month.rows for period, month in months.items() if month.rows}
+
+    def count(self, table: bigquery.Table, period: BillingPeriod) -> tuple[int, bool]:
+        """The rows of a month that the account sees, and whether there are row access policies."""
+        column = self._period_column
+        statement = BIGQUERY.compose(
+            "SELECT COUNT(*) FROM {table} WHERE {where}",
+            table=path_of(table),
+            where=BIGQUERY.in_month(column),
+        )
+        config = bigquery.QueryJobConfig(
+            query_parameters=list(month_of(period, charges_of(table), column)),
+            use_query_cache=False,
+        )
+        with bigquery_errors(f"Counting the rows of {table.table_id} that this account sees"):
+            job = self._client.query(
+                statement.text, job_config=config, location=self._dataset.location
+            )
+            ((rows,),) = [row.values() for row in job.result()]
+            return int(rows), self._client.are_rows_filtered(job)
+
+    def _fault_of_reading(self, table: bigquery.Table, period: BillingPeriod) -> str | None:
+        """What BigQuery says against the sums of a load; a dry run reads nothing and is free."""
+        statement, parameters = self._dataset.sums_of_month(table, period)
+        config = bigquery.QueryJobConfig(query_parameters=parameters, dry_run=True)
+        try:
+            with bigquery_errors(f"A dry run of the sums of {table.table_id}"):
+                self._client.query(
+                    statement.text, job_config=config, location=self._dataset.location
+                )
+        except LoadError as error:
+            if not isinstance(error.__cause__, api.Forbidden):
+                raise
+            return f"{error}."
+        return None
+
+
+def hidden_rows(table: bigquery.Table, period: BillingPeriod, seen: int, listed: int) -> str:
+    """What is said of rows that an account does not see, and how it is mended."""
+    return (
+        f"A row access policy hides rows of {table.dataset_id}.{table.table_id} from this account: "
+        f"of {period} it sees {seen} of {listed}. To replace, sum or report a month it has to see "
+        f"them all. Let an owner of the data run, with the account that loads:\n"
+        f"  {full_access_statement(table)}\n"
+    )
+
+
+def full_access_statement(table: bigquery.Table) -> str:
+    """The statement that lets an account see all rows of a table that has policies."""
+    return BIGQUERY.compose(
+        "CREATE ROW ACCESS POLICY {name} ON {table} GRANT TO ({who}) FILTER USING (TRUE)",
+        name="cloudbill_sees_all_rows",
+        table=path_of(table),
+        who=Fragment("'serviceAccount:ACCOUNT'"),
+    ).text
+
+
+def _tell_of(found: Protection, name: str) -> None:
+    if found:
+        _log.info(
+            "%s has row access policies or policy tags, so its months are replaced by a "
+            "transaction, which keeps them and bills the bytes it reads",
+            name,
+        )

@@ -1,0 +1,75 @@
+"""What `doctor` says of the rights of the account, of row access policies and of policy tags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cloudbill.doctor.examination import examine
+from contract.places import Case
+from contract.protected import LIST, OLD, allow, tag
+
+if TYPE_CHECKING:
+    from google.cloud import bigquery as bq
+
+    from emulators.fixtures import Cloud
+
+WAYS = (("azure parquet", "bigquery"),)
+
+
+def found(case: Case, subject: str) -> str:
+    """What `doctor` finds of a subject, and what is to be done."""
+    return "\n".join(
+        f"{'well' if one.is_well else 'not well'}: {one.found} {one.remedy or ''}"
+        for one in examine([case.settings])
+        if one.subject.endswith(f": {subject}")
+    )
+
+
+@pytest.fixture
+def loaded(case: Case) -> Case:
+    """A case whose table holds a run."""
+    case.deliver(OLD)
+    assert case.load().exit_code == 0
+    return case
+
+
+def test_the_rights_on_the_table_are_named(loaded: Case, cloud: Cloud) -> None:
+    assert found(loaded, "rights") == "well: bill can be read and written "
+    cloud.bigquery.deny("bigquery.tables.updateData")
+    said = found(loaded, "rights")
+    assert said.startswith("not well: bigquery.tables.updateData is missing on bill")
+    assert "roles/bigquery.dataEditor" in said
+
+
+def test_a_plain_table_has_nothing_to_protect(loaded: Case, cloud: Cloud) -> None:
+    said = "well: bill has no row access policies and no policy tags "
+    assert found(loaded, "protection") == said
+    cloud.bigquery.deny(LIST)
+    assert f"no row access policies, as a query says (to list them is {LIST})" in found(
+        loaded, "protection"
+    )
+
+
+def test_policies_and_tags_are_listed(loaded: Case, client: bq.Client, cloud: Cloud) -> None:
+    allow(client, name="everything")
+    tag(client)
+    said = found(loaded, "protection")
+    assert said.startswith("well: bill has row access policies (everything) and policy tags on ")
+    assert "BilledCost: months are replaced by a transaction" in said
+    cloud.bigquery.deny(LIST)
+    assert "bill has row access policies, as a query says" in found(loaded, "protection")
+
+
+def test_an_account_that_is_kept_from_rows_or_columns_is_told(
+    loaded: Case, client: bq.Client, cloud: Cloud
+) -> None:
+    allow(client, who="user:ada@example.com")
+    tag(client)
+    cloud.bigquery.deny("datacatalog.categories.fineGrainedGet")
+    rows, _, columns = found(loaded, "protection").partition("\nnot well: ")
+    assert "not well: A row access policy hides rows of finops.bill" in rows
+    assert "of 2025-10 it sees 0 of 2" in rows
+    assert "FILTER USING (TRUE)" in rows
+    assert "roles/datacatalog.categoryFineGrainedReader" in columns
