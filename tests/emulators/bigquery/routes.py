@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from bqemulator.api.dependencies import AppContext, get_caller, get_context
 from bqemulator.api.routes import jobs as stock_jobs
+from bqemulator.catalog.etag import generate_etag
+from bqemulator.catalog.models import JobMeta
 from bqemulator.row_access.identity import CallerIdentity
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from google.cloud.bigquery.job.base import _ERROR_REASON_TO_EXCEPTION
 
+from emulators.bigquery.billing import bytes_billed, require_within
 from emulators.bigquery.copying import run_copy
+from emulators.bigquery.errors import JobError
 from emulators.bigquery.load import LoadSpec, run_load
 from emulators.bigquery.partitions import stamping_changes
 
@@ -61,9 +65,14 @@ def job_routes(runner: JobRunner) -> APIRouter:
     @router.post("/queries")
     async def query(project_id: str, request: Request, context: Context, caller: Caller) -> Any:
         body = await request.json()
+        billed = _billed(runner, body)
+        try:
+            require_within(body.get("maximumBytesBilled"), billed)
+        except JobError as error:
+            return _beyond_limit(runner, project_id, body, error)
         with stamping_changes(runner, body.get("query") or ""):
             answer = await stock_jobs.query(project_id, request, context, caller)
-        return _with_its_job(runner, project_id, body, answer)
+        return _with_its_job(runner, project_id, body, answer, billed)
 
     @router.get("/queries/{job_id}")
     async def results(  # noqa: PLR0917
@@ -84,8 +93,40 @@ def job_routes(runner: JobRunner) -> APIRouter:
     return router
 
 
+def _billed(runner: JobRunner, query: dict[str, Any]) -> int:
+    return bytes_billed(runner, query.get("query") or "", query.get("queryParameters") or [])
+
+
+def _beyond_limit(
+    runner: JobRunner, project: str, body: dict[str, Any], error: JobError
+) -> JSONResponse:
+    """The answer to a query whose job failed at once, which is kept, and bills nothing.
+
+    It comes as 500, as users recorded: https://github.com/exmergo/dex/issues/320
+    """
+    now = runner.context.clock.now()
+    job_id = runner.claim(project, None)
+    runner.catalog.upsert_job(
+        JobMeta(
+            project_id=project,
+            job_id=job_id,
+            job_type="QUERY",
+            state="DONE",
+            configuration={"query": body, "labels": body.get("labels") or {}},
+            error_result=error.to_rest(),
+            creation_time=now,
+            start_time=now,
+            end_time=now,
+            etag=generate_etag(project, job_id, str(now)),
+        )
+    )
+    code = HTTPStatus.INTERNAL_SERVER_ERROR
+    told = {"code": code, "message": error.message, "errors": [error.to_rest()]}
+    return JSONResponse({"error": told}, status_code=code)
+
+
 def _with_its_job(
-    runner: JobRunner, project: str, body: dict[str, Any], answer: dict[str, Any]
+    runner: JobRunner, project: str, body: dict[str, Any], answer: dict[str, Any], billed: int
 ) -> dict[str, Any] | JSONResponse:
     """The answer, or the error of the job, which keeps its labels.
 
@@ -95,8 +136,12 @@ def _with_its_job(
     job = runner.catalog.get_job(project, answer["jobReference"]["jobId"])
     if job is None:  # a dry run
         return answer
-    configuration = {**job.configuration, "labels": body.get("labels") or {}}
-    runner.catalog.upsert_job(job.model_copy(update={"configuration": configuration}))
+    query = dict(job.configuration.get("query") or {})
+    if "maximumBytesBilled" in body:
+        query["maximumBytesBilled"] = body["maximumBytesBilled"]
+    configuration = {"query": query, "labels": body.get("labels") or {}}
+    told = {"configuration": configuration, "statistics": _with_bytes(job, billed)}
+    runner.catalog.upsert_job(job.model_copy(update=told))
     if not job.error_result:
         return answer
     result = dict(job.error_result)
@@ -127,9 +172,18 @@ async def _insert_stock(
     if config.get("dryRun"):
         return await stock_jobs.insert_job(project, request, context, caller)
     reference["jobId"] = runner.claim(project, reference.get("jobId"))
-    with stamping_changes(runner, (config.get("query") or {}).get("query") or ""):
+    query = config.get("query") or {}
+    billed = _billed(runner, query)
+    with stamping_changes(runner, query.get("query") or ""):
         answer = await stock_jobs.insert_job(project, request, context, caller)
     job = runner.catalog.get_job(project, reference["jobId"])
     if job is not None:
-        runner.catalog.upsert_job(job.model_copy(update={"configuration": config}))
+        told = {"configuration": config, "statistics": _with_bytes(job, billed)}
+        runner.catalog.upsert_job(job.model_copy(update=told))
     return answer
+
+
+def _with_bytes(job: JobMeta, billed: int) -> dict[str, Any]:
+    """The statistics of a query with what it billed."""
+    query = {**job.statistics.get("query", {}), "totalBytesBilled": str(billed)}
+    return {**job.statistics, "query": query}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +18,11 @@ from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyQuery, DailyTotals
 from cloudbill.costs.month_totals import MonthQuery, MonthTotals, spans_of
 from cloudbill.costs.sums import NOTHING, Charges, GroupSums, SumQuery, billed_costs, by_currency
+from cloudbill.errors import BytesLimitError
 from cloudbill.models import PlannedLoad, TableRows, Totals
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning.costs import billed_costs_of
+from cloudbill.settings.values import LEAST_BYTES
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.expirations import expiration_ms, keep_table, refuse_deleted
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
     from cloudbill.warehouses.bigquery.incoming import Incoming
 
 __all__ = ["Dataset"]
+
+_log = logging.getLogger(__name__)
 
 
 class Dataset:
@@ -161,7 +166,10 @@ class Dataset:
     def billed(
         self, name: str, planned: PlannedLoad, *, without_credits: bool = False
     ) -> dict[str, Decimal] | None:
-        """What a month bills by currency in a table; None where that cannot be summed."""
+        """What a month bills by currency in a table; None where that cannot be summed.
+
+        Where the key for bytes keeps it from being summed, the log says so.
+        """
         charges = self._charges(name)
         provider = self._settings.provider
         column = provider.BILLED_COLUMN
@@ -177,7 +185,11 @@ class Dataset:
         )
         what = f"Summing {planned.period} of {name}"
         month = month_of(planned.period, charges, planned.period_column)
-        sums = self._read_sums(query, *month, what=what)
+        try:
+            sums = self._read_sums(query, *month, what=what)
+        except BytesLimitError as error:
+            _log.warning("The costs of %s are not compared: %s", planned.period, error)
+            return None
         return billed_costs_of(by_currency(sums), column)
 
     def rows_by_day(
@@ -315,6 +327,7 @@ class Dataset:
             "{statement}",
             bigquery.ScalarQueryParameter("pipeline", "STRING", pipeline_name),
             what="Reading the ledger",
+            tables=1 + len(tracking_tables),
             statement=query.statement,
         )
         return query.read([row.values() for row in rows])
@@ -355,11 +368,15 @@ class Dataset:
         template: str,
         *parameters: bigquery.ScalarQueryParameter,
         what: str,
+        tables: int = 1,
         **pieces: str | tuple[str, ...] | Fragment | list[Fragment],
     ) -> list[bigquery.Row]:
+        limit = self._settings.maximum_bytes_billed
         config = bigquery.QueryJobConfig(
             query_parameters=list(parameters),
             labels={"source": label_of(self._settings.source)},
+            # BigQuery bills the least amount of each table, not of each query.
+            **({} if limit is None else {"maximum_bytes_billed": max(limit, tables * LEAST_BYTES)}),
         )
         with bigquery_errors(what):
             return self._client.rows(

@@ -18,6 +18,7 @@ from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 
 from cloudbill.errors import (
+    BytesLimitError,
     LoadError,
     PartMissingError,
     ReconciliationError,
@@ -42,7 +43,11 @@ PASSING_JOB_REASONS: Final = frozenset(
 """Reasons of a failed job that pass: the same job may succeed under a new id."""
 
 _PASSING_REASONS: Final = frozenset({*PASSING_JOB_REASONS, "badGateway", "userRateLimitExceeded"})
-_LASTING_REASONS: Final = frozenset({"quotaExceeded", "billingNotEnabled", "notImplemented"})
+_BYTES_LIMIT: Final = "bytesBilledLimitExceeded"
+# A limit of bytes comes as 500, as users of the service recorded, and lasts all the same.
+_LASTING_REASONS: Final = frozenset(
+    {"quotaExceeded", "billingNotEnabled", "notImplemented", _BYTES_LIMIT}
+)
 _OF_THE_DATA: Final = frozenset({"invalid", "invalidQuery", "notFound"})
 _NOT_OF_RUN: Final = frozenset({"stopped"})
 _BROKEN_CONNECTIONS: Final = (
@@ -134,6 +139,9 @@ _MEANINGS: Final = (
         error=TransientLoadError,
         remedy="Another process changed the table since it was read. Run again",
     ),
+)
+_NEEDED: Final = re.compile(
+    r"limit for bytes billed: (?P<limit>\d+)\.?(?:\s*(?P<needed>\d+) or higher)?", re.IGNORECASE
 )
 _CHANGED_TYPE: Final = "Provided Schema does not match"
 _UNREADABLE: Final = "Error while reading data"
@@ -244,10 +252,25 @@ def _known(what: str, reason: str, message: str) -> LoadError | None:
             f"one in {located['source']}, or 'bucket' to one in {located['destination']}",
             is_of_run=False,
         )
+    if reason == _BYTES_LIMIT:
+        return _beyond_limit(what, message)
     meaning = _meaning_of(reason, message)
     if meaning is None:
         return None
     return meaning.error(f"{what}: {message}. {meaning.remedy}", is_of_run=False)
+
+
+def _beyond_limit(what: str, message: str) -> BytesLimitError:
+    """The error for a query that did not run because of what it would bill."""
+    found = _NEEDED.search(message)
+    if found is None or found["needed"] is None:
+        return BytesLimitError(f"{what}: {message}. Set 'maximum_bytes_billed' to more")
+    needed = int(found["needed"])
+    return BytesLimitError(
+        f"{what}: the query would bill {needed:,} bytes, and "
+        f"'maximum_bytes_billed' allows {int(found['limit']):,}. It did not run, and costs "
+        f"nothing. Set 'maximum_bytes_billed' to {needed} or more, or leave it out"
+    )
 
 
 def _missing_role(message: str) -> str:
