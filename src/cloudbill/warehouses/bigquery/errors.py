@@ -62,15 +62,24 @@ _PASSING_CALLS: Final = (api.ServerError, api.TooManyRequests)
 
 _PERMISSION: Final = re.compile(r"\b(?:bigquery|storage)\.[a-zA-Z]+\.[a-zA-Z]+\b")
 _ROLES: Final = (
+    (
+        "storage.buckets.",
+        "roles/storage.legacyBucketReader on the bucket; roles/storage.objectViewer lacks it",
+    ),
     ("storage.", "roles/storage.objectViewer on the bucket"),
     ("bigquery.jobs.", "roles/bigquery.jobUser on the project"),
     ("bigquery.datasets.create", "roles/bigquery.user on the project, or a dataset that exists"),
     ("bigquery.", "roles/bigquery.dataEditor on the dataset"),
 )
-_ALL_ROLES: Final = (
-    "roles/bigquery.jobUser on the project, roles/bigquery.dataEditor on the dataset, and "
-    "roles/storage.objectViewer on the bucket"
+_OF_THE_BUCKET: Final = (
+    "roles/storage.objectViewer on the bucket, and roles/storage.legacyBucketReader, which has "
+    "storage.buckets.get"
 )
+_ALL_ROLES: Final = (
+    "roles/bigquery.jobUser on the project, roles/bigquery.dataEditor on the dataset, "
+    f"{_OF_THE_BUCKET}"
+)
+_ELSEWHERE: Final = re.compile(r"cannot read in location: (?P<job>[\w-]+)", re.IGNORECASE)
 _LOCATIONS: Final = re.compile(
     r"different locations: source: (?P<source>[\w-]+), destination: (?P<destination>[\w-]+)"
 )
@@ -254,6 +263,14 @@ def _known(what: str, reason: str, message: str) -> LoadError | None:
         )
     if reason == _BYTES_LIMIT:
         return _beyond_limit(what, message)
+    elsewhere = _ELSEWHERE.search(message)
+    if elsewhere is not None and reason != "invalidQuery":
+        return LoadError(
+            f"{what}: {message}. The job ran in {elsewhere['job']}, where the dataset is, and the "
+            "bucket is elsewhere; `cloudbill doctor` says where. Use a bucket and a dataset in one "
+            "location",
+            is_of_run=False,
+        )
     meaning = _meaning_of(reason, message)
     if meaning is None:
         return None
@@ -276,7 +293,7 @@ def _beyond_limit(what: str, message: str) -> BytesLimitError:
 def _missing_role(message: str) -> str:
     permission = _PERMISSION.search(message)
     if permission is None:
-        hint = _ROLES[0][1] if "gs://" in message else _ALL_ROLES
+        hint = _OF_THE_BUCKET if "gs://" in message else _ALL_ROLES
         return f"The account needs {hint}"
     role = next(role for start, role in _ROLES if permission[0].startswith(start))
     return f"{permission[0]} is part of {role}"
