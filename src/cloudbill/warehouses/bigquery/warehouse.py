@@ -8,6 +8,7 @@ partition is never deleted first, because the month would be lost if the load fa
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -78,7 +79,7 @@ class BigQueryWarehouse:
     def __init__(self, client: PersistentClient, settings: WarehouseSettings) -> None:
         self._client = client
         self._settings = settings
-        self._is_stopped = False
+        self._stopped = threading.Event()
         self._dataset = Dataset(client, settings)
 
     @classmethod
@@ -232,7 +233,7 @@ class BigQueryWarehouse:
 
         def submit(job_id: str) -> bigquery.CopyJob:
             self._refuse_known(job_id)
-            staging = Staging(self._client, self._settings, self._dataset, progress)
+            staging = Staging(self._client, self._settings, self._dataset, progress, self._stopped)
             with staging.filled(planned, store, incoming, table, partition) as (source, rows):
                 if rows == 0:
                     raise _NoRows
@@ -283,7 +284,7 @@ class BigQueryWarehouse:
         what = f"Loading {planned.period} into {planned.table}"
 
         def submit_if_unchanged(job_id: str) -> Any:
-            if self._is_stopped:
+            if self._stopped.is_set():
                 raise StoppedError("The load was stopped")
             if self._dataset.write_mark(planned) != planned.write_mark:
                 # The writer may have been this same load, in a process that was killed.
@@ -390,7 +391,7 @@ class BigQueryWarehouse:
 
     def interrupt(self) -> None:
         """Lets no more jobs begin; running jobs finish in BigQuery, and the next run finds them."""
-        self._is_stopped = True
+        self._stopped.set()
 
     def close(self) -> None:
         """Closes the connections."""
