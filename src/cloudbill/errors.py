@@ -14,6 +14,7 @@
     │   └── PartMissingError        4   a part that was listed is gone
     ├── StoppedError              130   the user stopped the command; no month is half done
     └── LoadError                   5   a month was not changed
+        ├── BytesLimitError         5   a query would bill more than 'maximum_bytes_billed'
         ├── LastTryError            5   the newest try of a month failed, and none succeeded since
         ├── OvertakenError          5   another process wrote the month first; its run stays
         ├── ReconciliationError     5   the counts or totals of a month differ
@@ -31,6 +32,7 @@ from typing import ClassVar
 from cloudbill.redaction import redacted
 
 __all__ = [
+    "BytesLimitError",
     "CloudbillError",
     "ConfigError",
     "DatasetError",
@@ -157,6 +159,12 @@ class HeldError(CloudbillError):
     def __init__(self, message: str = "", guard: Guard | None = None) -> None:
         super().__init__(message)
         self.guard = guard
+
+
+class BytesLimitError(LoadError):
+    """A query would bill more than `maximum_bytes_billed` allows; it did not run."""
+
+    is_of_run = False
 
 
 class LastTryError(LoadError):

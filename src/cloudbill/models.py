@@ -236,6 +236,14 @@ class LoadResult:
     finished_at: datetime
     alarm: str | None = None
     """What would have held the run, had it been known before the month was replaced."""
+    untotalled: str | None = None
+    """Why it has no totals although they are wanted."""
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """What a person should know of it, by its name in JSON; nothing where all is well."""
+        notes = {"alarm": self.alarm, "without_totals": self.untotalled}
+        return {name: note for name, note in notes.items() if note is not None}
 
     @property
     def seconds(self) -> float:

@@ -134,7 +134,7 @@ def _look_first(settings: SourceSettings, selection: Selection) -> _Look:
         found = survey(settings, present, selection, events.append, keeps_manifests=True)
         if not found.drifted:
             warehouse.leave()
-    return _Look(found=found, events=tuple(events), untracked=present.untracked)
+    return _Look(found=found, events=tuple(events), untracked=present.ledger.untracked)
 
 
 def _compared(settings: SourceSettings, warehouse: Warehouse) -> Present:
@@ -192,7 +192,7 @@ def _load(
                 case LoadResult():
                     results.append(outcome)
                     recorder.add(outcome)
-    if present.untracked and not (results or found.newly_held):
+    if present.ledger.untracked and not (results or found.newly_held):
         ledger.mend()
     loaded = {result.planned.manifest for result in results}
     periods = {manifest.period for manifest in loaded}

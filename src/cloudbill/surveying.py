@@ -13,6 +13,7 @@ from cloudbill.exports.absence import absence_of, other_scopes, unannounced
 from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.exports.manifest_cache import open_manifest_cache
 from cloudbill.ledger import Ledger
+from cloudbill.ledger.merging import Merged
 from cloudbill.loading.drift import (
     compare_rows,
     compare_totals,
@@ -52,8 +53,8 @@ class Present:
     table: TableRows = field(default_factory=TableRows)
     differing: Mapping[BillingPeriod, Drifted] = field(default_factory=dict)
     """The months whose costs were compared with what was recorded, and are others."""
-    untracked: tuple[LoadRecord, ...] = ()
-    """What the ledger knows and the tracking table has lost, wholly or in part."""
+    ledger: Merged = field(default_factory=Merged)
+    """All that `remembered` was made of."""
     held: Mapping[str, Held] = field(default_factory=dict)
     """The runs that a load held once it had read them, so that no manifest shows it."""
     kept_from: BillingPeriod | None = None
@@ -104,7 +105,7 @@ def read_present(settings: SourceSettings, warehouse: Warehouse) -> Present:
     return Present(
         remembered=merged.remembered,
         table=replace(table, months={**table.months, **unlisted}),
-        untracked=merged.untracked,
+        ledger=merged,
         held=past_holds(settings),
         kept_from=settings.kept_from(utc_now()),
     )

@@ -309,14 +309,18 @@ class TestFoldersWithoutAName:
             assert all(run.is_complete for run in discovery.runs)
 
 
-def test_a_part_whose_name_has_a_star_is_loaded_and_no_other_with_it(case: Case) -> None:
+@pytest.mark.parametrize("sign", ["*", "?", "[ab]", "#1"])
+def test_a_part_whose_name_has_a_sign_is_loaded_and_no_other_with_it(
+    case: Case, sign: str, request: pytest.FixtureRequest
+) -> None:
+    """BigQuery may take each of them for more than itself, so such parts are uploaded."""
     delivery = Delivery(
         period="2025-10", charges=charges("2025-10", "1", "2"), submitted_at=LATE, run_id="r"
     )
     written = case.write(delivery)
     part, _ = written.parts
     # As a pattern it would mean the other part as well.
-    starred = part.rename(part.with_name("cur-hourly-*.csv.gz"))
+    starred = part.rename(part.with_name(f"cur-hourly-{sign}.csv.gz"))
     for manifest in written.folder.rglob("*-Manifest.json"):
         times = manifest.stat()
         manifest.write_text(manifest.read_text().replace(part.name, starred.name))
@@ -325,6 +329,9 @@ def test_a_part_whose_name_has_a_star_is_loaded_and_no_other_with_it(case: Case)
     outcome = case.load()
     assert [str(failure.error) for failure in outcome.failures] == []
     assert case.held() == list(delivery.charges)
+    if case.place.name == "bigquery":
+        cloud: Cloud = request.getfixturevalue("cloud")
+        assert [job for job in cloud.bigquery.jobs() if job["kind"] == "copy"]
 
 
 @pytest.mark.skipif(

@@ -23,7 +23,7 @@ from cloudbill.planning import Selection
 from cloudbill.providers import PROVIDERS
 from cloudbill.report.model import BY_DAY, BY_MONTH, BY_TAGS, measures_of
 from cloudbill.settings import SourceSettings, read_source
-from cloudbill.sql import BIGQUERY
+from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.surveying import read_present, survey
 from cloudbill.text.odd_rows import odd_rows_remedy
 from cloudbill.warehouses.bigquery.client import open_client
@@ -103,6 +103,14 @@ def everything_asked_of(section: str, kind: ColumnType, server: BigQueryEmulator
             for one in look_at(found.store, planned, provider, {}).columns
         ]
         table = client.create_table(table_of(f"{PROJECT}.{DATASET}.{name}", columns, planned))
+        # The partitions of a table without rows are not asked.
+        first_row = BIGQUERY.compose(
+            "INSERT INTO {table} ({column}) VALUES ({kind} '2025-09-01')",
+            table=(DATASET, name),
+            column=planned.period_column,
+            kind=Fragment(str(kind)),
+        )
+        client.query(first_row.text).result()
         for ledger, fields in ledger_tables(name).items():
             client.create_table(bq.Table(f"{PROJECT}.{DATASET}.{ledger}", schema=fields))
         read_present(settings, warehouse)

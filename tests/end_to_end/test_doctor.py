@@ -17,7 +17,6 @@ import duckdb
 import pytest
 from google.cloud import bigquery as bq
 
-from cloudbill.doctor.bigquery import fits
 from end_to_end.conftest import configure
 from samples import write_azure
 
@@ -263,20 +262,3 @@ def make_table(cloud: Cloud, kinds: dict[str, str]) -> None:
     )
     table.time_partitioning = bq.TimePartitioning(type_="MONTH", field=next(iter(kinds)))
     client.create_table(table)
-
-
-@pytest.mark.parametrize(
-    ("dataset", "bucket", "is_near"),
-    [
-        ("US", "EUROPE-WEST1", True),
-        ("EU", "EUROPE-WEST1", True),
-        ("europe-west1", "EU", True),
-        ("europe-west1", "EUROPE-WEST1", True),
-        ("us-east1", "US", True),
-        ("europe-west1", "EUROPE-WEST4", False),
-        ("EU", "US-EAST1", False),
-        ("asia-east1", "US", False),
-    ],
-)
-def test_bigquery_loads_from_near_by_alone(dataset: str, bucket: str, *, is_near: bool) -> None:
-    assert fits(dataset, bucket) is is_near

@@ -355,12 +355,12 @@ def read_selection(months: Sequence[str], *, force: bool = False) -> Selection:
 
 
 def _is_for_a_person(event: Event) -> bool:
-    """Whether a run is held, or was loaded before anybody knew that it would be."""
+    """Whether a run is held, or loaded so that a person should know."""
     from cloudbill.loading.events import LoadFinished
     from cloudbill.models import Skip
 
     if isinstance(event, LoadFinished):
-        return event.result.alarm is not None
+        return bool(event.result.notes)
     return isinstance(event, Skip) and event.is_held
 
 

@@ -1,7 +1,6 @@
 """Checks BigQuery: permissions, the dataset, its location, and the table; changes nothing.
 
-Sources: BigQuery, "Introduction to loading data from Cloud Storage" (location considerations),
-"Dry run", `tables.testIamPermissions`.
+Sources: BigQuery, "Dry run", `tables.testIamPermissions`.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from google.cloud import bigquery
 
 from cloudbill.doctor.check import Check, failed_check
 from cloudbill.doctor.expirations import check_expirations
+from cloudbill.doctor.locations import check_location
 from cloudbill.doctor.protection import check_protection
 from cloudbill.errors import LoadError
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
@@ -23,7 +23,7 @@ from cloudbill.warehouses.bigquery.tables import granularity_of, unfit_amounts
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
-__all__ = ["check_bigquery", "fits"]
+__all__ = ["check_bigquery"]
 
 _EDITING: Final = (
     "bigquery.tables.get",
@@ -52,10 +52,10 @@ def check_bigquery(
             subject=subject,
             found=f"{name} does not exist yet; the first load creates it in {where}",
         )
-        yield _check_location(settings, settings.location, bucket_location)
+        yield check_location(settings, settings.location, bucket_location, exists=False)
         return
     yield Check(subject=subject, found=f"{name} exists, in {dataset.location}")
-    yield _check_location(settings, dataset.location, bucket_location)
+    yield check_location(settings, dataset.location, bucket_location, exists=True)
     yield from _check_table(client, settings, f"{name}.{settings.table_name}")
     yield _check_ledger(client, settings)
 
@@ -90,44 +90,6 @@ def _refused(subject: str, error: LoadError, role: str) -> Check:
     if is_role and " is not allowed: " in str(error):
         return Check(subject=subject, found=str(error), remedy=f"grant the account {role}")
     return failed_check(subject, error)
-
-
-def _check_location(
-    settings: SourceSettings, location: str | None, bucket_location: str | None
-) -> Check:
-    subject = f"{settings.source}: location"
-    wanted = settings.location
-    if wanted and location and wanted.lower() != location.lower():
-        return Check(
-            subject=subject,
-            found=f"'location' is {wanted}, but the dataset is in {location}",
-            remedy=f"leave 'location' out, or set it to {location}",
-        )
-    if bucket_location is None or location is None:
-        seen = "the bucket's location needs storage.buckets.get, or the bucket is not on gs://"
-        found = seen if location else "the dataset does not exist yet, and 'location' is not set"
-        return Check(subject=subject, found=found, is_checked=False)
-    found = f"the dataset is in {location}, the bucket in {bucket_location}"
-    if fits(location, bucket_location):
-        return Check(subject=subject, found=found)
-    return Check(
-        subject=subject,
-        found=found,
-        remedy="BigQuery loads from buckets near the dataset: use a dataset in the bucket's "
-        "location",
-    )
-
-
-def fits(dataset: str, bucket: str) -> bool:
-    """Whether BigQuery loads from a bucket there: into US from any, otherwise only from nearby."""
-    into, of = dataset.lower(), bucket.lower()
-    if into in {"us", of}:
-        return True
-    european = ("eu", "europe-", "eur")
-    if into == "eu" or of == "eu":
-        return into.startswith(european) and of.startswith(european)
-    # Dual regions have their own names, and this check does not know which regions they include.
-    return of == "us" and into.startswith("us-")
 
 
 def _check_table(client: PersistentClient, settings: SourceSettings, name: str) -> Iterator[Check]:

@@ -25,7 +25,6 @@ from cloudbill.errors import (
     StaleError,
     VerificationError,
 )
-from cloudbill.ledger import Ledger
 from cloudbill.loading.drift import TYPE_BACK
 from cloudbill.loading.unaccounted import table_for_people
 from cloudbill.looking.status_reading import status_before, with_survey
@@ -113,10 +112,9 @@ def _warehouse_checks(settings: SourceSettings, store: StoreChecks) -> Iterator[
             present = read_present(settings, warehouse)
             present = compare_recorded(settings, warehouse, present, trusts_file=False)
             loaded = present.remembered.loaded
-            tracked = Ledger(settings, warehouse).tracked()
         reasons = [] if store.found is None else _reasons(settings, present, *store.found)
         lost = {one.period for one in reasons if isinstance(one.error, VerificationError)}
-        yield from _ledger_checks(settings, present, tracked, lost=lost)
+        yield from _ledger_checks(settings, present, lost=lost)
         yield from (_reason_check(settings, reason) for reason in reasons)
     except CloudbillError as error:
         yield failed_check(f"{settings.source}: warehouse", error)
@@ -163,19 +161,19 @@ def _reason_check(settings: SourceSettings, reason: Reason) -> Check:
 def _ledger_checks(
     settings: SourceSettings,
     present: Present,
-    tracked: Mapping[BillingPeriod, LoadRecord],
     *,
     lost: Collection[BillingPeriod | None],
 ) -> list[Check]:
     """What ledger, tracking table and table say otherwise; of `lost` months a reason says it."""
     loaded, rows = present.remembered.loaded, present.rows
+    tracked = present.ledger.newest_tracked
     subject = f"{settings.source}: {settings.table_name}"
     checks = [
         Check(subject=f"{subject} {period}", found=problem, remedy=remedy)
         for period in sorted({*loaded, *tracked, *rows}, reverse=True)
         for problem, remedy in (
             *_record_differences(loaded.get(period), tracked.get(period)),
-            *_lost_cells(period, present.untracked, tracked),
+            *_lost_cells(period, present.ledger.untracked, tracked),
             *(() if period in lost else _row_differences(period, present, tracked)),
         )
     ]

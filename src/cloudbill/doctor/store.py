@@ -14,6 +14,7 @@ from cloudbill.periods import BillingPeriod
 from cloudbill.retrying import Patience
 from cloudbill.store import Store
 from cloudbill.store.client import StoreClient
+from cloudbill.store.faults import is_refused
 from cloudbill.surveying import find_runs
 
 if TYPE_CHECKING:
@@ -49,13 +50,15 @@ def check_store(settings: SourceSettings) -> StoreChecks:
     checks = [Check(subject=subject, found=f"{store.title}, {store.address} can be listed")]
     checks += _path_checks(settings, found)
     checks += _part_checks(settings, store, newest)
+    bucket_location, of_bucket = _look_at_bucket(settings, store)
+    checks += of_bucket
     return StoreChecks(
         checks=tuple(checks),
         manifests=tuple(run.manifest for run in found.runs),
         newest=newest,
         found=(store, found),
         is_local=store.local_path("") is not None,
-        bucket_location=_bucket_location(settings, store),
+        bucket_location=bucket_location,
     )
 
 
@@ -106,17 +109,34 @@ def _part_checks(
         yield Check(subject=subject, found=f"{store.uri(parts[0].path)} can be read")
 
 
-def _bucket_location(settings: SourceSettings, store: Store) -> str | None:
-    """The location of a bucket, because BigQuery loads only from buckets nearby."""
+def _look_at_bucket(settings: SourceSettings, store: Store) -> tuple[str | None, tuple[Check, ...]]:
+    """The location of a bucket that BigQuery loads from, and whether the account sees the bucket.
+
+    Load jobs need that as well ("Loading Parquet data from Cloud Storage", required permissions).
+    """
     if store.scheme != "gs" or settings.project_id is None:
-        return None
+        return None, ()
     bucket = store.address.removeprefix("gs://").partition("/")[0]
-    patience = Patience(settings.retry_for_s)
+    subject = f"{settings.source}: bucket"
     try:
-        client = StoreClient.open("gs", bucket, sections=settings.sections, patience=patience)
-        return bucket_location(client, bucket) or None
-    except CloudbillError:  # the location needs storage.buckets.get, which a load does not need
-        return None
+        client = StoreClient.open(
+            "gs", bucket, sections=settings.sections, patience=Patience(settings.retry_for_s)
+        )
+        location = bucket_location(client, bucket)
+    except CloudbillError as error:
+        if error.__cause__ is None or not is_refused(error.__cause__):
+            found = f"gs://{bucket} does not say where it is: {error}"
+            return None, (Check(subject=subject, found=found, is_checked=False),)
+        missing = Check(
+            subject=subject,
+            found=f"storage.buckets.get is missing on gs://{bucket}; BigQuery lists it among what "
+            "a load job needs, and roles/storage.objectViewer lacks it",
+            remedy="grant the account roles/storage.legacyBucketReader on the bucket, or a custom "
+            "role that has storage.buckets.get",
+        )
+        return None, (missing,)
+    seen = Check(subject=subject, found=f"gs://{bucket} can be seen, as load jobs need")
+    return location or None, (seen,)
 
 
 def bucket_location(client: StoreClient, bucket: str) -> str:

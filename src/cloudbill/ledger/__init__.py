@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from cloudbill.errors import LedgerError
 from cloudbill.ledger.draft import Draft
-from cloudbill.ledger.entries import newest_entries
 from cloudbill.ledger.merging import Address, Merged, State, decode_state, holds_all, merge
 from cloudbill.ledger.state import Remembered
 from cloudbill.ledger.tables import (
@@ -59,16 +58,6 @@ class Ledger:
             LoadError: If the warehouse cannot be read.
         """
         return self.merged().remembered
-
-    def tracked(self) -> dict[BillingPeriod, LoadRecord]:
-        """The newest load of each month that the tracking table has; raises as `read` does."""
-        rows = self._rows(newest_only=True)
-        entries = merge([], rows, self._at).tracked
-        return {
-            period: entry.record
-            for period, entry in newest_entries(entries).items()
-            if entry.record is not None
-        }
 
     def loads(self) -> tuple[LoadRecord, ...]:
         """Every load that is remembered anywhere, oldest first, in the order of the ledger.

@@ -121,6 +121,15 @@ class Merged:
         )
 
     @property
+    def newest_tracked(self) -> dict[BillingPeriod, LoadRecord]:
+        """The newest load of each month that the tracking table has."""
+        return {
+            period: entry.record
+            for period, entry in newest_entries(self.tracked).items()
+            if entry.record is not None
+        }
+
+    @property
     def loads(self) -> tuple[LoadRecord, ...]:
         """Every load that any place tells of, oldest first, as the ledger orders them."""
         # Of a run that an older tool named alone, it is not known that it was loaded by itself.

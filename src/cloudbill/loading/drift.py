@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.costs.month_totals import differing_totals
-from cloudbill.errors import SchemaError, StaleError, VerificationError
+from cloudbill.costs.month_totals import MonthTotals, differing_totals
+from cloudbill.errors import BytesLimitError, SchemaError, StaleError, VerificationError
 from cloudbill.files.columns import fit_columns
 from cloudbill.loading.events import Drifted
 from cloudbill.manifests import Column, ColumnType
@@ -93,7 +93,7 @@ def compare_totals(
     }
     if not compared:
         return {}
-    totals = warehouse.month_totals(table, compared)
+    totals = _totals_of(warehouse, table, compared)
     found = (
         Drifted(
             record=record,
@@ -107,6 +107,27 @@ def compare_totals(
         for period, record in compared.items()
     )
     return {one.record.period: one for one in found if one.differences or one.inexact}
+
+
+def _totals_of(
+    warehouse: Warehouse, table: str, compared: Mapping[BillingPeriod, LoadRecord]
+) -> MonthTotals:
+    """What a table holds of some months: by one query, or by one for each that has totals.
+
+    Each month was summed by itself when it was loaded; one without totals has nothing to compare.
+    """
+    try:
+        return warehouse.month_totals(table, compared)
+    except BytesLimitError:
+        each = [
+            warehouse.month_totals(table, [period])
+            for period, record in compared.items()
+            if record.totals
+        ]
+    return MonthTotals(
+        months={period: totals for one in each for period, totals in one.months.items()},
+        inexact={name: kind for one in each for name, kind in one.inexact.items()},
+    )
 
 
 def _is_refused(table: str, inexact: Mapping[str, str]) -> bool:

@@ -96,7 +96,7 @@ def _told_of_load(
         case LoadStarted():
             return "info", "load_started", _started(event)
         case LoadFinished():
-            level = "warning" if event.result.alarm else "info"
+            level = "warning" if event.result.notes else "info"
             return level, "load_finished", _finished(event)
         case LoadFailure():
             run = _run(event.planned.manifest)
@@ -156,7 +156,7 @@ def _finished(event: LoadFinished) -> Mapping[str, object]:
         **rests_to_text(result.rests),
         "job_id": result.job_id,
         "seconds": round(result.seconds, 3),
-        **({"alarm": result.alarm} if result.alarm else {}),
+        **result.notes,
     }
 
 

@@ -43,6 +43,7 @@ __all__ = [
     "planned_lines",
     "same_fault_line",
     "stopped_lines",
+    "untotalled_line",
 ]
 
 UNLISTED: Final = frozenset(
@@ -134,6 +135,8 @@ def _finished_lines(result: LoadResult) -> Iterator[str]:
     if result.rests:
         yield f"  Rounded away at the 18th digit: {shown_rests(result.rests)}"
     yield f"Completed loading {_run(result.planned)}"
+    if result.untotalled is not None:
+        yield untotalled_line(result)
     if result.alarm is not None:
         yield alarm_line(result)
 
@@ -141,6 +144,11 @@ def _finished_lines(result: LoadResult) -> Iterator[str]:
 def alarm_line(result: LoadResult) -> str:
     """The line of a run that was loaded before anybody knew that a person should look at it."""
     return f"Look at {_run(result.planned)} - it was loaded, but {result.alarm}"
+
+
+def untotalled_line(result: LoadResult) -> str:
+    """The line of a month whose costs could not be summed."""
+    return f"Loaded {_run(result.planned)} without totals: {result.untotalled}"
 
 
 def _found_line(event: Drifted | OddRows | UnrecordedRows | NewlyHeld) -> str:
@@ -296,7 +304,7 @@ def outcomes_json(
                 **rests_to_text(result.rests),
                 "job_id": result.job_id,
                 "seconds": round(result.seconds, 3),
-                **({"alarm": result.alarm} if result.alarm else {}),
+                **result.notes,
             }
             for result in outcome.results
         ]

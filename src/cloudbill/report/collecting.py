@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.cube import CubeRequest
 from cloudbill.errors import CloudbillError
-from cloudbill.ledger import Ledger
 from cloudbill.ledger.state import Remembered
 from cloudbill.loading.failures import PastFailure, standing_failures
 from cloudbill.models import PlannedLoad, SkipReason
@@ -55,7 +54,7 @@ def collect(settings: SourceSettings) -> tuple[SourceReport, CloudbillError | No
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             present = read_present(settings, warehouse)
-            report = _with_sums(report, settings, warehouse)
+            report = _with_sums(report, settings, warehouse, present)
     except CloudbillError as error:
         report, failed = replace(report, error=str(error)), error
     report = replace(
@@ -107,14 +106,14 @@ def _warehouse_name(settings: SourceSettings) -> str:
 
 
 def _with_sums(
-    report: SourceReport, settings: SourceSettings, warehouse: Warehouse
+    report: SourceReport, settings: SourceSettings, warehouse: Warehouse, present: Present
 ) -> SourceReport:
     table, kinds = settings.table_name, measures_of(report.roles)
     by_month = CubeRequest(
         dimensions=BY_MONTH, measures=measures_of(report.roles, report.cost_columns)
     )
     months = warehouse.cost_cube(table, by_month)
-    report = replace(report, months=months, tracked=Ledger(settings, warehouse).loads())
+    report = replace(report, months=months, tracked=present.ledger.loads)
     if not months.cells:
         return report
     newest = BillingPeriod.parse(max(cell.key[0] for cell in months.cells))

@@ -71,6 +71,7 @@ class SourceSettings:
     max_age: timedelta | None
     parallel_loads: int
     partition_expiration_days: int | None
+    maximum_bytes_billed: int | None
     retry_for_s: float
     lock_timeout_s: float
     cache: bool

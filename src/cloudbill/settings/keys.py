@@ -13,6 +13,7 @@ from typing import Final
 from cloudbill.providers import Provider
 from cloudbill.settings.values import (
     read_amount,
+    read_bytes_billed,
     read_count,
     read_days,
     read_duration,
@@ -220,6 +221,14 @@ KEYS: Final[tuple[Key, ...]] = (
         example="400",
         description="After how many days from the end of a month BigQuery deletes the month from a "
         "table that cloudbill makes; older months are not loaded. BigQuery only.",
+    ),
+    Key(
+        name="maximum_bytes_billed",
+        read=read_bytes_billed,
+        default_words="no limit",
+        example="10_000_000_000",
+        description="How many bytes a query may bill; one that would bill more fails and costs "
+        "nothing. A month whose totals would is loaded without them. BigQuery only.",
     ),
     Key(
         name="retry_for_s",

@@ -17,7 +17,9 @@ from cloudbill.errors import ConfigError
 from cloudbill.text.times import read_age
 
 __all__ = [
+    "LEAST_BYTES",
     "read_amount",
+    "read_bytes_billed",
     "read_count",
     "read_days",
     "read_duration",
@@ -34,6 +36,8 @@ __all__ = [
 
 _MEMORY: Final = re.compile(r"(?P<number>\d+(\.\d+)?)\s*([KMGT]i?)?B", re.IGNORECASE | re.ASCII)
 _LONGEST_S: Final = 24 * 3600
+LEAST_BYTES: Final = 10 * 1024 * 1024
+"""What BigQuery bills at least of a query and of each table in it ("On-demand pricing")."""
 
 
 def read_text(value: object) -> str | None:
@@ -161,6 +165,18 @@ def read_count(value: object) -> int:
     if isinstance(value, bool) or number < 1:
         raise ValueError("must be a whole number of at least 1")
     return number
+
+
+def read_bytes_billed(value: object) -> int | None:
+    """A number of bytes that a query may bill; no text is no value.
+
+    Raises:
+        ValueError: If it is not one, or less than any query bills.
+    """
+    limit = read_days(value)
+    if limit is not None and limit < LEAST_BYTES:
+        raise ValueError(f"must be at least {LEAST_BYTES}, for BigQuery bills that of any query")
+    return limit
 
 
 def read_days(value: object) -> int | None:

@@ -31,3 +31,4 @@ class WarehouseSettings:
     lock_timeout_s: float
     retry_for_s: float
     partition_expiration_days: int | None
+    maximum_bytes_billed: int | None

@@ -13,7 +13,7 @@ from typing import Final
 
 from cloudbill.errors import PartMissingError, StoreError
 
-__all__ = ["TruncatedError", "client_errors", "may_pass", "store_errors"]
+__all__ = ["TruncatedError", "client_errors", "is_refused", "may_pass", "store_errors"]
 
 _PASSING_STATUSES: Final = frozenset(
     {
@@ -91,7 +91,7 @@ def store_errors(
                 f"{_TRIED}. Run again later, or run fewer jobs on this store at once; no right is "
                 "missing"
             ) from error
-        if _is_refused(error):
+        if is_refused(error):
             raise StoreError(f"No permission to read {address}: {_ROLES[scheme]}") from error
         if _is_unreached(error, scheme):
             raise StoreError(
@@ -154,7 +154,8 @@ def _code(error: BaseException | None) -> str:
     return ""
 
 
-def _is_refused(error: Exception) -> bool:
+def is_refused(error: BaseException) -> bool:
+    """Whether a store refused a call because a right is missing."""
     # gcsfs raises an OSError for 403, which only its text shows.
     return (
         isinstance(error, PermissionError)

@@ -222,6 +222,26 @@ FAILURES: Final = (
         ),
     ),
     Explanation(
+        name="BytesLimitError",
+        exit_code=5,
+        means="A query would bill more bytes than `maximum_bytes_billed` allows, so BigQuery did "
+        "not run it. It cost nothing, and nothing was changed.",
+        causes=(
+            "The table has grown. A report reads the costs of all months, `verify` of one each.",
+            "The key is set to less than one month needs.",
+        ),
+        remedies=(
+            (
+                "The message says how many bytes the query would bill. Set `maximum_bytes_billed` "
+                "to more, or leave it out."
+            ),
+            (
+                "A load does not end with this where it sums a month: the month is loaded without "
+                "totals, and the log says so."
+            ),
+        ),
+    ),
+    Explanation(
         name="LastTryError",
         exit_code=5,
         means="The newest try to load a month, or a source, failed, and none has succeeded since.",

@@ -123,6 +123,10 @@ class Catalog(MemoryCatalogRepository):
             if table.time_partitioning and table.time_partitioning.field
         )
 
+    def all_tables(self) -> tuple[TableMeta, ...]:
+        """Every table that holds rows of its own."""
+        return tuple(table for table in self._tables.values() if table.table_type == "TABLE")
+
     def all_jobs(self) -> tuple[JobMeta, ...]:
         """Every job of every project, in the order in which they came."""
         return tuple(self._jobs.values())

@@ -160,9 +160,12 @@ def _commit(
         run.connection.execute(f"INSERT INTO {target.sql} BY NAME {rows}")
         expired = is_expired(after.time_partitioning, run.now())
         run.connection.execute(f"DELETE FROM {target.sql} WHERE {expired}")
-    _record(run, target, after, created=existing is None)
     named = [target.partition] if target.partition else []
-    run.catalog.stamp(target.key, written + named, run.now())
+    if existing is not None:  # whoever sees a table that changed sees its partitions, too
+        run.catalog.stamp(target.key, written + named, run.now())
+    _record(run, target, after, created=existing is None)
+    if existing is None:
+        run.catalog.stamp(target.key, written + named, run.now())
     return copied
 
 

@@ -81,6 +81,7 @@ class JobRunner:
     faults: list[Fault] = field(default_factory=list)
     answer_after_s: float = 60.0
     is_sandbox: bool = False
+    row_weight: int = 1
     _claimed: set[tuple[str, str]] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 

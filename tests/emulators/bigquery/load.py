@@ -332,8 +332,11 @@ def _commit(run: JobRun, spec: LoadSpec, target: Target) -> None:
         run.connection.execute(f"INSERT INTO {spec.table.sql} BY NAME SELECT * FROM {_STAGE}")
         expired = is_expired(target.partitioning, run.now())
         run.connection.execute(f"DELETE FROM {spec.table.sql} WHERE {expired}")
+    if target.existing is not None:  # whoever sees a table that changed sees its partitions, too
+        run.catalog.stamp(spec.table.key, written, run.now())
     _record(run, spec, target)
-    run.catalog.stamp(spec.table.key, written, run.now())
+    if target.existing is None:
+        run.catalog.stamp(spec.table.key, written, run.now())
 
 
 def _record(run: JobRun, spec: LoadSpec, target: Target) -> None:

@@ -50,6 +50,10 @@ def stamping_changes(runner: JobRunner, sql: str) -> Iterator[None]:
     for key, partition in before.keys() | after.keys():
         if before.get((key, partition)) != after.get((key, partition)):
             runner.catalog.stamp(key, [partition], now)
+            table = runner.catalog.get_table(*key)
+            if table is not None:
+                changed = table.model_copy(update={"last_modified_time": now})
+                runner.catalog.update_table(changed)
 
 
 def _fingerprints(runner: JobRunner, sql: str) -> Fingerprints:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from bqemulator.api.dependencies import AppContext, get_caller, get_context
 from bqemulator.api.routes import jobs as stock_jobs
+from bqemulator.catalog.etag import generate_etag
+from bqemulator.catalog.models import JobMeta
 from bqemulator.domain.errors import (
     InvalidQueryError,
     PermissionDeniedError,
@@ -18,6 +20,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from google.cloud.bigquery.job.base import _ERROR_REASON_TO_EXCEPTION
 
+from emulators.bigquery.billing import bytes_billed, require_within
 from emulators.bigquery.copying import run_copy
 from emulators.bigquery.errors import JobError
 from emulators.bigquery.filters import require_filters
@@ -27,8 +30,6 @@ from emulators.bigquery.protection import check_statement, protects_rows
 from emulators.bigquery.transactions import is_transaction, run_transaction
 
 if TYPE_CHECKING:
-    from bqemulator.catalog.models import JobMeta
-
     from emulators.bigquery.jobs import JobRunner
 
 Caller = Annotated[CallerIdentity, Depends(get_caller)]
@@ -73,12 +74,14 @@ def job_routes(runner: JobRunner) -> APIRouter:
     async def query(project_id: str, request: Request, context: Context, caller: Caller) -> Any:
         body = await request.json()
         sql = body.get("query") or ""
-        if is_transaction(sql):
-            raise UnsupportedFeatureError("A transaction is emulated as a job that is inserted")
         _allow(runner, project_id, sql)
+        billed = _billed(runner, body)
+        refused = _beyond_limit(runner, project_id, body, billed)
+        if refused is not None:
+            return refused
         with stamping_changes(runner, sql):
             answer = await stock_jobs.query(project_id, request, context, caller)
-        return _with_its_job(runner, project_id, body, answer)
+        return _with_its_job(runner, project_id, body, answer, billed)
 
     @router.get("/queries/{job_id}")
     async def results(  # noqa: PLR0917
@@ -104,8 +107,50 @@ def job_routes(runner: JobRunner) -> APIRouter:
     return router
 
 
+def _billed(runner: JobRunner, query: dict[str, Any]) -> int:
+    return bytes_billed(runner, query.get("query") or "", query.get("queryParameters") or [])
+
+
+def _beyond_limit(
+    runner: JobRunner, project: str, body: dict[str, Any], billed: int
+) -> JSONResponse | None:
+    """The answer to a query beyond its limit; its job failed at once, is kept, and bills nothing.
+
+    It comes as 500, as users recorded: https://github.com/exmergo/dex/issues/320
+    """
+    try:
+        require_within(body.get("maximumBytesBilled"), billed)
+    except JobError as error:
+        return _failed_at_once(runner, project, body, error)
+    return None
+
+
+def _failed_at_once(
+    runner: JobRunner, project: str, body: dict[str, Any], error: JobError
+) -> JSONResponse:
+    now = runner.context.clock.now()
+    job_id = runner.claim(project, None)
+    runner.catalog.upsert_job(
+        JobMeta(
+            project_id=project,
+            job_id=job_id,
+            job_type="QUERY",
+            state="DONE",
+            configuration={"query": body, "labels": body.get("labels") or {}},
+            error_result=error.to_rest(),
+            creation_time=now,
+            start_time=now,
+            end_time=now,
+            etag=generate_etag(project, job_id, str(now)),
+        )
+    )
+    code = HTTPStatus.INTERNAL_SERVER_ERROR
+    told = {"code": code, "message": error.message, "errors": [error.to_rest()]}
+    return JSONResponse({"error": told}, status_code=code)
+
+
 def _with_its_job(
-    runner: JobRunner, project: str, body: dict[str, Any], answer: dict[str, Any]
+    runner: JobRunner, project: str, body: dict[str, Any], answer: dict[str, Any], billed: int
 ) -> dict[str, Any] | JSONResponse:
     """The answer, or the error of the job, which keeps its labels.
 
@@ -118,7 +163,7 @@ def _with_its_job(
     kept = {key: body[key] for key in ("maximumBytesBilled",) if key in body}
     query = {**(job.configuration.get("query") or {}), **kept}
     configuration = {**job.configuration, "query": query, "labels": body.get("labels") or {}}
-    _keep(runner, project, job, configuration, body.get("query") or "")
+    _keep(runner, project, job, configuration, body.get("query") or "", billed)
     if not job.error_result:
         return answer
     result = dict(job.error_result)
@@ -167,11 +212,12 @@ async def _insert_stock(
         return await stock_jobs.insert_job(project, request, context, caller)
     reference["jobId"] = runner.claim(project, reference.get("jobId"))
     _allow(runner, project, query.get("query") or "")
-    with stamping_changes(runner, (config.get("query") or {}).get("query") or ""):
+    billed = _billed(runner, query)
+    with stamping_changes(runner, query.get("query") or ""):
         answer = await stock_jobs.insert_job(project, request, context, caller)
     job = runner.catalog.get_job(project, reference["jobId"])
     if job is not None:
-        job = _keep(runner, project, job, config, query.get("query") or "")
+        job = _keep(runner, project, job, config, query.get("query") or "", billed)
         return stock_jobs._build_job_response(project, job.job_id, job, config)  # noqa: SLF001
     return answer
 
@@ -185,6 +231,8 @@ def _allow(runner: JobRunner, project: str, sql: str) -> None:
 
     The service makes a job of it that fails; clients get the same answer.
     """
+    if is_transaction(sql):
+        raise UnsupportedFeatureError("A transaction is emulated as a job that is inserted")
     try:
         check_statement(runner.access, runner.catalog, project, sql)
     except JobError as error:
@@ -195,17 +243,28 @@ def _allow(runner: JobRunner, project: str, sql: str) -> None:
         raise InvalidQueryError(error.message) from error
 
 
-def _keep(
-    runner: JobRunner, project: str, job: JobMeta, configuration: dict[str, Any], sql: str
+def _keep(  # noqa: PLR0917
+    runner: JobRunner,
+    project: str,
+    job: JobMeta,
+    configuration: dict[str, Any],
+    sql: str,
+    billed: int,
 ) -> JobMeta:
-    """Keep a job with all that it was asked, and whether row access policies were applied.
+    """Keep a job with all that it was asked, what it billed, and whether policies were applied.
 
     https://cloud.google.com/bigquery/docs/managing-row-level-security#job_statistics
     """
-    statistics = dict(job.statistics or {})
+    statistics = _with_bytes(job, billed)
     if protects_rows(runner.catalog, project, sql):
         statistics["rowLevelSecurityStatistics"] = {"rowLevelSecurityApplied": True}
     update = {"configuration": configuration, "statistics": statistics}
     kept = job.model_copy(update=update)
     runner.catalog.upsert_job(kept)
     return kept
+
+
+def _with_bytes(job: JobMeta, billed: int) -> dict[str, Any]:
+    """The statistics of a query with what it billed."""
+    query = {**job.statistics.get("query", {}), "totalBytesBilled": str(billed)}
+    return {**job.statistics, "query": query}

@@ -121,6 +121,15 @@ class BigQueryEmulator:
         self._runner.is_sandbox = is_sandbox
 
     @property
+    def row_weight(self) -> int:
+        """For how many rows each one of a partitioned table counts where bytes are billed."""
+        return self._runner.row_weight
+
+    @row_weight.setter
+    def row_weight(self, rows: int) -> None:
+        self._runner.row_weight = rows
+
+    @property
     def lists_late(self) -> bool:
         """Whether partitions are not listed after they were written, as long as it is true."""
         return self._server.catalog.lists_late
@@ -189,6 +198,7 @@ class BigQueryEmulator:
         self._runner.clear()
         self._runner.answer_after_s = _DEADLINE_S
         self._runner.is_sandbox = False
+        self._runner.row_weight = 1
         self._server.catalog.lists_late = False
         self._await(self._reset())
 

@@ -54,6 +54,7 @@ SETTINGS = SourceSettings(
     max_age=None,
     parallel_loads=1,
     partition_expiration_days=None,
+    maximum_bytes_billed=None,
     retry_for_s=240,
     lock_timeout_s=60,
     cache=True,

@@ -303,6 +303,21 @@ class TestJobs:
                 "storage.objects.get is part of roles/storage.objectViewer on the bucket",
             ),
             (
+                "accessDenied",
+                "loader@acme.iam does not have storage.buckets.get access",
+                LoadError,
+                (
+                    "storage.buckets.get is part of roles/storage.legacyBucketReader on the "
+                    "bucket; roles/storage.objectViewer lacks it"
+                ),
+            ),
+            (
+                "invalid",
+                "Cannot read in location: europe-west1",
+                LoadError,
+                "The job ran in europe-west1, where the dataset is, and the bucket is elsewhere",
+            ),
+            (
                 "quotaExceeded",
                 "Quota exceeded: Your table exceeded quota for Number of partition modifications",
                 LoadError,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import threading
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
@@ -51,6 +52,10 @@ JOB_PREFIX: Final = "cloudbill_"
 
 _log = logging.getLogger(__name__)
 
+_UPLOADS: Final = 8
+"""How many files are uploaded at once, whatever months they are of."""
+_CHUNK_BYTES: Final = 16 * 1024 * 1024
+"""How much of a file is in memory; a multiple of 256 KiB ("Resumable uploads")."""
 _QUOTA_PROJECT: Final = "without a quota project"
 
 # `_call_api` and `rows` try again, so Google's client does not.
@@ -79,6 +84,7 @@ class PersistentClient(bigquery.Client):
     def __init__(self, *, patience: Patience, **options: Any) -> None:
         super().__init__(**options)
         self.patience = patience
+        self._uploading = threading.BoundedSemaphore(_UPLOADS)
 
     def rows(
         self, query: str, *, job_config: bigquery.QueryJobConfig, location: str | None
@@ -137,7 +143,7 @@ class PersistentClient(bigquery.Client):
             nonlocal is_first
             was_first, is_first = is_first, False
             try:
-                with file.open("rb") as content:
+                with self._uploading, file.open("rb") as content:
                     return self.load_table_from_file(
                         content,
                         destination,
@@ -187,6 +193,12 @@ class PersistentClient(bigquery.Client):
         answer = self._call_api(None, method="GET", path=path, query_params=query)
         found = answer.get("statistics", {}).get("rowLevelSecurityStatistics", {})
         return bool(found.get("rowLevelSecurityApplied"))
+
+    def _initiate_resumable_upload(self, *arguments: Any, **options: Any) -> Any:
+        """Begins an upload that holds less of its file in memory than 100 MB, as Google's does."""
+        upload, transport = super()._initiate_resumable_upload(*arguments, **options)
+        upload._chunk_size = _CHUNK_BYTES  # noqa: SLF001
+        return upload, transport
 
     def close(self) -> None:
         """Closes the connections."""

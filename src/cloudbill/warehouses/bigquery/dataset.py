@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,15 +18,18 @@ from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyQuery, DailyTotals
 from cloudbill.costs.month_totals import MonthQuery, MonthTotals, spans_of
 from cloudbill.costs.sums import NOTHING, Charges, GroupSums, SumQuery, billed_costs, by_currency
-from cloudbill.models import PlannedLoad, TableMonth, TableRows, Totals
+from cloudbill.errors import BytesLimitError
+from cloudbill.models import PlannedLoad, TableRows, Totals
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning.costs import billed_costs_of
+from cloudbill.settings.values import LEAST_BYTES
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.expirations import expiration_ms, keep_table, refuse_deleted
 from cloudbill.warehouses.bigquery.ledger_query import LedgerQuery
 from cloudbill.warehouses.bigquery.parameters import charges_of, first_day, month_of
 from cloudbill.warehouses.bigquery.partition_ids import Partition
+from cloudbill.warehouses.bigquery.partition_lists import PartitionLists, rows_of_months
 from cloudbill.warehouses.bigquery.schema_changes import change_schema
 from cloudbill.warehouses.bigquery.tables import (
     extended,
@@ -43,6 +47,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Dataset"]
 
+_log = logging.getLogger(__name__)
+
 
 class Dataset:
     """Creates and reads tables; `location` is where jobs run, once it is known."""
@@ -53,6 +59,7 @@ class Dataset:
         self.location = settings.location
         self._preparing = threading.Lock()
         self._has_dataset = False
+        self._partitions = PartitionLists(self.find_table, self._ask_partitions)
         self.is_expiring = False
         """Whether a new table expires by default, once that is known."""
 
@@ -169,7 +176,10 @@ class Dataset:
     def billed(
         self, name: str, planned: PlannedLoad, *, without_credits: bool = False
     ) -> dict[str, Decimal] | None:
-        """What a month bills by currency in a table; None where that cannot be summed."""
+        """What a month bills by currency in a table; None where that cannot be summed.
+
+        Where the key for bytes keeps it from being summed, the log says so.
+        """
         charges = self._charges(name)
         provider = self._settings.provider
         column = provider.BILLED_COLUMN
@@ -185,7 +195,11 @@ class Dataset:
         )
         what = f"Summing {planned.period} of {name}"
         month = month_of(planned.period, charges, planned.period_column)
-        sums = self._read_sums(query, *month, what=what)
+        try:
+            sums = self._read_sums(query, *month, what=what)
+        except BytesLimitError as error:
+            _log.warning("The costs of %s are not compared: %s", planned.period, error)
+            return None
         return billed_costs_of(by_currency(sums), column)
 
     def rows_by_day(
@@ -263,22 +277,9 @@ class Dataset:
     def table_months(self, table: str) -> TableRows:
         """The rows of each month, and when it was written last by BigQuery's own clock.
 
-        The metadata of the partitions tells both, for free, and the rows of no month as well.
+        The metadata of the partitions tells both, and the rows of no month as well.
         """
-        months: dict[BillingPeriod, TableMonth] = {}
-        of_no_month = 0
-        for partition in self._partitions(table):
-            if partition.period is None:
-                of_no_month += partition.rows
-                continue
-            earlier = months.get(partition.period)
-            rows, written_at = partition.rows, partition.written_at
-            if earlier is not None and earlier.written_at is not None:
-                rows, written_at = rows + earlier.rows, max(written_at, earlier.written_at)
-            months[partition.period] = TableMonth(
-                rows=rows, write_mark=written_at.isoformat(), written_at=written_at
-            )
-        return TableRows(months=months, of_no_month=of_no_month)
+        return rows_of_months(self._partitions.of(table))
 
     def write_mark(self, planned: PlannedLoad) -> str | None:
         """When a month was written last, by BigQuery's own clock; None where it has no rows."""
@@ -290,12 +291,7 @@ class Dataset:
         if self.write_mark(planned) is None:
             refuse_deleted(self.find_table(planned.table), planned)
 
-    def _partitions(self, table: str) -> list[Partition]:
-        """The partitions of a table by a column; none where it is not partitioned so."""
-        found = self.find_table(table)
-        by = None if found is None else found.time_partitioning
-        if by is None or by.field is None:
-            return []
+    def _ask_partitions(self, table: str) -> Iterator[Partition]:
         rows = self.query(
             "SELECT partition_id, last_modified_time, total_rows "
             "FROM {dataset}.INFORMATION_SCHEMA.PARTITIONS WHERE table_name = @table",
@@ -303,11 +299,10 @@ class Dataset:
             what=f"Reading the partitions of {table}",
             dataset=self._path(),
         )
-        return [
-            Partition.of(str(row[0]), written_at=row[1].astimezone(UTC), rows=row[2] or 0)
-            for row in rows
-            if row[1] is not None and Partition.is_told(str(row[0]))
-        ]
+        for row in rows:
+            if row[1] is not None and Partition.is_told(str(row[0])):
+                written_at = row[1].astimezone(UTC)
+                yield Partition.of(str(row[0]), written_at=written_at, rows=row[2] or 0)
 
     def is_current(self, planned: PlannedLoad, job: Any) -> bool:
         """Whether the month was not written again after a job that succeeded.
@@ -339,6 +334,7 @@ class Dataset:
             "{statement}",
             bigquery.ScalarQueryParameter("pipeline", "STRING", pipeline_name),
             what="Reading the ledger",
+            tables=1 + len(tracking_tables),
             statement=query.statement,
         )
         return query.read([row.values() for row in rows])
@@ -379,12 +375,16 @@ class Dataset:
         template: str,
         *parameters: bigquery.ScalarQueryParameter,
         what: str,
+        tables: int = 1,
         **pieces: str | tuple[str, ...] | Fragment | list[Fragment],
     ) -> list[bigquery.Row]:
         """The rows that a statement answers with; the pieces fill its template."""
+        limit = self._settings.maximum_bytes_billed
         config = bigquery.QueryJobConfig(
             query_parameters=list(parameters),
             labels={"source": label_of(self._settings.source)},
+            # BigQuery bills the least amount of each table, not of each query.
+            **({} if limit is None else {"maximum_bytes_billed": max(limit, tables * LEAST_BYTES)}),
         )
         with bigquery_errors(what):
             return self._client.rows(

@@ -18,6 +18,7 @@ from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 
 from cloudbill.errors import (
+    BytesLimitError,
     LoadError,
     PartMissingError,
     ReconciliationError,
@@ -42,7 +43,11 @@ PASSING_JOB_REASONS: Final = frozenset(
 """Reasons of a failed job that pass: the same job may succeed under a new id."""
 
 _PASSING_REASONS: Final = frozenset({*PASSING_JOB_REASONS, "badGateway", "userRateLimitExceeded"})
-_LASTING_REASONS: Final = frozenset({"quotaExceeded", "billingNotEnabled", "notImplemented"})
+_BYTES_LIMIT: Final = "bytesBilledLimitExceeded"
+# A limit of bytes comes as 500, as users of the service recorded, and lasts all the same.
+_LASTING_REASONS: Final = frozenset(
+    {"quotaExceeded", "billingNotEnabled", "notImplemented", _BYTES_LIMIT}
+)
 _OF_THE_DATA: Final = frozenset({"invalid", "invalidQuery", "notFound"})
 _NOT_OF_RUN: Final = frozenset({"stopped"})
 _BROKEN_CONNECTIONS: Final = (
@@ -57,16 +62,25 @@ _PASSING_CALLS: Final = (api.ServerError, api.TooManyRequests)
 
 _PERMISSION: Final = re.compile(r"\b(?:bigquery|storage)\.[a-zA-Z]+\.[a-zA-Z]+\b")
 _ROLES: Final = (
+    (
+        "storage.buckets.",
+        "roles/storage.legacyBucketReader on the bucket; roles/storage.objectViewer lacks it",
+    ),
     ("storage.", "roles/storage.objectViewer on the bucket"),
     ("bigquery.rowAccessPolicies.", "roles/bigquery.dataOwner on the dataset"),
     ("bigquery.jobs.", "roles/bigquery.jobUser on the project"),
     ("bigquery.datasets.create", "roles/bigquery.user on the project, or a dataset that exists"),
     ("bigquery.", "roles/bigquery.dataEditor on the dataset"),
 )
-_ALL_ROLES: Final = (
-    "roles/bigquery.jobUser on the project, roles/bigquery.dataEditor on the dataset, and "
-    "roles/storage.objectViewer on the bucket"
+_OF_THE_BUCKET: Final = (
+    "roles/storage.objectViewer on the bucket, and roles/storage.legacyBucketReader, which has "
+    "storage.buckets.get"
 )
+_ALL_ROLES: Final = (
+    "roles/bigquery.jobUser on the project, roles/bigquery.dataEditor on the dataset, "
+    f"{_OF_THE_BUCKET}"
+)
+_ELSEWHERE: Final = re.compile(r"cannot read in location: (?P<job>[\w-]+)", re.IGNORECASE)
 _LOCATIONS: Final = re.compile(
     r"different locations: source: (?P<source>[\w-]+), destination: (?P<destination>[\w-]+)"
 )
@@ -152,6 +166,9 @@ _MEANINGS: Final = (
 )
 # The client adds where the job of a query is; of a dry run there is none.
 _TAIL: Final = re.compile(r"\s*Location: \S+\s+Job ID: \S+\s*$")
+_NEEDED: Final = re.compile(
+    r"limit for bytes billed: (?P<limit>\d+)\.?(?:\s*(?P<needed>\d+) or higher)?", re.IGNORECASE
+)
 _CHANGED_TYPE: Final = "Provided Schema does not match"
 _UNREADABLE: Final = "Error while reading data"
 
@@ -261,16 +278,39 @@ def _known(what: str, reason: str, message: str) -> LoadError | None:
             f"one in {located['source']}, or 'bucket' to one in {located['destination']}",
             is_of_run=False,
         )
+    if reason == _BYTES_LIMIT:
+        return _beyond_limit(what, message)
+    elsewhere = _ELSEWHERE.search(message)
+    if elsewhere is not None and reason != "invalidQuery":
+        return LoadError(
+            f"{what}: {message}. The job ran in {elsewhere['job']}, where the dataset is, and the "
+            "bucket is elsewhere; `cloudbill doctor` says where. Use a bucket and a dataset in one "
+            "location",
+            is_of_run=False,
+        )
     meaning = _meaning_of(reason, message)
     if meaning is None:
         return None
     return meaning.error(f"{what}: {message}. {meaning.remedy}", is_of_run=False)
 
 
+def _beyond_limit(what: str, message: str) -> BytesLimitError:
+    """The error for a query that did not run because of what it would bill."""
+    found = _NEEDED.search(message)
+    if found is None or found["needed"] is None:
+        return BytesLimitError(f"{what}: {message}. Set 'maximum_bytes_billed' to more")
+    needed = int(found["needed"])
+    return BytesLimitError(
+        f"{what}: the query would bill {needed:,} bytes, and "
+        f"'maximum_bytes_billed' allows {int(found['limit']):,}. It did not run, and costs "
+        f"nothing. Set 'maximum_bytes_billed' to {needed} or more, or leave it out"
+    )
+
+
 def _missing_role(message: str) -> str:
     permission = _PERMISSION.search(message)
     if permission is None:
-        hint = _ROLES[0][1] if "gs://" in message else _ALL_ROLES
+        hint = _OF_THE_BUCKET if "gs://" in message else _ALL_ROLES
         return f"The account needs {hint}"
     role = next(role for start, role in _ROLES if permission[0].startswith(start))
     return f"{permission[0]} is part of {role}"

@@ -34,6 +34,8 @@ __all__ = ["Incoming", "look_at"]
 
 _log = logging.getLogger(__name__)
 
+_UNSURE: Final = frozenset("*?[]#")
+
 # FinOps toolkit, changelog: FOCUS 1.0r2 changed nothing but the text of dates, which had no seconds
 # before. BigQuery's timestamps have seconds ("Data types", timestamp canonical format).
 _WITHOUT_SECONDS: Final = frozenset({"1.0", "1.0-preview(v1)"})
@@ -233,7 +235,9 @@ def _in_every_part(parts: Iterable[Iterable[Column]]) -> frozenset[str]:
 def _is_read_as_named(uri: str) -> bool:
     """Whether BigQuery reads the object that a URI names, and no other.
 
-    It unpacks no ZIP file. It takes a `*` for any text, and several slashes for one ("Loading data
-    from Cloud Storage", wildcard support and limitations).
+    It unpacks no ZIP file. It takes a `*` for any text, several slashes for one, and what follows a
+    `#` for a generation ("Loading data from Cloud Storage", wildcard support and limitations). What
+    it makes of the other signs that Google's tools take for wildcards ("gcloud storage", URI wildcards) is said
+    nowhere.
     """
-    return not is_zip(uri) and "*" not in uri and "//" not in uri.partition("://")[2]
+    return not is_zip(uri) and not _UNSURE & {*uri} and "//" not in uri.partition("://")[2]

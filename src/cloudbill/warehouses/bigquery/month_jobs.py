@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -35,11 +36,12 @@ class MonthJobs:
     def __init__(self, client: PersistentClient, dataset: Dataset) -> None:
         self._client = client
         self._dataset = dataset
-        self._is_stopped = False
+        self.stopped = threading.Event()
+        """Set once no more jobs may begin."""
 
     def stop(self) -> None:
         """Lets no more jobs begin."""
-        self._is_stopped = True
+        self.stopped.set()
 
     def run(
         self,
@@ -65,7 +67,7 @@ class MonthJobs:
         what = f"Loading {planned.period} into {planned.table}"
 
         def submit_if_unchanged(job_id: str) -> Any:
-            if self._is_stopped:
+            if self.stopped.is_set():
                 raise StoppedError("The load was stopped")
             if self._dataset.write_mark(planned) != planned.write_mark:
                 # The writer may have been this same load, in a process that was killed.

@@ -98,7 +98,9 @@ class StagedLoads:
 
         def submit(job_id: str) -> Any:
             self._jobs.refuse_known(job_id)
-            staging = Staging(self._client, self._settings, self._dataset, progress)
+            staging = Staging(
+                self._client, self._settings, self._dataset, progress, self._jobs.stopped
+            )
             with staging.filled(planned, store, incoming, table, partition) as (source, rows):
                 if rows == 0:
                     raise _NoRows

@@ -7,11 +7,13 @@ job replaces the month. Copies are also free and atomic (BigQuery REST, JobConfi
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import accumulate, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -20,7 +22,7 @@ from google.cloud import bigquery
 
 from cloudbill.costs.sums import sum_totals, without_zeros
 from cloudbill.disk.spool import spool_folder
-from cloudbill.errors import LoadError, ReconciliationError
+from cloudbill.errors import BytesLimitError, LoadError, ReconciliationError
 from cloudbill.files.columns import amounts_of
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.downloads import local_parts
@@ -39,6 +41,7 @@ from cloudbill.warehouses.bigquery.tables import (
     fields_in_order,
     parquet_options,
 )
+from cloudbill.warehouses.bigquery.uploading import in_order
 from cloudbill.warehouses.reconciliation import (
     require_costs,
     require_months,
@@ -60,6 +63,21 @@ _LEFT_AFTER: Final = timedelta(hours=6)
 """No load takes longer ("Quotas and limits"), so the process of an older staging table is dead."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Upload:
+    """A file that is uploaded, and what was rounded away of its costs."""
+
+    file: Path
+    rests: Totals = field(default_factory=dict)
+    is_written: bool = False
+    """Whether this process wrote the file for the upload alone."""
+
+    def forget(self) -> None:
+        """Makes room on the disk."""
+        if self.is_written:
+            self.file.unlink()
+
+
 class Staging:
     """Fills a partition of a staging table."""
 
@@ -69,12 +87,14 @@ class Staging:
         settings: WarehouseSettings,
         dataset: Dataset,
         progress: JobProgress,
+        stopped: threading.Event,
     ) -> None:
         self._client = client
         self._settings = settings
         self._dataset = dataset
         self._location = dataset.location
         self._progress = progress
+        self._stopped = stopped
         self.rests: Totals = {}
         """What was rounded away of the costs, once a month is staged."""
 
@@ -157,8 +177,10 @@ class Staging:
                 )
             raw.convert(planned, incoming)
             if incoming.doubles and self._settings.totals:
-                rests = raw.rests(planned, incoming, self._settings.provider)
-                self.rests = without_zeros(rests)
+                # Where a limit forbids to sum, the month is loaded without totals as well.
+                with suppress(BytesLimitError):
+                    rests = raw.rests(planned, incoming, self._settings.provider)
+                    self.rests = without_zeros(rests)
             return rows
         finally:
             with bigquery_errors(what):
@@ -260,27 +282,35 @@ class Staging:
         table: bigquery.Table,
         reference: str,
     ) -> int:
-        """Uploads the parts, one by one: Parquet as it is, or what DuckDB rewrites as Parquet."""
-        rows = 0
-        rests: list[Totals] = []
+        """Uploads the parts: Parquet as it is, or what DuckDB rewrites as Parquet."""
+        is_stopped = self._stopped.is_set
+        listener = self._progress.listener
         with (
-            local_parts(store, planned.manifest, self._progress.listener) as files,
+            local_parts(store, planned.manifest, listener, is_stopped=is_stopped) as files,
             self._uploads(files, planned, incoming, table) as uploads,
         ):
-            sizes = accumulate((file.stat().st_size for file in files), initial=0)
-            for index, (done, (upload, rest)) in enumerate(zip(sizes, uploads, strict=False)):
-                self._progress.say(Stage.STAGING, part=index, done=done)
-                rests.append(rest)
+            arrived: list[int] = []
+
+            def told(index: int) -> None:
+                arrived.append(files[index].stat().st_size)
+                self._progress.say(Stage.STAGING, part=len(arrived), done=sum(arrived))
+
+            def send(index: int, upload: _Upload) -> tuple[int, Totals]:
                 columns = incoming.part_columns[index]
                 fields = fields_in_order(columns, table.schema, incoming.required)
                 config = self._config(parquet_options(fields))
                 with bigquery_errors(_what(planned)):
                     job = self._client.upload(
-                        upload, reference, location=self._location, job_config=config
+                        upload.file, reference, location=self._location, job_config=config
                     )
-                rows += int(succeeded(job, _what(planned)).output_rows)
-        self.rests = without_zeros(sum_totals(rests))
-        return rows
+                rows = int(succeeded(job, _what(planned)).output_rows)
+                upload.forget()
+                return rows, upload.rests
+
+            self._progress.say(Stage.STAGING, part=0, done=0)
+            sent = in_order(uploads, send, told=told, is_stopped=is_stopped)
+        self.rests = without_zeros(sum_totals(rests for _, rests in sent))
+        return sum(rows for rows, _ in sent)
 
     @contextmanager
     def _uploads(
@@ -289,10 +319,10 @@ class Staging:
         planned: PlannedLoad,
         incoming: Incoming,
         table: bigquery.Table,
-    ) -> Iterator[Iterator[tuple[Path, Totals]]]:
-        """What is uploaded, and what was rounded away of its costs."""
+    ) -> Iterator[Iterator[_Upload]]:
+        """What is uploaded, in the order of the parts."""
         if planned.manifest.file_format == "parquet" and not incoming.is_rewritten:
-            yield ((file, {}) for file in files)
+            yield (_Upload(file=file) for file in files)
             return
         provider = self._settings.provider
         how = Rewriting(
@@ -328,14 +358,14 @@ def _require_staged(planned: PlannedLoad, expected: int | None, rows: int) -> No
 @contextmanager
 def _rewritten(
     files: Sequence[Path], planned: PlannedLoad, incoming: Incoming, how: Rewriting
-) -> Iterator[Iterator[tuple[Path, Totals]]]:
-    """Each file as Parquet in the types of the table, and what was rounded away of its costs.
+) -> Iterator[Iterator[_Upload]]:
+    """Each file as Parquet in the types of the table.
 
-    Only one of them exists at a time, so the disk needs no second copy of the run.
+    A few of them exist at a time, so the disk needs no second copy of the run.
     """
     with spool_folder() as folder:
 
-        def rewrite() -> Iterator[tuple[Path, Totals]]:
+        def rewrite() -> Iterator[_Upload]:
             headers = incoming.headers or [None] * len(files)
             for index, (file, address, header) in enumerate(
                 zip(files, planned.uris, headers, strict=True)
@@ -345,7 +375,6 @@ def _rewritten(
                     rests = how.parquet(file, address, target)
                 else:
                     rests = how.csv(CsvPart.of(file, address, header), target)
-                yield target, rests
-                target.unlink()
+                yield _Upload(file=target, rests=rests, is_written=True)
 
         yield rewrite()

@@ -21,8 +21,8 @@ from cloudbill.models import LoadResult, PlannedLoad, TableRows
 from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.settings.names import read_dataset, read_project
-from cloudbill.warehouses.bigquery.alarms import alarm_of_costs
 from cloudbill.warehouses.bigquery.client import PersistentClient, open_client
+from cloudbill.warehouses.bigquery.counting import count_month
 from cloudbill.warehouses.bigquery.dataset import Dataset
 from cloudbill.warehouses.bigquery.expirations import keep_tables, require_kept
 from cloudbill.warehouses.bigquery.incoming import Incoming, look_at
@@ -38,7 +38,7 @@ from cloudbill.warehouses.bigquery.tables import (
     required_columns,
 )
 from cloudbill.warehouses.bigquery.visibility import Visibility
-from cloudbill.warehouses.reconciliation import require_footers, require_rows_in_table
+from cloudbill.warehouses.reconciliation import require_footers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -102,19 +102,17 @@ class BigQueryWarehouse:
             self._empty(planned)
             loaded = Loaded(rows=require_footers(planned.manifest, []))
         progress.say(Stage.CHECKING)
-        in_table, totals = self._dataset.rows_and_totals(planned)
-        expected = in_table if loaded.rows is None else loaded.rows
-        require_rows_in_table(planned, expected=expected, in_table=in_table)
-        billed = self._settings.provider.BILLED_COLUMN
+        month = count_month(self._dataset, planned, self._settings, expected=loaded.rows)
         return LoadResult(
             planned=planned,
-            rows=in_table,
-            totals=totals,
+            rows=month.rows,
+            totals=month.totals,
+            untotalled=month.untotalled,
             rests=loaded.rests,
             job_id=loaded.job_id,
             started_at=started_at,
             finished_at=utc_now(),
-            alarm=alarm_of_costs(self._dataset, planned, totals, billed_column=billed),
+            alarm=month.alarm,
         )
 
     def _load(self, planned: PlannedLoad, store: Store, progress: JobProgress) -> Loaded:
