@@ -24,9 +24,14 @@ def test_two_exports_of_one_account_are_named_everywhere(
         write_data_export(bucket, "focus", table="focus")
     else:
         write_report(bucket, "legacy")
+    found = run("init", "--bucket", "./exports", "--all")
+    assert found.returncode == 0, found
+    (line,) = [text for text in found.stderr.splitlines() if "doubles the bill" in text]
+    assert "aws: cur2" in line
+    assert f": {other}" in line
+    assert "deliver the same charges, those of 123456789012" in line
     said = "both deliver the charges of 123456789012"
     for words, code in (
-        (("init", "--bucket", "./exports", "--all"), 0),
         (("plan",), 0),
         (("load",), 0),
         (("status", "--check"), 1),

@@ -292,7 +292,7 @@ class TestQuestions:
         configure(tmp_path, "[sources.aws_billing]\nbucket = 'old'\nexport_name = 'e'\n")
         shown, code = talk(tmp_path, (), ["./exports", "3, 2", "", "", "y"])
         assert code == 0, shown
-        assert "both deliver the charges of 123456789012" in shown
+        assert "deliver the same charges, those of 123456789012" in shown
         listed = re.findall(r"^  [1-3]\) (\w+): (\S+) in ", shown, re.MULTILINE)
         found = written(tmp_path)
         assert found["aws_billing"].pop("bucket") == "old"

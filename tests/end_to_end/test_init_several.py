@@ -63,7 +63,7 @@ def test_one_that_is_added_to_configured_exports_gets_a_section_and_a_table_of_i
     write_report(tmp_path / "exports", "table-name", prefix="three")
     added = run(*words)
     assert added.returncode == 0, added.stderr
-    assert "both deliver the charges of 123456789012" in added.stderr
+    assert "deliver the same charges, those of 123456789012" in added.stderr
     found = written(tmp_path)["aws_billing"]
     # 'table_name' would be a key of the section.
     assert {name for name, one in found.items() if isinstance(one, dict)} == {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import shlex
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from cloudbill.errors import ConfigError
@@ -29,16 +29,22 @@ def not_loaded_line(found: NotLoaded) -> str:
 
 
 def double_lines(exports: Sequence[FoundExport]) -> Iterator[str]:
-    """A line for each two exports that deliver the same charges, as far as manifests say so.
+    """A line for the exports that deliver the same charges, as far as manifests say so.
 
-    Those are two of one cloud with the same scope and a month in common.
+    Those are exports of one cloud with the same scope and a month in common.
     """
-    for first, second in itertools.combinations(exports, 2):
-        is_same = first.provider.CLOUD == second.provider.CLOUD and first.scope == second.scope
-        if is_same and first.scope is not None and first.periods & second.periods:
+    alike: dict[tuple[str, str], list[FoundExport]] = defaultdict(list)
+    for export in exports:
+        if export.scope is not None:
+            alike[export.provider.CLOUD, export.scope].append(export)
+    for (_, scope), group in sorted(alike.items()):
+        months = Counter(period for export in group for period in export.periods)
+        both = {period for period, count in months.items() if count > 1}
+        *names, last = [_named(export) for export in group if export.periods & both] or [""]
+        if names:
             yield (
-                f"{_named(first)} and {_named(second)} both deliver the charges of {first.scope}: "
-                "each goes into a table of its own, and adding the two up doubles the bill"
+                f"{', '.join(names)} and {last} deliver the same charges, those of {scope}: each "
+                "goes into a table of its own, and adding them up doubles the bill"
             )
 
 
