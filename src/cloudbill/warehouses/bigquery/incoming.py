@@ -237,7 +237,7 @@ def _is_read_as_named(uri: str) -> bool:
 
     It unpacks no ZIP file. It takes a `*` for any text, several slashes for one, and what follows a
     `#` for a generation ("Loading data from Cloud Storage", wildcard support and limitations). What
-    it makes of the other signs that Google's tools take for wildcards ("gcloud storage", URI wildcards) is said
-    nowhere.
+    it makes of the other signs that Google's tools take for wildcards ("gcloud storage", URI
+    wildcards) is said nowhere.
     """
     return not is_zip(uri) and not _UNSURE & {*uri} and "//" not in uri.partition("://")[2]
