@@ -61,7 +61,7 @@ class TestHelp:
         assert commands == [
             *("load", "plan", "accept", "dismiss"),
             *("status", "history", "verify", "report"),
-            *("init", "doctor", "sample", "explain", "state"),
+            *("init", "doctor", "smoke-test", "sample", "explain", "state"),
         ]
 
     def test_a_shell_can_complete_commands_and_options(self, run_process: Run) -> None:
