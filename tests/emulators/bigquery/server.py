@@ -23,6 +23,7 @@ from google.cloud import bigquery
 from emulators.bigquery.catalog import Catalog
 from emulators.bigquery.engine import Engine
 from emulators.bigquery.jobs import Fault, JobRunner, describe
+from emulators.bigquery.listing import list_partitions_in_tables
 from emulators.bigquery.routes import job_routes
 from emulators.bigquery.schema import store_bignumeric
 from emulators.bigquery.statements import remember_statements
@@ -79,6 +80,7 @@ class BigQueryEmulator:
         self._thread = threading.Thread(target=self._loop.run_forever, name="bigquery", daemon=True)
         self._thread.start()
         self._server = self._await(_new_server(settings))
+        list_partitions_in_tables(self._server.engine)
         self._runner = self._server.install(gcs_root)
         self.url = self._server.rest_url
 
