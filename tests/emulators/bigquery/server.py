@@ -24,7 +24,7 @@ from emulators.bigquery.catalog import Catalog
 from emulators.bigquery.engine import Engine
 from emulators.bigquery.jobs import Fault, JobRunner, describe
 from emulators.bigquery.listing import list_partitions_in_tables
-from emulators.bigquery.routes import job_routes
+from emulators.bigquery.routes import IN_THE_LOOP, job_routes
 from emulators.bigquery.schema import store_bignumeric
 from emulators.bigquery.statements import remember_statements
 from emulators.bigquery.table_routes import table_routes
@@ -60,6 +60,7 @@ class _Server(EmulatorServer):
         # Its logs and figures are read by nobody here, and cost a fifth of an answer.
         app.user_middleware[:] = [one for one in app.user_middleware if one.cls not in _UNREAD]
         app.middleware_stack = None
+        app.dependency_overrides |= IN_THE_LOOP
         stock = len(app.router.routes)
         for router in (job_routes(runner), table_routes(runner), upload_routes(runner)):
             app.include_router(router)
