@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import sys
@@ -21,6 +22,9 @@ pytest_plugins = ["emulators.fixtures"]
 # again in every process where nobody may keep bytecode.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# As the command itself does: what is imported stays, and looking through all of it for rubbish
+# after every 700 objects is a tenth of what tests compute.
+gc.set_threshold(50_000, 20, 20)
 # In memory, where there is room: a load makes and removes some hundred files, and on a disk that is
 # as much work as the rest of dlt.
 _MEMORY = Path("/dev/shm")  # noqa: S108

@@ -6,12 +6,19 @@ some thousand times in a run, and gets the same answer: a sixth of what a load c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import sys
+from collections.abc import Callable, Iterator
 from time import sleep
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
+import dlt.common.schema.schema
+import dlt.common.typing
 import dlt.common.validation
 import dlt.extract.concurrency
+import dlt.extract.extract
+import yaml  # type: ignore[import-untyped]
 from dlt.common.configuration.specs.base_configuration import BaseConfiguration
 from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
 
@@ -23,6 +30,19 @@ __all__ = ["read_settings_of", "remember_types"]
 _hints: Final[dict[Any, dict[str, Any]]] = {}
 _fields: Final[dict[type, dict[str, Any]]] = {}
 _names: Final[dict[type, tuple[str, ...]]] = {}
+_valid: Final[set[Any]] = set()
+_texts: Final[dict[str, str]] = {}
+_MOST: Final = 10_000
+_OF_TYPES_ALONE: Final = (
+    "extract_inner_type",
+    "extract_type_if_modifier",
+    "is_generic_alias",
+    "is_literal_type",
+    "is_optional_type",
+    "is_subclass",
+    "is_union_type",
+)
+"""Functions that say something of a type."""
 
 
 def remember_types() -> None:
@@ -51,12 +71,61 @@ def remember_types() -> None:
             _names[cls] = tuple(find_names(self))
         return iter(_names[cls])
 
+    for name in _OF_TYPES_ALONE:
+        _replace(getattr(dlt.common.typing, name))
+    _validate_once()
     # After the last row dlt waits before it asks whether there are more, twice in a load.
     pools: Any = dlt.extract.concurrency
     pools.sleep = lambda _: sleep(0.001)
     validation.get_type_hints = hints_of
     configuration.get_resolvable_fields = classmethod(fields_of)
     configuration.__iter__ = names_in
+
+
+def _replace(function: Callable[..., Any]) -> None:
+    """Replaces a function in every module of dlt that has it by one that remembers."""
+    cached = functools.lru_cache(_MOST)(function)
+
+    @functools.wraps(function)
+    def remembered(*arguments: Any, **options: Any) -> Any:
+        try:
+            return cached(*arguments, **options)
+        except TypeError:  # for types that cannot be hashed
+            return function(*arguments, **options)
+
+    for module_name, module in tuple(sys.modules.items()):
+        if module_name.startswith("dlt"):
+            for name, value in tuple(vars(module).items()):
+                if value is function:
+                    setattr(module, name, remembered)
+
+
+def _validate_once() -> None:
+    """Looks once at hints and settings of a schema that are always the same."""
+    schemas: Any = dlt.common.schema.schema
+    validate = schemas.validate_dict
+
+    def validate_once(spec: Any, doc: Any, path: str, *others: Any, **options: Any) -> None:
+        # What was made for this call may say another thing of the same document.
+        made = [one for one in (*others, *options.values()) if getattr(one, "__closure__", None)]
+        key = (spec, path, repr(doc), *others, *options.values())
+        if made or key not in _valid:
+            validate(spec, doc, path, *others, **options)
+            if not made and len(_valid) < _MOST:
+                _valid.add(key)
+
+    schemas.validate_dict = validate_once
+    dump = yaml.dump
+
+    def dump_once(document: Any, **options: Any) -> str:
+        key = repr((document, options))
+        if key not in _texts:
+            _texts[key] = dump(document, **options)
+        return _texts[key]
+
+    # For the trace of a load, which nobody reads here.
+    extracting: Any = dlt.extract.extract
+    extracting.yaml = SimpleNamespace(dump=dump_once)
 
 
 def read_settings_of(folder: str, plugged: PluggableRunContext) -> None:

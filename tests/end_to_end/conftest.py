@@ -16,6 +16,7 @@ from unittest import mock
 import pytest
 
 from cloudbill.cli import main
+from end_to_end.imported import imported_command
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -65,13 +66,13 @@ def run_apart(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def run_process(tmp_path: Path) -> Run:
-    """Runs the installed `cloudbill` with words in `tmp_path`, as a process of its own."""
+    """Runs `cloudbill` with words in `tmp_path`, as a process of its own."""
 
     def run_command(
         *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(Path(sys.executable).parent / "cloudbill"), *words],
+            [imported_command(), *words],
             cwd=cwd or tmp_path,
             env={**os.environ, **(env or {})},
             capture_output=True,

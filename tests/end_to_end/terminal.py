@@ -15,6 +15,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from end_to_end.imported import imported_command
+
 __all__ = ["Terminal", "plain"]
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
@@ -37,9 +39,8 @@ class Terminal:
         # These would be believed before the terminal itself.
         for name in ("COLUMNS", "LINES"):
             variables.pop(name, None)
-        cloudbill = str(Path(sys.executable).parent / "cloudbill")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _OWN_TERMINAL, cloudbill, *words],
+            [sys.executable, "-c", _OWN_TERMINAL, imported_command(), *words],
             cwd=cwd,
             env=variables,
             stdin=child,

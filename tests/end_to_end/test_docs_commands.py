@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from end_to_end.conftest import ROOT, configure, run_apart, run_in
+from end_to_end.imported import imported_command
 from end_to_end.pages import Block, blocks, cloudbill_words, documents_of, unknown_words
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ def shell_env(tmp_path: Path) -> dict[str, str]:
     for name, text in SHIMS.items():
         (home / name).write_text(f"#!/bin/sh\n{text}\n")
         (home / name).chmod(0o755)
-    path = os.pathsep.join([str(home), str(Path(sys.executable).parent), os.environ["PATH"]])
+    places = (home, imported_command().parent, Path(sys.executable).parent)
+    path = os.pathsep.join([*map(str, places), os.environ["PATH"]])
     nowhere = "http://127.0.0.1:9"
     return {
         **os.environ,

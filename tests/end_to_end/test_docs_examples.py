@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ import yaml  # type: ignore[import-untyped]
 
 from cloudbill.settings.keys import KEYS
 from end_to_end.conftest import ROOT, configure
+from end_to_end.imported import imported_command
 from end_to_end.pages import blocks, cloudbill_words, unknown_words
 from samples import write_azure
 
@@ -55,7 +55,7 @@ class TestLoadScript:
             cwd=folder,
             env={
                 **os.environ,
-                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                "PATH": f"{imported_command().parent}{os.pathsep}{os.environ['PATH']}",
             },
             capture_output=True,
             text=True,

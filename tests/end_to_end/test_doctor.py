@@ -8,7 +8,6 @@ import os
 import pty
 import shutil
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ import pytest
 from google.cloud import bigquery as bq
 
 from end_to_end.conftest import configure
+from end_to_end.imported import imported_command
 from samples import write_azure
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class TestDisk:
         assert exports.is_dir()
         leader, follower = pty.openpty()
         subprocess.run(
-            [str(Path(sys.executable).parent / "cloudbill"), "doctor"],
+            [imported_command(), "doctor"],
             cwd=tmp_path,
             env={**os.environ, "NO_COLOR": no_color, "TERM": "xterm"},
             stdin=subprocess.DEVNULL,

@@ -7,7 +7,6 @@ import pty
 import re
 import select
 import signal
-import sys
 import time
 import tomllib
 from collections.abc import Sequence
@@ -18,13 +17,13 @@ import pytest
 
 from aws_forms import write_data_export, write_report
 from end_to_end.conftest import configure
+from end_to_end.imported import imported_command
 from samples import write_aws, write_azure
 
 if TYPE_CHECKING:
     from emulators.gcs import GcsEmulator
     from end_to_end.conftest import Run
 
-COMMAND = str(Path(sys.executable).parent / "cloudbill")
 DEADLINE_S = 60.0
 INTERRUPT, END_OF_FILE = "\x03", "\x04"
 
@@ -45,11 +44,12 @@ def written(folder: Path) -> dict[str, Any]:
 
 def talk(folder: Path, words: Sequence[str], answers: Sequence[str]) -> tuple[str, int]:
     """Answers the questions of `cloudbill init` on a terminal; what it showed, and its code."""
+    command = str(imported_command())
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(folder)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.execv(COMMAND, [COMMAND, "init", *words])  # noqa: S606
+        os.execv(command, [command, "init", *words])  # noqa: S606
     shown, left, ends_at = "", list(answers), time.monotonic() + DEADLINE_S
     asked, answer = 0, ""
     try:

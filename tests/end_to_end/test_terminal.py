@@ -16,6 +16,7 @@ import duckdb
 import pytest
 
 from end_to_end.conftest import configure
+from end_to_end.imported import imported_command
 from end_to_end.terminal import Terminal, plain
 from samples import write_azure
 
@@ -219,7 +220,7 @@ class TestInALog:
 
     def test_a_scheduler_that_ends_the_process_is_answered_like_ctrl_c(self, home: Path) -> None:
         process = subprocess.Popen(
-            [str(Path(sys.executable).parent / "cloudbill"), "load"],
+            [imported_command(), "load"],
             cwd=home,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -29,6 +29,7 @@ from cloudbill.files.empty_parts import filled_parts
 from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.files.parquet_tail import read_parquet_tail, write_footer
 from cloudbill.files.relation import PartsRelation
+from cloudbill.files.small_queries import open_for_small_queries
 from cloudbill.files.sums import sum_by_day
 from cloudbill.sql import DUCKDB, Fragment
 
@@ -142,7 +143,7 @@ def _rows_in_footers(store: Store, manifest: Manifest) -> Iterator[int]:
     with (
         ThreadPoolExecutor(_READERS, thread_name_prefix="footer") as readers,
         spool_folder() as folder,
-        closing(duckdb.connect()) as connection,
+        closing(open_for_small_queries()) as connection,
     ):
         tails = readers.map(lambda path: read_parquet_tail(store, path), paths)
         for number, (path, tail) in enumerate(zip(paths, tails, strict=True)):

@@ -10,6 +10,7 @@ import duckdb
 
 from cloudbill.disk.spool import spool_folder
 from cloudbill.files.parquet_tail import read_parquet_tail, write_footer
+from cloudbill.files.small_queries import open_for_small_queries
 
 if TYPE_CHECKING:
     from cloudbill.manifests import Manifest, Part
@@ -56,7 +57,7 @@ def _is_empty(part: Part, manifest: Manifest, store: Store) -> bool:
 
 def _has_no_column(part: Part, store: Store) -> bool:
     tail = read_parquet_tail(store, part.path)
-    with spool_folder() as folder, closing(duckdb.connect()) as connection:
+    with spool_folder() as folder, closing(open_for_small_queries()) as connection:
         file = folder / "end.parquet"
         write_footer(tail, file, store.uri(part.path))
         try:

@@ -18,6 +18,7 @@ from cloudbill.errors import SchemaError, StoreError
 from cloudbill.files.columns import type_in_table
 from cloudbill.files.damage import AGAIN
 from cloudbill.files.parquet_tail import PARQUET_MAGIC, read_parquet_tail, write_footer
+from cloudbill.files.small_queries import open_for_small_queries
 from cloudbill.manifests import Column, ColumnType, Part
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def _days(
     column = names.get(period_column.lower())
     if column is None or column.type not in {ColumnType.TIMESTAMP, ColumnType.DATE}:
         return None, None
-    with spool_folder() as folder, duckdb.connect() as connection:
+    with spool_folder() as folder, open_for_small_queries() as connection:
         file = folder / "footer.parquet"
         write_footer(tail, file, address)
         try:

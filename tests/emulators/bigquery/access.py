@@ -57,6 +57,10 @@ class Access:
         """The account, for the policies of rows."""
         return CallerIdentity(principal=self.caller)
 
+    async def asked_identity(self) -> CallerIdentity:
+        """The same for a route, which asks no thread for a coroutine."""
+        return self.identity()
+
     def may(self, permission: str) -> bool:
         """Whether the account has a permission."""
         return permission not in self.denied

@@ -38,6 +38,21 @@ Context = Annotated[AppContext, Depends(get_context)]
 _HIDDEN = re.compile(r"Access Denied: (?P<what>\w+ \S+): .*or perhaps it does not exist")
 
 
+# FastAPI asks a thread for what is no coroutine, twice in each answer.
+
+
+async def _context_of(request: Request) -> AppContext:
+    return get_context(request)
+
+
+async def _caller_of(request: Request) -> CallerIdentity:
+    return get_caller(request)
+
+
+IN_THE_LOOP = {get_context: _context_of, get_caller: _caller_of}
+"""What the emulator's own routes depend on, as coroutines."""
+
+
 def job_routes(runner: JobRunner) -> APIRouter:
     """jobs.insert and jobs.query."""
     router = APIRouter(prefix="/bigquery/v2/projects/{project_id}")

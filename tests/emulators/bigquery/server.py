@@ -26,7 +26,8 @@ from emulators.bigquery.access import Gate
 from emulators.bigquery.catalog import Catalog
 from emulators.bigquery.engine import Engine
 from emulators.bigquery.jobs import Fault, JobRunner, describe
-from emulators.bigquery.routes import job_routes
+from emulators.bigquery.listing import list_partitions_in_tables
+from emulators.bigquery.routes import IN_THE_LOOP, job_routes
 from emulators.bigquery.schema import store_bignumeric
 from emulators.bigquery.statements import remember_statements
 from emulators.bigquery.table_routes import permission_routes, table_routes
@@ -63,7 +64,8 @@ class _Server(EmulatorServer):
         app.user_middleware[:] = [one for one in app.user_middleware if one.cls not in _UNREAD]
         app.user_middleware.append(Middleware(Gate, access=runner.access))
         app.middleware_stack = None
-        app.dependency_overrides[get_caller] = runner.access.identity
+        app.dependency_overrides |= IN_THE_LOOP
+        app.dependency_overrides[get_caller] = runner.access.asked_identity
         stock = len(app.router.routes)
         for routes_of in (job_routes, permission_routes, table_routes, upload_routes):
             app.include_router(routes_of(runner))
@@ -84,6 +86,7 @@ class BigQueryEmulator:
         self._thread = threading.Thread(target=self._loop.run_forever, name="bigquery", daemon=True)
         self._thread.start()
         self._server = self._await(_new_server(settings))
+        list_partitions_in_tables(self._server.engine)
         self._runner = self._server.install(gcs_root)
         self.url = self._server.rest_url
 

@@ -9,16 +9,20 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlglot
 from bqemulator.catalog import ddl_sync
 from bqemulator.domain.result import Ok
 from bqemulator.jobs import executor, routine_ddl
 from bqemulator.sql import table_rewriter
+from bqemulator.sql.rewriter import row_access_filter
 from bqemulator.sql.translator import SQLTranslator
 
 from emulators.bigquery.schema import BIGNUMERIC_STORAGE
+
+if TYPE_CHECKING:
+    from bqemulator.catalog.memory_repository import MemoryCatalogRepository
 
 __all__ = ["remember_statements"]
 
@@ -27,6 +31,7 @@ _parse: Final = sqlglot.parse_one
 _translate: Final = SQLTranslator.translate
 _reject: Final = executor._reject_dml_on_immutable  # noqa: SLF001
 _capture: Final = executor._capture_dml_snapshots  # noqa: SLF001
+_restrict: Final = row_access_filter.rewrite_for_row_access
 
 _POSITION: Final = frozenset({"line", "col", "start", "end"})
 _OF_THE_TEXT_ALONE: Final[tuple[tuple[Any, str], ...]] = (
@@ -40,6 +45,16 @@ _OF_THE_TEXT_ALONE: Final[tuple[tuple[Any, str], ...]] = (
     (table_rewriter, "rewrite_table_refs"),
 )
 """Functions of a statement and of nothing else, whose answers are only read."""
+_READERS: Final = frozenset(
+    {
+        "_capture_dml_snapshots",
+        "_extract_ddl_metadata",
+        "_is_row_producing",
+        "_reject_dml_on_immutable",
+        "build_catalog_schema",
+    }
+)
+"""Functions that only read the tree they ask for."""
 
 
 def remember_statements() -> None:
@@ -50,19 +65,34 @@ def remember_statements() -> None:
     translator.translate = _translate_once
     for module, name in _OF_THE_TEXT_ALONE:
         _remember(getattr(module, name))
+    _replace(_restrict, _restrict_if_any_is_restricted)
     changed: Any = executor
     changed._reject_dml_on_immutable = _reject_changes_alone  # noqa: SLF001
     changed._capture_dml_snapshots = _capture_changes_alone  # noqa: SLF001
 
 
 def _remember(function: Callable[..., Any]) -> None:
+    _replace(function, functools.lru_cache(_REMEMBERED)(function))
+
+
+def _replace(function: Callable[..., Any], other: Callable[..., Any]) -> None:
     """Replaces a function in every module of the emulator that has it."""
-    remembers = functools.lru_cache(_REMEMBERED)(function)
     emulator = [module for name, module in sys.modules.items() if name.startswith("bqemulator")]
     for module in emulator:
         for name, value in tuple(vars(module).items()):
             if value is function:
-                setattr(module, name, remembers)
+                setattr(module, name, other)
+
+
+def _restrict_if_any_is_restricted(
+    bq_sql: str, *, project_id: str, caller: Any, catalog: MemoryCatalogRepository
+) -> str:
+    """Looks for rows that the caller may not see only where there are views or policies."""
+    # Views are expanded there too.
+    views = any(table.view_query for table in catalog._tables.values())  # noqa: SLF001
+    if views or catalog.list_all_row_access_policies():
+        return _restrict(bq_sql, project_id=project_id, caller=caller, catalog=catalog)
+    return bq_sql
 
 
 def _reject_changes_alone(project: str, sql: str, context: Any) -> None:
@@ -87,8 +117,9 @@ def _tree(sql: str, **options: Any) -> sqlglot.Expr:
 
 
 def _parse_once(sql: str, **options: Any) -> sqlglot.Expr:
-    # Whoever asks may change what it gets.
-    return _tree(sql, **options).copy()
+    tree = _tree(sql, **options)
+    # Whoever else asks may change what it gets.
+    return tree if sys._getframe(1).f_code.co_name in _READERS else tree.copy()  # noqa: SLF001
 
 
 _SHORT_BIGNUMERIC: Final = "DECIMAL(38, 5)"

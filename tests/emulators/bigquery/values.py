@@ -44,12 +44,31 @@ def insert_text(
     uri: str,
 ) -> None:
     """Move the text columns of ``raw`` into the typed ``stage``; one bad value fails the job."""
-    for column, field in columns.items():
+    for column, field in _suspects(connection, raw, columns).items():
         _check(connection, raw, column, field, uri)
     names = ", ".join(quoted(field["name"]) for field in columns.values())
     values = ", ".join(_value(quoted(column), field) for column, field in columns.items())
     if names:
         connection.execute(f"INSERT INTO {stage} ({names}) SELECT {values} FROM {raw}")
+
+
+def _suspects(
+    connection: duckdb.DuckDBPyConnection, raw: str, columns: Mapping[str, Field]
+) -> Mapping[str, Field]:
+    """The columns to look at one by one: none, if all values fit, which one query says."""
+    bad = [
+        f"{quoted(column)} IS NOT NULL AND {_is_bad(quoted(column), field)}"
+        for column, field in columns.items()
+    ]
+    found = (
+        bad
+        and connection.execute(
+            f"SELECT 1 FROM {raw} WHERE ({') OR ('.join(bad)}) LIMIT 1"
+        ).fetchone()
+    )
+    if found:
+        return columns
+    return {name: field for name, field in columns.items() if field["type"] == "BIGNUMERIC"}
 
 
 def _check(
