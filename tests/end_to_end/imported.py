@@ -2,7 +2,8 @@
 
 To start Python and import what a command needs takes a second, several times what it does then.
 Such a command has streams, signals, an exit code, a folder and variables of its own, as one that
-was started; what it has not, its start, is for the tests that start the installed one.
+was started; what it has not, its start, is for the tests that start the installed one. Who kills it
+knows that it is gone once its streams are closed.
 
 This file is also that process: `python imported.py SOCKET` listens there until its input ends.
 """
@@ -33,6 +34,8 @@ __all__ = ["INSTALLED", "imported_command"]
 
 INSTALLED: Final = str(Path(sys.executable).parent / "cloudbill")
 _READY: Final = b"ready\n"
+# A test may set another one, which goes with it.
+_TEMPORARY: Final = tempfile.gettempdir()
 _LENGTH: Final = 4
 _STREAMS: Final = (0, 1, 2)
 _OF_THE_START: Final = ("LANG", "LC_", "LD_", "PYTHON", "TZ")
@@ -72,7 +75,7 @@ class _ImportedCommand:
     """A program `cloudbill` in a folder of its own, and the process that answers for it."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp()) / "cloudbill"
+        self.path = Path(tempfile.mkdtemp(dir=_TEMPORARY)) / "cloudbill"
         address = self.path.with_name("socket")
         client = _CLIENT.format(
             python=sys.executable,
@@ -136,16 +139,24 @@ def _answer(asking: socket.socket) -> None:
     for _, _, data in carried:
         fds.frombytes(data)
     with asking.makefile("rb") as told:
-        words, folder, variables = json.loads(told.read(int.from_bytes(head, "big")))
+        text = told.read(int.from_bytes(head, "big"))
+    if len(head) < _LENGTH or len(text) < int.from_bytes(head, "big"):
+        os._exit(1)  # whoever asked was killed as it did
+    words, folder, variables = json.loads(text)
     child = os.fork()
     if child == 0:
         asking.close()
         return _become(words, folder, variables, fds)
     for fd in fds:
         os.close(fd)
-    asking.sendall(f"{child}\n".encode())
+    with contextlib.suppress(ConnectionError):
+        asking.sendall(f"{child}\n".encode())
+    ready, _, _ = select.select([os.pidfd_open(child), asking.fileno()], [], [])
+    if asking.fileno() in ready:
+        # Whoever asked was killed, which nobody can pass on.
+        os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(ConnectionError):
         asking.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
     os._exit(0)
 
@@ -162,6 +173,7 @@ def _become(words: list[str], folder: str, variables: Mapping[str, str], fds: An
         os.execve(INSTALLED, [INSTALLED, *words[1:]], variables)  # noqa: S606
     os.environ.clear()
     os.environ.update(variables)
+    tempfile.tempdir = None
     sys.argv[:] = [INSTALLED, *words[1:]]
     for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         old = getattr(sys, name)

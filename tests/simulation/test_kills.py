@@ -1,11 +1,10 @@
-"""The installed command, killed at any point by a signal that nothing can catch, and run again."""
+"""The command, killed at any point by a signal that nothing can catch, and run again."""
 
 from __future__ import annotations
 
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,12 +23,13 @@ from cloudbill.sample.history.simulation import HistoryRun, Layout, Month, deliv
 from cloudbill.warehouses.bigquery import staging as _bigquery_staging
 from contract.deliveries import AzureCsvWriter, Delivery, at, charges
 from contract.places import DATASET, PROJECT, Case, GcsAndBigQuery
+from end_to_end.imported import imported_command
 from figures import examples, record_figure
 
 if TYPE_CHECKING:
     from emulators.fixtures import Cloud
 
-COMMAND = [str(Path(sys.executable).parent / "cloudbill"), "load", "azure"]
+WORDS = ("load", "azure")
 MONTHS = 3
 Held = dict[str, tuple[int, Decimal]]
 """The rows and the billed cost of each month."""
@@ -67,7 +67,9 @@ def configure(folder: Path, bucket: str, **keys: str) -> None:
 
 def kill(folder: Path, moment: Moment) -> None:
     """Starts the loader, and kills it at a moment if it is not through by then."""
-    with subprocess.Popen(COMMAND, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [imported_command(), *WORDS], cwd=folder, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         left = moment.nth
         for line in process.stdout if moment.line else ():
@@ -88,10 +90,12 @@ def kill(folder: Path, moment: Moment) -> None:
 
 def kill_with_spool(folder: Path, spool: Path) -> None:
     """Kills the loader while it has temporary files, which it then leaves behind."""
-    with subprocess.Popen(COMMAND, cwd=folder, stdout=subprocess.DEVNULL) as process:
+    command = [str(imported_command()), *WORDS]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE) as process:
         while process.poll() is None and not any(spool.glob("cloudbill-*/*")):
             time.sleep(0.002)
         process.kill()
+        process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert left_in(spool)
     record_figure("loader processes killed by a signal")
@@ -100,7 +104,12 @@ def kill_with_spool(folder: Path, spool: Path) -> None:
 def load(folder: Path) -> str:
     """Runs the loader to its end; what it printed."""
     done = subprocess.run(
-        COMMAND, cwd=folder, capture_output=True, text=True, check=False, timeout=90
+        [imported_command(), *WORDS],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
     )
     assert done.returncode == 0, done.stderr
     record_figure("loader runs")
@@ -156,7 +165,7 @@ class TestDuckDB:
         """Random times, most of them after the last load, where the ledger is written."""
         chance = random.Random(seed)
         for _ in range(count):
-            yield Moment(delay_s=chance.uniform(0.2, 3.0))
+            yield Moment(delay_s=chance.uniform(0.0, 1.5))
             yield Moment(line="Completed", nth=MONTHS, delay_s=chance.uniform(0.0, 0.8))
 
     @pytest.mark.timeout(0)
@@ -202,9 +211,11 @@ def test_a_job_that_was_submitted_before_the_kill_is_taken_up_by_the_next_run(
             may_end.wait(30)
 
     cloud.bigquery.faults.append(hold)
-    with subprocess.Popen(COMMAND, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+    command = [str(imported_command()), *WORDS]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as process:
         assert is_submitted.wait(60)
         process.kill()
+        process.communicate()
     assert process.returncode == -signal.SIGKILL
     record_figure("loader processes killed by a signal")
     cloud.bigquery.faults.remove(hold)
