@@ -97,7 +97,8 @@ class TestStoreThatFailsForNow:
         assert requests(between, "GET", r"part_1_0001") >= 2 or fault == "slow"
         told = attempts(caplog)
         assert told or fault in AGAIN_BY_AIOHTTP
-        assert all("part_1_0001" in line for line in told)
+        # On a busy machine another request may be told as well.
+        assert any("part_1_0001" in line for line in told) or fault in AGAIN_BY_AIOHTTP
 
     @pytest.mark.parametrize("fault", FAULTS)
     def test_listing_of_s3_is_asked_again(

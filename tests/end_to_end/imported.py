@@ -2,7 +2,8 @@
 
 To start Python and import what a command needs takes a second, several times what it does then.
 Such a command has streams, signals, an exit code, a folder and variables of its own, as one that
-was started; what it has not, its start, is for the tests that start the installed one. Who kills it
+was started; what it has not, its start, is for the tests that start the installed one: for signals
+that are typed or sent, for some of the kills, and where the start itself is tried. Who kills it
 knows that it is gone once its streams are closed.
 
 This file is also that process: `python imported.py SOCKET` listens there until its input ends.

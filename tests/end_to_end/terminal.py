@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from end_to_end.imported import imported_command
+from end_to_end.imported import INSTALLED, imported_command
 
 __all__ = ["Terminal", "plain"]
 
@@ -32,15 +32,23 @@ _OWN_TERMINAL = (
 class Terminal:
     """Runs `cloudbill` with words on a terminal of its own, 100 characters wide."""
 
-    def __init__(self, *words: str, cwd: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *words: str,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        is_installed: bool = False,
+    ) -> None:
+        """Starts a fork of the command, or the installed one where signals are what it is about."""
         self._main, child = pty.openpty()
         fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         variables = {**os.environ, "TERM": "xterm-256color", **(env or {})}
         # These would be believed before the terminal itself.
         for name in ("COLUMNS", "LINES"):
             variables.pop(name, None)
+        command = INSTALLED if is_installed else str(imported_command())
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _OWN_TERMINAL, imported_command(), *words],
+            [sys.executable, "-c", _OWN_TERMINAL, command, *words],
             cwd=cwd,
             env=variables,
             stdin=child,

@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from end_to_end.conftest import configure
-from end_to_end.imported import imported_command
+from end_to_end.imported import INSTALLED
 from end_to_end.terminal import Terminal, plain
 from samples import write_azure
 
@@ -143,7 +143,7 @@ class TestOnATerminal:
 
 class TestCtrlC:
     def test_keeps_what_is_loaded_says_so_and_the_next_run_goes_on(self, home: Path) -> None:
-        terminal = Terminal("load", cwd=home)
+        terminal = Terminal("load", cwd=home, is_installed=True)
         terminal.wait_for(r"2025-10 loaded")
         terminal.type("\x03")
 
@@ -164,7 +164,7 @@ class TestCtrlC:
         assert months_held(home) == dict.fromkeys(MONTHS, ROWS)
 
     def test_before_anything_is_loaded_leaves_at_once(self, home: Path) -> None:
-        terminal = Terminal("load", cwd=home)
+        terminal = Terminal("load", cwd=home, is_installed=True)
         terminal.wait_for("azure_billing looking")
         terminal.type("\x03")
 
@@ -220,7 +220,7 @@ class TestInALog:
 
     def test_a_scheduler_that_ends_the_process_is_answered_like_ctrl_c(self, home: Path) -> None:
         process = subprocess.Popen(
-            [imported_command(), "load"],
+            [INSTALLED, "load"],
             cwd=home,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

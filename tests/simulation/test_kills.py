@@ -23,7 +23,7 @@ from cloudbill.sample.history.simulation import HistoryRun, Layout, Month, deliv
 from cloudbill.warehouses.bigquery import staging as _bigquery_staging
 from contract.deliveries import AzureCsvWriter, Delivery, at, charges
 from contract.places import DATASET, PROJECT, Case, GcsAndBigQuery
-from end_to_end.imported import imported_command
+from end_to_end.imported import INSTALLED, imported_command
 from figures import examples, record_figure
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def kill(folder: Path, moment: Moment) -> None:
 
 def kill_with_spool(folder: Path, spool: Path) -> None:
     """Kills the loader while it has temporary files, which it then leaves behind."""
-    command = [str(imported_command()), *WORDS]
+    command = [INSTALLED, *WORDS]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE) as process:
         while process.poll() is None and not any(spool.glob("cloudbill-*/*")):
             time.sleep(0.002)
@@ -211,7 +211,7 @@ def test_a_job_that_was_submitted_before_the_kill_is_taken_up_by_the_next_run(
             may_end.wait(30)
 
     cloud.bigquery.faults.append(hold)
-    command = [str(imported_command()), *WORDS]
+    command = [INSTALLED, *WORDS]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as process:
         assert is_submitted.wait(60)
         process.kill()
