@@ -52,6 +52,17 @@ _AWS_LIMIT: Final = (
     "which the script does not."
 )
 
+
+def _memory(what: str) -> Target:
+    return Target(
+        work=f"memory for {what}",
+        against=_PROCESS,
+        sign="<=",
+        bound=1.2 * 1000**3,
+        unit="bytes",
+    )
+
+
 TARGETS: Final[dict[str, Target]] = {
     "azure_duckdb.totals_off": Target(
         work=f"{_AZURE}, `totals = false`",
@@ -77,13 +88,7 @@ TARGETS: Final[dict[str, Target]] = {
         "0.02 s. The rest of the time is the INSERT, and the comparison of the totals with the "
         "parts, which the script does not make.",
     ),
-    "azure_duckdb.peak_memory": Target(
-        work="memory for a month of Azure into DuckDB, as it is by default",
-        against=_PROCESS,
-        sign="<=",
-        bound=1.2 * 1000**3,
-        unit="bytes",
-    ),
+    "azure_duckdb.peak_memory": _memory("a month of Azure into DuckDB, as it is by default"),
     "aws_duckdb.one_part": Target(
         work=f"{_AWS}, in one part",
         against=_TYPED,
@@ -107,27 +112,13 @@ TARGETS: Final[dict[str, Target]] = {
     "aws_forms_duckdb.cur2-csv": Target(
         work=f"{_EXPORT} of CUR 2.0, csv.gz", against=_AS_IT_IS, sign="<=", bound=1.15
     ),
-    "aws_forms_duckdb.cur2-parquet.peak_memory": Target(
-        work="memory for a month of CUR 2.0, Parquet, into DuckDB",
-        against=_PROCESS,
-        sign="<=",
-        bound=1.2 * 1000**3,
-        unit="bytes",
+    "aws_forms_duckdb.cur2-parquet.peak_memory": _memory(
+        "a month of CUR 2.0, Parquet, into DuckDB"
     ),
-    "aws_forms_duckdb.focus-1.2.peak_memory": Target(
-        work="memory for a month of FOCUS 1.2 of AWS, Parquet, into DuckDB",
-        against=_PROCESS,
-        sign="<=",
-        bound=1.2 * 1000**3,
-        unit="bytes",
+    "aws_forms_duckdb.focus-1.2.peak_memory": _memory(
+        "a month of FOCUS 1.2 of AWS, Parquet, into DuckDB"
     ),
-    "aws_forms_duckdb.cur2-csv.peak_memory": Target(
-        work="memory for a month of CUR 2.0, csv.gz, into DuckDB",
-        against=_PROCESS,
-        sign="<=",
-        bound=1.2 * 1000**3,
-        unit="bytes",
-    ),
+    "aws_forms_duckdb.cur2-csv.peak_memory": _memory("a month of CUR 2.0, csv.gz, into DuckDB"),
     "peers.dlt_default": Target(
         work="a month of Azure into DuckDB, times faster than the peer",
         against="dlt's filesystem source and `read_parquet`, as documented",

@@ -13,6 +13,7 @@ from typing import Final
 
 from cloudbill.manifests import ColumnType, Manifest, StoredObject
 from cloudbill.providers import data_exports, datasets
+from cloudbill.providers.aws_manifest import own_name
 from cloudbill.providers.cur_columns import athena_name, documented_type
 from cloudbill.providers.cur_reports import (
     RANGE,
@@ -147,13 +148,13 @@ def export_roots(prefix: str, export_name: str) -> tuple[str, ...]:
 
 def is_manifest(path: str, export_name: str) -> bool:
     """Whether a path below a root is a run's manifest, `<export_name>-Manifest.json`."""
-    name = _own_name(export_name)
+    name = own_name(export_name)
     return is_report(path, name) or data_exports.is_data_export(path, name)
 
 
 def manifest_name(export_name: str) -> str:
     """`<report>-Manifest.json`."""
-    return f"{_own_name(export_name)}-Manifest.json"
+    return f"{own_name(export_name)}-Manifest.json"
 
 
 def is_month_folder(name: str) -> bool:
@@ -211,7 +212,7 @@ def read_manifest(
     Raises:
         ManifestError: If a value is missing or cannot be read, or it is of another dataset.
     """
-    if not data_exports.is_data_export(stored.path.removeprefix(root), _own_name(export)):
+    if not data_exports.is_data_export(stored.path.removeprefix(root), own_name(export)):
         return read_report(
             content, stored=stored, root=root, export=export, listing=listing, provider=NAME
         )
@@ -226,7 +227,3 @@ def read_manifest(
         required=(PERIOD_COLUMN, BILLED_COLUMN),
         documented=documented_type,
     )
-
-
-def _own_name(export_name: str) -> str:
-    return export_name.strip("/").rpartition("/")[2]

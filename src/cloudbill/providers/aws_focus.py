@@ -10,6 +10,7 @@ from typing import Final
 
 from cloudbill.manifests import ColumnType, Manifest, StoredObject
 from cloudbill.providers import aws_cur, azure_focus, data_exports, datasets
+from cloudbill.providers.aws_manifest import own_name
 from cloudbill.providers.focus_columns import aws_focus_type
 from cloudbill.providers.roles import Roles
 
@@ -74,7 +75,7 @@ def export_roots(prefix: str, export_name: str) -> tuple[str, ...]:
 
 def is_manifest(path: str, export_name: str) -> bool:
     """Whether a path below a root is that of a manifest of a Data Export."""
-    return data_exports.is_data_export(path, export_name.strip("/").rpartition("/")[2])
+    return data_exports.is_data_export(path, own_name(export_name))
 
 
 def manifest_name(export_name: str) -> str:

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from cloudbill.manifests import Column, ColumnType, Manifest, Part, StoredObject
+from cloudbill.manifests import Column, ColumnType, Manifest, StoredObject
 from cloudbill.periods import BillingPeriod
+from cloudbill.providers.aws_manifest import file_format, listed_columns, listed_parts, part_path
 from cloudbill.providers.cur_columns import athena_name, documented_type
-from cloudbill.providers.data_exports import file_format, part_path, require_part_name
 from cloudbill.providers.json_object import JsonObject
 
 __all__ = ["RANGE", "is_report", "month_of_report", "place_of_report", "read_report"]
@@ -95,7 +95,9 @@ def read_report(
     run_id = document.required("assemblyId", document.text)
     starts_at, ends_at = _read_period(document)
     folder = stored.path.removeprefix(root).rpartition("/")[0]
-    parts = _read_parts(document, root + folder, root, listing)
+    parts = listed_parts(
+        document, "reportKeys", lambda folders: _resolve(folders, root + folder, root, listing)
+    )
     kind = file_format(document, [part.path for part in parts], "reportKeys")
     return Manifest(
         provider=provider,
@@ -110,7 +112,7 @@ def read_report(
         file_format=kind,
         parts=parts,
         # Parquet files say themselves what they hold, under names that the manifest may not have.
-        columns=_read_columns(document) if kind == "csv" else None,
+        columns=(listed_columns(document, _column_of) or None) if kind == "csv" else None,
         scope=(document.text("account") or "").strip("/").lower() or None,
         stored_at=stored.modified_at,
         states_days=False,
@@ -125,22 +127,6 @@ def _read_period(document: JsonObject) -> tuple[datetime, datetime]:
     if ends_at <= starts_at:
         raise period.error("The billing period ends before it starts in", "end")
     return starts_at, ends_at
-
-
-def _read_parts(
-    document: JsonObject, beside: str, root: str, listing: Mapping[str, StoredObject]
-) -> tuple[Part, ...]:
-    if document.values.get("reportKeys") is None:
-        raise document.error("Missing required value in", "reportKeys")
-    parts: dict[str, Part] = {}
-    for index, key in enumerate(document.texts("reportKeys")):
-        where = f"reportKeys[{index}]"
-        folders = require_part_name(document, key, where)
-        path = _resolve(folders, beside, root, listing)
-        if path in parts:
-            raise document.error(f"The part {path} is listed twice in", where)
-        parts[path] = Part(path=path)
-    return tuple(parts.values())
 
 
 def _resolve(
@@ -164,16 +150,11 @@ def _resolve(
     return part_path(paths, listing, otherwise=paths[max(0, expected)])
 
 
-def _read_columns(document: JsonObject) -> tuple[Column, ...] | None:
-    columns: dict[str, Column] = {}
-    for entry in document.children("columns"):
-        category, name = entry.text("category"), entry.required("name", entry.text)
-        header = f"{category}/{name}" if category else name
-        stated = entry.text("type")
-        column = Column(name=header, target=athena_name(header), type=_type_of(header, stated))
-        if columns.setdefault(header, column) != column:
-            raise entry.error(f"The column {header[:80]!r} has a second, other type in", "type")
-    return tuple(columns.values()) or None
+def _column_of(entry: JsonObject) -> Column:
+    category, name = entry.text("category"), entry.required("name", entry.text)
+    header = f"{category}/{name}" if category else name
+    kind = _type_of(header, entry.text("type"))
+    return Column(name=header, target=athena_name(header), type=kind)
 
 
 def _type_of(header: str, stated: str | None) -> ColumnType:

@@ -7,17 +7,16 @@ which every refresh replaces after it has written its files.
 
 from __future__ import annotations
 
-import calendar
-import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import timedelta
 from typing import Final
 
 from cloudbill.errors import ManifestError
-from cloudbill.manifests import Column, ColumnType, FileFormat, Manifest, Part, StoredObject
+from cloudbill.manifests import Column, ColumnType, Manifest, StoredObject
 from cloudbill.periods import BillingPeriod
+from cloudbill.providers.aws_manifest import file_format, listed_columns, listed_parts, part_path
 from cloudbill.providers.datasets import (
     AWS_FOCUS,
     CARBON,
@@ -33,14 +32,11 @@ __all__ = [
     "Partition",
     "SECTIONS",
     "export_of",
-    "file_format",
     "is_data_export",
     "likely_dataset",
     "month_of",
-    "part_path",
     "partition_of",
     "read_data_export",
-    "require_part_name",
 ]
 
 MONTH_FOLDER: Final = re.compile(
@@ -62,13 +58,6 @@ SECTIONS: Final[Mapping[str, str]] = {CUR: "aws_billing", AWS_FOCUS: "aws_focus_
 """The section below `sources` for each dataset that is loaded."""
 _ARN: Final = re.compile(r"arn:[^:]*:bcm-data-exports:[^:]*:(?P<account>\d+):export/.*", re.ASCII)
 _MAP: Final = re.compile(r"map\b", re.IGNORECASE)
-_FORMATS: Final[Mapping[str, FileFormat]] = {
-    ".parquet": "parquet",
-    ".csv": "csv",
-    ".csv.gz": "csv",
-    ".csv.zip": "csv",
-    ".zip": "csv",
-}
 _TYPES: Final[Mapping[str, ColumnType]] = {
     "double": ColumnType.DECIMAL,
     "float": ColumnType.DECIMAL,
@@ -158,19 +147,23 @@ def read_data_export(
     match = _PATH.fullmatch(stored.path.removeprefix(root))
     if match is None:
         raise ManifestError("No billing period in the folders of", path=stored.path)
-    first = date(int(match["year"]), int(match["month"]), 1)
-    last = first.replace(day=calendar.monthrange(first.year, first.month)[1])
-    columns = _read_columns(document, documented)
+    period = BillingPeriod(year=int(match["year"]), month=int(match["month"]))
+    columns = listed_columns(document, lambda entry: _column_of(entry, documented))
     _require_columns(document, columns, dataset, required)
-    parts = _read_parts(document, root, listing)
+    parts = listed_parts(
+        document,
+        "dataFiles",
+        lambda folders: _path_of(folders, root, listing),
+        key_of=lambda name: name.partition("://")[2] or name,
+    )
     return Manifest(
         provider=provider,
         export=export,
         path=stored.path,
         run_id=document.required("executionId", document.text),
-        period=BillingPeriod.of(first),
-        covers_from=first,
-        covers_to=last,
+        period=period,
+        covers_from=period.first_day,
+        covers_to=period.next.first_day - timedelta(days=1),
         submitted_at=stored.modified_at,
         file_format=file_format(document, [part.path for part in parts], "dataFiles"),
         parts=parts,
@@ -187,17 +180,9 @@ def _scope(document: JsonObject) -> str | None:
     return match["account"] if match else None
 
 
-def _read_columns(
-    document: JsonObject, documented: Callable[[str], ColumnType]
-) -> tuple[Column, ...]:
-    columns: dict[str, Column] = {}
-    for entry in document.children("columns"):
-        name = entry.required("name", entry.text)
-        kind = _type_of(entry.text("type"), documented(name))
-        column = Column(name=name, target=name, type=kind)
-        if columns.setdefault(name, column) != column:
-            raise entry.error(f"The column {name[:80]!r} has a second, other type in", "type")
-    return tuple(columns.values())
+def _column_of(entry: JsonObject, documented: Callable[[str], ColumnType]) -> Column:
+    name = entry.required("name", entry.text)
+    return Column(name=name, target=name, type=_type_of(entry.text("type"), documented(name)))
 
 
 def _type_of(stated: str | None, documented: ColumnType) -> ColumnType:
@@ -227,7 +212,7 @@ def _require_columns(
             f"This Data Export is of {found}, not of {dataset}; {advice}:", "columns"
         )
     have = {column.name.lower() for column in columns}
-    missing = [name for name in required if name not in have and name.lower() not in have]
+    missing = [name for name in required if name.lower() not in have]
     if missing:
         raise document.error(
             f"The query of this Data Export leaves out {' and '.join(missing)}. Add what is "
@@ -236,63 +221,10 @@ def _require_columns(
         )
 
 
-def _read_parts(
-    document: JsonObject, root: str, listing: Mapping[str, StoredObject]
-) -> tuple[Part, ...]:
-    if document.values.get("dataFiles") is None:
-        raise document.error("Missing required value in", "dataFiles")
-    parts: dict[str, Part] = {}
-    for index, name in enumerate(document.texts("dataFiles")):
-        where = f"dataFiles[{index}]"
-        folders = require_part_name(document, name.partition("://")[2] or name, where)
-        starts = [place for place, folder in enumerate(folders) if MONTH_FOLDER.fullmatch(folder)]
-        # The folder of the data, and what is below it: a copy may have moved all of it.
-        start = starts[-1] if starts else len(folders) - 1
-        end = "/".join(folders[start:])
-        expected = f"{root}data/{end}"
-        ends = [f"{root}{'/'.join(folders[at:])}" for at in range(start + 1)]
-        path = part_path([expected, *ends], listing, otherwise=expected)
-        if path in parts:
-            raise document.error(f"The part {path} is listed twice in", where)
-        parts[path] = Part(path=path)
-    return tuple(parts.values())
-
-
-def require_part_name(document: JsonObject, key: str, where: str) -> list[str]:
-    """The folders and the name of a part, without empty ones.
-
-    Raises:
-        ManifestError: If the key names no part, or leads out of its folder.
-    """
-    folders = key.split("/")
-    if "://" in key or not folders[-1] or {".", ".."} & {*folders}:
-        raise document.error(f"{key[:80]!r} names no part of the bucket in", where)
-    return [folder for folder in folders if folder]
-
-
-def part_path(paths: Sequence[str], listing: Mapping[str, StoredObject], *, otherwise: str) -> str:
-    """The first of some paths that is there, or where the part is expected."""
-    return next((path for path in paths if path in listing), otherwise)
-
-
-def file_format(document: JsonObject, paths: Sequence[str], key: str) -> FileFormat:
-    """The format of the parts, by their names: what a manifest says of it is not to be relied on.
-
-    Raises:
-        ManifestError: If they have none that is read, or several.
-    """
-    formats: set[FileFormat] = set()
-    for index, path in enumerate(paths):
-        name = path.lower()
-        # The longest ending first.
-        ending = next((one for one in sorted(_FORMATS, reverse=True) if name.endswith(one)), None)
-        if ending is None:
-            raise document.error(
-                f"The part {posixpath.basename(path)[:80]!r} is neither Parquet nor CSV, packed "
-                "or not, in",
-                f"{key}[{index}]",
-            )
-        formats.add(_FORMATS[ending])
-    if len(formats) > 1:
-        raise document.error("Both Parquet and CSV parts are listed in", key)
-    return formats.pop() if formats else "parquet"
+def _path_of(folders: list[str], root: str, listing: Mapping[str, StoredObject]) -> str:
+    """The folder of the data, and what is below it: a copy may have moved all of it."""
+    starts = [place for place, folder in enumerate(folders) if MONTH_FOLDER.fullmatch(folder)]
+    start = starts[-1] if starts else len(folders) - 1
+    expected = f"{root}data/{'/'.join(folders[start:])}"
+    ends = [f"{root}{'/'.join(folders[at:])}" for at in range(start + 1)]
+    return part_path([expected, *ends], listing, otherwise=expected)

@@ -27,7 +27,7 @@ from cloudbill.warehouses.bigquery.conversion import (
     text_value,
 )
 from cloudbill.warehouses.bigquery.parameters import month_of
-from cloudbill.warehouses.bigquery.tables import column_types
+from cloudbill.warehouses.bigquery.tables import column_types, path_of
 
 if TYPE_CHECKING:
     from cloudbill.models import PlannedLoad
@@ -93,12 +93,12 @@ class RawStaging:
                 "INSERT INTO {staging} ({targets}) SELECT {values} FROM {raw}",
                 *names,
                 what=f"Converting {planned.period} of {planned.table}",
-                staging=_path(str(self._staging.reference)),
+                staging=path_of(self._staging),
                 targets=[
                     BIGQUERY.compose("{name}", name=column.target) for column in incoming.columns
                 ],
                 values=values,
-                raw=_path(self.reference),
+                raw=path_of(bigquery.Table(self.reference)),
             )
         except LoadError as error:
             fault = _NO_AMOUNT.search(str(error))
@@ -116,7 +116,7 @@ class RawStaging:
             return {}
         charges = Charges(
             dialect=BIGQUERY,
-            relation=BIGQUERY.compose("{raw}", raw=_path(self.reference)),
+            relation=BIGQUERY.compose("{raw}", raw=path_of(bigquery.Table(self.reference))),
             kinds=kinds,
         )
         query = SumQuery(
@@ -149,7 +149,3 @@ def _value(column: Column, incoming: Incoming) -> Fragment:
         # data", type conversions), and means UTC all the same.
         return BIGQUERY.compose("CAST({name} AS TIMESTAMP)", name=column.target)
     return BIGQUERY.compose("{name}", name=column.target)
-
-
-def _path(reference: str) -> tuple[str, ...]:
-    return tuple(reference.rsplit(".", 2))
