@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import threading
-from contextlib import closing
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cloudbill.errors import TransientLoadError
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.outcome import Outcome
 from cloudbill.models import Skip
 from cloudbill.planning import Selection
 from cloudbill.surveying import read_present, survey
 from cloudbill.warehouses import open_warehouse
-from contract.deliveries import Delivery, at, charges
+from cloudbill.warehouses.bigquery.client import PersistentClient
+from contract.deliveries import AzureWriter, Delivery, Writer, at, charges
+from contract.places import PROJECT
+from contract.protected import allow
 
 if TYPE_CHECKING:
     from contract.places import Case
@@ -45,21 +50,73 @@ def october(*costs: str, day: int, run_id: str) -> Delivery:
     )
 
 
-def test_a_plan_that_was_overtaken_by_a_newer_run_is_not_carried_out(case: Case) -> None:
-    case.deliver(october("1", day=10, run_id="older"))
+@pytest.fixture
+def azure(make: Callable[[Writer], Case]) -> Case:
+    """A case of one provider, where others would show the same."""
+    return make(AzureWriter())
+
+
+@contextmanager
+def planned(case: Case) -> Iterator[Callable[[], list[Any]]]:
+    """What a process has planned, to be loaded later."""
     with closing(open_warehouse(case.settings.warehouse)) as warehouse:
         present = read_present(case.settings, warehouse)
-        prepared = survey(case.settings, present, Selection(), case.events.append)
+        found = survey(case.settings, present, Selection(), case.events.append)
+        yield lambda: list(
+            load_planned(warehouse, found.store, found.plan.loads, case.events.append)
+        )
+
+
+def test_a_plan_that_was_overtaken_by_a_newer_run_is_not_carried_out(case: Case) -> None:
+    case.deliver(october("1", day=10, run_id="older"))
+    with planned(case) as load:
         # Before this process gets to load it, another one finds and loads a newer run.
         newer = october("1", "2", day=20, run_id="newer")
         case.deliver(newer)
         assert case.load().exit_code == 0
-        (outcome,) = load_planned(
-            warehouse, prepared.store, prepared.plan.loads, case.events.append
-        )
+        (outcome,) = load()
     assert isinstance(outcome, Skip)
     assert "another process wrote 2025-10" in outcome.detail
     assert case.held() == list(newer.charges)
+
+
+@pytest.mark.parametrize("is_protected", [False, True], ids=["plain", "with a policy"])
+def test_a_run_without_rows_that_was_overtaken_empties_nothing(
+    azure: Case, cloud: Cloud, *, is_protected: bool
+) -> None:
+    azure.deliver(october(day=10, run_id="empty"))
+    with planned(azure) as load:
+        newer = october("1", "2", day=20, run_id="newer")
+        azure.deliver(newer)
+        assert azure.load().exit_code == 0
+        if is_protected:
+            allow(cloud.bigquery.client(PROJECT))
+        (outcome,) = load()
+    assert isinstance(outcome, Skip)
+    assert "another process wrote 2025-10" in outcome.detail
+    assert azure.held() == list(newer.charges)
+
+
+def test_a_month_that_is_loaded_right_after_it_was_emptied_is_not_recorded_as_empty(
+    azure: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    azure.deliver(october("1", day=10, run_id="old"))
+    azure.load()
+    newer = october("1", "2", day=20, run_id="newer")
+    delete, others = PersistentClient.delete_table, iter([newer])
+
+    def delete_and_be_overtaken(self: PersistentClient, *given: Any, **options: Any) -> None:
+        delete(self, *given, **options)
+        for one in others:
+            azure.deliver(one)
+            assert azure.load().exit_code == 0
+
+    monkeypatch.setattr(PersistentClient, "delete_table", delete_and_be_overtaken)
+    azure.deliver(october(day=15, run_id="empty"))
+    (failure,) = azure.accept("2025-10", "empty").failures
+    assert isinstance(failure.error, TransientLoadError)
+    assert "wrote the month at the same time" in str(failure.error)
+    assert azure.held() == list(newer.charges)
 
 
 def test_two_processes_with_the_same_plan_run_one_job_and_both_succeed(

@@ -53,8 +53,12 @@ def _require_part(manifest: Manifest, part: Part, rows: int) -> None:
         )
 
 
-def require_rows_in_table(planned: PlannedLoad, *, expected: int, in_table: int) -> None:
+def require_rows_in_table(
+    planned: PlannedLoad, *, expected: int, in_table: int, is_of_run: bool = True
+) -> None:
     """Compares the rows of a month in the table with those of the run.
+
+    `is_of_run` is whether nothing but the run can explain a difference.
 
     Raises:
         ReconciliationError: If they differ.
@@ -62,7 +66,8 @@ def require_rows_in_table(planned: PlannedLoad, *, expected: int, in_table: int)
     if in_table != expected:
         raise ReconciliationError(
             f"Run {planned.manifest.run_id} has {expected} rows, but {planned.table} holds "
-            f"{in_table} for {planned.period}"
+            f"{in_table} for {planned.period}",
+            is_of_run=is_of_run,
         )
 
 

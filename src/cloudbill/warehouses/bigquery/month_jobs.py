@@ -67,17 +67,7 @@ class MonthJobs:
         what = f"Loading {planned.period} into {planned.table}"
 
         def submit_if_unchanged(job_id: str) -> Any:
-            if self.stopped.is_set():
-                raise StoppedError("The load was stopped")
-            if self._dataset.write_mark(planned) != planned.write_mark:
-                # The writer may have been this same load, in a process that was killed.
-                self.refuse_known(job_id)
-                self._dataset.refuse_deleted(planned)
-                raise OvertakenError(
-                    f"another process wrote {planned.period} since it was planned"
-                    f"{'' if planned.write_mark else ', or BigQuery listed it late'}; the next "
-                    "run plans it again"
-                )
+            self._require_unwritten(planned, job_id)
             return submit(job_id)
 
         job = run_job(
@@ -93,11 +83,43 @@ class MonthJobs:
         # job after the other, and only the second one is in the table.
         if not self._dataset.is_current(planned, job):
             self._dataset.refuse_deleted(planned)
-            raise TransientLoadError(
-                f"{what}: another process wrote the month at the same time, so this load is not "
-                "recorded. Run again; the newest run wins"
-            )
+            raise _written_at_once(what)
         return job
+
+    def empty(self, planned: PlannedLoad, empty: Callable[[], None]) -> None:
+        """Has `empty` take all rows out of the month, unless another process wrote it meanwhile.
+
+        To empty it twice changes nothing, so it needs no id. The write mark is compared before and
+        after, as in `run`; a month without rows has none. The list of partitions may be late and
+        still have the old one, so whoever counts the month afterwards has the last word.
+
+        Raises:
+            StoppedError: If the load was stopped.
+            OvertakenError: If another process wrote the month since it was planned.
+            TransientLoadError: If another process wrote the month at the same time.
+        """
+        self._require_unwritten(planned)
+        empty()
+        if self._dataset.write_mark(planned) not in {None, planned.write_mark}:
+            raise _written_at_once(f"Emptying {planned.period} of {planned.table}")
+
+    def _require_unwritten(self, planned: PlannedLoad, job_id: str | None = None) -> None:
+        """Refuses to change a month that was written since it was planned.
+
+        The writer may have been the job of this id, in a process that was killed.
+        """
+        if self.stopped.is_set():
+            raise StoppedError("The load was stopped")
+        if self._dataset.write_mark(planned) == planned.write_mark:
+            return
+        if job_id is not None:
+            self.refuse_known(job_id)
+        self._dataset.refuse_deleted(planned)
+        raise OvertakenError(
+            f"another process wrote {planned.period} since it was planned"
+            f"{'' if planned.write_mark else ', or BigQuery listed it late'}; the next run plans "
+            "it again"
+        )
 
     def find(self, job_id: str) -> Any:
         """The job of an id."""
@@ -110,3 +132,10 @@ class MonthJobs:
         except api.NotFound:
             return
         raise api.Conflict(f"Already Exists: Job {job_id}")
+
+
+def _written_at_once(what: str) -> TransientLoadError:
+    return TransientLoadError(
+        f"{what}: another process wrote the month at the same time, so this load is not recorded. "
+        "Run again; the newest run wins"
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from google.api_core import exceptions as api
 from google.cloud import bigquery
 
 from cloudbill.errors import LoadError
@@ -75,7 +74,12 @@ def partition_to_fill(
 
 
 def empty_month(
-    client: PersistentClient, dataset: Dataset, planned: PlannedLoad, *, provider: Provider
+    client: PersistentClient,
+    dataset: Dataset,
+    planned: PlannedLoad,
+    table: bigquery.Table,
+    *,
+    provider: Provider,
 ) -> None:
     """Empties a month, for a run without rows.
 
@@ -83,10 +87,6 @@ def empty_month(
         LoadError: If the table is not partitioned so that a month can be told.
     """
     with bigquery_errors(f"Emptying {planned.period} of {planned.table}"):
-        try:
-            table = client.get_table(dataset.reference(planned.table))
-        except api.NotFound:
-            return
         dataset.prepare_dataset()
         granularity = partition_granularity(
             table, period_column=planned.period_column, cluster_column=provider.CLUSTER_COLUMN

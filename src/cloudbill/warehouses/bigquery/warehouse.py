@@ -204,13 +204,22 @@ class BigQueryWarehouse:
         return Loaded(rows=int(job.output_rows), job_id=str(job.job_id))
 
     def _empty(self, planned: PlannedLoad) -> None:
+        """Empties the month, for a run without rows."""
         table = self._dataset.find_table(planned.table)
-        protection = self._protections.of(table, planned.period) if table else None
-        if table is None or not protection:
-            empty_month(self._client, self._dataset, planned, provider=self._settings.provider)
+        if table is None:
             return
+        protection = self._protections.of(table, planned.period)
         protection.require_replaceable()
-        self._staged.empty(planned, table)
+
+        def empty() -> None:
+            if protection:
+                self._staged.empty(planned, table)
+            else:
+                empty_month(
+                    self._client, self._dataset, planned, table, provider=self._settings.provider
+                )
+
+        self._jobs.empty(planned, empty)
 
     def daily_totals(self, table: str, period: BillingPeriod) -> DailyTotals:
         """The totals of a month by currency and day; see `Warehouse.daily_totals`."""
