@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from google.cloud import bigquery as bq
 
 from cloudbill.manifests import Column, ColumnType
@@ -30,26 +28,6 @@ def ask_conversion(
         for field in table.schema
     ]
     objects = [Column(name=n, target=n, type=ColumnType.JSON) for n in ("of_maps", "of_texts")]
-    staging = client.create_table(
-        bq.Table(
-            f"{PROJECT}.{DATASET}.{planned.table}_converted",
-            schema=[*table.schema, *fields_of(objects)],
-        )
-    )
-    raw = RawStaging(warehouse._dataset, staging, expires=datetime.now(UTC))  # noqa: SLF001
-    pair = [bq.SchemaField("key", "STRING"), bq.SchemaField("value", "STRING")]
-    pairs = bq.SchemaField("key_value", "RECORD", mode="REPEATED", fields=pair)
-    client.create_table(
-        bq.Table(
-            raw.reference,
-            schema=[
-                bq.SchemaField(field.name, "FLOAT") if field.name == cost else field
-                for field in table.schema
-            ]
-            + [bq.SchemaField("of_maps", "RECORD", fields=[pairs])]
-            + [bq.SchemaField("of_texts", "STRING")],
-        )
-    )
     incoming = Incoming(
         columns=(*known, *objects),
         part_columns=(),
@@ -62,8 +40,35 @@ def ask_conversion(
         has_several_months=False,
         required=frozenset(),
     )
-    raw.convert(planned, incoming)
-    assert raw.rests(planned, incoming, provider) == {}
+    # Times of Parquet come as either, by what the file says of its zone.
+    for kind in ("TIMESTAMP", "DATETIME"):
+        staging = client.create_table(
+            bq.Table(
+                f"{PROJECT}.{DATASET}.{planned.table}_of_{kind}",
+                schema=[*table.schema, *fields_of(objects)],
+            )
+        )
+        raw = RawStaging(warehouse._client, warehouse._dataset, staging)  # noqa: SLF001
+        fields = [raw_field(field, cost=cost, times=kind) for field in table.schema]
+        filled = client.create_table(bq.Table(raw.reference, schema=[*fields, *raw_objects()]))
+        raw.convert(planned, incoming, filled)
+        assert raw.rests(planned, incoming, filled, provider) == {}
+
+
+def raw_field(field: bq.SchemaField, *, cost: str, times: str) -> bq.SchemaField:
+    """A column of a table of bills as a load job reads it from Parquet."""
+    kinds = {"TIMESTAMP": times} | ({field.field_type: "FLOAT"} if field.name == cost else {})
+    return bq.SchemaField(field.name, kinds.get(field.field_type, field.field_type))
+
+
+def raw_objects() -> list[bq.SchemaField]:
+    """A column of maps and one of texts, as a load job reads them."""
+    pair = [bq.SchemaField("key", "STRING"), bq.SchemaField("value", "STRING")]
+    pairs = bq.SchemaField("key_value", "RECORD", mode="REPEATED", fields=pair)
+    return [
+        bq.SchemaField("of_maps", "RECORD", fields=[pairs]),
+        bq.SchemaField("of_texts", "STRING"),
+    ]
 
 
 def change_protected(

@@ -176,7 +176,7 @@ def ask_everything(
     dataset.billed(table, planned)
     dataset.billed(table, planned, without_credits=True)
     dataset.rows_by_day(table, planned)
-    dataset.days_with_rows(planned)
+    dataset.rows_by_day(table, planned, of_month_alone=True)
     dataset.write_mark(planned)
 
 
@@ -205,6 +205,32 @@ def test_google_accepts_every_statement_that_is_sent(
     for one in asked:
         assert faults_in(google_sql, one) == {}
         assert len(one.sent) > 15
+
+
+def test_no_statement_depends_on_the_zone_of_the_project(asked: list[Asked]) -> None:
+    """A project or a dataset may have another zone than UTC as its default."""
+    zoneless = re.compile(r" AS (?:TIMESTAMP|DATETIME)\)|\b(?:DATE|TIMESTAMP)\(`\w+`\)")
+    for one in asked:
+        assert [sent.statement for sent in one.sent if zoneless.search(sent.statement)] == []
+
+
+@pytest.mark.parametrize("index", [0, 2], ids=["azure", "aws"])
+def test_a_table_may_be_called_like_one_of_its_columns(
+    google_sql: GoogleSql, asked: list[Asked], index: int
+) -> None:
+    """Under its own name, it would hide that column."""
+    one = asked[index]
+    name = (PROJECT, DATASET, one.planned.table)
+    provider = one.settings.provider
+    for column in (provider.PERIOD_COLUMN, provider.COST_COLUMNS[0]):
+        tables = {
+            (*name[:2], column) if key == name else key: one.tables[key] for key in one.tables
+        }
+        sent = [
+            replace(sent, statement=sent.statement.replace(f"`{name[2]}`", f"`{column}`"))
+            for sent in one.sent
+        ]
+        assert faults_in(google_sql, replace(one, tables=tables, sent=sent)) == {}
 
 
 def test_every_line_that_asks_bigquery_has_sent_a_statement(asked: list[Asked]) -> None:

@@ -39,17 +39,19 @@ _STATISTICS: Final = """
 class Footer:
     """The content of the footer of a part.
 
-    `columns` have the types that they get in a table. Of `doubles`, which become decimals, and of
-    `maps`, which become objects, BigQuery reads something else from the file, and SQL converts it;
-    with `is_rewritten`, there are others that no SQL converts. `required` has the names, in lower
-    case, of the columns whose repetition is REQUIRED. `first_day` and `last_day` are the least and
-    greatest day of the period column, or None if the file has no statistics of that column, or no
-    rows.
+    `columns` have the types that they get in a table, and `forms` tell apart what is of one type
+    there and not in files: times with and without a zone, and maps of other values. Of `doubles`,
+    which become decimals, and of `maps`, which become objects, BigQuery reads something else from
+    the file, and SQL converts it; with `is_rewritten`, there are others that no SQL converts.
+    `required` has the names, in lower case, of the columns whose repetition is REQUIRED.
+    `first_day` and `last_day` are the least and greatest day of the period column, or None if the
+    file has no statistics of that column, or no rows.
     """
 
     address: str
     rows: int
     columns: tuple[Column, ...]
+    forms: tuple[str, ...] = ()
     doubles: frozenset[str] = frozenset()
     maps: frozenset[str] = frozenset()
     is_rewritten: bool = False
@@ -102,6 +104,7 @@ def _read_footer(
             is_of_run=True,
         )
     columns: list[Column] = []
+    forms: list[str] = []
     doubles: set[str] = set()
     maps: set[str] = set()
     is_rewritten = False
@@ -113,6 +116,7 @@ def _read_footer(
         in_file = _column_type(field, address)
         kind = type_in_table(name, in_file, address, amounts)
         columns.append(Column(name=name, target=name, type=kind))
+        forms.append(_form_of(field, physical.get(name)))
         if _is_simple_map(field):
             maps.add(name)
         elif kind is ColumnType.DECIMAL and pa.types.is_float64(field.type):
@@ -125,6 +129,7 @@ def _read_footer(
         address=address,
         rows=metadata.num_rows,
         columns=tuple(columns),
+        forms=tuple(forms),
         doubles=frozenset(doubles),
         maps=frozenset(maps),
         is_rewritten=is_rewritten,
@@ -150,6 +155,20 @@ def _is_in_nanoseconds(field: Any, physical_type: str | None) -> bool:
     """
     kind = _kind_of(field)
     return pa.types.is_timestamp(kind) and kind.unit == "ns" and physical_type != "INT96"
+
+
+def _form_of(field: Any, physical_type: str | None) -> str:
+    """What a reader goes by who is told nothing but the file; nothing where the type says it all.
+
+    The Parquet format, logical types: TIMESTAMP (isAdjustedToUTC) and MAP. INT96 is a time in UTC.
+    """
+    kind = _kind_of(field)
+    if pa.types.is_timestamp(kind):
+        is_local = kind.tz is None and physical_type != "INT96"
+        return "local time" if is_local else "time in UTC"
+    if pa.types.is_map(kind):
+        return f"{kind.item_type}{'' if kind.item_field.nullable else ', required'}"
+    return ""
 
 
 def _kind_of(field: Any) -> Any:

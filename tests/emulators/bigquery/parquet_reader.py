@@ -106,7 +106,9 @@ def _check_type(column: pa.Field, field: Field, source: Source) -> None:
             "notImplemented", f"Parquet column {column.name} of type {column.type} is not emulated"
         )
     expected = "RECORD" if field["mode"] == "REPEATED" else field["type"]
-    if expected not in types:
+    # Nothing says that a time in UTC is read into a DATETIME ("Loading Parquet data", types).
+    is_in_utc = pa.types.is_timestamp(column.type) and column.type.tz is not None
+    if expected not in types or (is_in_utc and expected == "DATETIME"):
         raise unreadable(
             f"Parquet column '{column.name}' has type {column.type} which does not match the "
             f"target type {field['type']}.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -269,11 +269,6 @@ class Dataset:
         rows = self.query("{statement}", *parameters, *texts, what=what, statement=statement)
         return query.read([row.values() for row in rows])
 
-    def days_with_rows(self, planned: PlannedLoad) -> list[str]:
-        """The ids of the DAY partitions that have rows of the month."""
-        days = self.rows_by_day(planned.table, planned, of_month_alone=True)
-        return [day.replace("-", "") for day in days]
-
     def table_months(self, table: str) -> TableRows:
         """The rows of each month, and when it was written last by BigQuery's own clock.
 
@@ -379,19 +374,27 @@ class Dataset:
         **pieces: str | tuple[str, ...] | Fragment | list[Fragment],
     ) -> list[bigquery.Row]:
         """The rows that a statement answers with; the pieces fill its template."""
-        limit = self._settings.maximum_bytes_billed
-        config = bigquery.QueryJobConfig(
-            query_parameters=list(parameters),
-            labels={"source": label_of(self._settings.source)},
-            # BigQuery bills the least amount of each table, not of each query.
-            **({} if limit is None else {"maximum_bytes_billed": max(limit, tables * LEAST_BYTES)}),
-        )
         with bigquery_errors(what):
             return self._client.rows(
                 BIGQUERY.compose(template, **pieces).text,
-                job_config=config,
+                job_config=self.query_config(parameters, tables=tables),
                 location=self.location,
             )
+
+    def query_config(
+        self,
+        parameters: Iterable[bigquery.ScalarQueryParameter],
+        *,
+        tables: int = 1,
+        **options: Any,
+    ) -> bigquery.QueryJobConfig:
+        """The options of a query of ours over some tables, with the limit of what it may bill."""
+        options.setdefault("labels", {"source": label_of(self._settings.source)})
+        limit = self._settings.maximum_bytes_billed
+        if limit is not None:
+            # BigQuery bills the least amount of each table, not of each query.
+            options["maximum_bytes_billed"] = max(limit, tables * LEAST_BYTES)
+        return bigquery.QueryJobConfig(query_parameters=list(parameters), **options)
 
     def _path(self, *names: str) -> tuple[str, ...]:
         return (str(self._settings.project_id), self._settings.dataset, *names)

@@ -222,8 +222,12 @@ def _look_at_parquet(
 
 
 def _are_alike(footers: Sequence[Footer]) -> bool:
-    """Whether all parts have the same columns, and the same of them in the same types."""
-    return len({(footer.columns, footer.doubles, footer.maps) for footer in footers}) == 1
+    """Whether BigQuery reads the same columns from all parts, of the same types.
+
+    A time without a zone is a DATETIME for it, and one with a zone a TIMESTAMP.
+    """
+    found = {(footer.columns, footer.forms, footer.doubles, footer.maps) for footer in footers}
+    return len(found) == 1
 
 
 def _in_every_part(parts: Iterable[Iterable[Column]]) -> frozenset[str]:

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 from google.cloud import bigquery
 
 from cloudbill.costs.sums import Charges
 from cloudbill.manifests import ColumnType
 from cloudbill.periods import BillingPeriod
-from cloudbill.sql import BIGQUERY
+from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.tables import exact_types, path_of
 
-__all__ = ["charges_of", "first_day", "month_of"]
+__all__ = ["ROWS", "charges_of", "first_day", "month_of", "rows_of"]
+
+ROWS: Final = "cloudbill_rows"
+"""What a table is called in a statement about its columns.
+
+Under its own name, a table would hide a column that has the same one ("Query syntax", range
+variables).
+"""
+
+
+def rows_of(table: bigquery.Table) -> Fragment:
+    """A table as a statement reads it or deletes from it."""
+    return BIGQUERY.compose("{table} AS {rows}", table=path_of(table), rows=ROWS)
 
 
 def charges_of(table: bigquery.Table) -> Charges:
     """The rows of a table, to be summed."""
-    relation = BIGQUERY.compose("{table}", table=path_of(table))
-    return Charges(dialect=BIGQUERY, relation=relation, kinds=exact_types(table.schema))
+    return Charges(dialect=BIGQUERY, relation=rows_of(table), kinds=exact_types(table.schema))
 
 
 def month_of(
@@ -36,10 +48,13 @@ def first_day(
 ) -> bigquery.ScalarQueryParameter:
     """The first day of a month as a parameter in the type of a column.
 
-    BigQuery compares no DATE with a TIMESTAMP ("Comparison operators"), and the column itself is
-    not converted, because it has to choose the partitions.
+    BigQuery compares no DATE or DATETIME with a TIMESTAMP ("Comparison operators"), and the column
+    itself is not converted, because it has to choose the partitions.
     """
-    if charges.kind(column) is ColumnType.DATE:
+    kind = charges.kind(column)
+    if kind is ColumnType.DATE:
         return bigquery.ScalarQueryParameter(name, "DATE", period.first_day)
     midnight = datetime(period.year, period.month, 1, tzinfo=UTC)
+    if kind == "DATETIME":
+        return bigquery.ScalarQueryParameter(name, "DATETIME", midnight.replace(tzinfo=None))
     return bigquery.ScalarQueryParameter(name, "TIMESTAMP", midnight)

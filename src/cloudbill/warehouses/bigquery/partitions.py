@@ -63,7 +63,7 @@ def partition_to_fill(
     )
     partition = partition_of(planned, granularity, footers)
     if granularity == bigquery.TimePartitioningType.DAY:
-        others = sorted(set(dataset.days_with_rows(planned)) - {partition})
+        others = sorted(set(_days_with_rows(dataset, planned)) - {partition})
         if others:
             raise LoadError(
                 f"Table {planned.table} is partitioned by DAY and holds {planned.period} in "
@@ -71,6 +71,12 @@ def partition_to_fill(
                 "month would count twice. Partition the table by MONTH"
             )
     return partition
+
+
+def _days_with_rows(dataset: Dataset, planned: PlannedLoad) -> list[str]:
+    """The ids of the DAY partitions that have rows of the month."""
+    days = dataset.rows_by_day(planned.table, planned, of_month_alone=True)
+    return [day.replace("-", "") for day in days]
 
 
 def empty_month(
@@ -93,7 +99,7 @@ def empty_month(
         )
         partitions = [planned.period.partition_id]
         if granularity == bigquery.TimePartitioningType.DAY:
-            partitions = dataset.days_with_rows(planned)
+            partitions = _days_with_rows(dataset, planned)
         for partition in partitions:
             reference = f"{dataset.reference(planned.table)}${partition}"
             client.delete_table(reference, not_found_ok=True)

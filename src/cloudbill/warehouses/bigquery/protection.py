@@ -13,15 +13,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from google.api_core import exceptions as api
-from google.cloud import bigquery
 
-from cloudbill.errors import LoadError
+from cloudbill.errors import BytesLimitError, LoadError
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
-from cloudbill.warehouses.bigquery.parameters import charges_of, month_of
+from cloudbill.warehouses.bigquery.parameters import charges_of, month_of, rows_of
 from cloudbill.warehouses.bigquery.tables import path_of
 
 if TYPE_CHECKING:
+    from google.cloud import bigquery
+
     from cloudbill.periods import BillingPeriod
     from cloudbill.warehouses.bigquery.dataset import Dataset
 
@@ -134,13 +135,11 @@ class Protections:
         column = self._period_column
         statement = BIGQUERY.compose(
             "SELECT COUNT(*) FROM {table} WHERE {where}",
-            table=path_of(table),
+            table=rows_of(table),
             where=BIGQUERY.in_month(column),
         )
-        config = bigquery.QueryJobConfig(
-            query_parameters=list(month_of(period, charges_of(table), column)),
-            use_query_cache=False,
-        )
+        month = month_of(period, charges_of(table), column)
+        config = self._dataset.query_config(month, use_query_cache=False)
         with bigquery_errors(f"Counting the rows of {table.table_id} that this account sees"):
             job = self._client.query(
                 statement.text, job_config=config, location=self._dataset.location
@@ -149,14 +148,19 @@ class Protections:
             return int(rows), self._client.are_rows_filtered(job)
 
     def _fault_of_reading(self, table: bigquery.Table, period: BillingPeriod) -> str | None:
-        """What BigQuery says against the sums of a load; a dry run reads nothing and is free."""
+        """What BigQuery says against the sums of a load; a dry run reads nothing and is free.
+
+        A load sums nothing that would bill more than it may.
+        """
         statement, parameters = self._dataset.sums_of_month(table, period)
-        config = bigquery.QueryJobConfig(query_parameters=parameters, dry_run=True)
+        config = self._dataset.query_config(parameters, dry_run=True)
         try:
             with bigquery_errors(f"A dry run of the sums of {table.table_id}"):
                 self._client.query(
                     statement.text, job_config=config, location=self._dataset.location
                 )
+        except BytesLimitError:
+            return None
         except LoadError as error:
             if not isinstance(error.__cause__, api.Forbidden):
                 raise

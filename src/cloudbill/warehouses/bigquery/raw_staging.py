@@ -8,12 +8,11 @@ the month itself is replaced as ever. It costs what a query over all columns of 
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from google.cloud import bigquery
 
-from cloudbill.costs.sums import Charges, SumQuery, billed_costs, rests_by_currency
+from cloudbill.costs.sums import SumQuery, billed_costs, rests_by_currency
 from cloudbill.errors import LoadError
 from cloudbill.files.damage import OFTEN
 from cloudbill.manifests import Column, ColumnType
@@ -26,12 +25,15 @@ from cloudbill.warehouses.bigquery.conversion import (
     map_value,
     text_value,
 )
-from cloudbill.warehouses.bigquery.parameters import month_of
+from cloudbill.warehouses.bigquery.parameters import charges_of, month_of, rows_of
 from cloudbill.warehouses.bigquery.tables import column_types, path_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cloudbill.models import PlannedLoad
     from cloudbill.providers import Provider
+    from cloudbill.warehouses.bigquery.client import PersistentClient
     from cloudbill.warehouses.bigquery.dataset import Dataset
     from cloudbill.warehouses.bigquery.incoming import Incoming
 
@@ -43,37 +45,49 @@ RAW_OPTIONS: Final[dict[str, Any]] = {
     "source_format": bigquery.SourceFormat.PARQUET,
     "decimal_target_types": [bigquery.DecimalTargetType.BIGNUMERIC],
     "write_disposition": bigquery.WriteDisposition.WRITE_EMPTY,
-    "create_disposition": bigquery.CreateDisposition.CREATE_IF_NEEDED,
+    "create_disposition": bigquery.CreateDisposition.CREATE_NEVER,
 }
-"""Of the job that makes the table from the files: they state its columns, which all have."""
+"""Of the job that fills the table from the store: the files state its columns, which all have."""
 
 
 class RawStaging:
-    """The table beside a staging table, with the columns of a run as BigQuery reads them."""
+    """The table beside a staging table, with the columns of a run as BigQuery reads them.
 
-    def __init__(self, dataset: Dataset, staging: bigquery.Table, *, expires: datetime) -> None:
+    It is made before it is filled, so that it expires if the process is killed, and so that a job
+    that ends after it was given up finds no table and makes none.
+    """
+
+    def __init__(self, client: PersistentClient, dataset: Dataset, staging: bigquery.Table) -> None:
+        self._client = client
         self._dataset = dataset
         self._staging = staging
-        self._expires = expires
         self.reference = f"{staging.reference}_raw"
 
-    def table_of_texts(self) -> bigquery.Table:
-        """The table to make for parts that this process writes: objects are texts in them."""
-        fields = [
-            bigquery.SchemaField(str(field.name), "STRING") if field.field_type == "JSON" else field
-            for field in self._staging.schema
-        ]
-        table = bigquery.Table(self.reference, schema=fields)
-        table.expires = self._expires
+    def create(self, *, is_native: bool) -> bigquery.Table:
+        """Makes the table.
+
+        A load job from the store gives it its columns: "The schema can be omitted if the
+        destination table already exists" (BigQuery REST, JobConfigurationLoad.schema). For parts
+        that this process writes they are known, and objects are texts in them.
+        """
+        schema = None if is_native else _with_texts(self._staging.schema)
+        table = bigquery.Table(self.reference, schema=schema)
+        table.expires = self._staging.expires
+        return self._client.create_table(table)
+
+    def filled(self) -> bigquery.Table:
+        """The table once it is filled, with the columns that it has then.
+
+        Nobody has seen on the service whether a load into a table without columns keeps the time at
+        which it expires, so it is set again where it is gone.
+        """
+        table = self._client.get_table(self.reference)
+        if table.expires is None:
+            table.expires = self._staging.expires
+            return self._client.update_table(table, ["expires"])
         return table
 
-    def expiring(self) -> bigquery.Table:
-        """The same for a table that a load job made, to be changed there."""
-        table = bigquery.Table(self.reference)
-        table.expires = self._expires
-        return table
-
-    def convert(self, planned: PlannedLoad, incoming: Incoming) -> None:
+    def convert(self, planned: PlannedLoad, incoming: Incoming, raw: bigquery.Table) -> None:
         """Fills the staging table with exact values.
 
         Raises:
@@ -81,13 +95,14 @@ class RawStaging:
         """
         names: list[bigquery.ScalarQueryParameter] = []
         values: list[Fragment] = []
+        kinds = {name.lower(): kind for name, kind in column_types(raw.schema).items()}
         for column in incoming.columns:
             if column.name in incoming.doubles:
                 parameter = f"column_{len(names)}"
                 names.append(bigquery.ScalarQueryParameter(parameter, "STRING", column.name))
                 values.append(double_value(column.name, parameter))
             else:
-                values.append(_value(column, incoming))
+                values.append(_value(column, incoming, kinds.get(column.target.lower())))
         try:
             self._dataset.query(
                 "INSERT INTO {staging} ({targets}) SELECT {values} FROM {raw}",
@@ -98,7 +113,7 @@ class RawStaging:
                     BIGQUERY.compose("{name}", name=column.target) for column in incoming.columns
                 ],
                 values=values,
-                raw=path_of(bigquery.Table(self.reference)),
+                raw=rows_of(raw),
             )
         except LoadError as error:
             fault = _NO_AMOUNT.search(str(error))
@@ -108,17 +123,19 @@ class RawStaging:
                 f"Run {planned.manifest.run_id} cannot be loaded: {fault[0]}. {OFTEN}"
             ) from error
 
-    def rests(self, planned: PlannedLoad, incoming: Incoming, provider: Provider) -> Totals:
-        """What was rounded away of the costs of the month; asks nothing where none is a double."""
-        kinds = column_types(self._staging.schema)
-        costs = [cost for cost in billed_costs(kinds, provider) if cost in incoming.doubles]
-        if not costs:
+    def rests(
+        self, planned: PlannedLoad, incoming: Incoming, raw: bigquery.Table, provider: Provider
+    ) -> Totals:
+        """What was rounded away of the costs of the month; asks nothing where none is a double.
+
+        The table has the columns of the run alone, which may lack some that the month's table has.
+        """
+        charges = charges_of(raw)
+        doubles = {name.lower() for name in incoming.doubles}
+        billed = billed_costs(column_types(self._staging.schema), provider)
+        costs = [cost for cost in billed if cost.lower() in doubles]
+        if not costs or charges.kind(planned.period_column) is None:
             return {}
-        charges = Charges(
-            dialect=BIGQUERY,
-            relation=BIGQUERY.compose("{raw}", raw=path_of(bigquery.Table(self.reference))),
-            kinds=kinds,
-        )
         query = SumQuery(
             relation=charges.relation,
             where=BIGQUERY.in_month(planned.period_column),
@@ -139,13 +156,21 @@ class RawStaging:
         }
 
 
-def _value(column: Column, incoming: Incoming) -> Fragment:
+def _with_texts(schema: Sequence[bigquery.SchemaField]) -> list[bigquery.SchemaField]:
+    return [
+        bigquery.SchemaField(str(field.name), "STRING") if field.field_type == "JSON" else field
+        for field in schema
+    ]
+
+
+def _value(column: Column, incoming: Incoming, kind: ColumnType | str | None) -> Fragment:
+    """The value of a column that is of a type in the table of raw values."""
     if column.name in incoming.maps:
         return map_value(column.name)
     if column.type is ColumnType.JSON:
         return text_value(column.target)
-    if column.type is ColumnType.TIMESTAMP:
+    if column.type is ColumnType.TIMESTAMP and kind is not ColumnType.TIMESTAMP:
         # A time of Parquet that is not said to be in UTC is read as a DATETIME ("Loading Parquet
-        # data", type conversions), and means UTC all the same.
-        return BIGQUERY.compose("CAST({name} AS TIMESTAMP)", name=column.target)
+        # data", type conversions), and means UTC all the same, whatever the zone of the project is.
+        return BIGQUERY.compose("TIMESTAMP({name}, 'UTC')", name=column.target)
     return BIGQUERY.compose("{name}", name=column.target)

@@ -23,7 +23,7 @@ from cloudbill.warehouses.bigquery.client import bigquery_errors
 from cloudbill.warehouses.bigquery.job_progress import JobProgress, WhileJobRuns
 from cloudbill.warehouses.bigquery.jobs import wait_for
 from cloudbill.warehouses.bigquery.month_jobs import Loaded, MonthJobs
-from cloudbill.warehouses.bigquery.parameters import charges_of, month_of
+from cloudbill.warehouses.bigquery.parameters import charges_of, month_of, rows_of
 from cloudbill.warehouses.bigquery.staging import Staging
 from cloudbill.warehouses.bigquery.tables import path_of, untagged
 
@@ -43,12 +43,14 @@ _BY_TRANSACTION: Final = "transaction"
 # the account would make it keep some of the old ones.
 _REPLACE: Final = (
     "BEGIN TRANSACTION; "
-    "DELETE FROM {table} WHERE {where}; "
+    "DELETE FROM {rows} WHERE {where}; "
     "INSERT INTO {table} ({columns}) SELECT {columns} FROM {staging} WHERE {where}; "
     "SELECT IF(COUNT(*) = @rows, COUNT(*), ERROR('a row access policy hides rows from this "
-    "account')) FROM {table} WHERE {where}; "
+    "account')) FROM {rows} WHERE {where}; "
     "COMMIT TRANSACTION;"
 )
+_TABLES: Final = 2
+"""Those that the transaction reads."""
 
 
 class _NoRows(Exception):  # noqa: N818
@@ -161,18 +163,21 @@ class StagedLoads:
         what = f"Loading {planned.period} into {planned.table}"
         with bigquery_errors(what):
             staging = self._client.get_table(source.partition("$")[0])
+        table = bigquery.Table(self._dataset.reference(planned.table))
         statement = BIGQUERY.compose(
             _REPLACE,
-            table=(*path_of(staging)[:2], planned.table),
-            staging=path_of(staging),
+            table=path_of(table),
+            rows=rows_of(table),
+            staging=rows_of(staging),
             columns=[BIGQUERY.compose("{name}", name=str(one.name)) for one in staging.schema],
             where=BIGQUERY.in_month(planned.period_column),
         )
-        config = bigquery.QueryJobConfig(
-            query_parameters=[
+        config = self._dataset.query_config(
+            [
                 *month_of(planned.period, charges_of(staging), planned.period_column),
                 bigquery.ScalarQueryParameter("rows", "INT64", rows),
             ],
+            tables=_TABLES,
             labels=self._dataset.labels(planned),
         )
         with self._changing:
@@ -194,13 +199,11 @@ class StagedLoads:
         """Empties a month of a table whose policies and tags stay."""
         month = month_of(planned.period, charges_of(table), planned.period_column)
         statement = BIGQUERY.compose(
-            "DELETE FROM {table} WHERE {where}",
-            table=path_of(table),
+            "DELETE FROM {rows} WHERE {where}",
+            rows=rows_of(table),
             where=BIGQUERY.in_month(planned.period_column),
         )
-        config = bigquery.QueryJobConfig(
-            query_parameters=list(month), labels=self._dataset.labels(planned)
-        )
+        config = self._dataset.query_config(month, labels=self._dataset.labels(planned))
         # To delete the same rows again changes nothing, so the statement may be sent again.
         with self._changing, bigquery_errors(f"Emptying {planned.period} of {planned.table}"):
             self._client.rows(statement.text, job_config=config, location=self._dataset.location)

@@ -159,27 +159,25 @@ class Staging:
         self, planned: PlannedLoad, store: Store, incoming: Incoming, staging: bigquery.Table
     ) -> int:
         """Loads the parts into a table of their own, and converts them into the staging table."""
-        expires = utc_now() + _EXPIRES_AFTER
-        raw = RawStaging(self._dataset, staging, expires=expires)
+        raw = RawStaging(self._client, self._dataset, staging)
         what = _what(planned)
+        with bigquery_errors(what):
+            made = raw.create(is_native=incoming.is_native)
         try:
             if incoming.is_native:
                 config = bigquery.LoadJobConfig(**RAW_OPTIONS)
                 rows = self._load_uris(planned, list(planned.uris), raw.reference, config)
                 with bigquery_errors(what):
-                    self._client.update_table(raw.expiring(), ["expires"])
+                    made = raw.filled()
             else:
-                texts = raw.table_of_texts()
-                with bigquery_errors(what):
-                    self._client.create_table(texts)
                 rows = self._through_client(
-                    planned, store, incoming, table=texts, reference=raw.reference
+                    planned, store, incoming, table=made, reference=raw.reference
                 )
-            raw.convert(planned, incoming)
+            raw.convert(planned, incoming, made)
             if incoming.doubles and self._settings.totals:
                 # Where a limit forbids to sum, the month is loaded without totals as well.
                 with suppress(BytesLimitError):
-                    rests = raw.rests(planned, incoming, self._settings.provider)
+                    rests = raw.rests(planned, incoming, made, self._settings.provider)
                     self.rests = without_zeros(rests)
             return rows
         finally:
@@ -188,7 +186,14 @@ class Staging:
 
     def _rows_of_month(self, planned: PlannedLoad, name: str, partition: str, rows: int) -> int:
         """The rows of the month among those of all months, every one of which has to be known."""
-        days = self._dataset.rows_by_day(name, planned)
+        try:
+            days = self._dataset.rows_by_day(name, planned)
+        except BytesLimitError as error:
+            raise BytesLimitError(
+                f"{error}. The rows of run {planned.manifest.run_id} have to be counted by month "
+                "before they replace one, so that it cannot be loaded under this limit. The month "
+                "was not changed"
+            ) from error
         if sum(days.values()) != rows:
             raise ReconciliationError(
                 f"Run {planned.manifest.run_id} has {rows} rows, but {name} holds "
