@@ -100,7 +100,7 @@ def everything_asked_of(section: str, kind: ColumnType, server: BigQueryEmulator
         planned = found.plan.loads[0]
         columns = [
             replace(one, type=kind) if one.target == planned.period_column else one
-            for one in look_at(found.store, planned, provider, {}).columns
+            for one in look_at(found.store, planned, provider, ()).columns
         ]
         table = client.create_table(table_of(f"{PROJECT}.{DATASET}.{name}", columns, planned))
         # The partitions of a table without rows are not asked.

@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.costs.sums import is_inexact, is_narrow
+from cloudbill.costs.sums import EXACT, is_inexact, is_narrow
 from cloudbill.errors import DatasetError, SchemaError
 from cloudbill.exports.limits import MAX_NAME, UNPRINTABLE, shown
 from cloudbill.manifests import Column, ColumnType, Manifest
@@ -40,16 +41,19 @@ _AMOUNTS: Final = frozenset(
     {ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.FLOAT, ColumnType.STRING}
 )
 """The types of a file that amounts are read from."""
-_TEXTED: Final = frozenset(
-    {
-        ColumnType.DECIMAL,
-        ColumnType.INTEGER,
-        ColumnType.FLOAT,
-        ColumnType.BOOLEAN,
-        ColumnType.JSON,
-    }
+_NUMBERS: Final = frozenset(
+    {ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.FLOAT, ColumnType.BOOLEAN}
 )
-"""The types whose values have one text."""
+"""The types of columns that become text when a run has text in them."""
+_EXACT_IN: Final[Mapping[ColumnType, frozenset[ColumnType]]] = {
+    ColumnType.STRING: _NUMBERS
+    | {ColumnType.JSON, ColumnType.TIMESTAMP, ColumnType.DATE, ColumnType.TIME},
+    ColumnType.DECIMAL: frozenset({ColumnType.INTEGER}),
+    ColumnType.FLOAT: frozenset({ColumnType.INTEGER}),
+    ColumnType.TIMESTAMP: frozenset({ColumnType.DATE}),
+    ColumnType.JSON: frozenset({ColumnType.STRING}),
+}
+"""By the type of a column in a table, the types of a run whose values it holds as they are."""
 _MONEY: Final = re.compile("cost|price", re.IGNORECASE)
 _ILLEGAL: Final = re.compile(r"[^\w &%=+:'<>#|-]")
 _RESERVED: Final = (
@@ -130,12 +134,18 @@ def _loads(other: Provider, dataset: str | None, provider: Provider) -> bool:
     )
 
 
-def amounts_of(provider: Provider, manifest: Manifest) -> Callable[[str, ColumnType], bool]:
+def amounts_of(
+    provider: Provider,
+    manifest: Manifest,
+    existing: Mapping[str, ColumnType | str] = MappingProxyType({}),
+) -> Callable[[str, ColumnType], bool]:
     """Says of the name and the type of a column whether it holds amounts, which become decimals.
 
     The provider's documentation says so, whatever the type in the file is. A column that it does
-    not know is one if it holds floating point numbers and calls itself a cost or a price.
+    not know is one if it holds floating point numbers, and calls itself a cost or a price or holds
+    exact numbers in the table, whose types are in `existing`.
     """
+    exact = {name.lower() for name, kind in existing.items() if kind in EXACT or is_narrow(kind)}
 
     def is_amount(name: str, kind: ColumnType) -> bool:
         if provider.column_type(name, manifest) is ColumnType.DECIMAL:
@@ -145,7 +155,9 @@ def amounts_of(provider: Provider, manifest: Manifest) -> Callable[[str, ColumnT
                 f"Column '{name}' is {kind}, but it is documented as an amount. The month was "
                 "not changed. Export it as a number"
             )
-        return kind is ColumnType.FLOAT and _MONEY.search(name) is not None
+        return kind is ColumnType.FLOAT and (
+            name.lower() in exact or _MONEY.search(name) is not None
+        )
 
     return is_amount
 
@@ -226,17 +238,16 @@ def _is_widened(kind: ColumnType | str, wanted: ColumnType, *, is_amount: bool) 
             or kind is ColumnType.INTEGER
             or (is_amount and kind is ColumnType.STRING)
         )
-    # Text can be read as an object: a column of objects stays one.
-    numbers = _TEXTED - {ColumnType.JSON}
-    return wanted is ColumnType.STRING and (is_narrow(kind) or kind in numbers) and not is_amount
+    # Text can be read as an object: a column of objects stays one. So does one of times.
+    return wanted is ColumnType.STRING and (is_narrow(kind) or kind in _NUMBERS) and not is_amount
 
 
 def _is_converted(kind: ColumnType | str, found: ColumnType, *, is_amount: bool) -> bool:
-    if kind is ColumnType.DECIMAL or is_narrow(kind):
-        return found is ColumnType.INTEGER
-    if kind is ColumnType.JSON:
-        return found is ColumnType.STRING
-    return kind is ColumnType.STRING and found in _TEXTED and not is_amount
+    if is_narrow(kind):
+        kind = ColumnType.DECIMAL
+    if kind is ColumnType.STRING and is_amount:
+        return False
+    return isinstance(kind, ColumnType) and found in _EXACT_IN.get(kind, frozenset())
 
 
 def assign_columns(

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from types import MappingProxyType
 
 from cloudbill.costs.sums import Charges
-from cloudbill.files.decimals import text_of
+from cloudbill.files.decimals import text_of, whole_as_double
 from cloudbill.files.json_text import object_value
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.periods import BillingPeriod
@@ -101,6 +101,10 @@ class PartsRelation:
         if kind is ColumnType.STRING:
             written = None if column.type is ColumnType.JSON else self.texts.get(column.name)
             return written or text_of(value, column.type)
+        if kind is ColumnType.FLOAT:
+            return whole_as_double(value, column.name)
+        if kind is ColumnType.TIMESTAMP:
+            return DUCKDB.compose("CAST({value} AS TIMESTAMP)", value=value)
         return DUCKDB.compose("CAST({value} AS DECIMAL(38,18))", value=value)
 
 

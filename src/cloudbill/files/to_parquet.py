@@ -105,7 +105,11 @@ class Rewriting:
 
     def _write(self, connection: DuckDBPyConnection, source: PartsRelation, target: Path) -> Totals:
         # A time in Parquet is one in UTC only if its type says so.
-        times = [column.target for column in source.columns if column.type is ColumnType.TIMESTAMP]
+        times = [
+            column.target
+            for column in source.columns
+            if self.types.get(column.target.lower(), column.type) is ColumnType.TIMESTAMP
+        ]
         zoned = [
             DUCKDB.compose("CAST({name} AS TIMESTAMPTZ) AS {name}", name=name) for name in times
         ]

@@ -6,7 +6,7 @@ A load job replaces the month at once, so everything that can be compared is com
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,8 +18,10 @@ from cloudbill.files.parquet_footers import Footer, read_footers
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad
 from cloudbill.warehouses.bigquery.tables import (
+    column_types,
     csv_options,
     fields_in_order,
+    headers_of,
     parquet_options,
     require_month,
     required_columns,
@@ -69,6 +71,15 @@ class Incoming:
     required: frozenset[str]
     """The columns that may be REQUIRED where they are loaded, in lower case: those that every part
     has, and of Parquet parts those that all of them call REQUIRED."""
+
+    def typed(self, types: Mapping[str, ColumnType | str]) -> Incoming:
+        """The same run with the types of a table, which are by the names of its columns."""
+        kinds = {name.lower(): kind for name, kind in types.items() if isinstance(kind, ColumnType)}
+        columns = tuple(
+            replace(column, type=kinds.get(column.target.lower(), column.type))
+            for column in self.columns
+        )
+        return replace(self, columns=columns)
 
     def rewritten(self) -> Incoming:
         """The same run, whose parts are written again in the types of the table.
@@ -142,9 +153,12 @@ class Incoming:
 
 
 def look_at(
-    store: Store, planned: PlannedLoad, provider: Provider, existing: Mapping[str, str]
+    store: Store,
+    planned: PlannedLoad,
+    provider: Provider,
+    schema: Sequence[bigquery.SchemaField],
 ) -> Incoming:
-    """Reads footers or headers; `existing` gives the original header of each column in the table.
+    """Reads footers or headers; `schema` is that of the table, which need not exist yet.
 
     Raises:
         LoadError: If the parts contradict the manifest, the month or each other.
@@ -154,8 +168,9 @@ def look_at(
     manifest = planned.manifest
     is_native = store.scheme == "gs" and all(map(_is_read_as_named, planned.uris))
     if manifest.file_format == "parquet":
-        return _look_at_parquet(store, planned, provider, is_native=is_native)
-    headers = read_columns(store, manifest, provider, existing)
+        amounts = amounts_of(provider, manifest, column_types(schema))
+        return _look_at_parquet(store, planned, provider, amounts, is_native=is_native)
+    headers = read_columns(store, manifest, provider, headers_of(schema))
     part_columns = tuple(header.columns for header in headers)
     paths = [part.path for part in manifest.parts]
     columns = merge_parts(list(zip(paths, part_columns, strict=True)))
@@ -180,14 +195,19 @@ def look_at(
 
 
 def _look_at_parquet(
-    store: Store, planned: PlannedLoad, provider: Provider, *, is_native: bool
+    store: Store,
+    planned: PlannedLoad,
+    provider: Provider,
+    amounts: Callable[[str, ColumnType], bool],
+    *,
+    is_native: bool,
 ) -> Incoming:
     manifest = planned.manifest
     footers = read_footers(
         store,
         manifest.parts,
         period_column=planned.period_column,
-        amounts=amounts_of(provider, manifest),
+        amounts=amounts,
     )
     # All of this needs only the footers, so a run that fails here has started no job.
     rows = require_footers(manifest, [footer.rows for footer in footers])

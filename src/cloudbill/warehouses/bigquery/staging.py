@@ -325,9 +325,10 @@ class Staging:
             yield (_Upload(file=file) for file in files)
             return
         provider = self._settings.provider
+        types = column_types(table.schema)
         how = Rewriting(
-            types={name.lower(): kind for name, kind in column_types(table.schema).items()},
-            amounts=amounts_of(provider, planned.manifest),
+            types={name.lower(): kind for name, kind in types.items()},
+            amounts=amounts_of(provider, planned.manifest, types),
             provider=provider if self._settings.totals else None,
             period=planned.period if incoming.has_several_months else None,
             memory_limit=self._settings.memory_limit,
