@@ -158,9 +158,9 @@ def _column_of(entry: JsonObject) -> Column:
 
 
 def _type_of(header: str, stated: str | None) -> ColumnType:
-    """The type that the manifest states, but what AWS documents as an amount is one in any case."""
+    """What the manifest states, but what AWS documents as no text is that in any case."""
     documented = documented_type(header)
-    if documented is ColumnType.DECIMAL or not stated:
+    if documented is not ColumnType.STRING or not stated:
         return documented
     # Interval, String and any type that AWS may add are text.
     return _STATED_TYPES.get(stated.lower().removeprefix("optional"), ColumnType.STRING)
