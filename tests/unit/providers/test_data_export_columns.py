@@ -1,4 +1,4 @@
-"""The types of columns of Data Exports: those of AWS's dictionary, then the manifest's, then text."""
+"""The types of columns of Data Exports: AWS's dictionary, then the manifest, then text."""
 
 from __future__ import annotations
 
