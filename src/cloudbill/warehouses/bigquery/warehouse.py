@@ -39,7 +39,7 @@ from cloudbill.warehouses.bigquery.tables import (
     required_columns,
 )
 from cloudbill.warehouses.bigquery.visibility import Visibility
-from cloudbill.warehouses.reconciliation import require_footers
+from cloudbill.warehouses.reconciliation import require_footers, require_not_held
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -100,6 +100,7 @@ class BigQueryWarehouse:
         if planned.manifest.parts:
             loaded = self._load(planned, store, progress)
         else:
+            require_not_held(planned, 0)
             self._empty(planned)
             loaded = Loaded(rows=require_footers(planned.manifest, []))
         progress.say(Stage.CHECKING)
