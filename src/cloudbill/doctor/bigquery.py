@@ -13,15 +13,17 @@ from google.cloud import bigquery
 
 from cloudbill.doctor.check import Check, failed_check
 from cloudbill.doctor.expirations import check_expirations
+from cloudbill.doctor.layout import check_layout
 from cloudbill.doctor.locations import check_location
 from cloudbill.doctor.protection import check_protection
 from cloudbill.errors import LoadError
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.dataset import Dataset
-from cloudbill.warehouses.bigquery.tables import granularity_of, unfit_amounts
 
 if TYPE_CHECKING:
+    from cloudbill.manifests import Manifest
     from cloudbill.settings import SourceSettings
+    from cloudbill.store import Store
 
 __all__ = ["check_bigquery"]
 
@@ -34,9 +36,15 @@ _EDITING: Final = (
 
 
 def check_bigquery(
-    client: PersistentClient, settings: SourceSettings, bucket_location: str | None
+    client: PersistentClient,
+    settings: SourceSettings,
+    bucket_location: str | None,
+    newest: tuple[Store, Manifest] | None = None,
 ) -> Iterator[Check]:
-    """Checks the project, the dataset and the table, one after the other."""
+    """Checks the project, the dataset and the table, one after the other.
+
+    `newest` is the newest run and its store, or None where there is none.
+    """
     yield _check_jobs(client, settings)
     subject = f"{settings.source}: dataset"
     name = f"{settings.project_id}.{settings.dataset}"
@@ -56,7 +64,7 @@ def check_bigquery(
         return
     yield Check(subject=subject, found=f"{name} exists, in {dataset.location}")
     yield check_location(settings, dataset.location, bucket_location, exists=True)
-    yield from _check_table(client, settings, f"{name}.{settings.table_name}")
+    yield from _check_table(client, settings, f"{name}.{settings.table_name}", newest)
     yield _check_ledger(client, settings)
 
 
@@ -92,7 +100,12 @@ def _refused(subject: str, error: LoadError, role: str) -> Check:
     return failed_check(subject, error)
 
 
-def _check_table(client: PersistentClient, settings: SourceSettings, name: str) -> Iterator[Check]:
+def _check_table(
+    client: PersistentClient,
+    settings: SourceSettings,
+    name: str,
+    newest: tuple[Store, Manifest] | None,
+) -> Iterator[Check]:
     subject = f"{settings.source}: table"
     try:
         with bigquery_errors(f"Reading {name}"):
@@ -105,35 +118,10 @@ def _check_table(client: PersistentClient, settings: SourceSettings, name: str) 
         else:
             yield _refused(subject, error, "roles/bigquery.dataEditor on the dataset")
         return
-    yield _check_layout(settings, table, subject)
+    yield check_layout(settings, table, newest)
     yield from check_expirations(Dataset(client, settings.warehouse), settings, table)
     yield _check_rights(client, settings, table)
     yield from check_protection(client, settings, table)
-
-
-def _check_layout(settings: SourceSettings, table: bigquery.Table, subject: str) -> Check:
-    provider = settings.provider
-    granularity = granularity_of(table, period_column=provider.PERIOD_COLUMN)
-    if granularity is None:
-        return Check(
-            subject=subject,
-            found=f"{table.table_id} is not partitioned by the month of {provider.PERIOD_COLUMN}",
-            remedy="set another 'table_name'; cloudbill then creates the table with partitions",
-        )
-    unfit, mending = unfit_amounts(table, provider.COST_COLUMNS)
-    if unfit:
-        return Check(
-            subject=subject,
-            found=f"{', '.join(unfit)} of {table.table_id} is NUMERIC, which ends 9 digits behind "
-            "the point, and a load refuses it",
-            remedy=f"run `{mending}`",
-        )
-    clustered = ", ".join(table.clustering_fields or ()) or "nothing"
-    return Check(
-        subject=subject,
-        found=f"{table.table_id} is partitioned by {granularity} of "
-        f"{table.time_partitioning.field}, and clustered by {clustered}",
-    )
 
 
 def _check_rights(
