@@ -27,8 +27,8 @@ from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.surveying import read_present, survey
 from cloudbill.text.odd_rows import odd_rows_remedy
 from cloudbill.warehouses.bigquery.client import open_client
+from cloudbill.warehouses.bigquery.full_access import full_access_statement
 from cloudbill.warehouses.bigquery.incoming import look_at
-from cloudbill.warehouses.bigquery.protection import full_access_statement
 from cloudbill.warehouses.bigquery.tables import (
     fit_table,
     new_table,

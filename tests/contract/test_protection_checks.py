@@ -8,7 +8,7 @@ import pytest
 
 from cloudbill.doctor.examination import examine
 from contract.places import Case
-from contract.protected import LIST, OLD, allow, tag
+from contract.protected import LIST, NEW, OLD, allow, jobs_since, tag
 
 if TYPE_CHECKING:
     from google.cloud import bigquery as bq
@@ -73,3 +73,24 @@ def test_an_account_that_is_kept_from_rows_or_columns_is_told(
     assert "of 2025-10 it sees 0 of 2" in rows
     assert "FILTER USING (TRUE)" in rows
     assert "roles/datacatalog.categoryFineGrainedReader" in columns
+
+
+def test_a_policy_that_shows_all_rows_and_is_not_true_is_told_by_doctor_and_by_a_load(
+    loaded: Case, client: bq.Client, cloud: Cloud
+) -> None:
+    # It shows the rows that there are, and a statement that changes a table needs the filter TRUE.
+    allow(client, condition="BilledCost > 0")
+    said = found(loaded, "protection")
+    assert said.startswith(
+        "not well: This account sees all rows of finops.bill now, but no policy with the filter "
+        "TRUE lets it change them, which replacing a month needs."
+    )
+    assert "FILTER USING (TRUE)`" in said
+    loaded.deliver(NEW)
+    before = len(cloud.bigquery.jobs())
+    (failure,) = loaded.load().failures
+    assert said.removeprefix("not well: ").partition(". ")[0] in str(failure.error)
+    assert jobs_since(cloud, before) == []
+    allow(client, name="all")
+    assert found(loaded, "protection").startswith("well: bill has row access policies (all, p)")
+    assert loaded.load().exit_code == 0
