@@ -14,6 +14,7 @@ from google.cloud import bigquery as bq
 
 from cloudbill.costs.cube import CubeRequest
 from cloudbill.doctor.bigquery import check_bigquery
+from cloudbill.doctor.rights import check_missing_dataset
 from cloudbill.doctor.smoke_statements import STATEMENTS, grantee, start
 from cloudbill.errors import LoadError, SchemaError
 from cloudbill.manifests import Column, ColumnType
@@ -125,6 +126,7 @@ def everything_asked_of(section: str, kind: ColumnType, server: BigQueryEmulator
         change_protected(warehouse, planned, client, table)
         with closing(open_client(settings.warehouse)) as doctors:
             assert list(check_bigquery(doctors, settings, None))
+            assert check_missing_dataset(doctors, settings).is_well
             start(doctors, "count", location=None, table=(PROJECT, DATASET, name)).result()
     tables = tables_of(client, DATASET)
     return Asked(tables=tables, sent=sent, table=table, planned=planned, settings=settings)

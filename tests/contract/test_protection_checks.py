@@ -43,6 +43,43 @@ def test_the_rights_on_the_table_are_named(loaded: Case, cloud: Cloud) -> None:
     assert "roles/bigquery.dataEditor" in said
 
 
+@pytest.mark.parametrize("permission", ["bigquery.tables.create", "bigquery.tables.list"])
+def test_rights_on_the_dataset_are_asked_for(case: Case, cloud: Cloud, permission: str) -> None:
+    cloud.bigquery.client("acme").create_dataset("finops")
+    assert found(case, "creation") == "well: tables of finops can be created and listed "
+    cloud.bigquery.deny(permission)
+    said = found(case, "creation")
+    assert said.startswith("not well: ")
+    assert f"Permission {permission} denied on dataset acme:finops" in said
+    assert said.endswith("grant the account roles/bigquery.dataEditor on the dataset")
+
+
+def test_a_table_that_is_not_there_inherits_the_rights_of_another(
+    case: Case, client: bq.Client, cloud: Cloud
+) -> None:
+    client.create_dataset("finops")
+    said = "well: BigQuery tells rights of tables alone, and no table of finops is seen "
+    assert found(case, "rights") == said
+    client.create_table("acme.finops.other")
+    assert found(case, "rights") == "well: other can be read and written "
+    cloud.bigquery.deny("bigquery.tables.delete")
+    assert "bigquery.tables.delete is missing on other" in found(case, "rights")
+
+
+def test_a_dataset_that_the_account_may_not_make_is_told_before_the_first_load(
+    case: Case, cloud: Cloud
+) -> None:
+    assert "acme.finops does not exist yet; the first load creates it" in found(case, "dataset")
+    cloud.bigquery.deny("bigquery.datasets.create")
+    said = found(case, "dataset")
+    assert "User does not have bigquery.datasets.create permission in project acme" in said
+    assert "roles/bigquery.user on the project, or create the dataset" in said
+    case.deliver(OLD)
+    outcome = case.load()
+    assert outcome.exit_code == 5
+    assert [str(one) for one in cloud.bigquery.client("acme").list_datasets()] == []
+
+
 def test_a_plain_table_has_nothing_to_protect(loaded: Case, cloud: Cloud) -> None:
     said = "well: bill has no row access policies and no policy tags "
     assert found(loaded, "protection") == said
