@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from google.cloud import bigquery as bq
 
 from cloudbill.costs.cube import CubeRequest
 from cloudbill.doctor.bigquery import check_bigquery
+from cloudbill.doctor.rights import check_missing_dataset
 from cloudbill.doctor.smoke_statements import STATEMENTS, grantee, start
 from cloudbill.errors import LoadError, SchemaError
 from cloudbill.manifests import Column, ColumnType
@@ -27,18 +28,24 @@ from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.surveying import read_present, survey
 from cloudbill.text.odd_rows import odd_rows_remedy
 from cloudbill.warehouses.bigquery.client import open_client
+from cloudbill.warehouses.bigquery.full_access import full_access_statement
 from cloudbill.warehouses.bigquery.incoming import look_at
-from cloudbill.warehouses.bigquery.protection import full_access_statement
 from cloudbill.warehouses.bigquery.tables import (
     fit_table,
     new_table,
     partition_granularity,
-    unfit_amounts,
 )
 from cloudbill.warehouses.bigquery.warehouse import BigQueryWarehouse
 from contract.changed_months import ask_conversion, change_protected
 from contract.places import DATASET, PROJECT
-from contract.statements import PARTITIONS, Sent, asking_lines, recording, tables_of
+from contract.statements import (
+    PARTITIONS,
+    Sent,
+    asking_lines,
+    ledger_tables,
+    recording,
+    tables_of,
+)
 
 if TYPE_CHECKING:
     from emulators.bigquery import BigQueryEmulator
@@ -119,6 +126,7 @@ def everything_asked_of(section: str, kind: ColumnType, server: BigQueryEmulator
         change_protected(warehouse, planned, client, table)
         with closing(open_client(settings.warehouse)) as doctors:
             assert list(check_bigquery(doctors, settings, None))
+            assert check_missing_dataset(doctors, settings).is_well
             start(doctors, "count", location=None, table=(PROJECT, DATASET, name)).result()
     tables = tables_of(client, DATASET)
     return Asked(tables=tables, sent=sent, table=table, planned=planned, settings=settings)
@@ -132,25 +140,6 @@ def table_of(reference: str, columns: list[Column], planned: PlannedLoad) -> bq.
     return new_table(
         reference, columns, period_column=planned.period_column, cluster_column=cluster
     )
-
-
-def ledger_tables(name: str) -> dict[str, list[bq.SchemaField]]:
-    """The tables of the ledger, as far as they are asked."""
-    state = {
-        "_dlt_load_id": "STRING",
-        "pipeline_name": "STRING",
-        "state": "STRING",
-        "version": "INTEGER",
-    }
-    tracking = {"billing_month": "STRING", "run_id": "STRING", "loaded_at": "TIMESTAMP"}
-    return {
-        table: [bq.SchemaField(column, kind) for column, kind in columns.items()]
-        for table, columns in (
-            ("_dlt_pipeline_state", state),
-            ("_dlt_version", {"version": "INTEGER", "schema": "STRING"}),
-            (f"{name}_load_tracking", tracking),
-        )
-    }
 
 
 def ask_everything(
@@ -252,34 +241,66 @@ def test_google_accepts_the_statements_that_convert_a_table(
     google_sql: GoogleSql, asked: list[Asked]
 ) -> None:
     for one in asked:
-        google_sql.know(one.tables)
-        for message in conversions_of(one):
-            statements = re.findall(r"^  (?:CREATE|ALTER) .*?;$", message, re.DOTALL | re.MULTILINE)
-            assert len(statements) == 3
-            create, rename, _ = statements
+        name = (PROJECT, DATASET, one.planned.table)
+        new = (PROJECT, DATASET, f"{one.planned.table}_converted")
+        for message, types in conversions_of(one):
+            before = dict(one.tables[name]) | types
+            after = {key: kind for key, kind in before.items() if key not in types}
+            after |= dict.fromkeys(types, "BIGNUMERIC")
+            statements = re.findall(r"^  (\w+ .*);$", message, re.MULTILINE)
+            assert [words(one) for one in statements] == [
+                "CREATE TABLE",
+                *(["ALTER TABLE"] * 2 if types else []),
+                "INSERT INTO",
+                "ALTER TABLE",
+                "ALTER TABLE",
+            ]
+            google_sql.know(dict(one.tables) | {name: before})
+            assert google_sql.fault_of(statements[0]) is None
             # The analyser takes a day for a time here; "CREATE TABLE statement" does not.
-            kind = one.tables[PROJECT, DATASET, one.planned.table][one.planned.period_column]
-            assert f" PARTITION BY {kind}_TRUNC(" in create
-            assert google_sql.fault_of(create.rstrip(";")) is None
-            assert google_sql.fault_of(rename.rstrip(";")) is None
+            kind = before[one.planned.period_column]
+            assert (f" PARTITION BY {kind}_TRUNC(" in statements[0]) == (not types)
+            kept = {key: kind for key, kind in after.items() if key not in types}
+            steps = [*([before, kept] if types else []), after, after, after]
+            for statement, columns in zip(statements[1:], steps, strict=True):
+                google_sql.know(dict(one.tables) | {name: before, new: columns})
+                assert google_sql.fault_of(statement) is None
+
+
+def words(statement: str) -> str:
+    """The first two words of a statement."""
+    return " ".join(statement.split()[:2])
 
 
 def test_google_accepts_the_statement_that_widens_amounts(
     google_sql: GoogleSql, asked: list[Asked]
 ) -> None:
     for one in asked:
-        costs = one.settings.provider.COST_COLUMNS
-        fields = [bq.SchemaField(name, "NUMERIC") for name in costs]
+        provider = one.settings.provider
+        costs = provider.COST_COLUMNS
         known = dict(one.tables)
         known[PROJECT, DATASET, one.planned.table] = dict.fromkeys(costs, "NUMERIC")
         google_sql.know(known)
-        found, statement = unfit_amounts(bq.Table(one.table.reference, schema=fields), costs)
-        assert found == tuple(costs)
+        narrow = bq.Table(
+            one.table.reference, schema=[bq.SchemaField(name, "NUMERIC") for name in costs]
+        )
+        with pytest.raises(SchemaError) as refused:
+            fit_table(narrow, look_of(costs), one.planned, provider)
+        (statement,) = re.findall("Run `(.*)`, and load again", str(refused.value))
+        assert statement.count("SET DATA TYPE BIGNUMERIC") == len(costs)
         assert google_sql.fault_of(statement) is None
 
 
-def conversions_of(asked: Asked) -> Iterator[str]:
-    """What is said of a table that is not partitioned, and of one whose cost is a double."""
+def look_of(costs: Iterable[str]) -> list[Column]:
+    """The cost columns of a run."""
+    return [Column(name=one, target=one, type=ColumnType.DECIMAL) for one in costs]
+
+
+def conversions_of(asked: Asked) -> Iterator[tuple[str, dict[str, str]]]:
+    """What is said of tables that are refused, and the types of their columns that change.
+
+    One is not partitioned, of which one lacks the cluster column; the costs of one are doubles.
+    """
     provider = asked.settings.provider
     plain = bq.Table(asked.table.reference, schema=asked.table.schema)
     without_cluster = bq.Table(
@@ -293,18 +314,18 @@ def conversions_of(asked: Asked) -> Iterator[str]:
                 period_column=provider.PERIOD_COLUMN,
                 cluster_column=provider.CLUSTER_COLUMN,
             )
-        yield str(refused.value)
-    cost = provider.COST_COLUMNS[0]
+        yield str(refused.value), {}
+    costs = provider.COST_COLUMNS[:2]
     doubles = bq.Table(
         asked.table.reference,
         schema=[
-            bq.SchemaField(one.name, "FLOAT") if one.name == cost else one for one in plain.schema
+            bq.SchemaField(one.name, "FLOAT") if one.name in costs else one for one in plain.schema
         ],
     )
-    columns = [Column(name=cost, target=cost, type=ColumnType.DECIMAL)]
+    doubles.time_partitioning = asked.table.time_partitioning
     with pytest.raises(SchemaError) as widened:
-        fit_table(doubles, columns, asked.planned, provider)
-    yield str(widened.value)
+        fit_table(doubles, look_of(costs), asked.planned, provider)
+    yield str(widened.value), dict.fromkeys(costs, "FLOAT")
 
 
 def test_google_accepts_the_statement_that_lets_an_account_see_all_rows(

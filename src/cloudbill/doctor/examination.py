@@ -108,7 +108,7 @@ def put_together(
 def _warehouse_checks(settings: SourceSettings, store: StoreChecks) -> Iterator[Check]:
     loaded: Mapping[BillingPeriod, LoadRecord] = {}
     try:
-        yield from check_warehouse(settings, store.bucket_location)
+        yield from check_warehouse(settings, store.bucket_location, store.newest_run)
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             present = read_present(settings, warehouse)
             present = compare_recorded(settings, warehouse, present, trusts_file=False)

@@ -29,10 +29,11 @@ from cloudbill.warehouses.bigquery.tables import (
 from cloudbill.warehouses.reconciliation import require_footers, require_not_held
 
 if TYPE_CHECKING:
+    from cloudbill.manifests import Manifest
     from cloudbill.providers import Provider
     from cloudbill.store import Store
 
-__all__ = ["Incoming", "look_at"]
+__all__ = ["Incoming", "columns_of_first_part", "look_at"]
 
 _log = logging.getLogger(__name__)
 
@@ -192,6 +193,23 @@ def look_at(
         # What BigQuery does not read from the store is written as Parquet first.
         required=_in_every_part(part_columns) if is_native else frozenset(),
     )
+
+
+def columns_of_first_part(
+    store: Store, manifest: Manifest, provider: Provider, existing: Mapping[str, str]
+) -> tuple[Column, ...]:
+    """The columns of one part of a run, as a load would take them; `existing` as in `look_at`.
+
+    Raises:
+        LoadError: If the part is damaged, or has a column of a type that is not loaded.
+        StoreError: If it cannot be read.
+    """
+    parts = manifest.parts[:1]
+    if manifest.file_format == "parquet":
+        amounts = amounts_of(provider, manifest)
+        footers = read_footers(store, parts, period_column=provider.PERIOD_COLUMN, amounts=amounts)
+        return footers[0].columns
+    return read_columns(store, replace(manifest, parts=parts), provider, existing)[0].columns
 
 
 def _look_at_parquet(
