@@ -52,8 +52,12 @@ class Footer:
     columns: tuple[Column, ...]
     doubles: frozenset[str] = frozenset()
     maps: frozenset[str] = frozenset()
+    number_maps: frozenset[str] = frozenset()
+    """Those of the maps whose values are doubles."""
     is_rewritten: bool = False
     required: frozenset[str] = frozenset()
+    untyped: frozenset[str] = frozenset()
+    """The names, in lower case, of columns in which the writer saw no value."""
     first_day: date | None
     last_day: date | None
 
@@ -104,17 +108,22 @@ def _read_footer(
     columns: list[Column] = []
     doubles: set[str] = set()
     maps: set[str] = set()
+    number_maps: set[str] = set()
+    untyped: set[str] = set()
     is_rewritten = False
     for name, field in fields:
         if pa.types.is_null(_kind_of(field)):
             # The writer saw no value in it, so that it knew no type either.
             is_rewritten = True
+            untyped.add(name.lower())
             continue
         in_file = _column_type(field, address)
         kind = type_in_table(name, in_file, address, amounts)
         columns.append(Column(name=name, target=name, type=kind))
         if _is_simple_map(field):
             maps.add(name)
+            if pa.types.is_float64(field.type.item_type):
+                number_maps.add(name)
         elif kind is ColumnType.DECIMAL and pa.types.is_float64(field.type):
             doubles.add(name)
         else:
@@ -127,8 +136,10 @@ def _read_footer(
         columns=tuple(columns),
         doubles=frozenset(doubles),
         maps=frozenset(maps),
+        number_maps=frozenset(number_maps),
         is_rewritten=is_rewritten,
         required=frozenset(name.lower() for name, field in fields if not field.nullable),
+        untyped=frozenset(untyped),
         first_day=first_day,
         last_day=last_day,
     )

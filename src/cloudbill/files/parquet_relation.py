@@ -76,6 +76,7 @@ def read_parquet_parts(
     names = [scheme + literal_path(file) for file in files]
     addresses = addresses or [file.name for file in files]
     described: list[tuple[str, Sequence[Column]]] = []
+    names_in: list[tuple[str, frozenset[str]]] = []
     types: list[Mapping[str, str]] = []
     part_rows: list[int] = []
     for address, name in zip(addresses, names, strict=True):
@@ -83,6 +84,7 @@ def read_parquet_parts(
             found = _describe(connection, name)
             part_rows.append(_footer_rows(connection, name))
         described.append((address, _columns(found, address, amounts)))
+        names_in.append((address, frozenset(column.lower() for column, _ in found)))
         types.append(
             {column.lower(): type_name for column, type_name in found if type_name != _NOTHING}
         )
@@ -95,6 +97,7 @@ def read_parquet_parts(
         values=reading.values,
         rests=reading.rests,
         addresses=dict(zip(names, addresses, strict=True)),
+        part_names=tuple(names_in),
         part_rows=tuple(part_rows),
     )
 
