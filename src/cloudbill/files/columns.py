@@ -23,6 +23,8 @@ __all__ = [
     "assign_columns",
     "fit_columns",
     "merge_parts",
+    "no_objects",
+    "objects_of",
     "require_columns",
     "type_in_table",
 ]
@@ -110,14 +112,31 @@ def amounts_of(provider: Provider, manifest: Manifest) -> Callable[[str, ColumnT
     return is_amount
 
 
+def objects_of(provider: Provider, manifest: Manifest) -> Callable[[str], bool]:
+    """Says of the name of a column whether its text is documented as that of an object."""
+    return lambda name: provider.column_type(name, manifest) is ColumnType.JSON
+
+
+def no_objects(_: str) -> bool:
+    """Says that no text is that of an object."""
+    return False
+
+
 def type_in_table(
-    name: str, kind: ColumnType, address: str, amounts: Callable[[str, ColumnType], bool]
+    name: str,
+    kind: ColumnType,
+    address: str,
+    *,
+    amounts: Callable[[str, ColumnType], bool],
+    objects: Callable[[str], bool],
 ) -> ColumnType:
     """The type that a column of a part has in a table; the address is for messages.
 
     Raises:
         SchemaError: If it is one of amounts and holds none.
     """
+    if kind is ColumnType.STRING and objects(name):
+        return ColumnType.JSON
     try:
         return ColumnType.DECIMAL if amounts(name, kind) else kind
     except SchemaError as error:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from cloudbill.disk.spool import spool_folder
 from cloudbill.errors import SchemaError, StoreError
-from cloudbill.files.columns import type_in_table
+from cloudbill.files.columns import no_objects, type_in_table
 from cloudbill.files.damage import AGAIN
 from cloudbill.files.parquet_tail import PARQUET_MAGIC, read_parquet_tail, write_footer
 from cloudbill.files.small_queries import open_for_small_queries
@@ -68,10 +68,12 @@ def read_footers(
     *,
     period_column: str,
     amounts: Callable[[str, ColumnType], bool],
+    objects: Callable[[str], bool] = no_objects,
 ) -> tuple[Footer, ...]:
     """The footers of the parts, in order; many are read at a time.
 
-    `amounts` says of a name and a type whether such a column holds amounts.
+    `amounts` says of a name and a type whether such a column holds amounts, and `objects` of a name
+    whether text in it is that of objects.
 
     Raises:
         StoreError: If a part cannot be read or is not a Parquet file.
@@ -79,14 +81,18 @@ def read_footers(
     """
 
     def read(part: Part) -> Footer:
-        return _read_footer(store, part.path, period_column, amounts)
+        return _read_footer(store, part.path, period_column, amounts, objects)
 
     with ThreadPoolExecutor(_READERS, thread_name_prefix="footer") as readers:
         return tuple(readers.map(read, parts))
 
 
 def _read_footer(
-    store: Store, path: str, period_column: str, amounts: Callable[[str, ColumnType], bool]
+    store: Store,
+    path: str,
+    period_column: str,
+    amounts: Callable[[str, ColumnType], bool],
+    objects: Callable[[str], bool],
 ) -> Footer:
     address = store.uri(path)
     tail = read_parquet_tail(store, path)
@@ -118,7 +124,7 @@ def _read_footer(
             untyped.add(name.lower())
             continue
         in_file = _column_type(field, address)
-        kind = type_in_table(name, in_file, address, amounts)
+        kind = type_in_table(name, in_file, address, amounts=amounts, objects=objects)
         columns.append(Column(name=name, target=name, type=kind))
         if _is_simple_map(field):
             maps.add(name)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.cloud import bigquery
 
-from cloudbill.files.columns import amounts_of, merge_parts
+from cloudbill.files.columns import amounts_of, merge_parts, objects_of
 from cloudbill.files.csv_headers import PartColumns, is_zip, read_columns
 from cloudbill.files.parquet_footers import Footer, read_footers
 from cloudbill.files.required_columns import require_bill
@@ -196,6 +196,7 @@ def _look_at_parquet(
         manifest.parts,
         period_column=planned.period_column,
         amounts=amounts_of(provider, manifest),
+        objects=objects_of(provider, manifest),
     )
     # All of this needs only the footers, so a run that fails here has started no job.
     rows = require_footers(manifest, [footer.rows for footer in footers])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cloudbill.files.columns import amounts_of
+from cloudbill.files.columns import amounts_of, objects_of
 from cloudbill.files.csv_headers import read_columns
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.csv_relation import read_csv_parts
@@ -52,7 +52,11 @@ def opened_parts(
     if manifest.file_format == "parquet":
         with local_parts(store, manifest, listen, is_stopped=is_stopped) as files:
             yield read_parquet_parts(
-                connection, files, amounts=amounts_of(provider, manifest), addresses=addresses
+                connection,
+                files,
+                amounts=amounts_of(provider, manifest),
+                objects=objects_of(provider, manifest),
+                addresses=addresses,
             )
         return
     # Headers come first: they are small, and what is wrong with one is known before all is here.
