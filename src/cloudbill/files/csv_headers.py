@@ -44,8 +44,10 @@ _ANY_GZIP: Final = 16 + zlib.MAX_WBITS
 # APPNOTE.TXT of PKWARE, "Local file header": its size without the name and the extra field, whose
 # lengths are its last four bytes, and where the method stands.
 _ZIP_MAGIC: Final = b"PK\x03\x04"
+_ZIP_END: Final = b"PK\x05\x06"
 _ZIP_HEADER_BYTES: Final = 30
 _ZIP_METHOD: Final = slice(8, 10)
+_ZIP_SIZE: Final = slice(18, 22)
 _DEFLATED: Final = 8
 BOM: Final = b"\xef\xbb\xbf"
 """The byte order mark, which some programs write before the first row as well."""
@@ -227,8 +229,12 @@ def _unpack(head: bytes, address: str, *, is_whole: bool) -> tuple[bytes, bool]:
 
 def _unzip(head: bytes, address: str) -> tuple[bytes, bool]:
     """The first unpacked bytes of the first file in a ZIP file, and whether they are all of it."""
-    lengths = head[_ZIP_HEADER_BYTES - 4 : _ZIP_HEADER_BYTES]
-    start = _ZIP_HEADER_BYTES + sum(int.from_bytes(lengths[at : at + 2], "little") for at in (0, 2))
+    if head.startswith(_ZIP_END):
+        raise LoadError(f"{address} is a ZIP file with nothing in it. {AGAIN}")
+    start, name = _zipped(head)
+    while name.endswith(b"/"):  # a folder, whose bytes are none or the end of none
+        head = head[start + int.from_bytes(head[_ZIP_SIZE], "little") :]
+        start, name = _zipped(head)
     if int.from_bytes(head[_ZIP_METHOD], "little") != _DEFLATED:
         raise LoadError(
             f"{address} is a ZIP file that was packed in an unknown way. Bring the file as AWS "
@@ -240,6 +246,14 @@ def _unzip(head: bytes, address: str) -> tuple[bytes, bool]:
     except zlib.error as error:
         raise LoadError(f"{address} is a damaged ZIP file ({error}). {AGAIN}") from error
     return unpacked[:MAX_HEADER_BYTES], unpacker.eof and len(unpacked) <= MAX_HEADER_BYTES
+
+
+def _zipped(head: bytes) -> tuple[int, bytes]:
+    """Where the bytes of the first entry of a ZIP file begin, and its name."""
+    lengths = head[_ZIP_HEADER_BYTES - 4 : _ZIP_HEADER_BYTES]
+    name, extra = (int.from_bytes(lengths[at : at + 2], "little") for at in (0, 2))
+    end_of_name = _ZIP_HEADER_BYTES + name
+    return end_of_name + extra, head[_ZIP_HEADER_BYTES:end_of_name]
 
 
 def _end_of_record(head: bytes) -> int | None:
