@@ -224,6 +224,6 @@ def read_manifest(
         listing=listing,
         provider=NAME,
         dataset=DATASET,
-        required=(PERIOD_COLUMN, BILLED_COLUMN, CURRENCY_COLUMN),
+        required=(PERIOD_COLUMN, BILLED_COLUMN),
         documented=documented_type,
     )

@@ -137,6 +137,6 @@ def read_manifest(
         listing=listing,
         provider=NAME,
         dataset=DATASET,
-        required=(PERIOD_COLUMN, BILLED_COLUMN, CURRENCY_COLUMN),
+        required=(PERIOD_COLUMN, BILLED_COLUMN),
         documented=aws_focus_type,
     )

@@ -98,7 +98,7 @@ FAILURES: Final = (
             (
                 "A Data Export of AWS is in the section of the other kind (CUR 2.0 in "
                 "`[sources.aws_billing]`, FOCUS in `[sources.aws_focus_billing]`), or its query "
-                "leaves out the billing period, the cost or the currency."
+                "leaves out the billing period or the cost."
             ),
             "The provider wrote a manifest in a form that cloudbill does not know.",
         ),
