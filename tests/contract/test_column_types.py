@@ -14,6 +14,7 @@ import pytest
 
 from cloudbill.loading.outcome import Outcome
 from cloudbill.looking.comparison import Verdict
+from contract.aws_deliveries import Cur2Writer
 from contract.deliveries import AzureCsvWriter, AzureWriter, Delivery, at, charges
 from contract.places import Case
 from contract.rewriting import october, rewrite, verified, with_columns, with_marks
@@ -272,3 +273,32 @@ def test_doubles_of_an_older_table_are_told_and_become_decimals(
     assert set(case.values("BilledCost")) == {Decimal("0.30000000000000004")}
     assert "DOUBLE" not in case.place.columns(case.table).values()
     assert {month.verdict for month in verified(case).months} == {Verdict.EQUAL}
+
+
+def test_text_of_objects_is_the_same_objects_as_maps_are_even_beside_them(
+    make: Callable[[Any], Case],
+) -> None:
+    case = make(Cur2Writer())
+    kind = pa.map_(pa.string(), pa.string())
+    maps = with_columns(product=lambda rows: pa.array([[("b", "x"), ("a", "1")]] * rows, kind))
+    texts = with_columns(
+        product=lambda rows: pa.array(['{"b": "x", "a": "1"}'] * rows, pa.string())
+    )
+    objects = [{"a": "1", "b": "x"}] * 4
+    for number, changes in enumerate(((texts,), (maps, texts), (texts, maps))):
+        late = replace(october(4, parts=2), submitted_at=at(f"2025-10-28 0{number}:00"))
+        rewrite(case, replace(late, run_id=f"run-{number}"), *changes)
+        outcome = case.load()
+        assert outcome.exit_code == 0, outcome.failures
+        found = case.values("product")
+        assert [json.loads(one) if isinstance(one, str) else one for one in found] == objects
+    assert verified(case).months[0].verdict is Verdict.EQUAL
+
+
+def test_text_that_is_no_object_where_objects_are_documented_is_refused_by_its_column(
+    make: Callable[[Any], Case],
+) -> None:
+    case = make(Cur2Writer())
+    rewrite(case, october(2), with_columns(product=lambda rows: pa.array(["x"] * rows)))
+    (failure,) = case.load().failures
+    assert "not a JSON object: x in column 'product'" in str(failure.error)

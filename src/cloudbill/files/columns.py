@@ -11,11 +11,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.sums import EXACT, is_inexact, is_narrow
-from cloudbill.errors import DatasetError, SchemaError
+from cloudbill.errors import SchemaError
 from cloudbill.exports.limits import MAX_NAME, UNPRINTABLE, shown
 from cloudbill.manifests import Column, ColumnType, Manifest
-from cloudbill.providers import PROVIDERS
-from cloudbill.providers.datasets import dataset_of_columns, may_be
 
 if TYPE_CHECKING:
     from cloudbill.providers import Provider
@@ -26,8 +24,9 @@ __all__ = [
     "assign_columns",
     "fit_columns",
     "merge_parts",
+    "no_objects",
+    "objects_of",
     "require_columns",
-    "require_dataset",
     "type_in_table",
 ]
 
@@ -36,7 +35,6 @@ __all__ = [
 _LONGEST_NAME: Final = 280
 """Leaves room below BigQuery's 300 characters for the number of a name that collides."""
 _HASH_DIGITS: Final = 8
-_SHOWN_COLUMNS: Final = 3
 _AMOUNTS: Final = frozenset(
     {ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.FLOAT, ColumnType.STRING}
 )
@@ -98,42 +96,6 @@ def merge_parts(parts: Iterable[tuple[str, Sequence[Column]]]) -> tuple[Column, 
     return tuple(column for column, _ in merged.values())
 
 
-def require_dataset(columns: Iterable[Column], provider: Provider, *, run_id: str) -> None:
-    """Refuses files of another dataset, for a manifest need not say what its files are.
-
-    Raises:
-        DatasetError: If the columns are those of another dataset, or lack what every run has.
-    """
-    columns = list(columns)
-    have = {column.target.lower() for column in columns}
-    if not columns or provider.PERIOD_COLUMN.lower() in have:
-        return
-    dataset = dataset_of_columns(column.name for column in columns)
-    if dataset is not None and not may_be(dataset, provider.DATASET):
-        found = f"are of {dataset}"
-    elif provider.BILLED_COLUMN.lower() not in have:
-        first = ", ".join(shown(column.name) for column in columns[:_SHOWN_COLUMNS])
-        found = f"are of an unknown dataset, whose columns begin with {first}"
-    else:
-        return
-    # What another source of the same cloud loads is only in the wrong section.
-    other = next((one for one in PROVIDERS.values() if _loads(one, dataset, provider)), None)
-    where = "" if other is None else f" Configure it in [sources.{other.SECTION}]."
-    raise DatasetError(
-        f"The files of run {run_id} are not of {provider.DATASET}: they have no column "
-        f"'{provider.PERIOD_COLUMN}', and {found}.{where} For this source, {provider.HOW_TO_EXPORT}"
-    )
-
-
-def _loads(other: Provider, dataset: str | None, provider: Provider) -> bool:
-    return (
-        other.CLOUD == provider.CLOUD
-        and other.NAME != provider.NAME
-        and dataset is not None
-        and may_be(dataset, other.DATASET)
-    )
-
-
 def amounts_of(
     provider: Provider,
     manifest: Manifest,
@@ -162,14 +124,31 @@ def amounts_of(
     return is_amount
 
 
+def objects_of(provider: Provider, manifest: Manifest) -> Callable[[str], bool]:
+    """Says of the name of a column whether its text is documented as that of an object."""
+    return lambda name: provider.column_type(name, manifest) is ColumnType.JSON
+
+
+def no_objects(_: str) -> bool:
+    """Says that no text is that of an object."""
+    return False
+
+
 def type_in_table(
-    name: str, kind: ColumnType, address: str, amounts: Callable[[str, ColumnType], bool]
+    name: str,
+    kind: ColumnType,
+    address: str,
+    *,
+    amounts: Callable[[str, ColumnType], bool],
+    objects: Callable[[str], bool],
 ) -> ColumnType:
     """The type that a column of a part has in a table; the address is for messages.
 
     Raises:
         SchemaError: If it is one of amounts and holds none.
     """
+    if kind is ColumnType.STRING and objects(name):
+        return ColumnType.JSON
     try:
         return ColumnType.DECIMAL if amounts(name, kind) else kind
     except SchemaError as error:

@@ -49,6 +49,7 @@ class Rewriting:
 
     types: Mapping[str, ColumnType | str]
     amounts: Callable[[str, ColumnType], bool]
+    objects: Callable[[str], bool]
     provider: Provider | None
     period: BillingPeriod | None
     memory_limit: str
@@ -75,7 +76,11 @@ class Rewriting:
         """
         with self._connection(address, target) as connection:
             source = read_parquet_parts(
-                connection, [file], amounts=self.amounts, addresses=[address]
+                connection,
+                [file],
+                amounts=self.amounts,
+                objects=self.objects,
+                addresses=[address],
             )
             with faults_named(connection, source):
                 return self._write(connection, source, target)

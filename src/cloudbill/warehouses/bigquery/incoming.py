@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.cloud import bigquery
 
-from cloudbill.files.columns import amounts_of, merge_parts, require_dataset
+from cloudbill.files.columns import amounts_of, merge_parts, objects_of
 from cloudbill.files.csv_headers import PartColumns, is_zip, read_columns
 from cloudbill.files.parquet_footers import Footer, read_footers
+from cloudbill.files.required_columns import require_bill
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad
 from cloudbill.warehouses.bigquery.tables import (
@@ -64,7 +65,9 @@ class Incoming:
     """Whether this process writes Parquet parts again before BigQuery reads them."""
     doubles: frozenset[str] = frozenset()
     maps: frozenset[str] = frozenset()
-    """The columns of both kinds that SQL converts after a load job has read the parts."""
+    number_maps: frozenset[str] = frozenset()
+    """The columns of doubles, of maps, and of those maps whose values are doubles, which SQL
+    converts after a load job has read the parts."""
     is_guarded: bool
     """Whether a guard holds the run if it has too few rows."""
     has_several_months: bool
@@ -93,6 +96,7 @@ class Incoming:
             is_rewritten=True,
             doubles=frozenset(),
             maps=frozenset(),
+            number_maps=frozenset(),
             required=frozenset(),
         )
 
@@ -173,9 +177,13 @@ def look_at(
         return _look_at_parquet(store, planned, provider, amounts, is_native=is_native)
     headers = read_columns(store, manifest, provider, headers_of(schema))
     part_columns = tuple(header.columns for header in headers)
-    paths = [part.path for part in manifest.parts]
-    columns = merge_parts(list(zip(paths, part_columns, strict=True)))
-    require_dataset(columns, provider, run_id=manifest.run_id)
+    columns = merge_parts(zip(planned.uris, part_columns, strict=True))
+    require_bill(
+        columns,
+        [(uri, _names(own), None) for uri, own in zip(planned.uris, part_columns, strict=True)],
+        provider,
+        run_id=manifest.run_id,
+    )
     is_native = (
         is_native
         and manifest.data_version not in _WITHOUT_SECONDS
@@ -226,6 +234,7 @@ def _look_at_parquet(
         manifest.parts,
         period_column=planned.period_column,
         amounts=amounts,
+        objects=objects_of(provider, manifest),
     )
     # All of this needs only the footers, so a run that fails here has started no job.
     rows = require_footers(manifest, [footer.rows for footer in footers])
@@ -233,7 +242,15 @@ def _look_at_parquet(
         require_not_held(planned, rows)
     require_month(planned, footers)
     columns = merge_parts([(footer.address, footer.columns) for footer in footers])
-    require_dataset(columns, provider, run_id=manifest.run_id)
+    require_bill(
+        columns,
+        [
+            (footer.address, _names(footer.columns) | footer.untyped, footer.rows)
+            for footer in footers
+        ],
+        provider,
+        run_id=manifest.run_id,
+    )
     required = {footer.required for footer in footers}
     doubles = frozenset[str]().union(*(footer.doubles for footer in footers))
     maps = frozenset[str]().union(*(footer.maps for footer in footers))
@@ -253,6 +270,7 @@ def _look_at_parquet(
         is_rewritten=is_rewritten,
         doubles=frozenset() if is_rewritten else doubles,
         maps=frozenset() if is_rewritten else maps,
+        number_maps=frozenset() if is_rewritten else footers[0].number_maps,
         is_guarded=planned.least_rows is not None,
         has_several_months=bool(manifest.spans),
         required=frozenset() if is_rewritten else frozenset[str]().union(*required),
@@ -261,13 +279,25 @@ def _look_at_parquet(
 
 def _are_alike(footers: Sequence[Footer]) -> bool:
     """Whether all parts have the same columns, and the same of them in the same types."""
-    return len({(footer.columns, footer.doubles, footer.maps) for footer in footers}) == 1
+    return (
+        len(
+            {
+                (footer.columns, footer.doubles, footer.maps, footer.number_maps)
+                for footer in footers
+            }
+        )
+        == 1
+    )
 
 
 def _in_every_part(parts: Iterable[Iterable[Column]]) -> frozenset[str]:
     """The names, in lower case, of the columns that no part lacks."""
-    names = [frozenset(column.target.lower() for column in columns) for columns in parts]
+    names = [_names(columns) for columns in parts]
     return frozenset.intersection(*names) if names else frozenset()
+
+
+def _names(columns: Iterable[Column]) -> frozenset[str]:
+    return frozenset(column.target.lower() for column in columns)
 
 
 def _is_read_as_named(uri: str) -> bool:

@@ -24,6 +24,7 @@ from cloudbill.warehouses.bigquery.conversion import (
     double_rest,
     double_value,
     map_value,
+    number_map_value,
     text_value,
 )
 from cloudbill.warehouses.bigquery.parameters import month_of
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RAW_OPTIONS", "RawStaging"]
 
-_NO_AMOUNT: Final = re.compile("'.+' holds .+, which is no amount")
-"""What the statement itself says of a double."""
+_NO_AMOUNT: Final = re.compile("'.+' holds .+, which is no (amount|number)")
+"""What the statement itself says of a double, alone or in a map."""
 RAW_OPTIONS: Final[dict[str, Any]] = {
     "source_format": bigquery.SourceFormat.PARQUET,
     "decimal_target_types": [bigquery.DecimalTargetType.BIGNUMERIC],
@@ -79,15 +80,18 @@ class RawStaging:
         Raises:
             LoadError: If a value is no amount, or no object; the message is BigQuery's.
         """
+        checked = dict.fromkeys(incoming.doubles, double_value)
+        checked |= dict.fromkeys(incoming.number_maps, number_map_value)
         names: list[bigquery.ScalarQueryParameter] = []
         values: list[Fragment] = []
         for column in incoming.columns:
-            if column.name in incoming.doubles:
-                parameter = f"column_{len(names)}"
-                names.append(bigquery.ScalarQueryParameter(parameter, "STRING", column.name))
-                values.append(double_value(column.name, parameter))
-            else:
+            convert = checked.get(column.name)
+            if convert is None:
                 values.append(_value(column, incoming))
+                continue
+            parameter = f"column_{len(names)}"
+            names.append(bigquery.ScalarQueryParameter(parameter, "STRING", column.name))
+            values.append(convert(column.name, parameter))
         try:
             self._dataset.query(
                 "INSERT INTO {staging} ({targets}) SELECT {values} FROM {raw}",

@@ -23,7 +23,7 @@ from google.cloud import bigquery
 from cloudbill.costs.sums import sum_totals, without_zeros
 from cloudbill.disk.spool import spool_folder
 from cloudbill.errors import BytesLimitError, LoadError, ReconciliationError
-from cloudbill.files.columns import amounts_of
+from cloudbill.files.columns import amounts_of, objects_of
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.downloads import local_parts
 from cloudbill.files.to_parquet import Rewriting
@@ -329,6 +329,7 @@ class Staging:
         how = Rewriting(
             types={name.lower(): kind for name, kind in types.items()},
             amounts=amounts_of(provider, planned.manifest, types),
+            objects=objects_of(provider, planned.manifest),
             provider=provider if self._settings.totals else None,
             period=planned.period if incoming.has_several_months else None,
             memory_limit=self._settings.memory_limit,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from cloudbill.files.columns import objects_of
 from cloudbill.files.csv_headers import read_columns
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.csv_relation import read_csv_parts
@@ -52,7 +53,13 @@ def opened_parts(
     addresses = [store.uri(part.path) for part in manifest.parts]
     if manifest.file_format == "parquet":
         with local_parts(store, manifest, listen, is_stopped=is_stopped) as files:
-            yield read_parquet_parts(connection, files, amounts=amounts, addresses=addresses)
+            yield read_parquet_parts(
+                connection,
+                files,
+                amounts=amounts,
+                objects=objects_of(provider, manifest),
+                addresses=addresses,
+            )
         return
     # Headers come first: they are small, and what is wrong with one is known before all is here.
     columns = read_columns(store, manifest, provider, read_headers())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from cloudbill.files.columns import amounts_of
+from cloudbill.files.columns import amounts_of, objects_of
 from cloudbill.files.downloads import awaited_parts, is_here
 from cloudbill.files.duckdb_types import table_type_of
 from cloudbill.files.parquet_relation import faults_named, read_parquet_parts
@@ -102,6 +102,7 @@ class Replacement:
                     self._connection,
                     files.names,
                     amounts=self._amounts,
+                    objects=objects_of(self._settings.provider, self._planned.manifest),
                     addresses=self._planned.uris,
                     scheme=SCHEME,
                 )
