@@ -240,9 +240,23 @@ class LoadResult:
     """Why it has no totals although they are wanted."""
 
     @property
+    def rowless(self) -> str | None:
+        """Why the month has no rows now, where it has none."""
+        if self.rows:
+            return None
+        manifest = self.planned.manifest
+        if not manifest.parts:
+            return f"{manifest.path} lists no file"
+        return "its files have none" if not manifest.spans else "its files have none of this month"
+
+    @property
     def notes(self) -> Mapping[str, str]:
         """What a person should know of it, by its name in JSON; nothing where all is well."""
-        notes = {"alarm": self.alarm, "without_totals": self.untotalled}
+        notes = {
+            "alarm": self.alarm,
+            "without_totals": self.untotalled,
+            "without_rows": self.rowless,
+        }
         return {name: note for name, note in notes.items() if note is not None}
 
     @property

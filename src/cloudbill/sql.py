@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-__all__ = ["BIGQUERY", "DUCKDB", "Dialect", "Fragment", "duckdb_text"]
+__all__ = ["BIGQUERY", "DUCKDB", "Dialect", "Fragment", "Piece", "duckdb_text"]
 
 
 @dataclass(frozen=True, slots=True)

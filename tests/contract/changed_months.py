@@ -6,6 +6,7 @@ from google.cloud import bigquery as bq
 
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad
+from cloudbill.warehouses.bigquery.full_access import fault_of_deleting
 from cloudbill.warehouses.bigquery.incoming import Incoming
 from cloudbill.warehouses.bigquery.raw_staging import RawStaging
 from cloudbill.warehouses.bigquery.tables import column_types, fields_of
@@ -81,6 +82,8 @@ def change_protected(
     assert found is not None
     warehouse._protections.count(found, planned.period)  # noqa: SLF001
     assert warehouse._protections._fault_of_reading(found, planned.period) is None  # noqa: SLF001
+    asking, column = warehouse._client, planned.period_column  # noqa: SLF001
+    assert fault_of_deleting(asking, found, planned.period, column, location=None) is None
     staged = warehouse._staged  # noqa: SLF001
     source = f"{staging.reference}${planned.period.partition_id}"
     job = staged._insert(planned, source, 0, "replace", None)  # noqa: SLF001

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from google.cloud import bigquery as bq
 
 import cloudbill
 from cloudbill.warehouses.bigquery.client import PersistentClient
@@ -18,7 +19,7 @@ from cloudbill.warehouses.bigquery.client import PersistentClient
 if TYPE_CHECKING:
     from types import FrameType
 
-__all__ = ["PARTITIONS", "Sent", "asking_lines", "recording", "tables_of"]
+__all__ = ["PARTITIONS", "Sent", "asking_lines", "ledger_tables", "recording", "tables_of"]
 
 HOME: Final = Path(cloudbill.__file__).parent
 _ASKING: Final = frozenset({"query", "query_and_wait", "rows", "_query", "_read_sums"})
@@ -98,6 +99,25 @@ def tables_of(client: Any, dataset: str) -> dict[tuple[str, ...], Mapping[str, s
         }
         found[client.project, dataset, table.table_id] = columns
     return found
+
+
+def ledger_tables(name: str) -> dict[str, list[bq.SchemaField]]:
+    """The tables of the ledger, as far as they are asked."""
+    state = {
+        "_dlt_load_id": "STRING",
+        "pipeline_name": "STRING",
+        "state": "STRING",
+        "version": "INTEGER",
+    }
+    tracking = {"billing_month": "STRING", "run_id": "STRING", "loaded_at": "TIMESTAMP"}
+    return {
+        table: [bq.SchemaField(column, kind) for column, kind in columns.items()]
+        for table, columns in (
+            ("_dlt_pipeline_state", state),
+            ("_dlt_version", {"version": "INTEGER", "schema": "STRING"}),
+            (f"{name}_load_tracking", tracking),
+        )
+    }
 
 
 def _lines_of(frame: FrameType | None) -> Iterator[tuple[str, int]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -200,3 +202,20 @@ def test_the_parts_are_found_wherever_the_keys_say_that_they_are(
     assert [str(failure.error) for failure in outcome.failures] == []
     assert outcome.exit_code == 0
     assert case.held() == list(run.charges)
+
+
+def test_a_part_without_a_stated_size_that_is_cut_off_in_its_last_number_is_refused(
+    make: Callable[[Any], Case],
+) -> None:
+    case = make(Cur2CsvWriter())
+    case.deliver(october("1", submitted_at=EARLY, run_id="whole", parts=1))
+    assert case.load().exit_code == 0
+    late = case.write(october("1", "2.5", submitted_at=LATE, run_id="cut", parts=1))
+    (part,) = late.parts
+    # A copy unpacked it, and did not come to its end.
+    part.write_bytes(gzip.decompress(part.read_bytes()).rstrip()[:-1])
+    os.utime(part, (LATE.timestamp(),) * 2)
+    case.place.put(late.folder)
+    (failure,) = case.load().failures
+    assert "ends without the end of a line" in str(failure.error)
+    assert len(case.held()) == 1

@@ -35,6 +35,10 @@ PUBLIC_REPORT = "CLOUDBILL_PUBLIC_CUR"
 LATE = at("2025-10-31 22:00")
 
 
+NEEDED = ["bill/BillingPeriodStartDate", "lineItem/UnblendedCost", "lineItem/CurrencyCode"]
+BILLED = ["2025-10-01T00:00:00Z", "1", "USD"]
+
+
 @pytest.fixture
 def case(place: Place, tmp_path: Path) -> Case:
     """AWS on a warehouse."""
@@ -87,18 +91,18 @@ class TestColumns:
     def test_headers_that_collide_get_a_column_each_and_keep_it(
         self, case: Case, tmp_path: Path
     ) -> None:
-        first = ["bill/BillingPeriodStartDate", "resourceTags/user:name", "product/ecu"]
-        report(tmp_path / "1", first, [["2025-10-01T00:00:00Z", "lower", "1"]], {})
+        first = [*NEEDED, "resourceTags/user:name", "product/ecu"]
+        report(tmp_path / "1", first, [[*BILLED, "lower", "1"]], {})
         case.place.put(tmp_path / "1")
         assert case.load().exit_code == 0
         second = [
-            "bill/BillingPeriodStartDate",
+            *NEEDED,
             "resourceTags/user:Name",
             "product/ECU",
             "resourceTags/user:name",
             "product/ecu",
         ]
-        cells = ["2025-10-01T00:00:00Z", "upper", "2", "lower", "1"]
+        cells = [*BILLED, "upper", "2", "lower", "1"]
         report(tmp_path / "2", second, [cells], {}, assembly="two")
         case.place.put(tmp_path / "2")
         assert case.load().exit_code == 0
@@ -117,13 +121,14 @@ class TestColumns:
         # The emulator of BigQuery takes minutes for so many; the service does not.
         wide = 3_000 if isinstance(case.place, DiskAndDuckDB) else 60
         tags = [f"resourceTags/user:{'t' * 120}{index:04}" for index in range(wide)]
-        first = ["bill/BillingPeriodStartDate", "resourceTags/user:name", *tags]
-        cells = ["2025-10-01T00:00:00Z", "lower", *(f"{index}" for index in range(wide))]
+        first = [*NEEDED, "resourceTags/user:name", *tags]
+        numbers = [f"{index}" for index in range(wide)]
+        cells = [*BILLED, "lower", *numbers]
         report(tmp_path / "1", first, [cells], {})
         case.place.put(tmp_path / "1")
         assert case.load().exit_code == 0
-        second = [first[0], "resourceTags/user:Name", *reversed(tags), first[1]]
-        cells = [cells[0], "upper", *reversed(cells[2:]), "lower"]
+        second = [*NEEDED, "resourceTags/user:Name", *reversed(tags), "resourceTags/user:name"]
+        cells = [*BILLED, "upper", *reversed(numbers), "lower"]
         report(tmp_path / "2", second, [cells], {}, assembly="two")
         case.place.put(tmp_path / "2")
         assert case.load().exit_code == 0
@@ -134,8 +139,8 @@ class TestColumns:
     def test_a_manifest_that_lists_fewer_columns_than_the_header_has_all_of_them_loaded(
         self, case: Case, tmp_path: Path
     ) -> None:
-        header = ["bill/BillingPeriodStartDate", "lineItem/UnblendedCost", "product/unheardOf"]
-        rows = [["2025-10-01T00:00:00.000Z", "1.81E-8", "007"]]
+        header = [*NEEDED, "product/unheardOf"]
+        rows = [["2025-10-01T00:00:00.000Z", "1.81E-8", "USD", "007"]]
         report(tmp_path / "1", header, rows, {"bill/BillingPeriodStartDate": "DateTime"})
         case.place.put(tmp_path / "1")
         assert case.load().exit_code == 0
@@ -145,9 +150,9 @@ class TestColumns:
     @pytest.mark.parametrize(
         "rows",
         [
-            pytest.param([["2025-10-01T00:00:00Z", "1"]], id="too few cells"),
-            pytest.param([["2025-10-01T00:00:00Z", "1", "x", "y"]], id="too many cells"),
-            pytest.param([["2025-10-01T00:00:00Z", "one", "x"]], id="a word for an amount"),
+            pytest.param([["2025-10-01T00:00:00Z", "1", "USD"]], id="too few cells"),
+            pytest.param([["2025-10-01T00:00:00Z", "1", "USD", "x", "y"]], id="too many cells"),
+            pytest.param([["2025-10-01T00:00:00Z", "one", "USD", "x"]], id="a word for an amount"),
         ],
     )
     def test_a_row_that_does_not_fit_leaves_the_old_month(
@@ -158,7 +163,7 @@ class TestColumns:
         )
         case.deliver(old)
         case.load()
-        header = ["bill/BillingPeriodStartDate", "lineItem/UnblendedCost", "product/region"]
+        header = [*NEEDED, "product/region"]
         report(tmp_path / "1", header, rows, {})
         case.place.put(tmp_path / "1")
         outcome = case.load()

@@ -15,7 +15,8 @@ from cloudbill.periods import utc_now
 from cloudbill.report.collecting import collect
 from contract.deliveries import AwsWriter, AzureWriter, Delivery, at, charges
 from contract.octobers import LATE, LATEST, MANY, october
-from contract.places import Case, GcsAndBigQuery
+from contract.places import PROJECT, Case, GcsAndBigQuery
+from contract.protected import allow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +60,23 @@ class TestLimit:
         jobs = [job for job in cloud.bigquery.jobs() if job["kind"] == "query"]
         ours = [job["configuration"] for job in jobs if "source" in job["labels"]]
         assert len(ours) > 5
+        assert [one for one in ours if "maximumBytesBilled" not in str(one)] == []
+
+    @pytest.mark.parametrize("rows", [("3", "4"), ()], ids=["replaced", "emptied"])
+    def test_every_statement_about_a_protected_table_states_it(
+        self, case: Case, cloud: Cloud, rows: tuple[str, ...]
+    ) -> None:
+        case.deliver(october("1"))
+        case.load()
+        allow(cloud.bigquery.client(PROJECT))
+        before = len(cloud.bigquery.jobs())
+        case.deliver(october(*rows, submitted_at=LATEST, run_id="newer"))
+        outcome = case.load() if rows else case.accept("2025-10", "newer")
+        assert outcome.exit_code == 0
+        jobs = [job for job in cloud.bigquery.jobs()[before:] if job["kind"] == "query"]
+        asked = [job["configuration"] for job in jobs if job["labels"] or "DELETE" in str(job)]
+        ours = [one for one in asked if not one.get("dryRun")]  # which bills nothing
+        assert any("DELETE" in str(one) for one in ours)
         assert [one for one in ours if "maximumBytesBilled" not in str(one)] == []
 
     def test_the_ledger_is_read_whatever_it_is(self, case: Case) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 
 from cloudbill.loading.outcome import Outcome
 from cloudbill.looking.comparison import Verdict
+from contract.aws_deliveries import Cur2Writer
 from contract.deliveries import AzureCsvWriter, AzureWriter, Delivery, at, charges
 from contract.places import Case
 from contract.rewriting import october, rewrite, verified, with_columns, with_marks
@@ -94,10 +97,119 @@ def test_a_column_that_is_no_amount_and_changes_between_number_and_text_is_text(
     if case.place.name == "bigquery" and not is_text_first:
         (failure,) = outcome.failures
         assert "'x_Number' is " in str(failure.error)
-        assert "REPLACE (CAST(`x_Number` AS STRING) AS `x_Number`)" in str(failure.error)
+        assert "* EXCEPT (`x_Number`), CAST(`x_Number` AS STRING) FROM" in str(failure.error)
         return
     assert outcome.exit_code == 0
     assert sorted(case.values("x_Number")) == sorted([text, "n/a"])
+
+
+def arrays(**values: pa.Scalar[Any]) -> Callable[[bytes], bytes]:
+    """Columns of one value each."""
+
+    def column(value: pa.Scalar[Any]) -> Callable[[int], Any]:
+        return lambda rows: pa.array([value.as_py()] * rows, value.type)
+
+    return with_columns(**{name: column(value) for name, value in values.items()})
+
+
+TEXTS = pa.map_(pa.string(), pa.string())
+NOON = datetime(2025, 10, 2, 12, 0, 0, 500000)  # noqa: DTZ001  Parquet need not say a zone
+EXACT_PAIRS: Mapping[str, tuple[Any, Any, str]] = {
+    "x_DecimalDouble": (pa.scalar(Decimal("1.5")), pa.scalar(0.1 + 0.2), "0.30000000000000004"),
+    "x_DecimalFloat": (pa.scalar(Decimal("1.5")), pa.scalar(0.1, pa.float32()), "0.1"),
+    "x_DecimalInteger": (pa.scalar(Decimal("1.5")), pa.scalar(2**60 + 1), str(2**60 + 1)),
+    "x_DoubleInteger": (pa.scalar(0.5), pa.scalar(7), "7.0"),
+    "x_TimeDay": (pa.scalar(NOON), pa.scalar(NOON.date()), "2025-10-02"),
+    "x_TextTime": (pa.scalar("a"), pa.scalar(NOON), "2025-10-02 12:00:00.5"),
+    "x_TextDay": (pa.scalar("a"), pa.scalar(NOON.date()), "2025-10-02"),
+    "x_TextDouble": (pa.scalar("a"), pa.scalar(0.1), "0.1"),
+    "x_TextMap": (pa.scalar("a"), pa.scalar([("k", "v")], TEXTS), '{"k":"v"}'),
+    "x_MapText": (pa.scalar([("k", "v")], TEXTS), pa.scalar('{"k": "w"}'), '{"k":"w"}'),
+}
+"""What the table has by the first month, what the next one brings, and what the table makes of it.
+"""
+
+
+def _text(value: Any) -> str:
+    text = json.dumps(value) if isinstance(value, dict) else str(value)
+    return text.replace(": ", ":")
+
+
+class TestPairsOfTypes:
+    WAYS = (("azure parquet", "duckdb"), ("azure parquet", "bigquery"))
+
+    def test_a_column_takes_every_value_that_it_holds_exactly(
+        self, make: Callable[[Any], Case]
+    ) -> None:
+        case = make(AzureWriter())
+        rewrite(
+            case,
+            month_of_one("2025-09"),
+            arrays(**{name: pair[0] for name, pair in EXACT_PAIRS.items()}),
+        )
+        assert case.load().exit_code == 0
+        kinds = case.place.columns(case.table)
+        rewrite(
+            case,
+            month_of_one("2025-10"),
+            arrays(**{name: pair[1] for name, pair in EXACT_PAIRS.items()}),
+        )
+
+        outcome = case.load()
+
+        assert [str(one.error) for one in outcome.failures] == []
+        assert case.place.columns(case.table) == kinds
+        held = {name: list(map(_text, case.values(name))) for name in EXACT_PAIRS}
+        wanted = {name: text for name, (_, _, text) in EXACT_PAIRS.items()}
+        missing = {
+            name: held[name]
+            for name, text in wanted.items()
+            if not any(one.startswith(text) for one in held[name])
+        }
+        assert missing == {}
+
+    def test_a_whole_number_that_no_double_is_equal_to_is_refused(
+        self, make: Callable[[Any], Case]
+    ) -> None:
+        case = make(AzureWriter())
+        rewrite(case, month_of_one("2025-09"), arrays(x_Count=pa.scalar(0.5)))
+        case.load()
+        rewrite(case, month_of_one("2025-10"), arrays(x_Count=pa.scalar(2**53 + 1)))
+
+        (failure,) = case.load().failures
+
+        assert "'x_Count' holds 9007199254740993, which no double" in str(failure.error)
+        assert case.values("x_Count") == [0.5]
+
+    def test_a_double_in_a_column_of_whole_numbers_makes_it_exact_or_says_how(
+        self, make: Callable[[Any], Case]
+    ) -> None:
+        case = make(AzureWriter())
+        rewrite(case, month_of_one("2025-09"), arrays(x_Count=pa.scalar(7)))
+        case.load()
+        rewrite(case, month_of_one("2025-10"), arrays(x_Count=pa.scalar(0.1)))
+
+        outcome = case.load()
+
+        if case.place.name == "bigquery":
+            (failure,) = outcome.failures
+            assert "* EXCEPT (`x_Count`), CAST(`x_Count` AS BIGNUMERIC) FROM" in str(failure.error)
+        else:
+            assert outcome.exit_code == 0
+            assert sorted(case.values("x_Count")) == [Decimal("0.1"), 7]
+
+    def test_what_cannot_be_exact_is_refused_and_the_table_stays(
+        self, make: Callable[[Any], Case]
+    ) -> None:
+        case = make(AzureWriter())
+        rewrite(case, month_of_one("2025-09"), arrays(x_Flag=pa.scalar(NOON)))
+        case.load()
+        rewrite(case, month_of_one("2025-10"), arrays(x_Flag=pa.scalar("soon")))
+
+        (failure,) = case.load().failures
+
+        assert "'x_Flag' changed its type from timestamp (table " in str(failure.error)
+        assert len(case.values("x_Flag")) == 1
 
 
 @pytest.mark.parametrize("kind_in_table", ["DOUBLE", "DECIMAL(20,4)", "VARCHAR", "BIGINT"])
@@ -161,3 +273,32 @@ def test_doubles_of_an_older_table_are_told_and_become_decimals(
     assert set(case.values("BilledCost")) == {Decimal("0.30000000000000004")}
     assert "DOUBLE" not in case.place.columns(case.table).values()
     assert {month.verdict for month in verified(case).months} == {Verdict.EQUAL}
+
+
+def test_text_of_objects_is_the_same_objects_as_maps_are_even_beside_them(
+    make: Callable[[Any], Case],
+) -> None:
+    case = make(Cur2Writer())
+    kind = pa.map_(pa.string(), pa.string())
+    maps = with_columns(product=lambda rows: pa.array([[("b", "x"), ("a", "1")]] * rows, kind))
+    texts = with_columns(
+        product=lambda rows: pa.array(['{"b": "x", "a": "1"}'] * rows, pa.string())
+    )
+    objects = [{"a": "1", "b": "x"}] * 4
+    for number, changes in enumerate(((texts,), (maps, texts), (texts, maps))):
+        late = replace(october(4, parts=2), submitted_at=at(f"2025-10-28 0{number}:00"))
+        rewrite(case, replace(late, run_id=f"run-{number}"), *changes)
+        outcome = case.load()
+        assert outcome.exit_code == 0, outcome.failures
+        found = case.values("product")
+        assert [json.loads(one) if isinstance(one, str) else one for one in found] == objects
+    assert verified(case).months[0].verdict is Verdict.EQUAL
+
+
+def test_text_that_is_no_object_where_objects_are_documented_is_refused_by_its_column(
+    make: Callable[[Any], Case],
+) -> None:
+    case = make(Cur2Writer())
+    rewrite(case, october(2), with_columns(product=lambda rows: pa.array(["x"] * rows)))
+    (failure,) = case.load().failures
+    assert "not a JSON object: x in column 'product'" in str(failure.error)

@@ -3,64 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.cloud import bigquery as bq
 
-from cloudbill.costs.cube import CubeRequest
-from cloudbill.doctor.bigquery import check_bigquery
-from cloudbill.doctor.smoke_statements import STATEMENTS, grantee, start
+from cloudbill.doctor.smoke_statements import STATEMENTS, grantee
 from cloudbill.errors import LoadError, SchemaError
 from cloudbill.manifests import Column, ColumnType
-from cloudbill.models import PlannedLoad
-from cloudbill.periods import BillingPeriod
-from cloudbill.planning import Selection
-from cloudbill.providers import PROVIDERS
-from cloudbill.report.model import BY_DAY, BY_MONTH, BY_TAGS, measures_of
-from cloudbill.settings import SourceSettings, read_source
-from cloudbill.sql import BIGQUERY, Fragment
-from cloudbill.surveying import read_present, survey
+from cloudbill.sql import BIGQUERY
 from cloudbill.text.odd_rows import odd_rows_remedy
-from cloudbill.warehouses.bigquery.client import open_client
-from cloudbill.warehouses.bigquery.incoming import look_at
-from cloudbill.warehouses.bigquery.protection import full_access_statement
+from cloudbill.warehouses.bigquery.full_access import full_access_statement
 from cloudbill.warehouses.bigquery.tables import (
     fit_table,
-    new_table,
     partition_granularity,
-    unfit_amounts,
 )
-from cloudbill.warehouses.bigquery.warehouse import BigQueryWarehouse
-from contract.changed_months import ask_conversion, change_protected
+from contract.asked import ROOT, SAMPLES, Asked, everything_asked_of
 from contract.places import DATASET, PROJECT
-from contract.statements import PARTITIONS, Sent, asking_lines, recording, tables_of
+from contract.statements import (
+    PARTITIONS,
+    Sent,
+    asking_lines,
+)
 
 if TYPE_CHECKING:
     from emulators.bigquery import BigQueryEmulator
     from emulators.googlesql import GoogleSql
-
-ROOT = Path(__file__).parents[2]
-SAMPLES = {
-    "azure_billing": ("azure/billing", "focus-daily", "azure_focus_billing_data"),
-    "aws_billing": ("aws/cur", "cur-hourly", "aws_cur_billing_data"),
-}
-PERIODS = [BillingPeriod.parse(month) for month in ("2025-09", "2025-11")]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What was sent about one table, while the dataset had these tables."""
-
-    tables: Mapping[tuple[str, ...], Mapping[str, str]]
-    sent: list[Sent]
-    table: bq.Table
-    planned: PlannedLoad
-    settings: SourceSettings
 
 
 @pytest.fixture(scope="module")
@@ -73,111 +43,6 @@ def asked(bigquery_server: BigQueryEmulator) -> list[Asked]:
             for section in SAMPLES
             for kind in (ColumnType.TIMESTAMP, ColumnType.DATE)
         ]
-
-
-def everything_asked_of(section: str, kind: ColumnType, server: BigQueryEmulator) -> Asked:
-    """Makes the tables of a source, and calls whatever asks BigQuery about them."""
-    server.reset()
-    client = server.client(PROJECT)
-    client.create_dataset(f"{PROJECT}.{DATASET}")
-    provider = next(one for one in PROVIDERS.values() if section == one.SECTION)
-    prefix, export, name = SAMPLES[section]
-    settings = read_source(
-        section,
-        provider,
-        [],
-        {
-            "bucket": str(ROOT / "sample_exports"),
-            "prefix": prefix,
-            "export_name": export,
-            "table_name": name,
-            "project_id": PROJECT,
-            "dataset": DATASET,
-        },
-    )
-    with recording() as sent, closing(BigQueryWarehouse.open(settings.warehouse)) as warehouse:
-        found = survey(settings, read_present(settings, warehouse), Selection(), lambda _: None)
-        planned = found.plan.loads[0]
-        columns = [
-            replace(one, type=kind) if one.target == planned.period_column else one
-            for one in look_at(found.store, planned, provider, {}).columns
-        ]
-        table = client.create_table(table_of(f"{PROJECT}.{DATASET}.{name}", columns, planned))
-        # The partitions of a table without rows are not asked.
-        first_row = BIGQUERY.compose(
-            "INSERT INTO {table} ({column}) VALUES ({kind} '2025-09-01')",
-            table=(DATASET, name),
-            column=planned.period_column,
-            kind=Fragment(str(kind)),
-        )
-        client.query(first_row.text).result()
-        for ledger, fields in ledger_tables(name).items():
-            client.create_table(bq.Table(f"{PROJECT}.{DATASET}.{ledger}", schema=fields))
-        read_present(settings, warehouse)
-        ask_everything(warehouse, planned, settings)
-        ask_conversion(client, warehouse, planned, table)
-        change_protected(warehouse, planned, client, table)
-        with closing(open_client(settings.warehouse)) as doctors:
-            assert list(check_bigquery(doctors, settings, None))
-            start(doctors, "count", location=None, table=(PROJECT, DATASET, name)).result()
-    tables = tables_of(client, DATASET)
-    return Asked(tables=tables, sent=sent, table=table, planned=planned, settings=settings)
-
-
-def table_of(reference: str, columns: list[Column], planned: PlannedLoad) -> bq.Table:
-    """The table that the first load makes."""
-    cluster = "ChargePeriodStart"
-    if planned.period_column != "BillingPeriodStart":
-        cluster = "line_item_usage_start_date"
-    return new_table(
-        reference, columns, period_column=planned.period_column, cluster_column=cluster
-    )
-
-
-def ledger_tables(name: str) -> dict[str, list[bq.SchemaField]]:
-    """The tables of the ledger, as far as they are asked."""
-    state = {
-        "_dlt_load_id": "STRING",
-        "pipeline_name": "STRING",
-        "state": "STRING",
-        "version": "INTEGER",
-    }
-    tracking = {"billing_month": "STRING", "run_id": "STRING", "loaded_at": "TIMESTAMP"}
-    return {
-        table: [bq.SchemaField(column, kind) for column, kind in columns.items()]
-        for table, columns in (
-            ("_dlt_pipeline_state", state),
-            ("_dlt_version", {"version": "INTEGER", "schema": "STRING"}),
-            (f"{name}_load_tracking", tracking),
-        )
-    }
-
-
-def ask_everything(
-    warehouse: BigQueryWarehouse, planned: PlannedLoad, settings: SourceSettings
-) -> None:
-    """Calls everything of the warehouse that reads tables."""
-    table, provider = planned.table, settings.provider
-    warehouse.table_months(table, planned.period_column)
-    warehouse.daily_totals(table, planned.period)
-    warehouse.month_totals(table, PERIODS)
-    measures = measures_of(provider.ROLES, provider.COST_COLUMNS)
-    for request in (
-        CubeRequest(dimensions=BY_MONTH, measures=measures),
-        CubeRequest(dimensions=BY_DAY, measures=measures, since=PERIODS[0]),
-        CubeRequest(dimensions=BY_TAGS, measures=measures, with_tags=True, most=9),
-    ):
-        warehouse.cost_cube(table, request)
-    for newest_only in (True, False):
-        warehouse.read_ledger("cloudbill", [f"{table}_load_tracking"], newest_only=newest_only)
-    warehouse.require_ledger_writable()
-    dataset = warehouse._dataset  # noqa: SLF001
-    dataset.rows_and_totals(planned)
-    dataset.billed(table, planned)
-    dataset.billed(table, planned, without_credits=True)
-    dataset.rows_by_day(table, planned)
-    dataset.rows_by_day(table, planned, of_month_alone=True)
-    dataset.write_mark(planned)
 
 
 def statements_of(sent: Sent) -> list[str]:
@@ -278,34 +143,66 @@ def test_google_accepts_the_statements_that_convert_a_table(
     google_sql: GoogleSql, asked: list[Asked]
 ) -> None:
     for one in asked:
-        google_sql.know(one.tables)
-        for message in conversions_of(one):
-            statements = re.findall(r"^  (?:CREATE|ALTER) .*?;$", message, re.DOTALL | re.MULTILINE)
-            assert len(statements) == 3
-            create, rename, _ = statements
+        name = (PROJECT, DATASET, one.planned.table)
+        new = (PROJECT, DATASET, f"{one.planned.table}_converted")
+        for message, types in conversions_of(one):
+            before = dict(one.tables[name]) | types
+            after = {key: kind for key, kind in before.items() if key not in types}
+            after |= dict.fromkeys(types, "BIGNUMERIC")
+            statements = re.findall(r"^  (\w+ .*);$", message, re.MULTILINE)
+            assert [words(one) for one in statements] == [
+                "CREATE TABLE",
+                *(["ALTER TABLE"] * 2 if types else []),
+                "INSERT INTO",
+                "ALTER TABLE",
+                "ALTER TABLE",
+            ]
+            google_sql.know(dict(one.tables) | {name: before})
+            assert google_sql.fault_of(statements[0]) is None
             # The analyser takes a day for a time here; "CREATE TABLE statement" does not.
-            kind = one.tables[PROJECT, DATASET, one.planned.table][one.planned.period_column]
-            assert f" PARTITION BY {kind}_TRUNC(" in create
-            assert google_sql.fault_of(create.rstrip(";")) is None
-            assert google_sql.fault_of(rename.rstrip(";")) is None
+            kind = before[one.planned.period_column]
+            assert (f" PARTITION BY {kind}_TRUNC(" in statements[0]) == (not types)
+            kept = {key: kind for key, kind in after.items() if key not in types}
+            steps = [*([before, kept] if types else []), after, after, after]
+            for statement, columns in zip(statements[1:], steps, strict=True):
+                google_sql.know(dict(one.tables) | {name: before, new: columns})
+                assert google_sql.fault_of(statement) is None
+
+
+def words(statement: str) -> str:
+    """The first two words of a statement."""
+    return " ".join(statement.split()[:2])
 
 
 def test_google_accepts_the_statement_that_widens_amounts(
     google_sql: GoogleSql, asked: list[Asked]
 ) -> None:
     for one in asked:
-        costs = one.settings.provider.COST_COLUMNS
-        fields = [bq.SchemaField(name, "NUMERIC") for name in costs]
+        provider = one.settings.provider
+        costs = provider.COST_COLUMNS
         known = dict(one.tables)
         known[PROJECT, DATASET, one.planned.table] = dict.fromkeys(costs, "NUMERIC")
         google_sql.know(known)
-        found, statement = unfit_amounts(bq.Table(one.table.reference, schema=fields), costs)
-        assert found == tuple(costs)
+        narrow = bq.Table(
+            one.table.reference, schema=[bq.SchemaField(name, "NUMERIC") for name in costs]
+        )
+        with pytest.raises(SchemaError) as refused:
+            fit_table(narrow, look_of(costs), one.planned, provider)
+        (statement,) = re.findall("Run `(.*)`, and load again", str(refused.value))
+        assert statement.count("SET DATA TYPE BIGNUMERIC") == len(costs)
         assert google_sql.fault_of(statement) is None
 
 
-def conversions_of(asked: Asked) -> Iterator[str]:
-    """What is said of a table that is not partitioned, and of one whose cost is a double."""
+def look_of(costs: Iterable[str]) -> list[Column]:
+    """The cost columns of a run."""
+    return [Column(name=one, target=one, type=ColumnType.DECIMAL) for one in costs]
+
+
+def conversions_of(asked: Asked) -> Iterator[tuple[str, dict[str, str]]]:
+    """What is said of tables that are refused, and the types of their columns that change.
+
+    One is not partitioned, of which one lacks the cluster column; the costs of one are doubles.
+    """
     provider = asked.settings.provider
     plain = bq.Table(asked.table.reference, schema=asked.table.schema)
     without_cluster = bq.Table(
@@ -319,18 +216,18 @@ def conversions_of(asked: Asked) -> Iterator[str]:
                 period_column=provider.PERIOD_COLUMN,
                 cluster_column=provider.CLUSTER_COLUMN,
             )
-        yield str(refused.value)
-    cost = provider.COST_COLUMNS[0]
+        yield str(refused.value), {}
+    costs = provider.COST_COLUMNS[:2]
     doubles = bq.Table(
         asked.table.reference,
         schema=[
-            bq.SchemaField(one.name, "FLOAT") if one.name == cost else one for one in plain.schema
+            bq.SchemaField(one.name, "FLOAT") if one.name in costs else one for one in plain.schema
         ],
     )
-    columns = [Column(name=cost, target=cost, type=ColumnType.DECIMAL)]
+    doubles.time_partitioning = asked.table.time_partitioning
     with pytest.raises(SchemaError) as widened:
-        fit_table(doubles, columns, asked.planned, provider)
-    yield str(widened.value)
+        fit_table(doubles, look_of(costs), asked.planned, provider)
+    yield str(widened.value), dict.fromkeys(costs, "FLOAT")
 
 
 def test_google_accepts_the_statement_that_lets_an_account_see_all_rows(

@@ -7,9 +7,12 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from zetasql.core.exceptions import ZetaSQLError
 
@@ -19,7 +22,7 @@ from cloudbill.costs.daily_totals import DailyQuery
 from cloudbill.costs.month_totals import MonthQuery, spans_of
 from cloudbill.costs.sums import Charges, SumQuery
 from cloudbill.files.decimals import double_value, text_rest, text_value
-from cloudbill.files.json_text import map_value
+from cloudbill.files.json_text import map_value, object_value
 from cloudbill.manifests import ColumnType
 from cloudbill.periods import BillingPeriod
 from cloudbill.providers import azure_focus
@@ -278,6 +281,10 @@ def literal(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+def of_numbers() -> str:
+    return str(conversion.number_map_value("cell", "column")).replace("@column", "'cell'")
+
+
 def test_maps_are_the_same_objects_in_both_warehouses(google_sql: GoogleSql) -> None:
     pairs = {"b": "1", 'a"': None, "A": "\u00e9", "a": "x y", "\U0001f600": "\\", "a b": ""}
     rows = ", ".join(
@@ -297,10 +304,80 @@ def test_numbers_of_maps_are_the_same_doubles_in_both_warehouses(google_sql: Goo
     pairs = {f"{number!r}": number for number in [*HARD, 5.0, -2.0, 1e300, 0.1234567890123456]}
     rows = ", ".join(f"({literal(key)}, {value!r})" for key, value in pairs.items())
     ((found,),) = google_sql.rows(
-        f"SELECT TO_JSON_STRING({conversion.map_value('cell')}) FROM (SELECT STRUCT("  # noqa: S608
+        f"SELECT TO_JSON_STRING({of_numbers()}) FROM (SELECT STRUCT("  # noqa: S608
         f"ARRAY<STRUCT<key STRING, value FLOAT64>>[{rows}] AS key_value) AS cell)"
     )
     ((here,),) = in_duckdb(
         [pairs], "MAP(VARCHAR, DOUBLE)", map_value("cell", "MAP(VARCHAR, DOUBLE)")
     )
     assert json.loads(found) == json.loads(here) == pairs
+
+
+def test_of_a_key_that_stands_twice_in_a_map_the_first_value_counts_in_both_warehouses(
+    google_sql: GoogleSql, tmp_path: Path
+) -> None:
+    pairs = [("b", "9"), ("a", "2"), ("a", "1"), ("b", "10")]
+    rows = ", ".join(f"({literal(key)}, {literal(value)})" for key, value in pairs)
+    ((found,),) = google_sql.rows(
+        f"SELECT TO_JSON_STRING({conversion.map_value('cell')}) FROM (SELECT STRUCT("  # noqa: S608
+        f"ARRAY<STRUCT<key STRING, value STRING>>[{rows}] AS key_value) AS cell)"
+    )
+    kind = pa.map_(pa.string(), pa.string())
+    pq.write_table(pa.table({"cell": pa.array([pairs], kind)}), tmp_path / "map.parquet")
+    value = map_value("cell", "MAP(VARCHAR, VARCHAR)")
+    (row,) = duckdb.execute(f"SELECT {value} FROM '{tmp_path / 'map.parquet'}'").fetchall()  # noqa: S608
+    assert row == (found,) == ('{"a":"2","b":"9"}',)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_what_is_no_number_in_a_map_is_refused_by_its_column_in_both_warehouses(
+    google_sql: GoogleSql, number: str
+) -> None:
+    with pytest.raises(ZetaSQLError, match=r"'cell' holds \S+, which is no number"):
+        google_sql.rows(
+            f"SELECT {of_numbers()} FROM (SELECT STRUCT(ARRAY<STRUCT<key STRING, value FLOAT64>>"  # noqa: S608
+            f"[('a', CAST('{number}' AS FLOAT64))] AS key_value) AS cell)"
+        )
+    value = map_value("cell", "MAP(VARCHAR, DOUBLE)")
+    with pytest.raises(duckdb.Error, match=r"no JSON number: -?(nan|inf) in column 'cell'"):
+        in_duckdb([{"a": float(number)}], "MAP(VARCHAR, DOUBLE)", value)
+
+
+def test_a_text_in_a_map_may_be_a_word_for_no_number(google_sql: GoogleSql) -> None:
+    ((found,),) = google_sql.rows(
+        f"SELECT TO_JSON_STRING({conversion.map_value('cell')}) FROM (SELECT STRUCT("  # noqa: S608
+        "ARRAY<STRUCT<key STRING, value STRING>>[('a', 'NaN'), ('b', 'CAST(')] AS key_value) "
+        "AS cell)"
+    )
+    assert found == '{"a":"NaN","b":"CAST("}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"b":1,"a":2,"a":3}',
+        '{"a":1,"a":2}',
+        '{"a":18446744073709551616,"b":-9223372036854775809}',
+        '{"a":-0.0,"b":1E16,"c":[1.0,null]}',
+    ],
+)
+def test_texts_of_objects_are_read_alike_in_both_warehouses(
+    google_sql: GoogleSql, text: str
+) -> None:
+    value = str(conversion.text_value("cell"))
+    ((found,),) = google_sql.rows(f"SELECT TO_JSON_STRING({value}) FROM (SELECT '{text}' AS cell)")  # noqa: S608
+    ((here,),) = in_duckdb([text], "VARCHAR", object_value(Fragment("cell")))
+    assert json.loads(found) == json.loads(here)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":NaN}', '{"a":[1,-Infinity]}', '{"a":1e400}', '{"a":"\\ud83d"}']
+)
+def test_texts_that_are_no_objects_are_refused_by_both_warehouses(
+    google_sql: GoogleSql, text: str
+) -> None:
+    value = str(conversion.text_value("cell"))
+    with pytest.raises(ZetaSQLError):
+        google_sql.rows(f"SELECT {value} FROM (SELECT r'{text}' AS cell)")  # noqa: S608
+    with pytest.raises(duckdb.Error, match="in column 'Tags'"):
+        in_duckdb([text], "VARCHAR", object_value(Fragment("cell"), "Tags"))

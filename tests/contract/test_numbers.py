@@ -215,6 +215,16 @@ def test_what_is_no_amount_is_refused_by_its_column(
     assert re.search(r"'ListCost' holds \S+, which is no amount", str(failure.error))
 
 
+def test_costs_whose_sum_is_too_large_are_refused_in_words(make: Callable[[Any], Case]) -> None:
+    case = make(AzureWriter())
+    if case.place.name == "bigquery":
+        pytest.skip("BigQuery's decimals are wider")
+    rewrite(case, october(2), with_columns(ListCost=lambda rows: pa.array([9e19] * rows)))
+    (failure,) = case.load().failures
+    assert "a sum of its costs has more than 20 digits before the point" in str(failure.error)
+    assert "HUGEINT" not in str(failure.error)
+
+
 def test_parts_that_write_money_in_several_types_lose_nothing(make: Callable[[Any], Case]) -> None:
     case = make(AzureWriter())
     exact = [Decimal("123456789.12"), Decimal("0.1000000000000000000000000005"), Decimal("0.3")]

@@ -297,3 +297,27 @@ class TestRunsWithoutRows:
         assert case.held() == []
         again = case.load()
         assert (again.exit_code, again.results) == (0, ())
+
+
+class TestFirstRunWithoutParts:
+    """Where the manifests state no rows, those of the older run are counted first."""
+
+    WAYS = (("aws", "duckdb"), ("aws", "bigquery"))
+
+    def test_it_is_held_where_an_older_run_has_rows_and_the_older_one_is_loaded(
+        self, case: Case
+    ) -> None:
+        old = october("1", submitted_at=EARLY, run_id="old")
+        case.deliver(old, october(parts=0, run_id="empty"))
+
+        outcome = case.load()
+
+        assert outcome.exit_code == 6
+        assert case.held() == list(old.charges)
+
+    def test_alone_it_is_loaded_and_said(self, case: Case) -> None:
+        case.deliver(october(parts=0, run_id="empty"))
+
+        (result,) = case.load().results
+
+        assert str(result.notes["without_rows"]).endswith("-Manifest.json lists no file")

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from google.cloud import bigquery as bq
 
 from cloudbill.looking.verification import verify_source
+from cloudbill.periods import utc_now
+from cloudbill.warehouses.bigquery import staging, staging_tables
+from cloudbill.warehouses.bigquery.client import PersistentClient
 from contract.aws_deliveries import AwsFocusWriter
 from contract.deliveries import Charge, Delivery, Writer, at, charges
-from contract.places import DATASET, Case, GcsAndBigQuery
+from contract.places import DATASET, PROJECT, Case, GcsAndBigQuery
 from contract.rewriting import rewrite, with_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from google.cloud import bigquery as bq
 
     from emulators.fixtures import Cloud
 
@@ -60,15 +62,6 @@ def place(cloud: Cloud, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Gc
 def case(make: Callable[[Writer], Case]) -> Case:
     """FOCUS of AWS: costs are doubles, tags are maps, and times have no zone."""
     return make(AwsFocusWriter())
-
-
-def test_a_run_that_lacks_the_currency_loads_as_ever(case: Case) -> None:
-    case.deliver(FIRST)
-    case.load()
-    case.deliver(replace(SECOND, dropped=frozenset({"BillingCurrency"})))
-    (result,) = case.load().results
-    assert dict(result.rests[""])["BilledCost"] == REST
-    assert len(case.held()) == len(SECOND.charges)
 
 
 def test_what_is_rounded_away_is_known_however_the_run_spells_the_column(case: Case) -> None:
@@ -115,3 +108,52 @@ def test_the_table_of_raw_values_expires_before_its_job_is_done(
     # A job that ends after its table was given up and removed must not make another one.
     assert found == [("CREATE_NEVER", True)]
     assert [one for one in client.list_tables(DATASET) if "_staging_" in one.table_id] == []
+
+
+def test_a_column_that_another_load_adds_meanwhile_fails_no_month(
+    case: Case, client: bq.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case.deliver(FIRST)
+    case.load()
+    copy, added = PersistentClient.copy_table, iter(["x_OfAnother"])
+
+    def copy_too_late(self: PersistentClient, *given: Any, **options: Any) -> Any:
+        for name in added:
+            table = client.get_table(f"{DATASET}.bill")
+            table.schema = [*table.schema, bq.SchemaField(name, "STRING")]
+            client.update_table(table, ["schema"])
+        return copy(self, *given, **options)
+
+    monkeypatch.setattr(PersistentClient, "copy_table", copy_too_late)
+    case.deliver(SECOND)
+    outcome = case.load()
+    assert outcome.exit_code == 0
+    assert next(added, None) is None
+    assert len(case.held()) == len(SECOND.charges)
+    assert case.values("x_OfAnother") == [None] * len(SECOND.charges)
+
+
+def test_how_old_a_staging_table_is_does_not_go_by_the_clock_of_this_machine(
+    case: Case, client: bq.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that is a week ahead takes no table from another process."""
+    case.deliver(FIRST)
+    case.load()
+    others = client.create_table(f"{PROJECT}.{DATASET}.bill_staging_202511_0123abcd")
+    ahead = utc_now() + timedelta(days=7)
+    monkeypatch.setattr(staging_tables, "utc_now", lambda: ahead)
+    expirations: list[datetime | None] = []
+    make = staging_tables.make_staging_table
+
+    def noted(*given: Any) -> bq.Table:
+        made = make(*given)
+        expirations.append(client.get_table(made.reference).expires)
+        return made
+
+    monkeypatch.setattr(staging, "make_staging_table", noted)
+    case.deliver(SECOND)
+    assert case.load().exit_code == 0
+    assert client.get_table(others.reference).table_id == others.table_id
+    (expires,) = expirations
+    assert expires is not None
+    assert expires < ahead

@@ -235,15 +235,18 @@ class TestCloud:
         self, run: Run, cloud: Cloud, env: dict[str, str]
     ) -> None:
         make_table(cloud, {"BillingPeriodStart": "TIMESTAMP", "billedCost": "NUMERIC"})
-        found = checks(run, env)["table"]
-        assert "billedCost of azure_focus_billing_data is NUMERIC" in found["found"]
-        assert found["remedy"] == (
-            "run `ALTER TABLE `acme`.`finops`.`azure_focus_billing_data` "
-            "ALTER COLUMN `billedCost` SET DATA TYPE BIGNUMERIC`"
+        said = (
+            "billedCost of azure_focus_billing_data is NUMERIC, which ends 9 digits behind the "
+            "point. "
         )
+        mending = (
+            "Run `ALTER TABLE `acme`.`finops`.`azure_focus_billing_data` "
+            "ALTER COLUMN `billedCost` SET DATA TYPE BIGNUMERIC`, and load again"
+        )
+        assert checks(run, env)["table"]["found"] == f"A load is refused. {said}{mending}"
         refused = run("load", env=env)
         assert refused.returncode == 5
-        assert "NUMERIC (table azure_focus_billing_data)" in refused.stdout + refused.stderr
+        assert f"{said}The month was not changed. {mending}" in refused.stdout + refused.stderr
 
     def test_a_bucket_that_is_not_there_is_noticed(
         self, run: Run, tmp_path: Path, env: dict[str, str]

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from aws_forms import write_data_export, write_report
+from end_to_end.conftest import configure
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from subprocess import CompletedProcess
 
     from end_to_end.conftest import Run
+
+
+CONFIGURATION = """
+[sources]
+bucket = "./exports"
+prefix = "data-exports"
+[sources.aws_focus_billing]
+export_name = "focus"
+[sources.aws_billing.a]
+export_name = "a"
+table_name = "bill_of_a"
+[sources.aws_billing.b]
+export_name = "b"
+table_name = "bill_of_b"
+[sources.aws_billing.c]
+export_name = "c"
+table_name = "bill_of_c"
+[sources.aws_billing.d]
+export_name = "d"
+table_name = "bill_of_d"
+"""
 
 
 @pytest.mark.parametrize("other", ["focus", "legacy"])
@@ -30,17 +54,60 @@ def test_two_exports_of_one_account_are_named_everywhere(
     assert "aws: cur2" in line
     assert f": {other}" in line
     assert "deliver the same charges, those of 123456789012" in line
-    said = "both deliver the charges of 123456789012"
+    odd = int(other == "legacy")
     for words, code in (
         (("plan",), 0),
         (("load",), 0),
-        (("status", "--check"), 1),
-        (("doctor",), 1),
+        (("status", "--check"), odd),
+        (("doctor",), odd),
         (("report",), 0),
     ):
         done = run(*words)
         assert (words, done.returncode) == (words, code), done
-        assert said in done.stdout + done.stderr, (words, done)
+        (line,) = told(done)
+        assert line.startswith("LOOK  " if odd else "note  "), (words, line)
+    assert len(told(run("load", "--quiet"))) == odd
+
+
+def told(done: CompletedProcess[str]) -> list[str]:
+    """The lines that name the sources of the account."""
+    lines = (done.stdout + done.stderr).splitlines()
+    return [line for line in lines if " deliver the charges of 123456789012 for 2025-10;" in line]
+
+
+def test_many_exports_of_one_account_are_one_line_which_a_key_ends(
+    run: Run, tmp_path: Path
+) -> None:
+    names = ("a", "b", "c", "d")
+    for name in names:
+        write_data_export(tmp_path / "exports", name)
+    write_data_export(tmp_path / "exports", "focus", table="focus")
+    configure(tmp_path, CONFIGURATION)
+    assert run("load").returncode == 0
+
+    (line,) = told(run("status", "--check"))
+
+    listed = "aws_billing.a, aws_billing.b, aws_billing.c, aws_billing.d and aws_focus_billing"
+    assert line.startswith(f"LOOK  {listed} - all deliver the charges of 123456789012 for 2025-10;")
+    assert "set 'in_focus = false' for each other source" in line
+    (same,) = json.loads(run("status", "--check", "--json").stdout)["same_charges"]
+    assert same == {
+        "sources": [*(f"aws_billing.{name}" for name in names), "aws_focus_billing"],
+        "scope": "123456789012",
+        "months": ["2025-10"],
+        "is_odd": True,
+    }
+    others = CONFIGURATION
+    for name in names[1:]:
+        others = others.replace(f'_of_{name}"\n', f'_of_{name}"\nin_focus = false\n')
+    configure(tmp_path, others)
+    for words in (("status", "--check"), ("doctor",)):
+        done = run(*words)
+        assert (words, done.returncode) == (words, 0), done
+        (line,) = told(done)
+        assert line.startswith("note  aws_billing.a and aws_focus_billing - both deliver")
+    checks = json.loads(run("doctor", "--json").stdout)["checks"]
+    assert [one["result"] for one in checks if "deliver" in one["found"]] == ["note"]
 
 
 def test_two_accounts_are_no_doubles(run: Run, tmp_path: Path) -> None:

@@ -175,3 +175,19 @@ class TestDeliveries:
             "run-of-new"
         ]
         ends(run, 0)
+
+    def test_a_month_without_files_is_said_once_and_files_replace_it(
+        self, run: Run, bucket: Path
+    ) -> None:
+        manifest = write_data_export(bucket, "export")
+        described = json.loads(manifest.read_text())
+        manifest.write_text(json.dumps(described | {"executionId": "e-0", "dataFiles": []}))
+        configure(bucket.parent, section("aws_billing", "data-exports", "export"))
+
+        done = run("load", "--quiet")
+
+        assert done.returncode == 0
+        assert "Loaded 2025-10 (run_id: e-0) without rows: " in done.stdout + done.stderr
+        assert "export-Manifest.json lists no file" in done.stdout + done.stderr
+        again = run("load", "--quiet")
+        assert (again.returncode, again.stdout + again.stderr) == (0, "")

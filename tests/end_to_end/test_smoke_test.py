@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cloudbill.cli.each_source import attempt
+from cloudbill.doctor import smoke_loads
 from cloudbill.doctor.smoke import POINTS, SmokeTest
 from cloudbill.doctor.smoke_place import choose_place, remove_dataset
 from cloudbill.doctor.smoke_point import Finding, Point, Seen, Verdict
@@ -190,14 +191,7 @@ class TestAWholeRun:
         assert limits == {"100000000"}, [q for q in queries if "maximumBytesBilled" not in q]
 
     def test_names_few_enough_tables_to_bill_less_than_it_says(self, done: Done) -> None:
-        # "BigQuery pricing": at least 10 MB for each table that a query names. Statements that make
-        # tables bill nothing, nor do rows that an INSERT states.
-        queries = [job["configuration"]["query"]["query"] for job in done.jobs if is_query(job)]
-        reading = [one for one in queries if not re.match(r"\s*(CREATE|DECLARE)", one)]
-        table = r"`cloudbill_smoke_[0-9a-f]+`\.(?:`\w+`|INFORMATION_SCHEMA\.\w+)"
-        named = [{*re.findall(table, one)} for one in reading if "SELECT" in one]
-        assert len(named) > 50
-        assert sum(map(len, named)) * 10_000_000 < 1_000_000_000
+        assert least_bytes(done.jobs) < 1_000_000_000
 
     def test_writes_names_of_nobody_into_the_json(self, done: Done) -> None:
         assert "acme" not in done.text
@@ -207,6 +201,34 @@ class TestAWholeRun:
             *done.document["versions"]
         }
         assert done.document["is_emulator"]
+
+
+def least_bytes(jobs: list[dict[str, Any]]) -> int:
+    """What the queries of a run bill at least.
+
+    "BigQuery pricing": at least 10 MB for each table that a query names. Statements that make
+    tables bill nothing, nor do rows that an INSERT states.
+    """
+    queries = [job["configuration"]["query"]["query"] for job in jobs if is_query(job)]
+    reading = [one for one in queries if not re.match(r"\s*(CREATE|DECLARE)", one)]
+    table = r"`cloudbill_smoke_[0-9a-f]+`\.(?:`\w+`|INFORMATION_SCHEMA\.\w+)"
+    named = [{*re.findall(table, one)} for one in reading if "SELECT" in one]
+    assert len(named) > 50
+    return sum(map(len, named)) * 10 * 1024 * 1024
+
+
+class TestPartitionsThatAreListedLate:
+    def test_all_points_together_bill_less_than_is_said(
+        self, emulated: Cloud, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        emulated.bigquery.lists_late = True
+        waits = smoke_loads._WAITS_S  # noqa: SLF001
+        monkeypatch.setattr(smoke_loads, "_WAITS_S", (0.0,) * len(waits))
+        test = SmokeTest(place=place(), attempt=attempt)
+        test.run(ignore, Stop())
+        seen = [one.text for one in test.findings[4].seen]
+        assert "first load: 0 of 5 listed after 3 looks" in seen[0]
+        assert least_bytes(emulated.bigquery.jobs()) < 1_000_000_000
 
 
 class TestConsent:

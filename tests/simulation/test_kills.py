@@ -20,7 +20,7 @@ import pytest
 
 from cloudbill.sample import write_azure
 from cloudbill.sample.history.simulation import HistoryRun, Layout, Month, deliver
-from cloudbill.warehouses.bigquery import staging as _bigquery_staging
+from cloudbill.warehouses.bigquery import staging_tables
 from contract.deliveries import AzureCsvWriter, Delivery, at, charges
 from contract.places import DATASET, PROJECT, Case, GcsAndBigQuery
 from end_to_end.imported import INSTALLED, imported_command
@@ -240,7 +240,7 @@ def test_a_staging_table_of_a_dead_process_is_removed_by_the_next_load_of_its_ta
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", cloud.gcs.url)
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", cloud.bigquery.url)
     # Whatever is there already counts as old.
-    monkeypatch.setattr(_bigquery_staging, "_LEFT_AFTER", timedelta(0))
+    monkeypatch.setattr(staging_tables, "_LEFT_AFTER", timedelta(0))
     case = Case(place=GcsAndBigQuery(cloud), writer=AzureCsvWriter(), scratch=tmp_path)
     client = cloud.bigquery.client(PROJECT)
     client.create_dataset(f"{PROJECT}.{DATASET}")

@@ -247,7 +247,7 @@ class Console:
         `seconds` is how long a load took; a log of it gets a last line.
         """
         from cloudbill.cli.each_source import code_with
-        from cloudbill.doctor.double_deliveries import find_double_deliveries
+        from cloudbill.doctor.double_deliveries import double_check, find_double_deliveries
         from cloudbill.doctor.words import check_line
         from cloudbill.loading.words import held_line, outcomes_json, same_fault_line
 
@@ -260,9 +260,14 @@ class Console:
                     self.warn(line)
         for failure in failures:
             self.failed(failure.source, failure.error)
-        delivered = {outcome.settings.source: outcome.manifests for outcome in outcomes}
-        for check in find_double_deliveries(delivered):
-            self.warn(check_line(check))
+        delivered = {
+            outcome.settings.source: outcome.manifests
+            for outcome in outcomes
+            if outcome.settings.in_focus
+        }
+        for check in map(double_check, find_double_deliveries(delivered)):
+            if not (check.is_note and self.quiet):
+                self.warn(check_line(check))
         errors = [error for outcome in outcomes for error in (*outcome.errors, *outcome.held)]
         self.explain([*errors, *(failure.error for failure in failures)])
         code = code_with((outcome.exit_code for outcome in outcomes), failures)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cloudbill.costs.amounts import costs_of, shown_amount
 from cloudbill.errors import StoppedError
 from cloudbill.loading.events import Discovered, Event, LoadFinished, LoadStarted, Progressed
-from cloudbill.loading.words import alarm_line, lines, untotalled_line
+from cloudbill.loading.words import alarm_line, lines, rowless_line, untotalled_line
 from cloudbill.manifests import ManifestFailure
 from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip, SkipReason
 from cloudbill.progress import Progress, Stage
@@ -109,6 +109,8 @@ class Display:
         self._say(_finished_line(result))
         if result.untotalled is not None:
             self._warn(printable(untotalled_line(result)))
+        if result.rowless is not None:
+            self._warn(printable(rowless_line(result)))
         if result.alarm is not None:
             self._warn(printable(alarm_line(result)))
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cloudbill.looking.status import SourceStatus
     from cloudbill.looking.verification import Verified
     from cloudbill.periods import BillingPeriod
+    from cloudbill.planning.doubles import Double
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
 
@@ -51,6 +52,7 @@ def status(
     verbose: Verbose = False,
 ) -> None:
     """Show what each month holds, what is waiting or missing, and how old it is; change nothing."""
+    from cloudbill.doctor.double_deliveries import find_double_deliveries
     from cloudbill.looking.status_reading import read_status
     from cloudbill.looking.status_words import status_json, status_lines
     from cloudbill.periods import utc_now
@@ -77,23 +79,26 @@ def status(
     told = [reason.error for one in found for reason in one.reasons] if check else []
     told += [error for one in found for error in one.errors if check]
     console.explain([*told, *(failure.error for failure in failures)])
+    doubles = find_double_deliveries(
+        {one.settings.source: one.delivered for one in found if one.settings.in_focus}
+    )
     if as_json:
-        console.document(status_json(found, failures))
+        console.document(status_json(found, failures, doubles))
     codes = [one.check_code if check else one.exit_code for one in found]
     if check:
-        codes += _warn_of_doubles(console, found)
+        codes += _warn_of_doubles(console, doubles)
     raise typer.Exit(code_with(codes, failures))
 
 
-def _warn_of_doubles(console: Console, found: Sequence[SourceStatus]) -> list[int]:
+def _warn_of_doubles(console: Console, doubles: Sequence[Double]) -> list[int]:
     """Names sources that deliver the same charges, as `doctor` does; gives their exit codes."""
-    from cloudbill.doctor.double_deliveries import find_double_deliveries
+    from cloudbill.doctor.double_deliveries import double_check
     from cloudbill.doctor.words import check_line
 
-    checks = find_double_deliveries({one.settings.source: one.delivered for one in found})
+    checks = [double_check(double) for double in doubles]
     for one in checks:
         console.warn(check_line(one))
-    return [one.exit_code for one in checks]
+    return [one.exit_code for one in checks if not one.is_well]
 
 
 def history(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,10 +42,12 @@ def report(
     reports: dict[str, SourceReport] = {}
     failures: list[SourceFailure] = []
     page: list[bytes] = []
+    is_counted: dict[str, bool] = {}
     now = utc_now()
 
     def work(settings: SourceSettings) -> None:
         reports[settings.source] = unread(settings)
+        is_counted[settings.source] = settings.in_focus
         reports[settings.source], error = collect(settings)
         if reports[settings.source].is_stale(now):
             console.warn(f"{settings.source}: no delivery is as new as 'max_age' asks for")
@@ -62,7 +64,7 @@ def report(
         if all(report.error for report in reports.values()):
             console.warn(_not_written(output))
             return
-        for double in doubles_of(reports.values()):
+        for double in doubles_of(_counted(reports, is_counted)):
             console.warn(check_line(double_check(double)))
         drawn = build_page(page_json(tuple(reports.values()), now))
         page.append(drawn.encode(errors="backslashreplace"))
@@ -76,6 +78,12 @@ def report(
     if is_opened:
         _open(console, output)
     raise typer.Exit(code_with([], failures))
+
+
+def _counted(
+    reports: Mapping[str, SourceReport], is_counted: Mapping[str, bool]
+) -> Iterator[SourceReport]:
+    return (report for source, report in reports.items() if is_counted.get(source))
 
 
 def _broken(

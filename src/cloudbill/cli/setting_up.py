@@ -54,7 +54,7 @@ def doctor(
 
 
 def _colour(check: Check) -> str:
-    if not check.is_checked:
+    if check.is_note or not check.is_checked:
         return "yellow"
     return "green" if check.is_well else "red"
 
@@ -77,6 +77,8 @@ def _checks_json(checks: Sequence[Check], failures: Sequence[SourceFailure]) -> 
 def _result(check: Check) -> str:
     if not check.is_checked:
         return "not_checked"
+    if check.is_note:
+        return "note"
     return "ok" if check.is_well else "look"
 
 

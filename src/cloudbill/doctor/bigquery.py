@@ -1,42 +1,50 @@
 """Checks BigQuery: permissions, the dataset, its location, and the table; changes nothing.
 
-Sources: BigQuery, "Dry run", `tables.testIamPermissions`.
+Source: BigQuery, "Dry run".
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from google.api_core import exceptions as api
 from google.cloud import bigquery
 
-from cloudbill.doctor.check import Check, failed_check
+from cloudbill.doctor.check import Check
 from cloudbill.doctor.expirations import check_expirations
+from cloudbill.doctor.layout import check_layout
 from cloudbill.doctor.locations import check_location
 from cloudbill.doctor.protection import check_protection
+from cloudbill.doctor.rights import (
+    check_creation,
+    check_inherited_rights,
+    check_missing_dataset,
+    check_rights,
+    refused_check,
+)
 from cloudbill.errors import LoadError
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.dataset import Dataset
-from cloudbill.warehouses.bigquery.tables import granularity_of, unfit_amounts
 
 if TYPE_CHECKING:
+    from cloudbill.manifests import Manifest
     from cloudbill.settings import SourceSettings
+    from cloudbill.store import Store
 
 __all__ = ["check_bigquery"]
 
-_EDITING: Final = (
-    "bigquery.tables.get",
-    "bigquery.tables.getData",
-    "bigquery.tables.update",
-    "bigquery.tables.updateData",
-)
-
 
 def check_bigquery(
-    client: PersistentClient, settings: SourceSettings, bucket_location: str | None
+    client: PersistentClient,
+    settings: SourceSettings,
+    bucket_location: str | None,
+    newest: tuple[Store, Manifest] | None = None,
 ) -> Iterator[Check]:
-    """Checks the project, the dataset and the table, one after the other."""
+    """Checks the project, the dataset and the table, one after the other.
+
+    `newest` is the newest run and its store, or None where there is none.
+    """
     yield _check_jobs(client, settings)
     subject = f"{settings.source}: dataset"
     name = f"{settings.project_id}.{settings.dataset}"
@@ -45,18 +53,15 @@ def check_bigquery(
             dataset = client.get_dataset(name)
     except LoadError as error:
         if not isinstance(error.__cause__, api.NotFound):
-            yield _refused(subject, error, "roles/bigquery.dataEditor on the dataset")
+            yield refused_check(subject, error, "roles/bigquery.dataEditor on the dataset")
             return
-        where = settings.location or "BigQuery's default location"
-        yield Check(
-            subject=subject,
-            found=f"{name} does not exist yet; the first load creates it in {where}",
-        )
+        yield check_missing_dataset(client, settings)
         yield check_location(settings, settings.location, bucket_location, exists=False)
         return
     yield Check(subject=subject, found=f"{name} exists, in {dataset.location}")
     yield check_location(settings, dataset.location, bucket_location, exists=True)
-    yield from _check_table(client, settings, f"{name}.{settings.table_name}")
+    yield check_creation(client, settings, dataset.location)
+    yield from _check_table(client, settings, f"{name}.{settings.table_name}", newest)
     yield _check_ledger(client, settings)
 
 
@@ -66,7 +71,7 @@ def _check_ledger(client: PersistentClient, settings: SourceSettings) -> Check:
     try:
         is_known = Dataset(client, settings.warehouse).require_inserts()
     except LoadError as error:
-        return _refused(subject, error, "roles/bigquery.dataEditor on the dataset")
+        return refused_check(subject, error, "roles/bigquery.dataEditor on the dataset")
     if not is_known:
         return Check(
             subject=subject, found="the ledger does not exist yet; the first load writes it"
@@ -81,18 +86,16 @@ def _check_jobs(client: PersistentClient, settings: SourceSettings) -> Check:
         with bigquery_errors(f"A dry run of a query in {settings.project_id}"):
             client.query("SELECT 1", job_config=config)
     except LoadError as error:
-        return _refused(subject, error, "roles/bigquery.jobUser on the project")
+        return refused_check(subject, error, "roles/bigquery.jobUser on the project")
     return Check(subject=subject, found=f"{settings.project_id} accepts jobs")
 
 
-def _refused(subject: str, error: LoadError, role: str) -> Check:
-    is_role = isinstance(error.__cause__, api.Forbidden | api.Unauthorized)
-    if is_role and " is not allowed: " in str(error):
-        return Check(subject=subject, found=str(error), remedy=f"grant the account {role}")
-    return failed_check(subject, error)
-
-
-def _check_table(client: PersistentClient, settings: SourceSettings, name: str) -> Iterator[Check]:
+def _check_table(
+    client: PersistentClient,
+    settings: SourceSettings,
+    name: str,
+    newest: tuple[Store, Manifest] | None,
+) -> Iterator[Check]:
     subject = f"{settings.source}: table"
     try:
         with bigquery_errors(f"Reading {name}"):
@@ -102,55 +105,11 @@ def _check_table(client: PersistentClient, settings: SourceSettings, name: str) 
             yield Check(
                 subject=subject, found=f"{name} does not exist yet; the first load creates it"
             )
+            yield check_inherited_rights(client, settings)
         else:
-            yield _refused(subject, error, "roles/bigquery.dataEditor on the dataset")
+            yield refused_check(subject, error, "roles/bigquery.dataEditor on the dataset")
         return
-    yield _check_layout(settings, table, subject)
+    yield check_layout(settings, table, newest)
     yield from check_expirations(Dataset(client, settings.warehouse), settings, table)
-    yield _check_rights(client, settings, table)
+    yield check_rights(client, settings, table.reference)
     yield from check_protection(client, settings, table)
-
-
-def _check_layout(settings: SourceSettings, table: bigquery.Table, subject: str) -> Check:
-    provider = settings.provider
-    granularity = granularity_of(table, period_column=provider.PERIOD_COLUMN)
-    if granularity is None:
-        return Check(
-            subject=subject,
-            found=f"{table.table_id} is not partitioned by the month of {provider.PERIOD_COLUMN}",
-            remedy="set another 'table_name'; cloudbill then creates the table with partitions",
-        )
-    unfit, mending = unfit_amounts(table, provider.COST_COLUMNS)
-    if unfit:
-        return Check(
-            subject=subject,
-            found=f"{', '.join(unfit)} of {table.table_id} is NUMERIC, which ends 9 digits behind "
-            "the point, and a load refuses it",
-            remedy=f"run `{mending}`",
-        )
-    clustered = ", ".join(table.clustering_fields or ()) or "nothing"
-    return Check(
-        subject=subject,
-        found=f"{table.table_id} is partitioned by {granularity} of "
-        f"{table.time_partitioning.field}, and clustered by {clustered}",
-    )
-
-
-def _check_rights(
-    client: PersistentClient, settings: SourceSettings, table: bigquery.Table
-) -> Check:
-    subject = f"{settings.source}: rights"
-    try:
-        answer = client.test_iam_permissions(table.reference, _EDITING)
-    except api.GoogleAPICallError as error:
-        return Check(
-            subject=subject, found=f"BigQuery does not say: {error.message}", is_checked=False
-        )
-    missing = sorted({*_EDITING} - {*answer.get("permissions", ())})
-    if missing:
-        return Check(
-            subject=subject,
-            found=f"{', '.join(missing)} is missing on {table.table_id}",
-            remedy="grant the account roles/bigquery.dataEditor on the dataset",
-        )
-    return Check(subject=subject, found=f"{table.table_id} can be read and written")

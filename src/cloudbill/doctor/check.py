@@ -21,6 +21,8 @@ class Check:
     remedy: str | None = None
     is_checked: bool = True
     """Whether the check gave an answer; if not, `found` says why."""
+    is_note: bool = False
+    """Whether a person should know of it although it is in order."""
     exit_code: int = 1
     """What `doctor` ends with where it is not well."""
 

@@ -8,30 +8,44 @@ from cloudbill.doctor.check import Check
 from cloudbill.manifests import Manifest
 from cloudbill.planning.doubles import Billed, Double, find_doubles
 from cloudbill.providers import provider_of
+from cloudbill.text.months import listed_months
 
 __all__ = ["double_check", "find_double_deliveries"]
 
 
-def find_double_deliveries(delivered: Mapping[str, Iterable[Manifest]]) -> list[Check]:
-    """Pairs of sources that deliver the same charges: the same cloud, scope and month.
+def find_double_deliveries(delivered: Mapping[str, Iterable[Manifest]]) -> list[Double]:
+    """Sources that deliver the same charges: the same cloud, scope and month; one for each scope.
 
-    The sum of both would double the bill.
+    The sum of all would double the bill.
     """
-    billed = {source: map(_billed, manifests) for source, manifests in delivered.items()}
-    return [double_check(double) for double in find_doubles(billed)]
+    return find_doubles(
+        {source: map(_billed, manifests) for source, manifests in delivered.items()}
+    )
 
 
 def double_check(double: Double) -> Check:
-    """What is said of two sources with the same charges."""
-    months = ", ".join(str(period) for period in double.periods)
+    """What is said of sources with the same charges: of one dataset, or of two on purpose."""
+    *names, last = double.sources
+    both = "both" if len(names) == 1 else "all"
+    months = listed_months(double.periods)
+    found = f"{both} deliver the charges of {double.scope} for {months}; their sum doubles the bill"
+    remedy = (
+        "use only one of the tables in sums, and set 'in_focus = false' for each other source, or "
+        "remove it from the configuration"
+    )
     return Check(
-        subject=f"{double.first} and {double.second}",
-        found=f"both deliver the charges of {double.scope} for {months}; their sum doubles the "
-        "bill",
-        remedy="use only one of the tables in sums, or remove one source from the configuration",
+        subject=f"{', '.join(names)} and {last}",
+        found=found if double.is_odd else f"{found}, so use only one of the tables in sums",
+        remedy=remedy if double.is_odd else None,
+        is_note=not double.is_odd,
     )
 
 
 def _billed(manifest: Manifest) -> Billed:
-    cloud = provider_of(manifest.provider).CLOUD
-    return Billed(cloud=cloud, scope=manifest.scope, period=manifest.period)
+    provider = provider_of(manifest.provider)
+    return Billed(
+        cloud=provider.CLOUD,
+        dataset=provider.DATASET,
+        scope=manifest.scope,
+        period=manifest.period,
+    )

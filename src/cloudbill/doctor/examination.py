@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.month_totals import shown_differences
 from cloudbill.doctor.check import Check, failed_check
-from cloudbill.doctor.double_deliveries import find_double_deliveries
+from cloudbill.doctor.double_deliveries import double_check, find_double_deliveries
 from cloudbill.doctor.machine import (
     check_clients,
     check_configuration,
@@ -95,19 +95,20 @@ def put_together(
 
     `ended` are the sources that could not be examined, and why.
     """
-    delivered = {one.source: one.manifests for one in examined}
+    counted = {settings.source for settings in sources if settings.in_focus}
+    delivered = {one.source: one.manifests for one in examined if one.source in counted}
     return (
         check_versions(),
         check_configuration(sources, ended),
         *(check for one in examined for check in one.checks),
-        *find_double_deliveries(delivered),
+        *map(double_check, find_double_deliveries(delivered)),
     )
 
 
 def _warehouse_checks(settings: SourceSettings, store: StoreChecks) -> Iterator[Check]:
     loaded: Mapping[BillingPeriod, LoadRecord] = {}
     try:
-        yield from check_warehouse(settings, store.bucket_location)
+        yield from check_warehouse(settings, store.bucket_location, store.newest_run)
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             present = read_present(settings, warehouse)
             present = compare_recorded(settings, warehouse, present, trusts_file=False)

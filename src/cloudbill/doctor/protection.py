@@ -9,7 +9,8 @@ from cloudbill.doctor.check import Check, failed_check
 from cloudbill.errors import LoadError
 from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.warehouses.bigquery.dataset import Dataset
-from cloudbill.warehouses.bigquery.protection import LIST, Protections, full_access_statement
+from cloudbill.warehouses.bigquery.full_access import full_access_statement
+from cloudbill.warehouses.bigquery.protection import LIST, Protections
 
 if TYPE_CHECKING:
     from google.cloud import bigquery

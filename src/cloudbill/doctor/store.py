@@ -36,6 +36,14 @@ class StoreChecks:
     bucket_location: str | None = None
     """The location of a bucket on `gs://`, or None if it cannot be seen."""
 
+    @property
+    def newest_run(self) -> tuple[Store, Manifest] | None:
+        """The complete run of the newest month that has parts, and its store."""
+        if self.found is None or not self.newest:
+            return None
+        with_parts = [one for _, one in sorted(self.newest.items()) if one.parts]
+        return (self.found[0], with_parts[-1]) if with_parts else None
+
 
 def check_store(settings: SourceSettings) -> StoreChecks:
     """Lists the export and reads the first bytes of its newest part; changes nothing."""

@@ -11,13 +11,21 @@ from cloudbill.doctor.check import Check
 from cloudbill.text.sizes import in_bytes
 
 if TYPE_CHECKING:
+    from cloudbill.manifests import Manifest
     from cloudbill.settings import SourceSettings
+    from cloudbill.store import Store
 
 __all__ = ["check_warehouse"]
 
 
-def check_warehouse(settings: SourceSettings, bucket_location: str | None) -> Iterator[Check]:
+def check_warehouse(
+    settings: SourceSettings,
+    bucket_location: str | None,
+    newest: tuple[Store, Manifest] | None = None,
+) -> Iterator[Check]:
     """Checks the DuckDB file, or the project, the dataset and the table of BigQuery.
+
+    `newest` is the newest run and its store, or None where there is none.
 
     Raises:
         CloudbillError: If it cannot be opened.
@@ -30,7 +38,7 @@ def check_warehouse(settings: SourceSettings, bucket_location: str | None) -> It
     from cloudbill.warehouses.bigquery.client import open_client
 
     with closing(open_client(settings.warehouse)) as client:
-        yield from check_bigquery(client, settings, bucket_location)
+        yield from check_bigquery(client, settings, bucket_location, newest)
 
 
 def _check_file(settings: SourceSettings) -> Check:

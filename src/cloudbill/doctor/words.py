@@ -15,6 +15,8 @@ def check_line(check: Check) -> str:
     """The line of a check."""
     if not check.is_checked:
         return f"--    {check.subject} - not checked: {check.found}"
+    if check.is_note:
+        return f"note  {check.subject} - {check.found}"
     if check.is_well:
         return f"ok    {check.subject} - {check.found}"
     remedy = f"; {check.remedy}" if check.remedy else ""

@@ -7,14 +7,13 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.costs.sums import is_inexact, is_narrow
-from cloudbill.errors import DatasetError, SchemaError
+from cloudbill.costs.sums import EXACT, is_inexact, is_narrow
+from cloudbill.errors import SchemaError
 from cloudbill.exports.limits import MAX_NAME, UNPRINTABLE, shown
 from cloudbill.manifests import Column, ColumnType, Manifest
-from cloudbill.providers import PROVIDERS
-from cloudbill.providers.datasets import dataset_of_columns, may_be
 
 if TYPE_CHECKING:
     from cloudbill.providers import Provider
@@ -25,8 +24,9 @@ __all__ = [
     "assign_columns",
     "fit_columns",
     "merge_parts",
+    "no_objects",
+    "objects_of",
     "require_columns",
-    "require_dataset",
     "type_in_table",
 ]
 
@@ -35,21 +35,23 @@ __all__ = [
 _LONGEST_NAME: Final = 280
 """Leaves room below BigQuery's 300 characters for the number of a name that collides."""
 _HASH_DIGITS: Final = 8
-_SHOWN_COLUMNS: Final = 3
 _AMOUNTS: Final = frozenset(
     {ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.FLOAT, ColumnType.STRING}
 )
 """The types of a file that amounts are read from."""
-_TEXTED: Final = frozenset(
-    {
-        ColumnType.DECIMAL,
-        ColumnType.INTEGER,
-        ColumnType.FLOAT,
-        ColumnType.BOOLEAN,
-        ColumnType.JSON,
-    }
+_NUMBERS: Final = frozenset(
+    {ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.FLOAT, ColumnType.BOOLEAN}
 )
-"""The types whose values have one text."""
+"""The types of columns that become text when a run has text in them."""
+_EXACT_IN: Final[Mapping[ColumnType, frozenset[ColumnType]]] = {
+    ColumnType.STRING: _NUMBERS
+    | {ColumnType.JSON, ColumnType.TIMESTAMP, ColumnType.DATE, ColumnType.TIME},
+    ColumnType.DECIMAL: frozenset({ColumnType.INTEGER}),
+    ColumnType.FLOAT: frozenset({ColumnType.INTEGER}),
+    ColumnType.TIMESTAMP: frozenset({ColumnType.DATE}),
+    ColumnType.JSON: frozenset({ColumnType.STRING}),
+}
+"""By the type of a column in a table, the types of a run whose values it holds as they are."""
 _MONEY: Final = re.compile("cost|price", re.IGNORECASE)
 _ILLEGAL: Final = re.compile(r"[^\w &%=+:'<>#|-]")
 _RESERVED: Final = (
@@ -94,48 +96,18 @@ def merge_parts(parts: Iterable[tuple[str, Sequence[Column]]]) -> tuple[Column, 
     return tuple(column for column, _ in merged.values())
 
 
-def require_dataset(columns: Iterable[Column], provider: Provider, *, run_id: str) -> None:
-    """Refuses files of another dataset, for a manifest need not say what its files are.
-
-    Raises:
-        DatasetError: If the columns are those of another dataset, or lack what every run has.
-    """
-    columns = list(columns)
-    have = {column.target.lower() for column in columns}
-    if not columns or provider.PERIOD_COLUMN.lower() in have:
-        return
-    dataset = dataset_of_columns(column.name for column in columns)
-    if dataset is not None and not may_be(dataset, provider.DATASET):
-        found = f"are of {dataset}"
-    elif provider.BILLED_COLUMN.lower() not in have:
-        first = ", ".join(shown(column.name) for column in columns[:_SHOWN_COLUMNS])
-        found = f"are of an unknown dataset, whose columns begin with {first}"
-    else:
-        return
-    # What another source of the same cloud loads is only in the wrong section.
-    other = next((one for one in PROVIDERS.values() if _loads(one, dataset, provider)), None)
-    where = "" if other is None else f" Configure it in [sources.{other.SECTION}]."
-    raise DatasetError(
-        f"The files of run {run_id} are not of {provider.DATASET}: they have no column "
-        f"'{provider.PERIOD_COLUMN}', and {found}.{where} For this source, {provider.HOW_TO_EXPORT}"
-    )
-
-
-def _loads(other: Provider, dataset: str | None, provider: Provider) -> bool:
-    return (
-        other.CLOUD == provider.CLOUD
-        and other.NAME != provider.NAME
-        and dataset is not None
-        and may_be(dataset, other.DATASET)
-    )
-
-
-def amounts_of(provider: Provider, manifest: Manifest) -> Callable[[str, ColumnType], bool]:
+def amounts_of(
+    provider: Provider,
+    manifest: Manifest,
+    existing: Mapping[str, ColumnType | str] = MappingProxyType({}),
+) -> Callable[[str, ColumnType], bool]:
     """Says of the name and the type of a column whether it holds amounts, which become decimals.
 
     The provider's documentation says so, whatever the type in the file is. A column that it does
-    not know is one if it holds floating point numbers and calls itself a cost or a price.
+    not know is one if it holds floating point numbers, and calls itself a cost or a price or holds
+    exact numbers in the table, whose types are in `existing`.
     """
+    exact = {name.lower() for name, kind in existing.items() if kind in EXACT or is_narrow(kind)}
 
     def is_amount(name: str, kind: ColumnType) -> bool:
         if provider.column_type(name, manifest) is ColumnType.DECIMAL:
@@ -145,19 +117,38 @@ def amounts_of(provider: Provider, manifest: Manifest) -> Callable[[str, ColumnT
                 f"Column '{name}' is {kind}, but it is documented as an amount. The month was "
                 "not changed. Export it as a number"
             )
-        return kind is ColumnType.FLOAT and _MONEY.search(name) is not None
+        return kind is ColumnType.FLOAT and (
+            name.lower() in exact or _MONEY.search(name) is not None
+        )
 
     return is_amount
 
 
+def objects_of(provider: Provider, manifest: Manifest) -> Callable[[str], bool]:
+    """Says of the name of a column whether its text is documented as that of an object."""
+    return lambda name: provider.column_type(name, manifest) is ColumnType.JSON
+
+
+def no_objects(_: str) -> bool:
+    """Says that no text is that of an object."""
+    return False
+
+
 def type_in_table(
-    name: str, kind: ColumnType, address: str, amounts: Callable[[str, ColumnType], bool]
+    name: str,
+    kind: ColumnType,
+    address: str,
+    *,
+    amounts: Callable[[str, ColumnType], bool],
+    objects: Callable[[str], bool],
 ) -> ColumnType:
     """The type that a column of a part has in a table; the address is for messages.
 
     Raises:
         SchemaError: If it is one of amounts and holds none.
     """
+    if kind is ColumnType.STRING and objects(name):
+        return ColumnType.JSON
     try:
         return ColumnType.DECIMAL if amounts(name, kind) else kind
     except SchemaError as error:
@@ -226,17 +217,16 @@ def _is_widened(kind: ColumnType | str, wanted: ColumnType, *, is_amount: bool) 
             or kind is ColumnType.INTEGER
             or (is_amount and kind is ColumnType.STRING)
         )
-    # Text can be read as an object: a column of objects stays one.
-    numbers = _TEXTED - {ColumnType.JSON}
-    return wanted is ColumnType.STRING and (is_narrow(kind) or kind in numbers) and not is_amount
+    # Text can be read as an object: a column of objects stays one. So does one of times.
+    return wanted is ColumnType.STRING and (is_narrow(kind) or kind in _NUMBERS) and not is_amount
 
 
 def _is_converted(kind: ColumnType | str, found: ColumnType, *, is_amount: bool) -> bool:
-    if kind is ColumnType.DECIMAL or is_narrow(kind):
-        return found is ColumnType.INTEGER
-    if kind is ColumnType.JSON:
-        return found is ColumnType.STRING
-    return kind is ColumnType.STRING and found in _TEXTED and not is_amount
+    if is_narrow(kind):
+        kind = ColumnType.DECIMAL
+    if kind is ColumnType.STRING and is_amount:
+        return False
+    return isinstance(kind, ColumnType) and found in _EXACT_IN.get(kind, frozenset())
 
 
 def assign_columns(

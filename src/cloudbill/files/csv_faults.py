@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -173,10 +174,28 @@ def _fault_of_integer(cell: str) -> str | None:
 
 def _fault_of_object(cell: str) -> str | None:
     try:
-        found = json.loads(cell)
+        found = json.loads(cell, parse_constant=_no_number, parse_float=_finite, parse_int=_finite)
+        json.dumps(found, ensure_ascii=False).encode("utf-8")
+    except _NoNumberError:
+        return "has a number that JSON does not have"
+    except UnicodeEncodeError:
+        return "has half of a character: one surrogate of two"
     except (ValueError, RecursionError):
         found = None
     return None if isinstance(found, dict) else "is not a JSON object"
+
+
+class _NoNumberError(Exception):
+    """A word for what is no number, or a number that no double holds."""
+
+
+def _no_number(_: str) -> float:
+    raise _NoNumberError
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
 
 
 _CHECKS: Final[Mapping[ColumnType, Callable[[str], str | None]]] = {

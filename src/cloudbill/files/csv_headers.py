@@ -8,7 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.errors import LoadError, SchemaError
@@ -44,8 +44,10 @@ _ANY_GZIP: Final = 16 + zlib.MAX_WBITS
 # APPNOTE.TXT of PKWARE, "Local file header": its size without the name and the extra field, whose
 # lengths are its last four bytes, and where the method stands.
 _ZIP_MAGIC: Final = b"PK\x03\x04"
+_ZIP_END: Final = b"PK\x05\x06"
 _ZIP_HEADER_BYTES: Final = 30
 _ZIP_METHOD: Final = slice(8, 10)
+_ZIP_SIZE: Final = slice(18, 22)
 _DEFLATED: Final = 8
 BOM: Final = b"\xef\xbb\xbf"
 """The byte order mark, which some programs write before the first row as well."""
@@ -80,6 +82,8 @@ class Header:
     """Whether a column without a name comes last, as a comma at the end of each line makes it."""
     has_mark_after: bool = False
     """Whether a byte order mark comes before the first row."""
+    is_packed: bool = False
+    """Whether the file is packed, so that what packed it says where it ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +109,13 @@ def read_columns(
 
     Raises:
         StoreError: If a part cannot be read.
-        LoadError: If a part does not begin with a header in UTF-8.
+        LoadError: If a part does not begin with a header in UTF-8, or ends within a line where
+            nothing else says whether it is whole.
         SchemaError: If a header names a column twice, or leaves a name empty.
     """
     headers = read_headers(store, manifest.parts)
+    for part, header in zip(manifest.parts, headers, strict=True):
+        _require_end(store, part, header)
     targets = assign_columns(
         dict.fromkeys(name for header in headers for name in header.names),
         existing,
@@ -199,17 +206,35 @@ def _read_header(store: Store, path: str) -> Header:
     for length in (_FIRST_READ_BYTES, MAX_HEADER_BYTES):
         head = store.read_head(path, length)
         is_whole = len(head) < length
+        is_packed = is_gzip(head) or is_zip(path)
         if is_gzip(head):
             head, is_whole = _unpack(head, address, is_whole=is_whole)
         elif is_zip(path):
             head, is_whole = _unzip(head, address)
         header = parse_header(head, address, is_whole=is_whole)
         if header is not None:
-            return header
+            return replace(header, is_packed=is_packed)
     raise LoadError(
         f"{address} has no whole header in its first {MAX_HEADER_BYTES} bytes: it was cut off, a "
         f"quote is never closed, or it is not a CSV file. {AGAIN}"
     )
+
+
+def _require_end(store: Store, part: Part, header: Header) -> None:
+    """Refuses a part that may be cut off within its last number, and would load as another one.
+
+    Every provider ends each line. A packed part is checked by what packed it, and a stated size or
+    number of rows by others; AWS states neither, and a copy may have unpacked its files.
+
+    Raises:
+        LoadError: If the part ends within a line.
+    """
+    is_checked = header.is_packed or part.size is not None or part.rows is not None
+    if not is_checked and store.read_tail(part.path, 1) != b"\n":
+        raise LoadError(
+            f"{store.uri(part.path)} ends without the end of a line: it was cut off, or another "
+            f"program wrote it. {AGAIN}"
+        )
 
 
 def _unpack(head: bytes, address: str, *, is_whole: bool) -> tuple[bytes, bool]:
@@ -227,8 +252,12 @@ def _unpack(head: bytes, address: str, *, is_whole: bool) -> tuple[bytes, bool]:
 
 def _unzip(head: bytes, address: str) -> tuple[bytes, bool]:
     """The first unpacked bytes of the first file in a ZIP file, and whether they are all of it."""
-    lengths = head[_ZIP_HEADER_BYTES - 4 : _ZIP_HEADER_BYTES]
-    start = _ZIP_HEADER_BYTES + sum(int.from_bytes(lengths[at : at + 2], "little") for at in (0, 2))
+    if head.startswith(_ZIP_END):
+        raise LoadError(f"{address} is a ZIP file with nothing in it. {AGAIN}")
+    start, name = _zipped(head)
+    while name.endswith(b"/"):  # a folder, whose bytes are none or the end of none
+        head = head[start + int.from_bytes(head[_ZIP_SIZE], "little") :]
+        start, name = _zipped(head)
     if int.from_bytes(head[_ZIP_METHOD], "little") != _DEFLATED:
         raise LoadError(
             f"{address} is a ZIP file that was packed in an unknown way. Bring the file as AWS "
@@ -240,6 +269,14 @@ def _unzip(head: bytes, address: str) -> tuple[bytes, bool]:
     except zlib.error as error:
         raise LoadError(f"{address} is a damaged ZIP file ({error}). {AGAIN}") from error
     return unpacked[:MAX_HEADER_BYTES], unpacker.eof and len(unpacked) <= MAX_HEADER_BYTES
+
+
+def _zipped(head: bytes) -> tuple[int, bytes]:
+    """Where the bytes of the first entry of a ZIP file begin, and its name."""
+    lengths = head[_ZIP_HEADER_BYTES - 4 : _ZIP_HEADER_BYTES]
+    name, extra = (int.from_bytes(lengths[at : at + 2], "little") for at in (0, 2))
+    end_of_name = _ZIP_HEADER_BYTES + name
+    return end_of_name + extra, head[_ZIP_HEADER_BYTES:end_of_name]
 
 
 def _end_of_record(head: bytes) -> int | None:

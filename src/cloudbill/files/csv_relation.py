@@ -133,6 +133,10 @@ def read_csv_parts(
                     if column.type is ColumnType.DECIMAL
                 },
                 texts=cells,
+                part_names=tuple(
+                    (part.address, frozenset(column.target.lower() for column in part.columns))
+                    for part in parts
+                ),
                 file_column=_FILE_COLUMN,
                 files=tuple(str(file.path) for file in files),
             )

@@ -22,6 +22,7 @@ __all__ = [
     "text_of",
     "text_rest",
     "text_value",
+    "whole_as_double",
 ]
 
 _GIVEN: Final = "\x1fgiven"
@@ -126,6 +127,10 @@ _FLOAT_REST: Final = "CASE WHEN abs({name}) >= 1 OR ({is_small}) THEN NULL ELSE 
 _TEXT_OF_FLOAT: Final = "CAST({name} AS VARCHAR)"
 _DOES_NOT_FIT: Final = ", which is no amount that DECIMAL(38,18) holds"
 
+_WHOLE: Final = (
+    "CASE WHEN {value} IS NULL OR CAST(CAST({value} AS DOUBLE) AS HUGEINT) = {value} "
+    "THEN CAST({value} AS DOUBLE) ELSE error({what} || {value} || {problem}) END"
+)
 _DECIMAL_TEXT: Final = (
     "CASE WHEN {text} LIKE '%.%' THEN rtrim(rtrim({text}, '0'), '.') ELSE {text} END"
 )
@@ -207,6 +212,16 @@ def text_of(value: Fragment, kind: ColumnType | str) -> Fragment:
     """A value as people write it: a decimal has no zeros at its end."""
     text = DUCKDB.compose(DUCKDB.text, value=value)
     return DUCKDB.compose(_DECIMAL_TEXT, text=text) if kind is ColumnType.DECIMAL else text
+
+
+def whole_as_double(value: Fragment, column: str) -> Fragment:
+    """A whole number as the double that is equal to it; an error where there is none."""
+    return DUCKDB.compose(
+        _WHOLE,
+        value=value,
+        what=duckdb_text(f"'{column}' holds "),
+        problem=duckdb_text(", which no double of the table is equal to"),
+    )
 
 
 def _without_exponent(cell: Fragment, template: str) -> Fragment:

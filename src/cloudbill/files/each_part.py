@@ -19,7 +19,7 @@ import duckdb
 from cloudbill.costs.daily_totals import DailyTotals, merge_totals
 from cloudbill.disk.spool import spool_folder
 from cloudbill.errors import CloudbillError, LoadError, PartMissingError, StoreError
-from cloudbill.files.columns import amounts_of
+from cloudbill.files.columns import amounts_of, objects_of
 from cloudbill.files.csv_headers import PartColumns, read_columns
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.csv_relation import read_csv_parts
@@ -67,7 +67,7 @@ def read_each_part(
         CloudbillError: If `memory_limit` is too low.
     """
     manifest = replace(manifest, parts=filled_parts(manifest, store))
-    amounts = amounts_of(provider, manifest)
+    amounts, objects = amounts_of(provider, manifest), objects_of(provider, manifest)
     columns: Mapping[str, PartColumns] = {}
     if manifest.file_format == "csv":
         columns = _columns_of_csv(store, manifest, provider, headers)
@@ -80,7 +80,9 @@ def read_each_part(
                 for part, file in zip(batch.parts, files, strict=True):
                     with _part_errors(store, part, file, memory_limit):
                         if manifest.file_format == "parquet":
-                            source = read_parquet_parts(connection, [file], amounts=amounts)
+                            source = read_parquet_parts(
+                                connection, [file], amounts=amounts, objects=objects
+                            )
                             yield read(connection, source)
                             continue
                         described = CsvPart.of(file, store.uri(part.path), columns[part.path])

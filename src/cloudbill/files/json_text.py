@@ -15,34 +15,84 @@ __all__ = ["is_map", "map_value", "object_value"]
 
 _ENTRY: Final = "\x1fentry"
 """The parameter of a lambda: no column has a control character in its name."""
+_PLACE: Final = "\x1fplace"
+_TEXT: Final = "\x1ftext"
 # Of more digits, the text of a whole number would not be read as that of the same double.
-_WHOLE: Final = duckdb_text(r"^(-?[0-9]{1,15})\.0$")
-_FIRST: Final = duckdb_text(r"\1")
+_WHOLE: Final = duckdb_text(r"^(?:-?(0)|(-?[1-9][0-9]{0,14}))\.0$")
+_FIRST: Final = duckdb_text(r"\1\2")
+# What may be no number, or one that DuckDB leaves as it is written. Strings may look the same.
+_ODD: Final = duckdb_text(
+    r":(?:\[(?:.*[\[,])?)?-?(?:[0-9]{19}|[0-9.]+[eE]\+?[0-9]{3}|[nN][aA]|[iI])"
+)
+_STRINGS: Final = duckdb_text(r'"(?:[^"\\]|\\.)*"')
+_TOKENS: Final = duckdb_text("[^{}\\[\\]:,]+")
 
+# DuckDB makes no map of entries of which two have one key. No map has such, but a file may.
+_IN_ORDER: Final = "CAST(to_json(TRY(map_from_entries(list_sort(map_entries({name}))))) AS VARCHAR)"
+_FIRST_OF_EACH_KEY: Final = (
+    "list_filter(map_entries({name}), "
+    "lambda {entry}, {place}: list_position(map_keys({name}), {entry}.key) = {place})"
+)
+_BY_ENTRY: Final = (
+    "'{{' || array_to_string(list_transform(list_sort({entries}), "
+    "lambda {entry}: to_json({entry}.key) || ':' || coalesce({value}, 'null')), ',') || '}}'"
+)
 # Most rows have the same few tags, or none: what is not sorted is what costs.
 _MAP: Final = (
     "CAST(CASE WHEN {name} IS NULL THEN NULL WHEN cardinality({name}) = 0 THEN '{{}}' "
-    "ELSE '{{' || array_to_string(list_transform(list_sort(map_entries({name})), "
-    "lambda {entry}: to_json({entry}.key) || ':' || {value}), ',') || '}}' END AS JSON)"
+    "ELSE {filled} END AS JSON)"
 )
-_TEXT_IN_MAP: Final = "coalesce(to_json({entry}.value), 'null')"
-_NUMBER_IN_MAP: Final = (
-    "coalesce(regexp_replace(CAST(to_json({entry}.value) AS VARCHAR), {whole}, {first}), 'null')"
+_TEXTS_IN_MAP: Final = "coalesce({in_order}, {by_entry})"
+_NUMBERS_IN_MAP: Final = (
+    "list_transform([{in_order}], lambda {text}: "
+    "CASE WHEN {text} IS NULL OR regexp_matches({text}, {unlike}) THEN {by_entry} "
+    "ELSE {text} END)[1]"
 )
-# Of a key that stands twice, which no map has, the first value counts, as it does for BigQuery.
+_UNLIKE: Final = duckdb_text(r"\.0[,}]|NaN|Infinity")
+"""What numbers of maps have that are to be written otherwise, or not at all."""
+_NUMBER: Final = "regexp_replace(CAST(to_json({number}) AS VARCHAR), {whole}, {first})"
+_FLOAT_IN_MAP: Final = (
+    "CASE WHEN isfinite({entry}.value) OR {entry}.value IS NULL THEN {number} "
+    "ELSE error('no JSON number: ' || {entry}.value || {where}) END"
+)
+# The shortest text of a FLOAT is read as a double: by itself it would get the digits of one.
+_OF_FLOAT: Final = "CAST(CAST({entry}.value AS VARCHAR) AS DOUBLE)"
+
+# Of a key that stands twice the first value counts, as it does for BigQuery.
 # DuckDB writes again what it extracts: without spaces, and numbers as it writes those of a map.
 _OBJECT: Final = (
     "CAST(CASE WHEN {cell} IS NULL THEN NULL WHEN {cell} = '{{}}' THEN '{{}}' "
     "WHEN NOT json_valid({cell}) THEN error('not a JSON object: ' || {cell} || {where}) "
     "WHEN json_type({cell}) <> 'OBJECT' "
     "THEN error('not a JSON object: ' || {cell} || {where}) "
-    "WHEN strpos({written}, '.0') = 0 "
-    "AND json_keys({cell}) = list_sort(json_keys({cell})) THEN {written} "
-    "ELSE '{{' || array_to_string(list_transform("
-    "list_sort(json_keys({cell})), "
-    "lambda {entry}: to_json({entry}) || ':' || regexp_replace(CAST(json_extract({cell}, "
-    "'/' || replace(replace({entry}, '~', '~0'), '/', '~1')) AS VARCHAR), {whole}, {first})"
-    "), ',') || '}}' END AS JSON)"
+    "WHEN regexp_matches({written}, {odd}) THEN CASE WHEN {is_finite} THEN {by_entry} "
+    "ELSE error('no JSON number: ' || {cell} || {where}) END "
+    "WHEN strpos({written}, '.0') = 0 AND json_keys({cell}) = list_sort(json_keys({cell})) "
+    "AND list_unique(json_keys({cell})) = len(json_keys({cell})) THEN {written} "
+    "ELSE {by_entry} END AS JSON)"
+)
+_WRITTEN: Final = "CAST(json_extract({cell}, '$') AS VARCHAR)"
+# `json_transform` gives nothing for an object with a key that stands twice.
+_ENTRIES_OF_OBJECT: Final = (
+    "coalesce(map_entries(json_transform({cell}, '\"MAP(VARCHAR, JSON)\"')), "
+    "list_transform(list_distinct(json_keys({cell})), lambda {entry}: {{'key': {entry}, "
+    "'value': json_extract({cell}, "
+    "'/' || replace(replace({entry}, '~', '~0'), '/', '~1'))}}))"
+)
+# Only a number begins with one of the characters from `-` to `9`.
+_VALUE_OF_OBJECT: Final = (
+    "CASE WHEN CAST({entry}.value AS VARCHAR) BETWEEN '-' AND ':' THEN regexp_replace("
+    "CASE WHEN json_type({entry}.value) = 'DOUBLE' "
+    "THEN CAST(to_json(CAST(CAST({entry}.value AS VARCHAR) AS DOUBLE)) AS VARCHAR) "
+    "ELSE CAST({entry}.value AS VARCHAR) END, {whole}, {first}) "
+    "ELSE CAST({entry}.value AS VARCHAR) END"
+)
+# BigQuery takes neither `NaN` nor `1e400`, and DuckDB both.
+_IS_FINITE: Final = (
+    "list_bool_and(list_transform("
+    "regexp_extract_all(regexp_replace({written}, {strings}, 'null', 'g'), {tokens}), "
+    "lambda {entry}: {entry} IN ('true', 'false', 'null') "
+    "OR coalesce(isfinite(TRY_CAST({entry} AS DOUBLE)), FALSE)))"
 )
 
 
@@ -52,24 +102,71 @@ def is_map(type_name: str) -> bool:
 
 
 def map_value(name: str, type_name: str) -> Fragment:
-    """The value of a column of maps; `type_name` is its type, for what its values are."""
-    has_numbers = "DOUBLE" in type_name or "FLOAT" in type_name
-    entry = DUCKDB.compose("{entry}", entry=_ENTRY)
-    value = DUCKDB.compose(
-        _NUMBER_IN_MAP if has_numbers else _TEXT_IN_MAP, entry=entry, whole=_WHOLE, first=_FIRST
+    """The value of a column of maps; `type_name` is its type, for what its values are.
+
+    A value that is no number in a map of numbers is an error, which names the column.
+    """
+    names = {"name": DUCKDB.compose("{name}", name=name), "entry": _name(_ENTRY)}
+    in_order = DUCKDB.compose(_IN_ORDER, **names)
+    entries = DUCKDB.compose(_FIRST_OF_EACH_KEY, place=_name(_PLACE), **names)
+    by_entry = DUCKDB.compose(
+        _BY_ENTRY, entries=entries, value=_value_in_map(name, type_name), entry=names["entry"]
     )
-    return DUCKDB.compose(_MAP, name=name, entry=entry, value=value)
+    if "FLOAT" in type_name:
+        filled = by_entry
+    elif _has_fractions(type_name):
+        filled = DUCKDB.compose(
+            _NUMBERS_IN_MAP,
+            in_order=in_order,
+            by_entry=by_entry,
+            text=_name(_TEXT),
+            unlike=_UNLIKE,
+        )
+    else:
+        filled = DUCKDB.compose(_TEXTS_IN_MAP, in_order=in_order, by_entry=by_entry)
+    return DUCKDB.compose(_MAP, name=name, filled=filled)
+
+
+def _value_in_map(name: str, type_name: str) -> Fragment:
+    entry = _name(_ENTRY)
+    if not _has_fractions(type_name):
+        return DUCKDB.compose("to_json({entry}.value)", entry=entry)
+    is_float = "FLOAT" in type_name
+    value = DUCKDB.compose(_OF_FLOAT if is_float else "{entry}.value", entry=entry)
+    number = DUCKDB.compose(_NUMBER, number=value, whole=_WHOLE, first=_FIRST)
+    if not (is_float or "DOUBLE" in type_name):
+        return number
+    return DUCKDB.compose(
+        _FLOAT_IN_MAP, entry=entry, number=number, where=duckdb_text(f" in column '{name}'")
+    )
+
+
+def _has_fractions(type_name: str) -> bool:
+    return any(kind in type_name for kind in ("DOUBLE", "FLOAT", "DECIMAL"))
 
 
 def object_value(cell: Fragment, column: str = "") -> Fragment:
     """The value of a cell with a JSON object; another text is an error, which names the column."""
-    where = f" in column '{column}'" if column else ""
+    names = {"cell": cell, "entry": _name(_ENTRY)}
+    written = DUCKDB.compose(_WRITTEN, cell=cell)
+    value = DUCKDB.compose(_VALUE_OF_OBJECT, entry=names["entry"], whole=_WHOLE, first=_FIRST)
     return DUCKDB.compose(
         _OBJECT,
         cell=cell,
-        written=DUCKDB.compose("CAST(json_extract({cell}, '$') AS VARCHAR)", cell=cell),
-        entry=DUCKDB.compose("{entry}", entry=_ENTRY),
-        where=duckdb_text(where),
-        whole=_WHOLE,
-        first=_FIRST,
+        written=written,
+        where=duckdb_text(f" in column '{column}'" if column else ""),
+        odd=_ODD,
+        is_finite=DUCKDB.compose(
+            _IS_FINITE, written=written, strings=_STRINGS, tokens=_TOKENS, entry=names["entry"]
+        ),
+        by_entry=DUCKDB.compose(
+            _BY_ENTRY,
+            entries=DUCKDB.compose(_ENTRIES_OF_OBJECT, **names),
+            value=value,
+            entry=names["entry"],
+        ),
     )
+
+
+def _name(name: str) -> Fragment:
+    return DUCKDB.compose("{name}", name=name)

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 
 from cloudbill.disk.spool import spool_folder
 from cloudbill.errors import SchemaError, StoreError
-from cloudbill.files.columns import type_in_table
+from cloudbill.files.columns import no_objects, type_in_table
 from cloudbill.files.damage import AGAIN
 from cloudbill.files.parquet_tail import PARQUET_MAGIC, read_parquet_tail, write_footer
 from cloudbill.files.small_queries import open_for_small_queries
@@ -54,8 +55,12 @@ class Footer:
     forms: tuple[str, ...] = ()
     doubles: frozenset[str] = frozenset()
     maps: frozenset[str] = frozenset()
+    number_maps: frozenset[str] = frozenset()
+    """Those of the maps whose values are doubles."""
     is_rewritten: bool = False
     required: frozenset[str] = frozenset()
+    untyped: frozenset[str] = frozenset()
+    """The names, in lower case, of columns in which the writer saw no value."""
     first_day: date | None
     last_day: date | None
 
@@ -66,10 +71,12 @@ def read_footers(
     *,
     period_column: str,
     amounts: Callable[[str, ColumnType], bool],
+    objects: Callable[[str], bool] = no_objects,
 ) -> tuple[Footer, ...]:
     """The footers of the parts, in order; many are read at a time.
 
-    `amounts` says of a name and a type whether such a column holds amounts.
+    `amounts` says of a name and a type whether such a column holds amounts, and `objects` of a name
+    whether text in it is that of objects.
 
     Raises:
         StoreError: If a part cannot be read or is not a Parquet file.
@@ -77,14 +84,18 @@ def read_footers(
     """
 
     def read(part: Part) -> Footer:
-        return _read_footer(store, part.path, period_column, amounts)
+        return _read_footer(store, part.path, period_column, amounts, objects)
 
     with ThreadPoolExecutor(_READERS, thread_name_prefix="footer") as readers:
         return tuple(readers.map(read, parts))
 
 
 def _read_footer(
-    store: Store, path: str, period_column: str, amounts: Callable[[str, ColumnType], bool]
+    store: Store,
+    path: str,
+    period_column: str,
+    amounts: Callable[[str, ColumnType], bool],
+    objects: Callable[[str], bool],
 ) -> Footer:
     address = store.uri(path)
     tail = read_parquet_tail(store, path)
@@ -103,40 +114,66 @@ def _read_footer(
             f"{address} is a damaged Parquet file: it states {metadata.num_rows} rows. {AGAIN}",
             is_of_run=True,
         )
-    columns: list[Column] = []
-    forms: list[str] = []
-    doubles: set[str] = set()
-    maps: set[str] = set()
-    is_rewritten = False
+    found = _Columns()
     for name, field in fields:
-        if pa.types.is_null(_kind_of(field)):
-            # The writer saw no value in it, so that it knew no type either.
-            is_rewritten = True
-            continue
-        in_file = _column_type(field, address)
-        kind = type_in_table(name, in_file, address, amounts)
-        columns.append(Column(name=name, target=name, type=kind))
-        forms.append(_form_of(field, physical.get(name)))
-        if _is_simple_map(field):
-            maps.add(name)
-        elif kind is ColumnType.DECIMAL and pa.types.is_float64(field.type):
-            doubles.add(name)
-        else:
-            is_rewritten |= kind is not in_file or _is_in_nanoseconds(field, physical.get(name))
-            is_rewritten |= in_file is ColumnType.JSON
-    first_day, last_day = _days(tail, columns, period_column, address)
+        found.add(field, physical.get(name), address, amounts, objects)
+    first_day, last_day = _days(tail, found.columns, period_column, address)
     return Footer(
         address=address,
         rows=metadata.num_rows,
-        columns=tuple(columns),
-        forms=tuple(forms),
-        doubles=frozenset(doubles),
-        maps=frozenset(maps),
-        is_rewritten=is_rewritten,
+        columns=tuple(found.columns),
+        forms=tuple(found.forms),
+        doubles=frozenset(found.doubles),
+        maps=frozenset(found.maps),
+        number_maps=frozenset(found.number_maps),
+        is_rewritten=found.is_rewritten,
         required=frozenset(name.lower() for name, field in fields if not field.nullable),
+        untyped=frozenset(found.untyped),
         first_day=first_day,
         last_day=last_day,
     )
+
+
+@dataclass(slots=True)
+class _Columns:
+    """The columns of a part as they are found one by one; see `Footer`."""
+
+    columns: list[Column] = dataclass_field(default_factory=list)
+    forms: list[str] = dataclass_field(default_factory=list)
+    doubles: set[str] = dataclass_field(default_factory=set)
+    maps: set[str] = dataclass_field(default_factory=set)
+    number_maps: set[str] = dataclass_field(default_factory=set)
+    untyped: set[str] = dataclass_field(default_factory=set)
+    is_rewritten: bool = False
+
+    def add(
+        self,
+        field: Any,
+        physical_type: str | None,
+        address: str,
+        amounts: Callable[[str, ColumnType], bool],
+        objects: Callable[[str], bool],
+    ) -> None:
+        """Takes the next column of the file."""
+        name = str(field.name)
+        if pa.types.is_null(_kind_of(field)):
+            # The writer saw no value in it, so that it knew no type either.
+            self.is_rewritten = True
+            self.untyped.add(name.lower())
+            return
+        in_file = _column_type(field, address)
+        kind = type_in_table(name, in_file, address, amounts=amounts, objects=objects)
+        self.columns.append(Column(name=name, target=name, type=kind))
+        self.forms.append(_form_of(field, physical_type))
+        if _is_simple_map(field):
+            self.maps.add(name)
+            if pa.types.is_float64(field.type.item_type):
+                self.number_maps.add(name)
+        elif kind is ColumnType.DECIMAL and pa.types.is_float64(field.type):
+            self.doubles.add(name)
+        else:
+            self.is_rewritten |= kind is not in_file or _is_in_nanoseconds(field, physical_type)
+            self.is_rewritten |= in_file is ColumnType.JSON
 
 
 def _column_type(field: Any, address: str) -> ColumnType:

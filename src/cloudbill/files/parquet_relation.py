@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from cloudbill.errors import LoadError, SchemaError
-from cloudbill.files.columns import merge_parts, type_in_table
+from cloudbill.files.columns import merge_parts, no_objects, type_in_table
 from cloudbill.files.damage import OFTEN, damaged_parts, reason_of
 from cloudbill.files.decimals import (
     decimal_rest,
@@ -24,7 +24,7 @@ from cloudbill.files.decimals import (
     text_value,
 )
 from cloudbill.files.duckdb_types import TABLE_TYPES, column_type_of, may_lose_digits
-from cloudbill.files.json_text import is_map, map_value
+from cloudbill.files.json_text import is_map, map_value, object_value
 from cloudbill.files.relation import PartsRelation, literal_path
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.sql import DUCKDB, Fragment
@@ -58,14 +58,16 @@ def read_parquet_parts(
     files: Sequence[PurePath],
     *,
     amounts: Callable[[str, ColumnType], bool],
+    objects: Callable[[str], bool] = no_objects,
     addresses: Sequence[str] = (),
     scheme: str = "",
 ) -> PartsRelation:
     """Describes one or more Parquet parts by their footers.
 
-    `amounts` says of a name and a type whether such a column holds amounts. `addresses` names the
-    parts in messages, where the files are called otherwise; `scheme` is that of the file system
-    that they are in, where it is not the local one.
+    `amounts` says of a name and a type whether such a column holds amounts, and `objects` of a name
+    whether text in it is that of objects. `addresses` names the parts in messages, where the files
+    are called otherwise; `scheme` is that of the file system that they are in, where it is not the
+    local one.
 
     Raises:
         SchemaError: If parts contradict each other or hold a type that is not loaded.
@@ -76,13 +78,15 @@ def read_parquet_parts(
     names = [scheme + literal_path(file) for file in files]
     addresses = addresses or [file.name for file in files]
     described: list[tuple[str, Sequence[Column]]] = []
+    names_in: list[tuple[str, frozenset[str]]] = []
     types: list[Mapping[str, str]] = []
     part_rows: list[int] = []
     for address, name in zip(addresses, names, strict=True):
         with damaged_parts(address):
             found = _describe(connection, name)
             part_rows.append(_footer_rows(connection, name))
-        described.append((address, _columns(found, address, amounts)))
+        described.append((address, _columns(found, address, amounts, objects)))
+        names_in.append((address, frozenset(column.lower() for column, _ in found)))
         types.append(
             {column.lower(): type_name for column, type_name in found if type_name != _NOTHING}
         )
@@ -95,12 +99,16 @@ def read_parquet_parts(
         values=reading.values,
         rests=reading.rests,
         addresses=dict(zip(names, addresses, strict=True)),
+        part_names=tuple(names_in),
         part_rows=tuple(part_rows),
     )
 
 
 def _columns(
-    found: Sequence[tuple[str, str]], address: str, amounts: Callable[[str, ColumnType], bool]
+    found: Sequence[tuple[str, str]],
+    address: str,
+    amounts: Callable[[str, ColumnType], bool],
+    objects: Callable[[str], bool],
 ) -> list[Column]:
     columns: list[Column] = []
     for name, type_name in found:
@@ -109,7 +117,7 @@ def _columns(
         kind = column_type_of(type_name)
         if not isinstance(kind, ColumnType):
             raise SchemaError(f"Column '{name}' of {address} is a {type_name}, which is not loaded")
-        kind = type_in_table(name, kind, address, amounts)
+        kind = type_in_table(name, kind, address, amounts=amounts, objects=objects)
         columns.append(Column(name=name, target=name, type=kind))
     return columns
 
@@ -277,6 +285,7 @@ _CONVERSIONS: Final[Mapping[tuple[ColumnType, str], Callable[[str, str], Fragmen
     (ColumnType.DECIMAL, "FLOAT"): lambda name, _: float_value(name),
     (ColumnType.DECIMAL, "VARCHAR"): lambda name, _: text_value(filled_text(name), name),
     (ColumnType.JSON, "MAP"): map_value,
+    (ColumnType.JSON, "VARCHAR"): lambda name, _: object_value(filled_text(name), name),
 }
 """By the type of a column and the one type that it has in the parts."""
 

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from types import MappingProxyType
 
 from cloudbill.costs.sums import Charges
-from cloudbill.files.decimals import text_of
+from cloudbill.files.decimals import text_of, whole_as_double
 from cloudbill.files.json_text import object_value
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.periods import BillingPeriod
@@ -41,6 +41,8 @@ class PartsRelation:
     texts: Mapping[str, Fragment] = field(default_factory=dict)
     """What is written in the files, where they are text."""
     addresses: Mapping[str, str] = field(default_factory=dict)
+    part_names: tuple[tuple[str, frozenset[str]], ...] = ()
+    """The address of each part and the names of its columns in the table, in lower case."""
     part_rows: tuple[int, ...] | None = None
     file_column: str | None = None
     files: tuple[str, ...] = ()
@@ -61,6 +63,11 @@ class PartsRelation:
             values={target: self.values[name] for name, target in targets.items()},
             rests={targets[name]: rest for name, rest in self.rests.items()},
         )
+
+    def described_parts(self) -> list[tuple[str, frozenset[str], int | None]]:
+        """The address of each part, its columns, and its rows where it states them."""
+        rows = self.part_rows or (None,) * len(self.part_names)
+        return [(*part, count) for part, count in zip(self.part_names, rows, strict=True)]
 
     def in_month(
         self, period_column: str, period: BillingPeriod
@@ -101,6 +108,10 @@ class PartsRelation:
         if kind is ColumnType.STRING:
             written = None if column.type is ColumnType.JSON else self.texts.get(column.name)
             return written or text_of(value, column.type)
+        if kind is ColumnType.FLOAT:
+            return whole_as_double(value, column.name)
+        if kind is ColumnType.TIMESTAMP:
+            return DUCKDB.compose("CAST({value} AS TIMESTAMP)", value=value)
         return DUCKDB.compose("CAST({value} AS DECIMAL(38,18))", value=value)
 
 

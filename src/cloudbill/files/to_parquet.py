@@ -49,6 +49,7 @@ class Rewriting:
 
     types: Mapping[str, ColumnType | str]
     amounts: Callable[[str, ColumnType], bool]
+    objects: Callable[[str], bool]
     provider: Provider | None
     period: BillingPeriod | None
     memory_limit: str
@@ -75,7 +76,11 @@ class Rewriting:
         """
         with self._connection(address, target) as connection:
             source = read_parquet_parts(
-                connection, [file], amounts=self.amounts, addresses=[address]
+                connection,
+                [file],
+                amounts=self.amounts,
+                objects=self.objects,
+                addresses=[address],
             )
             with faults_named(connection, source):
                 return self._write(connection, source, target)
@@ -105,7 +110,11 @@ class Rewriting:
 
     def _write(self, connection: DuckDBPyConnection, source: PartsRelation, target: Path) -> Totals:
         # A time in Parquet is one in UTC only if its type says so.
-        times = [column.target for column in source.columns if column.type is ColumnType.TIMESTAMP]
+        times = [
+            column.target
+            for column in source.columns
+            if self.types.get(column.target.lower(), column.type) is ColumnType.TIMESTAMP
+        ]
         zoned = [
             DUCKDB.compose("CAST({name} AS TIMESTAMPTZ) AS {name}", name=name) for name in times
         ]

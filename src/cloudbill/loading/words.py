@@ -41,6 +41,7 @@ __all__ = [
     "outcomes_json",
     "planned_line",
     "planned_lines",
+    "rowless_line",
     "same_fault_line",
     "stopped_lines",
     "untotalled_line",
@@ -137,6 +138,8 @@ def _finished_lines(result: LoadResult) -> Iterator[str]:
     yield f"Completed loading {_run(result.planned)}"
     if result.untotalled is not None:
         yield untotalled_line(result)
+    if result.rowless is not None:
+        yield rowless_line(result)
     if result.alarm is not None:
         yield alarm_line(result)
 
@@ -144,6 +147,11 @@ def _finished_lines(result: LoadResult) -> Iterator[str]:
 def alarm_line(result: LoadResult) -> str:
     """The line of a run that was loaded before anybody knew that a person should look at it."""
     return f"Look at {_run(result.planned)} - it was loaded, but {result.alarm}"
+
+
+def rowless_line(result: LoadResult) -> str:
+    """The line of a month that has no rows, which may be right or a mistake of the export."""
+    return f"Loaded {_run(result.planned)} without rows: {result.rowless}"
 
 
 def untotalled_line(result: LoadResult) -> str:

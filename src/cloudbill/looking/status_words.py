@@ -20,6 +20,7 @@ from cloudbill.text.times import age_in_words, iso_time, shown_days, shown_time
 
 if TYPE_CHECKING:
     from cloudbill.loading.failures import PastFailure
+    from cloudbill.planning.doubles import Double
 
 __all__ = ["status_json", "status_lines"]
 
@@ -176,7 +177,11 @@ def _failed(failure: PastFailure, status: SourceStatus) -> str:
     return f"{_age(failure.at, status)} ({shown_time(failure.at)} UTC): {first}"
 
 
-def status_json(sources: Sequence[SourceStatus], ended: Sequence[SourceFailure] = ()) -> str:
+def status_json(
+    sources: Sequence[SourceStatus],
+    ended: Sequence[SourceFailure] = (),
+    doubles: Sequence[Double] = (),
+) -> str:
     """The JSON document: times in UTC, amounts as exact decimal text; every month, newest first."""
     failures: list[object] = failures_json(ended)
     failures += [
@@ -184,7 +189,20 @@ def status_json(sources: Sequence[SourceStatus], ended: Sequence[SourceFailure] 
         for status in sources
         for found in status.errors
     ]
-    return json.dumps({"sources": [*map(_source, sources)], "failures": failures}, indent=2)
+    document = {
+        "sources": [*map(_source, sources)],
+        "same_charges": [
+            {
+                "sources": double.sources,
+                "scope": double.scope,
+                "months": [str(period) for period in double.periods],
+                "is_odd": double.is_odd,
+            }
+            for double in doubles
+        ],
+        "failures": failures,
+    }
+    return json.dumps(document, indent=2)
 
 
 def _source(status: SourceStatus) -> dict[str, object]:

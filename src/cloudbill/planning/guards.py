@@ -172,8 +172,9 @@ class Guards:
         )
 
     def _may_be_less(self, manifest: Manifest, one: Described) -> bool:
-        # Nobody knows how many of the bytes of several months are of this one.
-        if manifest.spans:
+        # Nobody knows how many of the bytes of several months are of this one. A run without parts
+        # has no format.
+        if manifest.spans or not manifest.parts:
             return True
         if one.file_format != manifest.file_format:
             return one.manifest is not None and bool(one.manifest.spans)

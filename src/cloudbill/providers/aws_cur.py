@@ -13,7 +13,7 @@ from typing import Final
 
 from cloudbill.manifests import ColumnType, Manifest, StoredObject
 from cloudbill.providers import data_exports, datasets
-from cloudbill.providers.aws_manifest import own_name
+from cloudbill.providers.aws_manifest import own_name, stated_type
 from cloudbill.providers.cur_columns import athena_name, documented_type
 from cloudbill.providers.cur_reports import (
     RANGE,
@@ -177,7 +177,7 @@ def month_of(path: str) -> str | None:
 
 
 def column_name(header: str) -> str:
-    """The name that AWS gives the column in Athena."""
+    """The name that AWS gives the column of a report in Athena; Data Exports have theirs."""
     return athena_name(header)
 
 
@@ -189,14 +189,11 @@ def is_amount(name: str) -> bool:
 def column_type(header: str, manifest: Manifest) -> ColumnType:
     """The type from the manifest, otherwise from AWS's documentation, otherwise text.
 
-    What AWS documents as an amount is a decimal, whatever the manifest says.
+    What AWS documents as something else than text is that, whatever the manifest says.
 
     A manifest may list fewer columns than its files have.
     """
-    for column in manifest.columns or ():
-        if column.name == header:
-            return column.type
-    return documented_type(header)
+    return stated_type(header, manifest) or documented_type(header)
 
 
 def read_manifest(

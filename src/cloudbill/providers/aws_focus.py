@@ -10,7 +10,7 @@ from typing import Final
 
 from cloudbill.manifests import ColumnType, Manifest, StoredObject
 from cloudbill.providers import aws_cur, azure_focus, data_exports, datasets
-from cloudbill.providers.aws_manifest import own_name
+from cloudbill.providers.aws_manifest import own_name, stated_type
 from cloudbill.providers.focus_columns import aws_focus_type
 from cloudbill.providers.roles import Roles
 
@@ -110,10 +110,7 @@ def is_amount(name: str) -> bool:
 
 def column_type(header: str, manifest: Manifest) -> ColumnType:
     """The type from the manifest, otherwise from AWS's documentation, otherwise text."""
-    for column in manifest.columns or ():
-        if column.name.lower() == header.lower():
-            return column.type
-    return aws_focus_type(header)
+    return stated_type(header, manifest) or aws_focus_type(header)
 
 
 def read_manifest(

@@ -6,10 +6,10 @@ import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from cloudbill.manifests import Column, FileFormat, Part, StoredObject
+from cloudbill.manifests import Column, ColumnType, FileFormat, Manifest, Part, StoredObject
 from cloudbill.providers.json_object import JsonObject
 
-__all__ = ["file_format", "listed_columns", "listed_parts", "own_name", "part_path"]
+__all__ = ["file_format", "listed_columns", "listed_parts", "own_name", "part_path", "stated_type"]
 
 _FORMATS: Final[Mapping[str, FileFormat]] = {
     ".parquet": "parquet",
@@ -66,6 +66,20 @@ def listed_columns(
             name = column.name[:80]
             raise entry.error(f"The column {name!r} has a second, other type in", "type")
     return tuple(columns.values())
+
+
+def stated_type(header: str, manifest: Manifest) -> ColumnType | None:
+    """The type of a column in a manifest that lists it.
+
+    Case is ignored where no column is spelt so, but not in reports, whose headers have a slash:
+    attributes of products may differ by case alone.
+    """
+    columns = manifest.columns or ()
+    exact = next((column.type for column in columns if column.name == header), None)
+    if exact is not None or "/" in header:
+        return exact
+    name = header.lower()
+    return next((column.type for column in columns if column.name.lower() == name), None)
 
 
 def _folders_of(document: JsonObject, key: str, where: str) -> list[str]:

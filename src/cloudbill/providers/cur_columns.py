@@ -16,7 +16,6 @@ from cloudbill.manifests import ColumnType
 __all__ = ["athena_name", "documented_type"]
 
 _CAPITAL: Final = re.compile(r"([A-Z])")
-_IN_ATHENA: Final = re.compile(r"[a-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+", re.ASCII)
 _NOT_ALPHANUMERIC: Final = re.compile(r"[^a-z0-9]+")
 
 _TIMESTAMPS: Final = (
@@ -92,14 +91,15 @@ def documented_type(header: str) -> ColumnType:
 def athena_name(header: str) -> str:
     """The name that AWS gives a column in Athena: `lineItem/UsageType` is `line_item_usage_type`.
 
-    CUR 2.0 has these names in its files, as they are: only the headers of reports have a slash.
+    A header without a slash is none of a report and stays as it is: CUR 2.0 has these names in its
+    files, beside those that its customer made up.
 
     Each capital gets an underscore before it and becomes lower case, every other character that is
     not alphanumeric becomes an underscore, and underscores are never doubled or at the ends (AWS,
     "Running Amazon Athena queries"). Several headers may get the same name; a header of symbols
     gets an empty one.
     """
-    if _IN_ATHENA.fullmatch(header):
+    if "/" not in header:
         return header
     spaced = _CAPITAL.sub(r"_\1", header).lower()
     return _NOT_ALPHANUMERIC.sub("_", spaced).strip("_")

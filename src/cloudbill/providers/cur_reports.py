@@ -93,8 +93,8 @@ def read_report(
     """
     document = JsonObject.parse(content, path=stored.path)
     run_id = document.required("assemblyId", document.text)
-    starts_at, ends_at = _read_period(document)
     folder = stored.path.removeprefix(root).rpartition("/")[0]
+    starts_at, ends_at = _cut(_read_period(document), _range_of(folder))
     parts = listed_parts(
         document, "reportKeys", lambda folders: _resolve(folders, root + folder, root, listing)
     )
@@ -129,6 +129,40 @@ def _read_period(document: JsonObject) -> tuple[datetime, datetime]:
     return starts_at, ends_at
 
 
+def _cut(
+    stated: tuple[datetime, datetime], of_folder: tuple[datetime, datetime] | None
+) -> tuple[datetime, datetime]:
+    """The stated period without what is outside of the folder's; as stated if they do not meet.
+
+    A period in another time zone than UTC begins in the month before, of which it has no charge.
+    """
+    if of_folder is None:
+        return stated
+    starts_at, ends_at = max(stated[0], of_folder[0]), min(stated[1], of_folder[1])
+    return (starts_at, ends_at) if starts_at < ends_at else stated
+
+
+def _range_of(folder: str) -> tuple[datetime, datetime] | None:
+    """The start and the exclusive end of the month that a manifest is in, by its folders."""
+    span = next(filter(RANGE.fullmatch, folder.split("/")), None)
+    month = month_of_report(f"{folder}/")
+    try:
+        if span is not None:
+            first, _, last = span.partition("-")
+        elif month is not None:
+            period = BillingPeriod.parse(f"{month[:4]}-{month[4:]}")
+            first, last = f"{month}01", f"{period.next.partition_id}01"
+        else:
+            return None
+        return _midnight(first), _midnight(last)
+    except ValueError:
+        return None  # no days of a calendar
+
+
+def _midnight(day: str) -> datetime:
+    return datetime.strptime(f"{day}+0000", "%Y%m%d%z")
+
+
 def _resolve(
     folders: list[str], beside: str, root: str, listing: Mapping[str, StoredObject]
 ) -> str:
@@ -158,9 +192,9 @@ def _column_of(entry: JsonObject) -> Column:
 
 
 def _type_of(header: str, stated: str | None) -> ColumnType:
-    """The type that the manifest states, but what AWS documents as an amount is one in any case."""
+    """What the manifest states, but what AWS documents as no text is that in any case."""
     documented = documented_type(header)
-    if documented is ColumnType.DECIMAL or not stated:
+    if documented is not ColumnType.STRING or not stated:
         return documented
     # Interval, String and any type that AWS may add are text.
     return _STATED_TYPES.get(stated.lower().removeprefix("optional"), ColumnType.STRING)

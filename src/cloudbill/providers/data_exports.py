@@ -57,13 +57,23 @@ _BILL: Final = "billing_period"
 SECTIONS: Final[Mapping[str, str]] = {CUR: "aws_billing", AWS_FOCUS: "aws_focus_billing"}
 """The section below `sources` for each dataset that is loaded."""
 _ARN: Final = re.compile(r"arn:[^:]*:bcm-data-exports:[^:]*:(?P<account>\d+):export/.*", re.ASCII)
-_MAP: Final = re.compile(r"map\b", re.IGNORECASE)
+_KIND: Final = re.compile(r"(?:optional)?([a-z]+)")
 _TYPES: Final[Mapping[str, ColumnType]] = {
-    "double": ColumnType.DECIMAL,
-    "float": ColumnType.DECIMAL,
-    "boolean": ColumnType.BOOLEAN,
+    **dict.fromkeys(
+        ("double", "float", "real", "decimal", "numeric", "bigdecimal"), ColumnType.DECIMAL
+    ),
+    **dict.fromkeys(
+        ("bigint", "int", "integer", "long", "smallint", "tinyint"), ColumnType.INTEGER
+    ),
+    **dict.fromkeys(("timestamp", "timestamptz", "datetime"), ColumnType.TIMESTAMP),
+    **dict.fromkeys(("map", "struct", "json"), ColumnType.JSON),
+    **dict.fromkeys(("boolean", "bool"), ColumnType.BOOLEAN),
     "date": ColumnType.DATE,
 }
+"""By the word that a type begins with: `timestamp_milliseconds`, `decimal(38,9)`, `map<string,..>`.
+
+Whatever else a column is said to be is read as text.
+"""
 
 
 def is_data_export(path: str, export_name: str) -> bool:
@@ -186,15 +196,11 @@ def _column_of(entry: JsonObject, documented: Callable[[str], ColumnType]) -> Co
 
 
 def _type_of(stated: str | None, documented: ColumnType) -> ColumnType:
-    """What the manifest states, but what AWS documents as an amount or a map is one in any case."""
-    if stated is None or documented in {ColumnType.DECIMAL, ColumnType.JSON}:
+    """What the manifest states, but what AWS documents as no text is that in any case."""
+    if stated is None or documented is not ColumnType.STRING:
         return documented
-    kind = stated.lower().replace(" ", "")
-    if _MAP.match(kind):
-        return ColumnType.JSON
-    if kind.startswith("timestamp"):
-        return ColumnType.TIMESTAMP
-    return _TYPES.get(kind.partition("(")[0], ColumnType.STRING)
+    match = _KIND.match(stated.strip().lower())
+    return _TYPES.get(match[1], ColumnType.STRING) if match else ColumnType.STRING
 
 
 def _require_columns(

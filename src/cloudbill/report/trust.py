@@ -130,7 +130,7 @@ def doubles_of(reports: Iterable[SourceReport]) -> list[Double]:
     return find_doubles(
         {
             report.source: [
-                Billed(cloud=report.cloud, scope=record.scope, period=period)
+                Billed(cloud=report.cloud, dataset=report.title, scope=record.scope, period=period)
                 for period, record in report.loaded.items()
                 if report.rows_in_table.get(period)
             ]

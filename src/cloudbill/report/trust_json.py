@@ -50,7 +50,7 @@ def trust_json(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str
         "pending": [entry for index, report in numbered for entry in _pending(index, report)],
         "doubles": [
             {
-                "sources": [names.index(double.first), names.index(double.second)],
+                "sources": [names.index(source) for source in double.sources],
                 "scope": double.scope,
                 "months": [str(period) for period in double.periods],
             }

@@ -74,6 +74,7 @@ class SourceSettings:
     maximum_bytes_billed: int | None
     retry_for_s: float
     lock_timeout_s: float
+    in_focus: bool
     cache: bool
 
     @property

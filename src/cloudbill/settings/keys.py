@@ -246,6 +246,14 @@ KEYS: Final[tuple[Key, ...]] = (
         description="How many seconds to wait for a DuckDB file that another process has locked.",
     ),
     Key(
+        name="in_focus",
+        read=read_flag,
+        default="true",
+        example="false",
+        description="`false` says of a source that another one has the same charges, and is the "
+        "one to sum. Then no command names the two any more, but the page of `report` does.",
+    ),
+    Key(
         name="cache",
         read=read_flag,
         default="true",

@@ -13,8 +13,18 @@ FAILURES: Final = (
         name="CloudbillError",
         exit_code=1,
         means="Something went wrong for which there is no other error.",
-        causes=("`verify` does not have enough memory to read a file: `memory_limit` is too low.",),
+        causes=(
+            "`verify` does not have enough memory to read a file: `memory_limit` is too low.",
+            (
+                "Two sources of one kind deliver the charges of one account: `doctor` and `status "
+                "--check` say `LOOK`. A report beside FOCUS is only a note."
+            ),
+        ),
         remedies=(
+            (
+                "If two sources deliver the same charges, remove one from the configuration, or "
+                "set `in_focus = false` for the one that is not summed."
+            ),
             "Read the message: it says what failed, and what to do next.",
             "Run the same command again. Loaded months stay loaded, and are not loaded twice.",
         ),

@@ -33,6 +33,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str], ...]] = tuple(
     (method, re.compile(path), permission)
     for method, path, permission in (
         ("GET", _DATASET, "bigquery.datasets.get"),
+        ("POST", f"{_PROJECT}/datasets", "bigquery.datasets.create"),
         ("GET", f"{_DATASET}/tables", "bigquery.tables.list"),
         ("POST", f"{_DATASET}/tables", "bigquery.tables.create"),
         ("GET", _TABLES, "bigquery.tables.get"),
@@ -112,11 +113,12 @@ class Gate:
         for method, path, permission in _RULES:
             found = path.fullmatch(scope["path"]) if scope["method"] == method else None
             if found is not None and not self._access.may(permission):
-                return _refused(permission, found.groupdict())
+                return refusal(permission, found.groupdict())
         return None
 
 
-def _refused(permission: str, names: dict[str, str]) -> str:
+def refusal(permission: str, names: dict[str, str]) -> str:
+    """What is said of a permission that is missing on a table, a dataset or a project."""
     project = names["project"]
     if "table" in names:
         return denial(permission, f"{project}:{names['dataset']}.{names['table']}".split("$")[0])

@@ -200,7 +200,7 @@ def _target(spec: LoadSpec, existing: TableMeta | None, sources: Sequence[Source
     if existing is not None:
         _check_layout(existing, partitioning, clustering)
         partitioning, clustering = existing.time_partitioning, existing.clustering
-        if not spec.replaces_table and existing.schema_.fields:
+        if not spec.replaces_table:
             fields = merged(spec.table, fields_of(existing), incoming, spec.options)
     if partitioning and partitioning.field:
         names = {field["name"].lower() for field in fields}
@@ -318,9 +318,7 @@ def _commit(run: JobRun, spec: LoadSpec, target: Target) -> None:
     """Change the table in one step, then the catalog."""
     written = _partitions(run, target) + ([spec.table.partition] if spec.table.partition else [])
     with run.transaction():
-        # "The schema can be omitted if the destination table already exists", and a table that was
-        # made without one gets that of the file: as the words are read, nobody has recorded it.
-        if target.existing is None or spec.replaces_table or not target.existing.schema_.fields:
+        if target.existing is None or spec.replaces_table:
             run.connection.execute(f"DROP TABLE IF EXISTS {spec.table.sql}")
             run.connection.execute(f"CREATE TABLE {spec.table.sql} ({columns_sql(target.fields)})")
         else:

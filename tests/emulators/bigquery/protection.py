@@ -15,7 +15,7 @@ import sqlglot
 from bqemulator.row_access.matcher import GranteeMatcher
 from sqlglot import exp
 
-from emulators.bigquery.access import FINE_GRAINED
+from emulators.bigquery.access import FINE_GRAINED, refusal
 from emulators.bigquery.errors import JobError
 from emulators.bigquery.tables import TableRef
 
@@ -87,6 +87,7 @@ def check_statement(access: Access, catalog: Catalog, project: str, sql: str) ->
         tree = sqlglot.parse_one(sql, read="bigquery")
     except sqlglot.errors.SqlglotError:  # whoever runs the statement says so
         return
+    _check_creation(access, project, tree)
     target = _target(tree)
     for node in tree.find_all(exp.Table):
         ref = TableRef.of(node.catalog or project, node.db, node.name)
@@ -104,6 +105,24 @@ def check_statement(access: Access, catalog: Catalog, project: str, sql: str) ->
                 )
             scanned = (tree,)
         _check_columns(access, catalog.tags.get(ref.key, {}), scanned)
+
+
+def _check_creation(access: Access, project: str, tree: exp.Expr) -> None:
+    """Refuse to make a table or a dataset, also in a dry run.
+
+    Of tables that is recorded (github.com/mozilla/bigquery-etl, pull request 1805), of datasets it
+    is assumed.
+    """
+    if not isinstance(tree, exp.Create) or tree.kind not in {"SCHEMA", "TABLE"}:
+        return
+    made = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
+    names = {"project": made.catalog or project}
+    permission = "bigquery.datasets.create"
+    if tree.kind == "TABLE":
+        names["dataset"] = made.db
+        permission = "bigquery.tables.create"
+    if not access.may(permission):
+        raise JobError("accessDenied", refusal(permission, names))
 
 
 def _target(tree: exp.Expr) -> exp.Expr | None:

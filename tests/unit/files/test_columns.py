@@ -88,6 +88,21 @@ class TestFit:
         assert fit([TAGS], {"tags": kind}) == Fit(widened={"tags": ColumnType.STRING})
         assert fit([number], {"tags": ColumnType.STRING}) == Fit(converted=(number,))
 
+    @pytest.mark.parametrize(
+        ("found", "kind"),
+        [
+            (ColumnType.TIMESTAMP, ColumnType.STRING),
+            (ColumnType.DATE, ColumnType.TIMESTAMP),
+            (ColumnType.INTEGER, ColumnType.FLOAT),
+        ],
+    )
+    def test_values_that_the_type_of_the_table_holds_exactly_are_written_in_it(
+        self, found: ColumnType, kind: ColumnType
+    ) -> None:
+        other = column("n", found)
+
+        assert fit([other], {"N": kind}) == Fit(converted=(other,))
+
     def test_whole_numbers_are_decimals_whichever_comes_first(self) -> None:
         whole, exact = column("n", ColumnType.INTEGER), column("n", ColumnType.DECIMAL)
 
@@ -102,7 +117,8 @@ class TestFit:
             (column("BilledCost"), ColumnType.DECIMAL),
             (column("BilledCost", ColumnType.BOOLEAN), ColumnType.DECIMAL),
             (TAGS, ColumnType.TIMESTAMP),
-            (column("Tags", ColumnType.TIMESTAMP), ColumnType.STRING),
+            (column("Tags", ColumnType.BYTES), ColumnType.STRING),
+            (column("Tags", ColumnType.BOOLEAN), ColumnType.DECIMAL),
         ],
     )
     def test_another_change_of_a_type_is_refused_and_says_what_to_do(

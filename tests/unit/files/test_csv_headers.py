@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import threading
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +79,21 @@ class TestHeader:
         self, header_of: Read, content: bytes, names: tuple[str, ...], *, packed: bool
     ) -> None:
         assert header_of(gzip.compress(content) if packed else content) == names
+
+    def test_the_header_of_a_zip_is_that_of_its_file_though_a_folder_comes_first(
+        self, tmp_path: Path
+    ) -> None:
+        with zipfile.ZipFile(tmp_path / "part.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+            packed.writestr("of/", "")
+            packed.writestr("of/october/", "")
+            packed.writestr("of/october/part.csv", "a,b\n1,2\n")
+        (header,) = read_headers(LocalStore(tmp_path), [Part(path="part.zip")])
+        assert header.names == ("a", "b")
+
+    def test_a_zip_with_nothing_in_it_is_called_that(self, tmp_path: Path) -> None:
+        zipfile.ZipFile(tmp_path / "part.zip", "w").close()
+        with pytest.raises(LoadError, match="is a ZIP file with nothing in it"):
+            read_headers(LocalStore(tmp_path), [Part(path="part.zip")])
 
     def test_gzip_is_known_by_its_content_and_not_by_its_name(self, tmp_path: Path) -> None:
         (tmp_path / "packed.csv").write_bytes(gzip.compress(b"a,b\n"))

@@ -11,6 +11,7 @@ import pytest
 from cloudbill.errors import LoadError, SchemaError, StoreError
 from cloudbill.files.csv_faults import MAX_ROW_BYTES
 from cloudbill.files.csv_relation import read_csv_parts
+from cloudbill.manifests import ColumnType
 from unit.files.csv_bench import ROWS, Parts
 
 
@@ -59,6 +60,25 @@ class TestFaults:
         rows[123_456] = "x,12.3.4"
         parts.add(("a,Cost\n" + "\n".join(rows) + "\n").encode(), ("a", "Cost"))
         with pytest.raises(LoadError, match=r"line 123458: '12\.3\.4' in column 'Cost'"):
+            parts.read()
+
+    @pytest.mark.parametrize(
+        ("cell", "problem"),
+        [
+            ('{""a"":NaN}', "has a number that JSON does not have"),
+            ('{""a"":[1,-Infinity]}', "has a number that JSON does not have"),
+            ('{""a"":1e400}', "has a number that JSON does not have"),
+            (f'{{""a"":1{"0" * 400}}}', "has a number that JSON does not have"),
+            (r'{""a"":""\ud83d""}', "has half of a character: one surrogate of two"),
+            ("[1]", "is not a JSON object"),
+        ],
+    )
+    def test_what_is_no_object_of_json_is_named_with_its_line_and_column(
+        self, parts: Parts, cell: str, problem: str
+    ) -> None:
+        content = f'a,Tags\n1,"{{""a"":1}}"\n2,"{cell}"\n'.encode()
+        parts.add(content, ("a", "Tags"), types={"Tags": ColumnType.JSON})
+        with pytest.raises(LoadError, match=rf"part-0\.csv .* line 3: .* column 'Tags' {problem}"):
             parts.read()
 
     def test_a_long_cell_is_shortened(self, parts: Parts) -> None:

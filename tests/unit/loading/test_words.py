@@ -57,6 +57,7 @@ SETTINGS = SourceSettings(
     maximum_bytes_billed=None,
     retry_for_s=240,
     lock_timeout_s=60,
+    in_focus=True,
     cache=True,
 )
 RUN = manifest("run", parts=[Part(path="a.parquet"), Part(path="b.parquet")], rows=7)

@@ -281,6 +281,7 @@ class TestDocument:
                     ],
                 }
             ],
+            "same_charges": [],
             "failures": [],
         }
 

@@ -157,6 +157,16 @@ class TestCandidatesAreComparedWithEachOther:
         assert load.otherwise is not None
         assert load.otherwise.manifest.run_id == "large"
 
+    def test_a_run_without_parts_is_compared_with_rows_of_any_format_that_are_counted(self) -> None:
+        full = snapshot("full", (1, 31), size=1000, at_day=20, states_days=False)
+        full = replace(full, manifest=replace(full.manifest, file_format="csv"))
+        empty = snapshot("empty", (1, 31), size=0, at_day=21, states_days=False)
+        empty = replace(empty, manifest=replace(empty.manifest, parts=()))
+
+        (load,) = plan([full, empty]).loads
+
+        assert (load.manifest.run_id, load.rivals) == ("empty", (full.manifest,))
+
     @pytest.mark.parametrize("of_day_one", [False, True], ids=["to date", "the whole month"])
     def test_ordinary_month_to_date_runs_are_never_held(self, *, of_day_one: bool) -> None:
         runs: list[DiscoveredRun] = []

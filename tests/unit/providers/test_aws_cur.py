@@ -154,6 +154,33 @@ class TestGoodManifest:
         assert found.covers_from.month == 2
         assert found.covers_to == last_day
 
+    @pytest.mark.parametrize(
+        "path",
+        [CURRENT_PATH, RUN_PATH, f"{ROOT}{REPORT}/year=2025/month=10/{REPORT}-Manifest.json"],
+    )
+    @pytest.mark.parametrize(
+        ("start", "end"),
+        [
+            ("20250930T220000.000Z", "20251031T220000.000Z"),
+            ("20250901T000000.000Z", "20251101T000000.000Z"),
+            ("20251001T000000.000Z", "20251101T050000.000Z"),
+        ],
+    )
+    def test_a_period_has_no_month_but_that_of_its_folder(
+        self, start: str, end: str, path: str
+    ) -> None:
+        found = read(document(billingPeriod={"start": start, "end": end}), path=path)
+
+        assert (str(found.period), found.covers_from) == ("2025-10", date(2025, 10, 1))
+        assert found.covers_to.month == 10
+
+    def test_a_period_that_its_folder_does_not_meet_is_as_stated(self) -> None:
+        other = {"start": "20250901T000000.000Z", "end": "20251001T000000.000Z"}
+        odd = f"{ROOT}20251301-20251401/{REPORT}-Manifest.json"
+
+        assert str(read(document(billingPeriod=other), path=CURRENT_PATH).period) == "2025-09"
+        assert str(read(document(billingPeriod=other), path=odd).period) == "2025-09"
+
     def test_what_is_silent_or_unknown_is_passed_over(self) -> None:
         content = document(
             columns=None, compression=None, contentType=None, reportName=None, sanitised={"by": 1}

@@ -113,7 +113,7 @@ def test_sources_that_hold_the_same_charges_are_paired_by_cloud_scope_and_month(
 
     cur = held("aws_billing", "2025-10", "1")
     (double,) = doubles_of([held("aws_focus_billing", "2025-10", "1"), cur])
-    assert (double.first, double.second, double.scope) == ("aws_billing", "aws_focus_billing", "1")
+    assert (double.sources, double.scope) == (("aws_billing", "aws_focus_billing"), "1")
     assert double.periods == (OCTOBER,)
     for other in (
         held("azure_billing", "2025-10", "1"),

@@ -100,6 +100,7 @@ class TestOneSource:
             maximum_bytes_billed=None,
             retry_for_s=240.0,
             lock_timeout_s=60.0,
+            in_focus=True,
             cache=True,
         )
         assert settings.pipeline_name == "azure_billing_pipeline"
@@ -127,16 +128,14 @@ class TestOneSource:
             totals = false
             memory_limit = "512MB"
             parallel_loads = 3
+            in_focus = false
         """)
 
         assert (settings.prefix, settings.table_name, settings.project_id) == ("a/b", "t", "p")
         assert (settings.dataset, settings.location) == ("d", "EU")
         assert settings.database == Path.home() / "x.duckdb"
-        assert (settings.totals, settings.memory_limit, settings.parallel_loads) == (
-            False,
-            "512MB",
-            3,
-        )
+        assert (settings.totals, settings.memory_limit) == (False, "512MB")
+        assert (settings.parallel_loads, settings.in_focus) == (3, False)
 
     def test_keys_may_stand_once_for_all(self, read: Read) -> None:
         (settings,) = read(f'[sources]\nbucket = "shared"\ndatabase = "b.duckdb"\n{MINIMAL}')

@@ -362,9 +362,18 @@ class TestJobs:
             ("quotaExceeded", "Quota exceeded: loads", False),
             ("notFound", "Not found: URI gs://b/p", False),
             ("stopped", "Job was cancelled", False),
+            ("resourcesExceeded", "Resources exceeded during query execution", False),
+            ("timeout", "The job encountered an error and timed out", False),
+            ("blocked", "The project is blocked", False),
+            ("responseTooLarge", "Response too large to return", False),
+            ("", "Something that nobody has seen yet", False),
         ],
     )
     def test_an_older_run_is_loaded_only_where_the_run_itself_is_at_fault(
         self, reason: str, message: str, *, is_of_run: bool
     ) -> None:
         assert job_error("Loading failed", reason, message).is_of_run is is_of_run
+        error = call_error(api.BadRequest, reason, message)
+        with pytest.raises(LoadError) as called, bigquery_errors("Loading 2025-10"):
+            raise error
+        assert called.value.is_of_run is is_of_run

@@ -98,8 +98,9 @@ function drawNotes(now) {
     add(`Only ${nameOf("currency", state.currency)} is shown. The bill is also in ${others.map((index) => nameOf("currency", index)).join(", ")}; currencies are never added up.`, "info");
   }
   for (const one of doublesShown()) {
-    const [first, second] = one.sources.map((index) => data.sources[index].name);
-    add(`${first} and ${second} both hold the charges of ${one.scope} for ${one.months.join(", ")}, so the amounts here count them twice. Choose one of the two at "Source".`, "double");
+    const names = one.sources.map((index) => data.sources[index].name);
+    const [both, times, which] = names.length > 2 ? ["all", "more than once", "them"] : ["both", "twice", "the two"];
+    add(`${names.slice(0, -1).join(", ")} and ${names.at(-1)} ${both} hold the charges of ${one.scope} for ${one.months.join(", ")}, so the amounts here count them ${times}. Choose one of ${which} at "Source".`, "double");
   }
   const kind = data.kinds[state.kind];
   data.sources.forEach((source, index) => {

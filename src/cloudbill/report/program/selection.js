@@ -24,9 +24,9 @@ const isCounted = (index) => (state.source === null || state.source === index)
   && COSTS.some((row) => row.source === index && row.currency === state.currency);
 
 /** The sources whose same charges are both in what is shown, with the months shown of them. */
-const doublesShown = () => data.trust.doubles.filter((one) => one.sources.every(isCounted))
-  .map((one) => ({ ...one, months: one.months.filter((month) => inRange({ month })) }))
-  .filter((one) => one.months.length);
+const doublesShown = () => data.trust.doubles
+  .map((one) => ({ ...one, sources: one.sources.filter(isCounted), months: one.months.filter((month) => inRange({ month })) }))
+  .filter((one) => one.sources.length > 1 && one.months.length);
 
 /** The newest month, the one before, their difference and the whole range, of each group. */
 function compared(now, group) {

@@ -10,7 +10,14 @@ from typing import Final
 
 from cloudbill.sql import BIGQUERY, Fragment
 
-__all__ = ["REST_DIGITS", "double_rest", "double_value", "map_value", "text_value"]
+__all__ = [
+    "REST_DIGITS",
+    "double_rest",
+    "double_value",
+    "map_value",
+    "number_map_value",
+    "text_value",
+]
 
 REST_DIGITS: Final = 18
 """How many digits a rest is shifted to the left, so that its own digits are kept as well."""
@@ -46,11 +53,18 @@ _SHIFTED: Final = (
     "CAST(CAST(SUBSTR({text}, STRPOS({text}, 'e') + 1) AS INT64) + {digits} AS STRING)) "
     "AS BIGNUMERIC)"
 )
+# Of a key that stands twice the first value counts: `PARSE_JSON` keeps the first.
 _MAP: Final = (
     "IF({x} IS NULL, NULL, CONCAT('{{', COALESCE((SELECT STRING_AGG("
     "CONCAT(TO_JSON_STRING(entry.key), ':', "
-    "IF(entry.value IS NULL, 'null', TO_JSON_STRING(entry.value))), ',' ORDER BY entry.key) "
-    "FROM UNNEST({x}.key_value) AS entry), ''), '}}'))"
+    "IF(entry.value IS NULL, 'null', {value})), ',' ORDER BY entry.key, place) "
+    "FROM UNNEST({x}.key_value) AS entry WITH OFFSET AS place), ''), '}}'))"
+)
+# `TO_JSON_STRING` would make a text of what is no number.
+_FINITE: Final = (
+    "IF(IS_NAN(entry.value) OR IS_INF(entry.value), ERROR(CONCAT('\\'', {name}, "
+    "'\\' holds ', CAST(entry.value AS STRING), ', which is no number')), "
+    "TO_JSON_STRING(entry.value))"
 )
 # BigQuery keeps numbers of JSON as doubles, which is what files have.
 _OBJECT: Final = "PARSE_JSON({text}, wide_number_mode => 'round')"
@@ -77,8 +91,21 @@ def double_rest(name: str) -> Fragment:
 
 
 def map_value(name: str) -> Fragment:
-    """A column of maps as objects of JSON."""
-    text = BIGQUERY.compose(_MAP, x=BIGQUERY.compose("{name}", name=name))
+    """A column of maps of texts as objects of JSON."""
+    return _map_value(name, Fragment("TO_JSON_STRING(entry.value)"))
+
+
+def number_map_value(name: str, parameter: str) -> Fragment:
+    """A column of maps of doubles as objects of JSON.
+
+    What is no number fails the query as in `double_value`.
+    """
+    named = Fragment(f"{BIGQUERY.parameter}{parameter}")
+    return _map_value(name, BIGQUERY.compose(_FINITE, name=named))
+
+
+def _map_value(name: str, value: Fragment) -> Fragment:
+    text = BIGQUERY.compose(_MAP, x=BIGQUERY.compose("{name}", name=name), value=value)
     return BIGQUERY.compose(_OBJECT, text=text)
 
 

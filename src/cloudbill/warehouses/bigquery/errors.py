@@ -49,7 +49,8 @@ _LASTING_REASONS: Final = frozenset(
     {"quotaExceeded", "billingNotEnabled", "notImplemented", _BYTES_LIMIT}
 )
 _OF_THE_DATA: Final = frozenset({"invalid", "invalidQuery", "notFound"})
-_NOT_OF_RUN: Final = frozenset({"stopped"})
+# Whatever else ends a job, known or not, says nothing against what it loads.
+_OF_RUN: Final = frozenset({"invalid", "invalidQuery"})
 _BROKEN_CONNECTIONS: Final = (
     api.RetryError,
     auth.TransportError,
@@ -211,7 +212,8 @@ def bigquery_errors(what: str) -> Iterator[None]:
             raise LoadError(f"{what}: {message}. {hint}", is_of_run=False) from error
         if may_pass(error):
             raise TransientLoadError(f"{what} failed for now: {error}. Run again") from error
-        raise LoadError(f"{what} failed: {error}") from error
+        is_of_run = reason_of(error) in _OF_RUN
+        raise LoadError(f"{what} failed: {error}", is_of_run=is_of_run) from error
     except TimeoutError as error:
         # The client waits for a job by a future, which gives up without a word of its own.
         raise TransientLoadError(
@@ -250,7 +252,7 @@ def _of_a_job(text: str, reason: str, message: str) -> LoadError:
     if reason == "accessDenied":
         return LoadError(f"{text}. {_missing_role(message)}", is_of_run=False)
     again = f". {AGAIN}" if _UNREADABLE in message else ""
-    return LoadError(f"{text}{again}", is_of_run=reason not in _NOT_OF_RUN)
+    return LoadError(f"{text}{again}", is_of_run=reason in _OF_RUN)
 
 
 def _meaning_of(reason: str, message: str) -> _Meaning | None:

@@ -6,20 +6,23 @@ A load job replaces the month at once, so everything that can be compared is com
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from google.cloud import bigquery
 
-from cloudbill.files.columns import amounts_of, merge_parts, require_dataset
+from cloudbill.files.columns import amounts_of, merge_parts, objects_of
 from cloudbill.files.csv_headers import PartColumns, is_zip, read_columns
 from cloudbill.files.parquet_footers import Footer, read_footers
+from cloudbill.files.required_columns import require_bill
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad
 from cloudbill.warehouses.bigquery.tables import (
+    column_types,
     csv_options,
     fields_in_order,
+    headers_of,
     parquet_options,
     require_month,
     required_columns,
@@ -27,10 +30,11 @@ from cloudbill.warehouses.bigquery.tables import (
 from cloudbill.warehouses.reconciliation import require_footers, require_not_held
 
 if TYPE_CHECKING:
+    from cloudbill.manifests import Manifest
     from cloudbill.providers import Provider
     from cloudbill.store import Store
 
-__all__ = ["Incoming", "look_at"]
+__all__ = ["Incoming", "columns_of_first_part", "look_at"]
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +65,9 @@ class Incoming:
     """Whether this process writes Parquet parts again before BigQuery reads them."""
     doubles: frozenset[str] = frozenset()
     maps: frozenset[str] = frozenset()
-    """The columns of both kinds that SQL converts after a load job has read the parts."""
+    number_maps: frozenset[str] = frozenset()
+    """The columns of doubles, of maps, and of those maps whose values are doubles, which SQL
+    converts after a load job has read the parts."""
     is_guarded: bool
     """Whether a guard holds the run if it has too few rows."""
     has_several_months: bool
@@ -69,6 +75,15 @@ class Incoming:
     required: frozenset[str]
     """The columns that may be REQUIRED where they are loaded, in lower case: those that every part
     has, and of Parquet parts those that all of them call REQUIRED."""
+
+    def typed(self, types: Mapping[str, ColumnType | str]) -> Incoming:
+        """The same run with the types of a table, which are by the names of its columns."""
+        kinds = {name.lower(): kind for name, kind in types.items() if isinstance(kind, ColumnType)}
+        columns = tuple(
+            replace(column, type=kinds.get(column.target.lower(), column.type))
+            for column in self.columns
+        )
+        return replace(self, columns=columns)
 
     def rewritten(self) -> Incoming:
         """The same run, whose parts are written again in the types of the table.
@@ -81,6 +96,7 @@ class Incoming:
             is_rewritten=True,
             doubles=frozenset(),
             maps=frozenset(),
+            number_maps=frozenset(),
             required=frozenset(),
         )
 
@@ -142,9 +158,12 @@ class Incoming:
 
 
 def look_at(
-    store: Store, planned: PlannedLoad, provider: Provider, existing: Mapping[str, str]
+    store: Store,
+    planned: PlannedLoad,
+    provider: Provider,
+    schema: Sequence[bigquery.SchemaField],
 ) -> Incoming:
-    """Reads footers or headers; `existing` gives the original header of each column in the table.
+    """Reads footers or headers; `schema` is that of the table, which need not exist yet.
 
     Raises:
         LoadError: If the parts contradict the manifest, the month or each other.
@@ -154,12 +173,17 @@ def look_at(
     manifest = planned.manifest
     is_native = store.scheme == "gs" and all(map(_is_read_as_named, planned.uris))
     if manifest.file_format == "parquet":
-        return _look_at_parquet(store, planned, provider, is_native=is_native)
-    headers = read_columns(store, manifest, provider, existing)
+        amounts = amounts_of(provider, manifest, column_types(schema))
+        return _look_at_parquet(store, planned, provider, amounts, is_native=is_native)
+    headers = read_columns(store, manifest, provider, headers_of(schema))
     part_columns = tuple(header.columns for header in headers)
-    paths = [part.path for part in manifest.parts]
-    columns = merge_parts(list(zip(paths, part_columns, strict=True)))
-    require_dataset(columns, provider, run_id=manifest.run_id)
+    columns = merge_parts(zip(planned.uris, part_columns, strict=True))
+    require_bill(
+        columns,
+        [(uri, _names(own), None) for uri, own in zip(planned.uris, part_columns, strict=True)],
+        provider,
+        run_id=manifest.run_id,
+    )
     is_native = (
         is_native
         and manifest.data_version not in _WITHOUT_SECONDS
@@ -179,15 +203,38 @@ def look_at(
     )
 
 
+def columns_of_first_part(
+    store: Store, manifest: Manifest, provider: Provider, existing: Mapping[str, str]
+) -> tuple[Column, ...]:
+    """The columns of one part of a run, as a load would take them; `existing` as in `look_at`.
+
+    Raises:
+        LoadError: If the part is damaged, or has a column of a type that is not loaded.
+        StoreError: If it cannot be read.
+    """
+    parts = manifest.parts[:1]
+    if manifest.file_format == "parquet":
+        amounts = amounts_of(provider, manifest)
+        footers = read_footers(store, parts, period_column=provider.PERIOD_COLUMN, amounts=amounts)
+        return footers[0].columns
+    return read_columns(store, replace(manifest, parts=parts), provider, existing)[0].columns
+
+
 def _look_at_parquet(
-    store: Store, planned: PlannedLoad, provider: Provider, *, is_native: bool
+    store: Store,
+    planned: PlannedLoad,
+    provider: Provider,
+    amounts: Callable[[str, ColumnType], bool],
+    *,
+    is_native: bool,
 ) -> Incoming:
     manifest = planned.manifest
     footers = read_footers(
         store,
         manifest.parts,
         period_column=planned.period_column,
-        amounts=amounts_of(provider, manifest),
+        amounts=amounts,
+        objects=objects_of(provider, manifest),
     )
     # All of this needs only the footers, so a run that fails here has started no job.
     rows = require_footers(manifest, [footer.rows for footer in footers])
@@ -195,7 +242,15 @@ def _look_at_parquet(
         require_not_held(planned, rows)
     require_month(planned, footers)
     columns = merge_parts([(footer.address, footer.columns) for footer in footers])
-    require_dataset(columns, provider, run_id=manifest.run_id)
+    require_bill(
+        columns,
+        [
+            (footer.address, _names(footer.columns) | footer.untyped, footer.rows)
+            for footer in footers
+        ],
+        provider,
+        run_id=manifest.run_id,
+    )
     required = {footer.required for footer in footers}
     doubles = frozenset[str]().union(*(footer.doubles for footer in footers))
     maps = frozenset[str]().union(*(footer.maps for footer in footers))
@@ -215,6 +270,7 @@ def _look_at_parquet(
         is_rewritten=is_rewritten,
         doubles=frozenset() if is_rewritten else doubles,
         maps=frozenset() if is_rewritten else maps,
+        number_maps=frozenset() if is_rewritten else footers[0].number_maps,
         is_guarded=planned.least_rows is not None,
         has_several_months=bool(manifest.spans),
         required=frozenset() if is_rewritten else frozenset[str]().union(*required),
@@ -226,14 +282,21 @@ def _are_alike(footers: Sequence[Footer]) -> bool:
 
     A time without a zone is a DATETIME for it, and one with a zone a TIMESTAMP.
     """
-    found = {(footer.columns, footer.forms, footer.doubles, footer.maps) for footer in footers}
+    found = {
+        (footer.columns, footer.forms, footer.doubles, footer.maps, footer.number_maps)
+        for footer in footers
+    }
     return len(found) == 1
 
 
 def _in_every_part(parts: Iterable[Iterable[Column]]) -> frozenset[str]:
     """The names, in lower case, of the columns that no part lacks."""
-    names = [frozenset(column.target.lower() for column in columns) for columns in parts]
+    names = [_names(columns) for columns in parts]
     return frozenset.intersection(*names) if names else frozenset()
+
+
+def _names(columns: Iterable[Column]) -> frozenset[str]:
+    return frozenset(column.target.lower() for column in columns)
 
 
 def _is_read_as_named(uri: str) -> bool:

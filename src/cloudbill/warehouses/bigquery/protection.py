@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 from google.api_core import exceptions as api
 
 from cloudbill.errors import BytesLimitError, LoadError
-from cloudbill.sql import BIGQUERY, Fragment
+from cloudbill.sql import BIGQUERY
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
+from cloudbill.warehouses.bigquery.full_access import fault_of_deleting, hidden_rows
 from cloudbill.warehouses.bigquery.parameters import charges_of, month_of, rows_of
-from cloudbill.warehouses.bigquery.tables import path_of
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cloudbill.periods import BillingPeriod
     from cloudbill.warehouses.bigquery.dataset import Dataset
 
-__all__ = ["LIST", "Protection", "Protections", "full_access_statement", "hidden_rows"]
+__all__ = ["LIST", "Protection", "Protections"]
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Protection:
     tagged: tuple[str, ...] = ()
     """The columns that have policy tags."""
     hidden: str | None = None
-    """What to say if the account does not see all rows."""
+    """What to say if the account does not see all rows, or may not change them."""
     unreadable: str | None = None
     """What BigQuery says if the account may not read a tagged column that a load sums."""
 
@@ -57,7 +57,8 @@ class Protection:
         """Refuses to replace a month, before anything is read or staged for it.
 
         Raises:
-            LoadError: If the account does not see all rows, or may not read what it has to sum.
+            LoadError: If the account does not see or may not change all rows, or may not read what
+                it has to sum.
         """
         for fault in (self.hidden, self.unreadable):
             if fault is not None:
@@ -103,6 +104,11 @@ class Protections:
         found = Protection(policies=policies, is_filtered=bool(policies), tagged=tagged)
         if policies is None or policies:
             found = self._counted(found, table, period)
+        if found.is_filtered and found.hidden is None:
+            where = self._dataset.location
+            column = self._period_column
+            fault = fault_of_deleting(self._client, table, period, column, location=where)
+            found = replace(found, hidden=fault)
         unreadable = self._fault_of_reading(table, period) if tagged else None
         return replace(found, unreadable=unreadable)
 
@@ -166,26 +172,6 @@ class Protections:
                 raise
             return f"{error}."
         return None
-
-
-def hidden_rows(table: bigquery.Table, period: BillingPeriod, seen: int, listed: int) -> str:
-    """What is said of rows that an account does not see, and how it is mended."""
-    return (
-        f"A row access policy hides rows of {table.dataset_id}.{table.table_id} from this account: "
-        f"of {period} it sees {seen} of {listed}. To replace, sum or report a month it has to see "
-        f"them all. Let an owner of the data run, with the account that loads:\n"
-        f"  {full_access_statement(table)}\n"
-    )
-
-
-def full_access_statement(table: bigquery.Table) -> str:
-    """The statement that lets an account see all rows of a table that has policies."""
-    return BIGQUERY.compose(
-        "CREATE ROW ACCESS POLICY {name} ON {table} GRANT TO ({who}) FILTER USING (TRUE)",
-        name="cloudbill_sees_all_rows",
-        table=path_of(table),
-        who=Fragment("'serviceAccount:ACCOUNT'"),
-    ).text
 
 
 def _tell_of(found: Protection, name: str) -> None:

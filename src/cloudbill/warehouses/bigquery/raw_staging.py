@@ -23,6 +23,7 @@ from cloudbill.warehouses.bigquery.conversion import (
     double_rest,
     double_value,
     map_value,
+    number_map_value,
     text_value,
 )
 from cloudbill.warehouses.bigquery.parameters import charges_of, month_of, rows_of
@@ -39,15 +40,15 @@ if TYPE_CHECKING:
 
 __all__ = ["RAW_OPTIONS", "RawStaging"]
 
-_NO_AMOUNT: Final = re.compile("'.+' holds .+, which is no amount")
-"""What the statement itself says of a double."""
+_NO_AMOUNT: Final = re.compile("'.+' holds .+, which is no (amount|number)")
+"""What the statement itself says of a double, alone or in a map."""
 RAW_OPTIONS: Final[dict[str, Any]] = {
     "source_format": bigquery.SourceFormat.PARQUET,
     "decimal_target_types": [bigquery.DecimalTargetType.BIGNUMERIC],
-    "write_disposition": bigquery.WriteDisposition.WRITE_EMPTY,
+    "write_disposition": bigquery.WriteDisposition.WRITE_TRUNCATE,
     "create_disposition": bigquery.CreateDisposition.CREATE_NEVER,
 }
-"""Of the job that fills the table from the store: the files state its columns, which all have."""
+"""Of the job that fills the table from the store, and gives it the columns of the files."""
 
 
 class RawStaging:
@@ -66,9 +67,9 @@ class RawStaging:
     def create(self, *, is_native: bool) -> bigquery.Table:
         """Makes the table.
 
-        A load job from the store gives it its columns: "The schema can be omitted if the
-        destination table already exists" (BigQuery REST, JobConfigurationLoad.schema). For parts
-        that this process writes they are known, and objects are texts in them.
+        A load job from the store gives it its columns: with WRITE_TRUNCATE it "uses the schema"
+        of what it loads (BigQuery REST, JobConfigurationLoad.writeDisposition). For parts that this
+        process writes they are known, and objects are texts in them.
         """
         schema = None if is_native else _with_texts(self._staging.schema)
         table = bigquery.Table(self.reference, schema=schema)
@@ -78,8 +79,8 @@ class RawStaging:
     def filled(self) -> bigquery.Table:
         """The table once it is filled, with the columns that it has then.
 
-        Nobody has seen on the service whether a load into a table without columns keeps the time at
-        which it expires, so it is set again where it is gone.
+        Nobody has seen on the service whether such a load keeps the time at which the table
+        expires, so it is set again where it is gone.
         """
         table = self._client.get_table(self.reference)
         if table.expires is None:
@@ -93,16 +94,19 @@ class RawStaging:
         Raises:
             LoadError: If a value is no amount, or no object; the message is BigQuery's.
         """
+        checked = dict.fromkeys(incoming.doubles, double_value)
+        checked |= dict.fromkeys(incoming.number_maps, number_map_value)
         names: list[bigquery.ScalarQueryParameter] = []
         values: list[Fragment] = []
         kinds = {name.lower(): kind for name, kind in column_types(raw.schema).items()}
         for column in incoming.columns:
-            if column.name in incoming.doubles:
-                parameter = f"column_{len(names)}"
-                names.append(bigquery.ScalarQueryParameter(parameter, "STRING", column.name))
-                values.append(double_value(column.name, parameter))
-            else:
+            convert = checked.get(column.name)
+            if convert is None:
                 values.append(_value(column, incoming, kinds.get(column.target.lower())))
+                continue
+            parameter = f"column_{len(names)}"
+            names.append(bigquery.ScalarQueryParameter(parameter, "STRING", column.name))
+            values.append(convert(column.name, parameter))
         try:
             self._dataset.query(
                 "INSERT INTO {staging} ({targets}) SELECT {values} FROM {raw}",

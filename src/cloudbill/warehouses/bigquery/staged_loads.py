@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from google.api_core import exceptions as api
 from google.cloud import bigquery
 
+from cloudbill.errors import SchemaError, TransientLoadError
 from cloudbill.models import PlannedLoad
 from cloudbill.progress import Stage
 from cloudbill.sql import BIGQUERY
@@ -49,6 +50,7 @@ _REPLACE: Final = (
     "account')) FROM {rows} WHERE {where}; "
     "COMMIT TRANSACTION;"
 )
+_TIMES: Final = 3
 _TABLES: Final = 2
 """Those that the transaction reads."""
 
@@ -86,9 +88,42 @@ class StagedLoads:
     ) -> Loaded | None:
         """Collects the month in a staging table, and replaces the month by one job.
 
-        All of it happens inside `submit`, so nothing is staged if the job already exists. None is
-        returned for a run without rows, whose month is still as it was.
+        None is returned for a run without rows, whose month is still as it was.
+
+        A job that meets columns which another load has added since refuses them. That is no fault
+        of the run: it is staged anew, with the columns that the table has then.
         """
+        own = {column.target.lower() for column in incoming.columns}
+        for _ in range(_TIMES):
+            known = own | self._columns(planned)
+            try:
+                return self._load(
+                    planned, store, incoming, partition, progress, is_protected=is_protected
+                )
+            except SchemaError:
+                if self._columns(planned) <= known:
+                    raise
+        raise TransientLoadError(
+            f"The columns of {planned.table} changed {_TIMES} times while {planned.period} was "
+            "loaded. Run again"
+        )
+
+    def _columns(self, planned: PlannedLoad) -> set[str]:
+        """The names of the table's columns, in lower case."""
+        table = self._dataset.find_table(planned.table)
+        return set() if table is None else {str(field.name).lower() for field in table.schema}
+
+    def _load(
+        self,
+        planned: PlannedLoad,
+        store: Store,
+        incoming: Incoming,
+        partition: str,
+        progress: JobProgress,
+        *,
+        is_protected: bool,
+    ) -> Loaded | None:
+        """All of it happens inside `submit`, so nothing is staged if the job already exists."""
         table = self._dataset.extend_table(planned, incoming)
         if not incoming.fits_modes(table.schema):  # another month relaxed it since it was read
             incoming = incoming.rewritten()

@@ -6,35 +6,31 @@ job replaces the month. Copies are also free and atomic (BigQuery REST, JobConfi
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 from google.cloud import bigquery
 
 from cloudbill.costs.sums import sum_totals, without_zeros
 from cloudbill.disk.spool import spool_folder
 from cloudbill.errors import BytesLimitError, LoadError, ReconciliationError
-from cloudbill.files.columns import amounts_of
+from cloudbill.files.columns import amounts_of, objects_of
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.downloads import local_parts
 from cloudbill.files.to_parquet import Rewriting
 from cloudbill.models import PlannedLoad, Totals
-from cloudbill.periods import utc_now
 from cloudbill.progress import Stage
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
-from cloudbill.warehouses.bigquery.expirations import keep_table
 from cloudbill.warehouses.bigquery.job_progress import JobProgress
 from cloudbill.warehouses.bigquery.jobs import succeeded
 from cloudbill.warehouses.bigquery.raw_staging import RAW_OPTIONS, RawStaging
+from cloudbill.warehouses.bigquery.staging_tables import make_staging_table
 from cloudbill.warehouses.bigquery.tables import (
     column_types,
     csv_options,
@@ -56,11 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Staging"]
 
-_EXPIRES_AFTER: Final = timedelta(days=1)
-"""BigQuery removes the table by then if the process is killed."""
 _MONTH_LENGTH: Final = len("2025-10")
-_LEFT_AFTER: Final = timedelta(hours=6)
-"""No load takes longer ("Quotas and limits"), so the process of an older staging table is dead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,22 +110,8 @@ class Staging:
             LoadError: If a part cannot be loaded.
         """
         what = _what(planned)
-        # Each attempt has its own table. A fixed name could still contain the rows of an attempt
-        # that failed halfway, and these jobs append.
-        staging = bigquery.Table(
-            f"{table.project}.{table.dataset_id}.{table.table_id}_staging_"
-            f"{planned.period.partition_id}_{uuid4().hex[:8]}",
-            schema=table.schema,
-        )
-        # A copy between partitions needs the same partitioning and clustering on both sides.
-        staging.time_partitioning = table.time_partitioning
-        staging.clustering_fields = table.clustering_fields
-        staging.expires = utc_now() + _EXPIRES_AFTER
         with bigquery_errors(what):
-            self._remove_left(table)
-            made = self._client.create_table(staging)
-            # All months of a run are staged, however long the table keeps them.
-            keep_table(self._client, made, has_end=True)
+            staging = make_staging_table(self._client, table, planned)
         try:
             of_month = f"{staging.reference}${partition}"
             reference = str(staging.reference) if incoming.has_several_months else of_month
@@ -229,15 +207,6 @@ class Staging:
                 ),
             )
 
-    def _remove_left(self, table: bigquery.Table) -> None:
-        """Removes staging tables that killed processes left for the same table."""
-        name = re.compile(
-            rf"{re.escape(table.table_id)}_staging_\d{{6}}_[0-9a-f]{{8}}(_raw)?", re.ASCII
-        )
-        for found in self._client.list_tables(f"{table.project}.{table.dataset_id}"):
-            if name.fullmatch(found.table_id) and found.created < utc_now() - _LEFT_AFTER:
-                self._client.delete_table(found.reference, not_found_ok=True)
-
     def _from_store(
         self,
         planned: PlannedLoad,
@@ -330,9 +299,11 @@ class Staging:
             yield (_Upload(file=file) for file in files)
             return
         provider = self._settings.provider
+        types = column_types(table.schema)
         how = Rewriting(
-            types={name.lower(): kind for name, kind in column_types(table.schema).items()},
-            amounts=amounts_of(provider, planned.manifest),
+            types={name.lower(): kind for name, kind in types.items()},
+            amounts=amounts_of(provider, planned.manifest, types),
+            objects=objects_of(provider, planned.manifest),
             provider=provider if self._settings.totals else None,
             period=planned.period if incoming.has_several_months else None,
             memory_limit=self._settings.memory_limit,

@@ -11,10 +11,11 @@ from google.cloud import bigquery
 from cloudbill.errors import LoadError, ReconciliationError, SchemaError
 from cloudbill.files.columns import Fit, amounts_of, fit_columns
 from cloudbill.files.parquet_footers import Footer
-from cloudbill.manifests import Column, ColumnType
+from cloudbill.manifests import Column, ColumnType, Manifest
 from cloudbill.models import PlannedLoad
 from cloudbill.periods import BillingPeriod
-from cloudbill.sql import BIGQUERY, Fragment
+from cloudbill.sql import BIGQUERY
+from cloudbill.warehouses.bigquery.table_conversion import conversion_of
 
 if TYPE_CHECKING:
     from cloudbill.providers import Provider
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 __all__ = [
     "column_types",
     "csv_options",
+    "documented_columns",
     "exact_types",
     "extended",
     "fields_in_order",
     "fields_of",
+    "fit_into",
     "fit_table",
     "granularity_of",
     "headers_of",
@@ -37,7 +40,6 @@ __all__ = [
     "relaxed",
     "require_month",
     "required_columns",
-    "unfit_amounts",
     "untagged",
 ]
 
@@ -62,8 +64,6 @@ _SYNONYMS: Final[Mapping[str, str]] = {
     "INT64": "INTEGER",
 }
 _COLUMN_TYPES: Final = {name: kind for kind, name in _FIELD_TYPES.items()}
-# "CREATE TABLE statement", partition expressions: each type has its own function.
-_TRUNC: Final[Mapping[str, str]] = {"DATE": "DATE_TRUNC", "DATETIME": "DATETIME_TRUNC"}
 # BigQuery REST, TableFieldSchema.description.
 _LONGEST_DESCRIPTION: Final = 1024
 _MONTH: Final = bigquery.TimePartitioningType.MONTH
@@ -104,25 +104,26 @@ def column_types(schema: Sequence[bigquery.SchemaField]) -> dict[str, ColumnType
     return types
 
 
-def unfit_amounts(
-    table: bigquery.Table, cost_columns: Sequence[str]
-) -> tuple[tuple[str, ...], str]:
-    """The cost columns that hold fewer digits than bills have, and the statement that mends them.
+def _narrow_amounts(table: bigquery.Table, columns: Iterable[Column]) -> str | None:
+    """What is said of columns that hold fewer digits than bills have, and how they are mended.
 
-    A load refuses such columns. BigQuery widens NUMERIC to BIGNUMERIC in place ("ALTER COLUMN SET
-    DATA TYPE statement").
+    BigQuery widens NUMERIC to BIGNUMERIC in place ("ALTER COLUMN SET DATA TYPE statement").
     """
-    costs = {name.lower() for name in cost_columns}
+    wanted = {column.target.lower() for column in columns if column.type is ColumnType.DECIMAL}
     types = column_types(table.schema)
-    found = tuple(
-        name for name, kind in types.items() if kind in _NUMERIC and name.lower() in costs
-    )
+    found = [name for name, kind in types.items() if kind in _NUMERIC and name.lower() in wanted]
+    if not found:
+        return None
     changes = [
         BIGQUERY.compose("ALTER COLUMN {name} SET DATA TYPE BIGNUMERIC", name=name)
         for name in found
     ]
     template = "ALTER TABLE {table} {changes}"
-    return found, BIGQUERY.compose(template, table=path_of(table), changes=changes).text
+    mending = BIGQUERY.compose(template, table=path_of(table), changes=changes).text
+    return (
+        f"{', '.join(found)} of {table.table_id} is NUMERIC, which ends 9 digits behind the point. "
+        f"The month was not changed. Run `{mending}`, and load again"
+    )
 
 
 def path_of(table: bigquery.Table) -> tuple[str, str, str]:
@@ -299,7 +300,7 @@ def partition_granularity(table: bigquery.Table, *, period_column: str, cluster_
     raise LoadError(
         f"Table {name} is {found}; a month can be replaced in one step only where the table is "
         f"partitioned by month of {period_column}. Convert it:\n"
-        f"{_conversion(table, period_column, cluster_column)}",
+        f"{conversion_of(table, partitions_by=period_column, clusters_by=cluster_column)}",
         is_of_run=False,
     )
 
@@ -307,58 +308,61 @@ def partition_granularity(table: bigquery.Table, *, period_column: str, cluster_
 def fit_table(
     table: bigquery.Table, columns: Sequence[Column], planned: PlannedLoad, provider: Provider
 ) -> Fit:
-    """How a table takes the columns of a run; see `fit_columns`.
+    """How a table takes the columns of a run; raises as `fit_into` does."""
+    return fit_into(table, columns, provider, planned.manifest)
+
+
+def fit_into(
+    table: bigquery.Table,
+    columns: Sequence[Column],
+    provider: Provider,
+    manifest: Manifest | None,
+) -> Fit:
+    """How a table takes the columns of a run; without a manifest, decimals are amounts.
 
     Raises:
-        SchemaError: If a column of the table has another type in the run, or would have to change
-            its own, which BigQuery does not do; the message has the statements that do.
+        SchemaError: If a column of the table has another type, or would have to change its own,
+            which BigQuery does not do; the message has the statements that do.
     """
-    amounts = amounts_of(provider, planned.manifest)
+    narrow = _narrow_amounts(table, columns)
+    if narrow is not None:
+        raise SchemaError(narrow)
+    name = str(table.table_id)
     types = column_types(table.schema)
-    fit = fit_columns(columns, types, table=planned.table, amounts=amounts)
+    amounts = _are_amounts if manifest is None else amounts_of(provider, manifest)
+    fit = fit_columns(columns, types, table=name, amounts=amounts)
     if fit.widened:
         listed = ", ".join(
-            f"'{name}' is {types[name]} and has to be {kind}" for name, kind in fit.widened.items()
+            f"'{column}' is {types[column]} and has to be {kind}"
+            for column, kind in fit.widened.items()
         )
-        casts = [
-            BIGQUERY.compose(
-                "CAST({name} AS {type}) AS {name}",
-                name=name,
-                type=Fragment(_FIELD_TYPES[kind]),
-            )
-            for name, kind in fit.widened.items()
-        ]
-        statements = _conversion(table, planned.period_column, provider.CLUSTER_COLUMN, casts)
+        is_right = granularity_of(table, period_column=provider.PERIOD_COLUMN) is not None
+        statements = conversion_of(
+            table,
+            partitions_by=None if is_right else provider.PERIOD_COLUMN,
+            clusters_by=provider.CLUSTER_COLUMN,
+            changed={column: _FIELD_TYPES[kind] for column, kind in fit.widened.items()},
+        )
         raise SchemaError(
-            f"In {planned.table}, {listed}, and BigQuery changes no such type in place. The month "
-            "was not changed. Convert the table, and run again; the months whose sums that "
-            f"changes are loaded again:\n{statements}"
+            f"In {name}, {listed}, and BigQuery changes no such type in place. The month was not "
+            "changed. Convert the table, and run again; the months whose sums that changes are "
+            f"loaded again:\n{statements}"
         )
     return fit
 
 
-def _conversion(
-    table: bigquery.Table, period_column: str, cluster_column: str, casts: Sequence[Fragment] = ()
-) -> str:
-    dataset, name = str(table.dataset_id), str(table.table_id)
-    project = str(table.project)
-    types = {str(field.name).lower(): str(field.field_type) for field in table.schema}
-    return BIGQUERY.compose(
-        "  CREATE TABLE {new} PARTITION BY {trunc}({period}, MONTH){clustered}\n"
-        "    AS SELECT *{casts} FROM {old};\n"
-        "  ALTER TABLE {old} RENAME TO {backup};\n"
-        "  ALTER TABLE {new} RENAME TO {name};",
-        new=(project, dataset, f"{name}_by_month"),
-        casts=BIGQUERY.compose(" REPLACE ({casts})", casts=casts) if casts else Fragment(""),
-        old=(project, dataset, name),
-        backup=f"{name}_{'before' if casts else 'unpartitioned'}",
-        name=name,
-        trunc=Fragment(_TRUNC.get(str(types.get(period_column.lower())), "TIMESTAMP_TRUNC")),
-        period=period_column,
-        clustered=BIGQUERY.compose(" CLUSTER BY {cluster}", cluster=cluster_column)
-        if cluster_column.lower() in types
-        else Fragment(""),
-    ).text
+def _are_amounts(_: str, kind: ColumnType) -> bool:
+    return kind is ColumnType.DECIMAL
+
+
+def documented_columns(table: bigquery.Table, provider: Provider) -> tuple[Column, ...]:
+    """The period and the costs, as runs have them; a period may be of days where the table's is."""
+    types = {name.lower(): kind for name, kind in column_types(table.schema).items()}
+    is_day = types.get(provider.PERIOD_COLUMN.lower()) is ColumnType.DATE
+    period = ColumnType.DATE if is_day else ColumnType.TIMESTAMP
+    kinds = {provider.PERIOD_COLUMN: period}
+    kinds |= dict.fromkeys(provider.COST_COLUMNS, ColumnType.DECIMAL)
+    return tuple(Column(name=name, target=name, type=kind) for name, kind in kinds.items())
 
 
 def require_month(planned: PlannedLoad, footers: Sequence[Footer]) -> None:

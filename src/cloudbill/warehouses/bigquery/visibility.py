@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cloudbill.errors import LoadError
 from cloudbill.models import TableRows
 from cloudbill.periods import BillingPeriod
-from cloudbill.warehouses.bigquery.protection import hidden_rows
+from cloudbill.warehouses.bigquery.full_access import hidden_rows
 
 if TYPE_CHECKING:
     from cloudbill.warehouses.bigquery.dataset import Dataset

@@ -33,12 +33,13 @@ from cloudbill.warehouses.bigquery.protection import Protections
 from cloudbill.warehouses.bigquery.schema_changes import add_columns
 from cloudbill.warehouses.bigquery.staged_loads import StagedLoads
 from cloudbill.warehouses.bigquery.tables import (
+    column_types,
     fit_table,
     headers_of,
     required_columns,
 )
 from cloudbill.warehouses.bigquery.visibility import Visibility
-from cloudbill.warehouses.reconciliation import require_footers
+from cloudbill.warehouses.reconciliation import require_footers, require_not_held
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -99,6 +100,7 @@ class BigQueryWarehouse:
         if planned.manifest.parts:
             loaded = self._load(planned, store, progress)
         else:
+            require_not_held(planned, 0)
             self._empty(planned)
             loaded = Loaded(rows=require_footers(planned.manifest, []))
         progress.say(Stage.CHECKING)
@@ -119,8 +121,7 @@ class BigQueryWarehouse:
         """Loads a run that has parts."""
         provider = self._settings.provider
         table = self._dataset.find_table(planned.table)
-        existing = headers_of(table.schema) if table else {}
-        incoming = look_at(store, planned, provider, existing)
+        incoming = look_at(store, planned, provider, table.schema if table else ())
         table = self._dataset.prepare_table(planned, incoming)
         if incoming.footers and incoming.rows == 0:
             self._empty(planned)
@@ -148,6 +149,7 @@ class BigQueryWarehouse:
         """Loads a run into a table, which is as it was read a moment ago."""
         provider = self._settings.provider
         fit = fit_table(table, incoming.columns, planned, provider)
+        incoming = incoming.typed(column_types(table.schema))
         if incoming.footers and (fit.converted or not incoming.fits_modes(table.schema)):
             incoming = incoming.rewritten()
         partition = partition_to_fill(

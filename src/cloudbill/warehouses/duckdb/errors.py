@@ -12,7 +12,7 @@ import duckdb
 
 from cloudbill.disk.room import duckdb_needs, full_disk_of
 from cloudbill.errors import LoadError, StoppedError
-from cloudbill.files.damage import damaged_part, reason_of
+from cloudbill.files.damage import OFTEN, damaged_part, reason_of
 from cloudbill.models import PlannedLoad
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ __all__ = ["duckdb_errors", "table_errors"]
 
 _FILE: Final = re.compile(r"file [\"'](?P<name>[^\"'\n]+)[\"']")
 _AWAITED: Final = "awaited:"
+_TOO_LARGE: Final = "Overflow in HUGEINT"
+"""What DuckDB says of a sum of decimals."""
 
 
 @contextmanager
@@ -85,6 +87,11 @@ def _load_error(error: duckdb.Error, planned: PlannedLoad, database: Path) -> Lo
     if part is not None:
         return damaged_part(part, error)
     run = f"DuckDB could not load {planned.period} (run {planned.manifest.run_id})"
+    if isinstance(error, duckdb.OutOfRangeException) and _TOO_LARGE in str(error):
+        return LoadError(
+            f"{run}: a sum of its costs has more than 20 digits before the point, which is more "
+            f"than DECIMAL(38,18) holds. {what}. {OFTEN}"
+        )
     return LoadError(f"{run}: {reason_of(error)}. {what}")
 
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cloudbill.files.columns import amounts_of
+from cloudbill.files.columns import objects_of
 from cloudbill.files.csv_headers import read_columns
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.csv_relation import read_csv_parts
 from cloudbill.files.downloads import local_parts
 from cloudbill.files.parquet_relation import read_parquet_parts
 from cloudbill.files.relation import PartsRelation
-from cloudbill.manifests import Manifest
+from cloudbill.manifests import ColumnType, Manifest
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -33,12 +33,14 @@ def opened_parts(
     listen: ProgressListener | None,
     *,
     provider: Provider,
+    amounts: Callable[[str, ColumnType], bool],
     read_headers: Callable[[], Mapping[str, str]],
     is_stopped: Callable[[], bool],
 ) -> Iterator[PartsRelation | None]:
     """The parts of a run, once all of them are on this disk; None if it has none.
 
-    `read_headers` gives, for every column of the table, the header of a CSV that it came from.
+    `amounts` says of a name and a type whether such a column holds amounts. `read_headers` gives,
+    for every column of the table, the header of a CSV that it came from.
 
     Raises:
         LoadError: If the parts contradict each other, or have a value that cannot be loaded.
@@ -52,7 +54,11 @@ def opened_parts(
     if manifest.file_format == "parquet":
         with local_parts(store, manifest, listen, is_stopped=is_stopped) as files:
             yield read_parquet_parts(
-                connection, files, amounts=amounts_of(provider, manifest), addresses=addresses
+                connection,
+                files,
+                amounts=amounts,
+                objects=objects_of(provider, manifest),
+                addresses=addresses,
             )
         return
     # Headers come first: they are small, and what is wrong with one is known before all is here.

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from cloudbill.files.columns import amounts_of
+from cloudbill.files.columns import amounts_of, objects_of
 from cloudbill.files.downloads import awaited_parts, is_here
+from cloudbill.files.duckdb_types import table_type_of
 from cloudbill.files.parquet_relation import faults_named, read_parquet_parts
 from cloudbill.files.relation import PartsRelation
 from cloudbill.models import LoadResult, PlannedLoad, Totals
@@ -64,7 +65,8 @@ class Replacement:
         self._listen = listen
         self._interruption = interruption
         self._progress = QueryProgress(connection, planned.manifest, listen)
-        self._amounts = amounts_of(settings.provider, planned.manifest)
+        kinds = {name: table_type_of(kind) for name, kind in dataset.columns(planned.table).items()}
+        self._amounts = amounts_of(settings.provider, planned.manifest, kinds)
         self._rows = 0
         self._rests: Totals = {}
 
@@ -100,6 +102,7 @@ class Replacement:
                     self._connection,
                     files.names,
                     amounts=self._amounts,
+                    objects=objects_of(self._settings.provider, self._planned.manifest),
                     addresses=self._planned.uris,
                     scheme=SCHEME,
                 )
@@ -124,6 +127,7 @@ class Replacement:
             manifest,
             self._listen,
             provider=self._settings.provider,
+            amounts=self._amounts,
             read_headers=lambda: self._dataset.headers(self._planned.table),
             is_stopped=self._interruption.is_asked,
         ) as source:

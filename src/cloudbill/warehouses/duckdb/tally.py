@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from cloudbill.costs.sums import billed_costs
 from cloudbill.errors import SchemaError
-from cloudbill.files.columns import require_dataset
 from cloudbill.files.relation import PartsRelation
+from cloudbill.files.required_columns import require_bill
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad, Totals
 from cloudbill.sql import DUCKDB
@@ -43,7 +43,7 @@ class Tally:
 
         Raises:
             SchemaError: If they do not say which month a row belongs to, or not as a time or a
-                date.
+                date; or what it bills, and in which currency.
             DatasetError: If they are of another dataset.
         """
         self._connection = connection
@@ -54,6 +54,9 @@ class Tally:
         self._has_several_months = bool(planned.manifest.spans)
         self.summed = self._summed() if is_summed else Summed()
         """The columns that are summed."""
+        require_bill(
+            source.columns, source.described_parts(), provider, run_id=planned.manifest.run_id
+        )
         self._period = self._period_column()
 
     @property
@@ -121,11 +124,10 @@ class Tally:
                 if column.type in {ColumnType.TIMESTAMP, ColumnType.DATE}:
                     return column
                 raise SchemaError(
-                    f"Column '{column.name}' is a {column.type}, but the month of a row is read "
-                    "from it, so it must be a timestamp or a date"
+                    f"Column '{column.name}' has the type {column.type}, but the month of a row is "
+                    "read from it, so it must be a timestamp or a date"
                 )
         run_id = self._planned.manifest.run_id
-        require_dataset(columns, self._provider, run_id=run_id)
         raise SchemaError(
             f"Run {run_id} has no column '{self._planned.period_column}', "
             "which says which month a row belongs to"

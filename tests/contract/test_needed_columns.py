@@ -1,0 +1,95 @@
+"""A part whose rows have no month, no billed cost or no currency is refused, and named."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cloudbill.errors import SchemaError
+from cloudbill.providers import PROVIDERS, Provider
+from contract.aws_deliveries import (
+    AthenaWriter,
+    AwsFocusWriter,
+    AwsParquetWriter,
+    Cur2CsvWriter,
+    Cur2Writer,
+)
+from contract.deliveries import AwsWriter, AzureCsvWriter, AzureWriter, at
+from contract.places import Case
+from contract.rewriting import october, rewrite, with_columns
+
+NEEDED = ("PERIOD_COLUMN", "BILLED_COLUMN", "CURRENCY_COLUMN")
+WRITERS = (
+    AzureWriter,
+    AzureCsvWriter,
+    AwsWriter,
+    AwsParquetWriter,
+    AthenaWriter,
+    Cur2Writer,
+    Cur2CsvWriter,
+    AwsFocusWriter,
+)
+
+
+def without(name: str, provider: Provider) -> Callable[[bytes], bytes]:
+    """A part without a column, by its name in the table."""
+
+    def is_kept(header: str) -> bool:
+        return provider.column_name(header).lower() != name.lower()
+
+    def change(content: bytes) -> bytes:
+        if content.startswith(b"PAR1"):
+            table = pq.read_table(io.BytesIO(content))
+            kept = table.select([column for column in table.column_names if is_kept(column)])
+            assert kept.num_columns == table.num_columns - 1
+            target = pa.BufferOutputStream()
+            pq.write_table(kept, target)
+            return bytes(target.getvalue())
+        header, *rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+        (index,) = (place for place, column in enumerate(header) if not is_kept(column))
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([row[:index] + row[index + 1 :] for row in (header, *rows)])
+        return text.getvalue().encode()
+
+    return change
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_part_that_lacks_what_every_row_of_a_bill_has_is_refused_and_the_month_stays(
+    make: Callable[[Any], Case], writer: Callable[[], Any]
+) -> None:
+    case = make(writer())
+    provider = PROVIDERS[case.settings.provider.NAME]
+    good = replace(october(2, parts=2), submitted_at=at("2025-10-20 04:00"), run_id="good")
+    case.deliver(good)
+    assert case.load().exit_code == 0
+    for number, role in enumerate(NEEDED):
+        name = getattr(provider, role)
+        late = replace(
+            october(4, parts=2),
+            submitted_at=at(f"2025-10-28 0{number}:00"),
+            run_id=f"late-{number}",
+        )
+        rewrite(case, late, lambda content: content, without(name, provider))
+        # Where no run overwrites another, the runs before it are tried again.
+        errors = [failure.error for failure in case.load().failures]
+        assert all(isinstance(error, SchemaError) for error in errors)
+        (message,) = (str(error) for error in errors if f"has no column '{name}'" in str(error))
+        assert "0001" in message or "00002" in message
+        assert case.held() == list(good.charges)
+
+
+def test_a_month_whose_costs_have_no_value_and_no_type_is_refused(
+    make: Callable[[Any], Case],
+) -> None:
+    case = make(Cur2Writer())
+    rewrite(case, october(4, parts=2), with_columns(line_item_unblended_cost=pa.nulls))
+    (failure,) = case.load().failures
+    assert "has no column 'line_item_unblended_cost'" in str(failure.error)

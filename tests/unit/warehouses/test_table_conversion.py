@@ -1,0 +1,60 @@
+"""What is printed for a table that a load refuses: what the new table keeps of the old one."""
+
+from __future__ import annotations
+
+from google.cloud import bigquery as bq
+
+from cloudbill.warehouses.bigquery.table_conversion import conversion_of
+
+
+def table(**kinds: str) -> bq.Table:
+    """A table of these columns, which is not partitioned."""
+    columns = {"BillingPeriodStart": "TIMESTAMP", "BilledCost": "FLOAT"} | kinds
+    return bq.Table(
+        "acme.finops.bill", schema=[bq.SchemaField(name, kind) for name, kind in columns.items()]
+    )
+
+
+def test_the_new_table_is_made_like_the_old_one_and_not_by_a_query() -> None:
+    text = conversion_of(table(), partitions_by="BillingPeriodStart", clusters_by="ServiceName")
+    create, insert, rename, _, said = text.splitlines()
+    assert create == (
+        "  CREATE TABLE `acme`.`finops`.`bill_converted` LIKE `acme`.`finops`.`bill` "
+        "PARTITION BY TIMESTAMP_TRUNC(`BillingPeriodStart`, MONTH);"
+    )
+    assert insert == (
+        "  INSERT INTO `acme`.`finops`.`bill_converted` SELECT * FROM `acme`.`finops`.`bill`;"
+    )
+    assert rename == "  ALTER TABLE `acme`.`finops`.`bill` RENAME TO `bill_before`;"
+    assert "Row access policies, and rights" in said
+    assert "have to be made anew" in said
+
+
+def test_the_clusters_of_a_table_stay() -> None:
+    for clusters in ([], ["Team"]):
+        clustered = table(ServiceName="STRING", Team="STRING")
+        clustered.clustering_fields = clusters
+        text = conversion_of(
+            clustered, partitions_by="BillingPeriodStart", clusters_by="ServiceName"
+        )
+        assert f"CLUSTER BY `{(clusters or ['ServiceName'])[0]}`;" in text
+
+
+def test_partitions_that_are_right_are_inherited_and_columns_change_in_the_empty_table() -> None:
+    lines = conversion_of(table(), changed={"BilledCost": "BIGNUMERIC"}).splitlines()
+    new, old = "`acme`.`finops`.`bill_converted`", "`acme`.`finops`.`bill`"
+    cast = "CAST(`BilledCost` AS BIGNUMERIC)"
+    assert lines[:4] == [
+        f"  CREATE TABLE {new} LIKE {old};",
+        f"  ALTER TABLE {new} DROP COLUMN `BilledCost`;",
+        f"  ALTER TABLE {new} ADD COLUMN `BilledCost` BIGNUMERIC;",
+        f"  INSERT INTO {new} SELECT * EXCEPT (`BilledCost`), {cast} FROM {old};",  # noqa: S608
+    ]
+
+
+def test_a_filter_that_is_demanded_is_lifted_before_all_rows_are_read() -> None:
+    demanding = table()
+    demanding.require_partition_filter = True
+    lines = conversion_of(demanding, changed={"BilledCost": "BIGNUMERIC"}).splitlines()
+    lifting = "  ALTER TABLE `acme`.`finops`.`bill` SET OPTIONS (require_partition_filter = FALSE);"
+    assert lines.index(lifting) == 3
