@@ -19,6 +19,7 @@ from bqemulator.jobs import ddl_result, executor, routine_ddl
 from bqemulator.sql import table_rewriter
 from bqemulator.sql.rewriter import row_access_filter
 from bqemulator.sql.translator import SQLTranslator
+from sqlglot.dialects import BigQuery
 
 from emulators.bigquery.schema import BIGNUMERIC_STORAGE
 
@@ -49,10 +50,20 @@ _OF_THE_TEXT_ALONE: Final[tuple[tuple[Any, str], ...]] = (
 _READERS: Final = frozenset(
     {
         "_capture_dml_snapshots",
+        "_detect_catalog_drop",
+        "_detect_create_schema",
+        "_detect_plain_create_table",
+        "_detect_plain_create_view",
         "_extract_ddl_metadata",
         "_is_row_producing",
+        "_parse_for_classification",
         "_reject_dml_on_immutable",
+        "_times",
         "build_catalog_schema",
+        "check_statement",
+        "detect_drop_routine",
+        "protects_rows",
+        "require_filters",
     }
 )
 """Functions that only read the tree they ask for."""
@@ -64,6 +75,9 @@ def remember_statements() -> None:
     translator: Any = SQLTranslator
     parser.parse_one = _parse_once
     translator.translate = _translate_once
+    # `FROM t, t.tags` without UNNEST, which nobody writes here: to look for it, the parser copies
+    # every subquery as often as it is nested.
+    BigQuery.parser_class.SUPPORTS_IMPLICIT_UNNEST = False
     for module, name in _OF_THE_TEXT_ALONE:
         _remember(getattr(module, name))
     _replace(_restrict, _restrict_if_any_is_restricted)
