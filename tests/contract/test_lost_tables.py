@@ -29,6 +29,9 @@ LOSSES = {
     "all of dlt's": TABLES[1:],
     "all but the states": (TRACKING, ledgers.LOADS, ledgers.VERSIONS),
 }
+TABLES_TOGETHER = ("all of dlt's", "all but the states")
+"""Those of BigQuery; what a lost table means is the same for both, but each makes it itself."""
+
 COLUMNS = (
     (TRACKING, "run_id"),
     (TRACKING, "loaded_at"),
@@ -134,13 +137,19 @@ def rebuild(case: Case, *, forget: bool = False) -> tuple[Rebuilding, list[str]]
     return rebuilding, said
 
 
+def losses_in(case: Case) -> dict[str, tuple[str, ...]]:
+    """The tables that are lost at once, by a name for that."""
+    names = TABLES_TOGETHER if case.place.name == "bigquery" else LOSSES
+    return {name: LOSSES[name] for name in names}
+
+
 # One ledger takes one damage after the other: each has to be mended as if it were the first.
 
 
 def test_tables_that_were_dropped_are_made_again_with_what_they_had(
     case: Case, subtests: pytest.Subtests
 ) -> None:
-    for day, (name, lost) in enumerate(LOSSES.items(), start=11):
+    for day, (name, lost) in enumerate(losses_in(case).items(), start=11):
         with subtests.test(name):
             for table in lost:
                 ledgers.drop_table(case, table)
@@ -148,7 +157,7 @@ def test_tables_that_were_dropped_are_made_again_with_what_they_had(
 
 
 def test_rebuilding_after_a_loss_forgets_nothing(case: Case, subtests: pytest.Subtests) -> None:
-    for name, lost in LOSSES.items():
+    for name, lost in losses_in(case).items():
         with subtests.test(name):
             for table in lost:
                 ledgers.drop_table(case, table)
@@ -186,18 +195,27 @@ def test_a_column_that_was_dropped_is_made_again(case: Case, subtests: pytest.Su
             assert case.load().results == ()
 
 
-def test_columns_are_lost_together_as_they_are_alone() -> None:
+def test_tables_and_columns_are_lost_together_as_they_are_alone() -> None:
+    assert {table for name in TABLES_TOGETHER for table in LOSSES[name]} == {*TABLES}
     assert sorted(column for lost in TOGETHER for column in lost) == sorted(COLUMNS)
+
+
+# A state is decoded in the same way wherever it was read: every kind of garbage once, and one
+# that is no state at all, an empty one and one that is a state but for a value elsewhere.
+KINDS = {
+    ("duckdb", "newest state"): tuple(GARBAGE),
+    ("duckdb", "all states"): ("no base64", "a record of wrong types"),
+    ("bigquery", "newest state"): ("empty", "a record of wrong types"),
+    ("bigquery", "all states"): ("no base64",),
+}
 
 
 @pytest.mark.parametrize("where", ["newest state", "all states"])
 def test_a_state_that_cannot_be_read_is_named_and_rebuilt(
     case: Case, where: str, subtests: pytest.Subtests
 ) -> None:
-    # A state is decoded in the same way wherever it was read: every kind of garbage once.
-    is_first = (case.place.name, where) == ("duckdb", "newest state")
     damaged: set[str] = set()
-    for name in GARBAGE if is_first else ("no base64", "empty", "a record of wrong types"):
+    for name in KINDS[case.place.name, where]:
         garbage = GARBAGE[name]
         with subtests.test(name):
             newest = ledgers.load_ids(case)[-1]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from contract.conftest import LOADING_WAYS, PLANNING_WAYS, READING_WAYS
+from contract.conftest import LOADING_WAYS, LOOKING_WAYS, PLANNING_WAYS, READING_WAYS
 from contract.deliveries import Charge, Delivery, at, charges
 
 if TYPE_CHECKING:
@@ -208,6 +208,8 @@ class TestCosts:
         assert held.detail == "held: it bills 0.00 EUR, run full bills 300.00"
         assert case.held() == list(full.charges)
 
+    # Of formats, the tests above.
+    @pytest.mark.parametrize(("kind", "warehouse"), LOOKING_WAYS, indirect=True)
     @pytest.mark.parametrize("before", [("0", "0"), ("0.5", "0.4"), ("-4", "-5")])
     def test_a_first_load_takes_a_run_for_nothing_where_nothing_was_billed(
         self, case: Case, before: tuple[str, ...]
@@ -220,7 +222,9 @@ class TestCosts:
 
 
 class TestChangesOfCosts:
-    """What the rule lets pass, which knows sums and neither files nor tables."""
+    """What the rule lets pass, which knows sums and neither providers nor files nor tables."""
+
+    WAYS = (("azure csv", "duckdb"),)
 
     @pytest.mark.parametrize(
         ("before", "after"),

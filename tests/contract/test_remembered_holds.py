@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from contract.deliveries import Delivery
     from contract.places import Case
 
-WAYS = (("azure csv", "duckdb"), ("azure csv", "bigquery"), ("aws", "duckdb"))
+# Each provider and each warehouse once.
+WAYS = (("azure csv", "bigquery"), ("aws", "duckdb"))
 
 Found = tuple[tuple["Delivery", ...], str, Guard]
 

@@ -16,7 +16,7 @@ from unittest import mock
 import pytest
 
 from cloudbill.cli import main
-from end_to_end.imported import imported_command
+from end_to_end.imported import INSTALLED, imported_command
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -67,13 +67,22 @@ def run_apart(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def run_process(tmp_path: Path) -> Run:
     """Runs `cloudbill` with words in `tmp_path`, as a process of its own."""
+    return _started(imported_command(), tmp_path)
 
+
+@pytest.fixture
+def run_installed(tmp_path: Path) -> Run:
+    """The same with the installed command, for what a process does as it starts."""
+    return _started(Path(INSTALLED), tmp_path)
+
+
+def _started(command: Path, folder: Path) -> Run:
     def run_command(
         *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [imported_command(), *words],
-            cwd=cwd or tmp_path,
+            [command, *words],
+            cwd=cwd or folder,
             env={**os.environ, **(env or {})},
             capture_output=True,
             text=True,

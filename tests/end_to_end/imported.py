@@ -6,7 +6,8 @@ was started; what it has not, its start, is for the tests that start the install
 that are typed or sent, for some of the kills, and where the start itself is tried. Who kills it
 knows that it is gone once its streams are closed.
 
-This file is also that process: `python imported.py SOCKET` listens there until its input ends.
+This file is also that process: `python imported.py SOCKET` listens there until its input ends. It
+starts no thread, for a fork has none but the one that forks.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import array
 import atexit
 import contextlib
 import functools
+import gc
 import importlib
-import json
+import marshal
 import os
 import pkgutil
 import select
@@ -39,28 +41,50 @@ _READY: Final = b"ready\n"
 _TEMPORARY: Final = tempfile.gettempdir()
 _LENGTH: Final = 4
 _STREAMS: Final = (0, 1, 2)
-_OF_THE_START: Final = ("LANG", "LC_", "LD_", "PYTHON", "TZ")
-"""Variables that Python reads as it starts: a process of other ones cannot be forked."""
+_OF_THE_START: Final = (
+    *(b"LANG", b"LC_", b"LD_", b"PYTHON", b"TZ"),
+    *(b"DLT_CONFIG_", b"DLT_DEFAULT_", b"DLT_DLT_", b"DLT_INTERVAL_", b"DLT_JSON_", b"DLT_USE_"),
+    *(b"FSSPEC_", b"PENDULUM_", b"PLOTLY_", b"TYPER_"),
+)
+"""Variables that Python or an import reads as it starts: a process of others cannot be forked."""
 _FORWARDED: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+_WITH_AN_EXTRA: Final = (
+    "cloudbill.doctor.",
+    "cloudbill.files.parquet_footers",
+    "cloudbill.warehouses.bigquery.",
+)
+"""Modules that import numpy or gRPC, which start threads."""
+_IMPORTED_LATE: Final = (
+    "cloudbill.doctor.examination",
+    "dlt.destinations.impl.duckdb.duck",
+    "dlt.sources.helpers.requests",
+    "plotly.offline",
+    "rich.progress",
+    "typer._adapters",
+)
+"""What a command imports once it is needed."""
 # Written where a shell finds it. It stands for the command: it lends its streams, passes signals on
-# and ends as the command did.
+# and ends as the command did. What it imports is part of Python itself, and takes no time.
 _CLIENT: Final = """#!{python} -IS
-import array, json, os, signal, socket, sys
-server = socket.socket(socket.AF_UNIX)
+import _signal, _socket, marshal, posix, sys
+server = _socket.socket(_socket.AF_UNIX)
 server.connect({address!r})
-told = json.dumps([sys.argv, os.getcwd(), dict(os.environ)]).encode()
-fds = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", {streams}))]
+told = marshal.dumps((sys.argv, posix.getcwd(), posix.environ))
+fds = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, {streams!r})]
+_signal.pthread_sigmask(_signal.SIG_BLOCK, {forwarded})
 server.sendmsg([len(told).to_bytes({length}, "big")], fds)
 server.sendall(told)
-answers = server.makefile()
-pid = int(answers.readline())
+pid = int.from_bytes(server.recv({length}), "big")
 for one in {forwarded}:
-    signal.signal(one, lambda number, _: os.kill(pid, number))
-code = int(answers.readline())
+    _signal.signal(one, lambda number, _: posix.kill(pid, number))
+_signal.pthread_sigmask(_signal.SIG_UNBLOCK, {forwarded})
+status = server.recv({length})
+code = posix.waitstatus_to_exitcode(int.from_bytes(status, "big")) if status else 70
 if code < 0:
-    signal.signal(-code, signal.SIG_DFL)
-    os.kill(os.getpid(), -code)
-os._exit(code)
+    if -code != _signal.SIGKILL:
+        _signal.signal(-code, _signal.SIG_DFL)
+    posix.kill(posix.getpid(), -code)
+posix._exit(code)
 """
 
 
@@ -81,7 +105,7 @@ class _ImportedCommand:
         client = _CLIENT.format(
             python=sys.executable,
             address=str(address),
-            streams=_STREAMS,
+            streams=array.array("i", _STREAMS).tobytes(),
             length=_LENGTH,
             forwarded=tuple(map(int, _FORWARDED)),
         )
@@ -129,8 +153,14 @@ def _import_all() -> None:
     import cloudbill
 
     for found in pkgutil.walk_packages(cloudbill.__path__, "cloudbill."):
-        if not found.name.endswith("__main__"):
+        if not found.name.endswith("__main__") and not found.name.startswith(_WITH_AN_EXTRA):
             importlib.import_module(found.name)
+    for name in _IMPORTED_LATE:
+        importlib.import_module(name)
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
+        sys.exit("An import of cloudbill has started a thread: name its module in _WITH_AN_EXTRA")
+    # What was imported is not looked through for rubbish again, which would copy it in each fork.
+    gc.freeze()
 
 
 def _answer(asking: socket.socket) -> None:
@@ -143,7 +173,7 @@ def _answer(asking: socket.socket) -> None:
         text = told.read(int.from_bytes(head, "big"))
     if len(head) < _LENGTH or len(text) < int.from_bytes(head, "big"):
         os._exit(1)  # whoever asked was killed as it did
-    words, folder, variables = json.loads(text)
+    words, folder, variables = marshal.loads(text)  # noqa: S302
     child = os.fork()
     if child == 0:
         asking.close()
@@ -151,29 +181,29 @@ def _answer(asking: socket.socket) -> None:
     for fd in fds:
         os.close(fd)
     with contextlib.suppress(ConnectionError):
-        asking.sendall(f"{child}\n".encode())
+        asking.sendall(child.to_bytes(_LENGTH))
     ready, _, _ = select.select([os.pidfd_open(child), asking.fileno()], [], [])
     if asking.fileno() in ready:
         # Whoever asked was killed, which nobody can pass on.
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     with contextlib.suppress(ConnectionError):
-        asking.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+        asking.sendall(status.to_bytes(_LENGTH))
     os._exit(0)
 
 
-def _become(words: list[str], folder: str, variables: Mapping[str, str], fds: Any) -> None:
+def _become(words: list[str], folder: str, variables: Mapping[bytes, bytes], fds: Any) -> None:
     """Takes the folder, the variables, the words and the streams of whoever asked."""
-    here = {name for name in {*variables, *os.environ} if name.startswith(_OF_THE_START)}
-    is_other = any(variables.get(name) != os.environ.get(name) for name in here)
+    here = {name for name in {*variables, *os.environb} if name.startswith(_OF_THE_START)}
+    is_other = any(variables.get(name) != os.environb.get(name) for name in here)
     os.chdir(folder)
     for own, given in zip(_STREAMS, fds, strict=True):
         os.dup2(given, own)
         os.close(given)
     if is_other:
         os.execve(INSTALLED, [INSTALLED, *words[1:]], variables)  # noqa: S606
-    os.environ.clear()
-    os.environ.update(variables)
+    os.environb.clear()
+    os.environb.update(variables)
     tempfile.tempdir = None
     sys.argv[:] = [INSTALLED, *words[1:]]
     for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
@@ -194,6 +224,9 @@ def _run() -> NoReturn:
         main()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except Exception:  # noqa: BLE001 - shown as Python shows it
+        sys.excepthook(*sys.exc_info())
+        code = 1
     end: Any = threading
     end._shutdown()  # noqa: SLF001
     atexit._run_exitfuncs()  # noqa: SLF001

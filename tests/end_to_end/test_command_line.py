@@ -44,8 +44,8 @@ def newest(runs: tuple[WrittenRun, ...]) -> dict[str, WrittenRun]:
 
 
 class TestHelp:
-    def test_it_fits_a_screen_and_groups_what_people_want_to_do(self, run_process: Run) -> None:
-        lines = run_process("--help", env={"COLUMNS": "80"}).stdout.splitlines()
+    def test_it_fits_a_screen_and_groups_what_people_want_to_do(self, run_installed: Run) -> None:
+        lines = run_installed("--help", env={"COLUMNS": "80"}).stdout.splitlines()
 
         assert len(lines) <= 32
         assert max(map(len, lines)) <= 80
@@ -84,6 +84,17 @@ class TestHelp:
         words = (sys.executable, "-m", "cloudbill", "--version")
         module = subprocess.run(words, capture_output=True, text=True, check=True)
         assert module.stdout == subprocess.check_output([INSTALLED, "--version"], text=True)
+
+    @pytest.mark.parametrize("words", [("explain", "LoadError"), ("load", "--no-such-option")])
+    def test_the_command_that_tests_fork_says_what_the_installed_one_says(
+        self, run_process: Run, run_installed: Run, words: tuple[str, ...]
+    ) -> None:
+        forked, installed = run_process(*words), run_installed(*words)
+        assert (forked.returncode, forked.stdout, forked.stderr) == (
+            installed.returncode,
+            installed.stdout,
+            installed.stderr,
+        )
 
 
 class TestLoad:

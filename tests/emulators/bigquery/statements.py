@@ -12,12 +12,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlglot
+from bqemulator.api.routes import jobs
 from bqemulator.catalog import ddl_sync
 from bqemulator.domain.result import Ok
-from bqemulator.jobs import executor, routine_ddl
+from bqemulator.jobs import ddl_result, executor, routine_ddl
 from bqemulator.sql import table_rewriter
 from bqemulator.sql.rewriter import row_access_filter
 from bqemulator.sql.translator import SQLTranslator
+from sqlglot.dialects import BigQuery
 
 from emulators.bigquery.schema import BIGNUMERIC_STORAGE
 
@@ -48,10 +50,20 @@ _OF_THE_TEXT_ALONE: Final[tuple[tuple[Any, str], ...]] = (
 _READERS: Final = frozenset(
     {
         "_capture_dml_snapshots",
+        "_detect_catalog_drop",
+        "_detect_create_schema",
+        "_detect_plain_create_table",
+        "_detect_plain_create_view",
         "_extract_ddl_metadata",
         "_is_row_producing",
+        "_parse_for_classification",
         "_reject_dml_on_immutable",
+        "_times",
         "build_catalog_schema",
+        "check_statement",
+        "detect_drop_routine",
+        "protects_rows",
+        "require_filters",
     }
 )
 """Functions that only read the tree they ask for."""
@@ -63,9 +75,14 @@ def remember_statements() -> None:
     translator: Any = SQLTranslator
     parser.parse_one = _parse_once
     translator.translate = _translate_once
+    # `FROM t, t.tags` without UNNEST, which nobody writes here: to look for it, the parser copies
+    # every subquery as often as it is nested.
+    BigQuery.parser_class.SUPPORTS_IMPLICIT_UNNEST = False
     for module, name in _OF_THE_TEXT_ALONE:
         _remember(getattr(module, name))
     _replace(_restrict, _restrict_if_any_is_restricted)
+    for module in (jobs, ddl_result):
+        _replace(module._has_not_null_constraint, _is_not_null)  # noqa: SLF001
     changed: Any = executor
     changed._reject_dml_on_immutable = _reject_changes_alone  # noqa: SLF001
     changed._capture_dml_snapshots = _capture_changes_alone  # noqa: SLF001
@@ -93,6 +110,14 @@ def _restrict_if_any_is_restricted(
     if views or catalog.list_all_row_access_policies():
         return _restrict(bq_sql, project_id=project_id, caller=caller, catalog=catalog)
     return bq_sql
+
+
+def _is_not_null(column: Any) -> bool:
+    """Whether a column has the constraint; the compiled sqlglot has no `kind` for OPTIONS."""
+    return any(
+        isinstance(one.args.get("kind"), sqlglot.exp.NotNullColumnConstraint)
+        for one in column.args.get("constraints") or ()
+    )
 
 
 def _reject_changes_alone(project: str, sql: str, context: Any) -> None:
