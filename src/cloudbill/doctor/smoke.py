@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +36,7 @@ from cloudbill.doctor.smoke_probes import (
 )
 from cloudbill.doctor.smoke_statements import MOST_BYTES
 from cloudbill.doctor.smoke_trial import Trial, own_state
+from cloudbill.doctor.smoke_types import parquet_types
 from cloudbill.errors import LoadError, TransientLoadError
 from cloudbill.loading.stopping import Stop
 from cloudbill.periods import utc_now
@@ -84,9 +86,10 @@ POINTS: Final = (
     ),
     Point(
         number=6,
-        title="modes",
-        expected="plain jobs that state another mode are refused; cloudbill loads all",
-        run=modes,
+        title="modes and types of Parquet",
+        expected="plain jobs that state another mode are refused; cloudbill loads all; a double is "
+        "FLOAT, and is converted to the digits of its shortest text",
+        run=lambda trial: chain(modes(trial), parquet_types(trial)),
     ),
     Point(
         number=7,

@@ -19,6 +19,7 @@ from cloudbill.sql import BIGQUERY
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.full_access import fault_of_deleting, hidden_rows
 from cloudbill.warehouses.bigquery.parameters import charges_of, month_of, rows_of
+from cloudbill.warehouses.bigquery.tables import is_tagged
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -44,7 +45,7 @@ class Protection:
     is_filtered: bool = False
     """Whether there are row access policies, be they listed or not."""
     tagged: tuple[str, ...] = ()
-    """The columns that have policy tags."""
+    """The columns that have policy tags, or data policies of their own."""
     hidden: str | None = None
     """What to say if the account does not see all rows, or may not change them."""
     unreadable: str | None = None
@@ -93,7 +94,7 @@ class Protections:
             return self._found[name]
 
     def _find(self, table: bigquery.Table, period: BillingPeriod) -> Protection:
-        tagged = tuple(str(one.name) for one in table.schema if one.policy_tags)
+        tagged = tuple(str(one.name) for one in table.schema if is_tagged(one))
         try:
             with bigquery_errors(f"Listing the row access policies of {table.table_id}"):
                 policies: tuple[str, ...] | None = tuple(self._client.row_access_policies(table))

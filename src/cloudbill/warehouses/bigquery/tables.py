@@ -32,6 +32,7 @@ __all__ = [
     "fit_table",
     "granularity_of",
     "headers_of",
+    "is_tagged",
     "label_of",
     "new_table",
     "parquet_options",
@@ -175,9 +176,17 @@ def relaxed(
     ]
 
 
+def is_tagged(field: bigquery.SchemaField) -> bool:
+    """Whether a column has policy tags, or data policies of its own (TableFieldSchema)."""
+    return bool(field.policy_tags or field.data_policies)
+
+
 def untagged(schema: Iterable[bigquery.SchemaField]) -> list[bigquery.SchemaField]:
-    """The same fields without policy tags."""
-    return [_changed(one, policyTags=None) if one.policy_tags else one for one in schema]
+    """The same fields without policy tags and data policies."""
+    return [
+        _changed(one, policyTags=None, dataPolicies=None) if is_tagged(one) else one
+        for one in schema
+    ]
 
 
 def _changed(field: bigquery.SchemaField, **properties: str | None) -> bigquery.SchemaField:
