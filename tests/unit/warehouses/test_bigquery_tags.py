@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
-from cloudbill.warehouses.bigquery.tables import is_tagged, untagged
+from cloudbill.warehouses.bigquery.column_tags import is_tagged, untagged
 
 TAGS = {"policyTags": {"names": ["projects/p/locations/eu/taxonomies/1/policyTags/2"]}}
 POLICIES = {"dataPolicies": [{"name": "projects/p/locations/eu/dataPolicies/masked"}]}

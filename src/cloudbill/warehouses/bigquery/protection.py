@@ -17,9 +17,9 @@ from google.api_core import exceptions as api
 from cloudbill.errors import BytesLimitError, LoadError
 from cloudbill.sql import BIGQUERY
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
+from cloudbill.warehouses.bigquery.column_tags import is_tagged
 from cloudbill.warehouses.bigquery.full_access import fault_of_deleting, hidden_rows
 from cloudbill.warehouses.bigquery.parameters import charges_of, month_of, rows_of
-from cloudbill.warehouses.bigquery.tables import is_tagged
 
 if TYPE_CHECKING:
     from google.cloud import bigquery

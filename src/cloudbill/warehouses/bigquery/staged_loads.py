@@ -21,12 +21,13 @@ from cloudbill.models import PlannedLoad
 from cloudbill.progress import Stage
 from cloudbill.sql import BIGQUERY
 from cloudbill.warehouses.bigquery.client import bigquery_errors
+from cloudbill.warehouses.bigquery.column_tags import untagged
 from cloudbill.warehouses.bigquery.job_progress import JobProgress, WhileJobRuns
 from cloudbill.warehouses.bigquery.jobs import wait_for
 from cloudbill.warehouses.bigquery.month_jobs import Loaded, MonthJobs
 from cloudbill.warehouses.bigquery.parameters import charges_of, month_of, rows_of
 from cloudbill.warehouses.bigquery.staging import Staging
-from cloudbill.warehouses.bigquery.tables import path_of, untagged
+from cloudbill.warehouses.bigquery.tables import path_of
 
 if TYPE_CHECKING:
     from cloudbill.settings.warehouse import WarehouseSettings

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cloudbill.providers import Provider
 
 __all__ = [
+    "changed",
     "column_types",
     "csv_options",
     "documented_columns",
@@ -32,7 +33,6 @@ __all__ = [
     "fit_table",
     "granularity_of",
     "headers_of",
-    "is_tagged",
     "label_of",
     "new_table",
     "parquet_options",
@@ -41,7 +41,6 @@ __all__ = [
     "relaxed",
     "require_month",
     "required_columns",
-    "untagged",
 ]
 
 _FIELD_TYPES: Final[Mapping[ColumnType, str]] = {
@@ -169,29 +168,17 @@ def relaxed(
 ) -> list[bigquery.SchemaField]:
     """The same fields, where every REQUIRED one but `required` is NULLABLE."""
     return [
-        _changed(field, mode="NULLABLE")
+        changed(field, mode="NULLABLE")
         if field.mode == "REQUIRED" and str(field.name).lower() not in required
         else field
         for field in schema
     ]
 
 
-def is_tagged(field: bigquery.SchemaField) -> bool:
-    """Whether a column has policy tags, or data policies of its own (TableFieldSchema)."""
-    return bool(field.policy_tags or field.data_policies)
-
-
-def untagged(schema: Iterable[bigquery.SchemaField]) -> list[bigquery.SchemaField]:
-    """The same fields without policy tags and data policies."""
-    return [
-        _changed(one, policyTags=None, dataPolicies=None) if is_tagged(one) else one
-        for one in schema
-    ]
-
-
-def _changed(field: bigquery.SchemaField, **properties: str | None) -> bigquery.SchemaField:
-    changed = field.to_api_repr() | properties
-    stated = {name: value for name, value in changed.items() if value is not None}
+def changed(field: bigquery.SchemaField, **properties: str | None) -> bigquery.SchemaField:
+    """A field with other properties, by their names in the API; None takes one away."""
+    given = field.to_api_repr() | properties
+    stated = {name: value for name, value in given.items() if value is not None}
     return bigquery.SchemaField.from_api_repr(stated)
 
 
@@ -216,7 +203,7 @@ def extended(
     for field in relaxed(schema, required):
         header = headers.get(str(field.name).lower())
         is_new = header is not None and not field.description
-        described.append(_changed(field, description=str(header)) if is_new else field)
+        described.append(changed(field, description=str(header)) if is_new else field)
     return [*described, *fields_of(added)]
 
 
@@ -272,7 +259,7 @@ def new_table(
             "which month a row belongs to"
         )
     fields = [
-        _changed(field, mode="REQUIRED") if str(field.name).lower() in required else field
+        changed(field, mode="REQUIRED") if str(field.name).lower() in required else field
         for field in fields_of(columns)
     ]
     table = bigquery.Table(reference, schema=fields)
