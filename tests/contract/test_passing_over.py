@@ -174,22 +174,6 @@ class TestCosts:
 
         assert case.held() == list(new.charges)
 
-    def test_a_run_without_the_column_of_its_costs_bills_nothing(self, case: Case) -> None:
-        if case.writer.section != "azure_billing":
-            pytest.skip("every report has that column")
-        case.deliver(october("100", "200", run_id="old"))
-        case.load()
-        dropped = frozenset({"BilledCost"})
-        case.deliver(october("100", "200", run_id="new", late=True, dropped=dropped))
-
-        outcome = case.load()
-
-        assert outcome.exit_code == 6
-        told = [skip.detail for skip in outcome.skips if skip.is_held]
-        told += [str(result.alarm) for result in outcome.results]
-        assert len(told) == 1
-        assert "it bills 0.00 EUR" in told[0]
-
     def test_a_first_load_takes_the_older_run_where_the_newer_one_bills_nothing(
         self, case: Case
     ) -> None:

@@ -178,17 +178,15 @@ class Replacement:
         return totals
 
     def _require_costs(self, table: MonthTable, tally: Tally, totals: Totals) -> None:
-        """Stops a run whose costs have collapsed; a run without the column bills nothing."""
+        """Stops a run whose costs have collapsed."""
         column, summed = self._settings.provider.BILLED_COLUMN, tally.summed
         billed = [cost for cost in summed.costs if cost.lower() == column.lower()]
-        if not self._settings.totals or (not billed and tally.kind_of(column) is not None):
+        if not self._settings.totals or not billed:
             return
         require_costs(
             self._planned,
             billed=billed_costs_of(totals, column),
-            read_charged=lambda: (
-                table.charged(replace(summed, costs=tuple(billed))) if billed else {}
-            ),
+            read_charged=lambda: table.charged(replace(summed, costs=tuple(billed))),
         )
 
     def _insert(self, table: MonthTable, source: PartsRelation) -> None:

@@ -111,12 +111,6 @@ class Tally:
         found = self._connection.execute(statement.text, self._source.parameters).fetchall()
         return {month or "": count for month, count in found}
 
-    def kind_of(self, name: str) -> ColumnType | None:
-        """What a column of the parts holds; None where there is none of that name."""
-        columns = self._source.columns
-        found = (column.type for column in columns if column.target.lower() == name.lower())
-        return next(found, None)
-
     def _period_column(self) -> Column:
         columns = self._source.columns
         for column in columns:
