@@ -19,7 +19,7 @@ from figures import tries
 MANY = tries(60, suppress=[HealthCheck.function_scoped_fixture])
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 TEXTS = st.text(CHARACTERS, max_size=8) | st.sampled_from(
-    ["a", "A", "a b", '"', "\\", "~1/", "$.a"]
+    ["a", "A", "a b", "a!", '"', "\\", "~1/", "$.a", ":", ",", "{", "}"]
 )
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 MAPS = st.dictionaries(TEXTS, TEXTS | st.none(), max_size=6)
@@ -67,6 +67,11 @@ def test_a_map_of_texts_is_the_object_that_python_writes(
 @example(pairs={"b": 5.0, "a": "5.0"}, spaced=True, escaped=True)
 @example(pairs={"b": -0.0, "a": 1e300, "c": 1e-7}, spaced=False, escaped=True)
 @example(pairs={"a": 1e2, "b": 1.1e16}, spaced=False, escaped=False)
+@example(
+    pairs={"a b": ":", "a!": ",", "a": "", ":": "x", ",": ":", "": "{}", ":a": "]"},
+    spaced=False,
+    escaped=False,
+)
 @MANY
 def test_a_text_is_spelt_as_the_map_with_the_same_pairs(
     database: duckdb.DuckDBPyConnection, pairs: dict[str, Any], *, spaced: bool, escaped: bool

@@ -62,15 +62,29 @@ _OF_FLOAT: Final = "CAST(CAST({entry}.value AS VARCHAR) AS DOUBLE)"
 # DuckDB writes again what it extracts: without spaces, and numbers as it writes those of a map.
 _OBJECT: Final = (
     "CAST(CASE WHEN {cell} IS NULL THEN NULL WHEN {cell} = '{{}}' THEN '{{}}' "
+    "WHEN regexp_full_match({cell}, {plain}) AND {is_once} THEN {in_order} "
     "WHEN NOT json_valid({cell}) THEN error('not a JSON object: ' || {cell} || {where}) "
     "WHEN json_type({cell}) <> 'OBJECT' "
     "THEN error('not a JSON object: ' || {cell} || {where}) "
     "WHEN regexp_matches({written}, {odd}) THEN CASE WHEN {is_finite} THEN {by_entry} "
     "ELSE error('no JSON number: ' || {cell} || {where}) END "
-    "WHEN strpos({written}, '.0') = 0 AND json_keys({cell}) = list_sort(json_keys({cell})) "
-    "AND list_unique(json_keys({cell})) = len(json_keys({cell})) THEN {written} "
+    "WHEN strpos({written}, '.0') = 0 AND {is_once} "
+    "AND json_keys({cell}) = list_sort(json_keys({cell})) THEN {written} "
     "ELSE {by_entry} END AS JSON)"
 )
+# Tags and attributes are nearly always texts without escapes. Such an object is sorted as a text:
+# between its members stands what cannot be in one of them, and after a key what comes before any
+# character of a longer key. A key that begins with a colon would look like the end of another.
+_CHARACTER: Final = r'[^"\\\x00-\x1f]'
+_MEMBER: Final = rf'"(?:[^":\\\x00-\x1f]{_CHARACTER}*)?":"{_CHARACTER}*"'
+_PLAIN: Final = duckdb_text(rf"\{{{_MEMBER}(?:,{_MEMBER})*\}}")
+_PLAIN_IN_ORDER: Final = (
+    "'{{\"' || replace(array_to_string(list_sort(string_split("
+    "replace(substr({cell}, 3, length({cell}) - 4), '\":\"', chr(1)), '\",\"')), '\",\"'), "
+    "chr(1), '\":\"') || '\"}}'"
+)
+_IS_ONCE: Final = "list_unique(json_keys({cell})) = len(json_keys({cell}))"
+"""Whether no key stands twice."""
 _WRITTEN: Final = "CAST(json_extract({cell}, '$') AS VARCHAR)"
 # `json_transform` gives nothing for an object with a key that stands twice.
 _ENTRIES_OF_OBJECT: Final = (
@@ -156,6 +170,9 @@ def object_value(cell: Fragment, column: str = "") -> Fragment:
         written=written,
         where=duckdb_text(f" in column '{column}'" if column else ""),
         odd=_ODD,
+        plain=_PLAIN,
+        in_order=DUCKDB.compose(_PLAIN_IN_ORDER, cell=cell),
+        is_once=DUCKDB.compose(_IS_ONCE, cell=cell),
         is_finite=DUCKDB.compose(
             _IS_FINITE, written=written, strings=_STRINGS, tokens=_TOKENS, entry=names["entry"]
         ),
