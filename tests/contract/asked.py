@@ -23,6 +23,7 @@ from cloudbill.report.model import BY_DAY, BY_MONTH, BY_TAGS, measures_of
 from cloudbill.settings import SourceSettings, read_source
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.surveying import read_present, survey
+from cloudbill.warehouses.bigquery.alarms import has_any
 from cloudbill.warehouses.bigquery.client import open_client
 from cloudbill.warehouses.bigquery.incoming import look_at
 from cloudbill.warehouses.bigquery.tables import (
@@ -142,6 +143,7 @@ def ask_everything(
     dataset.rows_and_totals(planned)
     dataset.billed(table, planned)
     dataset.billed(table, planned, without_credits=True)
+    assert not has_any(dataset, planned, provider.BILLED_COLUMN)
     dataset.rows_by_day(table, planned)
     dataset.rows_by_day(table, planned, of_month_alone=True)
     dataset.write_mark(planned)

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -93,3 +94,36 @@ def test_a_month_whose_costs_have_no_value_and_no_type_is_refused(
     rewrite(case, october(4, parts=2), with_columns(line_item_unblended_cost=pa.nulls))
     (failure,) = case.load().failures
     assert "has no column 'line_item_unblended_cost'" in str(failure.error)
+
+
+@pytest.mark.parametrize("writer", [AzureWriter, AwsFocusWriter])
+def test_a_run_of_which_no_row_has_a_billed_cost_is_refused_or_named(
+    make: Callable[[Any], Case], writer: Callable[[], Any]
+) -> None:
+    """Its sum would be the one of a month that costs nothing."""
+    case = make(writer())
+
+    def empty(rows: int) -> pa.Array:
+        return pa.array([None] * rows, pa.float64())
+
+    late = replace(october(2), submitted_at=at("2025-10-28 04:00"), run_id="late")
+    rewrite(case, late, with_columns(BilledCost=empty))
+    outcome = case.load()
+    if case.place.name == "duckdb":
+        (failure,) = outcome.failures
+        assert "none of them has a value in 'BilledCost'" in str(failure.error)
+        assert outcome.exit_code == 5
+    else:  # BigQuery sums the costs once the month is replaced
+        (result,) = outcome.results
+        assert "no row of it has a value in 'BilledCost'" in str(result.alarm)
+        assert outcome.exit_code == 6
+
+
+def test_a_month_that_costs_nothing_is_loaded(make: Callable[[Any], Case]) -> None:
+    case = make(AzureWriter())
+    free = replace(
+        october(2), charges=[replace(one, cost=Decimal(0)) for one in october(2).charges]
+    )
+    case.deliver(free)
+    assert case.load().exit_code == 0
+    assert len(case.held()) == len(free.charges)

@@ -20,6 +20,7 @@ __all__ = [
     "require_not_held",
     "require_rows_in_table",
     "require_totals",
+    "without_costs",
 ]
 
 _LISTED_MONTHS: Final = 5
@@ -114,6 +115,15 @@ def fallen_costs_of(
     if not too_low(least, billed):
         return None
     return fallen_costs(least, billed=billed, charged=read_charged())
+
+
+def without_costs(planned: PlannedLoad, billed_column: str) -> str:
+    """What is said of a run of which no row has a billed cost."""
+    return (
+        f"Run {planned.manifest.run_id} has rows, and none of them has a value in '{billed_column}'"
+        ", so that it says nothing of what the month costs. The month was not changed. Export it "
+        "again, with that column filled"
+    )
 
 
 def require_months(

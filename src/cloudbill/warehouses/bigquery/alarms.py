@@ -5,25 +5,53 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloudbill.planning.costs import billed_costs_of
+from cloudbill.sql import BIGQUERY
+from cloudbill.warehouses.bigquery.parameters import charges_of, month_of
 from cloudbill.warehouses.reconciliation import fallen_costs_of
 
 if TYPE_CHECKING:
     from cloudbill.models import PlannedLoad, Totals
     from cloudbill.warehouses.bigquery.dataset import Dataset
 
-__all__ = ["alarm_of_costs"]
+__all__ = ["alarm_of_costs", "has_any"]
 
 
 def alarm_of_costs(
     dataset: Dataset, planned: PlannedLoad, totals: Totals, *, billed_column: str
 ) -> str | None:
-    """Why the run would have been held for its costs, had they been known; None if it is fine."""
+    """Why the run would have been held for its costs, had they been known; None if it is fine.
+
+    A month may cost nothing; one of which no row says what it costs is no bill.
+    """
     billed = billed_costs_of(totals, billed_column)
     if not billed:
         return None
+    if not any(billed.values()) and not has_any(dataset, planned, billed_column):
+        return f"no row of it has a value in '{billed_column}': export it again, with that filled"
     fallen = fallen_costs_of(
         planned,
         billed=billed,
         read_charged=lambda: dataset.billed(planned.table, planned, without_credits=True) or {},
     )
     return None if fallen is None else fallen.alarm
+
+
+def has_any(dataset: Dataset, planned: PlannedLoad, column: str) -> bool:
+    """Whether any row of a month has a value in a column; true where there is no such column.
+
+    Raises:
+        LoadError: If the table cannot be read.
+    """
+    table = dataset.find_table(planned.table)
+    charges = None if table is None else charges_of(table)
+    if charges is None or charges.kind(column) is None:
+        return True
+    rows = dataset.query(
+        "SELECT COUNT({column}) FROM {relation} WHERE {where}",
+        *month_of(planned.period, charges, planned.period_column),
+        what=f"Counting {column} of {planned.period}",
+        column=charges.spelt(column) or column,
+        relation=charges.relation,
+        where=BIGQUERY.in_month(planned.period_column),
+    )
+    return bool(rows and rows[0][0])

@@ -172,6 +172,17 @@ class MonthTable:
         ).fetchone()
         return int(row[0]) if row else 0
 
+    def has_any(self, column: str) -> bool:
+        """Whether any row of the month has a value in a column."""
+        row = self._execute(
+            "SELECT count({column}) FROM {table} WHERE {in_month}",
+            ends_of(self._planned.period),
+            column=column,
+            table=self._table,
+            in_month=self._in_month,
+        ).fetchone()
+        return bool(row and row[0])
+
     def totals(self, summed: Summed) -> Totals:
         """The totals of the month."""
         table = charges_of(self._table, self._types)

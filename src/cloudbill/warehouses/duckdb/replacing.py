@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from cloudbill.errors import SchemaError
 from cloudbill.files.columns import amounts_of, objects_of
 from cloudbill.files.downloads import awaited_parts, is_here
 from cloudbill.files.duckdb_types import table_type_of
@@ -37,6 +38,7 @@ from cloudbill.warehouses.reconciliation import (
     require_not_held,
     require_rows_in_table,
     require_totals,
+    without_costs,
 )
 
 if TYPE_CHECKING:
@@ -178,14 +180,18 @@ class Replacement:
         return totals
 
     def _require_costs(self, table: MonthTable, tally: Tally, totals: Totals) -> None:
-        """Stops a run whose costs have collapsed."""
+        """Stops a run whose rows have no costs, or whose costs have collapsed."""
         column, summed = self._settings.provider.BILLED_COLUMN, tally.summed
         billed = [cost for cost in summed.costs if cost.lower() == column.lower()]
         if not self._settings.totals or not billed:
             return
+        costs = billed_costs_of(totals, column)
+        # A month may cost nothing; one of which no row says what it costs is no bill.
+        if self._rows and not any(costs.values()) and not table.has_any(billed[0]):
+            raise SchemaError(without_costs(self._planned, column))
         require_costs(
             self._planned,
-            billed=billed_costs_of(totals, column),
+            billed=costs,
             read_charged=lambda: table.charged(replace(summed, costs=tuple(billed))),
         )
 
