@@ -10,7 +10,15 @@ from typing import Final
 
 from hypothesis import HealthCheck, settings
 
-__all__ = ["EXAMPLES", "FIGURES", "IN_EVERY_RUN", "examples", "record_figure", "tries"]
+__all__ = [
+    "EXAMPLES",
+    "FIGURES",
+    "IN_EVERY_RUN",
+    "draws_anew",
+    "examples",
+    "record_figure",
+    "tries",
+]
 
 FIGURES: Final = "CLOUDBILL_FIGURES"
 """Names the file that figures are added to, one JSON document a line; without it none are."""
@@ -31,6 +39,14 @@ def record_figure(name: str, count: int = 1) -> None:
 def examples(full: int) -> int:
     """How many examples to try of the full number: a third, or what `CLOUDBILL_EXAMPLES` says."""
     return max(1, round(full * float(os.environ.get(EXAMPLES, IN_EVERY_RUN))))
+
+
+def draws_anew() -> bool:
+    """Whether long histories are other ones each time, as `just promises` wants them.
+
+    In every other run they are the same, so that one that fails is the work of a change.
+    """
+    return EXAMPLES in os.environ
 
 
 def tries(full: int, *, suppress: Iterable[HealthCheck] = ()) -> settings:

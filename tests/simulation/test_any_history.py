@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from cloudbill.sample.history.simulation import Month
-from figures import examples, record_figure
+from figures import draws_anew, examples, record_figure
 from simulation.killing import KillPoint
 from simulation.simulated import MONTHS, STAGES, Arrival, Simulated
 from simulation.worlds import BigQueryWorld, DuckDBWorld, Loader, World
@@ -188,6 +188,7 @@ def run(
         settings=settings(
             max_examples=examples(histories),
             stateful_step_count=steps,
+            derandomize=not draws_anew(),
             deadline=None,
             suppress_health_check=list(HealthCheck),
             # Each try takes seconds, and shrinking takes hundreds of them.
