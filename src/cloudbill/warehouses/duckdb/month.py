@@ -164,24 +164,21 @@ class MonthTable:
 
     def count(self) -> int:
         """The rows of the month."""
+        return self._count(Fragment("*"))
+
+    def has_any(self, column: str) -> bool:
+        """Whether any row of the month has a value in a column."""
+        return self._count(column) > 0
+
+    def _count(self, what: str | Fragment) -> int:
         row = self._execute(
-            "SELECT count(*) FROM {table} WHERE {in_month}",
+            "SELECT count({what}) FROM {table} WHERE {in_month}",
             ends_of(self._planned.period),
+            what=what,
             table=self._table,
             in_month=self._in_month,
         ).fetchone()
         return int(row[0]) if row else 0
-
-    def has_any(self, column: str) -> bool:
-        """Whether any row of the month has a value in a column."""
-        row = self._execute(
-            "SELECT count({column}) FROM {table} WHERE {in_month}",
-            ends_of(self._planned.period),
-            column=column,
-            table=self._table,
-            in_month=self._in_month,
-        ).fetchone()
-        return bool(row and row[0])
 
     def totals(self, summed: Summed) -> Totals:
         """The totals of the month."""
