@@ -17,25 +17,20 @@ if TYPE_CHECKING:
     from end_to_end.conftest import Run
 
 
+NAMES = ("a", "b", "c", "d")
 CONFIGURATION = """
 [sources]
 bucket = "./exports"
 prefix = "data-exports"
 [sources.aws_focus_billing]
 export_name = "focus"
-[sources.aws_billing.a]
-export_name = "a"
-table_name = "bill_of_a"
-[sources.aws_billing.b]
-export_name = "b"
-table_name = "bill_of_b"
-[sources.aws_billing.c]
-export_name = "c"
-table_name = "bill_of_c"
-[sources.aws_billing.d]
-export_name = "d"
-table_name = "bill_of_d"
+""" + "".join(
+    f"""[sources.aws_billing.{name}]
+export_name = "{name}"
+table_name = "bill_of_{name}"
 """
+    for name in NAMES
+)
 
 
 @pytest.mark.parametrize("other", ["focus", "legacy"])
@@ -78,8 +73,7 @@ def told(done: CompletedProcess[str]) -> list[str]:
 def test_many_exports_of_one_account_are_one_line_which_a_key_ends(
     run: Run, tmp_path: Path
 ) -> None:
-    names = ("a", "b", "c", "d")
-    for name in names:
+    for name in NAMES:
         write_data_export(tmp_path / "exports", name)
     write_data_export(tmp_path / "exports", "focus", table="focus")
     configure(tmp_path, CONFIGURATION)
@@ -92,13 +86,13 @@ def test_many_exports_of_one_account_are_one_line_which_a_key_ends(
     assert "set 'in_focus = false' for each other source" in line
     (same,) = json.loads(run("status", "--check", "--json").stdout)["same_charges"]
     assert same == {
-        "sources": [*(f"aws_billing.{name}" for name in names), "aws_focus_billing"],
+        "sources": [*(f"aws_billing.{name}" for name in NAMES), "aws_focus_billing"],
         "scope": "123456789012",
         "months": ["2025-10"],
         "is_odd": True,
     }
     others = CONFIGURATION
-    for name in names[1:]:
+    for name in NAMES[1:]:
         others = others.replace(f'_of_{name}"\n', f'_of_{name}"\nin_focus = false\n')
     configure(tmp_path, others)
     for words in (("status", "--check"), ("doctor",)):
