@@ -17,7 +17,7 @@ from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.text.odd_rows import odd_rows_remedy
 from cloudbill.warehouses.bigquery.full_access import full_access_statement
 from cloudbill.warehouses.bigquery.tables import (
-    fit_table,
+    fit_into,
     partition_granularity,
 )
 from contract.asked import ROOT, SAMPLES, Asked, everything_asked_of
@@ -187,7 +187,7 @@ def test_google_accepts_the_statement_that_widens_amounts(
             one.table.reference, schema=[bq.SchemaField(name, "NUMERIC") for name in costs]
         )
         with pytest.raises(SchemaError) as refused:
-            fit_table(narrow, look_of(costs), one.planned, provider)
+            fit_into(narrow, look_of(costs), provider, one.planned.manifest)
         (statement,) = re.findall("Run `(.*)`, and load again", str(refused.value))
         assert statement.count("SET DATA TYPE BIGNUMERIC") == len(costs)
         assert google_sql.fault_of(statement) is None
@@ -226,7 +226,7 @@ def conversions_of(asked: Asked) -> Iterator[tuple[str, dict[str, str]]]:
     )
     doubles.time_partitioning = asked.table.time_partitioning
     with pytest.raises(SchemaError) as widened:
-        fit_table(doubles, look_of(costs), asked.planned, provider)
+        fit_into(doubles, look_of(costs), provider, asked.planned.manifest)
     yield str(widened.value), dict.fromkeys(costs, "FLOAT")
 
 

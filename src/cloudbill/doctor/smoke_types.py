@@ -15,8 +15,7 @@ from google.cloud import bigquery
 from cloudbill.doctor.smoke_point import Seen
 from cloudbill.doctor.smoke_probes import answer
 from cloudbill.periods import utc_now
-from cloudbill.sql import BIGQUERY, Fragment
-from cloudbill.warehouses.bigquery.conversion import double_value, map_value
+from cloudbill.warehouses.bigquery.conversion import double_value, map_value, time_value
 from cloudbill.warehouses.bigquery.raw_staging import RAW_OPTIONS
 
 if TYPE_CHECKING:
@@ -57,19 +56,13 @@ def parquet_types(trial: Trial) -> Iterator[Seen]:
         table_name="double",
         double=double_value("double", "table"),
         map=map_value("map"),
-        time=_time(kinds.get("time_of_no_zone")),
+        time=time_value("time_of_no_zone", is_in_utc=kinds.get("time_of_no_zone") == "TIMESTAMP"),
     )
     found = tuple(rows[0].values())[:3]
     yield Seen(
         text=f"converted: {', '.join(map(str, found))}",
         is_expected=found == _EXACT,
     )
-
-
-def _time(kind: str | None) -> Fragment:
-    """A time in UTC, as a load reads it from a column of this type."""
-    template = "{name}" if kind == "TIMESTAMP" else "TIMESTAMP({name}, 'UTC')"
-    return BIGQUERY.compose(template, name="time_of_no_zone")
 
 
 def _columns() -> dict[str, pa.Array]:

@@ -17,6 +17,7 @@ __all__ = [
     "map_value",
     "number_map_value",
     "text_value",
+    "time_value",
 ]
 
 REST_DIGITS: Final = 18
@@ -112,6 +113,15 @@ def _map_value(name: str, value: Fragment) -> Fragment:
 def text_value(name: str) -> Fragment:
     """A column of texts as objects of JSON."""
     return BIGQUERY.compose(_OBJECT, text=BIGQUERY.compose("{name}", name=name))
+
+
+def time_value(name: str, *, is_in_utc: bool) -> Fragment:
+    """A column of times as times in UTC, whatever the zone of the project is.
+
+    A time of Parquet that is not said to be in UTC is read as a DATETIME ("Loading Parquet data",
+    type conversions), and means UTC all the same.
+    """
+    return BIGQUERY.compose("{name}" if is_in_utc else "TIMESTAMP({name}, 'UTC')", name=name)
 
 
 def _text(x: Fragment) -> Fragment:

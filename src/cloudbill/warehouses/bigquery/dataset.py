@@ -33,7 +33,7 @@ from cloudbill.warehouses.bigquery.partition_lists import PartitionLists, rows_o
 from cloudbill.warehouses.bigquery.schema_changes import change_schema
 from cloudbill.warehouses.bigquery.tables import (
     extended,
-    fit_table,
+    fit_into,
     label_of,
     new_table,
 )
@@ -102,7 +102,7 @@ class Dataset:
         """
 
         def with_columns(table: bigquery.Table) -> Sequence[bigquery.SchemaField]:
-            fit = fit_table(table, incoming.columns, planned, self._settings.provider)
+            fit = fit_into(table, incoming.columns, self._settings.provider, planned.manifest)
             incoming.relaxes(table.schema)  # says so
             return extended(table.schema, incoming.columns, fit.added, required=incoming.required)
 

@@ -15,7 +15,7 @@ from google.cloud import bigquery
 from cloudbill.errors import LoadError
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.client import bigquery_errors
-from cloudbill.warehouses.bigquery.parameters import charges_of, month_of, rows_of
+from cloudbill.warehouses.bigquery.parameters import deletion_of
 from cloudbill.warehouses.bigquery.tables import path_of
 
 if TYPE_CHECKING:
@@ -45,13 +45,8 @@ def fault_of_deleting(
     Raises:
         LoadError: If BigQuery does not answer.
     """
-    statement = BIGQUERY.compose(
-        "DELETE FROM {table} WHERE {where}",
-        table=rows_of(table),
-        where=BIGQUERY.in_month(period_column),
-    )
-    parameters = list(month_of(period, charges_of(table), period_column))
-    config = bigquery.QueryJobConfig(query_parameters=parameters, dry_run=True)
+    statement, month = deletion_of(table, period, period_column)
+    config = bigquery.QueryJobConfig(query_parameters=list(month), dry_run=True)
     try:
         with bigquery_errors(f"A dry run of deleting {period} of {table.table_id}"):
             client.query(statement.text, job_config=config, location=location)

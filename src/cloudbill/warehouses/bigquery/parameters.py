@@ -13,9 +13,9 @@ from cloudbill.periods import BillingPeriod
 from cloudbill.sql import BIGQUERY, Fragment
 from cloudbill.warehouses.bigquery.tables import exact_types, path_of
 
-__all__ = ["ROWS", "charges_of", "first_day", "month_of", "rows_of"]
+__all__ = ["charges_of", "deletion_of", "first_day", "month_of", "rows_of"]
 
-ROWS: Final = "cloudbill_rows"
+_ROWS: Final = "cloudbill_rows"
 """What a table is called in a statement about its columns.
 
 Under its own name, a table would hide a column that has the same one ("Query syntax", range
@@ -25,12 +25,24 @@ variables).
 
 def rows_of(table: bigquery.Table) -> Fragment:
     """A table as a statement reads it or deletes from it."""
-    return BIGQUERY.compose("{table} AS {rows}", table=path_of(table), rows=ROWS)
+    return BIGQUERY.compose("{table} AS {rows}", table=path_of(table), rows=_ROWS)
 
 
 def charges_of(table: bigquery.Table) -> Charges:
     """The rows of a table, to be summed."""
     return Charges(dialect=BIGQUERY, relation=rows_of(table), kinds=exact_types(table.schema))
+
+
+def deletion_of(
+    table: bigquery.Table, period: BillingPeriod, period_column: str
+) -> tuple[Fragment, tuple[bigquery.ScalarQueryParameter, ...]]:
+    """The statement that deletes a month of a table, and its parameters."""
+    statement = BIGQUERY.compose(
+        "DELETE FROM {rows} WHERE {where}",
+        rows=rows_of(table),
+        where=BIGQUERY.in_month(period_column),
+    )
+    return statement, month_of(period, charges_of(table), period_column)
 
 
 def month_of(

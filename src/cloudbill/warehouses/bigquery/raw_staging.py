@@ -25,6 +25,7 @@ from cloudbill.warehouses.bigquery.conversion import (
     map_value,
     number_map_value,
     text_value,
+    time_value,
 )
 from cloudbill.warehouses.bigquery.parameters import charges_of, month_of, rows_of
 from cloudbill.warehouses.bigquery.tables import column_types, path_of
@@ -173,8 +174,6 @@ def _value(column: Column, incoming: Incoming, kind: ColumnType | str | None) ->
         return map_value(column.name)
     if column.type is ColumnType.JSON:
         return text_value(column.target)
-    if column.type is ColumnType.TIMESTAMP and kind is not ColumnType.TIMESTAMP:
-        # A time of Parquet that is not said to be in UTC is read as a DATETIME ("Loading Parquet
-        # data", type conversions), and means UTC all the same, whatever the zone of the project is.
-        return BIGQUERY.compose("TIMESTAMP({name}, 'UTC')", name=column.target)
+    if column.type is ColumnType.TIMESTAMP:
+        return time_value(column.target, is_in_utc=kind is ColumnType.TIMESTAMP)
     return BIGQUERY.compose("{name}", name=column.target)

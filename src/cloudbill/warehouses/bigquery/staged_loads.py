@@ -25,7 +25,7 @@ from cloudbill.warehouses.bigquery.column_tags import untagged
 from cloudbill.warehouses.bigquery.job_progress import JobProgress, WhileJobRuns
 from cloudbill.warehouses.bigquery.jobs import wait_for
 from cloudbill.warehouses.bigquery.month_jobs import Loaded, MonthJobs
-from cloudbill.warehouses.bigquery.parameters import charges_of, month_of, rows_of
+from cloudbill.warehouses.bigquery.parameters import charges_of, deletion_of, month_of, rows_of
 from cloudbill.warehouses.bigquery.staging import Staging
 from cloudbill.warehouses.bigquery.tables import path_of
 
@@ -233,12 +233,7 @@ class StagedLoads:
 
     def empty(self, planned: PlannedLoad, table: bigquery.Table) -> None:
         """Empties a month of a table whose policies and tags stay."""
-        month = month_of(planned.period, charges_of(table), planned.period_column)
-        statement = BIGQUERY.compose(
-            "DELETE FROM {rows} WHERE {where}",
-            rows=rows_of(table),
-            where=BIGQUERY.in_month(planned.period_column),
-        )
+        statement, month = deletion_of(table, planned.period, planned.period_column)
         config = self._dataset.query_config(month, labels=self._dataset.labels(planned))
         # To delete the same rows again changes nothing, so the statement may be sent again.
         with self._changing, bigquery_errors(f"Emptying {planned.period} of {planned.table}"):

@@ -30,7 +30,6 @@ __all__ = [
     "fields_in_order",
     "fields_of",
     "fit_into",
-    "fit_table",
     "granularity_of",
     "headers_of",
     "label_of",
@@ -299,13 +298,6 @@ def partition_granularity(table: bigquery.Table, *, period_column: str, cluster_
         f"{conversion_of(table, partitions_by=period_column, clusters_by=cluster_column)}",
         is_of_run=False,
     )
-
-
-def fit_table(
-    table: bigquery.Table, columns: Sequence[Column], planned: PlannedLoad, provider: Provider
-) -> Fit:
-    """How a table takes the columns of a run; raises as `fit_into` does."""
-    return fit_into(table, columns, provider, planned.manifest)
 
 
 def fit_into(

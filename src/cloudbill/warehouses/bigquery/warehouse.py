@@ -34,7 +34,7 @@ from cloudbill.warehouses.bigquery.schema_changes import add_columns
 from cloudbill.warehouses.bigquery.staged_loads import StagedLoads
 from cloudbill.warehouses.bigquery.tables import (
     column_types,
-    fit_table,
+    fit_into,
     headers_of,
     required_columns,
 )
@@ -148,7 +148,7 @@ class BigQueryWarehouse:
     ) -> Loaded:
         """Loads a run into a table, which is as it was read a moment ago."""
         provider = self._settings.provider
-        fit = fit_table(table, incoming.columns, planned, provider)
+        fit = fit_into(table, incoming.columns, provider, planned.manifest)
         incoming = incoming.typed(column_types(table.schema))
         if incoming.footers and (fit.converted or not incoming.fits_modes(table.schema)):
             incoming = incoming.rewritten()
