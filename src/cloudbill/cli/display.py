@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cloudbill.costs.amounts import costs_of, shown_amount
 from cloudbill.errors import StoppedError
 from cloudbill.loading.events import Discovered, Event, LoadFinished, LoadStarted, Progressed
-from cloudbill.loading.words import alarm_line, lines, rowless_line, untotalled_line
+from cloudbill.loading.words import lines, note_lines
 from cloudbill.manifests import ManifestFailure
 from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip, SkipReason
 from cloudbill.progress import Progress, Stage
@@ -107,12 +107,8 @@ class Display:
 
     def _finish(self, result: LoadResult) -> None:
         self._say(_finished_line(result))
-        if result.untotalled is not None:
-            self._warn(printable(untotalled_line(result)))
-        if result.rowless is not None:
-            self._warn(printable(rowless_line(result)))
-        if result.alarm is not None:
-            self._warn(printable(alarm_line(result)))
+        for line in note_lines(result):
+            self._warn(printable(line))
 
     def _key(self, planned: PlannedLoad) -> tuple[str, str, str]:
         # A run over several months is loaded into each of them.

@@ -33,18 +33,16 @@ from cloudbill.text.table import printable
 __all__ = [
     "UNLISTED",
     "accept_command",
-    "alarm_line",
     "finished_line",
     "held_line",
     "likewise",
     "lines",
+    "note_lines",
     "outcomes_json",
     "planned_line",
     "planned_lines",
-    "rowless_line",
     "same_fault_line",
     "stopped_lines",
-    "untotalled_line",
 ]
 
 UNLISTED: Final = frozenset(
@@ -136,27 +134,22 @@ def _finished_lines(result: LoadResult) -> Iterator[str]:
     if result.rests:
         yield f"  Rounded away at the 18th digit: {shown_rests(result.rests)}"
     yield f"Completed loading {_run(result.planned)}"
+    yield from note_lines(result)
+
+
+def note_lines(result: LoadResult) -> Iterator[str]:
+    """A line for each thing that a person should know of a month that was loaded.
+
+    Its costs could not be summed; it has no rows, which may be a mistake of the export; or a person
+    should look at its run, which nobody knew before.
+    """
+    run = _run(result.planned)
     if result.untotalled is not None:
-        yield untotalled_line(result)
+        yield f"Loaded {run} without totals: {result.untotalled}"
     if result.rowless is not None:
-        yield rowless_line(result)
+        yield f"Loaded {run} without rows: {result.rowless}"
     if result.alarm is not None:
-        yield alarm_line(result)
-
-
-def alarm_line(result: LoadResult) -> str:
-    """The line of a run that was loaded before anybody knew that a person should look at it."""
-    return f"Look at {_run(result.planned)} - it was loaded, but {result.alarm}"
-
-
-def rowless_line(result: LoadResult) -> str:
-    """The line of a month that has no rows, which may be right or a mistake of the export."""
-    return f"Loaded {_run(result.planned)} without rows: {result.rowless}"
-
-
-def untotalled_line(result: LoadResult) -> str:
-    """The line of a month whose costs could not be summed."""
-    return f"Loaded {_run(result.planned)} without totals: {result.untotalled}"
+        yield f"Look at {run} - it was loaded, but {result.alarm}"
 
 
 def _found_line(event: Drifted | OddRows | UnrecordedRows | NewlyHeld) -> str:
