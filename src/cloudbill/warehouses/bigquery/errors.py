@@ -128,10 +128,15 @@ _MEANINGS: Final = (
         "the identifier in the message",
     ),
     _Meaning(
-        text=r"policy tag|fine-grained reader|bigquery\.tables\.setCategory",
-        remedy="Columns of the table have policy tags. To sum them, the account needs "
-        "roles/datacatalog.categoryFineGrainedReader on the tags; to set them, "
-        "roles/bigquery.dataOwner on the dataset, which has bigquery.tables.setCategory",
+        # Of data policies no refusal is recorded; the permissions are those of "BigQuery Data
+        # Policy roles and permissions".
+        text=r"policy tag|fine-grained reader|bigquery\.tables\.setCategory|data polic(?:y|ies)\b|"
+        r"bigquery\.dataPolicies\.",
+        remedy="Columns of the table have policy tags or data policies. To sum them, the account "
+        "needs roles/datacatalog.categoryFineGrainedReader on the tags, or "
+        "roles/bigquerydatapolicy.rawDataReader for data policies; to set them, "
+        "roles/bigquery.dataOwner on the dataset, which has bigquery.tables.setCategory, or "
+        "roles/bigquerydatapolicy.admin",
     ),
     _Meaning(
         text="due to row access policies|a row access policy hides rows",
