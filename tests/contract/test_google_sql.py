@@ -13,7 +13,7 @@ from google.cloud import bigquery as bq
 from cloudbill.doctor.smoke_statements import STATEMENTS, grantee
 from cloudbill.errors import LoadError, SchemaError
 from cloudbill.manifests import Column, ColumnType
-from cloudbill.sql import BIGQUERY, Fragment
+from cloudbill.sql import BIGQUERY
 from cloudbill.text.odd_rows import odd_rows_remedy
 from cloudbill.warehouses.bigquery.full_access import full_access_statement
 from cloudbill.warehouses.bigquery.tables import (
@@ -295,9 +295,6 @@ def test_google_accepts_the_statements_of_the_smoke_test(google_sql: GoogleSql) 
             table=probe,
             staging=staging,
             grantee=to,
-            double=Fragment("1"),
-            map=Fragment("JSON '{}'"),
-            time="period",
         ).text
         for statement in text.rstrip(";").split("; "):
             assert google_sql.fault_of(statement, {"table": "STRING"}) is None, name
