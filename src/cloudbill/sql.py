@@ -1,16 +1,17 @@
 """Puts SQL together: identifiers are quoted here and nowhere else, values are parameters.
 
-A text becomes part of SQL only where DuckDB's grammar allows no parameter.
+A text becomes part of SQL only where the grammar allows no parameter.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-__all__ = ["BIGQUERY", "DUCKDB", "Dialect", "Fragment", "Piece", "duckdb_text"]
+__all__ = ["BIGQUERY", "DUCKDB", "Dialect", "Fragment", "Piece", "bigquery_text", "duckdb_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +167,11 @@ def duckdb_text(text: str) -> Fragment:
     if "\0" in text:
         raise ValueError(f"{text!r} cannot stand in SQL")
     return Fragment("'" + text.replace("'", "''") + "'")
+
+
+def bigquery_text(text: str) -> Fragment:
+    """A text as a literal of GoogleSQL, for places where its grammar allows no parameter.
+
+    GoogleSQL, "Lexical structure", escape sequences: it has all of those of JSON.
+    """
+    return Fragment(json.dumps(text, ensure_ascii=False))

@@ -15,12 +15,16 @@ from contract.places import DATASET, PROJECT, Case
 from emulators.bigquery.access import LOADER
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from emulators.fixtures import Cloud
 
 __all__ = [
+    "DATA_POLICIES",
     "LIST",
     "NEW",
     "OLD",
+    "TAGS",
     "allow",
     "jobs_since",
     "policies",
@@ -31,7 +35,8 @@ __all__ = [
 
 TABLE = f"{PROJECT}.{DATASET}.bill"
 LIST = "bigquery.rowAccessPolicies.list"
-TAG = "projects/acme/locations/us/taxonomies/1/policyTags/2"
+TAGS = {"policyTags": {"names": ["projects/acme/locations/us/taxonomies/1/policyTags/2"]}}
+DATA_POLICIES = {"dataPolicies": [{"name": "projects/acme/locations/us/dataPolicies/masked"}]}
 OLD = Delivery(
     period="2025-10",
     charges=charges("2025-10", "1", "2", note="old"),
@@ -62,22 +67,20 @@ def policies(client: bq.Client) -> list[str]:
     return [one["rowAccessPolicyReference"]["policyId"] for one in answer["rowAccessPolicies"]]
 
 
-def tag(client: bq.Client, column: str = "BilledCost") -> None:
-    """Gives a column a policy tag, as a person does."""
+def tag(client: bq.Client, column: str = "BilledCost", *, by: Mapping[str, Any] = TAGS) -> None:
+    """Gives a column a policy tag or data policies of its own, as a person does."""
     table = client.get_table(TABLE)
-    tags = bq.PolicyTagList([TAG])
     table.schema = [
-        bq.SchemaField.from_api_repr({**one.to_api_repr(), "policyTags": tags.to_api_repr()})
-        if one.name == column
-        else one
+        bq.SchemaField.from_api_repr({**one.to_api_repr(), **by}) if one.name == column else one
         for one in table.schema
     ]
     client.update_table(table, ["schema"])
 
 
 def tagged(client: bq.Client) -> list[str]:
-    """The columns of the table that have policy tags."""
-    return [one.name for one in client.get_table(TABLE).schema if one.policy_tags]
+    """The columns of the table that have policy tags or data policies."""
+    schema = client.get_table(TABLE).schema
+    return [one.name for one in schema if one.policy_tags or one.data_policies]
 
 
 def jobs_since(cloud: Cloud, before: int) -> list[dict[str, Any]]:

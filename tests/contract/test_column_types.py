@@ -61,7 +61,9 @@ def test_names_of_a_csv_that_differ_by_case_alone_are_one_column_and_never_two(
 
     rewrite(case, replace(october(5), submitted_at=at("2025-10-30 04:00")), twice)
     (failure,) = case.load().failures
-    assert "two columns named 'BilledCost' when case is ignored" in str(failure.error)
+    assert "two columns named 'BilledCost' when case is ignored. Give the column" in str(
+        failure.error
+    )
 
 
 def month_of_one(period: str) -> Delivery:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 
 from cloudbill.errors import TransientLoadError
@@ -17,9 +20,11 @@ from cloudbill.report.collecting import collect
 from contract.deliveries import AwsWriter, AzureWriter, Writer, charges
 from contract.places import Case
 from contract.protected import (
+    DATA_POLICIES,
     LIST,
     NEW,
     OLD,
+    TAGS,
     allow,
     jobs_since,
     policies,
@@ -27,6 +32,7 @@ from contract.protected import (
     tagged,
     verdicts,
 )
+from contract.rewriting import rewrite, with_columns
 from contract.test_several_months import AUGUST, OCTOBER, SEPTEMBER, backfill, one
 from emulators.bigquery.access import LOADER
 
@@ -241,36 +247,106 @@ class TestRowsThatAreHidden:
         assert report.error
 
 
-class TestPolicyTags:
-    def test_they_stay_and_no_right_to_set_them_is_needed(
-        self, loaded: Case, client: bq.Client, cloud: Cloud
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tagging:
+    """What protects a column, and the rights that it asks for."""
+
+    by: Mapping[str, Any]
+    to_set: str
+    to_read: str
+    role: str
+
+
+@pytest.fixture(
+    params=[
+        Tagging(
+            by=TAGS,
+            to_set="bigquery.tables.setCategory",
+            to_read="datacatalog.categories.fineGrainedGet",
+            role="roles/datacatalog.categoryFineGrainedReader",
+        ),
+        Tagging(
+            by=DATA_POLICIES,
+            to_set="bigquery.dataPolicies.attach",
+            to_read="bigquery.dataPolicies.getRawData",
+            role="roles/bigquerydatapolicy.rawDataReader",
+        ),
+    ],
+    ids=["policy tags", "data policies"],
+)
+def tagging(request: pytest.FixtureRequest) -> Tagging:
+    """Each thing that protects a column."""
+    found: Tagging = request.param
+    return found
+
+
+class TestColumns:
+    def test_their_tags_stay_and_no_right_to_set_them_is_needed(
+        self, loaded: Case, client: bq.Client, cloud: Cloud, tagging: Tagging
     ) -> None:
-        tag(client)
-        cloud.bigquery.deny("bigquery.tables.setCategory")
-        loaded.deliver(NEW)
+        tag(client, by=tagging.by)
+        cloud.bigquery.deny(tagging.to_set)
+        added = with_columns(x_New=lambda rows: pa.array(["new"] * rows))
+        rewrite(loaded, NEW, added)
+        before = len(cloud.bigquery.jobs())
         assert loaded.load().exit_code == 0
         assert tagged(client) == ["BilledCost"]
+        assert sorted(job["kind"] for job in jobs_since(cloud, before)) == ["load", "query"]
         assert loaded.held() == list(NEW.charges)
+        assert loaded.values("x_New") == ["new"] * 3
         assert verdicts(loaded) == {Verdict.EQUAL}
 
     def test_what_the_sums_need_is_said_before_anything_is_staged(
-        self, loaded: Case, client: bq.Client, cloud: Cloud
+        self, loaded: Case, client: bq.Client, cloud: Cloud, tagging: Tagging
     ) -> None:
-        tag(client)
-        cloud.bigquery.deny("datacatalog.categories.fineGrainedGet")
+        tag(client, by=tagging.by)
+        cloud.bigquery.deny(tagging.to_read)
         loaded.deliver(NEW)
         before = len(cloud.bigquery.jobs())
         (failure,) = loaded.load().failures
-        assert "roles/datacatalog.categoryFineGrainedReader" in str(failure.error)
+        assert tagging.role in str(failure.error)
         assert "The month was not changed" in str(failure.error)
         assert not isinstance(failure.error, TransientLoadError)
         assert jobs_since(cloud, before) == []
 
     def test_where_nothing_is_summed_no_right_to_read_them_is_needed(
-        self, loaded: Case, client: bq.Client, cloud: Cloud
+        self, loaded: Case, client: bq.Client, cloud: Cloud, tagging: Tagging
     ) -> None:
-        tag(client)
-        cloud.bigquery.deny("datacatalog.categories.fineGrainedGet")
+        tag(client, by=tagging.by)
+        cloud.bigquery.deny(tagging.to_read)
         loaded.deliver(NEW)
         assert replace(loaded, keys={"totals": "false"}).load().exit_code == 0
         assert tagged(client) == ["BilledCost"]
+
+    def test_where_their_sums_differ_it_is_said_that_a_masked_reader_sees_other_values(
+        self, loaded: Case, client: bq.Client, tagging: Tagging
+    ) -> None:
+        # What a masked reader sees of a column is not emulated; its sums differ just so.
+        client.query_and_wait("UPDATE finops.bill SET BilledCost = 0 WHERE TRUE")
+        assert "masked reader" not in str(reason(loaded))
+        tag(client, "ListCost", by=tagging.by)
+        assert "masked reader" not in str(reason(loaded))
+        tag(client, "BilledCost", by=tagging.by)
+        assert "If this account is a masked reader of BilledCost, it sees 0 or NULL" in str(
+            reason(loaded)
+        )
+
+    def test_where_none_has_a_value_after_a_load_that_is_said_too(
+        self, loaded: Case, client: bq.Client, tagging: Tagging, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # As an account sees it to which each value is shown as NULL, once they are in the table.
+        tag(client, by=tagging.by)
+        loaded.deliver(NEW)
+        monkeypatch.setattr("cloudbill.warehouses.bigquery.alarms.has_any", lambda *_: False)
+        monkeypatch.setattr(
+            "cloudbill.warehouses.bigquery.alarms.billed_costs_of", lambda *_: {"EUR": Decimal(0)}
+        )
+        (result,) = loaded.load().results
+        assert "If this account is a masked reader of BilledCost" in str(result.alarm)
+
+
+def reason(case: Case) -> str | None:
+    """Why `verify` says what it says of the one month there is."""
+    (report,) = verify_source(case.settings, frozenset(), lambda _: None).months
+    assert report.verdict is Verdict.DIFFERENT
+    return report.reason

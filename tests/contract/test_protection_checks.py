@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cloudbill.doctor.examination import examine
 from contract.places import Case
-from contract.protected import LIST, NEW, OLD, allow, jobs_since, tag
+from contract.protected import DATA_POLICIES, LIST, NEW, OLD, TAGS, allow, jobs_since, tag
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from google.cloud import bigquery as bq
 
     from emulators.fixtures import Cloud
@@ -81,7 +83,7 @@ def test_a_dataset_that_the_account_may_not_make_is_told_before_the_first_load(
 
 
 def test_a_plain_table_has_nothing_to_protect(loaded: Case, cloud: Cloud) -> None:
-    said = "well: bill has no row access policies and no policy tags "
+    said = "well: bill has no row access policies and no policy tags or data policies "
     assert found(loaded, "protection") == said
     cloud.bigquery.deny(LIST)
     assert f"no row access policies, as a query says (to list them is {LIST})" in found(
@@ -89,12 +91,16 @@ def test_a_plain_table_has_nothing_to_protect(loaded: Case, cloud: Cloud) -> Non
     )
 
 
-def test_policies_and_tags_are_listed(loaded: Case, client: bq.Client, cloud: Cloud) -> None:
+@pytest.mark.parametrize("by", [TAGS, DATA_POLICIES], ids=["policy tags", "data policies"])
+def test_policies_and_tags_are_listed(
+    loaded: Case, client: bq.Client, cloud: Cloud, by: Mapping[str, Any]
+) -> None:
     allow(client, name="everything")
-    tag(client)
+    tag(client, by=by)
     said = found(loaded, "protection")
-    assert said.startswith("well: bill has row access policies (everything) and policy tags on ")
-    assert "BilledCost: months are replaced by a transaction" in said
+    assert said.startswith("well: bill has row access policies (everything) and policy tags or ")
+    assert "data policies on BilledCost: months are replaced by a transaction" in said
+    assert "If this account is a masked reader of BilledCost, it sees 0 or NULL there" in said
     cloud.bigquery.deny(LIST)
     assert "bill has row access policies, as a query says" in found(loaded, "protection")
 

@@ -164,6 +164,24 @@ class TestAWholeRun:
         assert f"after WRITE_TRUNCATE into $202501: loaded 1 rows, policy gone, {replaced}" in seen
         assert f"after a transaction of DELETE and INSERT: done, policy kept, {replaced}" in seen
 
+    def test_sees_what_becomes_of_doubles_maps_and_times_of_parquet(self, done: Done) -> None:
+        seen = list(done.seen(6))
+        assert seen[-7:] == [
+            "Parquet into a table without columns: loaded 4 rows",
+            "the time at which the table expires is kept",
+            (
+                "double is FLOAT, map is RECORD, number_map is RECORD, "
+                "time_of_no_zone is DATETIME, time_in_utc is TIMESTAMP"
+            ),
+            "amounts: -1234567.891, 0.000000000000000001, 0.30000000000000004, 123456789012.34567",
+            "map: JSON {'a': '2', 'b': '1'}",
+            "number_map: JSON {'a': 0.1, 'b': None}",
+            "times: 2025-01-01 12:00:00+00:00",
+        ]
+        statements = [job["configuration"]["query"]["query"] for job in done.jobs if is_query(job)]
+        (insert,) = [one for one in statements if "probe_types_raw" in one]
+        assert insert.startswith("INSERT INTO")
+
     def test_takes_up_the_job_of_a_process_that_was_killed(self, done: Done) -> None:
         assert list(done.seen(9)) == [
             f"the first process ended with -{signal.SIGKILL}",

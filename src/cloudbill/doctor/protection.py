@@ -11,6 +11,7 @@ from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.warehouses.bigquery.dataset import Dataset
 from cloudbill.warehouses.bigquery.full_access import full_access_statement
 from cloudbill.warehouses.bigquery.protection import LIST, Protections
+from cloudbill.warehouses.bigquery.visibility import masking_doubt
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -25,7 +26,7 @@ __all__ = ["check_protection"]
 def check_protection(
     client: PersistentClient, settings: SourceSettings, table: bigquery.Table
 ) -> Iterator[Check]:
-    """The row access policies and the policy tags of a table, and what the account lacks."""
+    """The policies of rows and columns of a table, and what the account lacks."""
     subject = f"{settings.source}: protection"
     dataset = Dataset(client, settings.warehouse)
     protections = Protections(client, dataset, settings.provider.PERIOD_COLUMN)
@@ -53,10 +54,12 @@ def _shown(found: Protection) -> str:
         policies = f"row access policies ({', '.join(found.policies)})"
     else:
         policies = "no row access policies"
-    tags = f"policy tags on {', '.join(found.tagged)}" if found.tagged else "no policy tags"
+    tags = "no policy tags or data policies"
+    if found.tagged:
+        tags = f"policy tags or data policies on {', '.join(found.tagged)}"
     if not found:
         return f"{policies} and {tags}"
     return (
         f"{policies} and {tags}: months are replaced by a transaction, which keeps them and bills "
-        "the bytes that it reads"
+        "the bytes that it reads" + (f". {masking_doubt(found.tagged)}" if found.tagged else "")
     )

@@ -88,7 +88,7 @@ POINTS: Final = (
         number=6,
         title="modes and types of Parquet",
         expected="plain jobs that state another mode are refused; cloudbill loads all; a double is "
-        "FLOAT, and is converted to the digits of its shortest text",
+        "FLOAT, and a load makes amounts, objects and times of raw values that are exact",
         run=lambda trial: chain(modes(trial), parquet_types(trial)),
     ),
     Point(

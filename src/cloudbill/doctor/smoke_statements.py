@@ -24,8 +24,6 @@ STATEMENTS: Final = {
     "listing": "SELECT partition_id, last_modified_time, total_rows, CURRENT_TIMESTAMP() AS now "
     "FROM {dataset}.INFORMATION_SCHEMA.PARTITIONS WHERE table_name = @table",
     "count": "SELECT COUNT(*) AS rows_of_all FROM {table}",
-    "exact": "SELECT {double} AS number, TO_JSON_STRING({map}) AS object, {time} AS moment "
-    "FROM {table}",
     "account": "SELECT SESSION_USER() AS account",
     "grant": "CREATE ROW ACCESS POLICY all_rows ON {table} GRANT TO ({grantee}) "
     "FILTER USING (TRUE)",

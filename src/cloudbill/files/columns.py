@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Fit",
+    "RENAME",
+    "RESERVED_PREFIXES",
     "amounts_of",
     "assign_columns",
     "fit_columns",
@@ -54,7 +56,7 @@ _EXACT_IN: Final[Mapping[ColumnType, frozenset[ColumnType]]] = {
 """By the type of a column in a table, the types of a run whose values it holds as they are."""
 _MONEY: Final = re.compile("cost|price", re.IGNORECASE)
 _ILLEGAL: Final = re.compile(r"[^\w &%=+:'<>#|-]")
-_RESERVED: Final = (
+RESERVED_PREFIXES: Final = (
     "_table_",
     "_file_",
     "_partition",
@@ -65,6 +67,12 @@ _RESERVED: Final = (
     "_change_type",
     "_change_timestamp",
 )
+"""What no name of a column may begin with in BigQuery, in lower case."""
+RENAME: Final = (
+    "Give the column another name where the export is made, and export again: in the query of a "
+    "Data Export of AWS by AS; that of a tag by renaming or deactivating the cost allocation tag"
+)
+"""What to do about the name of a column."""
 
 
 def merge_parts(parts: Iterable[tuple[str, Sequence[Column]]]) -> tuple[Column, ...]:
@@ -84,7 +92,8 @@ def merge_parts(parts: Iterable[tuple[str, Sequence[Column]]]) -> tuple[Column, 
             key = column.target.lower()
             if key in seen:
                 raise SchemaError(
-                    f"{address} has two columns named '{column.target}' when case is ignored"
+                    f"{address} has two columns named '{column.target}' when case is ignored. "
+                    f"{RENAME}"
                 )
             seen.add(key)
             first, where = merged.setdefault(key, (column, address))
@@ -298,7 +307,7 @@ def _first_of_alike(own_names: Mapping[str, str]) -> dict[str, str]:
 def _own_name(header: str, name: Callable[[str], str]) -> str:
     """The name that a header prefers, made legal."""
     own = _ILLEGAL.sub("_", name(header)) or "column"
-    if own.lower().startswith(_RESERVED):
+    if own.lower().startswith(RESERVED_PREFIXES):
         own = f"column{own}"
     if len(own) <= _LONGEST_NAME:
         return own
@@ -335,5 +344,5 @@ def require_columns(columns: Sequence[Column], *, address: str) -> None:
         if not name.strip() or len(name) > MAX_NAME or UNPRINTABLE.search(name):
             raise SchemaError(
                 f"{shown(name)} of {address} cannot be the name of a column: 1 to {MAX_NAME} "
-                "characters are allowed, none of them a control character"
+                f"characters are allowed, none of them a control character. {RENAME}"
             )

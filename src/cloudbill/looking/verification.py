@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cloudbill.errors import CloudbillError, PartMissingError, VerificationError
@@ -164,6 +164,8 @@ class _Verifier:
                     verdict=Verdict.NOT_CHECKABLE,
                     reason="the month was loaded again while it was read; verify it again",
                 )
+            if report.verdict is Verdict.DIFFERENT:
+                report = self._with_doubt(report)
         except CloudbillError as error:
             return MonthFailure(
                 source=self._settings.source,
@@ -172,6 +174,13 @@ class _Verifier:
                 error=error,
             )
         return report
+
+    def _with_doubt(self, report: MonthReport) -> MonthReport:
+        """The report, with why the account may not see what the table holds, if it may not."""
+        columns = {one.column for one in report.differences}
+        columns |= {one.column for one in report.record_differences}
+        doubt = self._warehouse.doubt_of(self._settings.table_name, columns)
+        return report if doubt is None else replace(report, reason=f"{report.reason}. {doubt}")
 
     def _compare(self, record: LoadRecord, store: Store, discovery: Discovery) -> MonthReport:
         in_table = self._warehouse.daily_totals(self._settings.table_name, record.period)

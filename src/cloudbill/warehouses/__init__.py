@@ -73,6 +73,15 @@ class Warehouse(Protocol):
             LoadError: If the table cannot be read.
         """
 
+    def doubt_of(self, table: str, columns: Collection[str]) -> str | None:
+        """Why the account may be shown other values of columns than a table holds, or None.
+
+        Asked where sums differ; the columns are compared without case.
+
+        Raises:
+            LoadError: If the table cannot be read.
+        """
+
     def headers(self, table: str) -> Mapping[str, str]:
         """The CSV header that each column of a table came from, empty if unknown."""
 

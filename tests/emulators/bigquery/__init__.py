@@ -16,7 +16,8 @@ What it does not do, so that no test proves it:
   names nobody shows its rows to everybody here, on the service to nobody.
 - WRITE_TRUNCATE of a partition takes policies and tags of the whole table, which is the strict way
   to read the documentation; WRITE_TRUNCATE_DATA of a partition is refused. Nobody has seen either.
-- Data masking: a column with a policy tag is read or refused. Tags of nested columns.
+- Data masking: a column with a policy tag or a data policy is read or refused. Tags of nested
+  columns.
 - Queries that write a destination table, views that are authorised, and streaming.
 - Rates at which partitions may change, and Parquet that is nested.
 """

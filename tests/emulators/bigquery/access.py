@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LOADER: Final = "serviceAccount:loader@acme.iam.gserviceaccount.com"
 FINE_GRAINED: Final = "datacatalog.categories.fineGrainedGet"
+RAW_DATA: Final = "bigquery.dataPolicies.getRawData"
 
 _TABLES = (
     r"/bigquery/v2/projects/(?P<project>[^/]+)/datasets/(?P<dataset>[^/]+)"

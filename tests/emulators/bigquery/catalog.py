@@ -32,7 +32,7 @@ class Catalog(MemoryCatalogRepository):
         self._written: dict[TableKey, dict[str, datetime]] = {}
         self._hidden: dict[TableKey, set[str]] = {}
         self.tags: dict[TableKey, Tags] = {}
-        """The policy tags of columns, which bqemulator's own tables do not have."""
+        """The tags and data policies of columns, which bqemulator's own tables do not have."""
         self.filtered: dict[TableKey, bool] = {}
         """The tables that demand a filter of partitions."""
         self.lists_late = False

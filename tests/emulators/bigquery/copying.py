@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from bqemulator.catalog.etag import generate_etag
 
-from emulators.bigquery.access import FINE_GRAINED
 from emulators.bigquery.errors import JobError
 from emulators.bigquery.partitions import is_expired
-from emulators.bigquery.protection import require_all_rows
+from emulators.bigquery.protection import fault_of_reading, require_all_rows
 from emulators.bigquery.schema import columns_sql, fields_of
 from emulators.bigquery.tables import TableRef, in_partition, layout, partition_id
 
@@ -97,12 +96,9 @@ def _check_protection(run: JobRun, source: TableRef) -> None:
     https://cloud.google.com/bigquery/docs/column-level-security-writes#copying_data
     """
     require_all_rows(run.access, run.catalog, source)
-    if run.catalog.tags.get(source.key) and not run.access.may(FINE_GRAINED):
-        raise JobError(
-            "accessDenied",
-            "Access Denied: BigQuery BigQuery: User has neither fine-grained reader nor masked get "
-            "permission to get data protected by policy tag.",
-        )
+    fault = fault_of_reading(run.access, run.catalog.tags.get(source.key, {}), "*")
+    if fault is not None:
+        raise JobError("accessDenied", fault)
 
 
 def _protect(

@@ -24,7 +24,7 @@ from emulators.bigquery.errors import JobError
 from emulators.bigquery.json_reader import read_json
 from emulators.bigquery.parquet_reader import check_modes, parquet_schema, read_parquet
 from emulators.bigquery.partitions import is_expired
-from emulators.bigquery.protection import Tags, tags_of
+from emulators.bigquery.protection import Tags, rights_to_set, tags_of
 from emulators.bigquery.schema import (
     Field,
     check_names,
@@ -167,11 +167,8 @@ def _tags_after(run: JobRun, spec: LoadSpec) -> Tags:
     before = run.catalog.tags.get(spec.table.key, {})
     stated = tags_of((spec.config.get("schema") or {}).get("fields") or ())
     after = stated if spec.write == "WRITE_TRUNCATE" else before | stated
-    sets_tags = any(before.get(column) != names for column, names in stated.items())
-    for permission in (
-        "bigquery.tables.updateData",
-        *(["bigquery.tables.setCategory"] if sets_tags else []),
-    ):
+    known = {column: before[column] for column in stated if column in before}
+    for permission in ("bigquery.tables.updateData", *rights_to_set(known, stated)):
         if not run.access.may(permission):
             name = f"{spec.table}".partition("$")[0]
             raise JobError("accessDenied", denial(permission, name))

@@ -5,6 +5,10 @@
   TRUE filter, copy jobs, DML). Which rows a query sees is the work of bqemulator.
 - Policy tags: https://cloud.google.com/bigquery/docs/column-level-security and
   https://cloud.google.com/bigquery/docs/column-level-security-writes .
+- Data policies of the column itself: https://cloud.google.com/bigquery/docs/reference/rest/v2/tables
+  (TableFieldSchema.dataPolicies), and the permissions of
+  https://cloud.google.com/iam/docs/roles-permissions/bigquerydatapolicy . That writing treats them
+  as it treats tags is assumed, and so are the texts of refusals.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import sqlglot
 from bqemulator.row_access.matcher import GranteeMatcher
 from sqlglot import exp
 
-from emulators.bigquery.access import FINE_GRAINED, refusal
+from emulators.bigquery.access import FINE_GRAINED, RAW_DATA, refusal
 from emulators.bigquery.errors import JobError
 from emulators.bigquery.tables import TableRef
 
@@ -25,32 +29,63 @@ if TYPE_CHECKING:
     from emulators.bigquery.access import Access
     from emulators.bigquery.catalog import Catalog
 
-Tags = dict[str, list[str]]
-"""The policy tags of columns, by their names in lower case."""
+Tags = dict[str, dict[str, Any]]
+"""The tags and data policies of columns, as a schema has them, by names in lower case."""
+
+# What has to be read, and what has to be set, is a right of its own.
+_RIGHTS = {
+    "policyTags": (FINE_GRAINED, "bigquery.tables.setCategory", 'policy tag "finance : high"'),
+    "dataPolicies": (RAW_DATA, "bigquery.dataPolicies.attach", "a data policy"),
+}
 
 _WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 
 
 def tags_of(fields: Iterable[dict[str, Any]]) -> Tags:
-    """The policy tags that a schema states; one that states none has none.
+    """The policy tags and data policies that a schema states; one that states none has none.
 
     https://cloud.google.com/bigquery/docs/reference/rest/v2/tables#TableFieldSchema (policyTags)
     """
-    return {
-        field["name"].lower(): list(field["policyTags"]["names"])
-        for field in fields
-        if (field.get("policyTags") or {}).get("names")
-    }
+    found: Tags = {}
+    for field in fields:
+        stated: dict[str, Any] = {}
+        if (field.get("policyTags") or {}).get("names"):
+            stated["policyTags"] = {"names": list(field["policyTags"]["names"])}
+        if field.get("dataPolicies"):
+            stated["dataPolicies"] = list(field["dataPolicies"])
+        if stated:
+            found[field["name"].lower()] = stated
+    return found
+
+
+def rights_to_set(before: Tags, after: Tags) -> list[str]:
+    """The permissions that it takes to make the second of the first."""
+    return [
+        to_set
+        for kind, (_, to_set, _) in _RIGHTS.items()
+        if _of_kind(before, kind) != _of_kind(after, kind)
+    ]
+
+
+def _of_kind(tags: Tags, kind: str) -> dict[str, Any]:
+    return {column: stated[kind] for column, stated in tags.items() if kind in stated}
+
+
+def fault_of_reading(access: Access, tags: Tags, column: str) -> str | None:
+    """What is said to an account that reads a column, or all of them by `*`; None if it may."""
+    for kind, (to_read, _, what) in _RIGHTS.items():
+        columns = _of_kind(tags, kind)
+        if columns and column in {"*", *columns} and not access.may(to_read):
+            return (
+                "Access Denied: BigQuery BigQuery: User has neither fine-grained reader nor "
+                f"masked get permission to get data protected by {what} on column {column}."
+            )
+    return None
 
 
 def with_tags(fields: Iterable[dict[str, Any]], tags: Tags) -> list[dict[str, Any]]:
-    """The fields of a schema, each with its policy tags."""
-    return [
-        {**field, "policyTags": {"names": tags[field["name"].lower()]}}
-        if field["name"].lower() in tags
-        else field
-        for field in fields
-    ]
+    """The fields of a schema, each with its policy tags and data policies."""
+    return [{**field, **tags.get(field["name"].lower(), {})} for field in fields]
 
 
 def sees_all(access: Access, catalog: Catalog, table: TableRef) -> bool:
@@ -154,17 +189,13 @@ def _check_columns(access: Access, tags: Tags, scanned: Iterable[exp.Expr]) -> N
 
     An INSERT reads nothing of its target, so nothing is checked of it.
     """
-    if not tags or access.may(FINE_GRAINED):
+    if not tags or not access.denied:
         return
     for tree in scanned:
         for name in _named(tree):
-            if name == "*" or name in tags:
-                raise JobError(
-                    "accessDenied",
-                    "Access Denied: BigQuery BigQuery: User has neither fine-grained reader nor "
-                    "masked get permission to get data protected by policy tag "
-                    f'"finance : high" on column {name}.',
-                )
+            fault = fault_of_reading(access, tags, name)
+            if fault is not None:
+                raise JobError("accessDenied", fault)
 
 
 def _named(tree: exp.Expr) -> Iterator[str]:

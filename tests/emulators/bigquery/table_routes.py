@@ -21,7 +21,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from emulators.bigquery.errors import JobError
 from emulators.bigquery.filters import set_filter, with_filter
 from emulators.bigquery.partitions import is_expired
-from emulators.bigquery.protection import tags_of, with_tags
+from emulators.bigquery.protection import rights_to_set, tags_of, with_tags
 from emulators.bigquery.schema import (
     Field,
     check_names,
@@ -169,8 +169,8 @@ def _set_tags(runner: JobRunner, ref: TableRef, body: dict[str, Any]) -> None:
 
 def _check_tags(runner: JobRunner, ref: TableRef, fields: Sequence[Field]) -> None:
     """Refuse tags that the table does not have yet, where they may not be set."""
-    if tags_of(fields) != runner.catalog.tags.get(ref.key, {}):
-        runner.access.require("bigquery.tables.setCategory", ref)
+    for permission in rights_to_set(runner.catalog.tags.get(ref.key, {}), tags_of(fields)):
+        runner.access.require(permission, ref)
 
 
 def _names(project: str, dataset: str, body: dict[str, Any]) -> dict[str, str]:

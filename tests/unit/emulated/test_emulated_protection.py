@@ -183,6 +183,31 @@ class TestPolicyTags:
             bench.client.query("SELECT SUM(cost) FROM d.p", job_config=dry)
 
 
+class TestDataPolicies:
+    def test_they_are_kept_read_and_set_as_tags_are_by_rights_of_their_own(
+        self, bench: Bench
+    ) -> None:
+        own = [{"name": "projects/bench/locations/us/dataPolicies/masked"}]
+        fields = [
+            {**field, "dataPolicies": own} if field["name"] == "cost" else field for field in FIELDS
+        ]
+
+        def columns() -> list[str]:
+            return [one.name for one in bench.client.get_table("d.p").schema if one.data_policies]
+
+        bench.create("p", schema={"fields": fields})
+        assert columns() == ["cost"]
+        bench.cloud.bigquery.deny("bigquery.dataPolicies.getRawData")
+        assert bench.rows("SELECT COUNT(*) FROM d.p") == [(0,)]
+        with pytest.raises(api.Forbidden, match="a data policy on column cost"):
+            bench.rows("SELECT SUM(cost) FROM d.p")
+        assert succeeded(bench.load(bench.month("1.parquet", OCTOBER), into="p$202510"))
+        assert columns() == []
+        bench.cloud.bigquery.deny("bigquery.dataPolicies.attach")
+        with pytest.raises(api.Forbidden, match=r"bigquery\.dataPolicies\.attach denied"):
+            bench.create("q", schema={"fields": fields})
+
+
 class TestPermissions:
     @pytest.mark.parametrize(
         ("permission", "call", "said"),

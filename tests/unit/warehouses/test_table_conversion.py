@@ -58,3 +58,49 @@ def test_a_filter_that_is_demanded_is_lifted_before_all_rows_are_read() -> None:
     lines = conversion_of(demanding, changed={"BilledCost": "BIGNUMERIC"}).splitlines()
     lifting = "  ALTER TABLE `acme`.`finops`.`bill` SET OPTIONS (require_partition_filter = FALSE);"
     assert lines.index(lifting) == 3
+
+
+def test_a_table_whose_clusters_change_is_made_by_its_columns() -> None:
+    clustered = bq.Table(
+        "acme.finops.bill",
+        schema=[
+            bq.SchemaField("BillingPeriodStart", "TIMESTAMP", mode="REQUIRED"),
+            bq.SchemaField("Team", "INTEGER", description='tag "team"\n\\'),
+            bq.SchemaField("Code", "STRING", max_length=8),
+            bq.SchemaField("Rate", "NUMERIC", precision=20, scale=4),
+            bq.SchemaField(
+                "Tags", "RECORD", mode="REPEATED", fields=[bq.SchemaField("key", "FLOAT")]
+            ),
+        ],
+    )
+    clustered.time_partitioning = bq.TimePartitioning(
+        type_="DAY", field="BillingPeriodStart", expiration_ms=36 * 3_600_000
+    )
+    clustered.clustering_fields = ["Code", "Team"]
+    clustered.require_partition_filter = True
+    lines = conversion_of(clustered, changed={"Team": "STRING"}).splitlines()
+    new, old = "`acme`.`finops`.`bill_converted`", "`acme`.`finops`.`bill`"
+    assert lines[:4] == [
+        (
+            f"  CREATE TABLE {new} (`BillingPeriodStart` TIMESTAMP NOT NULL, "
+            '`Team` STRING OPTIONS (description = "tag \\"team\\"\\n\\\\"), `Code` STRING(8), '
+            "`Rate` NUMERIC(20, 4), `Tags` ARRAY<STRUCT<`key` FLOAT64>>) "
+            "PARTITION BY TIMESTAMP_TRUNC(`BillingPeriodStart`, DAY) CLUSTER BY `Code`, `Team`;"
+        ),
+        (
+            f"  ALTER TABLE {new} SET OPTIONS (partition_expiration_days = 1.5, "
+            "expiration_timestamp = NULL, require_partition_filter = TRUE);"
+        ),
+        f"  ALTER TABLE {old} SET OPTIONS (require_partition_filter = FALSE);",
+        f"  INSERT INTO {new} SELECT * REPLACE (CAST(`Team` AS STRING) AS `Team`) FROM {old};",  # noqa: S608
+    ]
+    assert "DROP COLUMN" not in "".join(lines)
+    assert "Its labels, key and other options" in lines[-1]
+
+
+def test_clusters_that_do_not_change_leave_it_like_the_old_one() -> None:
+    clustered = table(Team="STRING")
+    clustered.clustering_fields = ["Team"]
+    text = conversion_of(clustered, changed={"BilledCost": "BIGNUMERIC"})
+    assert " LIKE `acme`.`finops`.`bill`;" in text
+    assert "CLUSTER BY" not in text

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cloudbill.planning.costs import billed_costs_of
 from cloudbill.sql import BIGQUERY
 from cloudbill.warehouses.bigquery.parameters import charges_of, month_of
+from cloudbill.warehouses.bigquery.visibility import doubt_of_columns
 from cloudbill.warehouses.reconciliation import fallen_costs_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ def alarm_of_costs(
     if not billed:
         return None
     if not any(billed.values()) and not has_any(dataset, planned, billed_column):
-        return f"no row of it has a value in '{billed_column}': export it again, with that filled"
+        table = dataset.find_table(planned.table)
+        doubt = None if table is None else doubt_of_columns(table, [billed_column])
+        said = f"no row of it has a value in '{billed_column}': export it again, with that filled"
+        return said if doubt is None else f"{said}. {doubt}"
     fallen = fallen_costs_of(
         planned,
         billed=billed,

@@ -25,6 +25,7 @@ from cloudbill.errors import (
     SchemaError,
     TransientLoadError,
 )
+from cloudbill.files.columns import RENAME
 from cloudbill.files.damage import AGAIN
 
 __all__ = ["PASSING_JOB_REASONS", "bigquery_errors", "job_error", "may_pass", "reason_of"]
@@ -127,10 +128,15 @@ _MEANINGS: Final = (
         "the identifier in the message",
     ),
     _Meaning(
-        text=r"policy tag|fine-grained reader|bigquery\.tables\.setCategory",
-        remedy="Columns of the table have policy tags. To sum them, the account needs "
-        "roles/datacatalog.categoryFineGrainedReader on the tags; to set them, "
-        "roles/bigquery.dataOwner on the dataset, which has bigquery.tables.setCategory",
+        # Of data policies no refusal is recorded; the permissions are those of "BigQuery Data
+        # Policy roles and permissions".
+        text=r"policy tag|fine-grained reader|bigquery\.tables\.setCategory|data polic(?:y|ies)\b|"
+        r"bigquery\.dataPolicies\.",
+        remedy="Columns of the table have policy tags or data policies. To sum them, the account "
+        "needs roles/datacatalog.categoryFineGrainedReader on the tags, or "
+        "roles/bigquerydatapolicy.rawDataReader for data policies; to set them, "
+        "roles/bigquery.dataOwner on the dataset, which has bigquery.tables.setCategory, or "
+        "roles/bigquerydatapolicy.admin",
     ),
     _Meaning(
         text="due to row access policies|a row access policy hides rows",
@@ -169,6 +175,11 @@ _MEANINGS: Final = (
 _TAIL: Final = re.compile(r"\s*Location: \S+\s+Job ID: \S+\s*$")
 _NEEDED: Final = re.compile(
     r"limit for bytes billed: (?P<limit>\d+)\.?(?:\s*(?P<needed>\d+) or higher)?", re.IGNORECASE
+)
+# At the start, because elsewhere it may be data. As recorded: github.com, ibis-project/ibis, issue
+# 8931; dbt-labs/dbt-external-tables, issue 175; z3z1ma/target-bigquery, issue 120.
+_ILLEGAL_NAME: Final = re.compile(
+    r'(?:[A-Z]+ https?://\S+ )?(?:Invalid field name "|Field \S.* already exists in schema)'
 )
 _CHANGED_TYPE: Final = "Provided Schema does not match"
 _UNREADABLE: Final = "Error while reading data"
@@ -282,6 +293,8 @@ def _known(what: str, reason: str, message: str) -> LoadError | None:
         )
     if reason == _BYTES_LIMIT:
         return _beyond_limit(what, message)
+    if _ILLEGAL_NAME.match(message):
+        return SchemaError(f"{what}: {message}. {RENAME}")
     elsewhere = _ELSEWHERE.search(message)
     if elsewhere is not None and reason != "invalidQuery":
         return LoadError(

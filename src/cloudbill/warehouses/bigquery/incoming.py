@@ -18,6 +18,7 @@ from cloudbill.files.parquet_footers import Footer, read_footers
 from cloudbill.files.required_columns import require_bill
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad
+from cloudbill.warehouses.bigquery.column_names import require_names
 from cloudbill.warehouses.bigquery.tables import (
     column_types,
     csv_options,
@@ -216,6 +217,7 @@ def columns_of_first_part(
     if manifest.file_format == "parquet":
         amounts = amounts_of(provider, manifest)
         footers = read_footers(store, parts, period_column=provider.PERIOD_COLUMN, amounts=amounts)
+        require_names([(footers[0].address, footers[0].columns)])
         return footers[0].columns
     return read_columns(store, replace(manifest, parts=parts), provider, existing)[0].columns
 
@@ -241,7 +243,9 @@ def _look_at_parquet(
     if not manifest.spans or rows == 0:
         require_not_held(planned, rows)
     require_month(planned, footers)
-    columns = merge_parts([(footer.address, footer.columns) for footer in footers])
+    named = [(footer.address, footer.columns) for footer in footers]
+    columns = merge_parts(named)
+    require_names(named)  # those of CSV parts are made legal
     require_bill(
         columns,
         [

@@ -1,4 +1,4 @@
-"""What protects a table: row access policies and policy tags, which WRITE_TRUNCATE takes away.
+"""What protects a table: policies of rows and columns, which WRITE_TRUNCATE takes away.
 
 Sources: BigQuery, "Introduction to BigQuery row-level security" (implicit deletion), "Use row-level
 security with other BigQuery features" (the TRUE filter), "Impact on writes from column-level access
@@ -178,7 +178,7 @@ class Protections:
 def _tell_of(found: Protection, name: str) -> None:
     if found:
         _log.info(
-            "%s has row access policies or policy tags, so its months are replaced by a "
-            "transaction, which keeps them and bills the bytes it reads",
+            "%s has row access policies, policy tags or data policies, so its months are replaced "
+            "by a transaction, which keeps them and bills the bytes it reads",
             name,
         )

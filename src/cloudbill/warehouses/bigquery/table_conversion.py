@@ -2,15 +2,16 @@
 
 Sources: BigQuery, "CREATE TABLE LIKE statement" (what the new table inherits, and that its clauses
 replace that), "ALTER TABLE DROP COLUMN statement" (no columns of a table with row access policies,
-so the old table is left as it is).
+so the old table is left as it is; nor columns that a table is clustered by), "CREATE TABLE
+statement" (column list), "ALTER TABLE SET OPTIONS statement" (NULL clears an expiration).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.sql import BIGQUERY, Fragment
+from cloudbill.sql import BIGQUERY, Fragment, bigquery_text
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -26,6 +27,20 @@ _LEFT: Final = (
     "policies, and rights that were given on the table itself, have to be made anew, and policy "
     "tags compared, before the last two statements."
 )
+_LEFT_OF_COLUMNS: Final = (
+    "The new table is made by its columns, because no statement changes one that a table is "
+    "clustered by. It has their descriptions and modes, and the expirations of the old one. Its "
+    "labels, key and other options, policy tags and data policies, row access policies, and rights "
+    "that were given on the table itself, have to be set anew before the last two statements."
+)
+# BigQuery REST, TableFieldSchema.type, and "Data types" of GoogleSQL.
+_SQL_TYPES: Final[Mapping[str, str]] = {
+    "BOOLEAN": "BOOL",
+    "FLOAT": "FLOAT64",
+    "INTEGER": "INT64",
+    "RECORD": "STRUCT",
+}
+_MS_OF_DAY: Final = 86_400_000
 
 
 def conversion_of(
@@ -43,19 +58,29 @@ def conversion_of(
     """
     project, dataset, name = map(str, (table.project, table.dataset_id, table.table_id))
     changed = changed or {}
+    clusters = _clusters(table, partitions_by, clusters_by)
+    is_by_columns = bool({one.lower() for one in clusters} & {one.lower() for one in changed})
+    layout = _layout(table, partitions_by, clusters, is_by_columns=is_by_columns)
     pieces: dict[str, Piece] = {
         "old": (project, dataset, name),
         "new": (project, dataset, f"{name}_converted"),
-        "partitions": _partitions(table, partitions_by, clusters_by),
+        "layout": layout,
         "dropped": [_of(one, "DROP COLUMN {name}") for one in changed],
         "added": [_of(one, "ADD COLUMN {name} {kind}", kind) for one, kind in changed.items()],
-        "values": _values(changed),
         "backup": f"{name}_before",
         "name": name,
     }
-    lines = ["CREATE TABLE {new} LIKE {old}{partitions}"]
-    if changed:
-        lines += ["ALTER TABLE {new} {dropped}", "ALTER TABLE {new} {added}"]
+    if is_by_columns:
+        pieces["columns"] = [_column(one, changed) for one in table.schema]
+        pieces["options"] = _options(table)
+        pieces["values"] = _replaced(changed)
+        lines = ["CREATE TABLE {new} ({columns}){layout}"]
+        lines += ["ALTER TABLE {new} SET OPTIONS ({options})"]
+    else:
+        pieces["values"] = _moved(changed)
+        lines = ["CREATE TABLE {new} LIKE {old}{layout}"]
+        if changed:
+            lines += ["ALTER TABLE {new} {dropped}", "ALTER TABLE {new} {added}"]
     if table.require_partition_filter:
         lines.append("ALTER TABLE {old} SET OPTIONS (require_partition_filter = FALSE)")
     lines += [
@@ -64,27 +89,41 @@ def conversion_of(
         "ALTER TABLE {new} RENAME TO {name}",
     ]
     statements = [BIGQUERY.compose(f"  {line};", **pieces).text for line in lines]
-    return "\n".join([*statements, _LEFT])
+    return "\n".join([*statements, _LEFT_OF_COLUMNS if is_by_columns else _LEFT])
 
 
-def _partitions(table: bigquery.Table, by: str | None, clusters_by: str) -> Fragment:
+def _clusters(table: bigquery.Table, by: str | None, clusters_by: str) -> list[str]:
+    """The columns that the new table is clustered by."""
+    clusters = [str(one) for one in table.clustering_fields or ()]
+    names = {str(field.name).lower() for field in table.schema}
+    if by is not None and not clusters and clusters_by.lower() in names:
+        return [clusters_by]
+    return clusters
+
+
+def _layout(
+    table: bigquery.Table, by: str | None, clusters: Sequence[str], *, is_by_columns: bool
+) -> Fragment:
     """The clauses that replace what is inherited; none where the partitions are right."""
-    if by is None:
+    unit = "MONTH"
+    if by is None and not is_by_columns:
         return Fragment("")
+    if by is None:
+        by, unit = str(table.time_partitioning.field), str(table.time_partitioning.type_)
     types = {str(field.name).lower(): str(field.field_type) for field in table.schema}
-    clusters = list(table.clustering_fields or ())
-    if not clusters and clusters_by.lower() in types:
-        clusters = [clusters_by]
+    kind = types.get(by.lower())
     listed = [_of(one, "{name}") for one in clusters]
     return BIGQUERY.compose(
-        " PARTITION BY {trunc}({period}, MONTH){clusters}",
-        trunc=Fragment(_TRUNC.get(str(types.get(by.lower())), "TIMESTAMP_TRUNC")),
-        period=by,
+        " PARTITION BY {expression}{clusters}",
+        # "CREATE TABLE statement": a column of days is itself the expression of its days.
+        expression=_of(by, "{name}")
+        if (kind, unit) == ("DATE", "DAY")
+        else _of(by, f"{_TRUNC.get(str(kind), 'TIMESTAMP_TRUNC')}({{name}}, {unit})"),
         clusters=BIGQUERY.compose(" CLUSTER BY {all}", all=listed) if listed else Fragment(""),
     )
 
 
-def _values(changed: Mapping[str, str]) -> Fragment:
+def _moved(changed: Mapping[str, str]) -> Fragment:
     """The columns in the order of the new table: those that change come last."""
     if not changed:
         return Fragment("")
@@ -93,6 +132,48 @@ def _values(changed: Mapping[str, str]) -> Fragment:
         names=[_of(one, "{name}") for one in changed],
         casts=[_of(one, "CAST({name} AS {kind})", kind) for one, kind in changed.items()],
     )
+
+
+def _replaced(changed: Mapping[str, str]) -> Fragment:
+    """The columns in the order of the old table."""
+    casts = [_of(one, "CAST({name} AS {kind}) AS {name}", kind) for one, kind in changed.items()]
+    return BIGQUERY.compose(" REPLACE ({casts})", casts=casts)
+
+
+def _column(field: bigquery.SchemaField, changed: Mapping[str, str]) -> Fragment:
+    """A column of a list of columns, with its description and its mode."""
+    kind = changed.get(str(field.name)) or _type(field)
+    is_required = " NOT NULL" if field.mode == "REQUIRED" else ""
+    described = ""
+    if field.description:
+        described = f" OPTIONS (description = {bigquery_text(str(field.description))})"
+    return _of(str(field.name), "{name} {kind}", f"{kind}{is_required}{described}")
+
+
+def _type(field: bigquery.SchemaField) -> str:
+    """The type of a column in SQL."""
+    name = str(field.field_type)
+    kind = _SQL_TYPES.get(name, name)
+    if kind == "STRUCT":
+        inside = ", ".join(_column(one, {}).text for one in field.fields)
+        kind = f"STRUCT<{inside}>"
+    elif kind == "RANGE":
+        kind = f"RANGE<{field.range_element_type.element_type}>"
+    sizes = [str(one) for one in (field.max_length, field.precision, field.scale) if one]
+    if sizes:
+        kind += f"({', '.join(sizes)})"
+    return f"ARRAY<{kind}>" if field.mode == "REPEATED" else kind
+
+
+def _options(table: bigquery.Table) -> list[Fragment]:
+    """What the table is told before it has rows, so that no default of the dataset deletes them."""
+    kept_ms = table.time_partitioning.expiration_ms if table.time_partitioning else None
+    days = f"{kept_ms / _MS_OF_DAY:g}" if kept_ms else "NULL"
+    end = f"TIMESTAMP '{table.expires:%Y-%m-%d %H:%M:%S%z}'" if table.expires else "NULL"
+    options = [f"partition_expiration_days = {days}", f"expiration_timestamp = {end}"]
+    if table.require_partition_filter:
+        options.append("require_partition_filter = TRUE")
+    return [Fragment(one) for one in options]
 
 
 def _of(name: str, template: str, kind: str = "") -> Fragment:

@@ -250,6 +250,10 @@ class BigQueryWarehouse:
             self._visibility.require_every(table, cube.rows_by_month)
         return cube
 
+    def doubt_of(self, table: str, columns: Collection[str]) -> str | None:
+        """Why this account may be shown other values; see `Warehouse.doubt_of`."""
+        return self._visibility.doubt(table, columns)
+
     def headers(self, table: str) -> Mapping[str, str]:
         """The CSV header that each column of a table came from."""
         found = self._dataset.find_table(table)
