@@ -16,7 +16,7 @@ from cloudbill.report.collecting import collect
 from contract.deliveries import AwsWriter, AzureWriter, Delivery, at, charges
 from contract.octobers import LATE, LATEST, MANY, october
 from contract.places import PROJECT, Case, GcsAndBigQuery
-from contract.protected import allow
+from contract.protected import LIST, allow, jobs_since, policies
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,6 +78,38 @@ class TestLimit:
         ours = [one for one in asked if not one.get("dryRun")]  # which bills nothing
         assert any("DELETE" in str(one) for one in ours)
         assert [one for one in ours if "maximumBytesBilled" not in str(one)] == []
+
+    def test_it_stops_no_load_of_a_plain_table_whose_policies_may_not_be_listed(
+        self, case: Case, cloud: Cloud
+    ) -> None:
+        """That load bills nothing; what a query over any month would tell bills too much."""
+        cloud.bigquery.deny(LIST)
+        case.deliver(october(*MANY))
+        case.load()
+        cloud.bigquery.row_weight = 3 * OF_A_ROW
+        case.deliver(october(*MANY, "7", submitted_at=LATEST, run_id="newer"))
+        before = len(cloud.bigquery.jobs())
+        outcome = case.load()
+        assert outcome.exit_code == 0
+        assert [one.rows for one in outcome.results] == [len(MANY) + 1]
+        assert [job["kind"] for job in jobs_since(cloud, before)] == ["load"]
+
+    def test_a_protected_table_is_known_by_its_smallest_month(
+        self, case: Case, cloud: Cloud, client: bq.Client
+    ) -> None:
+        small = charges("2025-09", "1")
+        case.deliver(
+            october(*MANY),
+            Delivery(period="2025-09", charges=small, submitted_at=at("2025-10-02 04:00")),
+        )
+        case.load()
+        allow(client)
+        cloud.bigquery.deny(LIST)
+        cloud.bigquery.row_weight = 3 * OF_A_ROW
+        case.deliver(october(*MANY, "7", submitted_at=LATEST, run_id="newer"))
+        case.load()
+        cloud.bigquery._runner.access.denied.clear()  # noqa: SLF001
+        assert policies(client) == ["p"]
 
     def test_the_ledger_is_read_whatever_it_is(self, case: Case) -> None:
         """Its query is over two tables, and each of them bills 10 MB."""

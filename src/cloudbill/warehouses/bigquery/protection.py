@@ -22,6 +22,8 @@ from cloudbill.warehouses.bigquery.full_access import fault_of_deleting, hidden_
 from cloudbill.warehouses.bigquery.parameters import charges_of, month_of, rows_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from google.cloud import bigquery
 
     from cloudbill.periods import BillingPeriod
@@ -80,8 +82,8 @@ class Protections:
         """What protects a table; `period` is a month whose rows may be counted.
 
         One request where there are no policies. A query counts the rows that the account sees where
-        there are some, or where the account may not list them: then the query says that it was
-        filtered.
+        there are some. Where the account may not list them, a query over the smallest month that
+        has rows says whether it was filtered.
 
         Raises:
             LoadError: If BigQuery does not answer.
@@ -117,14 +119,13 @@ class Protections:
         self, found: Protection, table: bigquery.Table, period: BillingPeriod
     ) -> Protection:
         """What is found, and whether the account sees all rows of a month that has any."""
-        seen, is_filtered = self.count(table, period)
-        if not is_filtered and not found.policies:
+        listed = self._listed(table)
+        if not found.policies and not self._are_filtered(table, listed, period):
             return found
         found = replace(found, is_filtered=True)
-        listed = self._listed(table)
         if not listed.get(period) and listed:
             period = max(listed)
-            seen, _ = self.count(table, period)
+        seen, _ = self.count(table, period)
         # Another process may replace the month between the two counts.
         for _ in range(_COUNTED_AGAIN):
             if seen >= listed.get(period, 0):
@@ -132,6 +133,21 @@ class Protections:
             listed = self._listed(table)
             seen, _ = self.count(table, period)
         return replace(found, hidden=hidden_rows(table, period, seen, listed.get(period, 0)))
+
+    def _are_filtered(
+        self, table: bigquery.Table, listed: Mapping[BillingPeriod, int], period: BillingPeriod
+    ) -> bool:
+        """Whether a query over the table says that a policy filters it.
+
+        Asked of the smallest month that has rows, which bills least. Where not even that is within
+        the limit of what a query may bill, the question is of a month without rows: a load of a
+        plain table bills nothing, so no limit is a reason to refuse it.
+        """
+        smallest = min(listed, key=lambda month: (listed[month], month), default=period)
+        try:
+            return self.count(table, smallest)[1]
+        except BytesLimitError:
+            return self.count(table, max(listed, default=period).next())[1]
 
     def _listed(self, table: bigquery.Table) -> dict[BillingPeriod, int]:
         months = self._dataset.table_months(str(table.table_id)).months
