@@ -17,7 +17,7 @@ from cloudbill.planning import Selection
 from cloudbill.surveying import read_present, survey
 from cloudbill.warehouses import open_warehouse
 from cloudbill.warehouses.bigquery.client import PersistentClient
-from contract.deliveries import AzureWriter, Delivery, Writer, at, charges
+from contract.deliveries import AwsWriter, AzureWriter, Delivery, Writer, at, charges
 from contract.places import PROJECT
 from contract.protected import allow
 
@@ -54,6 +54,12 @@ def october(*costs: str, day: int, run_id: str) -> Delivery:
 def azure(make: Callable[[Writer], Case]) -> Case:
     """A case of one provider, where others would show the same."""
     return make(AzureWriter())
+
+
+@pytest.fixture
+def aws(make: Callable[[Writer], Case]) -> Case:
+    """A case whose runs are staged, for their headers may differ."""
+    return make(AwsWriter())
 
 
 @contextmanager
@@ -95,6 +101,32 @@ def test_a_run_without_rows_that_was_overtaken_empties_nothing(
     assert isinstance(outcome, Skip)
     assert "another process wrote 2025-10" in outcome.detail
     assert azure.held() == list(newer.charges)
+
+
+@pytest.mark.parametrize("is_protected", [False, True], ids=["plain", "with a policy"])
+def test_a_run_that_was_overtaken_while_it_was_staged_replaces_nothing(
+    aws: Case, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, *, is_protected: bool
+) -> None:
+    """Staging may take hours."""
+    aws.deliver(october("1", day=10, run_id="old"))
+    assert aws.load().exit_code == 0
+    if is_protected:
+        allow(cloud.bigquery.client(PROJECT))
+    newer = october("1", "2", "3", day=20, run_id="newer")
+    submit, others = PersistentClient.load_table_from_uri, iter([newer])
+
+    def stage_and_be_overtaken(self: PersistentClient, *given: Any, **options: Any) -> Any:
+        job = submit(self, *given, **options)
+        for one in others:
+            aws.deliver(one)
+            assert aws.load().exit_code == 0
+        return job
+
+    monkeypatch.setattr(PersistentClient, "load_table_from_uri", stage_and_be_overtaken)
+    aws.deliver(october("1", "2", day=15, run_id="older"))
+    (outcome,) = [one for one in aws.load().skips if one.manifest.run_id == "older"]
+    assert "another process wrote 2025-10" in outcome.detail
+    assert aws.held() == list(newer.charges)
 
 
 def test_a_month_that_is_loaded_right_after_it_was_emptied_is_not_recorded_as_empty(

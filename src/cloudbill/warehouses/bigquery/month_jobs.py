@@ -54,7 +54,8 @@ class MonthJobs:
     ) -> Any:
         """Runs the job that replaces the month, unless another process wrote the month meanwhile.
 
-        The write mark is compared before the job and after it. Two processes can still both submit
+        The write mark is compared before the job and after it; what `submit` does for long before
+        it starts the job, it ends with the same comparison. Two processes can still both submit
         in the short time between; then only the last writer finds its own job as the last write.
         A job that was started in another `way` is another job.
 
@@ -67,7 +68,7 @@ class MonthJobs:
         what = f"Loading {planned.period} into {planned.table}"
 
         def submit_if_unchanged(job_id: str) -> Any:
-            self._require_unwritten(planned, job_id)
+            self.require_unwritten(planned, job_id)
             return submit(job_id)
 
         job = run_job(
@@ -98,15 +99,21 @@ class MonthJobs:
             OvertakenError: If another process wrote the month since it was planned.
             TransientLoadError: If another process wrote the month at the same time.
         """
-        self._require_unwritten(planned)
+        self.require_unwritten(planned)
         empty()
         if self._dataset.write_mark(planned) not in {None, planned.write_mark}:
             raise _written_at_once(f"Emptying {planned.period} of {planned.table}")
 
-    def _require_unwritten(self, planned: PlannedLoad, job_id: str | None = None) -> None:
+    def require_unwritten(self, planned: PlannedLoad, job_id: str | None = None) -> None:
         """Refuses to change a month that was written since it was planned.
 
-        The writer may have been the job of this id, in a process that was killed.
+        The writer may have been the job of this id, in a process that was killed, or in one that
+        loads the same at the same time.
+
+        Raises:
+            StoppedError: If the load was stopped.
+            OvertakenError: If another process wrote the month.
+            google.api_core.exceptions.Conflict: If the job of this id did.
         """
         if self.stopped.is_set():
             raise StoppedError("The load was stopped")

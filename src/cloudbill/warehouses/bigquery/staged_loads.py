@@ -172,6 +172,7 @@ class StagedLoads:
             labels=self._dataset.labels(planned),
         )
         with self._dataset.same_columns(planned.table, source.partition("$")[0]):
+            self._jobs.require_unwritten(planned, job_id)  # staging may have taken hours
             try:
                 job = self._client.copy_table(
                     source,
@@ -181,8 +182,8 @@ class StagedLoads:
                     job_config=config,
                 )
             except api.Conflict:
-                # `refuse_known` found no such job, so this load inserted it just now, and only the
-                # answer was lost.
+                # There was no such job a moment ago, so this load inserted it just now, and only
+                # the answer was lost.
                 job = self._jobs.find(job_id)
             wait_for(job, f"Copying {planned.period} into {planned.table}", while_job_runs)
         return job
@@ -217,6 +218,7 @@ class StagedLoads:
             labels=self._dataset.labels(planned),
         )
         with self._changing:
+            self._jobs.require_unwritten(planned, job_id)  # as in `_copy`
             try:
                 job = self._client.query(
                     statement.text,
