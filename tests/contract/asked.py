@@ -143,7 +143,7 @@ def ask_everything(
     dataset.rows_and_totals(planned)
     dataset.billed(table, planned)
     dataset.billed(table, planned, without_credits=True)
-    assert not has_any(dataset, planned, provider.BILLED_COLUMN)
+    assert not has_any(dataset, table, planned, provider.BILLED_COLUMN)
     dataset.rows_by_day(table, planned)
     dataset.rows_by_day(table, planned, of_month_alone=True)
     dataset.write_mark(planned)

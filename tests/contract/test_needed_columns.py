@@ -119,6 +119,26 @@ def test_a_run_of_which_no_row_has_a_billed_cost_is_refused_or_named(
         assert outcome.exit_code == 6
 
 
+@pytest.mark.parametrize("keys", [{}, {"totals": "false"}], ids=["totals", "no totals"])
+def test_a_run_without_billed_costs_does_not_replace_a_month_that_it_is_staged_for(
+    make: Callable[[Any], Case], keys: dict[str, str]
+) -> None:
+    """Doubles are converted on the way, and DuckDB's transaction is not committed before."""
+    case = replace(make(AwsFocusWriter()), keys=keys)
+    good = replace(october(2), submitted_at=at("2025-10-20 04:00"), run_id="good")
+    case.deliver(good)
+    assert case.load().exit_code == 0
+
+    def empty(rows: int) -> pa.Array:
+        return pa.array([None] * rows, pa.float64())
+
+    late = replace(october(2), submitted_at=at("2025-10-28 04:00"), run_id="late")
+    rewrite(case, late, with_columns(BilledCost=empty))
+    (failure,) = case.load().failures
+    assert "none of them has a value in 'BilledCost'" in str(failure.error)
+    assert case.held() == list(good.charges)
+
+
 def test_a_month_that_costs_nothing_is_loaded(make: Callable[[Any], Case]) -> None:
     case = make(AzureWriter())
     free = replace(

@@ -32,6 +32,10 @@ _FREE = re.compile(
 )
 
 
+_READS = re.compile(r"\s*(WITH|SELECT|DELETE|UPDATE|MERGE)\b|.*\bSELECT\b", re.I | re.S)
+_TARGET = re.compile(r"\s*INSERT\s+INTO\s+\S+\s*(\([^)]*\)\s*)?", re.IGNORECASE)
+
+
 def bytes_billed(runner: JobRunner, sql: str, parameters: list[dict[str, Any]]) -> int:
     """The bytes of the columns that a statement names, in the partitions that it reads.
 
@@ -41,8 +45,9 @@ def bytes_billed(runner: JobRunner, sql: str, parameters: list[dict[str, Any]]) 
     if _FREE.match(sql):
         return 0
     billed = _LEAST if "INFORMATION_SCHEMA" in sql else 0
+    sql = _TARGET.sub("", sql, count=1) if _TARGET.match(sql) else sql  # is written, not read
     for table in runner.catalog.all_tables():
-        if re.search(rf"\b{re.escape(table.table_id)}\b", sql) and "SELECT" in sql:
+        if re.search(rf"\b{re.escape(table.table_id)}\b", sql) and _READS.match(sql):
             size = _width(table, sql) * _rows(runner, table, sql, parameters)
             billed += max(_LEAST, -(-size // MEGABYTE) * MEGABYTE)
     return billed

@@ -143,25 +143,32 @@ def _beyond_limit(
 def _failed_at_once(
     runner: JobRunner, project: str, body: dict[str, Any], error: JobError
 ) -> JSONResponse:
-    now = runner.context.clock.now()
-    job_id = runner.claim(project, None)
-    runner.catalog.upsert_job(
-        JobMeta(
-            project_id=project,
-            job_id=job_id,
-            job_type="QUERY",
-            state="DONE",
-            configuration={"query": body, "labels": body.get("labels") or {}},
-            error_result=error.to_rest(),
-            creation_time=now,
-            start_time=now,
-            end_time=now,
-            etag=generate_etag(project, job_id, str(now)),
-        )
-    )
+    configuration = {"query": body, "labels": body.get("labels") or {}}
+    _keep_failed(runner, project, runner.claim(project, None), configuration, error)
     code = HTTPStatus.INTERNAL_SERVER_ERROR
     told = {"code": code, "message": error.message, "errors": [error.to_rest()]}
     return JSONResponse({"error": told}, status_code=code)
+
+
+def _keep_failed(
+    runner: JobRunner, project: str, job_id: str, configuration: dict[str, Any], error: JobError
+) -> JobMeta:
+    """The job of a query that failed before it began."""
+    now = runner.context.clock.now()
+    job = JobMeta(
+        project_id=project,
+        job_id=job_id,
+        job_type="QUERY",
+        state="DONE",
+        configuration=configuration,
+        error_result=error.to_rest(),
+        creation_time=now,
+        start_time=now,
+        end_time=now,
+        etag=generate_etag(project, job_id, str(now)),
+    )
+    runner.catalog.upsert_job(job)
+    return job
 
 
 def _with_its_job(
@@ -228,6 +235,11 @@ async def _insert_stock(
     reference["jobId"] = runner.claim(project, reference.get("jobId"))
     _allow(runner, project, query.get("query") or "")
     billed = _billed(runner, query)
+    try:
+        require_within(query.get("maximumBytesBilled"), billed)
+    except JobError as error:
+        failed = _keep_failed(runner, project, reference["jobId"], config, error)
+        return stock_jobs._build_job_response(project, failed.job_id, failed, config)  # noqa: SLF001
     with stamping_changes(runner, query.get("query") or ""):
         answer = await stock_jobs.insert_job(project, request, context, caller)
     job = runner.catalog.get_job(project, reference["jobId"])

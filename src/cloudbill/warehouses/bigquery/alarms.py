@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cloudbill.errors import BytesLimitError
 from cloudbill.planning.costs import billed_costs_of
 from cloudbill.sql import BIGQUERY
 from cloudbill.warehouses.bigquery.parameters import charges_of, month_of
@@ -27,7 +28,7 @@ def alarm_of_costs(
     billed = billed_costs_of(totals, billed_column)
     if not billed:
         return None
-    if not any(billed.values()) and not has_any(dataset, planned, billed_column):
+    if not any(billed.values()) and not has_any(dataset, planned.table, planned, billed_column):
         table = dataset.find_table(planned.table)
         doubt = None if table is None else doubt_of_columns(table, [billed_column])
         said = f"no row of it has a value in '{billed_column}': export it again, with that filled"
@@ -40,22 +41,28 @@ def alarm_of_costs(
     return None if fallen is None else fallen.alarm
 
 
-def has_any(dataset: Dataset, planned: PlannedLoad, column: str) -> bool:
-    """Whether any row of a month has a value in a column; true where there is no such column.
+def has_any(dataset: Dataset, name: str, planned: PlannedLoad, column: str) -> bool:
+    """Whether any row of a month in a table has a value in a column.
+
+    True where that cannot be told: where there is no such column, and where the key for bytes keeps
+    it from being counted.
 
     Raises:
         LoadError: If the table cannot be read.
     """
-    table = dataset.find_table(planned.table)
+    table = dataset.find_table(name)
     charges = None if table is None else charges_of(table)
     if charges is None or charges.kind(column) is None:
         return True
-    rows = dataset.query(
-        "SELECT COUNT({column}) FROM {relation} WHERE {where}",
-        *month_of(planned.period, charges, planned.period_column),
-        what=f"Counting {column} of {planned.period}",
-        column=charges.spelt(column) or column,
-        relation=charges.relation,
-        where=BIGQUERY.in_month(planned.period_column),
-    )
+    try:
+        rows = dataset.query(
+            "SELECT COUNT({column}) FROM {relation} WHERE {where}",
+            *month_of(planned.period, charges, planned.period_column),
+            what=f"Counting {column} of {planned.period}",
+            column=charges.spelt(column) or column,
+            relation=charges.relation,
+            where=BIGQUERY.in_month(planned.period_column),
+        )
+    except BytesLimitError:
+        return True
     return bool(rows and rows[0][0])

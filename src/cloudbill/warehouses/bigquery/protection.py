@@ -147,7 +147,7 @@ class Protections:
         try:
             return self.count(table, smallest)[1]
         except BytesLimitError:
-            return self.count(table, max(listed, default=period).next())[1]
+            return self.count(table, max(listed, default=period).next)[1]
 
     def _listed(self, table: bigquery.Table) -> dict[BillingPeriod, int]:
         months = self._dataset.table_months(str(table.table_id)).months

@@ -19,13 +19,14 @@ from google.cloud import bigquery
 
 from cloudbill.costs.sums import sum_totals, without_zeros
 from cloudbill.disk.spool import spool_folder
-from cloudbill.errors import BytesLimitError, LoadError, ReconciliationError
+from cloudbill.errors import BytesLimitError, LoadError, ReconciliationError, SchemaError
 from cloudbill.files.columns import amounts_of, objects_of
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.downloads import local_parts
 from cloudbill.files.to_parquet import Rewriting
 from cloudbill.models import PlannedLoad, Totals
 from cloudbill.progress import Stage
+from cloudbill.warehouses.bigquery.alarms import has_any
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.job_progress import JobProgress
 from cloudbill.warehouses.bigquery.jobs import succeeded
@@ -42,6 +43,7 @@ from cloudbill.warehouses.reconciliation import (
     require_costs,
     require_months,
     require_not_held,
+    without_costs,
 )
 
 if TYPE_CHECKING:
@@ -127,7 +129,7 @@ class Staging:
             if incoming.has_several_months or incoming.is_converted:
                 rows = self._rows_of_month(planned, staging.table_id, partition, rows)
             require_not_held(planned, rows)
-            self._require_costs(planned, staging.table_id)
+            self._require_costs(planned, staging.table_id, rows)
             yield of_month, rows
         finally:
             with bigquery_errors(what):
@@ -192,12 +194,21 @@ class Staging:
             )
         return months[month]
 
-    def _require_costs(self, planned: PlannedLoad, name: str) -> None:
-        """Stops a run whose costs have collapsed; sums nothing where that cannot be told."""
+    def _require_costs(self, planned: PlannedLoad, name: str, rows: int) -> None:
+        """Stops a run whose rows have no costs, or whose costs have collapsed.
+
+        The costs are summed once the month is replaced, so they are summed here only where they are
+        compared. A month may cost nothing; one of which no row says what it costs is no bill.
+        """
         is_compared = planned.least_costs is not None or planned.read_least_costs is not None
-        if not is_compared or not self._settings.totals:
-            return
-        billed = self._dataset.billed(name, planned)
+        is_summed = is_compared and self._settings.totals
+        billed = self._dataset.billed(name, planned) if is_summed else None
+        # A first load without costs replaces nothing, and is told by its sums.
+        is_asked = billed is not None or planned.replaces is not None or not self._settings.totals
+        column = self._settings.provider.BILLED_COLUMN
+        is_free = rows > 0 and is_asked and not any((billed or {}).values())
+        if is_free and not has_any(self._dataset, name, planned, column):
+            raise SchemaError(without_costs(planned, column))
         if billed is not None:
             require_costs(
                 planned,

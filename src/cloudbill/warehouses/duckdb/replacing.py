@@ -182,18 +182,17 @@ class Replacement:
     def _require_costs(self, table: MonthTable, tally: Tally, totals: Totals) -> None:
         """Stops a run whose rows have no costs, or whose costs have collapsed."""
         column, summed = self._settings.provider.BILLED_COLUMN, tally.summed
-        billed = [cost for cost in summed.costs if cost.lower() == column.lower()]
-        if not self._settings.totals or not billed:
-            return
         costs = billed_costs_of(totals, column)
         # A month may cost nothing; one of which no row says what it costs is no bill.
-        if self._rows and not any(costs.values()) and not table.has_any(billed[0]):
+        if self._rows and not any(costs.values()) and not table.has_any(column):
             raise SchemaError(without_costs(self._planned, column))
-        require_costs(
-            self._planned,
-            billed=costs,
-            read_charged=lambda: table.charged(replace(summed, costs=tuple(billed))),
-        )
+        billed = tuple(cost for cost in summed.costs if cost.lower() == column.lower())
+        if billed:
+            require_costs(
+                self._planned,
+                billed=costs,
+                read_charged=lambda: table.charged(replace(summed, costs=billed)),
+            )
 
     def _insert(self, table: MonthTable, source: PartsRelation) -> None:
         table.take(source.columns, source.headers, amounts=self._amounts)
