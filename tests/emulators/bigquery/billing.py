@@ -32,7 +32,9 @@ _FREE = re.compile(
 )
 
 
-_READS = re.compile(r"\s*(WITH|SELECT|DELETE|UPDATE|MERGE)\b|.*\bSELECT\b", re.I | re.S)
+_READS = re.compile(
+    r"\s*(WITH|SELECT|DELETE|UPDATE|MERGE)\b|.*\bSELECT\b", re.IGNORECASE | re.DOTALL
+)
 _TARGET = re.compile(r"\s*INSERT\s+INTO\s+\S+\s*(\([^)]*\)\s*)?", re.IGNORECASE)
 
 
