@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
+from google.cloud.bigquery import SchemaField
 
+from cloudbill.warehouses.bigquery.client import PersistentClient
+from cloudbill.warehouses.bigquery.dataset import Dataset
 from contract.deliveries import AzureCsvWriter, Delivery, at, charges
 from contract.places import DATASET, PROJECT, Case
 from contract.rewriting import rewrite, with_columns
 
 if TYPE_CHECKING:
-    import pytest
     from google.cloud import bigquery as bq
 
     from emulators.fixtures import Cloud
@@ -174,6 +177,41 @@ class TestModes:
         assert case.load().exit_code == 0
         assert required(client) == set()
         assert case.held() == list(NEW.charges)
+
+    @pytest.mark.parametrize("is_staged", [False, True], ids=["native", "staged"])
+    def test_a_column_that_another_month_adds_meanwhile_in_another_type_fails_no_month(
+        self,
+        case: Case,
+        cloud: Cloud,
+        client: bq.Client,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        is_staged: bool,
+    ) -> None:
+        case.deliver(OLD)
+        case.load()
+        where: type[Any] = PersistentClient
+        name = "load_table_from_uri"
+        if is_staged:
+            where, name = Dataset, "extend_table"
+        go_on, kinds = getattr(where, name), iter(["STRING"])
+
+        def add_and_go_on(self: Any, *given: Any, **options: Any) -> Any:
+            for kind in kinds:
+                table = client.get_table(TABLE)
+                table.schema = [*table.schema, SchemaField("x_Number", kind)]
+                client.update_table(table, ["schema"])
+            return go_on(self, *given, **options)
+
+        monkeypatch.setattr(where, name, add_and_go_on)
+        requires = requiring(*(("BilledCost",) if is_staged else ()))
+        number = with_columns(x_Number=lambda rows: pa.array([7] * rows, pa.int64()))
+        before = len(cloud.bigquery.jobs())
+        rewrite(case, NEW, lambda content: requires(number(content)))
+        assert case.load().exit_code == 0
+        assert case.held() == list(NEW.charges)
+        assert case.values("x_Number") == ["7", "7"]
+        assert jobs_of_month(cloud, before) == ["copy"]  # written again, in the table's type
 
     def test_a_csv_run_relaxes_the_columns_that_it_lacks_and_no_others(
         self, case: Case, client: bq.Client

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.cloud import bigquery
 
+from cloudbill.errors import SchemaError
 from cloudbill.files.columns import amounts_of, merge_parts, objects_of
 from cloudbill.files.csv_headers import PartColumns, is_zip, read_columns
 from cloudbill.files.parquet_footers import Footer, read_footers
@@ -23,6 +24,7 @@ from cloudbill.warehouses.bigquery.tables import (
     column_types,
     csv_options,
     fields_in_order,
+    fit_into,
     headers_of,
     parquet_options,
     require_month,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from cloudbill.providers import Provider
     from cloudbill.store import Store
 
-__all__ = ["Incoming", "columns_of_first_part", "look_at"]
+__all__ = ["Incoming", "columns_of_first_part", "fitted", "is_changed", "look_at"]
 
 _log = logging.getLogger(__name__)
 
@@ -156,6 +158,45 @@ class Incoming:
             return False
         must_count = self.rows is not None or self.is_guarded
         return bool(self.footers) or (not must_count and len(set(self.part_columns)) == 1)
+
+
+def fitted(
+    incoming: Incoming, table: bigquery.Table, planned: PlannedLoad, provider: Provider
+) -> Incoming:
+    """A run as it is loaded into a table: in the table's types, and written again if it has to be.
+
+    Raises:
+        SchemaError: If a column does not fit.
+    """
+    fit = fit_into(table, incoming.columns, provider, planned.manifest)
+    typed = incoming.typed(column_types(table.schema))
+    if typed.footers and (fit.converted or not typed.fits_modes(table.schema)):
+        return typed.rewritten()
+    return typed
+
+
+def is_changed(
+    incoming: Incoming,
+    planned: PlannedLoad,
+    provider: Provider,
+    *,
+    before: bigquery.Table,
+    now: bigquery.Table,
+) -> bool:
+    """Whether a table changed by more than the columns of a run, so that it is loaded otherwise.
+
+    Raises:
+        SchemaError: If a column does not fit into the table as it is now.
+    """
+    own = _names(incoming.columns)
+    added = {str(field.name).lower() for field in now.schema} - own
+    if not added <= {str(field.name).lower() for field in before.schema}:
+        return True
+    new = fitted(incoming, now, planned, provider)
+    try:
+        return fitted(incoming, before, planned, provider) != new
+    except SchemaError:
+        return False
 
 
 def look_at(

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 from google.api_core import exceptions as api
 from google.cloud import bigquery
 
-from cloudbill.errors import SchemaError, TransientLoadError
 from cloudbill.models import PlannedLoad
 from cloudbill.progress import Stage
 from cloudbill.sql import BIGQUERY
 from cloudbill.warehouses.bigquery.client import bigquery_errors
 from cloudbill.warehouses.bigquery.column_tags import untagged
+from cloudbill.warehouses.bigquery.incoming import Incoming, fitted
 from cloudbill.warehouses.bigquery.job_progress import JobProgress, WhileJobRuns
 from cloudbill.warehouses.bigquery.jobs import wait_for
 from cloudbill.warehouses.bigquery.month_jobs import Loaded, MonthJobs
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from cloudbill.store import Store
     from cloudbill.warehouses.bigquery.client import PersistentClient
     from cloudbill.warehouses.bigquery.dataset import Dataset
-    from cloudbill.warehouses.bigquery.incoming import Incoming
 
 __all__ = ["StagedLoads"]
 
@@ -51,7 +50,6 @@ _REPLACE: Final = (
     "account')) FROM {rows} WHERE {where}; "
     "COMMIT TRANSACTION;"
 )
-_TIMES: Final = 3
 _TABLES: Final = 3
 """Those that the transaction reads: the table of bills is read by two of its statements."""
 
@@ -91,43 +89,13 @@ class StagedLoads:
 
         None is returned for a run without rows, whose month is still as it was.
 
-        A job that meets columns which another load has added since refuses them. That is no fault
-        of the run: it is staged anew, with the columns that the table has then.
+        All of it happens inside `submit`, so nothing is staged if the job already exists.
         """
-        own = {column.target.lower() for column in incoming.columns}
-        for _ in range(_TIMES):
-            known = own | self._columns(planned)
-            try:
-                return self._load(
-                    planned, store, incoming, partition, progress, is_protected=is_protected
-                )
-            except SchemaError:
-                if self._columns(planned) <= known:
-                    raise
-        raise TransientLoadError(
-            f"The columns of {planned.table} changed {_TIMES} times while {planned.period} was "
-            "loaded. Run again"
-        )
-
-    def _columns(self, planned: PlannedLoad) -> set[str]:
-        """The names of the table's columns, in lower case."""
-        table = self._dataset.find_table(planned.table)
-        return set() if table is None else {str(field.name).lower() for field in table.schema}
-
-    def _load(
-        self,
-        planned: PlannedLoad,
-        store: Store,
-        incoming: Incoming,
-        partition: str,
-        progress: JobProgress,
-        *,
-        is_protected: bool,
-    ) -> Loaded | None:
-        """All of it happens inside `submit`, so nothing is staged if the job already exists."""
         table = self._dataset.extend_table(planned, incoming)
-        if not incoming.fits_modes(table.schema):  # another month relaxed it since it was read
-            incoming = incoming.rewritten()
+        # Another month may have changed the table since it was read.
+        changed = fitted(incoming, table, planned, self._settings.provider)
+        if changed != incoming:
+            incoming = changed
             table = self._dataset.extend_table(planned, incoming)
         # To set a tag is a right of its own, which nothing but the staging table would need.
         table.schema = untagged(table.schema)

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.cloud import bigquery
 
-from cloudbill.errors import ConfigError, LoadError, TransientLoadError
+from cloudbill.errors import (
+    BytesLimitError,
+    ConfigError,
+    LoadError,
+    OvertakenError,
+    ReconciliationError,
+    TransientLoadError,
+)
 from cloudbill.files.empty_parts import without_empty_parts
 from cloudbill.models import LoadResult, PlannedLoad, TableRows
 from cloudbill.periods import BillingPeriod, utc_now
@@ -25,19 +32,14 @@ from cloudbill.warehouses.bigquery.client import PersistentClient, open_client
 from cloudbill.warehouses.bigquery.counting import count_month
 from cloudbill.warehouses.bigquery.dataset import Dataset
 from cloudbill.warehouses.bigquery.expirations import keep_tables, require_kept
-from cloudbill.warehouses.bigquery.incoming import Incoming, look_at
+from cloudbill.warehouses.bigquery.incoming import Incoming, fitted, is_changed, look_at
 from cloudbill.warehouses.bigquery.job_progress import JobProgress
 from cloudbill.warehouses.bigquery.month_jobs import Loaded, MonthJobs
 from cloudbill.warehouses.bigquery.partitions import empty_month, partition_to_fill
 from cloudbill.warehouses.bigquery.protection import Protections
 from cloudbill.warehouses.bigquery.schema_changes import add_columns
 from cloudbill.warehouses.bigquery.staged_loads import StagedLoads
-from cloudbill.warehouses.bigquery.tables import (
-    column_types,
-    fit_into,
-    headers_of,
-    required_columns,
-)
+from cloudbill.warehouses.bigquery.tables import headers_of
 from cloudbill.warehouses.bigquery.visibility import Visibility
 from cloudbill.warehouses.reconciliation import require_footers, require_not_held
 
@@ -55,6 +57,14 @@ __all__ = ["BigQueryWarehouse"]
 
 # "Table naming"; a space would not do in the name of the tracking table.
 _TABLE_NAME: Final = re.compile(r"[\w-]{1,1000}")
+_TIMES: Final = 3
+# Errors that columns are no reason for.
+_NOT_OF_COLUMNS: Final = (
+    BytesLimitError,
+    OvertakenError,
+    ReconciliationError,
+    TransientLoadError,
+)
 
 
 class BigQueryWarehouse:
@@ -118,7 +128,11 @@ class BigQueryWarehouse:
         )
 
     def _load(self, planned: PlannedLoad, store: Store, progress: JobProgress) -> Loaded:
-        """Loads a run that has parts."""
+        """Loads a run that has parts.
+
+        A load of another month, here or in another process, may add or relax columns once the table
+        was read, and a job that states them otherwise is refused then. That is no fault of the run.
+        """
         provider = self._settings.provider
         table = self._dataset.find_table(planned.table)
         incoming = look_at(store, planned, provider, table.schema if table else ())
@@ -126,17 +140,20 @@ class BigQueryWarehouse:
         if incoming.footers and incoming.rows == 0:
             self._empty(planned)
             return Loaded(rows=0)
-        try:
-            return self._load_into(table, planned, store, incoming, progress)
-        except LoadError as error:
-            if isinstance(error, TransientLoadError) or not required_columns(table.schema):
-                raise
-            # A load of another month may have made a column NULLABLE after the table was read, and
-            # a job that states it REQUIRED is refused then.
-            now = self._dataset.prepare_table(planned, incoming)
-            if required_columns(now.schema) == required_columns(table.schema):
-                raise
-        return self._load_into(now, planned, store, incoming, progress)
+        for _ in range(_TIMES):
+            try:
+                return self._load_into(table, planned, store, incoming, progress)
+            except LoadError as error:
+                if isinstance(error, _NOT_OF_COLUMNS):
+                    raise
+                now = self._dataset.prepare_table(planned, incoming)
+                if not is_changed(incoming, planned, provider, before=table, now=now):
+                    raise
+                table = now
+        raise TransientLoadError(
+            f"The columns of {planned.table} changed {_TIMES} times while {planned.period} was "
+            "loaded. Run again"
+        )
 
     def _load_into(
         self,
@@ -148,10 +165,7 @@ class BigQueryWarehouse:
     ) -> Loaded:
         """Loads a run into a table, which is as it was read a moment ago."""
         provider = self._settings.provider
-        fit = fit_into(table, incoming.columns, provider, planned.manifest)
-        incoming = incoming.typed(column_types(table.schema))
-        if incoming.footers and (fit.converted or not incoming.fits_modes(table.schema)):
-            incoming = incoming.rewritten()
+        incoming = fitted(incoming, table, planned, provider)
         partition = partition_to_fill(
             self._dataset, planned, table, incoming.footers, provider=provider
         )
