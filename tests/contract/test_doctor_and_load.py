@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from google.cloud import bigquery as bq
 
 from cloudbill.doctor.examination import examine
+from contract.aws_deliveries import AwsFocusWriter
 from contract.places import DATASET, PROJECT, Case
 from contract.protected import NEW, OLD
+from contract.rewriting import rewrite, with_columns
 
 if TYPE_CHECKING:
     from cloudbill.doctor.check import Check
@@ -76,3 +81,16 @@ class TestTypes:
         case.deliver(NEW)
         assert table_check(case).is_well
         assert case.load().exit_code == 0
+
+    def test_doubles_go_into_an_exact_column_of_any_name_and_objects_into_one_of_objects(
+        self, case: Case, client: bq.Client
+    ) -> None:
+        case = replace(case, writer=AwsFocusWriter())
+        make_table(case, client, x_Rate="BIGNUMERIC")
+        doubles = with_columns(x_Rate=lambda rows: pa.array([0.1] * rows))
+        rewrite(case, OLD, doubles)
+        assert table_check(case).is_well
+        assert case.load().exit_code == 0
+        assert set(case.values("x_Rate")) == {Decimal("0.1")}
+        rewrite(case, NEW, doubles)
+        assert table_check(case).is_well

@@ -11,7 +11,6 @@ from cloudbill.warehouses.bigquery.tables import (
     documented_columns,
     fit_into,
     granularity_of,
-    headers_of,
 )
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def _require_fit(
     if newest is not None:
         store, manifest = newest
         try:
-            columns = columns_of_first_part(store, manifest, provider, headers_of(table.schema))
+            columns = columns_of_first_part(store, manifest, provider, table.schema)
         except SchemaError:
             raise
         except (LoadError, StoreError):  # the checks of the store say so, or the load does

@@ -6,7 +6,7 @@ A load job replaces the month at once, so everything that can be compared is com
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -215,8 +215,8 @@ def look_at(
     manifest = planned.manifest
     is_native = store.scheme == "gs" and all(map(_is_read_as_named, planned.uris))
     if manifest.file_format == "parquet":
-        amounts = amounts_of(provider, manifest, column_types(schema))
-        return _look_at_parquet(store, planned, provider, amounts, is_native=is_native)
+        footers = _footers_of(store, manifest, provider, schema)
+        return _look_at_parquet(footers, planned, provider, is_native=is_native)
     headers = read_columns(store, manifest, provider, headers_of(schema))
     part_columns = tuple(header.columns for header in headers)
     columns = merge_parts(zip(planned.uris, part_columns, strict=True))
@@ -246,39 +246,44 @@ def look_at(
 
 
 def columns_of_first_part(
-    store: Store, manifest: Manifest, provider: Provider, existing: Mapping[str, str]
+    store: Store,
+    manifest: Manifest,
+    provider: Provider,
+    schema: Sequence[bigquery.SchemaField],
 ) -> tuple[Column, ...]:
-    """The columns of one part of a run, as a load would take them; `existing` as in `look_at`.
+    """The columns of one part of a run, as a load would take them; `schema` as in `look_at`.
 
     Raises:
         LoadError: If the part is damaged, or has a column of a type that is not loaded.
         StoreError: If it cannot be read.
     """
-    parts = manifest.parts[:1]
+    one = replace(manifest, parts=manifest.parts[:1])
     if manifest.file_format == "parquet":
-        amounts = amounts_of(provider, manifest)
-        footers = read_footers(store, parts, period_column=provider.PERIOD_COLUMN, amounts=amounts)
-        require_names([(footers[0].address, footers[0].columns)])
-        return footers[0].columns
-    return read_columns(store, replace(manifest, parts=parts), provider, existing)[0].columns
+        (footer,) = _footers_of(store, one, provider, schema)
+        require_names([(footer.address, footer.columns)])
+        return footer.columns
+    return read_columns(store, one, provider, headers_of(schema))[0].columns
+
+
+def _footers_of(
+    store: Store,
+    manifest: Manifest,
+    provider: Provider,
+    schema: Sequence[bigquery.SchemaField],
+) -> tuple[Footer, ...]:
+    return read_footers(
+        store,
+        manifest.parts,
+        period_column=provider.PERIOD_COLUMN,
+        amounts=amounts_of(provider, manifest, column_types(schema)),
+        objects=objects_of(provider, manifest),
+    )
 
 
 def _look_at_parquet(
-    store: Store,
-    planned: PlannedLoad,
-    provider: Provider,
-    amounts: Callable[[str, ColumnType], bool],
-    *,
-    is_native: bool,
+    footers: tuple[Footer, ...], planned: PlannedLoad, provider: Provider, *, is_native: bool
 ) -> Incoming:
     manifest = planned.manifest
-    footers = read_footers(
-        store,
-        manifest.parts,
-        period_column=planned.period_column,
-        amounts=amounts,
-        objects=objects_of(provider, manifest),
-    )
     # All of this needs only the footers, so a run that fails here has started no job.
     rows = require_footers(manifest, [footer.rows for footer in footers])
     if not manifest.spans or rows == 0:
