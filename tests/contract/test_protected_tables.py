@@ -17,7 +17,7 @@ from cloudbill.looking.status_reading import read_status
 from cloudbill.looking.verification import verify_source
 from cloudbill.periods import utc_now
 from cloudbill.report.collecting import collect
-from contract.deliveries import AwsWriter, AzureWriter, Writer, charges
+from contract.deliveries import AwsWriter, AzureWriter, Writer, at, charges
 from contract.places import Case
 from contract.protected import (
     DATA_POLICIES,
@@ -115,15 +115,22 @@ class TestRowAccessPolicies:
         assert policies(client) == ["p"]
         assert "blue" in aws.values("resource_tags_user_user_team")
 
+    @pytest.mark.parametrize("lists_emptied", [False, True])
     def test_a_run_without_rows_empties_the_month_and_keeps_them(
-        self, loaded: Case, client: bq.Client
+        self, loaded: Case, client: bq.Client, cloud: Cloud, *, lists_emptied: bool
     ) -> None:
+        cloud.bigquery.lists_emptied = lists_emptied
         allow(client)
         loaded.deliver(replace(NEW, charges=[]))
         loaded.load()
-        loaded.accept("2025-10")
+        assert loaded.accept("2025-10").exit_code == 0
         assert loaded.held() == []
         assert policies(client) == ["p"]
+        assert loaded.load().results == ()
+        latest = replace(NEW, submitted_at=at("2025-11-02 04:00"), run_id="latest")
+        loaded.deliver(latest)
+        assert loaded.load().exit_code == 0
+        assert loaded.held() == list(latest.charges)
 
     def test_a_run_over_several_months_replaces_each_of_them(
         self, case: Case, client: bq.Client

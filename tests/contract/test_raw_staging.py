@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from google.api_core import exceptions as api
 from google.cloud import bigquery as bq
 
 from cloudbill.looking.verification import verify_source
@@ -143,17 +144,31 @@ def test_how_old_a_staging_table_is_does_not_go_by_the_clock_of_this_machine(
     ahead = utc_now() + timedelta(days=7)
     monkeypatch.setattr(staging_tables, "utc_now", lambda: ahead)
     expirations: list[datetime | None] = []
-    make = staging_tables.make_staging_table
+    settle = staging_tables.settle_staging_table
 
     def noted(*given: Any) -> bq.Table:
-        made = make(*given)
+        made = settle(*given)
         expirations.append(client.get_table(made.reference).expires)
         return made
 
-    monkeypatch.setattr(staging, "make_staging_table", noted)
+    monkeypatch.setattr(staging, "settle_staging_table", noted)
     case.deliver(SECOND)
     assert case.load().exit_code == 0
     assert client.get_table(others.reference).table_id == others.table_id
     (expires,) = expirations
     assert expires is not None
     assert expires < ahead
+
+
+def test_an_attempt_that_fails_once_its_staging_table_is_made_leaves_none(
+    case: Case, client: bq.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise api.Forbidden("tables.list is not allowed")
+
+    case.deliver(FIRST)
+    with monkeypatch.context() as patched:
+        patched.setattr(PersistentClient, "list_tables", refuse)
+        (failure,) = case.load().failures
+    assert "is not allowed" in str(failure.error)
+    assert [one for one in client.list_tables(DATASET) if "_staging_" in one.table_id] == []

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bqemulator.catalog.memory_repository import MemoryCatalogRepository
+from bqemulator.catalog.models import PartitionMeta
 
 from emulators.bigquery.tables import FIRST_YEAR, LAST_YEAR, OUTSIDE
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from bqemulator.catalog.models import JobMeta, PartitionMeta, TableMeta
+    from bqemulator.catalog.models import JobMeta, TableMeta
     from bqemulator.storage.engine import DuckDBEngine
 
     from emulators.bigquery.protection import Tags
@@ -40,6 +41,12 @@ class Catalog(MemoryCatalogRepository):
 
         The view is a preview, and nothing says that it is up to date at once.
         https://cloud.google.com/bigquery/docs/information-schema-partitions
+        """
+
+        self.lists_emptied = False
+        """Whether a partition that was written and has no row any more is listed with none.
+
+        Nothing says what becomes of it after a DELETE within a transaction.
         """
 
     def create_table(self, table: TableMeta) -> TableMeta:
@@ -112,6 +119,16 @@ class Catalog(MemoryCatalogRepository):
                     "total_rows": rows,
                     "last_modified_time": written.get(name, part.last_modified_time),
                 }
+            )
+        for name in written.keys() - found.keys() if self.lists_emptied else ():
+            found[name] = PartitionMeta(
+                table_catalog=project_id,
+                table_schema=dataset_id,
+                table_name=table_id,
+                partition_id=name,
+                total_rows=0,
+                total_logical_bytes=0,
+                last_modified_time=written[name],
             )
         return tuple(found.values())
 

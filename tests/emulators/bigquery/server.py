@@ -142,6 +142,15 @@ class BigQueryEmulator:
         self._server.catalog.lists_late = lists_late
 
     @property
+    def lists_emptied(self) -> bool:
+        """Whether partitions without rows are listed, once they were written."""
+        return self._server.catalog.lists_emptied
+
+    @lists_emptied.setter
+    def lists_emptied(self, lists_emptied: bool) -> None:
+        self._server.catalog.lists_emptied = lists_emptied
+
+    @property
     def caller(self) -> str:
         """The account that asks, as row access policies name it: `serviceAccount:...`."""
         return self._runner.access.caller
@@ -203,6 +212,7 @@ class BigQueryEmulator:
         self._runner.is_sandbox = False
         self._runner.row_weight = 1
         self._server.catalog.lists_late = False
+        self._server.catalog.lists_emptied = False
         self._await(self._reset())
 
     def stop(self) -> None:

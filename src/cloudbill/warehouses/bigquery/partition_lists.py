@@ -73,7 +73,10 @@ class PartitionLists:
 
 
 def rows_of_months(partitions: Iterable[Partition]) -> TableRows:
-    """The rows of each month, and when it was written last; and the rows of no month."""
+    """The rows of each month that has any, and when it was written last; and the rows of no month.
+
+    Nothing says whether a partition is still listed once a DELETE has taken its last row.
+    """
     months: dict[BillingPeriod, TableMonth] = {}
     of_no_month = 0
     for partition in partitions:
@@ -87,4 +90,5 @@ def rows_of_months(partitions: Iterable[Partition]) -> TableRows:
         months[partition.period] = TableMonth(
             rows=rows, write_mark=written_at.isoformat(), written_at=written_at
         )
-    return TableRows(months=months, of_no_month=of_no_month)
+    with_rows = {period: month for period, month in months.items() if month.rows}
+    return TableRows(months=with_rows, of_no_month=of_no_month)

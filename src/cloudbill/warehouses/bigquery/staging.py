@@ -31,7 +31,7 @@ from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_erro
 from cloudbill.warehouses.bigquery.job_progress import JobProgress
 from cloudbill.warehouses.bigquery.jobs import succeeded
 from cloudbill.warehouses.bigquery.raw_staging import RAW_OPTIONS, RawStaging
-from cloudbill.warehouses.bigquery.staging_tables import make_staging_table
+from cloudbill.warehouses.bigquery.staging_tables import make_staging_table, settle_staging_table
 from cloudbill.warehouses.bigquery.tables import (
     column_types,
     csv_options,
@@ -115,6 +115,8 @@ class Staging:
         with bigquery_errors(what):
             staging = make_staging_table(self._client, table, planned)
         try:
+            with bigquery_errors(what):
+                staging = settle_staging_table(self._client, table, staging)
             of_month = f"{staging.reference}${partition}"
             reference = str(staging.reference) if incoming.has_several_months else of_month
             if incoming.is_converted:

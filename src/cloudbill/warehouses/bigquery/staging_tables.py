@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from cloudbill.models import PlannedLoad
     from cloudbill.warehouses.bigquery.client import PersistentClient
 
-__all__ = ["make_staging_table"]
+__all__ = ["make_staging_table", "settle_staging_table"]
 
 _EXPIRES_AFTER: Final = timedelta(days=1)
 """BigQuery removes the table by then if the process is killed."""
 _CLOCKS_DIFFER: Final = timedelta(hours=1)
-_LEFT_AFTER: Final = timedelta(hours=6)
-"""No load takes longer ("Quotas and limits"), so the process of an older staging table is dead."""
+_LEFT_AFTER: Final = _EXPIRES_AFTER - _CLOCKS_DIFFER
+"""BigQuery is about to remove an older staging table by itself, so whoever made it has lost it.
+
+One month may take several jobs of six hours each ("Quotas and limits"): no other age tells that the
+process of a staging table is dead.
+"""
 
 
 def make_staging_table(
@@ -42,12 +46,17 @@ def make_staging_table(
     staging.time_partitioning = table.time_partitioning
     staging.clustering_fields = table.clustering_fields
     staging.expires = utc_now() + _EXPIRES_AFTER
-    made = client.create_table(staging)
+    return client.create_table(staging)
+
+
+def settle_staging_table(
+    client: PersistentClient, table: bigquery.Table, made: bigquery.Table
+) -> bigquery.Table:
+    """Gives a staging table its time to expire, and removes those that killed processes left."""
     # All months of a run are staged, however long the table keeps them.
     made = _expiring(client, keep_table(client, made, has_end=True))
-    staging.expires = made.expires
     _remove_left(client, table, made)
-    return staging
+    return made
 
 
 def _expiring(client: PersistentClient, made: bigquery.Table) -> bigquery.Table:
