@@ -120,17 +120,19 @@ class TestRowAccessPolicies:
         self, loaded: Case, client: bq.Client, cloud: Cloud, *, lists_emptied: bool
     ) -> None:
         cloud.bigquery.lists_emptied = lists_emptied
+        loaded.deliver(replace(OLD, period="2025-09", charges=charges("2025-09", "7")))
+        loaded.load()
         allow(client)
         loaded.deliver(replace(NEW, charges=[]))
         loaded.load()
         assert loaded.accept("2025-10").exit_code == 0
-        assert loaded.held() == []
+        assert loaded.held("2025-10") == []
         assert policies(client) == ["p"]
         assert loaded.load().results == ()
         latest = replace(NEW, submitted_at=at("2025-11-02 04:00"), run_id="latest")
         loaded.deliver(latest)
         assert loaded.load().exit_code == 0
-        assert loaded.held() == list(latest.charges)
+        assert loaded.held("2025-10") == list(latest.charges)
 
     def test_a_run_over_several_months_replaces_each_of_them(
         self, case: Case, client: bq.Client
