@@ -111,11 +111,10 @@ def check_rights(
     """Whether the account may read, change and delete a table."""
     subject = f"{settings.source}: rights"
     try:
-        answer = client.test_iam_permissions(table, _EDITING)
-    except api.GoogleAPICallError as error:
-        return Check(
-            subject=subject, found=f"BigQuery does not say: {error.message}", is_checked=False
-        )
+        with bigquery_errors(f"Asking for the rights on {table.table_id}"):
+            answer = client.test_iam_permissions(table, _EDITING)
+    except LoadError as error:
+        return Check(subject=subject, found=f"BigQuery does not say: {error}", is_checked=False)
     missing = sorted({*_EDITING} - {*answer.get("permissions", ())})
     if missing:
         return Check(

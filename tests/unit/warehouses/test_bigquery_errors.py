@@ -357,6 +357,14 @@ class TestJobs:
         [
             ("invalid", "Error while reading data, file gs://b/p: corrupt", True),
             ("invalid", "Provided Schema does not match Table t", True),
+            (
+                "invalid",
+                "Error while reading data: 'streaming buffer' in column 3 is no number",
+                True,
+            ),
+            ("invalid", "Incompatible table partitioning specification. Expects interval", False),
+            ("invalid", "Incompatible table clustering specification.", False),
+            ("invalidQuery", "DELETE would affect rows in the streaming buffer", False),
             ("backendError", "try again", False),
             ("accessDenied", "Access Denied: gs://b/p", False),
             ("quotaExceeded", "Quota exceeded: loads", False),
@@ -373,7 +381,14 @@ class TestJobs:
         self, reason: str, message: str, *, is_of_run: bool
     ) -> None:
         assert job_error("Loading failed", reason, message).is_of_run is is_of_run
-        error = call_error(api.BadRequest, reason, message)
+
+    @pytest.mark.parametrize(
+        ("reason", "is_of_run"), [("invalidQuery", True), ("invalid", False), ("blocked", False)]
+    )
+    def test_a_call_that_is_no_query_says_nothing_against_a_run(
+        self, reason: str, *, is_of_run: bool
+    ) -> None:
+        """It is refused for what it asks of a table, such as a change of its schema."""
         with pytest.raises(LoadError) as called, bigquery_errors("Loading 2025-10"):
-            raise error
+            raise call_error(api.BadRequest, reason, "Cannot do that")
         assert called.value.is_of_run is is_of_run

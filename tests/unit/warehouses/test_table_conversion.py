@@ -17,7 +17,7 @@ def table(**kinds: str) -> bq.Table:
 
 def test_the_new_table_is_made_like_the_old_one_and_not_by_a_query() -> None:
     text = conversion_of(table(), partitions_by="BillingPeriodStart", clusters_by="ServiceName")
-    create, insert, rename, _, said = text.splitlines()
+    _, create, insert, rename, _, said = text.splitlines()
     assert create == (
         "  CREATE TABLE `acme`.`finops`.`bill_converted` LIKE `acme`.`finops`.`bill` "
         "PARTITION BY TIMESTAMP_TRUNC(`BillingPeriodStart`, MONTH);"
@@ -44,7 +44,7 @@ def test_partitions_that_are_right_are_inherited_and_columns_change_in_the_empty
     lines = conversion_of(table(), changed={"BilledCost": "BIGNUMERIC"}).splitlines()
     new, old = "`acme`.`finops`.`bill_converted`", "`acme`.`finops`.`bill`"
     cast = "CAST(`BilledCost` AS BIGNUMERIC)"
-    assert lines[:4] == [
+    assert lines[1:5] == [
         f"  CREATE TABLE {new} LIKE {old};",
         f"  ALTER TABLE {new} DROP COLUMN `BilledCost`;",
         f"  ALTER TABLE {new} ADD COLUMN `BilledCost` BIGNUMERIC;",
@@ -57,7 +57,7 @@ def test_a_filter_that_is_demanded_is_lifted_before_all_rows_are_read() -> None:
     demanding.require_partition_filter = True
     lines = conversion_of(demanding, changed={"BilledCost": "BIGNUMERIC"}).splitlines()
     lifting = "  ALTER TABLE `acme`.`finops`.`bill` SET OPTIONS (require_partition_filter = FALSE);"
-    assert lines.index(lifting) == 3
+    assert lines.index(lifting) == 4
 
 
 def test_a_table_whose_clusters_change_is_made_by_its_columns() -> None:
@@ -80,7 +80,7 @@ def test_a_table_whose_clusters_change_is_made_by_its_columns() -> None:
     clustered.require_partition_filter = True
     lines = conversion_of(clustered, changed={"Team": "STRING"}).splitlines()
     new, old = "`acme`.`finops`.`bill_converted`", "`acme`.`finops`.`bill`"
-    assert lines[:4] == [
+    assert lines[1:5] == [
         (
             f"  CREATE TABLE {new} (`BillingPeriodStart` TIMESTAMP NOT NULL, "
             '`Team` STRING OPTIONS (description = "tag \\"team\\"\\n\\\\"), `Code` STRING(8), '
@@ -104,3 +104,14 @@ def test_clusters_that_do_not_change_leave_it_like_the_old_one() -> None:
     text = conversion_of(clustered, changed={"BilledCost": "BIGNUMERIC"})
     assert " LIKE `acme`.`finops`.`bill`;" in text
     assert "CLUSTER BY" not in text
+
+
+def test_a_period_of_no_time_gets_no_statement_that_cannot_run() -> None:
+    for column, said in (
+        ("BillingPeriodStart", "'BillingPeriodStart' is STRING there"),
+        ("Month", "it has no column 'Month' there"),
+    ):
+        text = conversion_of(table(BillingPeriodStart="STRING"), partitions_by=column)
+        assert said in text
+        assert "Set another 'table_name'" in text
+        assert "CREATE" not in text

@@ -50,8 +50,10 @@ _LASTING_REASONS: Final = frozenset(
     {"quotaExceeded", "billingNotEnabled", "notImplemented", _BYTES_LIMIT}
 )
 _OF_THE_DATA: Final = frozenset({"invalid", "invalidQuery", "notFound"})
-# Whatever else ends a job, known or not, says nothing against what it loads.
+# Whatever else ends a job, known or not, says nothing against what it loads. A call that is no
+# query is refused as invalid for what it asks of a table.
 _OF_RUN: Final = frozenset({"invalid", "invalidQuery"})
+_OF_QUERY: Final = "invalidQuery"
 _BROKEN_CONNECTIONS: Final = (
     api.RetryError,
     auth.TransportError,
@@ -151,6 +153,19 @@ _MEANINGS: Final = (
         is_of_statements=True,
     ),
     _Meaning(
+        # "Data manipulation language", limitations; the texts are those of public reports.
+        text="would affect rows in the streaming buffer|over table .* with streaming buffer",
+        remedy="Rows were streamed into this month a moment ago, and BigQuery changes none of them "
+        "before it has stored them: stop what streams into the table, and run again in 90 minutes",
+        is_of_statements=True,
+    ),
+    _Meaning(
+        text="incompatible table (?:partitioning|clustering) specification",
+        remedy="Somebody changed how the table is partitioned or clustered since it was read. Run "
+        "again; `cloudbill doctor` says what it is like",
+        is_of_statements=True,
+    ),
+    _Meaning(
         text="exceeded rate limit|rate limit exceeded|ratelimitexceeded",
         reasons=frozenset({"jobRateLimitExceeded", "rateLimitExceeded", "userRateLimitExceeded"}),
         error=TransientLoadError,
@@ -223,7 +238,7 @@ def bigquery_errors(what: str) -> Iterator[None]:
             raise LoadError(f"{what}: {message}. {hint}", is_of_run=False) from error
         if may_pass(error):
             raise TransientLoadError(f"{what} failed for now: {error}. Run again") from error
-        is_of_run = reason_of(error) in _OF_RUN
+        is_of_run = reason_of(error) == _OF_QUERY
         raise LoadError(f"{what} failed: {error}", is_of_run=is_of_run) from error
     except TimeoutError as error:
         # The client waits for a job by a future, which gives up without a word of its own.
@@ -296,7 +311,7 @@ def _known(what: str, reason: str, message: str) -> LoadError | None:
     if _ILLEGAL_NAME.match(message):
         return SchemaError(f"{what}: {message}. {RENAME}")
     elsewhere = _ELSEWHERE.search(message)
-    if elsewhere is not None and reason != "invalidQuery":
+    if elsewhere is not None and reason != _OF_QUERY:
         return LoadError(
             f"{what}: {message}. The job ran in {elsewhere['job']}, where the dataset is, and the "
             "bucket is elsewhere; `cloudbill doctor` says where. Use a bucket and a dataset in one "

@@ -132,7 +132,10 @@ def run_job(
             "attempt %d: %s; trying again in %.1f s", fresh_failures, redacted(str(error)), pause_s
         )
         time.sleep(pause_s)
-    raise LoadError(f"{what} failed {_MAX_ATTEMPTS} times; see the jobs {identity}_* in BigQuery")
+    raise LoadError(
+        f"{what} failed {_MAX_ATTEMPTS} times; see the jobs {identity}_* in BigQuery",
+        is_of_run=False,
+    )
 
 
 def _submit(

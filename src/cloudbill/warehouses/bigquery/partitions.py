@@ -39,7 +39,8 @@ def partition_of(planned: PlannedLoad, granularity: str, footers: Sequence[Foote
         raise LoadError(
             f"Table {planned.table} is partitioned by DAY, and the {planned.period_column} of run "
             f"{planned.manifest.run_id} lies on several days ({listed}), which no single job can "
-            "replace. Partition the table by MONTH"
+            "replace. Partition the table by MONTH",
+            is_of_run=False,
         )
     day = next(iter(days), planned.period.first_day)
     return f"{day:%Y%m%d}"
@@ -68,7 +69,8 @@ def partition_to_fill(
             raise LoadError(
                 f"Table {planned.table} is partitioned by DAY and holds {planned.period} in "
                 f"the partitions {', '.join(others)}, but the run goes to {partition}: the "
-                "month would count twice. Partition the table by MONTH"
+                "month would count twice. Partition the table by MONTH",
+                is_of_run=False,
             )
     return partition
 

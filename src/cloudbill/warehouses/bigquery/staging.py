@@ -179,7 +179,8 @@ class Staging:
         if sum(days.values()) != rows:
             raise ReconciliationError(
                 f"Run {planned.manifest.run_id} has {rows} rows, but {name} holds "
-                f"{sum(days.values())} of them. The month was not changed"
+                f"{sum(days.values())} of them. The month was not changed",
+                is_of_run=False,  # something else wrote into the staging table, or took from it
             )
         months: Counter[str] = Counter()
         for day, count in days.items():
@@ -192,7 +193,8 @@ class Staging:
             raise LoadError(
                 f"Table {planned.table} is partitioned by DAY, and the {planned.period_column} of "
                 f"run {planned.manifest.run_id} lies on {', '.join(in_month)} in {month}, which no "
-                "single job can replace. Partition the table by MONTH"
+                "single job can replace. Partition the table by MONTH",
+                is_of_run=False,
             )
         return months[month]
 

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["conversion_of"]
 
 # "CREATE TABLE statement", partition expressions: each type has its own function.
-_TRUNC: Final[Mapping[str, str]] = {"DATE": "DATE_TRUNC", "DATETIME": "DATETIME_TRUNC"}
+_TRUNC: Final[Mapping[str, str]] = {
+    "DATE": "DATE_TRUNC",
+    "DATETIME": "DATETIME_TRUNC",
+    "TIMESTAMP": "TIMESTAMP_TRUNC",
+}
 _LEFT: Final = (
     "The new table has the descriptions, modes, labels and expirations of the old one. Row access "
     "policies, and rights that were given on the table itself, have to be made anew, and policy "
@@ -50,12 +54,23 @@ def conversion_of(
     clusters_by: str = "",
     changed: Mapping[str, str] | None = None,
 ) -> str:
-    """The statements, an indented line each, and what they do not keep.
+    """What to do: the statements, an indented line each, and what they do not keep.
+
+    Where no column tells the month of a row by its type, there is no such statement: what a text
+    says of a time depends on how it is written, and on the zone of the project.
 
     `partitions_by` is the column whose months become partitions, or None where the partitions of
     the table are right; the clusters of a table that has some stay. `changed` has the new types of
     columns, in BigQuery's words.
     """
+    if partitions_by is not None and _kind(table, partitions_by) not in _TRUNC:
+        kind = _kind(table, partitions_by)
+        what = f"'{partitions_by}' is {kind}" if kind else f"it has no column '{partitions_by}'"
+        return (
+            f"No statement can make such a table of it, for {what} there. Set another "
+            "'table_name', and run again: the next load fills it with every month whose files are "
+            "still there"
+        )
     project, dataset, name = map(str, (table.project, table.dataset_id, table.table_id))
     changed = changed or {}
     clusters = _clusters(table, partitions_by, clusters_by)
@@ -89,7 +104,14 @@ def conversion_of(
         "ALTER TABLE {new} RENAME TO {name}",
     ]
     statements = [BIGQUERY.compose(f"  {line};", **pieces).text for line in lines]
-    return "\n".join([*statements, _LEFT_OF_COLUMNS if is_by_columns else _LEFT])
+    left = _LEFT_OF_COLUMNS if is_by_columns else _LEFT
+    return "\n".join(["Convert the table, and run again:", *statements, left])
+
+
+def _kind(table: bigquery.Table, column: str) -> str:
+    """The type of a column, in BigQuery's words; none where the table does not have it."""
+    types = {str(field.name).lower(): str(field.field_type) for field in table.schema}
+    return types.get(column.lower(), "")
 
 
 def _clusters(table: bigquery.Table, by: str | None, clusters_by: str) -> list[str]:
@@ -110,15 +132,14 @@ def _layout(
         return Fragment("")
     if by is None:
         by, unit = str(table.time_partitioning.field), str(table.time_partitioning.type_)
-    types = {str(field.name).lower(): str(field.field_type) for field in table.schema}
-    kind = types.get(by.lower())
+    kind = _kind(table, by)
     listed = [_of(one, "{name}") for one in clusters]
     return BIGQUERY.compose(
         " PARTITION BY {expression}{clusters}",
         # "CREATE TABLE statement": a column of days is itself the expression of its days.
         expression=_of(by, "{name}")
         if (kind, unit) == ("DATE", "DAY")
-        else _of(by, f"{_TRUNC.get(str(kind), 'TIMESTAMP_TRUNC')}({{name}}, {unit})"),
+        else _of(by, f"{_TRUNC[kind]}({{name}}, {unit})"),
         clusters=BIGQUERY.compose(" CLUSTER BY {all}", all=listed) if listed else Fragment(""),
     )
 

@@ -294,7 +294,7 @@ def partition_granularity(table: bigquery.Table, *, period_column: str, cluster_
     found = f"partitioned by {partitioning.type_}" if partitioning else "not partitioned"
     raise LoadError(
         f"Table {name} is {found}; a month can be replaced in one step only where the table is "
-        f"partitioned by month of {period_column}. Convert it:\n"
+        f"partitioned by month of {period_column}. "
         f"{conversion_of(table, partitions_by=period_column, clusters_by=cluster_column)}",
         is_of_run=False,
     )
@@ -333,8 +333,8 @@ def fit_into(
         )
         raise SchemaError(
             f"In {name}, {listed}, and BigQuery changes no such type in place. The month was not "
-            "changed. Convert the table, and run again; the months whose sums that changes are "
-            f"loaded again:\n{statements}"
+            "changed. Those whose sums change with the type are loaded again. "
+            f"{statements}"
         )
     return fit
 
