@@ -333,7 +333,7 @@ def fit_into(
         )
         raise SchemaError(
             f"In {name}, {listed}, and BigQuery changes no such type in place. The month was not "
-            "changed. Those whose sums change with the type are loaded again. "
+            "changed. Months whose sums change with the type are loaded again. "
             f"{statements}"
         )
     return fit
