@@ -30,13 +30,8 @@ from cloudbill.warehouses.bigquery.ledger_query import LedgerQuery
 from cloudbill.warehouses.bigquery.parameters import charges_of, first_day, month_of
 from cloudbill.warehouses.bigquery.partition_ids import Partition
 from cloudbill.warehouses.bigquery.partition_lists import PartitionLists, rows_of_months
-from cloudbill.warehouses.bigquery.schema_changes import change_schema
-from cloudbill.warehouses.bigquery.tables import (
-    extended,
-    fit_into,
-    label_of,
-    new_table,
-)
+from cloudbill.warehouses.bigquery.schema_changes import change_schema, extend_table
+from cloudbill.warehouses.bigquery.tables import label_of, new_table
 from cloudbill.warehouses.ledger_rows import STATE_TABLE, VERSION_TABLE, LedgerRows
 
 if TYPE_CHECKING:
@@ -94,20 +89,17 @@ class Dataset:
                 made = self._client.create_table(table, exists_ok=True)
                 return keep_table(self._client, made, days=self._settings.partition_expiration_days)
 
-    def extend_table(self, planned: PlannedLoad, incoming: Incoming) -> bigquery.Table:
-        """The table, with all columns of the run added, and NULLABLE where the run is.
+    def extend_table(
+        self, planned: PlannedLoad, incoming: Incoming
+    ) -> tuple[bigquery.Table, Incoming]:
+        """The table with all columns and headers of a run, and the run as it is loaded into it.
 
         One thread at a time, because an update sends the whole schema, and all months change the
         same one. New columns are empty, so if the load fails after this, the month stays as it was.
         """
-
-        def with_columns(table: bigquery.Table) -> Sequence[bigquery.SchemaField]:
-            fit = fit_into(table, incoming.columns, self._settings.provider, planned.manifest)
-            incoming.relaxes(table.schema)  # says so
-            return extended(table.schema, incoming.columns, fit.added, required=incoming.required)
-
+        reference, provider = self.reference(planned.table), self._settings.provider
         with self._preparing, bigquery_errors(f"Adding columns to {planned.table}"):
-            return change_schema(self._client, self.reference(planned.table), with_columns)
+            return extend_table(self._client, reference, planned, incoming, provider)
 
     @contextmanager
     def same_columns(self, table: str, staging: str) -> Iterator[None]:

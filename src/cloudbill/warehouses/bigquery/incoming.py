@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from google.cloud import bigquery
 
 from cloudbill.errors import SchemaError
-from cloudbill.files.columns import amounts_of, merge_parts, objects_of
+from cloudbill.files.columns import amounts_of, assign_columns, merge_parts, objects_of
 from cloudbill.files.csv_headers import PartColumns, is_zip, read_columns
 from cloudbill.files.parquet_footers import Footer, read_footers
 from cloudbill.files.required_columns import require_bill
@@ -78,6 +78,23 @@ class Incoming:
     required: frozenset[str]
     """The columns that may be REQUIRED where they are loaded, in lower case: those that every part
     has, and of Parquet parts those that all of them call REQUIRED."""
+
+    def named(self, schema: Iterable[bigquery.SchemaField], provider: Provider) -> Incoming:
+        """The same run with the columns that its CSV headers have in a table."""
+        headers = (column.name for columns in self.part_columns for column in columns)
+        targets = assign_columns(dict.fromkeys(headers), headers_of(schema), provider.column_name)
+
+        def renamed(columns: Iterable[Column]) -> tuple[Column, ...]:
+            return tuple(replace(column, target=targets[column.name]) for column in columns)
+
+        part_columns = tuple(map(renamed, self.part_columns))
+        return replace(
+            self,
+            columns=renamed(self.columns),
+            part_columns=part_columns,
+            headers=tuple(replace(one, columns=renamed(one.columns)) for one in self.headers),
+            required=_in_every_part(part_columns) if self.is_native else frozenset(),
+        )
 
     def typed(self, types: Mapping[str, ColumnType | str]) -> Incoming:
         """The same run with the types of a table, which are by the names of its columns."""
@@ -163,11 +180,13 @@ class Incoming:
 def fitted(
     incoming: Incoming, table: bigquery.Table, planned: PlannedLoad, provider: Provider
 ) -> Incoming:
-    """A run as it is loaded into a table: in the table's types, and written again if it has to be.
+    """A run as a table takes it: by its names and types, and written again if it has to be.
 
     Raises:
         SchemaError: If a column does not fit.
     """
+    if incoming.headers:
+        incoming = incoming.named(table.schema, provider)
     fit = fit_into(table, incoming.columns, provider, planned.manifest)
     typed = incoming.typed(column_types(table.schema))
     if typed.footers and (fit.converted or not typed.fits_modes(table.schema)):

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from google.api_core import exceptions as api
 from google.cloud import bigquery
 
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
+from cloudbill.warehouses.bigquery.incoming import Incoming, fitted
+from cloudbill.warehouses.bigquery.tables import extended, fit_into
 
-__all__ = ["add_columns", "change_schema"]
+if TYPE_CHECKING:
+    from cloudbill.models import PlannedLoad
+    from cloudbill.providers import Provider
+
+__all__ = ["add_columns", "change_schema", "extend_table"]
 
 _READ_AGAIN: Final = 4
 
@@ -23,6 +29,33 @@ def add_columns(client: PersistentClient, reference: str, columns: Mapping[str, 
     ]
     with bigquery_errors(f"Adding columns to {reference}"):
         change_schema(client, reference, lambda table: [*table.schema, *added])
+
+
+def extend_table(
+    client: PersistentClient,
+    reference: str,
+    planned: PlannedLoad,
+    incoming: Incoming,
+    provider: Provider,
+) -> tuple[bigquery.Table, Incoming]:
+    """A table with all columns and headers of a run, and NULLABLE where the run is.
+
+    The run is returned as it is loaded into the table, by the headers that the table has then: of
+    two months that bring alike headers at once, the second one finds those of the first.
+
+    Raises:
+        SchemaError: If a column does not fit.
+    """
+    taken = incoming
+
+    def with_columns(table: bigquery.Table) -> Sequence[bigquery.SchemaField]:
+        nonlocal taken
+        taken = fitted(incoming, table, planned, provider)
+        fit = fit_into(table, taken.columns, provider, planned.manifest)
+        taken.relaxes(table.schema)  # says so
+        return extended(table.schema, taken.columns, fit.added, required=taken.required)
+
+    return change_schema(client, reference, with_columns), taken
 
 
 def change_schema(

@@ -21,7 +21,6 @@ from cloudbill.progress import Stage
 from cloudbill.sql import BIGQUERY
 from cloudbill.warehouses.bigquery.client import bigquery_errors
 from cloudbill.warehouses.bigquery.column_tags import untagged
-from cloudbill.warehouses.bigquery.incoming import Incoming, fitted
 from cloudbill.warehouses.bigquery.job_progress import JobProgress, WhileJobRuns
 from cloudbill.warehouses.bigquery.jobs import wait_for
 from cloudbill.warehouses.bigquery.month_jobs import Loaded, MonthJobs
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from cloudbill.store import Store
     from cloudbill.warehouses.bigquery.client import PersistentClient
     from cloudbill.warehouses.bigquery.dataset import Dataset
+    from cloudbill.warehouses.bigquery.incoming import Incoming
 
 __all__ = ["StagedLoads"]
 
@@ -91,12 +91,8 @@ class StagedLoads:
 
         All of it happens inside `submit`, so nothing is staged if the job already exists.
         """
-        table = self._dataset.extend_table(planned, incoming)
         # Another month may have changed the table since it was read.
-        changed = fitted(incoming, table, planned, self._settings.provider)
-        if changed != incoming:
-            incoming = changed
-            table = self._dataset.extend_table(planned, incoming)
+        table, incoming = self._dataset.extend_table(planned, incoming)
         # To set a tag is a right of its own, which nothing but the staging table would need.
         table.schema = untagged(table.schema)
         staged: list[Loaded] = []

@@ -31,6 +31,7 @@ __all__ = [
     "fields_of",
     "fit_into",
     "granularity_of",
+    "has_headers",
     "headers_of",
     "label_of",
     "new_table",
@@ -141,6 +142,18 @@ def exact_types(schema: Sequence[bigquery.SchemaField]) -> dict[str, ColumnType 
 def headers_of(schema: Iterable[bigquery.SchemaField]) -> dict[str, str]:
     """The header of each column in the files, if its description has one."""
     return {str(field.name): str(field.description or "") for field in schema}
+
+
+def has_headers(schema: Iterable[bigquery.SchemaField], columns: Iterable[Column]) -> bool:
+    """Whether a table has recorded the header of each column that is not called as its header.
+
+    As long as it has not, another run may give the column to another header.
+    """
+    held = {name.lower(): header for name, header in headers_of(schema).items()}
+    return all(
+        column.name == column.target or held.get(column.target.lower()) == _description(column.name)
+        for column in columns
+    )
 
 
 def fields_in_order(

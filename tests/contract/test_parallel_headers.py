@@ -1,0 +1,116 @@
+"""Months that bring alike headers at once: each header has one column in all of them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from contract.deliveries import AwsWriter
+from contract.places import DATASET, PROJECT, Case, GcsAndBigQuery
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from google.cloud import bigquery as bq
+
+    from contract.deliveries import Writer
+    from emulators.fixtures import Cloud
+
+NEEDED = ["bill/BillingPeriodStartDate", "lineItem/UnblendedCost", "lineItem/CurrencyCode"]
+UPPER, LOWER = "resourceTags/user:Env", "resourceTags/user:env"
+COLUMNS = ("resource_tags_user_env", "resource_tags_user_env_2")
+
+
+@pytest.fixture
+def place(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GcsAndBigQuery:
+    """BigQuery alone: DuckDB loads one month after the other."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", cloud.gcs.url)
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", cloud.bigquery.url)
+    return GcsAndBigQuery(cloud)
+
+
+@pytest.fixture
+def case(make: Callable[[Writer], Case]) -> Case:
+    """A legacy report, which has a column for each key of a tag."""
+    return make(AwsWriter())
+
+
+def report(case: Case, month: int, *tags: str) -> None:
+    """Delivers a month with one charge, each of whose tags has its own header as its value."""
+    days = f"2025{month:02d}01-2025{month + 1:02d}01"
+    folder = case.scratch / f"report-{month}"
+    home = folder / "transfer" / "cur" / "cur-hourly" / days
+    home.mkdir(parents=True)
+    row = [f"2025-{month:02d}-01T00:00:00Z", "1", "USD", *tags]
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([[*NEEDED, *tags], row])
+    (home / "part-00001.csv.gz").write_bytes(gzip.compress(text.getvalue().encode()))
+    start, end = (f"2025{number:02d}01T000000.000Z" for number in (month, month + 1))
+    manifest = {
+        "assemblyId": f"run-{month}",
+        "compression": "GZIP",
+        "contentType": "text/csv",
+        "billingPeriod": {"start": start, "end": end},
+        "columns": [],
+        "reportKeys": [f"cur/cur-hourly/{days}/part-00001.csv.gz"],
+    }
+    (home / "cur-hourly-Manifest.json").write_text(json.dumps(manifest))
+    case.place.put(folder)
+
+
+def require_one_column_each(case: Case, client: bq.Client) -> None:
+    """Each column has its own header recorded, and the values of no other."""
+    schema = client.get_table(f"{PROJECT}.{DATASET}.bill").schema
+    recorded = {field.name: field.description for field in schema}
+    assert {recorded[column] for column in COLUMNS} == {UPPER, LOWER}
+    for column in COLUMNS:
+        assert {value for value in case.values(column) if value} == {recorded[column]}
+
+
+@pytest.mark.parametrize("first", [(), (7,)], ids=["new table", "table without them"])
+def test_headers_that_prefer_one_name_never_share_a_column(
+    case: Case, client: bq.Client, first: Sequence[int]
+) -> None:
+    for month in first:
+        report(case, month)
+        assert case.load().exit_code == 0
+    report(case, 10, UPPER, LOWER)
+    report(case, 9, LOWER)
+    report(case, 8, UPPER)
+    assert case.load().exit_code == 0
+    require_one_column_each(case, client)
+    report(case, 11, LOWER, UPPER)
+    assert case.load().exit_code == 0
+    require_one_column_each(case, client)
+
+
+def test_a_header_that_another_process_records_meanwhile_keeps_its_column(
+    case: Case, client: bq.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report(case, 7)
+    case.load()
+    from cloudbill.warehouses.bigquery.dataset import Dataset
+
+    prepare, others = Dataset.prepare_table, iter([UPPER])
+
+    def prepare_and_be_late(self: Dataset, *given: Any) -> bq.Table:
+        table = prepare(self, *given)
+        for header in others:
+            now = client.get_table(table.reference)
+            added = type(now.schema[0])(COLUMNS[0], "STRING", description=header)
+            now.schema = [*now.schema, added]
+            client.update_table(now, ["schema"])
+        return table
+
+    monkeypatch.setattr(Dataset, "prepare_table", prepare_and_be_late)
+    report(case, 8, LOWER)
+    assert case.load().exit_code == 0
+    assert case.values(COLUMNS[0]) == [None, None]
+    assert sorted(filter(None, case.values(COLUMNS[1]))) == [LOWER]
