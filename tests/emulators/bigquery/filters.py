@@ -23,15 +23,23 @@ _STATED = "requirePartitionFilter"
 
 def set_filter(catalog: Catalog, ref: TableRef, body: dict[str, Any]) -> None:
     """Demand a filter from now on, or no longer, where the body of a request says so."""
-    if body.get(_STATED):
+    by = body.get("timePartitioning") or {}
+    if body.get(_STATED, by.get(_STATED)):
         catalog.filtered[ref.key] = True
     elif _STATED in body:
         catalog.filtered.pop(ref.key, None)
 
 
 def with_filter(catalog: Catalog, ref: TableRef, resource: dict[str, Any]) -> dict[str, Any]:
-    """The resource of a table that says whether a filter is demanded."""
-    return {**resource, _STATED: True} if ref.key in catalog.filtered else resource
+    """The resource of a table that says whether a filter is demanded.
+
+    The service repeats it within `timePartitioning`, and takes it there, though it is deprecated:
+    github.com/googleapis/google-cloud-go, bigquery/integration_test.go (its tests run on it).
+    """
+    if ref.key not in catalog.filtered:
+        return resource
+    by = {**resource.get("timePartitioning", {}), _STATED: True}
+    return {**resource, _STATED: True, "timePartitioning": by}
 
 
 def require_filters(catalog: Catalog, project: str, sql: str) -> None:
@@ -50,7 +58,10 @@ def require_filters(catalog: Catalog, project: str, sql: str) -> None:
         ref = TableRef.of(node.catalog or project, node.db, node.name)
         table = catalog.get_table(*ref.key) if ref.key in catalog.filtered else None
         by = None if table is None else table.time_partitioning
-        if by is None or by.field is None or by.field.lower() in _conditions_above(node):
+        is_written = isinstance(tree, exp.Insert) and node in {tree.this, tree.this.this}
+        if by is None or by.field is None or is_written:
+            continue
+        if by.field.lower() in _conditions_above(node):
             continue
         raise JobError(
             "invalidQuery",

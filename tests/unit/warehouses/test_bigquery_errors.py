@@ -364,6 +364,11 @@ class TestJobs:
             ),
             ("invalid", "Incompatible table partitioning specification. Expects interval", False),
             ("invalid", "Incompatible table clustering specification.", False),
+            (
+                "invalidQuery",
+                "no query without a filter over column(s) 'm' for partition elimination",
+                False,
+            ),
             ("invalidQuery", "DELETE would affect rows in the streaming buffer", False),
             ("backendError", "try again", False),
             ("accessDenied", "Access Denied: gs://b/p", False),

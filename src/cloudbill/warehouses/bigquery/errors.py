@@ -160,6 +160,16 @@ _MEANINGS: Final = (
         is_of_statements=True,
     ),
     _Meaning(
+        text=r"without a filter over column\(s\) .* for partition elimination",
+        remedy="The table demands a filter on its partitions that this query does not have: ALTER "
+        "TABLE … SET OPTIONS (require_partition_filter = FALSE) lifts that",
+        is_of_statements=True,
+    ),
+    _Meaning(
+        text="free query bytes scanned",
+        remedy=f"The free queries of this month are used up. {_BILLING}",
+    ),
+    _Meaning(
         text="incompatible table (?:partitioning|clustering) specification",
         remedy="Somebody changed how the table is partitioned or clustered since it was read. Run "
         "again; `cloudbill doctor` says what it is like",
