@@ -1,9 +1,12 @@
 """The statements by which a person makes a table that loads take out of one that they refuse; pure.
 
+Where columns change their type, the new table is made by its columns: no statement changes a type
+so far, and users of the service say that the name of a dropped column stays reserved for as long
+as time travel reaches back.
+
 Sources: BigQuery, "CREATE TABLE LIKE statement" (what the new table inherits, and that its clauses
-replace that), "ALTER TABLE DROP COLUMN statement" (no columns of a table with row access policies,
-so the old table is left as it is; nor columns that a table is clustered by), "CREATE TABLE
-statement" (column list), "ALTER TABLE SET OPTIONS statement" (NULL clears an expiration).
+replace that), "CREATE TABLE statement" (column list), "ALTER TABLE SET OPTIONS statement" (NULL
+clears an expiration).
 """
 
 from __future__ import annotations
@@ -32,10 +35,10 @@ _LEFT: Final = (
     "tags compared, before the last two statements."
 )
 _LEFT_OF_COLUMNS: Final = (
-    "The new table is made by its columns, because no statement changes one that a table is "
-    "clustered by. It has their descriptions and modes, and the expirations of the old one. Its "
-    "labels, key and other options, policy tags and data policies, row access policies, and rights "
-    "that were given on the table itself, have to be set anew before the last two statements."
+    "The new table has the columns of the old one with their descriptions and modes, its labels, "
+    "description and expirations. Its key, other options, policy tags and data policies, row "
+    "access policies, and rights that were given on the table itself, have to be set anew before "
+    "the last two statements."
 )
 # BigQuery REST, TableFieldSchema.type, and "Data types" of GoogleSQL.
 _SQL_TYPES: Final[Mapping[str, str]] = {
@@ -74,28 +77,22 @@ def conversion_of(
     project, dataset, name = map(str, (table.project, table.dataset_id, table.table_id))
     changed = changed or {}
     clusters = _clusters(table, partitions_by, clusters_by)
-    is_by_columns = bool({one.lower() for one in clusters} & {one.lower() for one in changed})
-    layout = _layout(table, partitions_by, clusters, is_by_columns=is_by_columns)
+    layout = _layout(table, partitions_by, clusters, is_by_columns=bool(changed))
     pieces: dict[str, Piece] = {
         "old": (project, dataset, name),
         "new": (project, dataset, f"{name}_converted"),
         "layout": layout,
-        "dropped": [_of(one, "DROP COLUMN {name}") for one in changed],
-        "added": [_of(one, "ADD COLUMN {name} {kind}", kind) for one, kind in changed.items()],
+        "values": _replaced(changed),
         "backup": f"{name}_before",
         "name": name,
     }
-    if is_by_columns:
+    if changed:
         pieces["columns"] = [_column(one, changed) for one in table.schema]
         pieces["options"] = _options(table)
-        pieces["values"] = _replaced(changed)
         lines = ["CREATE TABLE {new} ({columns}){layout}"]
         lines += ["ALTER TABLE {new} SET OPTIONS ({options})"]
     else:
-        pieces["values"] = _moved(changed)
         lines = ["CREATE TABLE {new} LIKE {old}{layout}"]
-        if changed:
-            lines += ["ALTER TABLE {new} {dropped}", "ALTER TABLE {new} {added}"]
     if table.require_partition_filter:
         lines.append("ALTER TABLE {old} SET OPTIONS (require_partition_filter = FALSE)")
     lines += [
@@ -104,7 +101,7 @@ def conversion_of(
         "ALTER TABLE {new} RENAME TO {name}",
     ]
     statements = [BIGQUERY.compose(f"  {line};", **pieces).text for line in lines]
-    left = _LEFT_OF_COLUMNS if is_by_columns else _LEFT
+    left = _LEFT_OF_COLUMNS if changed else _LEFT
     return "\n".join(["Convert the table, and run again:", *statements, left])
 
 
@@ -128,7 +125,7 @@ def _layout(
 ) -> Fragment:
     """The clauses that replace what is inherited; none where the partitions are right."""
     unit = "MONTH"
-    if by is None and not is_by_columns:
+    if by is None and (not is_by_columns or table.time_partitioning is None):
         return Fragment("")
     if by is None:
         by, unit = str(table.time_partitioning.field), str(table.time_partitioning.type_)
@@ -144,19 +141,10 @@ def _layout(
     )
 
 
-def _moved(changed: Mapping[str, str]) -> Fragment:
-    """The columns in the order of the new table: those that change come last."""
+def _replaced(changed: Mapping[str, str]) -> Fragment:
+    """What of the columns is read otherwise."""
     if not changed:
         return Fragment("")
-    return BIGQUERY.compose(
-        " EXCEPT ({names}), {casts}",
-        names=[_of(one, "{name}") for one in changed],
-        casts=[_of(one, "CAST({name} AS {kind})", kind) for one, kind in changed.items()],
-    )
-
-
-def _replaced(changed: Mapping[str, str]) -> Fragment:
-    """The columns in the order of the old table."""
     casts = [_of(one, "CAST({name} AS {kind}) AS {name}", kind) for one, kind in changed.items()]
     return BIGQUERY.compose(" REPLACE ({casts})", casts=casts)
 
@@ -194,6 +182,14 @@ def _options(table: bigquery.Table) -> list[Fragment]:
     options = [f"partition_expiration_days = {days}", f"expiration_timestamp = {end}"]
     if table.require_partition_filter:
         options.append("require_partition_filter = TRUE")
+    if table.description:
+        options.append(f"description = {bigquery_text(str(table.description))}")
+    if table.labels:
+        pairs = (
+            f"({bigquery_text(key)}, {bigquery_text(value)})"
+            for key, value in sorted(table.labels.items())
+        )
+        options.append(f"labels = [{', '.join(pairs)}]")
     return [Fragment(one) for one in options]
 
 
