@@ -221,7 +221,8 @@ class TestCloud:
             "CREATE TABLE finops.azure_focus_billing_data (BilledCost BIGNUMERIC)"
         ).result()
         found = checks(run, env)["table"]
-        assert "is not partitioned by the month of BillingPeriodStart" in found["found"]
+        assert "is not partitioned; a month can be replaced in one step only" in found["found"]
+        assert "Set another 'table_name'" in found["found"]
 
     def test_a_period_column_in_another_case_is_the_period_column(
         self, run: Run, cloud: Cloud, env: dict[str, str]

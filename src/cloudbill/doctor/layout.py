@@ -10,7 +10,7 @@ from cloudbill.warehouses.bigquery.incoming import columns_of_first_part
 from cloudbill.warehouses.bigquery.tables import (
     documented_columns,
     fit_into,
-    granularity_of,
+    partition_granularity,
 )
 
 if TYPE_CHECKING:
@@ -31,13 +31,14 @@ def check_layout(
     """Whether a table takes the newest run or, if there is none, what is documented of costs."""
     subject = f"{settings.source}: table"
     provider = settings.provider
-    granularity = granularity_of(table, period_column=provider.PERIOD_COLUMN)
-    if granularity is None:
-        return Check(
-            subject=subject,
-            found=f"{table.table_id} is not partitioned by the month of {provider.PERIOD_COLUMN}",
-            remedy="set another 'table_name'; cloudbill then creates the table with partitions",
+    try:
+        granularity = partition_granularity(
+            table,
+            period_column=provider.PERIOD_COLUMN,
+            cluster_column=provider.CLUSTER_COLUMN,
         )
+    except LoadError as error:
+        return Check(subject=subject, found=f"A load is refused. {error}", remedy="")
     try:
         _require_fit(settings, table, newest)
     except SchemaError as error:
