@@ -73,6 +73,9 @@ def bigquery_server(gcs_root: Path) -> Iterator[BigQueryEmulator]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         # dlt asks once a second whether a job is done; here it is done at once.
         monkeypatch.setattr("dlt.destinations.impl.bigquery.bigquery.sleep", lambda _: sleep(0.02))
+        # For each request, the whole environment is searched twice for a proxy; to this server
+        # none leads.
+        monkeypatch.setattr("requests.sessions.get_environ_proxies", lambda *_, **__: {})
         yield server
     server.stop()
 
