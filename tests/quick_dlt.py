@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from time import sleep
 from types import SimpleNamespace
@@ -24,6 +24,7 @@ import yaml  # type: ignore[import-untyped]
 from dlt.common.configuration.specs.base_configuration import BaseConfiguration
 from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
 from dlt.common.storages.live_schema_storage import LiveSchemaStorage
+from dlt.destinations.impl.duckdb.configuration import DuckDbBaseCredentials
 
 if TYPE_CHECKING:
     from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
@@ -68,11 +69,11 @@ def remember_types() -> None:
             _fields[cls] = find_fields(cls)
         return _fields[cls].copy()
 
-    def names_in(self: BaseConfiguration) -> Iterator[str]:
+    def names_of(self: BaseConfiguration) -> tuple[str, ...]:
         cls = type(self)
         if cls not in _names:
             _names[cls] = tuple(find_names(self))
-        return iter(_names[cls])
+        return _names[cls]
 
     for name in _OF_TYPES_ALONE:
         _replace(getattr(dlt.common.typing, name))
@@ -84,7 +85,11 @@ def remember_types() -> None:
     _ask_for_nothing_given()
     validation.get_type_hints = hints_of
     configuration.get_resolvable_fields = classmethod(fields_of)
-    configuration.__iter__ = names_in
+    configuration.__iter__ = lambda self: iter(names_of(self))
+    configuration.__len__ = lambda self: len(names_of(self))
+    # As where it cannot be read; it is asked for four times in a load, and shown to nobody.
+    credentials: Any = DuckDbBaseCredentials
+    credentials._external_conn_database = staticmethod(lambda _: ":external:")  # noqa: SLF001
 
 
 def _replace(function: Callable[..., Any]) -> None:
