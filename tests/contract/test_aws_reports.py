@@ -17,12 +17,12 @@ from cloudbill.exports.discovery import discover
 from cloudbill.looking.verification import verify_source
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
-from cloudbill.sample import write_aws
 from cloudbill.setup.export_search import find_exports
 from cloudbill.store import open_store
 from cloudbill.store.folders import open_browser
 from contract.deliveries import AwsWriter, Delivery, at, charges
 from contract.places import DATASET, PROJECT, Case, DiskAndDuckDB, GcsAndBigQuery, Place
+from samples import write_aws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
