@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
 from time import sleep
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
+import dlt.common.destination.client
 import dlt.common.schema.schema
 import dlt.common.typing
 import dlt.common.validation
@@ -21,6 +23,8 @@ import dlt.extract.extract
 import yaml  # type: ignore[import-untyped]
 from dlt.common.configuration.specs.base_configuration import BaseConfiguration
 from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
+from dlt.common.storages.live_schema_storage import LiveSchemaStorage
+from dlt.destinations.impl.duckdb.configuration import DuckDbBaseCredentials
 
 if TYPE_CHECKING:
     from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
@@ -65,11 +69,11 @@ def remember_types() -> None:
             _fields[cls] = find_fields(cls)
         return _fields[cls].copy()
 
-    def names_in(self: BaseConfiguration) -> Iterator[str]:
+    def names_of(self: BaseConfiguration) -> tuple[str, ...]:
         cls = type(self)
         if cls not in _names:
             _names[cls] = tuple(find_names(self))
-        return iter(_names[cls])
+        return _names[cls]
 
     for name in _OF_TYPES_ALONE:
         _replace(getattr(dlt.common.typing, name))
@@ -77,9 +81,15 @@ def remember_types() -> None:
     # After the last row dlt waits before it asks whether there are more, twice in a load.
     pools: Any = dlt.extract.concurrency
     pools.sleep = lambda _: sleep(0.001)
+    _read_schemas_once()
+    _ask_for_nothing_given()
     validation.get_type_hints = hints_of
     configuration.get_resolvable_fields = classmethod(fields_of)
-    configuration.__iter__ = names_in
+    configuration.__iter__ = lambda self: iter(names_of(self))
+    configuration.__len__ = lambda self: len(names_of(self))
+    # As where it cannot be read; it is asked for four times in a load, and shown to nobody.
+    credentials: Any = DuckDbBaseCredentials
+    credentials._external_conn_database = staticmethod(lambda _: ":external:")  # noqa: SLF001
 
 
 def _replace(function: Callable[..., Any]) -> None:
@@ -128,9 +138,46 @@ def _validate_once() -> None:
     extracting.yaml = SimpleNamespace(dump=dump_once)
 
 
+def _read_schemas_once() -> None:
+    """Reads a schema that is in memory again only where its file is another one by now.
+
+    dlt reads it nine times in a load, and each time makes all of it twice.
+    """
+    storage: Any = LiveSchemaStorage
+    read = storage.__getitem__
+
+    def read_changed(self: Any, name: str) -> Any:
+        seen = self.__dict__.setdefault("_seen", {})
+        try:
+            file = self.storage.make_full_path(self._file_name_in_store(name, "json"))
+            status = Path(file).stat()
+        except FileNotFoundError:
+            return read(self, name)
+        mark = status.st_ino, status.st_mtime_ns, status.st_size
+        known = self.live_schemas.get(name)
+        if known is None or seen.get(name) != (mark, id(known)) or known.is_modified:
+            known = read(self, name)
+            seen[name] = mark, id(known)
+        return known
+
+    storage.__getitem__ = read_changed
+
+
+def _ask_for_nothing_given() -> None:
+    """Calls with all their arguments what dlt calls with all of them, and looks up none."""
+    schemas: Any = dlt.common.schema.schema
+    schemas.import_normalizers = schemas.import_normalizers.__wrapped__
+    clients: Any = dlt.common.destination.client
+    clients.prepare_load_table = clients.prepare_load_table.__wrapped__
+
+
 def read_settings_of(folder: str, plugged: PluggableRunContext) -> None:
-    """Makes dlt read the settings of a folder; dlt's `reload` reads all of them twice."""
+    """Makes dlt read the settings of a folder; dlt's `reload` reads all of them twice.
+
+    Nor does it look whether Airflow or a vault has more of them, which takes a third of the time.
+    """
     plugged.before_remove()
     plugged._plug(folder)  # noqa: SLF001
     plugged.providers = ConfigProvidersContainer(plugged.context.initial_providers())
-    plugged.add_extras()
+    plugged.initialize_runtime()
+    plugged.context.plug()

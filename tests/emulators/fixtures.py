@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from time import sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from emulators.bigquery import BigQueryEmulator
     from emulators.gcs import GcsEmulator
     from emulators.googlesql import GoogleSql
     from emulators.s3 import S3Emulator
+
+
+# The user's, and not that of the test which asks first: each test has a folder of its own.
+_CACHES: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -68,14 +73,19 @@ def bigquery_server(gcs_root: Path) -> Iterator[BigQueryEmulator]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         # dlt asks once a second whether a job is done; here it is done at once.
         monkeypatch.setattr("dlt.destinations.impl.bigquery.bigquery.sleep", lambda _: sleep(0.02))
+        # For each request, the whole environment is searched twice for a proxy; to this server
+        # none leads.
+        monkeypatch.setattr("requests.sessions.get_environ_proxies", lambda *_, **__: {})
         yield server
     server.stop()
 
 
 @pytest.fixture(scope="session")
 def google_sql(pytestconfig: pytest.Config) -> GoogleSql:
-    """Google's analyser, compiled where the next run of the tests finds it."""
-    compiled = pytestconfig.rootpath / ".pytest_cache/googlesql"
+    """Google's analyser, compiled where the next run of the tests finds it, of any clone."""
+    is_writable = os.access(_CACHES.parent, os.W_OK)
+    caches = _CACHES if is_writable else pytestconfig.rootpath / ".pytest_cache"
+    compiled = caches / "cloudbill-tests/googlesql"
     analyser: GoogleSql = import_module("emulators.googlesql").GoogleSql(compiled)
     return analyser
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cloudbill.sample import write_aws, write_azure
 from contract.deliveries import AzureCsvWriter, AzureWriter, Delivery, Writer, at, charges
 from end_to_end.conftest import configure
+from samples import write_aws, write_azure
 
 EXTRAS = ("adlfs", "gcsfs", "google.cloud", "numpy", "pandas", "plotly", "pyarrow", "s3fs")
 """What only an extra of cloudbill brings, or one of those."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloudbill.sample import write_aws, write_azure
 from end_to_end.conftest import configure
+from samples import write_aws, write_azure
 
 if TYPE_CHECKING:
     from end_to_end.conftest import Run

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cloudbill.providers import azure_focus
-from cloudbill.sample import write_aws, write_azure
 from end_to_end.conftest import configure
+from samples import write_aws, write_azure
 
 if TYPE_CHECKING:
     from end_to_end.conftest import Run

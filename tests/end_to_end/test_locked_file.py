@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloudbill.sample import write_azure
 from end_to_end.conftest import configure
+from samples import write_azure
 
 if TYPE_CHECKING:
     from pathlib import Path

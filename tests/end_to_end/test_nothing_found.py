@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloudbill.sample import write_aws, write_azure
 from contract.deliveries import AwsWriter, AzureCsvWriter, AzureWriter
 from end_to_end.conftest import configure
 from end_to_end.situations import AWS, AZURE, NOW, config_of, deliver, ends, remove_manifests
+from samples import write_aws, write_azure
 
 if TYPE_CHECKING:
     from contract.deliveries import Writer

@@ -80,29 +80,22 @@ _TEXT_REST: Final = (
     "WHEN regexp_full_match({cell}, {plain}) OR regexp_full_match({cell}, {short}) THEN NULL "
     "ELSE {slow} END"
 )
-# The digits without zeros at either end, and how many of them are behind the point; then the text
-# of the same number without an exponent, and with 19 digits behind the point at least. Text below
-# the digits of a rest is a zero. NULL where more is before the point than the table holds.
+# The digits between zeros, and before how many of them the point is; then the text of the same
+# number without an exponent, with 18 digits behind the point at least. Text below the digits of a
+# rest is a zero. NULL where more is before the point than the table holds. It is short, for DuckDB
+# plans it again for each column of amounts, which takes longer than to read a small month.
 _WITHOUT_EXPONENT: Final = (
-    "list_transform(list_transform(list_transform(list_transform("
+    "list_transform(list_transform(list_transform("
     "[regexp_extract({cell}, {pieces}, ['sign', 'whole', 'fraction', 'exponent'])], "
     "lambda {given}: {{'sign': {given}.sign, "
-    "'digits': ltrim({given}.whole || {given}.fraction, '0'), "
-    "'behind': strlen({given}.fraction) - coalesce(TRY_CAST({given}.exponent AS BIGINT), 0)}}), "
-    "lambda {given}: {{'sign': {given}.sign, 'kept': rtrim({given}.digits, '0'), "
-    "'behind': {given}.behind - strlen({given}.digits) + strlen(rtrim({given}.digits, '0'))}}), "
-    "lambda {given}: CASE "
-    "WHEN {given}.kept = '' OR {given}.behind - strlen({given}.kept) > 38 "
-    "THEN {{'sign': '', 'kept': '00000000000000000000', 'behind': 19}} "
-    "WHEN strlen({given}.kept) - {given}.behind > 20 THEN NULL "
-    "ELSE {{'sign': {given}.sign, 'kept': repeat('0', greatest(0, {given}.behind + 1 "
-    "- strlen({given}.kept))) || {given}.kept || repeat('0', greatest(0, 19 - {given}.behind)), "
-    "'behind': greatest(19, {given}.behind)}} END), "
+    "'digits': {zeros} || {given}.whole || {given}.fraction || {zeros}, "
+    "'point': strlen({given}.whole) + coalesce(TRY_CAST({given}.exponent AS BIGINT), 0)}}), "
+    "lambda {given}: CASE WHEN {given}.point < -38 OR ltrim({given}.digits, '0') = '' THEN '.0' "
+    "WHEN {given}.point + strlen(ltrim({given}.digits, '0')) - strlen({given}.digits) > -18 "
+    "THEN NULL "
+    "ELSE {given}.sign || ltrim(left({given}.digits, 38 + {given}.point), '0') || '.' "
+    "|| substr({given}.digits, 39 + {given}.point) END), "
     "lambda {given}: {then})[1]"
-)
-_POINTED: Final = (
-    "{given}.sign || left({given}.kept, strlen({given}.kept) - {given}.behind) || '.' "
-    "|| right({given}.kept, {given}.behind)"
 )
 
 _FLOAT_VALUE: Final = (
@@ -226,11 +219,11 @@ def whole_as_double(value: Fragment, column: str) -> Fragment:
 
 def _without_exponent(cell: Fragment, template: str) -> Fragment:
     given = DUCKDB.compose("{given}", given=_GIVEN)
-    pointed = DUCKDB.compose(_POINTED, given=given)
     return DUCKDB.compose(
         _WITHOUT_EXPONENT,
         cell=cell,
         given=given,
-        then=DUCKDB.compose(template, text=DUCKDB.compose("({pointed})", pointed=pointed)),
+        zeros=duckdb_text("0" * 38),
+        then=DUCKDB.compose(template, text=given),
         **_PATTERNS,
     )

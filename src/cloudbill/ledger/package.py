@@ -92,6 +92,8 @@ def _write(package: Package, folder: Path, warehouse: Warehouse, destination: An
         dataset_name=package.dataset,
         _impl_cls=_LedgerPipeline,
     )
+    # Its trace would be written into the folder that is removed.
+    pipeline.config.enable_runtime_trace = False
     pipeline.load_id = next_load_id(package.load_ids, create_load_id())
     source = package.make_source()
     _take_over_tables(pipeline, source.schema, warehouse)
