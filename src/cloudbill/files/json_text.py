@@ -11,7 +11,7 @@ from typing import Final
 
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
 
-__all__ = ["is_map", "map_value", "object_value"]
+__all__ = ["is_map", "map_value", "object_value", "text_of_object"]
 
 _ENTRY: Final = "\x1fentry"
 """The parameter of a lambda: no column has a control character in its name."""
@@ -113,6 +113,18 @@ _IS_FINITE: Final = (
 def is_map(type_name: str) -> bool:
     """Whether a type of DuckDB is that of a map with text as its keys."""
     return type_name.startswith("MAP(VARCHAR, ")
+
+
+def text_of_object(name: str, type_name: str) -> Fragment | None:
+    """A text that two values of a column have only if they are one object, where there is one.
+
+    Entries are in the order of the file. Of decimals and floats the text might lack a digit.
+    """
+    if type_name == "VARCHAR":
+        return DUCKDB.compose("{name}", name=name)
+    if is_map(type_name) and "DECIMAL" not in type_name and "FLOAT" not in type_name:
+        return DUCKDB.compose("CAST(to_json({name}) AS VARCHAR)", name=name)
+    return None
 
 
 def map_value(name: str, type_name: str) -> Fragment:

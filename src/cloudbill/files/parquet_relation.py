@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
@@ -24,8 +25,8 @@ from cloudbill.files.decimals import (
     text_value,
 )
 from cloudbill.files.duckdb_types import TABLE_TYPES, column_type_of, may_lose_digits
-from cloudbill.files.json_text import is_map, map_value, object_value
-from cloudbill.files.relation import PartsRelation, literal_path
+from cloudbill.files.json_text import is_map, map_value, object_value, text_of_object
+from cloudbill.files.relation import PartsRelation, Sample, literal_path
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.sql import DUCKDB, Fragment
 
@@ -38,6 +39,11 @@ __all__ = ["faults_named", "read_parquet_parts"]
 _READ: Final = "read_parquet(${files}, union_by_name = true, hive_partitioning = false)"
 _REST_OF: Final = "\x1frest of "
 """No column has a control character in its name."""
+_SAMPLE: Final = (
+    "(SELECT {name} FROM read_parquet($sampled, union_by_name = true, hive_partitioning = false) "
+    "USING SAMPLE 5 PERCENT (system, 1))"
+)
+_SAMPLED_PARTS: Final = 4
 _NO_REST: Final = Fragment("CAST(NULL AS DECIMAL(38,38))")
 _NOTHING: Final = '"NULL"'
 """The type of a column in which the writer saw no value, so that it knew no type either."""
@@ -98,10 +104,31 @@ def read_parquet_parts(
         columns=merged,
         values=reading.values,
         rests=reading.rests,
+        sample=partial(_sample, merged, types, names[:1] if scheme else names),
         addresses=dict(zip(names, addresses, strict=True)),
         part_names=tuple(names_in),
         part_rows=tuple(part_rows),
     )
+
+
+def _sample(
+    columns: Sequence[Column], types: Sequence[Mapping[str, str]], names: Sequence[str]
+) -> dict[str, Sample]:
+    """Rows from a few parts; columns that have several types in the parts have none."""
+    step = -(-len(names) // _SAMPLED_PARTS)
+    samples: dict[str, Sample] = {}
+    for column in columns:
+        if column.type is not ColumnType.JSON:
+            continue
+        (type_name, *others) = {part.get(column.name.lower()) for part in types} - {None}
+        text = None if others else text_of_object(column.name, type_name or "")
+        if text is not None:
+            samples[column.name] = Sample(
+                relation=DUCKDB.compose(_SAMPLE, name=column.name),
+                parameters={"sampled": names[::step]},
+                text=text,
+            )
+    return samples
 
 
 def _columns(

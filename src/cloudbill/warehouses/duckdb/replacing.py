@@ -18,6 +18,7 @@ from cloudbill.errors import SchemaError
 from cloudbill.files.columns import amounts_of, objects_of
 from cloudbill.files.downloads import awaited_parts, is_here
 from cloudbill.files.duckdb_types import table_type_of
+from cloudbill.files.known_objects import with_known_objects
 from cloudbill.files.parquet_relation import faults_named, read_parquet_parts
 from cloudbill.files.relation import PartsRelation
 from cloudbill.models import LoadResult, PlannedLoad, Totals
@@ -198,7 +199,7 @@ class Replacement:
     def _insert(self, table: MonthTable, source: PartsRelation) -> None:
         table.take(source.columns, source.headers, amounts=self._amounts)
         table.delete()
-        table.insert(source)
+        table.insert(with_known_objects(self._connection, source))
 
     @contextmanager
     def _transaction(self) -> Iterator[MonthTable]:
