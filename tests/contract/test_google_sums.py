@@ -373,8 +373,7 @@ def test_texts_of_objects_are_read_alike_in_both_warehouses(
 def test_objects_inside_of_objects_have_their_keys_in_order_in_both_warehouses(
     google_sql: GoogleSql,
 ) -> None:
-    text = '{"b":{"z":1,"A":[{"y":"x","b":null}]},"a":2}'
-    value = str(conversion.text_value("cell"))
+    text, value = '{"b":{"z":1,"A":[{"y":"x","b":null}]},"a":2}', conversion.text_value("cell")
     ((found,),) = google_sql.rows(f"SELECT TO_JSON_STRING({value}) FROM (SELECT '{text}' AS cell)")  # noqa: S608
     ((here,),) = in_duckdb([text], "VARCHAR", object_value(Fragment("cell")))
     assert found == here == '{"a":2,"b":{"A":[{"b":null,"y":"x"}],"z":1}}'
