@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Fit",
+    "NOT_LOADED",
     "amounts_of",
     "assign_columns",
     "fit_columns",
@@ -65,6 +66,12 @@ _RESERVED: Final = (
     "_change_type",
     "_change_timestamp",
 )
+
+
+NOT_LOADED: Final = (
+    "The month was not changed. Leave the column out of the export, or export it as text"
+)
+"""What to do about a column of a type that no table has."""
 
 
 def merge_parts(parts: Iterable[tuple[str, Sequence[Column]]]) -> tuple[Column, ...]:

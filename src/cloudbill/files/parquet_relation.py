@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from cloudbill.errors import LoadError, SchemaError
-from cloudbill.files.columns import merge_parts, no_objects, type_in_table
+from cloudbill.files.columns import NOT_LOADED, merge_parts, no_objects, type_in_table
 from cloudbill.files.damage import OFTEN, damaged_parts, reason_of
 from cloudbill.files.decimals import (
     decimal_rest,
@@ -143,7 +143,9 @@ def _columns(
             continue
         kind = column_type_of(type_name)
         if not isinstance(kind, ColumnType):
-            raise SchemaError(f"Column '{name}' of {address} is a {type_name}, which is not loaded")
+            raise SchemaError(
+                f"Column '{name}' of {address} is a {type_name}, which is not loaded. {NOT_LOADED}"
+            )
         kind = type_in_table(name, kind, address, amounts=amounts, objects=objects)
         columns.append(Column(name=name, target=name, type=kind))
     return columns
@@ -241,8 +243,14 @@ def _converted(files: str, types: Mapping[Column, str | None]) -> Fragment:
 
 
 @contextmanager
-def faults_named(connection: DuckDBPyConnection, source: PartsRelation) -> Iterator[None]:
+def faults_named(
+    connection: DuckDBPyConnection,
+    source: PartsRelation,
+    types: Callable[[], Mapping[str, ColumnType | str]] = dict,
+) -> Iterator[None]:
     """Names the part that cannot be read while the block runs; DuckDB itself does not always.
+
+    `types` are those of the table, by names in lower case, once they are known.
 
     Raises:
         LoadError: If a Parquet part is damaged.
@@ -258,11 +266,13 @@ def faults_named(connection: DuckDBPyConnection, source: PartsRelation) -> Itera
                 connection.cursor().execute(
                     "SELECT max(hash(COLUMNS(*))) FROM read_parquet($file)", {"file": name}
                 ).fetchall()
-        _require_values(connection, source)
+        _require_values(connection, source, types())
         raise
 
 
-def _require_values(connection: DuckDBPyConnection, source: PartsRelation) -> None:
+def _require_values(
+    connection: DuckDBPyConnection, source: PartsRelation, types: Mapping[str, ColumnType | str]
+) -> None:
     """Names the part with a value that does not fit, unless parts differ in the types of amounts.
 
     Raises:
@@ -271,8 +281,8 @@ def _require_values(connection: DuckDBPyConnection, source: PartsRelation) -> No
     if source.parameters.keys() != {"files"}:
         return
     statement = DUCKDB.compose(
-        "SELECT max(hash({values})) FROM {relation}",
-        values=list(source.values.values()),
+        "SELECT max(hash(COLUMNS(*))) FROM (SELECT {values} FROM {relation})",
+        values=source.projection(types),
         relation=source.relation,
     )
     for name, address in source.addresses.items():

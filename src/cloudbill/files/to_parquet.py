@@ -83,7 +83,7 @@ class Rewriting:
                 objects=self.objects,
                 addresses=[address],
             )
-            with faults_named(connection, source):
+            with faults_named(connection, source, lambda: self.types):
                 return self._write(connection, source, target)
 
     @contextmanager
