@@ -169,7 +169,8 @@ def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
             return f"again: `cloudbill load` loads {submitted}, again"
         case Pending.WAITING:
             missing = f"{run.parts_missing} of {run.parts} parts missing"
-            why = missing if run.parts_missing else str(run.detail).removeprefix("waiting ")
+            detail = str(run.detail).removeprefix("waiting").lstrip(", ")
+            why = missing if run.parts_missing else detail
             return f"waiting: {submitted}, {why}"
         case Pending.HELD:
             why = f"{str(run.detail).removeprefix('held: ')}{likewise(run.older_alike)}"
