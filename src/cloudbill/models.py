@@ -110,6 +110,14 @@ class Skip:
         return self.reason is SkipReason.HELD
 
 
+def _currencyless(totals: Totals) -> str | None:
+    """What rows without a currency cost, which no bill can be compared with; None if nothing."""
+    for column, amount in totals.get("", {}).items():
+        if amount:
+            return f"rows without a currency have {amount:,.2f} in '{column}'"
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRecord:
     """What the ledger remembers of the run that a month holds.
@@ -145,6 +153,11 @@ class LoadRecord:
         if self.covers_from is None or self.covers_to is None:
             return None
         return days_between(self.period, self.covers_from, self.covers_to, self.submitted_at)
+
+    @property
+    def currencyless(self) -> str | None:
+        """What it costs in rows without a currency, if it does."""
+        return _currencyless(self.totals)
 
     def is_of(self, manifest: Manifest) -> bool:
         """Whether this delivery is what was loaded; an older record tells by the run id alone."""
@@ -256,6 +269,7 @@ class LoadResult:
             "alarm": self.alarm,
             "without_totals": self.untotalled,
             "without_rows": self.rowless,
+            "without_currency": _currencyless(self.totals),
         }
         return {name: note for name, note in notes.items() if note is not None}
 

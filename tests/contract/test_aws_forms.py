@@ -204,16 +204,19 @@ def test_the_parts_are_found_wherever_the_keys_say_that_they_are(
     assert case.held() == list(run.charges)
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["unpacked", "packed again"])
 def test_a_part_without_a_stated_size_that_is_cut_off_in_its_last_number_is_refused(
-    make: Callable[[Any], Case],
+    make: Callable[[Any], Case], pack: Callable[[bytes], bytes]
 ) -> None:
     case = make(Cur2CsvWriter())
+    if pack is gzip.compress and case.place.name != "duckdb":
+        pytest.skip("a load job of BigQuery unpacks the part, and takes a line without an end")
     case.deliver(october("1", submitted_at=EARLY, run_id="whole", parts=1))
     assert case.load().exit_code == 0
     late = case.write(october("1", "2.5", submitted_at=LATE, run_id="cut", parts=1))
     (part,) = late.parts
     # A copy unpacked it, and did not come to its end.
-    part.write_bytes(gzip.decompress(part.read_bytes()).rstrip()[:-1])
+    part.write_bytes(pack(gzip.decompress(part.read_bytes()).rstrip()[:-1]))
     os.utime(part, (LATE.timestamp(),) * 2)
     case.place.put(late.folder)
     (failure,) = case.load().failures

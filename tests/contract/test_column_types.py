@@ -181,6 +181,8 @@ class TestPairsOfTypes:
         (failure,) = case.load().failures
 
         assert "'x_Count' holds 9007199254740993, which no double" in str(failure.error)
+        assert "part_0" in str(failure.error)
+        assert "make a decimal of the column" in str(failure.error)
         assert case.values("x_Count") == [0.5]
 
     def test_a_double_in_a_column_of_whole_numbers_makes_it_exact_or_says_how(

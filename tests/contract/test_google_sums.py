@@ -370,8 +370,25 @@ def test_texts_of_objects_are_read_alike_in_both_warehouses(
     assert json.loads(found) == json.loads(here)
 
 
+def test_objects_inside_of_objects_have_their_keys_in_order_in_both_warehouses(
+    google_sql: GoogleSql,
+) -> None:
+    text, value = '{"b":{"z":1,"A":[{"y":"x","b":null}]},"a":2}', conversion.text_value("cell")
+    ((found,),) = google_sql.rows(f"SELECT TO_JSON_STRING({value}) FROM (SELECT '{text}' AS cell)")  # noqa: S608
+    ((here,),) = in_duckdb([text], "VARCHAR", object_value(Fragment("cell")))
+    assert found == here == '{"a":2,"b":{"A":[{"b":null,"y":"x"}],"z":1}}'
+
+
 @pytest.mark.parametrize(
-    "text", ['{"a":NaN}', '{"a":[1,-Infinity]}', '{"a":1e400}', '{"a":"\\ud83d"}']
+    "text",
+    [
+        '{"a":1,}',
+        '{"a":[1,]}',
+        '{"a":NaN}',
+        '{"a":[1,-Infinity]}',
+        '{"a":1e400}',
+        '{"a":"\\ud83d"}',
+    ],
 )
 def test_texts_that_are_no_objects_are_refused_by_both_warehouses(
     google_sql: GoogleSql, text: str

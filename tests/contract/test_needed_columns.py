@@ -155,3 +155,24 @@ def test_a_month_that_costs_nothing_is_loaded(make: Callable[[Any], Case]) -> No
     case.deliver(free)
     assert case.load().exit_code == 0
     assert len(case.held()) == len(free.charges)
+
+
+@pytest.mark.parametrize("writer", [AzureWriter, AwsWriter])
+@pytest.mark.parametrize("without", [1, 2], ids=["some rows", "all rows"])
+def test_costs_of_rows_without_a_currency_are_named(
+    make: Callable[[Any], Case], writer: Callable[[], Any], without: int
+) -> None:
+    case = make(writer())
+    month = october(2)
+    costs = zip(month.charges, (Decimal("1.5"), Decimal("2.25")), strict=True)
+    charges = [
+        replace(charge, cost=cost, currency="" if place < without else charge.currency)
+        for place, (charge, cost) in enumerate(costs)
+    ]
+    case.deliver(replace(month, charges=charges))
+
+    (result,) = case.load().results
+
+    note = f"rows without a currency have {'3.75' if without > 1 else '1.50'} in "
+    assert note in result.notes["without_currency"]
+    assert note in str(result.to_record().currencyless)

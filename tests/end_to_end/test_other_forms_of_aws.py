@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -175,6 +176,26 @@ class TestDeliveries:
             "run-of-new"
         ]
         ends(run, 0)
+
+    def test_costs_without_a_currency_are_said_by_load_and_status_and_doctor(
+        self, run: Run, bucket: Path
+    ) -> None:
+        write_data_export(bucket, "export", form="gzip")
+        (part,) = bucket.rglob("*.csv.gz")
+        part.write_bytes(gzip.compress(gzip.decompress(part.read_bytes()).replace(b"USD", b"")))
+        configure(bucket.parent, section("aws_billing", "data-exports", "export"))
+        said = "rows without a currency have 1.35 in 'line_item_unblended_cost': no bill can"
+
+        done = run("load", "--quiet")
+
+        assert done.returncode == 0
+        assert said in done.stdout + done.stderr
+        assert said in " ".join(run("status").stdout.split())
+        (source,) = json.loads(run("status", "--json").stdout)["sources"]
+        assert source["months"][0]["loaded"]["without_currency"] == said.partition(":")[0]
+        examined = run("doctor")
+        assert examined.returncode == 1
+        assert said in " ".join(examined.stdout.split())
 
     def test_a_month_without_files_is_said_once_and_files_replace_it(
         self, run: Run, bucket: Path

@@ -76,6 +76,12 @@ def test_a_run_that_is_gone_is_an_error_only_with_strict(
     assert run("verify", "--strict").returncode == 7
 
 
+def test_runs_of_which_none_is_loaded_are_not_equal(run: Run, runs: tuple[WrittenRun, ...]) -> None:
+    verified = run("verify")
+    assert verified.returncode == 7
+    assert f"nothing is loaded, and {len(runs)} runs in the store" in verified.stderr
+
+
 def test_without_a_source_the_document_says_why(run: Run) -> None:
     verified = run("verify", "--json")
     document = json.loads(verified.stdout)

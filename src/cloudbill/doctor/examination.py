@@ -165,7 +165,7 @@ def _ledger_checks(
     *,
     lost: Collection[BillingPeriod | None],
 ) -> list[Check]:
-    """What ledger, tracking table and table say otherwise; of `lost` months a reason says it."""
+    """What is odd in ledger, tracking table and table; of `lost` months a reason says it."""
     loaded, rows = present.remembered.loaded, present.rows
     tracked = present.ledger.newest_tracked
     subject = f"{settings.source}: {settings.table_name}"
@@ -173,6 +173,7 @@ def _ledger_checks(
         Check(subject=f"{subject} {period}", found=problem, remedy=remedy)
         for period in sorted({*loaded, *tracked, *rows}, reverse=True)
         for problem, remedy in (
+            *_costs_without_currency(loaded.get(period)),
             *_record_differences(loaded.get(period), tracked.get(period)),
             *_lost_cells(period, present.ledger.untracked, tracked),
             *(() if period in lost else _row_differences(period, present, tracked)),
@@ -183,6 +184,12 @@ def _ledger_checks(
         return checks + odd
     found = f"{len(loaded)} months, {sum(rows.values())} rows, as recorded"
     return [Check(subject=subject, found=found)]
+
+
+def _costs_without_currency(record: LoadRecord | None) -> Iterator[tuple[str, str]]:
+    """Money that no bill can be compared with."""
+    if record is not None and record.currencyless is not None:
+        yield f"{record.currencyless}: no bill can be compared with them", "export it again"
 
 
 def _lost_cells(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Fit",
+    "NOT_LOADED",
     "RENAME",
     "RESERVED_PREFIXES",
     "amounts_of",
@@ -73,6 +74,12 @@ RENAME: Final = (
     "Data Export of AWS by AS; that of a tag by renaming or deactivating the cost allocation tag"
 )
 """What to do about the name of a column."""
+
+
+NOT_LOADED: Final = (
+    "The month was not changed. Leave the column out of the export, or export it as text"
+)
+"""What to do about a column of a type that no table has."""
 
 
 def merge_parts(parts: Iterable[tuple[str, Sequence[Column]]]) -> tuple[Column, ...]:

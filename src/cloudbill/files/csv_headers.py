@@ -32,6 +32,7 @@ __all__ = [
     "parse_header",
     "read_columns",
     "read_headers",
+    "unended_line",
 ]
 
 # A header of 1,000 columns has about 30,000 bytes, or 5,000 with gzip.
@@ -97,6 +98,8 @@ class PartColumns:
     has_nameless_end: bool = False
     is_plain: bool = True
     """Whether a reader that skips the first record has rows of just these columns after it."""
+    must_end_line: bool = False
+    """Whether only the end of its last line says that the part is whole."""
 
 
 def read_columns(
@@ -114,8 +117,10 @@ def read_columns(
         SchemaError: If a header names a column twice, or leaves a name empty.
     """
     headers = read_headers(store, manifest.parts)
-    for part, header in zip(manifest.parts, headers, strict=True):
-        _require_end(store, part, header)
+    must_end = [part.size is None and part.rows is None for part in manifest.parts]
+    for part, header, is_needed in zip(manifest.parts, headers, must_end, strict=True):
+        if is_needed and not header.is_packed and store.read_tail(part.path, 1) != b"\n":
+            raise unended_line(store.uri(part.path))
     targets = assign_columns(
         dict.fromkeys(name for header in headers for name in header.names),
         existing,
@@ -130,8 +135,9 @@ def read_columns(
             columns=tuple(columns[name] for name in header.names),
             has_nameless_end=header.has_nameless_end,
             is_plain=not (header.has_nameless_end or header.has_mark_after),
+            must_end_line=is_needed,
         )
-        for header in headers
+        for header, is_needed in zip(headers, must_end, strict=True)
     )
 
 
@@ -220,21 +226,16 @@ def _read_header(store: Store, path: str) -> Header:
     )
 
 
-def _require_end(store: Store, part: Part, header: Header) -> None:
-    """Refuses a part that may be cut off within its last number, and would load as another one.
+def unended_line(address: str) -> LoadError:
+    """What is said of a part that may be cut off in its last number, and would load as another one.
 
-    Every provider ends each line. A packed part is checked by what packed it, and a stated size or
-    number of rows by others; AWS states neither, and a copy may have unpacked its files.
-
-    Raises:
-        LoadError: If the part ends within a line.
+    Every provider ends each line. A stated size or number of rows is compared with the part; AWS
+    states neither.
     """
-    is_checked = header.is_packed or part.size is not None or part.rows is not None
-    if not is_checked and store.read_tail(part.path, 1) != b"\n":
-        raise LoadError(
-            f"{store.uri(part.path)} ends without the end of a line: it was cut off, or another "
-            f"program wrote it. {AGAIN}"
-        )
+    return LoadError(
+        f"{address} ends without the end of a line: it was cut off, or another program wrote it. "
+        f"{AGAIN}"
+    )
 
 
 def _unpack(head: bytes, address: str, *, is_whole: bool) -> tuple[bytes, bool]:

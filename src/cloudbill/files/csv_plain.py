@@ -27,6 +27,7 @@ from cloudbill.files.csv_headers import (
     is_gzip,
     is_zip,
     parse_header,
+    unended_line,
 )
 from cloudbill.files.damage import AGAIN
 from cloudbill.manifests import Column
@@ -46,13 +47,15 @@ class CsvPart:
     """A part on the local disk, plain or gzipped.
 
     `address` names it in messages; `columns` have the names and the order of its header. With
-    `has_nameless_end` the header has one more column at its end, without a name.
+    `has_nameless_end` the header has one more column at its end, without a name. With
+    `must_end_line` it is whole only if its last line has an end.
     """
 
     file: Path
     address: str
     columns: tuple[Column, ...]
     has_nameless_end: bool = False
+    must_end_line: bool = False
 
     @classmethod
     def of(cls, file: Path, address: str, header: PartColumns) -> CsvPart:
@@ -62,6 +65,7 @@ class CsvPart:
             address=address,
             columns=header.columns,
             has_nameless_end=header.has_nameless_end,
+            must_end_line=header.must_end_line,
         )
 
 
@@ -146,12 +150,16 @@ def _without_mark(path: Path, cleaned: Path, *, at: int) -> Path:
 
 def _copy(part: CsvPart, target: Path | None) -> None:
     """Checks a part, and writes it unpacked to `target` if one is given."""
+    last = b""
     with _reader(part) as file, target.open("wb") if target else nullcontext() as plain:
         for block in iter(lambda: file.read(_BLOCK_BYTES), b""):
             if b"\0" in block:
                 _refuse_nul(part)
             if plain is not None:
                 plain.write(block)
+            last = block
+    if part.must_end_line and not last.endswith(b"\n"):
+        raise unended_line(part.address)
 
 
 def _unpacked_size(part: CsvPart) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import duckdb
@@ -13,10 +14,11 @@ from cloudbill.errors import LoadError, SchemaError
 from cloudbill.files.columns import merge_parts
 from cloudbill.files.csv_faults import MAX_ROW_BYTES, find_fault
 from cloudbill.files.csv_plain import CsvFile, CsvPart, plain_files
+from cloudbill.files.csv_sample import sampled_cells
 from cloudbill.files.damage import OFTEN
 from cloudbill.files.decimals import text_rest, text_value
 from cloudbill.files.json_text import object_value
-from cloudbill.files.relation import PartsRelation, literal_path
+from cloudbill.files.relation import PartsRelation, Sample, literal_path
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
 
@@ -133,6 +135,7 @@ def read_csv_parts(
                     if column.type is ColumnType.DECIMAL
                 },
                 texts=cells,
+                sample=partial(_sample, columns, files),
                 part_names=tuple(
                     (part.address, frozenset(column.target.lower() for column in part.columns))
                     for part in parts
@@ -140,6 +143,18 @@ def read_csv_parts(
                 file_column=_FILE_COLUMN,
                 files=tuple(str(file.path) for file in files),
             )
+
+
+def _sample(columns: Sequence[Column], files: Sequence[CsvFile]) -> dict[str, Sample]:
+    names = [column.target for column in columns if column.type is ColumnType.JSON]
+    return {
+        name: Sample(
+            relation=DUCKDB.compose("(SELECT unnest($sampled) AS {name})", name=name),
+            parameters={"sampled": cells},
+            text=DUCKDB.compose("{name}", name=name),
+        )
+        for name, cells in sampled_cells(files, names).items()
+    }
 
 
 def _read(

@@ -120,6 +120,9 @@ _FLOAT_REST: Final = "CASE WHEN abs({name}) >= 1 OR ({is_small}) THEN NULL ELSE 
 _TEXT_OF_FLOAT: Final = "CAST({name} AS VARCHAR)"
 _DOES_NOT_FIT: Final = ", which is no amount that DECIMAL(38,18) holds"
 
+_NO_DOUBLE: Final = (
+    ", which no double of the table is equal to: make a decimal of the column of the table"
+)
 _WHOLE: Final = (
     "CASE WHEN {value} IS NULL OR CAST(CAST({value} AS DOUBLE) AS HUGEINT) = {value} "
     "THEN CAST({value} AS DOUBLE) ELSE error({what} || {value} || {problem}) END"
@@ -213,7 +216,7 @@ def whole_as_double(value: Fragment, column: str) -> Fragment:
         _WHOLE,
         value=value,
         what=duckdb_text(f"'{column}' holds "),
-        problem=duckdb_text(", which no double of the table is equal to"),
+        problem=duckdb_text(_NO_DOUBLE),
     )
 
 

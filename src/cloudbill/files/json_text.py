@@ -1,8 +1,10 @@
 """Objects of files as SQL of DuckDB: one spelling, whether the file has a map or text.
 
-Keys are sorted by their code points, there is no space between them, and a number is the shortest
-text that reads back as the same double, without a fraction of nothing: `{"a":1,"b":0.1}`. So two
-deliveries of the same object are the same text, in every format.
+Keys are sorted by their code points at every depth, there is no space between them, and a number
+is the shortest text that reads back as the same double, without a fraction of nothing:
+`{"a":1,"b":0.1}`. So two deliveries of the same object are the same text, in every format. An
+object inside of an object stays in its own order if a key stands twice in it or a number has more
+digits than a double, and its numbers keep a fraction of nothing.
 """
 
 from __future__ import annotations
@@ -11,12 +13,13 @@ from typing import Final
 
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
 
-__all__ = ["is_map", "map_value", "object_value"]
+__all__ = ["is_map", "map_value", "object_value", "text_of_object"]
 
 _ENTRY: Final = "\x1fentry"
 """The parameter of a lambda: no column has a control character in its name."""
 _PLACE: Final = "\x1fplace"
 _TEXT: Final = "\x1ftext"
+_SORTED: Final = "\x1fsorted"
 # Of more digits, the text of a whole number would not be read as that of the same double.
 _WHOLE: Final = duckdb_text(r"^(?:-?(0)|(-?[1-9][0-9]{0,14}))\.0$")
 _FIRST: Final = duckdb_text(r"\1\2")
@@ -26,6 +29,8 @@ _ODD: Final = duckdb_text(
 )
 _STRINGS: Final = duckdb_text(r'"(?:[^"\\]|\\.)*"')
 _TOKENS: Final = duckdb_text("[^{}\\[\\]:,]+")
+# DuckDB takes a comma after the last member, which JSON does not have.
+_LAST_COMMA: Final = duckdb_text(r",\s*[}\]]")
 
 # DuckDB makes no map of entries of which two have one key. No map has such, but a file may.
 _IN_ORDER: Final = "CAST(to_json(TRY(map_from_entries(list_sort(map_entries({name}))))) AS VARCHAR)"
@@ -64,11 +69,12 @@ _OBJECT: Final = (
     "CAST(CASE WHEN {cell} IS NULL THEN NULL WHEN {cell} = '{{}}' THEN '{{}}' "
     "WHEN regexp_full_match({cell}, {plain}) AND {is_once} THEN {in_order} "
     "WHEN NOT json_valid({cell}) THEN error('not a JSON object: ' || {cell} || {where}) "
-    "WHEN json_type({cell}) <> 'OBJECT' "
+    "WHEN json_type({cell}) <> 'OBJECT' OR (regexp_matches({cell}, {last_comma}) "
+    "AND regexp_matches(regexp_replace({cell}, {strings}, '', 'g'), {last_comma})) "
     "THEN error('not a JSON object: ' || {cell} || {where}) "
     "WHEN regexp_matches({written}, {odd}) THEN CASE WHEN {is_finite} THEN {by_entry} "
     "ELSE error('no JSON number: ' || {cell} || {where}) END "
-    "WHEN strpos({written}, '.0') = 0 AND {is_once} "
+    "WHEN strpos({written}, '.0') = 0 AND NOT contains(substr({written}, 2), '{{') AND {is_once} "
     "AND json_keys({cell}) = list_sort(json_keys({cell})) THEN {written} "
     "ELSE {by_entry} END AS JSON)"
 )
@@ -95,11 +101,19 @@ _ENTRIES_OF_OBJECT: Final = (
 )
 # Only a number begins with one of the characters from `-` to `9`.
 _VALUE_OF_OBJECT: Final = (
-    "CASE WHEN CAST({entry}.value AS VARCHAR) BETWEEN '-' AND ':' THEN regexp_replace("
+    "CASE WHEN left(CAST({entry}.value AS VARCHAR), 1) IN ('{{', '[') THEN {inside} "
+    "WHEN CAST({entry}.value AS VARCHAR) BETWEEN '-' AND ':' THEN regexp_replace("
     "CASE WHEN json_type({entry}.value) = 'DOUBLE' "
     "THEN CAST(to_json(CAST(CAST({entry}.value AS VARCHAR) AS DOUBLE)) AS VARCHAR) "
     "ELSE CAST({entry}.value AS VARCHAR) END, {whole}, {first}) "
     "ELSE CAST({entry}.value AS VARCHAR) END"
+)
+# A VARIANT has its keys in order. Of two equal keys it has the last alone, and its numbers have the
+# digits of doubles, so what is not as long as before is left as it is.
+_INSIDE: Final = (
+    "list_transform([CAST(CAST({entry}.value AS VARIANT) AS JSON)], lambda {sorted}: "
+    "CASE WHEN strlen(CAST({sorted} AS VARCHAR)) = strlen(CAST({entry}.value AS VARCHAR)) "
+    "THEN CAST({sorted} AS VARCHAR) ELSE CAST({entry}.value AS VARCHAR) END)[1]"
 )
 # BigQuery takes neither `NaN` nor `1e400`, and DuckDB both.
 _IS_FINITE: Final = (
@@ -115,12 +129,26 @@ def is_map(type_name: str) -> bool:
     return type_name.startswith("MAP(VARCHAR, ")
 
 
+def text_of_object(name: str, type_name: str) -> Fragment | None:
+    """A text that two values of a column have only if they are one object, where there is one.
+
+    Entries are in the order of the file. Of decimals and floats the text might lack a digit.
+    """
+    if type_name == "VARCHAR":
+        return DUCKDB.compose("{name}", name=name)
+    if is_map(type_name) and "DECIMAL" not in type_name and "FLOAT" not in type_name:
+        return DUCKDB.compose("CAST(to_json({name}) AS VARCHAR)", name=name)
+    return None
+
+
 def map_value(name: str, type_name: str) -> Fragment:
     """The value of a column of maps; `type_name` is its type, for what its values are.
 
     A value that is no number in a map of numbers is an error, which names the column.
     """
     names = {"name": DUCKDB.compose("{name}", name=name), "entry": _name(_ENTRY)}
+    if _has_inside(type_name):
+        return object_value(DUCKDB.compose("CAST(to_json({name}) AS VARCHAR)", **names), name)
     in_order = DUCKDB.compose(_IN_ORDER, **names)
     entries = DUCKDB.compose(_FIRST_OF_EACH_KEY, place=_name(_PLACE), **names)
     by_entry = DUCKDB.compose(
@@ -155,6 +183,12 @@ def _value_in_map(name: str, type_name: str) -> Fragment:
     )
 
 
+def _has_inside(type_name: str) -> bool:
+    """Whether values of a map have values themselves."""
+    value = type_name.removeprefix("MAP(VARCHAR, ")
+    return any(kind in value for kind in ("MAP(", "STRUCT(", "["))
+
+
 def _has_fractions(type_name: str) -> bool:
     return any(kind in type_name for kind in ("DOUBLE", "FLOAT", "DECIMAL"))
 
@@ -163,13 +197,21 @@ def object_value(cell: Fragment, column: str = "") -> Fragment:
     """The value of a cell with a JSON object; another text is an error, which names the column."""
     names = {"cell": cell, "entry": _name(_ENTRY)}
     written = DUCKDB.compose(_WRITTEN, cell=cell)
-    value = DUCKDB.compose(_VALUE_OF_OBJECT, entry=names["entry"], whole=_WHOLE, first=_FIRST)
+    value = DUCKDB.compose(
+        _VALUE_OF_OBJECT,
+        entry=names["entry"],
+        inside=DUCKDB.compose(_INSIDE, entry=names["entry"], sorted=_name(_SORTED)),
+        whole=_WHOLE,
+        first=_FIRST,
+    )
     return DUCKDB.compose(
         _OBJECT,
         cell=cell,
         written=written,
         where=duckdb_text(f" in column '{column}'" if column else ""),
         odd=_ODD,
+        last_comma=_LAST_COMMA,
+        strings=_STRINGS,
         plain=_PLAIN,
         in_order=DUCKDB.compose(_PLAIN_IN_ORDER, cell=cell),
         is_once=DUCKDB.compose(_IS_ONCE, cell=cell),

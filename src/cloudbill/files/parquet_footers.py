@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from cloudbill.disk.spool import spool_folder
 from cloudbill.errors import SchemaError, StoreError
-from cloudbill.files.columns import no_objects, type_in_table
+from cloudbill.files.columns import NOT_LOADED, no_objects, type_in_table
 from cloudbill.files.damage import AGAIN
 from cloudbill.files.parquet_tail import PARQUET_MAGIC, read_parquet_tail, write_footer
 from cloudbill.files.small_queries import open_for_small_queries
@@ -181,7 +181,9 @@ def _column_type(field: Any, address: str) -> ColumnType:
     for is_kind, column_type in _TYPES:
         if is_kind(kind):
             return column_type
-    raise SchemaError(f"Column '{field.name}' of {address} is a {kind}, which is not loaded")
+    raise SchemaError(
+        f"Column '{field.name}' of {address} is a {kind}, which is not loaded. {NOT_LOADED}"
+    )
 
 
 def _is_in_nanoseconds(field: Any, physical_type: str | None) -> bool:

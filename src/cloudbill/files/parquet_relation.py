@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 import duckdb
 
 from cloudbill.errors import LoadError, SchemaError
-from cloudbill.files.columns import merge_parts, no_objects, type_in_table
+from cloudbill.files.columns import NOT_LOADED, merge_parts, no_objects, type_in_table
 from cloudbill.files.damage import OFTEN, damaged_parts, reason_of
 from cloudbill.files.decimals import (
     decimal_rest,
@@ -24,8 +25,8 @@ from cloudbill.files.decimals import (
     text_value,
 )
 from cloudbill.files.duckdb_types import TABLE_TYPES, column_type_of, may_lose_digits
-from cloudbill.files.json_text import is_map, map_value, object_value
-from cloudbill.files.relation import PartsRelation, literal_path
+from cloudbill.files.json_text import is_map, map_value, object_value, text_of_object
+from cloudbill.files.relation import PartsRelation, Sample, literal_path
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.sql import DUCKDB, Fragment
 
@@ -38,6 +39,11 @@ __all__ = ["faults_named", "read_parquet_parts"]
 _READ: Final = "read_parquet(${files}, union_by_name = true, hive_partitioning = false)"
 _REST_OF: Final = "\x1frest of "
 """No column has a control character in its name."""
+_SAMPLE: Final = (
+    "(SELECT {name} FROM read_parquet($sampled, union_by_name = true, hive_partitioning = false) "
+    "USING SAMPLE 5 PERCENT (system, 1))"
+)
+_SAMPLED_PARTS: Final = 4
 _NO_REST: Final = Fragment("CAST(NULL AS DECIMAL(38,38))")
 _NOTHING: Final = '"NULL"'
 """The type of a column in which the writer saw no value, so that it knew no type either."""
@@ -98,10 +104,31 @@ def read_parquet_parts(
         columns=merged,
         values=reading.values,
         rests=reading.rests,
+        sample=partial(_sample, merged, types, names[:1] if scheme else names),
         addresses=dict(zip(names, addresses, strict=True)),
         part_names=tuple(names_in),
         part_rows=tuple(part_rows),
     )
+
+
+def _sample(
+    columns: Sequence[Column], types: Sequence[Mapping[str, str]], names: Sequence[str]
+) -> dict[str, Sample]:
+    """Rows from a few parts; columns that have several types in the parts have none."""
+    step = -(-len(names) // _SAMPLED_PARTS)
+    samples: dict[str, Sample] = {}
+    for column in columns:
+        if column.type is not ColumnType.JSON:
+            continue
+        (type_name, *others) = {part.get(column.name.lower()) for part in types} - {None}
+        text = None if others else text_of_object(column.name, type_name or "")
+        if text is not None:
+            samples[column.name] = Sample(
+                relation=DUCKDB.compose(_SAMPLE, name=column.name),
+                parameters={"sampled": names[::step]},
+                text=text,
+            )
+    return samples
 
 
 def _columns(
@@ -116,7 +143,9 @@ def _columns(
             continue
         kind = column_type_of(type_name)
         if not isinstance(kind, ColumnType):
-            raise SchemaError(f"Column '{name}' of {address} is a {type_name}, which is not loaded")
+            raise SchemaError(
+                f"Column '{name}' of {address} is a {type_name}, which is not loaded. {NOT_LOADED}"
+            )
         kind = type_in_table(name, kind, address, amounts=amounts, objects=objects)
         columns.append(Column(name=name, target=name, type=kind))
     return columns
@@ -214,8 +243,14 @@ def _converted(files: str, types: Mapping[Column, str | None]) -> Fragment:
 
 
 @contextmanager
-def faults_named(connection: DuckDBPyConnection, source: PartsRelation) -> Iterator[None]:
+def faults_named(
+    connection: DuckDBPyConnection,
+    source: PartsRelation,
+    types: Callable[[], Mapping[str, ColumnType | str]] = dict,
+) -> Iterator[None]:
     """Names the part that cannot be read while the block runs; DuckDB itself does not always.
+
+    `types` are those of the table, by names in lower case, once they are known.
 
     Raises:
         LoadError: If a Parquet part is damaged.
@@ -231,11 +266,13 @@ def faults_named(connection: DuckDBPyConnection, source: PartsRelation) -> Itera
                 connection.cursor().execute(
                     "SELECT max(hash(COLUMNS(*))) FROM read_parquet($file)", {"file": name}
                 ).fetchall()
-        _require_values(connection, source)
+        _require_values(connection, source, types())
         raise
 
 
-def _require_values(connection: DuckDBPyConnection, source: PartsRelation) -> None:
+def _require_values(
+    connection: DuckDBPyConnection, source: PartsRelation, types: Mapping[str, ColumnType | str]
+) -> None:
     """Names the part with a value that does not fit, unless parts differ in the types of amounts.
 
     Raises:
@@ -244,8 +281,8 @@ def _require_values(connection: DuckDBPyConnection, source: PartsRelation) -> No
     if source.parameters.keys() != {"files"}:
         return
     statement = DUCKDB.compose(
-        "SELECT max(hash({values})) FROM {relation}",
-        values=list(source.values.values()),
+        "SELECT max(hash(COLUMNS(*))) FROM (SELECT {values} FROM {relation})",
+        values=source.projection(types),
         relation=source.relation,
     )
     for name, address in source.addresses.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from types import MappingProxyType
@@ -15,7 +15,19 @@ from cloudbill.manifests import Column, ColumnType
 from cloudbill.periods import BillingPeriod
 from cloudbill.sql import DUCKDB, Fragment
 
-__all__ = ["PartsRelation", "literal_path"]
+__all__ = ["PartsRelation", "Sample", "literal_path"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Some rows of parts, from all over them, for a column of objects.
+
+    `relation` has the column and takes `parameters`; rows with one `text` have one object.
+    """
+
+    relation: Fragment
+    parameters: Mapping[str, object]
+    text: Fragment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +58,8 @@ class PartsRelation:
     part_rows: tuple[int, ...] | None = None
     file_column: str | None = None
     files: tuple[str, ...] = ()
+    sample: Callable[[], Mapping[str, Sample]] = dict
+    """Takes a sample for each column of objects that can have one."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """The name of a column in the parts, if it differs from the name in the table."""
 

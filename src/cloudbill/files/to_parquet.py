@@ -19,6 +19,7 @@ from cloudbill.errors import LoadError
 from cloudbill.files.csv_plain import CsvPart
 from cloudbill.files.csv_relation import read_csv_parts
 from cloudbill.files.damage import reason_of
+from cloudbill.files.known_objects import with_known_objects
 from cloudbill.files.parquet_relation import faults_named, read_parquet_parts
 from cloudbill.files.sums import sum_rests
 from cloudbill.manifests import ColumnType
@@ -82,7 +83,7 @@ class Rewriting:
                 objects=self.objects,
                 addresses=[address],
             )
-            with faults_named(connection, source):
+            with faults_named(connection, source, lambda: self.types):
                 return self._write(connection, source, target)
 
     @contextmanager
@@ -127,13 +128,11 @@ class Rewriting:
         columns = [Fragment("*")]
         if zoned:
             columns = [DUCKDB.compose("* REPLACE ({zoned})", zoned=zoned)]
+        rows = with_known_objects(connection, source)
         statement = DUCKDB.compose(
-            _COPY,
-            columns=columns,
-            values=source.projection(self.types),
-            relation=source.relation,
+            _COPY, columns=columns, values=rows.projection(self.types), relation=rows.relation
         )
-        connection.execute(statement.text, {**source.parameters, "target": str(target)})
+        connection.execute(statement.text, {**rows.parameters, "target": str(target)})
         if self.provider is None:
             return {}
         return sum_rests(connection, source, self.provider, self.period)

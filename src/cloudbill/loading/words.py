@@ -31,6 +31,7 @@ from cloudbill.text.sizes import shown_size
 from cloudbill.text.table import printable
 
 __all__ = [
+    "UNCHECKED",
     "UNLISTED",
     "accept_command",
     "finished_line",
@@ -137,17 +138,24 @@ def _finished_lines(result: LoadResult) -> Iterator[str]:
     yield from note_lines(result)
 
 
+UNCHECKED: Final = "no bill can be compared with them. Export the month with its currency"
+"""What follows from costs without a currency, and what to do."""
+
+
 def note_lines(result: LoadResult) -> Iterator[str]:
     """A line for each thing that a person should know of a month that was loaded.
 
-    Its costs could not be summed; it has no rows, which may be a mistake of the export; or a person
-    should look at its run, which nobody knew before.
+    Its costs could not be summed; it has no rows, or costs without a currency, which may be a
+    mistake of the export; or a person should look at its run, which nobody knew before.
     """
     run = _run(result.planned)
     if result.untotalled is not None:
         yield f"Loaded {run} without totals: {result.untotalled}"
     if result.rowless is not None:
         yield f"Loaded {run} without rows: {result.rowless}"
+    currencyless = result.notes.get("without_currency")
+    if currencyless is not None:
+        yield f"Loaded {run}, but {currencyless}: {UNCHECKED}"
     if result.alarm is not None:
         yield f"Look at {run} - it was loaded, but {result.alarm}"
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.costs.amounts import costs_to_text, rests_to_text, shown_costs, totals_to_text
 from cloudbill.costs.month_totals import shown_differences
 from cloudbill.loading.drift import TYPE_BACK
-from cloudbill.loading.words import accept_command, likewise
+from cloudbill.loading.words import UNCHECKED, accept_command, likewise
 from cloudbill.looking.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
@@ -121,19 +121,27 @@ def _age(moment: datetime | None, status: SourceStatus) -> str:
     return "?" if moment is None else age_in_words(status.looked_at - moment)
 
 
-def _notes(month: MonthStatus, status: SourceStatus) -> Iterator[str]:
-    if month.is_drifted and month.record is None:
+def _drifted(month: MonthStatus) -> Iterator[str]:
+    """How the table is not what was recorded."""
+    if month.record is None:
         yield f"the table holds {month.table_rows:,} rows that belong to no recorded load"
-    elif month.is_drifted and month.record is not None:
+    else:
         if month.record.rows not in {None, month.table_rows}:
             yield f"the table holds {month.table_rows:,} rows, {month.record.rows:,} were loaded"
         if month.drifted is not None:
             yield from shown_differences(month.drifted.differences, month.drifted.inexact)
             if month.drifted.is_refused:
                 yield f"{TYPE_BACK[0].lower()}{TYPE_BACK[1:]}"
+
+
+def _notes(month: MonthStatus, status: SourceStatus) -> Iterator[str]:
+    if month.is_drifted:
+        yield from _drifted(month)
     if month.failure is not None:
         failed = _failed(month.failure, status)
         yield f"failed: the last try of run {month.failure.run_id}, {failed}"
+    if month.record is not None and month.record.currencyless is not None:
+        yield f"{month.record.currencyless}: {UNCHECKED}"
     if month.uncovered:
         yield f"no run covers {shown_days(month.uncovered)}"
     is_refused = month.drifted is not None and month.drifted.is_refused
@@ -161,7 +169,8 @@ def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
             return f"again: `cloudbill load` loads {submitted}, again"
         case Pending.WAITING:
             missing = f"{run.parts_missing} of {run.parts} parts missing"
-            why = missing if run.parts_missing else str(run.detail).removeprefix("waiting ")
+            detail = str(run.detail).removeprefix("waiting").lstrip(", ")
+            why = missing if run.parts_missing else detail
             return f"waiting: {submitted}, {why}"
         case Pending.HELD:
             why = f"{str(run.detail).removeprefix('held: ')}{likewise(run.older_alike)}"
@@ -244,6 +253,8 @@ def _month(month: MonthStatus) -> dict[str, object]:
             "totals": totals_to_text(record.totals),
             **rests_to_text(record.rests),
         }
+        if record.currencyless is not None:
+            loaded["without_currency"] = record.currencyless
     return {
         "period": str(month.period),
         "state": str(month.state),

@@ -45,13 +45,15 @@ class Verified:
     """What became of a source; `error` is what ended it, if anything did.
 
     `rows_of_no_month` are rows of the table that no month has; 0 where months were asked for.
-    `recorded` are all months that the ledger or the table has.
+    `recorded` are all months that the ledger or the table has. Where there are none, `unloaded`
+    counts the runs that lie in the store.
     """
 
     settings: SourceSettings
     months: tuple[MonthReport, ...] = ()
     rows_of_no_month: int = 0
     recorded: frozenset[BillingPeriod] = frozenset()
+    unloaded: int = 0
     failures: tuple[MonthFailure, ...] = ()
     error: CloudbillError | None = None
 
@@ -59,6 +61,7 @@ class Verified:
         """The highest exit code of its errors, or 7 if a month differs, or 0.
 
         Rows of no month make the sum of the table differ from the months, so they are 7 as well.
+        So are runs of which none was ever loaded.
 
         With `strict`, a month that cannot be checked counts as different, and so does a source
         that has nothing to check.
@@ -68,7 +71,7 @@ class Verified:
         codes = [error.exit_code for error in errors]
         verdicts = {month.verdict for month in self.months}
         is_unsure = Verdict.NOT_CHECKABLE in verdicts or not (self.months or errors)
-        is_different = Verdict.DIFFERENT in verdicts or self.rows_of_no_month > 0
+        is_different = Verdict.DIFFERENT in verdicts or self.rows_of_no_month + self.unloaded > 0
         if is_different or (strict and is_unsure):
             codes.append(VerificationError.exit_code)
         return max(codes, default=0)
@@ -87,7 +90,7 @@ def verify_source(
     months: list[MonthReport] = []
     failures: list[MonthFailure] = []
     error: CloudbillError | None = None
-    of_no_month = 0
+    of_no_month = unloaded = 0
     recorded: frozenset[BillingPeriod] = frozenset()
     try:
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
@@ -101,7 +104,7 @@ def verify_source(
                     months.append(found)
                     listen(found)
             if not months and not failures:
-                _open_store(settings)  # an address that cannot be right is not found out later
+                unloaded = _discover(settings, _open_store(settings)).manifests
     except CloudbillError as caught:
         error = caught
     return Verified(
@@ -109,6 +112,7 @@ def verify_source(
         months=tuple(months),
         rows_of_no_month=of_no_month,
         recorded=recorded,
+        unloaded=unloaded,
         failures=tuple(failures),
         error=error,
     )
@@ -205,12 +209,8 @@ class _Verifier:
 
     def _discover(self) -> tuple[Store, Discovery]:
         if self._found is None:
-            settings = self._settings
-            store = _open_store(settings)
-            discovery = discover(
-                store, settings.provider, prefix=settings.prefix, export_name=settings.export_name
-            )
-            self._found = store, discovery
+            store = _open_store(self._settings)
+            self._found = store, _discover(self._settings, store)
         return self._found
 
     def _was_replaced(self, record: LoadRecord) -> bool:
@@ -220,6 +220,12 @@ class _Verifier:
 
 def _open_store(settings: SourceSettings) -> Store:
     return open_store(settings.bucket, sections=settings.sections, retry_for_s=settings.retry_for_s)
+
+
+def _discover(settings: SourceSettings, store: Store) -> Discovery:
+    return discover(
+        store, settings.provider, prefix=settings.prefix, export_name=settings.export_name
+    )
 
 
 def _find_run(discovery: Discovery, record: LoadRecord) -> DiscoveredRun | None:

@@ -52,6 +52,12 @@ def closing_lines(verified: Verified) -> Iterator[str]:
         yield f"Failed {source} {failure.period} (run_id: {failure.run_id}) - {failure.error}"
     if verified.error is not None:
         yield f"Failed {source} - {verified.error}"
+    elif verified.unloaded:
+        runs = f"{verified.unloaded} run{'' if verified.unloaded == 1 else 's'}"
+        yield (
+            f"{source} different - nothing is loaded, and {runs} in the store: run `cloudbill "
+            "load`, and `cloudbill status` says why if nothing comes of it"
+        )
     elif not (verified.months or verified.failures or verified.rows_of_no_month):
         yield f"{source} has nothing to verify: no load is recorded, and its table holds no rows"
 

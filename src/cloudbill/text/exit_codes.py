@@ -53,8 +53,9 @@ EXIT_CODES: Final = (
     ),
     ExitCode(
         code=7,
-        means="`verify` found a month that differs, or rows of no month; or a month was changed "
-        "since it was loaded, and cannot be loaded again.",
+        means="`verify` found a month that differs, rows of no month, or nothing loaded of the "
+        "runs in the store; or a month was changed since it was loaded, and cannot be loaded "
+        "again.",
     ),
     ExitCode(
         code=8,

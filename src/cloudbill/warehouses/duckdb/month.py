@@ -47,6 +47,11 @@ class MonthTable:
         """Whether there is such a table."""
         return bool(self._types)
 
+    @property
+    def types(self) -> Mapping[str, ColumnType | str]:
+        """The types of its columns, by their names in lower case."""
+        return {name.lower(): kind for name, kind in self._types.items()}
+
     def take(
         self,
         columns: Sequence[Column],
@@ -157,7 +162,7 @@ class MonthTable:
             "INSERT INTO {table} BY NAME SELECT {columns} FROM {relation} WHERE {where}",
             {**source.parameters, **ends},
             table=self._table,
-            columns=source.projection({name.lower(): kind for name, kind in self._types.items()}),
+            columns=source.projection(self.types),
             relation=source.relation,
             where=where,
         )

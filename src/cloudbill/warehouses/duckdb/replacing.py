@@ -7,7 +7,7 @@ the transaction begins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,8 +18,10 @@ from cloudbill.errors import SchemaError
 from cloudbill.files.columns import amounts_of, objects_of
 from cloudbill.files.downloads import awaited_parts, is_here
 from cloudbill.files.duckdb_types import table_type_of
+from cloudbill.files.known_objects import with_known_objects
 from cloudbill.files.parquet_relation import faults_named, read_parquet_parts
 from cloudbill.files.relation import PartsRelation
+from cloudbill.manifests import ColumnType
 from cloudbill.models import LoadResult, PlannedLoad, Totals
 from cloudbill.periods import utc_now
 from cloudbill.planning.costs import billed_costs_of
@@ -69,6 +71,7 @@ class Replacement:
         self._progress = QueryProgress(connection, planned.manifest, listen)
         kinds = {name: table_type_of(kind) for name, kind in dataset.columns(planned.table).items()}
         self._amounts = amounts_of(settings.provider, planned.manifest, kinds)
+        self._types: Mapping[str, ColumnType | str] = {}
         self._rows = 0
         self._rests: Totals = {}
 
@@ -110,7 +113,7 @@ class Replacement:
                 )
                 tally = self._tally_of(source)
                 rows = sum(source.part_rows or ())
-                with faults_named(self._connection, source):
+                with faults_named(self._connection, source, lambda: self._types):
                     with self._progress.at(Stage.INSERTING, rows=rows, before=parts.look):
                         self._insert(table, source)
                         # DuckDB reads nothing of a part without rows, so a part that is missing or
@@ -136,7 +139,7 @@ class Replacement:
             if source is None:
                 return self._emptied()
             tally = self._tally_of(source)
-            with faults_named(self._connection, source):
+            with faults_named(self._connection, source, lambda: self._types):
                 with self._progress.at(Stage.COUNTING):
                     tally.count()
                 with (
@@ -196,8 +199,9 @@ class Replacement:
 
     def _insert(self, table: MonthTable, source: PartsRelation) -> None:
         table.take(source.columns, source.headers, amounts=self._amounts)
+        self._types = table.types
         table.delete()
-        table.insert(source)
+        table.insert(with_known_objects(self._connection, source))
 
     @contextmanager
     def _transaction(self) -> Iterator[MonthTable]:
