@@ -110,8 +110,8 @@ def _open(part: CsvPart, target: Path) -> CsvFile:
             head = file.read(MAX_HEADER_BYTES + len(BOM) + 1)
     except EOFError as error:
         raise LoadError(
-            f"{part.address} is a gzip file that was cut off, and the table was not changed. "
-            f"{AGAIN}"
+            f"{part.address} is a gzip file that was cut off, or has other bytes after its end, "
+            f"and the table was not changed. {AGAIN}"
         ) from error
     except (gzip.BadGzipFile, _Damaged, *_BAD_ZIP) as error:
         kind = "ZIP" if is_zip(part.address) else "gzip"
