@@ -94,3 +94,20 @@ class TestTypes:
         assert set(case.values("x_Rate")) == {Decimal("0.1")}
         rewrite(case, NEW, doubles)
         assert table_check(case).is_well
+
+    def test_a_view_with_the_name_of_the_table_gets_no_advice_about_partitions(
+        self, case: Case, client: bq.Client
+    ) -> None:
+        name = f"{PROJECT}.{DATASET}.bill"
+        make_table(case, client)
+        schema = client.get_table(name).schema
+        client.delete_table(name)
+        client.create_table(bq.Table(f"{name}_source", schema=schema))
+        view = bq.Table(name)
+        view.view_query = f"SELECT * FROM `{name}_source`"  # noqa: S608
+        client.create_table(view)
+        case.deliver(OLD)
+        (failure,) = case.load().failures
+        assert "is no table of its own, but a view" in str(failure.error)
+        assert not failure.error.is_of_run
+        assert table_check(case).found == f"A load is refused. {failure.error}"

@@ -10,7 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from google.api_core import exceptions as api
+from google.cloud import bigquery
 
+from cloudbill.warehouses.bigquery.client import PersistentClient
+from cloudbill.warehouses.bigquery.dataset import Dataset
 from contract.deliveries import AwsWriter
 from contract.places import DATASET, PROJECT, Case, GcsAndBigQuery
 
@@ -96,8 +100,6 @@ def test_a_header_that_another_process_records_meanwhile_keeps_its_column(
 ) -> None:
     report(case, 7)
     case.load()
-    from cloudbill.warehouses.bigquery.dataset import Dataset
-
     prepare, others = Dataset.prepare_table, iter([UPPER])
 
     def prepare_and_be_late(self: Dataset, *given: Any) -> bq.Table:
@@ -112,5 +114,31 @@ def test_a_header_that_another_process_records_meanwhile_keeps_its_column(
     monkeypatch.setattr(Dataset, "prepare_table", prepare_and_be_late)
     report(case, 8, LOWER)
     assert case.load().exit_code == 0
+    assert case.values(COLUMNS[0]) == [None, None]
+    assert sorted(filter(None, case.values(COLUMNS[1]))) == [LOWER]
+
+
+def test_a_change_that_was_lost_is_not_taken_for_done_because_its_column_is_there(
+    case: Case, client: bq.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request was not processed, and another process gave the column to another header."""
+    report(case, 7)
+    case.load()
+    send, others = bigquery.Client._call_api, iter([UPPER])  # noqa: SLF001
+
+    def lose_the_first(self: bigquery.Client, retry: Any, *given: Any, **options: Any) -> Any:
+        is_change = options.get("method") == "PATCH" and options["path"].endswith("/bill")
+        for header in others if isinstance(self, PersistentClient) and is_change else ():
+            now = client.get_table(f"{PROJECT}.{DATASET}.bill")
+            added = bigquery.SchemaField(COLUMNS[0], "STRING", description=header)
+            now.schema = [*now.schema, added]
+            client.update_table(now, ["schema"])
+            raise api.ServiceUnavailable("try again")
+        return send(self, retry, *given, **options)
+
+    monkeypatch.setattr(bigquery.Client, "_call_api", lose_the_first)
+    report(case, 8, LOWER)
+    assert case.load().exit_code == 0
+    assert next(others, None) is None
     assert case.values(COLUMNS[0]) == [None, None]
     assert sorted(filter(None, case.values(COLUMNS[1]))) == [LOWER]

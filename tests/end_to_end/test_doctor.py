@@ -236,10 +236,7 @@ class TestCloud:
         self, run: Run, cloud: Cloud, env: dict[str, str]
     ) -> None:
         make_table(cloud, {"BillingPeriodStart": "TIMESTAMP", "billedCost": "NUMERIC"})
-        said = (
-            "billedCost of azure_focus_billing_data is NUMERIC, which ends 9 digits behind the "
-            "point. "
-        )
+        said = "billedCost of azure_focus_billing_data is NUMERIC, which would round the bill. "
         mending = (
             "Run `ALTER TABLE `acme`.`finops`.`azure_focus_billing_data` "
             "ALTER COLUMN `billedCost` SET DATA TYPE BIGNUMERIC`, and load again"

@@ -11,6 +11,7 @@ from cloudbill.warehouses.bigquery.tables import (
     documented_columns,
     fit_into,
     partition_granularity,
+    require_table,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def check_layout(
     subject = f"{settings.source}: table"
     provider = settings.provider
     try:
+        require_table(table)
         granularity = partition_granularity(
             table,
             period_column=provider.PERIOD_COLUMN,

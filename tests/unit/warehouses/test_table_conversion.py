@@ -47,7 +47,7 @@ def test_a_table_whose_columns_change_is_made_by_them_and_has_what_the_old_one_s
     labelled.time_partitioning = bq.TimePartitioning(type_="MONTH", field="BillingPeriodStart")
     lines = conversion_of(labelled, changed={"BilledCost": "BIGNUMERIC"}).splitlines()
     new, old = "`acme`.`finops`.`bill_converted`", "`acme`.`finops`.`bill`"
-    cast = "CAST(`BilledCost` AS BIGNUMERIC) AS `BilledCost`"
+    cast = "ROUND(CAST(CAST(`BilledCost` AS STRING) AS BIGNUMERIC), 18) AS `BilledCost`"
     assert lines[1:4] == [
         (
             f"  CREATE TABLE {new} (`BillingPeriodStart` TIMESTAMP, `BilledCost` BIGNUMERIC) "
@@ -105,7 +105,7 @@ def test_a_column_has_its_mode_size_and_description_and_the_clusters_stay() -> N
         f"  ALTER TABLE {old} SET OPTIONS (require_partition_filter = FALSE);",
         f"  INSERT INTO {new} SELECT * REPLACE (CAST(`Team` AS STRING) AS `Team`) FROM {old};",  # noqa: S608
     ]
-    assert "Its key, other options" in lines[-1]
+    assert "Its key, defaults and collations" in lines[-1]
 
 
 def test_a_period_of_no_time_gets_no_statement_that_cannot_run() -> None:

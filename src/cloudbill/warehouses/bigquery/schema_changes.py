@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from google.api_core import exceptions as api
@@ -28,7 +28,15 @@ def add_columns(client: PersistentClient, reference: str, columns: Mapping[str, 
         bigquery.SchemaField(column, kind.partition("(")[0]) for column, kind in columns.items()
     ]
     with bigquery_errors(f"Adding columns to {reference}"):
-        change_schema(client, reference, lambda table: [*table.schema, *added])
+        change_schema(client, reference, lambda table: _with(table.schema, added))
+
+
+def _with(
+    schema: Sequence[bigquery.SchemaField], added: Sequence[bigquery.SchemaField]
+) -> list[bigquery.SchemaField]:
+    """A schema with the columns that it lacks: another process may have added them."""
+    have = {str(field.name).lower() for field in schema}
+    return [*schema, *(field for field in added if str(field.name).lower() not in have)]
 
 
 def extend_table(
@@ -82,6 +90,19 @@ def change_schema(
         except api.PreconditionFailed:
             continue
         # If an answer was lost, this is the table as somebody else left it.
-        if {field.name for field in wanted} <= {field.name for field in changed.schema}:
+        if _told(change(changed)) == _told(changed.schema):
             return changed
     raise api.PreconditionFailed(f"{reference} was changed {_READ_AGAIN} times meanwhile")
+
+
+def _told(schema: Iterable[bigquery.SchemaField]) -> set[tuple[str, str, str, str]]:
+    """What a schema says of its columns that a load depends on."""
+    return {
+        (
+            str(field.name).lower(),
+            str(field.field_type),
+            str(field.mode or "NULLABLE"),
+            str(field.description or ""),
+        )
+        for field in schema
+    }

@@ -36,9 +36,9 @@ _LEFT: Final = (
 )
 _LEFT_OF_COLUMNS: Final = (
     "The new table has the columns of the old one with their descriptions and modes, its labels, "
-    "description and expirations. Its key, other options, policy tags and data policies, row "
-    "access policies, and rights that were given on the table itself, have to be set anew before "
-    "the last two statements."
+    "description and expirations. Its key, defaults and collations, other options, policy tags and "
+    "data policies, row access policies, and rights that were given on the table itself, have to "
+    "be set anew before the last two statements."
 )
 # BigQuery REST, TableFieldSchema.type, and "Data types" of GoogleSQL.
 _SQL_TYPES: Final[Mapping[str, str]] = {
@@ -48,6 +48,13 @@ _SQL_TYPES: Final[Mapping[str, str]] = {
     "RECORD": "STRUCT",
 }
 _MS_OF_DAY: Final = 86_400_000
+# A double as it is has noise behind its 17th digit, its text has none; an empty text is no amount.
+_TEXT: Final = "ROUND(CAST(CAST({name} AS STRING) AS {kind}), 18)"
+_AMOUNTS: Final[Mapping[str, str]] = {
+    "FLOAT": _TEXT,
+    "FLOAT64": _TEXT,
+    "STRING": "CAST(NULLIF(TRIM({name}), '') AS {kind})",
+}
 
 
 def conversion_of(
@@ -82,7 +89,7 @@ def conversion_of(
         "old": (project, dataset, name),
         "new": (project, dataset, f"{name}_converted"),
         "layout": layout,
-        "values": _replaced(changed),
+        "values": _replaced(table, changed),
         "backup": f"{name}_before",
         "name": name,
     }
@@ -141,11 +148,16 @@ def _layout(
     )
 
 
-def _replaced(changed: Mapping[str, str]) -> Fragment:
+def _replaced(table: bigquery.Table, changed: Mapping[str, str]) -> Fragment:
     """What of the columns is read otherwise."""
     if not changed:
         return Fragment("")
-    casts = [_of(one, "CAST({name} AS {kind}) AS {name}", kind) for one, kind in changed.items()]
+    casts = []
+    for one, kind in changed.items():
+        value = "CAST({name} AS {kind})"
+        if kind == "BIGNUMERIC":
+            value = _AMOUNTS.get(_kind(table, one), value)
+        casts.append(_of(one, f"{value} AS {{name}}", kind))
     return BIGQUERY.compose(" REPLACE ({casts})", casts=casts)
 
 

@@ -14,7 +14,7 @@ from cloudbill.files.parquet_footers import Footer
 from cloudbill.manifests import Column, ColumnType, Manifest
 from cloudbill.models import PlannedLoad
 from cloudbill.periods import BillingPeriod
-from cloudbill.sql import BIGQUERY
+from cloudbill.warehouses.bigquery.narrow_amounts import narrow_amounts
 from cloudbill.warehouses.bigquery.table_conversion import conversion_of
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ __all__ = [
     "path_of",
     "relaxed",
     "require_month",
+    "require_table",
     "required_columns",
 ]
 
@@ -102,28 +103,6 @@ def column_types(schema: Sequence[bigquery.SchemaField]) -> dict[str, ColumnType
             name = f"repeated {name}"
         types[str(field.name)] = _COLUMN_TYPES.get(name, name)
     return types
-
-
-def _narrow_amounts(table: bigquery.Table, columns: Iterable[Column]) -> str | None:
-    """What is said of columns that hold fewer digits than bills have, and how they are mended.
-
-    BigQuery widens NUMERIC to BIGNUMERIC in place ("ALTER COLUMN SET DATA TYPE statement").
-    """
-    wanted = {column.target.lower() for column in columns if column.type is ColumnType.DECIMAL}
-    types = column_types(table.schema)
-    found = [name for name, kind in types.items() if kind in _NUMERIC and name.lower() in wanted]
-    if not found:
-        return None
-    changes = [
-        BIGQUERY.compose("ALTER COLUMN {name} SET DATA TYPE BIGNUMERIC", name=name)
-        for name in found
-    ]
-    template = "ALTER TABLE {table} {changes}"
-    mending = BIGQUERY.compose(template, table=path_of(table), changes=changes).text
-    return (
-        f"{', '.join(found)} of {table.table_id} is NUMERIC, which ends 9 digits behind the point. "
-        f"The month was not changed. Run `{mending}`, and load again"
-    )
 
 
 def path_of(table: bigquery.Table) -> tuple[str, str, str]:
@@ -292,6 +271,21 @@ def granularity_of(table: bigquery.Table, *, period_column: str) -> str | None:
     return str(by.type_) if by.type_ in {_MONTH, _DAY} else None
 
 
+def require_table(table: bigquery.Table) -> None:
+    """Refuses what has the name of a table and is none, such as a view.
+
+    Raises:
+        LoadError: If it is one.
+    """
+    if table.table_type not in {None, "TABLE"}:
+        raise LoadError(
+            f"{table.dataset_id}.{table.table_id} is no table of its own, but a "
+            f"{table.table_type.lower().replace('_', ' ')}, and a load replaces the partitions of "
+            "a table. Set another 'table_name'",
+            is_of_run=False,
+        )
+
+
 def partition_granularity(table: bigquery.Table, *, period_column: str, cluster_column: str) -> str:
     """`MONTH` or `DAY`, the granularity of the table's partitions on the period column.
 
@@ -325,7 +319,7 @@ def fit_into(
         SchemaError: If a column of the table has another type, or would have to change its own,
             which BigQuery does not do; the message has the statements that do.
     """
-    narrow = _narrow_amounts(table, columns)
+    narrow = narrow_amounts(table, columns)
     if narrow is not None:
         raise SchemaError(narrow)
     name = str(table.table_id)

@@ -39,7 +39,7 @@ from cloudbill.warehouses.bigquery.partitions import empty_month, partition_to_f
 from cloudbill.warehouses.bigquery.protection import Protections
 from cloudbill.warehouses.bigquery.schema_changes import add_columns
 from cloudbill.warehouses.bigquery.staged_loads import StagedLoads
-from cloudbill.warehouses.bigquery.tables import has_headers, headers_of
+from cloudbill.warehouses.bigquery.tables import has_headers, headers_of, require_table
 from cloudbill.warehouses.bigquery.visibility import Visibility
 from cloudbill.warehouses.reconciliation import require_footers, require_not_held
 
@@ -165,6 +165,7 @@ class BigQueryWarehouse:
     ) -> Loaded:
         """Loads a run into a table, which is as it was read a moment ago."""
         provider = self._settings.provider
+        require_table(table)
         incoming = fitted(incoming, table, planned, provider)
         if not has_headers(table.schema, incoming.columns):
             table, incoming = self._dataset.extend_table(planned, incoming)
