@@ -142,3 +142,28 @@ def test_a_change_that_was_lost_is_not_taken_for_done_because_its_column_is_ther
     assert next(others, None) is None
     assert case.values(COLUMNS[0]) == [None, None]
     assert sorted(filter(None, case.values(COLUMNS[1]))) == [LOWER]
+
+
+def test_a_description_of_a_user_stays_and_has_the_header_in_its_last_line(
+    case: Case, client: bq.Client
+) -> None:
+    report(case, 8, UPPER, LOWER)
+    case.load()
+    name = f"{PROJECT}.{DATASET}.bill"
+    for month in (9, 10):
+        table = client.get_table(name)
+        # One at a time: without any header nothing says which column is whose.
+        column = COLUMNS[month % 2]
+        table.schema = [
+            bigquery.SchemaField(field.name, field.field_type, description="what the team wrote")
+            if field.name == column
+            else field
+            for field in table.schema
+        ]
+        client.update_table(table, ["schema"])
+        report(case, month, UPPER, LOWER)
+        assert case.load().exit_code == 0
+    described = {field.name: field.description for field in client.get_table(name).schema}
+    for column in COLUMNS:
+        (header,) = {value for value in case.values(column) if value}
+        assert described[column] == f"what the team wrote\nheader in the files: {header}"

@@ -253,7 +253,8 @@ def assign_columns(
     `name` returns the column name that a header prefers. `existing` gives, for every column of the
     table, the header from its comment or description. A header keeps the column that it already
     has. A column without a header, or with a text of the user, goes to the first header that
-    prefers its name; record that header, or another header may get the column later.
+    prefers its name, with the number that it may have; record that header, or another header may
+    get the column later.
 
     Names are compared without case: headers that are names of columns, and differ by case alone,
     get one column. Other headers that prefer the same name get `_2`, `_3` and so on. The order of
@@ -286,8 +287,15 @@ def assign_columns(
     reserved = {own.lower() for own in wanted.values()}
     for header in sorted(wanted.keys() - assigned.keys()):
         own = wanted[header]
+        numbered = [
+            key
+            for key in free
+            if key not in reserved and re.fullmatch(rf"{re.escape(own.lower())}_[0-9]+", key)
+        ]
         if own.lower() in free:
             column = free.pop(own.lower())
+        elif len(numbered) == 1 and own != header:
+            column = free.pop(numbered[0])  # whose record somebody wrote over
         else:
             column = own if own.lower() not in used else _numbered(own, used | reserved)
         assigned[header] = column

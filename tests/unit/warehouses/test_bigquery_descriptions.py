@@ -6,7 +6,8 @@ from google.cloud import bigquery as bq
 
 from cloudbill.files.columns import assign_columns
 from cloudbill.manifests import Column, ColumnType
-from cloudbill.warehouses.bigquery.tables import extended, fields_of, headers_of
+from cloudbill.warehouses.bigquery.column_headers import headers_of
+from cloudbill.warehouses.bigquery.tables import extended, fields_of
 
 LONGEST = 1024
 

@@ -19,13 +19,13 @@ from cloudbill.files.parquet_footers import Footer, read_footers
 from cloudbill.files.required_columns import require_bill
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad
+from cloudbill.warehouses.bigquery.column_headers import headers_of
 from cloudbill.warehouses.bigquery.column_names import require_names
 from cloudbill.warehouses.bigquery.tables import (
     column_types,
     csv_options,
     fields_in_order,
     fit_into,
-    headers_of,
     parquet_options,
     require_month,
     required_columns,

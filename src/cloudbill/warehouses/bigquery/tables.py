@@ -14,6 +14,7 @@ from cloudbill.files.parquet_footers import Footer
 from cloudbill.manifests import Column, ColumnType, Manifest
 from cloudbill.models import PlannedLoad
 from cloudbill.periods import BillingPeriod
+from cloudbill.warehouses.bigquery.column_headers import description_of, text_with_header
 from cloudbill.warehouses.bigquery.narrow_amounts import narrow_amounts
 from cloudbill.warehouses.bigquery.table_conversion import conversion_of
 
@@ -31,8 +32,6 @@ __all__ = [
     "fields_of",
     "fit_into",
     "granularity_of",
-    "has_headers",
-    "headers_of",
     "label_of",
     "new_table",
     "parquet_options",
@@ -66,7 +65,6 @@ _SYNONYMS: Final[Mapping[str, str]] = {
 }
 _COLUMN_TYPES: Final = {name: kind for kind, name in _FIELD_TYPES.items()}
 # BigQuery REST, TableFieldSchema.description.
-_LONGEST_DESCRIPTION: Final = 1024
 _MONTH: Final = bigquery.TimePartitioningType.MONTH
 _DAY: Final = bigquery.TimePartitioningType.DAY
 
@@ -80,17 +78,8 @@ def _field(column: Column) -> bigquery.SchemaField:
     if column.name == column.target:
         return bigquery.SchemaField(column.target, _FIELD_TYPES[column.type])
     return bigquery.SchemaField(
-        column.target, _FIELD_TYPES[column.type], description=_description(column.name)
+        column.target, _FIELD_TYPES[column.type], description=description_of(column.name)
     )
-
-
-def _description(header: str) -> str:
-    """A header as the description of its column, cut off where BigQuery would refuse it.
-
-    The name of such a column ends in a hash of the whole header, so it finds its column all the
-    same (`assign_columns`).
-    """
-    return header[:_LONGEST_DESCRIPTION]
 
 
 def column_types(schema: Sequence[bigquery.SchemaField]) -> dict[str, ColumnType | str]:
@@ -116,23 +105,6 @@ def exact_types(schema: Sequence[bigquery.SchemaField]) -> dict[str, ColumnType 
         name: ColumnType.DECIMAL if kind in _NUMERIC else kind
         for name, kind in column_types(schema).items()
     }
-
-
-def headers_of(schema: Iterable[bigquery.SchemaField]) -> dict[str, str]:
-    """The header of each column in the files, if its description has one."""
-    return {str(field.name): str(field.description or "") for field in schema}
-
-
-def has_headers(schema: Iterable[bigquery.SchemaField], columns: Iterable[Column]) -> bool:
-    """Whether a table has recorded the header of each column that is not called as its header.
-
-    As long as it has not, another run may give the column to another header.
-    """
-    held = {name.lower(): header for name, header in headers_of(schema).items()}
-    return all(
-        column.name == column.target or held.get(column.target.lower()) == _description(column.name)
-        for column in columns
-    )
 
 
 def fields_in_order(
@@ -186,15 +158,13 @@ def extended(
     `required` stay so; the others become NULLABLE, which is never undone.
     """
     headers = {
-        column.target.lower(): _description(column.name)
-        for column in columns
-        if column.name != column.target
+        column.target.lower(): column.name for column in columns if column.name != column.target
     }
     described = []
     for field in relaxed(schema, required):
         header = headers.get(str(field.name).lower())
-        is_new = header is not None and not field.description
-        described.append(changed(field, description=str(header)) if is_new else field)
+        text = None if header is None else text_with_header(field.description, header)
+        described.append(field if text is None else changed(field, description=text))
     return [*described, *fields_of(added)]
 
 

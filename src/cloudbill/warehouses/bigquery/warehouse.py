@@ -29,6 +29,7 @@ from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.settings.names import read_dataset, read_project
 from cloudbill.warehouses.bigquery.client import PersistentClient, open_client
+from cloudbill.warehouses.bigquery.column_headers import has_headers, headers_of
 from cloudbill.warehouses.bigquery.counting import count_month
 from cloudbill.warehouses.bigquery.dataset import Dataset
 from cloudbill.warehouses.bigquery.expirations import keep_tables, require_kept
@@ -39,7 +40,7 @@ from cloudbill.warehouses.bigquery.partitions import empty_month, partition_to_f
 from cloudbill.warehouses.bigquery.protection import Protections
 from cloudbill.warehouses.bigquery.schema_changes import add_columns
 from cloudbill.warehouses.bigquery.staged_loads import StagedLoads
-from cloudbill.warehouses.bigquery.tables import has_headers, headers_of, require_table
+from cloudbill.warehouses.bigquery.tables import require_table
 from cloudbill.warehouses.bigquery.visibility import Visibility
 from cloudbill.warehouses.reconciliation import require_footers, require_not_held
 
