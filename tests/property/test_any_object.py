@@ -160,6 +160,21 @@ def test_what_is_no_object_is_refused_with_the_name_of_its_column(
         of_text(database, text)
 
 
+@pytest.mark.parametrize(
+    "inner",
+    [
+        '{"a":1234567890123456789012,"b":1234567890123456789013,"c":20000000000000000001}',
+        "[1234567890123456789012,1234567890123456789012,20000000000000000001]",
+        '{"b":1,"b":2,"c":20000000000000000001,"d":20000000000000000001,"e":20000000000000000001}',
+    ],
+)
+def test_numbers_beyond_doubles_and_keys_that_stand_twice_stay_as_they_are_inside(
+    database: duckdb.DuckDBPyConnection, inner: str
+) -> None:
+    """What is lost of one may be as long as what another would get."""
+    assert of_text(database, f'{{"x":{inner}}}') == f'{{"x":{inner}}}'
+
+
 def test_a_comma_before_a_bracket_may_be_in_a_text(database: duckdb.DuckDBPyConnection) -> None:
     text = '{"a":"x,}\\",]","b":{"c":",}"}}'
     assert of_text(database, text) == text

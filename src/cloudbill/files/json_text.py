@@ -109,10 +109,11 @@ _VALUE_OF_OBJECT: Final = (
     "ELSE CAST({entry}.value AS VARCHAR) END"
 )
 # A VARIANT has its keys in order. Of two equal keys it has the last alone, and its numbers have the
-# digits of doubles, so what is not as long as before is left as it is.
+# digits of doubles, so what does not have the same characters in another order is left as it is.
 _INSIDE: Final = (
     "list_transform([CAST(CAST({entry}.value AS VARIANT) AS JSON)], lambda {sorted}: "
-    "CASE WHEN strlen(CAST({sorted} AS VARCHAR)) = strlen(CAST({entry}.value AS VARCHAR)) "
+    "CASE WHEN list_sort(string_split(CAST({sorted} AS VARCHAR), '')) "
+    "= list_sort(string_split(CAST({entry}.value AS VARCHAR), '')) "
     "THEN CAST({sorted} AS VARCHAR) ELSE CAST({entry}.value AS VARCHAR) END)[1]"
 )
 # BigQuery takes neither `NaN` nor `1e400`, and DuckDB both.

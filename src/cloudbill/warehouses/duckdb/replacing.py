@@ -201,7 +201,9 @@ class Replacement:
         table.take(source.columns, source.headers, amounts=self._amounts)
         self._types = table.types
         table.delete()
-        table.insert(with_known_objects(self._connection, source))
+        known = with_known_objects(self._connection, source)
+        self._interruption.require_none()  # of the sample nothing can be interrupted
+        table.insert(known)
 
     @contextmanager
     def _transaction(self) -> Iterator[MonthTable]:
