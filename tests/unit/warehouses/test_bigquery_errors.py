@@ -166,6 +166,13 @@ RECORDED = [
         id="sandbox by its text",
     ),
     pytest.param(
+        "quotaExceeded",
+        "Quota exceeded: Your project exceeded quota for free query bytes scanned.",
+        "The free queries of this month are used up. Link a billing account to the project",
+        False,
+        id="free queries",
+    ),
+    pytest.param(
         "forbidden",
         "The billing account for the owning project is disabled in state absent",
         "Link a billing account to the project",
@@ -357,18 +364,10 @@ class TestJobs:
         [
             ("invalid", "Error while reading data, file gs://b/p: corrupt", True),
             ("invalid", "Provided Schema does not match Table t", True),
-            (
-                "invalid",
-                "Error while reading data: 'streaming buffer' in column 3 is no number",
-                True,
-            ),
+            ("invalid", "Error while reading data: 'streaming buffer' is no number", True),
             ("invalid", "Incompatible table partitioning specification. Expects interval", False),
             ("invalid", "Incompatible table clustering specification.", False),
-            (
-                "invalidQuery",
-                "no query without a filter over column(s) 'm' for partition elimination",
-                False,
-            ),
+            ("invalidQuery", "without a filter over column(s) m for partition elimination", False),
             ("invalidQuery", "DELETE would affect rows in the streaming buffer", False),
             ("backendError", "try again", False),
             ("accessDenied", "Access Denied: gs://b/p", False),

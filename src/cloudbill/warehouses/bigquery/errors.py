@@ -109,14 +109,22 @@ _BILLING: Final = (
     "Link a billing account to the project (Google Cloud console, 'Billing'), and run again; no "
     "role is missing"
 )
-# The first that fits counts. BigQuery gives most of them as 403, which is not only missing roles.
-_MEANINGS: Final = (
+# Their reasons are those of all disabled billing, or of a quota that comes back in a day.
+_FREE_TIER: Final = (
     _Meaning(
         text="not allowed in the free tier",
         remedy="A project without a billing account takes load jobs and refuses the INSERT that "
         f"writes the ledger, so no month can be recorded. {_BILLING}; or load into DuckDB: leave "
         "'project_id' out",
     ),
+    _Meaning(
+        text="free query bytes scanned",
+        remedy=f"The free queries of this month are used up. {_BILLING}",
+    ),
+)
+# The first that fits counts. BigQuery gives most of them as 403, which is not only missing roles.
+_MEANINGS: Final = (
+    *_FREE_TIER,
     _Meaning(
         text=r"billing has not been enabled|billing account .* is (?:disabled|closed)",
         reasons=frozenset({"billingNotEnabled"}),
@@ -164,10 +172,6 @@ _MEANINGS: Final = (
         remedy="The table demands a filter on its partitions that this query does not have: ALTER "
         "TABLE … SET OPTIONS (require_partition_filter = FALSE) lifts that",
         is_of_statements=True,
-    ),
-    _Meaning(
-        text="free query bytes scanned",
-        remedy=f"The free queries of this month are used up. {_BILLING}",
     ),
     _Meaning(
         text="incompatible table (?:partitioning|clustering) specification",
@@ -294,16 +298,15 @@ def _of_a_job(text: str, reason: str, message: str) -> LoadError:
 def _meaning_of(reason: str, message: str) -> _Meaning | None:
     """What a reason means; where it says nothing, as `accessDenied` does, what the message means.
 
-    Messages of the free tier are the exception: their reason is that of all disabled billing. A
-    message about data may quote the data, and means nothing here.
+    Messages of the free tier are the exception: their reason says less than they do. A message
+    about data may quote the data, and means nothing here.
     """
     by_text = [one for one in _MEANINGS if re.search(one.text, message, re.IGNORECASE)]
     if reason in _OF_THE_DATA:
         return next((one for one in by_text if one.is_of_statements), None)
-    if _MEANINGS[0] in by_text:
-        return _MEANINGS[0]
+    free = [one for one in _FREE_TIER if one in by_text]
     by_reason = [one for one in _MEANINGS if reason in one.reasons]
-    return next(iter([*by_reason, *by_text]), None)
+    return next(iter([*free, *by_reason, *by_text]), None)
 
 
 def _known(what: str, reason: str, message: str) -> LoadError | None:
