@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,35 +15,17 @@ from google.cloud import bigquery
 
 from cloudbill.warehouses.bigquery.client import PersistentClient
 from cloudbill.warehouses.bigquery.dataset import Dataset
-from contract.deliveries import AwsWriter
-from contract.places import DATASET, PROJECT, Case, GcsAndBigQuery
+from contract.places import DATASET, PROJECT, Case
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from google.cloud import bigquery as bq
-
-    from contract.deliveries import Writer
-    from emulators.fixtures import Cloud
 
 NEEDED = ["bill/BillingPeriodStartDate", "lineItem/UnblendedCost", "lineItem/CurrencyCode"]
 UPPER, LOWER = "resourceTags/user:Env", "resourceTags/user:env"
 COLUMNS = ("resource_tags_user_env", "resource_tags_user_env_2")
 
-
-@pytest.fixture
-def place(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GcsAndBigQuery:
-    """BigQuery alone: DuckDB loads one month after the other."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", cloud.gcs.url)
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", cloud.bigquery.url)
-    return GcsAndBigQuery(cloud)
-
-
-@pytest.fixture
-def case(make: Callable[[Writer], Case]) -> Case:
-    """A legacy report, which has a column for each key of a tag."""
-    return make(AwsWriter())
+WAYS = (("aws", "bigquery"),)
+"""A legacy report has a column for each key of a tag; DuckDB loads one month after the other."""
 
 
 def report(case: Case, month: int, *tags: str) -> None:
