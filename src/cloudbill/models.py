@@ -146,6 +146,8 @@ class LoadRecord:
     size: int | None = None
     """The bytes of all its parts."""
     file_format: str | None = None
+    data_version: str | None = None
+    """The version of its dataset, as its manifest states it."""
 
     @property
     def days(self) -> frozenset[date] | None:
@@ -298,6 +300,7 @@ class LoadResult:
             parts_digest=manifest.parts_digest,
             size=manifest.size,
             file_format=manifest.file_format,
+            data_version=manifest.data_version,
         )
 
 

@@ -4,8 +4,8 @@
 shows a load on a terminal, `each_source` loops over the sources, `signals` listens to Ctrl-C, and
 the commands are in one module for each kind.
 
-May import: accepting, costs, disk, doctor, ledger, loading, looking, pipeline, planning, report,
-sample, sample/history, settings, setup, store, surveying, text.
+May import: accepting, costs, disk, doctor, focusing, ledger, loading, looking, pipeline, planning,
+report, sample, sample/history, settings, setup, store, surveying, text.
 """
 
 from __future__ import annotations

@@ -62,6 +62,7 @@ COMMANDS: Final = (
     Command(
         "dismiss", "loading", _LOAD, "Say that a held run is not wanted; it is no alarm any more."
     ),
+    Command("focus", "viewing", _LOAD, "Make the views with every bill in one shape, FOCUS."),
     Command(
         "status",
         "looking",

@@ -20,6 +20,7 @@ from cloudbill.cli.console import (
 )
 from cloudbill.cli.each_source import attempt, each_source
 from cloudbill.cli.signals import stopped_by_signals
+from cloudbill.cli.views import keep_each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,6 +104,8 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
             require_known(selection.periods, known, utc_now())
 
     attempt(None, load_all, failures.append)
+    if not (dry_run or stop.is_asked):
+        keep_each(console, [outcome.settings for outcome in outcomes], failures.append)
     _close(console, outcomes, source)
     seconds = None if dry_run else time.monotonic() - started_at
     console.finish(outcomes, failures, dry_run=dry_run, seconds=seconds)
@@ -159,6 +162,7 @@ def accept(
             )
 
     attempt(None, accept_it, failures.append)
+    keep_each(console, [outcome.settings for outcome in outcomes], failures.append)
     console.finish(outcomes, failures)
 
 

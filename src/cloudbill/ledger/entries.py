@@ -152,6 +152,7 @@ def read_record(period: BillingPeriod, entry: Mapping[str, Any]) -> LoadRecord:
         parts_digest=_read(_texted, entry.get("parts_digest")),
         size=_counted(entry.get("size")),
         file_format=_read(_texted, entry.get("file_format")),
+        data_version=_read(_texted, entry.get("data_version")),
     )
 
 
@@ -207,6 +208,7 @@ def record_json(record: LoadRecord) -> dict[str, Any]:
         "parts_digest": record.parts_digest,
         "size": record.size,
         "file_format": record.file_format,
+        "data_version": record.data_version,
     }
 
 

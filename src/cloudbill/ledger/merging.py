@@ -41,11 +41,20 @@ from cloudbill.ledger.state import (
     remember,
     run_ids_of,
 )
+from cloudbill.ledger.tables import TRACKED
 from cloudbill.models import LoadRecord
 from cloudbill.periods import BillingPeriod
 from cloudbill.warehouses.ledger_rows import LedgerRows, StoredState
 
-__all__ = ["Address", "Merged", "State", "decode_state", "holds_all", "merge"]
+__all__ = [
+    "Address",
+    "Merged",
+    "State",
+    "decode_state",
+    "holds_all",
+    "merge",
+    "tables_of_state",
+]
 
 _MERGED: Final = "merged"
 _DIGEST_LENGTH: Final = 32
@@ -168,6 +177,24 @@ def decode_state(stored: StoredState, at: Address, *, is_lenient: bool = False) 
         sources=sources,
         ledger=ledger,
     )
+
+
+def tables_of_state(text: str, source: str) -> tuple[str, ...]:
+    """The tables that a state has a ledger of, below one of dlt's sources; none if it is damaged.
+
+    Raises:
+        LedgerError: If it cannot be unpacked.
+    """
+    state = _json_of(text)
+    try:
+        resources = _object(_object(_object(state, "sources"), source), "resources")
+        return tuple(
+            name.removesuffix(TRACKED)
+            for name in resources
+            if name.endswith(TRACKED) and {OURS, EXECUTIONS} & _object(resources, name).keys()
+        )
+    except TypeError:
+        return ()
 
 
 def _json_of(text: str) -> Mapping[str, Any]:

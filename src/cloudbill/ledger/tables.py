@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
 __all__ = [
+    "TRACKED",
     "TRACKING_COLUMNS",
     "resource_name",
     "source_name",
@@ -18,6 +19,8 @@ __all__ = [
     "tracking_tables",
 ]
 
+TRACKED: Final = "_load_tracking"
+"""What the name of a table's resource ends in."""
 TRACKING_COLUMNS: Final[Mapping[str, str]] = {
     "run_id": "text",
     "billing_month": "text",
@@ -43,7 +46,7 @@ def source_name(settings: SourceSettings) -> str:
 
 def resource_name(settings: SourceSettings) -> str:
     """dlt's name of the resource that fills the tracking table, under which the state is kept."""
-    return f"{settings.table_name}_load_tracking"
+    return f"{settings.table_name}{TRACKED}"
 
 
 def tracking_tables(settings: SourceSettings) -> tuple[str, ...]:

@@ -75,6 +75,7 @@ class SourceSettings:
     retry_for_s: float
     lock_timeout_s: float
     in_focus: bool
+    focus: bool
     cache: bool
 
     @property

@@ -250,8 +250,17 @@ KEYS: Final[tuple[Key, ...]] = (
         read=read_flag,
         default="true",
         example="false",
-        description="`false` says of a source that another one has the same charges, and is the "
-        "one to sum. Then no command names the two any more, but the page of `report` does.",
+        description="`false` leaves a source out of the views `focus` and `focus_1_4`, and says "
+        "that another one has the same charges, and is the one to sum. Then no command names the "
+        "two any more, but the page of `report` does.",
+    ),
+    Key(
+        name="focus",
+        read=read_flag,
+        default="true",
+        example="false",
+        description="Whether `load` keeps the views `focus`, `focus_1_4` and `focus_faults` of the "
+        "dataset. One source that says `false` switches it off for all of its dataset.",
     ),
     Key(
         name="cache",

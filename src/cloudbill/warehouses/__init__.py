@@ -1,7 +1,7 @@
 """Where tables are: a package for each warehouse; `open_warehouse` imports its client.
 
 Pure: reconciliation.
-May import: costs, planning, settings, store, warehouses/bigquery, warehouses/duckdb.
+May import: costs, focus, planning, settings, store, warehouses/bigquery, warehouses/duckdb.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cloudbill.costs.cube import CostCube, CubeRequest
     from cloudbill.costs.daily_totals import DailyTotals
     from cloudbill.costs.month_totals import MonthTotals
+    from cloudbill.warehouses.viewing import Views
 
 __all__ = ["Warehouse", "open_warehouse"]
 
@@ -31,6 +32,10 @@ class Warehouse(Protocol):
     @property
     def parallel_loads(self) -> int:
         """How many months may be replaced at once."""
+
+    @property
+    def views(self) -> Views:
+        """What the FOCUS views of the dataset need."""
 
     def replace_period(
         self, planned: PlannedLoad, store: Store, listen: ProgressListener | None = None

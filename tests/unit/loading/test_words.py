@@ -58,6 +58,7 @@ SETTINGS = SourceSettings(
     retry_for_s=240,
     lock_timeout_s=60,
     in_focus=True,
+    focus=True,
     cache=True,
 )
 RUN = manifest("run", parts=[Part(path="a.parquet"), Part(path="b.parquet")], rows=7)

@@ -101,6 +101,7 @@ class TestOneSource:
             retry_for_s=240.0,
             lock_timeout_s=60.0,
             in_focus=True,
+            focus=True,
             cache=True,
         )
         assert settings.pipeline_name == "azure_billing_pipeline"

@@ -284,7 +284,7 @@ class Dataset:
             "FROM {dataset}.INFORMATION_SCHEMA.PARTITIONS WHERE table_name = @table",
             bigquery.ScalarQueryParameter("table", "STRING", table),
             what=f"Reading the partitions of {table}",
-            dataset=self._path(),
+            dataset=self.path(),
         )
         for row in rows:
             if row[1] is not None and Partition.is_told(str(row[0])):
@@ -312,7 +312,7 @@ class Dataset:
         """The states of a pipeline and the rows of its tracking tables, by one query."""
         query = LedgerQuery.of(
             {name: self._find_columns(name) for name in (STATE_TABLE, *tracking_tables)},
-            self._path(),
+            self.path(),
             newest_only=newest_only,
         )
         if query.statement is None:
@@ -334,7 +334,7 @@ class Dataset:
         if not self._find_columns(VERSION_TABLE):
             return False
         template = "INSERT INTO {table} SELECT * FROM {table} WHERE FALSE"
-        self.query(template, what="Writing the ledger", table=self._path(VERSION_TABLE))
+        self.query(template, what="Writing the ledger", table=self.path(VERSION_TABLE))
         return True
 
     def _find_columns(self, name: str) -> frozenset[str]:
@@ -388,5 +388,6 @@ class Dataset:
             options["maximum_bytes_billed"] = max(limit, tables * LEAST_BYTES)
         return bigquery.QueryJobConfig(query_parameters=list(parameters), **options)
 
-    def _path(self, *names: str) -> tuple[str, ...]:
+    def path(self, *names: str) -> tuple[str, ...]:
+        """The full name of the dataset, or of a table in it."""
         return (str(self._settings.project_id), self._settings.dataset, *names)

@@ -41,6 +41,7 @@ from cloudbill.warehouses.bigquery.protection import Protections
 from cloudbill.warehouses.bigquery.schema_changes import add_columns
 from cloudbill.warehouses.bigquery.staged_loads import StagedLoads
 from cloudbill.warehouses.bigquery.tables import require_table
+from cloudbill.warehouses.bigquery.views import BigQueryViews
 from cloudbill.warehouses.bigquery.visibility import Visibility
 from cloudbill.warehouses.reconciliation import require_footers, require_not_held
 
@@ -75,6 +76,7 @@ class BigQueryWarehouse:
         self._client = client
         self._settings = settings
         self._dataset = Dataset(client, settings)
+        self.views = BigQueryViews(client, self._dataset)
         self._jobs = MonthJobs(client, self._dataset)
         self._staged = StagedLoads(client, settings, self._dataset, self._jobs)
         column = settings.provider.PERIOD_COLUMN

@@ -31,6 +31,7 @@ from cloudbill.warehouses.duckdb.left_file import LeftFile, mark_of
 from cloudbill.warehouses.duckdb.month import charges_of, ends_of
 from cloudbill.warehouses.duckdb.opening import connect
 from cloudbill.warehouses.duckdb.replacing import Replacement
+from cloudbill.warehouses.duckdb.views import DuckDBViews
 from cloudbill.warehouses.ledger_rows import (
     STATE_TABLE,
     LedgerRows,
@@ -63,6 +64,7 @@ class DuckDBWarehouse:
         self._settings = settings
         self._dataset = Dataset.of(connection, settings.dataset)
         self._interruption = Interruption(connection)
+        self.views = DuckDBViews(self._dataset)
 
     @classmethod
     def open(cls, settings: WarehouseSettings, *, read_only: bool) -> DuckDBWarehouse:

@@ -1,0 +1,61 @@
+"""Keeps the FOCUS views after a command, or says what they would be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from cloudbill.cli.each_source import attempt
+
+if TYPE_CHECKING:
+    from cloudbill.cli.console import Console
+    from cloudbill.focusing import FocusPlan
+    from cloudbill.settings import SourceSettings
+    from cloudbill.text.failures import SourceFailure
+
+__all__ = ["keep_each", "view_each_dataset"]
+
+
+def keep_each(
+    console: Console, sources: Iterable[SourceSettings], failed: Callable[[SourceFailure], None]
+) -> None:
+    """Keeps the views of the datasets of some sources up to date, after a load."""
+    from cloudbill.looking.focus_words import foreign_lines, kept_lines
+
+    def say(plan: FocusPlan) -> None:
+        for line in () if console.quiet else (*kept_lines(plan),):
+            console.say(line)
+        for line in () if console.quiet else (*foreign_lines(plan),):
+            console.warn(f"note  {line}")
+
+    view_each_dataset(sources, say, failed, dry_run=False)
+
+
+def view_each_dataset(
+    sources: Iterable[SourceSettings],
+    say: Callable[[FocusPlan], None],
+    failed: Callable[[SourceFailure], None],
+    *,
+    dry_run: bool,
+) -> None:
+    """Plans or makes the views of each dataset that some sources are in, with all its sources."""
+    from cloudbill.focusing import datasets_of, keep_views, look_at_views
+    from cloudbill.settings import (
+        SourceSettings,
+        dlt_providers,
+        read_each_source,
+    )
+
+    wanted = {settings.physical_table[:-1] for settings in sources}
+    if not wanted:
+        return
+    configured = [
+        one
+        for one in read_each_source(dlt_providers(), os.environ)
+        if isinstance(one, SourceSettings)
+    ]
+    for group in datasets_of(configured):
+        if group[0].physical_table[:-1] in wanted:
+            act = look_at_views if dry_run else keep_views
+            attempt(None, lambda group=group, act=act: say(act(group)), failed)  # type: ignore[misc]

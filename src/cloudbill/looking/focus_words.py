@@ -1,0 +1,122 @@
+"""What is said of the FOCUS views, in lines and in JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from cloudbill.focus.views import VIEWS
+from cloudbill.text.months import listed_months
+
+if TYPE_CHECKING:
+    from cloudbill.focus.views import View
+    from cloudbill.focusing import FocusPlan
+
+__all__ = ["difference_lines", "foreign_lines", "kept_lines", "plans_json"]
+
+
+def kept_lines(plan: FocusPlan) -> Iterator[str]:
+    """What was made, in a line; nothing where nothing was."""
+    names = _listed(f"{plan.dataset}.{view.name}" for view in plan.changed)
+    if names:
+        bills = _listed(source.settings.table_name for source in plan.sources)
+        yield f"Made the {'views' if len(plan.changed) > 1 else 'view'} {names} over {bills}"
+
+
+def foreign_lines(plan: FocusPlan) -> Iterator[str]:
+    """The names that are somebody else's."""
+    for name in plan.foreign:
+        yield (
+            f"{plan.dataset}.{name} was not made by cloudbill, and stays as it is. Rename it to "
+            "get the view of that name, or set 'focus = false'"
+        )
+
+
+def difference_lines(plan: FocusPlan) -> Iterator[str]:
+    """What would be made, and in what it differs from what is there."""
+    for view in plan.changed:
+        name = f"{plan.dataset}.{view.name}"
+        if view.name not in plan.columns:
+            yield f"{name} would be made"
+            yield from (f"  + {line}" for line in _sources_of(plan))
+            continue
+        yield f"{name} would be replaced"
+        differences = [*_column_differences(plan, view), *_source_differences(plan, view)]
+        yield from differences or ["  ~ the expressions of its columns"]
+    for table in plan.tables:
+        months = listed_months(table.periods) if table.periods else "no month"
+        yield f"{plan.dataset}.{table.name} would be made again for {months}"
+    if not plan.has_work and plan.views:
+        yield f"{_listed(f'{plan.dataset}.{view.name}' for view in plan.views)}: nothing to change"
+    if not plan.views:
+        yield f"{plan.dataset}: no bill is loaded, so there is nothing to make a view of"
+
+
+def _column_differences(plan: FocusPlan, view: View) -> Iterator[str]:
+    there, wanted = plan.columns[view.name], [column.name for column in view.columns]
+    if wanted:
+        yield from (f"  + column {name}" for name in wanted if name not in there)
+        yield from (f"  - column {name}" for name in there if name not in wanted)
+
+
+def _source_differences(plan: FocusPlan, view: View) -> Iterator[str]:
+    memory = plan.remembered.get(view.name)
+    before = set(_lines_of(memory.sources)) if memory else set()
+    now = set(_sources_of(plan))
+    yield from (f"  + {line}" for line in sorted(now - before))
+    yield from (f"  - {line}" for line in sorted(before - now))
+
+
+def _sources_of(plan: FocusPlan) -> list[str]:
+    return _lines_of(plan.memory.sources)
+
+
+def _lines_of(sources: Iterable[tuple[str, tuple[str, ...]]]) -> list[str]:
+    lines = []
+    for key, months in sources:
+        name, _, table = key.partition(" ")
+        without = f" without {', '.join(months)}" if months else ""
+        lines.append(f"source {name} ({table}){without}")
+    return lines
+
+
+def plans_json(plans: Iterable[FocusPlan]) -> str:
+    """The views of some datasets as a JSON document."""
+    return json.dumps({"datasets": [_plan_json(plan) for plan in plans]}, indent=2)
+
+
+def _plan_json(plan: FocusPlan) -> dict[str, object]:
+    changed = {view.name for view in plan.changed}
+    names = {source.key: source.settings.source for source in plan.sources}
+
+    def state(name: str) -> str:
+        if name in plan.foreign:
+            return "foreign"
+        if name not in changed:
+            return "unchanged" if plan.views else "absent"
+        return "replaced" if name in plan.columns else "made"
+
+    return {
+        "dataset": plan.dataset,
+        "views": [{"name": name, "state": state(name)} for name in VIEWS],
+        "sources": [
+            {
+                "source": source.settings.source,
+                "table": source.settings.table_name,
+                "configured": source.is_configured,
+                "left_out": [
+                    {"month": str(one.period), "counts": names[one.counts]}
+                    for one in plan.left_out
+                    if one.key == source.key
+                ],
+            }
+            for source in plan.sources
+        ],
+        "excluded": sorted(plan.excluded),
+    }
+
+
+def _listed(names: Iterable[str]) -> str:
+    *some, last = list(names) or [""]
+    return f"{', '.join(some)} and {last}" if some else last
