@@ -28,7 +28,7 @@ from cloudbill.focus.left_over import (
 )
 from cloudbill.focus.mapping import mapping_of
 from cloudbill.focus.rendering import BilledTable
-from cloudbill.focus.views import FAULTS, FOCUS, VIEWS, Memory, View, views_of
+from cloudbill.focus.views import FAULTS, FOCUS, VIEWS, Memory, View, fingerprint_of, views_of
 from cloudbill.ledger import Ledger
 from cloudbill.ledger.merging import tables_of_state
 from cloudbill.models import LoadRecord
@@ -87,7 +87,8 @@ class FocusPlan:
     left_out: tuple[LeftOut, ...] = ()
     excluded: frozenset[str] = frozenset()
     tables: tuple[NewTable, ...] = ()
-    views: tuple[View, ...] = ()
+    fingerprint: str = ""
+    """That of the views as they should be."""
     changed: tuple[View, ...] = ()
     foreign: tuple[str, ...] = ()
     remembered: Mapping[str, Memory] = field(default_factory=dict)
@@ -104,7 +105,7 @@ class FocusPlan:
         for one in self.left_out:
             months[one.key].append(str(one.period))
         return Memory(
-            fingerprint="",
+            fingerprint=self.fingerprint,
             excluded=self.excluded,
             sources=tuple((key, tuple(left)) for key, left in months.items()),
         )
@@ -170,8 +171,7 @@ def _make(plan: FocusPlan, views: Views) -> None:
                 f"characters, and BigQuery takes {views.longest:,}. Leave sources out of it with "
                 "'in_focus = false', or load some into another dataset"
             )
-        memory = replace(plan.memory, fingerprint=view.fingerprint)
-        views.replace_view(view.name, view.query, memory.comment)
+        views.replace_view(view.name, view.query, plan.memory.comment)
 
 
 def plan_views(settings: Sequence[SourceSettings], warehouse: Warehouse) -> FocusPlan:
@@ -196,33 +196,37 @@ def plan_views(settings: Sequence[SourceSettings], warehouse: Warehouse) -> Focu
     if not bills:
         return FocusPlan(dataset=dataset, sources=known, excluded=excluded, foreign=foreign)
     left_out = left_out_months([one for bill in bills for one in _delivered(bill.source)])
-    wanted = views_of(
-        [_focus_source(bill, left_out, views) for bill in bills], views.dialect, views.path()
-    )
+    sources = [_focus_source(bill, left_out, views) for bill in bills]
     plan = FocusPlan(
         dataset=dataset,
         sources=tuple(bill.source for bill in bills),
         left_out=left_out,
         excluded=excluded,
         tables=tuple(bill.new for bill in bills if bill.new is not None),
-        views=wanted,
+        fingerprint=fingerprint_of(sources, views.path()),
         foreign=foreign,
         remembered={name: memory for name, memory in memories.items() if memory},
     )
-    changed = _changed(plan)
-    columns = {view.name: tuple(views.kinds(view.name)) for view in changed if view.name in found}
-    return replace(plan, changed=changed, columns=columns)
+    names = _to_be_made(plan)
+    if not names:
+        return plan
+    made = views_of(sources, views.dialect, views.path())
+    return replace(
+        plan,
+        changed=tuple(view for view in made if view.name in names),
+        columns={name: tuple(views.kinds(name)) for name in names if name in found},
+    )
 
 
-def _changed(plan: FocusPlan) -> tuple[View, ...]:
+def _to_be_made(plan: FocusPlan) -> tuple[str, ...]:
     """The views that are not there, or not as they should be; those of others stay as they are."""
     return tuple(
-        view
-        for view in plan.views
-        if view.name not in plan.foreign
-        and plan.remembered.get(view.name) != replace(plan.memory, fingerprint=view.fingerprint)
+        name
+        for name in VIEWS
+        if name not in plan.foreign
+        and plan.remembered.get(name) != plan.memory
         # What counts the faults of the view of somebody else would say nothing of the bills.
-        and not (view.name == FAULTS and FOCUS in plan.foreign)
+        and not (name == FAULTS and FOCUS in plan.foreign)
     )
 
 

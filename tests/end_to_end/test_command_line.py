@@ -60,7 +60,7 @@ class TestHelp:
             line.split()[0] for line in lines[lines.index("Load the bills:") :] if "  " in line
         ]
         assert commands == [
-            *("load", "plan", "accept", "dismiss"),
+            *("load", "plan", "accept", "dismiss", "focus"),
             *("status", "history", "verify", "report"),
             *("init", "doctor", "smoke-test", "sample", "explain", "state"),
         ]

@@ -7,6 +7,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Final
 
 from cloudbill.focus.branches import OWN, FocusSource, branches_of
@@ -16,7 +18,17 @@ from cloudbill.focus.faults import faults_query
 from cloudbill.manifests import ColumnType
 from cloudbill.sql import Fragment
 
-__all__ = ["FAULTS", "FOCUS", "FOCUS_1_4", "Memory", "VIEWS", "View", "view_columns", "views_of"]
+__all__ = [
+    "FAULTS",
+    "FOCUS",
+    "FOCUS_1_4",
+    "Memory",
+    "VIEWS",
+    "View",
+    "fingerprint_of",
+    "view_columns",
+    "views_of",
+]
 
 FOCUS: Final = "focus"
 FOCUS_1_4: Final = "focus_1_4"
@@ -41,11 +53,6 @@ class View:
     name: str
     columns: tuple[FocusColumn, ...]
     query: Fragment
-
-    @property
-    def fingerprint(self) -> str:
-        """The same for two views with the same query."""
-        return hashlib.sha256(self.query.text.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +99,39 @@ class Memory:
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
+
+
+def fingerprint_of(sources: Sequence[FocusSource], path: tuple[str, ...]) -> str:
+    """The same for two sets of views whose queries are the same.
+
+    It is made of all that the queries are made of: to write them takes longer.
+    """
+    said = [
+        (
+            source.name,
+            source.provider,
+            source.path,
+            sorted(source.table.kinds.items()),
+            sorted(source.table.headers.items()),
+            source.left_out,
+            source.versions,
+            source.left_over,
+        )
+        for source in sources
+    ]
+    return hashlib.sha256(f"{_digest_of_package()} {path} {said}".encode()).hexdigest()[:32]
+
+
+@cache
+def _digest_of_package() -> str:
+    """What tells one version of the mappings, and of what writes them as SQL, from another."""
+    digest = hashlib.sha256()
+    package = files("cloudbill.focus")
+    listed = [*package.iterdir(), *package.joinpath("data").iterdir()]
+    for file in sorted(listed, key=lambda one: one.name):
+        if file.name.endswith((".py", ".toml", ".csv")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def views_of(

@@ -47,9 +47,10 @@ def difference_lines(plan: FocusPlan) -> Iterator[str]:
     for table in plan.tables:
         months = listed_months(table.periods) if table.periods else "no month"
         yield f"{plan.dataset}.{table.name} would be made again for {months}"
-    if not plan.has_work and plan.views:
-        yield f"{_listed(f'{plan.dataset}.{view.name}' for view in plan.views)}: nothing to change"
-    if not plan.views:
+    if not plan.has_work and plan.fingerprint:
+        kept = [name for name in VIEWS if name in plan.remembered]
+        yield f"{_listed(f'{plan.dataset}.{name}' for name in kept)}: nothing to change"
+    if not plan.fingerprint:
         yield f"{plan.dataset}: no bill is loaded, so there is nothing to make a view of"
 
 
@@ -94,7 +95,7 @@ def _plan_json(plan: FocusPlan) -> dict[str, object]:
         if name in plan.foreign:
             return "foreign"
         if name not in changed:
-            return "unchanged" if plan.views else "absent"
+            return "unchanged" if name in plan.remembered else "absent"
         return "replaced" if name in plan.columns else "made"
 
     return {

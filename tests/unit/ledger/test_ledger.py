@@ -137,6 +137,7 @@ class TestOurShape:
             "parts_digest": None,
             "size": None,
             "file_format": None,
+            "data_version": None,
         }
 
     def test_run_that_is_loaded_again_moves_to_the_end(self) -> None:
