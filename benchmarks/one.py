@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from benchmarks import clouds, loading, scale, standing
+from benchmarks import clouds, loading, scale, standing, viewing
 from benchmarks.figures import Figure, Options, as_json
 
 __all__ = ["BENCHMARKS"]
@@ -25,6 +25,7 @@ BENCHMARKS: Final[dict[str, Callable[[Options], Iterator[Figure]]]] = {
     "bigquery": clouds.bigquery,
     "listing": standing.listing,
     "peers": loading.peers,
+    "focus_view": viewing.focus_view,
     "scale": scale.scale,
 }
 

@@ -36,6 +36,11 @@ _EXPORT: Final = (
 )
 _AS_IT_IS: Final = "the best DuckDB script that stores doubles and maps as they are"
 _TYPED: Final = "a DuckDB script with a typed `read_csv`"
+_VIEW: Final = (
+    "the effective cost of a month by category of service from the view `focus`, planning not "
+    "counted: a month"
+)
+_SAME: Final = "the same query of the table"
 _PROCESS: Final = "the process's peak"
 _AWS_LIMIT: Final = (
     "For a million rows, in CPU seconds: unzipping takes 0.6, reading everything once for the "
@@ -128,6 +133,17 @@ TARGETS: Final[dict[str, Target]] = {
         "a month of FOCUS 1.2 of AWS, Parquet, into DuckDB"
     ),
     "aws_forms_duckdb.cur2-csv.peak_memory": _memory("a month of CUR 2.0, csv.gz, into DuckDB"),
+    "focus_view.azure": Target(work=f"{_VIEW} of Azure", against=_SAME, sign="<=", bound=1.2),
+    "focus_view.aws_focus": Target(
+        work=f"{_VIEW} of FOCUS of AWS", against=_SAME, sign="<=", bound=1.2
+    ),
+    "focus_view.aws_report": Target(
+        work=f"{_VIEW} of a report of AWS",
+        against="the same of the table, by product code, with the rule of the effective cost "
+        "written out",
+        sign="<=",
+        bound=2.0,
+    ),
     "peers.dlt_default": Target(
         work="a month of Azure into DuckDB, times faster than the peer",
         against="dlt's filesystem source and `read_parquet`, as documented",
