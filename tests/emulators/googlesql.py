@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -44,8 +44,18 @@ _KINDS: Final[Mapping[str, int]] = {
     "TIMESTAMP": type_pb2.TYPE_TIMESTAMP,
 }
 
+_FIELDS: Final[Mapping[str, str]] = {
+    "BOOLEAN": "bool_value",
+    "FLOAT": "double_value",
+    "INTEGER": "int64_value",
+    "JSON": "json_value",
+    "STRING": "string_value",
+}
+
 Schema = Mapping[str, str]
 """The type of each column, in the API's words."""
+Rows = Iterable[Sequence[Any]]
+"""The cells of each row, in the order of the columns."""
 
 
 class GoogleSql:
@@ -64,24 +74,50 @@ class GoogleSql:
             public_options_pb2.FEATURE_ALTER_COLUMN_SET_DATA_TYPE
         )
         self._language = language
-        self._catalogue = self._catalogue_of({})
+        self._catalogue = self._catalogue_of({}, {})
 
-    def know(self, tables: Mapping[tuple[str, ...], Schema]) -> None:
-        """Takes these tables, by project, dataset and name, for all there are."""
-        self._catalogue = self._catalogue_of(tables)
+    def know(
+        self, tables: Mapping[tuple[str, ...], Schema], rows: Mapping[str, Rows] | None = None
+    ) -> None:
+        """Takes these tables, by project, dataset and name, for all there are.
+
+        `rows` has those of tables that are to be queried, which have no project and no dataset.
+        """
+        self._catalogue = self._catalogue_of(tables, rows or {})
 
     def fault_of(self, statement: str, parameters: Schema | None = None) -> str | None:
         """What GoogleSQL says against a statement; `parameters` has their types."""
-        request = service_pb2.AnalyzeRequest(
-            options=self._options(parameters or {}),
-            registered_catalog_id=self._catalogue,
-            sql_statement=statement,
-        )
         try:
-            self._call("Analyze", request, service_pb2.AnalyzeResponse)
+            self._analysed(statement, parameters or {})
         except ZetaSQLError as error:
             return str(error)
         return None
+
+    def origins_of(self, query: str, columns: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+        """For each of some columns, the table and the column that it is in each part of a UNION.
+
+        The table of what is no column of a table has a name with `$`.
+        """
+        answer = self._analysed(query, {}).resolved_statement.resolved_query_stmt_node
+        names = [one.name for one in answer.output_column_list]
+        union = answer.query.resolved_set_operation_scan_node.input_item_list
+        parts = [part.output_column_list for part in union] or [
+            [one.column for one in answer.output_column_list]
+        ]
+        return {
+            name: [
+                (part[names.index(name)].table_name, part[names.index(name)].name) for part in parts
+            ]
+            for name in columns
+        }
+
+    def _analysed(self, statement: str, parameters: Schema) -> Any:
+        request = service_pb2.AnalyzeRequest(
+            options=self._options(parameters),
+            registered_catalog_id=self._catalogue,
+            sql_statement=statement,
+        )
+        return self._call("Analyze", request, service_pb2.AnalyzeResponse)
 
     def rows(
         self, query: str, parameters: Mapping[str, str | date | datetime] | None = None
@@ -109,14 +145,23 @@ class GoogleSql:
             ],
         )
 
-    def _catalogue_of(self, tables: Mapping[tuple[str, ...], Schema]) -> int:
+    def _catalogue_of(
+        self, tables: Mapping[tuple[str, ...], Schema], rows: Mapping[str, Rows]
+    ) -> int:
         root = simple_catalog_pb2.SimpleCatalogProto(name="root")
         root.builtin_function_options.language_options.CopyFrom(self._language)
         for (*above, name), columns in tables.items():
             table = _below(root, above).table.add(name=name, name_in_catalog=name)
             for column, kind in columns.items():
                 table.column.add(name=column, type=_type(kind))
-        request = service_pb2.RegisterCatalogRequest(simple_catalog=root)
+        request = service_pb2.RegisterCatalogRequest(
+            simple_catalog=root,
+            table_content={
+                path[-1]: _content(columns.values(), rows[path[-1]])
+                for path, columns in tables.items()
+                if path[-1] in rows
+            },
+        )
         return int(
             self._call("RegisterCatalog", request, service_pb2.RegisterResponse).registered_id
         )
@@ -186,8 +231,38 @@ def _parameter(value: str | date | datetime) -> tuple[str, Any]:
     return "STRING", value_pb2.ValueProto(string_value=value)
 
 
+def _content(kinds: Iterable[str], rows: Rows) -> Any:
+    """The rows of a table as the service takes them."""
+    listed = [*kinds]
+    data = service_pb2.TableData(
+        row=[
+            service_pb2.TableData.Row(
+                cell=[_cell(value, kind) for value, kind in zip(row, listed, strict=True)]
+            )
+            for row in rows
+        ]
+    )
+    return service_pb2.TableContent(table_data=data)
+
+
+def _cell(value: Any, kind: str) -> Any:
+    cell = value_pb2.ValueProto()
+    if value is None:
+        return cell
+    if kind == "TIMESTAMP":
+        cell.timestamp_value.FromDatetime(value)
+    elif kind == "BIGNUMERIC":
+        whole = int(value.scaleb(38, _DIGITS))
+        cell.bignumeric_value = whole.to_bytes(whole.bit_length() // 8 + 1, "little", signed=True)
+    else:
+        setattr(cell, _FIELDS[kind], value)
+    return cell
+
+
 def _value(cell: Any) -> Any:
     kind = cell.WhichOneof("value")
+    if kind == "timestamp_value":
+        return cell.timestamp_value.ToDatetime(UTC)
     if kind == "bignumeric_value":
         # Little-endian, in two's complement, and 38 digits are behind the point.
         whole = int.from_bytes(cell.bignumeric_value, "little", signed=True)

@@ -7,6 +7,7 @@ never fails because of a value.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,9 @@ from cloudbill.manifests import ColumnType
 from cloudbill.sql import BIGQUERY, DUCKDB, Dialect, Fragment, bigquery_text, duckdb_text
 
 __all__ = ["BIGQUERY_FOCUS", "DUCKDB_FOCUS", "FocusDialect"]
+
+_IN: Final = re.compile(r"(\{[^{}]+\}|\b[A-Za-z_]\w*) (NOT )?IN \(\s*('[^()]*')\s*\)")
+"""A column or placeholder that is compared with texts that have no brackets in them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,8 @@ class FocusDialect:
     """A member of an object that is put together: `{key}` and `{value}`."""
     members: str
     """An object of members, NULL where none has a value."""
+    contained: str
+    """Whether `{value}` is one of some `{literals}`."""
     renaming: str
     """An object with `{before}` put before its keys."""
     inner: str
@@ -66,6 +72,16 @@ class FocusDialect:
     def cast(self, value: Fragment, kind: Kind) -> Fragment:
         """A value as what a column of the view holds."""
         return Fragment(f"CAST({value} AS {self.types[kind]})")
+
+    def with_lists(self, expression: str) -> str:
+        """An expression whose `x IN ('a', 'b')` are as the warehouse finds them fastest."""
+
+        def written(match: re.Match[str]) -> str:
+            value, negated, literals = match.groups()
+            found = self.contained.replace("{value}", value).replace("{literals}", literals)
+            return f"(NOT ({found}))" if negated else f"({found})"
+
+        return _IN.sub(written, expression)
 
     def cast_count(self, value: Fragment) -> Fragment:
         """A count of rows as a whole number."""
@@ -167,6 +183,11 @@ DUCKDB_FOCUS: Final = FocusDialect(
     ),
     member="{key}, {value}",
     members="NULLIF(CAST(json_merge_patch('{{}}', json_object({members})) AS VARCHAR), '{{}}')",
+    # DuckDB makes a join of a long IN and of `list_contains`, even for a column nobody asks for.
+    contained=(
+        "CASE WHEN {value} IS NOT NULL "
+        "THEN COALESCE(list_position([{literals}], {value}), 0) > 0 END"
+    ),
     renaming=(
         "CAST(regexp_replace(CAST({value} AS VARCHAR), "
         "'([{{,])\"((?:[^\"\\\\]|\\\\.)*)\":', '\\1\"{before}\\2\":', 'g') AS JSON)"
@@ -217,6 +238,7 @@ BIGQUERY_FOCUS: Final = FocusDialect(
         "ARRAY(SELECT one FROM UNNEST([{members}]) AS one WHERE NOT ENDS_WITH(one, ':null')), "
         "','), ''), '}}'))"
     ),
+    contained="{value} IN ({literals})",
     renaming=(
         "PARSE_JSON(REGEXP_REPLACE(TO_JSON_STRING({value}), "
         'r\'([{{,])"((?:[^"\\\\]|\\\\.)*)":\', r\'\\1"{before}\\2":\'), '

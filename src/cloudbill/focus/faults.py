@@ -140,4 +140,4 @@ def _condition(dialect: FocusDialect, text: str) -> Fragment:
             f"AND ABS({price} * {quantity} - {cost}) > 0.000001 * ABS({cost})"
         )
 
-    return Fragment(f"({_PRODUCT.sub(differs, text)})")
+    return Fragment(f"({_PRODUCT.sub(differs, dialect.with_lists(text))})")

@@ -78,7 +78,7 @@ class BilledTable:
                 return str(self._objects(objects[what.partition(":")[2]]))
             return str(self._placeholder(what))
 
-        return Fragment(_PLACEHOLDER.sub(filled, expression))
+        return Fragment(_PLACEHOLDER.sub(filled, self.dialect.with_lists(expression)))
 
     def _placeholder(self, what: str) -> Fragment:
         first, _, rest = what.partition(":")
