@@ -178,11 +178,6 @@ def _cell(name: str, kind: ColumnType, pick: random.Random) -> Any:
     return pick.choice(texts or (f"{name[-3:]} {pick.randrange(9)}", "", None))
 
 
-_AMOUNTS_AS_TEXT):
-        return pick.choice(_AMOUNT_TEXTS)
-    return pick.choice((f"{name[-3:]} {pick.randrange(9)}", "", None))
-
-
 _AMOUNTS_AS_TEXT: Final = (
     *("line_item_unblended_rate", "line_item_net_unblended_rate", "reservation_total_reserved"),
     *("pricing_public_on_demand_rate", "savings_plan_total", "savings_plan_used"),
