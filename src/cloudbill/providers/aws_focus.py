@@ -6,6 +6,7 @@ Sources: AWS, "Data Exports User Guide" (the tables FOCUS 1.0 and 1.2 with AWS c
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from cloudbill.manifests import ColumnType, Manifest, StoredObject
@@ -68,6 +69,22 @@ ROLES: Final = Roles(
 """Those of FOCUS, whoever delivers it."""
 
 
+_SINCE_1_2: Final = frozenset(
+    {
+        "billingaccounttype",
+        "capacityreservationid",
+        "commitmentdiscountquantity",
+        "invoiceid",
+        "pricingcurrency",
+        "servicesubcategory",
+        "skumeter",
+        "skupricedetails",
+        "subaccounttype",
+    }
+)
+"""Columns that an export of FOCUS 1.0 does not have, in lower case."""
+
+
 def export_roots(prefix: str, export_name: str) -> tuple[str, ...]:
     """`<prefix>/<export_name>/`, or `<prefix>/` if a copy tool dropped the folder of the export."""
     return aws_cur.export_roots(prefix, export_name)
@@ -126,7 +143,7 @@ def read_manifest(
     Raises:
         ManifestError: If a value is missing or cannot be read, or it is of another dataset.
     """
-    return data_exports.read_data_export(
+    manifest = data_exports.read_data_export(
         content,
         stored=stored,
         root=root,
@@ -137,3 +154,15 @@ def read_manifest(
         required=(PERIOD_COLUMN, BILLED_COLUMN),
         documented=aws_focus_type,
     )
+    return replace(manifest, data_version=_version_of(manifest))
+
+
+def _version_of(manifest: Manifest) -> str | None:
+    """The version of FOCUS, which no manifest of AWS states, by the columns that it lists.
+
+    AWS exports FOCUS 1.0 and 1.2; the table dictionaries tell their columns.
+    """
+    if manifest.columns is None:
+        return None
+    names = {column.name.lower() for column in manifest.columns}
+    return "1.2" if names & _SINCE_1_2 else "1.0"
