@@ -45,7 +45,7 @@ _UNSURE: Final = frozenset("*?[]#")
 
 # FinOps toolkit, changelog: FOCUS 1.0r2 changed nothing but the text of dates, which had no seconds
 # before. BigQuery's timestamps have seconds ("Data types", timestamp canonical format).
-_WITHOUT_SECONDS: Final = frozenset({"1.0", "1.0-preview(v1)"})
+_WITHOUT_SECONDS: Final = frozenset({("azure", "1.0"), ("azure", "1.0-preview(v1)")})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +247,7 @@ def look_at(
     )
     is_native = (
         is_native
-        and manifest.data_version not in _WITHOUT_SECONDS
+        and (provider.CLOUD, manifest.data_version) not in _WITHOUT_SECONDS
         and all(header.is_plain for header in headers)
     )
     return Incoming(
