@@ -233,7 +233,10 @@ def _to_be_made(plan: FocusPlan) -> tuple[str, ...]:
 def _known_sources(
     settings: Sequence[SourceSettings], warehouse: Warehouse
 ) -> tuple[KnownSource, ...]:
-    """The sources that are configured, then those that only a ledger knows; in order of names."""
+    """The sources that are configured, and those that only a ledger knows.
+
+    They are in an order that all configurations of the dataset come to.
+    """
     configured = {(one.pipeline_name, one.table_name): one for one in settings}
     known = {
         place: KnownSource(settings=own, is_configured=True, loaded=Ledger(own, warehouse).loaded())
@@ -258,7 +261,6 @@ def _known_sources(
             key=lambda one: (
                 order[one.settings.provider.NAME],
                 one.settings.source,
-                not one.is_configured,
                 one.settings.table_name,
             ),
         )
@@ -375,8 +377,8 @@ def _delivered(source: KnownSource) -> Iterable[Delivered]:
             scope=record.scope,
             period=period,
             delivers_focus=mapping.delivers_focus,
-            is_configured=source.is_configured,
             submitted_at=record.submitted_at,
+            loaded_at=record.loaded_at,
             rows=record.rows,
         )
 

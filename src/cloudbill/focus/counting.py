@@ -1,8 +1,9 @@
 """Which of several sources with the same charges counts in the views; pure.
 
 For each cloud, scope and month a FOCUS delivery counts before a report; of two alike the one with
-the newest run, then one that is configured, then the first in the order of sections. A source that
-is not to be in the views never counts, and a delivery without rows has no charges.
+the newest run, then the one that was loaded last, then the first in the order of sections. What is
+configured does not matter, so that all configurations of a dataset agree. A source that is not to
+be in the views never counts, and a delivery without rows has no charges.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ class Delivered:
     scope: str | None
     period: BillingPeriod
     delivers_focus: bool
-    is_configured: bool
     submitted_at: datetime | None
+    loaded_at: datetime | None
     rows: int | None
 
 
@@ -62,8 +63,8 @@ def left_out_months(delivered: Sequence[Delivered]) -> tuple[LeftOut, ...]:
     return tuple(sorted(found, key=lambda one: (one.key, one.period)))
 
 
-def _rank(one: Delivered) -> tuple[bool, datetime, bool]:
-    return one.delivers_focus, one.submitted_at or _NEVER, one.is_configured
+def _rank(one: Delivered) -> tuple[bool, datetime, datetime]:
+    return one.delivers_focus, one.submitted_at or _NEVER, one.loaded_at or _NEVER
 
 
 def spans_of_months(periods: Iterable[BillingPeriod]) -> tuple[tuple[date, date], ...]:
