@@ -29,6 +29,10 @@ bench *arguments:
     UV_PROJECT_ENVIRONMENT=.bench uv sync --quiet --no-dev --all-extras
     BENCH_PYTHON=.bench/bin/python uv run python -m benchmarks {{arguments}}
 
+# Validate the view `focus` of the bundled sample with the official validator of FOCUS 1.2.
+validate-focus *arguments:
+    uv run python scripts/validate_focus.py {{arguments}}
+
 # Write the newest versions of everything into pyproject.toml.
 pin:
     uv run --no-sync python scripts/pin.py
