@@ -1,4 +1,4 @@
-"""Writes the pages that come from the code: docs/cli.md, docs/configuration.md, docs/errors.md.
+"""Writes the pages that come from the code: those of commands, keys, errors and the FOCUS views.
 
     uv run python scripts/reference.py [--check]
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ import typer
 
 from cloudbill.cli import app
 from cloudbill.cli.commands import PANELS
+from cloudbill.focus.columns import Version, columns_of
+from cloudbill.focus.faults import fault_rules
+from cloudbill.focus.mapping import Entry, ProviderMapping, lookup_of, mapping_of
 from cloudbill.providers import PROVIDERS
 from cloudbill.settings.keys import KEYS
 from cloudbill.text.explanations import (
@@ -27,16 +30,19 @@ from cloudbill.text.explanations import (
 )
 
 DOCS = Path(__file__).parent.parent / "docs"
+DATA = "../src/cloudbill/focus/data"
 PANEL = "rich_help_panel"
 
 
 def main() -> None:
     """Writes the pages, or only compares them."""
-    configuration = DOCS / "configuration.md"
     pages = {
         DOCS / "cli.md": "\n".join(cli_page()),
         DOCS / "errors.md": "\n".join(errors_page()),
-        configuration: with_keys(configuration.read_text()),
+        DOCS / "configuration.md": with_parts("configuration.md", configuration_parts()),
+        DOCS / "focus.md": with_parts("focus.md", {"faults": faults_table()}),
+        DOCS / "focus-columns.md": "\n".join(columns_page()),
+        DOCS / "focus-aws-services.md": "\n".join(services_page()),
     }
     late = [page for page, text in pages.items() if not page.exists() or page.read_text() != text]
     if "--check" in sys.argv:
@@ -169,9 +175,9 @@ def described(option: Any, context: Any) -> Iterator[tuple[str, str]]:
     yield f"`{escaped}`", in_cell(text)
 
 
-def with_keys(text: str) -> str:
-    """The page of the configuration, with the parts from the code between their marks."""
-    parts = {
+def configuration_parts() -> dict[str, Iterable[str]]:
+    """The parts of the page of the configuration that come from the code."""
+    return {
         "keys": table(
             ("key", "default", "example", "environment variable of Azure's", "what it is"),
             (
@@ -198,14 +204,119 @@ def with_keys(text: str) -> str:
             ),
         ),
     }
+
+
+def with_parts(page: str, parts: Mapping[str, Iterable[str]]) -> str:
+    """A page with the parts from the code between their marks."""
+    text = (DOCS / page).read_text()
     for name, lines in parts.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if not (found and closed):
-            raise SystemExit(f"docs/configuration.md has no place for the {name}")
+            raise SystemExit(f"docs/{page} has no place for the {name}")
         text = "\n".join([before + begin.rstrip(), *lines, end + after])
     return text
+
+
+def faults_table() -> Iterator[str]:
+    """The rules that the view of faults counts by, and what to do."""
+    return table(
+        ("rule", "what is wrong", "what to do", "published in"),
+        (
+            (f"`{rule.name}`", in_cell(rule.title), in_cell(rule.remedy), in_cell(rule.source))
+            for rule in fault_rules()
+        ),
+    )
+
+
+def columns_page() -> Iterator[str]:
+    """The page that says how each column of the FOCUS views is filled."""
+    yield "# How each column of FOCUS is filled"
+    yield ""
+    yield "Made from the data by `just docs`. [focus.md](focus.md) says what the views are. The"
+    yield "expressions are in the file below each provider, which is what the views are made of."
+    for provider in PROVIDERS.values():
+        mapping = mapping_of(provider.NAME)
+        yield ""
+        yield f"## {mapping.title}"
+        yield ""
+        file = f"{provider.NAME}.toml"
+        yield f"Section `[sources.{provider.SECTION}]`; [{file}]({DATA}/{file})."
+        yield from columns_of_provider(mapping)
+    yield ""
+
+
+def columns_of_provider(mapping: ProviderMapping) -> Iterator[str]:
+    """The columns of one provider, then its rows that are split, dropped or left over."""
+    if mapping.delivers_focus:
+        as_it_is = [one.name for one in columns_of(Version.V1_2) if one.name not in mapping.columns]
+        yield ""
+        yield "As delivered, and NULL where a version does not have the column:"
+        yield f"{', '.join(f'`{name}`' for name in as_it_is)}."
+    focus = {one.name for version in Version for one in columns_of(version)}
+    parts = [
+        ("Columns of FOCUS 1.2", {one.name for one in columns_of(Version.V1_2)}),
+        ("Columns that only FOCUS 1.4 has", focus - {one.name for one in columns_of(Version.V1_2)}),
+        ("Columns beyond FOCUS", mapping.columns.keys() - focus),
+    ]
+    for title, names in parts:
+        entries = {name: entry for name, entry in mapping.columns.items() if name in names}
+        if entries:
+            yield from entries_table(title, entries)
+    for split in mapping.splits:
+        title = f"Charges that are split: `{split.name}`"
+        told = f"{split.rule} Columns that are not listed are as in the first one."
+        yield from entries_table(title, split.columns, told)
+    if mapping.left_over is not None:
+        over = mapping.left_over
+        alike = ", ".join(f"`{one.partition(':')[0]}`" for one in over.group)
+        told = f"{over.rule} Lines belong together that are alike in {alike}."
+        yield from entries_table("What negations leave over", over.columns, told)
+
+
+def entries_table(title: str, entries: Mapping[str, Entry], rule: str = "") -> Iterator[str]:
+    """A table of how some columns are filled, below its heading."""
+    yield ""
+    yield f"**{title}**"
+    yield ""
+    if rule:
+        yield rule
+        yield ""
+    yield from table(
+        ("column", "what it is", "published in"),
+        (
+            (
+                f"`{name}`",
+                in_cell(entry.rule if entry.null is None else f"NULL. {entry.null}"),
+                in_cell(entry.source),
+            )
+            for name, entry in sorted(entries.items(), key=lambda one: one[0].lower())
+        ),
+    )
+
+
+def services_page() -> Iterator[str]:
+    """The page of the categories of the services in reports of AWS."""
+    lookup = lookup_of("services")
+    yield "# The categories of AWS's services"
+    yield ""
+    yield "Made from the data by `just docs`. A report of AWS has no categories, so the"
+    yield "[FOCUS views](focus.md) have them by the code of the product, from"
+    yield f"[services.csv]({DATA}/services.csv), with {len(lookup.keys)} codes. Others are `Other`."
+    yield "Exports of FOCUS have the categories that AWS delivers."
+    yield ""
+    names = ("ServiceCategory", "ServiceSubcategory", "Source")
+    yield from table(
+        ("product code", *(f"`{name}`" for name in names[:2]), "by"),
+        (
+            (f"`{key}`", *map(in_cell, values))
+            for key, *values in zip(
+                lookup.keys, *(lookup.values[name] for name in names), strict=True
+            )
+        ),
+    )
+    yield ""
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

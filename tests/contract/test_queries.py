@@ -1,4 +1,7 @@
-"""The questions of docs/queries.md have one answer, in both warehouses and in the files."""
+"""The questions of docs/queries.md and docs/focus.md have one answer, in both warehouses.
+
+Those that the files can answer have the answer of the files.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ import pytest
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
+from cloudbill.focusing import keep_views
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from cloudbill.providers import PROVIDERS
@@ -56,7 +60,15 @@ def questions() -> dict[str, tuple[str, str]]:
     return found
 
 
+def examples() -> dict[str, tuple[str, str]]:
+    """The SQL of the page of the views, which is the same for both warehouses."""
+    text = (ROOT / "docs/focus.md").read_text()
+    statements = re.findall(r"```sql\n(.*?)```", text, flags=re.DOTALL)
+    return {f"focus.md {number}": (one, one) for number, one in enumerate(statements, start=1)}
+
+
 QUESTIONS = questions()
+ASKED = {**QUESTIONS, **examples()}
 
 
 @pytest.fixture(scope="module")
@@ -89,12 +101,13 @@ def answers(
                     connection.execute(for_duckdb).fetchall(),
                     [tuple(row.values()) for row in client.query(for_bigquery).result()],
                 )
-                for title, (for_duckdb, for_bigquery) in QUESTIONS.items()
+                for title, (for_duckdb, for_bigquery) in ASKED.items()
             }
 
 
 def load(bucket: str, warehouse: Mapping[str, str]) -> None:
-    """Loads both sample exports into one warehouse."""
+    """Loads both sample exports into one warehouse, and makes the views."""
+    sources = []
     for name, (prefix, export_name, table_name) in SOURCES.items():
         provider = PROVIDERS[name]
         given = {
@@ -108,6 +121,8 @@ def load(bucket: str, warehouse: Mapping[str, str]) -> None:
         settings = read_source(provider.SECTION, provider, [], given)
         outcome = load_source(settings, Selection(), lambda _: None)
         assert (outcome.exit_code, len(outcome.results)) == (0, 3)
+        sources.append(settings)
+    assert len(keep_views(sources).changed) == 3
 
 
 def azure_charges() -> list[dict[str, Any]]:
@@ -145,6 +160,14 @@ def summed(rows: Iterable[tuple[tuple[Any, ...], tuple[Decimal, ...]]]) -> Rows:
     return [(*key, *amounts) for key, amounts in sorted(totals.items())]
 
 
+def by_currency(rows: Rows) -> tuple[Rows, Rows]:
+    """The rows in euros, which are Azure's, and those in dollars, which are AWS's."""
+    euros = [row for row in rows if "EUR" in row]
+    dollars = [row for row in rows if "USD" in row]
+    assert len(euros) + len(dollars) == len(rows)
+    return euros, dollars
+
+
 def day(moment: datetime) -> date:
     """The UTC day of a time in a Parquet file, with or without its zone."""
     return moment.astimezone(UTC).date() if moment.tzinfo else moment.date()
@@ -154,8 +177,9 @@ class TestQuestions:
     def test_there_are_ten_and_two_of_them_are_about_aws(self) -> None:
         assert [title.split(".")[0] for title in QUESTIONS] == [str(n) for n in range(1, 11)]
         assert sum("aws_cur" in statement for statement, _ in QUESTIONS.values()) == 2
+        assert sum("billing.focus" in statement for statement, _ in QUESTIONS.values()) == 8
 
-    @pytest.mark.parametrize("title", QUESTIONS)
+    @pytest.mark.parametrize("title", ASKED)
     def test_both_warehouses_give_the_same_answer(
         self, answers: Mapping[str, tuple[Rows, Rows]], title: str
     ) -> None:
@@ -164,7 +188,7 @@ class TestQuestions:
         assert in_duckdb
         assert any(isinstance(value, Decimal) and value for row in in_duckdb for value in row)
 
-    @pytest.mark.parametrize("title", QUESTIONS)
+    @pytest.mark.parametrize("title", ASKED)
     def test_no_answer_has_a_float(
         self, answers: Mapping[str, tuple[Rows, Rows]], title: str
     ) -> None:
@@ -178,16 +202,35 @@ class TestFiles:
         return next(rows for title, (rows, _) in answers.items() if title.startswith(f"{number}."))
 
     def test_cost_by_month(self, answers: Mapping[str, tuple[Rows, Rows]]) -> None:
-        assert self.answer(answers, 1) == summed(
+        euros, dollars = by_currency(self.answer(answers, 1))
+        assert euros == summed(
             (
                 (day(row["BillingPeriodStart"]), row["BillingCurrency"]),
                 (row["BilledCost"], row["EffectiveCost"]),
             )
             for row in azure_charges()
         )
+        assert [row[:3] for row in dollars] == summed(
+            (
+                (
+                    date.fromisoformat(row["bill/BillingPeriodStartDate"][:10]),
+                    row["lineItem/CurrencyCode"],
+                ),
+                (Decimal(row["lineItem/UnblendedCost"]),),
+            )
+            for row in aws_charges()
+        )
+
+    def test_the_view_has_the_amortized_cost_of_the_table(
+        self, answers: Mapping[str, tuple[Rows, Rows]]
+    ) -> None:
+        _, dollars = by_currency(self.answer(answers, 1))
+        in_october = next(row[3] for row in dollars if row[0] == date(2025, 10, 1))
+        assert in_october == sum(row[3] for row in self.answer(answers, 10))
 
     def test_cost_by_team(self, answers: Mapping[str, tuple[Rows, Rows]]) -> None:
-        assert sorted(self.answer(answers, 4)) == summed(
+        euros, dollars = by_currency(self.answer(answers, 4))
+        assert sorted(euros) == summed(
             (
                 (
                     json.loads(row["Tags"] or "{}").get("team", "(no tag)"),
@@ -198,14 +241,21 @@ class TestFiles:
             for row in azure_charges()
             if day(row["BillingPeriodStart"]) == date(2025, 10, 1)
         )
+        assert {row[0] for row in dollars} == {
+            row["resourceTags/user:team"] or "(no tag)"
+            for row in aws_charges()
+            if row["bill/BillingPeriodStartDate"].startswith("2025-10")
+        }
 
     def test_cost_by_day(self, answers: Mapping[str, tuple[Rows, Rows]]) -> None:
-        assert self.answer(answers, 7) == summed(
+        euros, dollars = by_currency(self.answer(answers, 7))
+        assert euros == summed(
             ((day(row["ChargePeriodStart"]), row["BillingCurrency"]), (row["EffectiveCost"],))
             for row in azure_charges()
             if day(row["BillingPeriodStart"]) == date(2025, 10, 1)
             and row["ChargeCategory"] == "Usage"
         )
+        assert len(dollars) == 31
 
     def test_cost_by_account(self, answers: Mapping[str, tuple[Rows, Rows]]) -> None:
         def amounts(row: dict[str, str]) -> tuple[Decimal, ...]:
