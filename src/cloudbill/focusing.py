@@ -214,7 +214,12 @@ def plan_views(settings: Sequence[SourceSettings], warehouse: Warehouse) -> Focu
     return replace(
         plan,
         changed=tuple(view for view in made if view.name in names),
-        columns={name: tuple(views.kinds(name)) for name in names if name in found},
+        # To read the columns of a view, DuckDB plans it; those of the faults are always the same.
+        columns={
+            name: () if name == FAULTS else tuple(views.kinds(name))
+            for name in names
+            if name in found
+        },
     )
 
 

@@ -208,7 +208,8 @@ BIGQUERY_FOCUS: Final = FocusDialect(
     },
     texts={
         ColumnType.TIMESTAMP: "FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%SZ', {value}, 'UTC')",
-        ColumnType.JSON: "TO_JSON_STRING({value})",
+        # Of NULL, BigQuery makes the text `null`.
+        ColumnType.JSON: "CASE WHEN {value} IS NOT NULL THEN TO_JSON_STRING({value}) END",
         ColumnType.BYTES: "CAST(NULL AS STRING)",
     },
     moneys={
