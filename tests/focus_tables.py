@@ -68,6 +68,28 @@ def _aws_focus(version: FocusVersion) -> Kinds:
     return {column.name: aws_focus_type(column.name) for column in focus_columns(version, 2)}
 
 
+_LOST: Final = ("BilledCost", "BillingCurrency", "ChargeCategory", "EffectiveCost", "ServiceName")
+_ODD: Final[Kinds] = {
+    "billedcost": ColumnType.STRING,
+    "BillingPeriodEnd": ColumnType.DATE,
+    "ChargePeriodStart": ColumnType.STRING,
+    "ChargePeriodEnd": ColumnType.BOOLEAN,
+    "ContractedCost": ColumnType.FLOAT,
+    "ListCost": ColumnType.INTEGER,
+    "ListUnitPrice": ColumnType.BOOLEAN,
+    "PricingQuantity": ColumnType.DATE,
+    "RegionId": ColumnType.DECIMAL,
+    "RegionName": ColumnType.FLOAT,
+    "ResourceId": ColumnType.BOOLEAN,
+    "ResourceName": ColumnType.INTEGER,
+    "ResourceType": ColumnType.BYTES,
+    "SkuId": ColumnType.TIMESTAMP,
+    "SkuPriceId": ColumnType.JSON,
+    "Tags": ColumnType.INTEGER,
+    "select": ColumnType.STRING,
+}
+"""What somebody made of a table: other types, another case, and columns of their own."""
+
 HEADERS: Final[Mapping[str, str]] = {
     athena_name(header): header for header in aws_columns(2) if athena_name(header) != header
 }
@@ -78,6 +100,10 @@ SHAPES: Final[Mapping[str, Kinds]] = {
     "azure 1.0r2": _azure("1.0r2"),
     "azure 1.2-preview": _azure("1.2-preview", _NEW_ADDS, _NEW_LACKS),
     "azure 1.2": _azure("1.2", _NEW_ADDS, f"{_NEW_LACKS} x_SkuDetails"),
+    "azure odd": {
+        **{name: kind for name, kind in _azure("1.0r2").items() if name not in _LOST},
+        **_ODD,
+    },
     "azure every": _azure("1.2", f"{_PREVIEW_ADDS} {_NEW_ADDS}"),
     "aws report": _report(),
     "aws cur2": _cur2(),
@@ -142,7 +168,10 @@ _AMOUNTS: Final = (
     *("0", "1.25", "-1.25", "0.000000000000000001", "-12345678901234567.123456789012345678"),
     *("52.4", "1E+3", None),
 )
-_AMOUNT_TEXTS: Final = (*("0", "1.25", "-0.1", "1e-5", "n/a", ""), None)
+_AMOUNT_TEXTS: Final = (
+    *("0", "1.25", "-0.1", "1e-5", "n/a", ""),
+    *("2025-10-01 02:00:00", "2025-10-01T02:00:00Z", None),
+)
 
 
 def rows_of(kinds: Kinds, count: int, *, seed: int = 1) -> list[Row]:
@@ -152,7 +181,9 @@ def rows_of(kinds: Kinds, count: int, *, seed: int = 1) -> list[Row]:
     for index in range(count):
         start = SEPTEMBER if index % 3 else OCTOBER
         row = {name: _cell(name, kind, pick) for name, kind in kinds.items()}
-        for name in kinds:
+        for name, kind in kinds.items():
+            if kind is not ColumnType.TIMESTAMP:
+                continue
             bare = name.lower().replace("_", "")
             if bare.endswith(("billingperiodstart", "billingperiodstartdate")):
                 row[name] = start
@@ -170,15 +201,23 @@ def _cell(name: str, kind: ColumnType, pick: random.Random) -> Any:
         return None if amount is None else Decimal(amount)
     if kind is ColumnType.TIMESTAMP:
         return pick.choice((None, SEPTEMBER + timedelta(hours=pick.randrange(99))))
-    if kind is ColumnType.BOOLEAN:
-        return pick.choice((True, False, None))
+    if kind in _OTHERS:
+        return pick.choice(_OTHERS[kind])
     texts = _OBJECTS if kind is ColumnType.JSON else _TEXTS.get(name)
     if texts is None and name.startswith(_AMOUNTS_AS_TEXT):
         texts = _AMOUNT_TEXTS
     return pick.choice(texts or (f"{name[-3:]} {pick.randrange(9)}", "", None))
 
 
+_OTHERS: Final[Mapping[ColumnType, tuple[Any, ...]]] = {
+    ColumnType.BOOLEAN: (True, False, None),
+    ColumnType.BYTES: (b"a\x00", b"", None),
+    ColumnType.DATE: (SEPTEMBER.date(), None),
+    ColumnType.FLOAT: (0.1, 0.1 + 0.2, -1.5e-7, None),
+    ColumnType.INTEGER: (0, -7, 2**53 + 1, None),
+}
 _AMOUNTS_AS_TEXT: Final = (
+    *("billedcost", "ChargePeriodStart"),
     *("line_item_unblended_rate", "line_item_net_unblended_rate", "reservation_total_reserved"),
     *("pricing_public_on_demand_rate", "savings_plan_total", "savings_plan_used"),
 )

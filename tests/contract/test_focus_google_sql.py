@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from cloudbill.focus.branches import FocusSource
-from cloudbill.focus.columns import FocusColumn, Kind
+from cloudbill.focus.columns import Kind
 from cloudbill.focus.dialects import BIGQUERY_FOCUS, DUCKDB_FOCUS, FocusDialect
 from cloudbill.focus.faults import faults_query
 from cloudbill.focus.left_over import left_over_kinds, left_over_query
@@ -34,7 +34,11 @@ BILL, REST, VIEW = "bill", "rests", "focus"
 Tables = dict[tuple[str, ...], dict[str, str]]
 _GOOGLE = {
     ColumnType.BOOLEAN: "BOOLEAN",
+    ColumnType.BYTES: "BYTES",
+    ColumnType.DATE: "DATE",
     ColumnType.DECIMAL: "BIGNUMERIC",
+    ColumnType.FLOAT: "FLOAT",
+    ColumnType.INTEGER: "INTEGER",
     ColumnType.JSON: "JSON",
     ColumnType.STRING: "STRING",
     ColumnType.TIMESTAMP: "TIMESTAMP",
@@ -118,18 +122,19 @@ def views(source: FocusSource, dialect: FocusDialect) -> tuple[View, ...]:
     return views_of([source], dialect, ())
 
 
-def plain(rows: list[tuple[Any, ...]], columns: tuple[FocusColumn, ...] = ()) -> list[Any]:
+def plain(rows: list[tuple[Any, ...]]) -> list[list[str]]:
     """Rows without what a driver adds: zones, zeros at the end, the spelling of an object."""
-    objects = {at for at, column in enumerate(columns) if column.kind is Kind.JSON}
+    return sorted([shown(value) for value in row] for row in rows)
 
-    def shown(at: int, value: object) -> str:
-        if value is not None and at in objects:
-            return json.dumps(json.loads(str(value)), sort_keys=True)
-        if isinstance(value, datetime):
-            return str(value.replace(tzinfo=None))
-        return str(value.normalize()) if isinstance(value, Decimal) else repr(value)
 
-    return sorted([shown(at, value) for at, value in enumerate(row)] for row in rows)
+def shown(value: object) -> str:
+    """A value in one spelling."""
+    if isinstance(value, str) and value.startswith("{"):
+        with suppress(ValueError):
+            return json.dumps(json.loads(value), sort_keys=True)
+    if isinstance(value, datetime):
+        return str(value.replace(tzinfo=None))
+    return str(value.normalize()) if isinstance(value, Decimal) else repr(value)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -140,7 +145,7 @@ def test_google_evaluates_a_view_to_the_cells_of_duckdb(google_sql: GoogleSql, s
         answered = google_sql.rows(views(bill.of_google, BIGQUERY_FOCUS)[0].query.text)
         view = views(bill.of_duckdb, DUCKDB_FOCUS)[0]
         found = connection.execute(view.query.text).fetchall()
-    assert plain(answered, view.columns) == plain(found, view.columns)
+    assert plain(answered) == plain(found)
     assert len(answered) >= ROWS
     if is_whole:
         # Otherwise, NULL would be compared with NULL.
@@ -210,7 +215,7 @@ def test_months_that_another_source_has_are_left_out_in_both(google_sql: GoogleS
         found = connection.execute(views(theirs, DUCKDB_FOCUS)[0].query.text).fetchall()
     columns = views(theirs, DUCKDB_FOCUS)[0].columns
     answered = google_sql.rows(views(ours, BIGQUERY_FOCUS)[0].query.text)
-    assert plain(answered, columns) == plain(found, columns)
+    assert plain(answered) == plain(found)
     at = [column.name for column in columns].index("x_BillingMonth")
     assert {row[at] for row in answered} == {"2025-09"}
     assert len(answered) == sum(row["BillingPeriodStart"] != OCTOBER for row in bill.rows)

@@ -46,6 +46,7 @@ _KINDS: Final[Mapping[str, int]] = {
 
 _FIELDS: Final[Mapping[str, str]] = {
     "BOOLEAN": "bool_value",
+    "BYTES": "bytes_value",
     "FLOAT": "double_value",
     "INTEGER": "int64_value",
     "JSON": "json_value",
@@ -251,6 +252,8 @@ def _cell(value: Any, kind: str) -> Any:
         return cell
     if kind == "TIMESTAMP":
         cell.timestamp_value.FromDatetime(value)
+    elif kind == "DATE":
+        cell.date_value = (value - _EPOCH).days
     elif kind == "BIGNUMERIC":
         whole = int(value.scaleb(38, _DIGITS))
         cell.bignumeric_value = whole.to_bytes(whole.bit_length() // 8 + 1, "little", signed=True)
