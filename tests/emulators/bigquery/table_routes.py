@@ -232,6 +232,8 @@ def _answer(runner: JobRunner, table: TableMeta) -> dict[str, Any]:
     tags = runner.catalog.tags.get(ref.key)
     if tags:
         body["schema"]["fields"] = with_tags(body["schema"]["fields"], tags)
+    if table.view_query:
+        body["view"] = {"query": table.view_query, "useLegacySql": False}
     if table.expiration_time:
         body["expirationTime"] = str(int(table.expiration_time.timestamp() * 1000))
     return with_filter(runner.catalog, ref, {**body, "location": "US"})
@@ -251,6 +253,10 @@ def _changed(
     for name, attribute in _PLAIN_PROPERTIES.items():
         if name in body:
             update[attribute] = body[name]
+    if "view" in body:
+        if table.table_type != "VIEW":
+            raise ValidationError(f"Cannot change the type of table {ref} to a view")
+        update["view_query"] = body["view"]["query"]
     if "labels" in body:
         labels = {**table.labels, **(body["labels"] or {})}
         update["labels"] = {key: value for key, value in labels.items() if value is not None}
