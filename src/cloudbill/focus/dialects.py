@@ -143,6 +143,10 @@ _BIGQUERY_OBJECT: Final = (
     "THEN SAFE.PARSE_JSON(CONCAT('{{', {value}, '}}'), wide_number_mode => 'round') END"
 )
 
+# A member of an object, for a template: what is before its key, the key, and the rest up to the end
+# of a text, in which nothing else is looked for.
+_MEMBER: Final = r'([{{,]\s*)"((?:[^"\\]|\\.)*)"(\s*:(?:\s*"(?:[^"\\]|\\.)*")?)'
+
 DUCKDB_FOCUS: Final = FocusDialect(
     sql=DUCKDB,
     types={
@@ -189,8 +193,8 @@ DUCKDB_FOCUS: Final = FocusDialect(
         "THEN COALESCE(list_position([{literals}], {value}), 0) > 0 END"
     ),
     renaming=(
-        "CAST(regexp_replace(CAST({value} AS VARCHAR), "
-        "'([{{,])\"((?:[^\"\\\\]|\\\\.)*)\":', '\\1\"{before}\\2\":', 'g') AS JSON)"
+        "TRY_CAST(regexp_replace(CAST({value} AS VARCHAR), "
+        f"'{_MEMBER}', '\\1\"{{before}}\\2\"\\3', 'g') AS JSON)"
     ),
     inner="COALESCE({value}, '{{}}')",
     merging="CAST(NULLIF(CAST(json_merge_patch({objects}) AS VARCHAR), '{{}}') AS JSON)",
@@ -241,9 +245,8 @@ BIGQUERY_FOCUS: Final = FocusDialect(
     ),
     contained="{value} IN ({literals})",
     renaming=(
-        "PARSE_JSON(REGEXP_REPLACE(TO_JSON_STRING({value}), "
-        'r\'([{{,])"((?:[^"\\\\]|\\\\.)*)":\', r\'\\1"{before}\\2":\'), '
-        "wide_number_mode => 'round')"
+        "SAFE.PARSE_JSON(REGEXP_REPLACE(TO_JSON_STRING({value}), "
+        f"r'{_MEMBER}', r'\\1\"{{before}}\\2\"\\3'), wide_number_mode => 'round')"
     ),
     inner="REGEXP_REPLACE(TO_JSON_STRING({value}), r'^(?:null$|\\{{)|\\}}$', '')",
     merging=(
