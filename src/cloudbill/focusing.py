@@ -238,10 +238,7 @@ def _to_be_made(plan: FocusPlan) -> tuple[str, ...]:
 def _known_sources(
     settings: Sequence[SourceSettings], warehouse: Warehouse
 ) -> tuple[KnownSource, ...]:
-    """The sources that are configured, and those that only a ledger knows.
-
-    They are in an order that all configurations of the dataset come to.
-    """
+    """All that are configured or in a ledger, in an order that every configuration comes to."""
     configured = {(one.pipeline_name, one.table_name): one for one in settings}
     known = {
         place: KnownSource(settings=own, is_configured=True, loaded=Ledger(own, warehouse).loaded())
@@ -261,14 +258,7 @@ def _known_sources(
             known[pipeline, table] = KnownSource(settings=own, is_configured=False, loaded=loaded)
     order = {name: place for place, name in enumerate(PROVIDERS)}
     return tuple(
-        sorted(
-            known.values(),
-            key=lambda one: (
-                order[one.settings.provider.NAME],
-                one.settings.source,
-                one.settings.table_name,
-            ),
-        )
+        sorted(known.values(), key=lambda one: (order[one.settings.provider.NAME], one.key))
     )
 
 
