@@ -86,16 +86,19 @@ def status(
         console.document(status_json(found, failures, doubles))
     codes = [one.check_code if check else one.exit_code for one in found]
     if check:
-        codes += _warn_of_doubles(console, doubles)
+        codes += _warn_of_doubles(console, doubles, [one.settings for one in found])
     raise typer.Exit(code_with(codes, failures))
 
 
-def _warn_of_doubles(console: Console, doubles: Sequence[Double]) -> list[int]:
+def _warn_of_doubles(
+    console: Console, doubles: Sequence[Double], sources: Sequence[SourceSettings]
+) -> list[int]:
     """Names sources that deliver the same charges, as `doctor` does; gives their exit codes."""
+    from cloudbill.cli.views import together
     from cloudbill.doctor.double_deliveries import double_check
     from cloudbill.doctor.words import check_line
 
-    checks = [double_check(double) for double in doubles]
+    checks = [double_check(double, together(sources)) for double in doubles]
     for one in checks:
         console.warn(check_line(one))
     return [one.exit_code for one in checks if not one.is_well]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,6 +30,7 @@ def report(
     verbose: Verbose = False,
 ) -> None:
     """Draw the bill as one page that works offline: the costs, and how far to trust them."""
+    from cloudbill.cli.views import together
     from cloudbill.doctor.double_deliveries import double_check
     from cloudbill.doctor.words import check_line
     from cloudbill.periods import utc_now
@@ -42,12 +43,12 @@ def report(
     reports: dict[str, SourceReport] = {}
     failures: list[SourceFailure] = []
     page: list[bytes] = []
-    is_counted: dict[str, bool] = {}
+    settings_read: list[SourceSettings] = []
     now = utc_now()
 
     def work(settings: SourceSettings) -> None:
         reports[settings.source] = unread(settings)
-        is_counted[settings.source] = settings.in_focus
+        settings_read.append(settings)
         reports[settings.source], error = collect(settings)
         if reports[settings.source].is_stale(now):
             console.warn(f"{settings.source}: no delivery is as new as 'max_age' asks for")
@@ -64,8 +65,8 @@ def report(
         if all(report.error for report in reports.values()):
             console.warn(_not_written(output))
             return
-        for double in doubles_of(_counted(reports, is_counted)):
-            console.warn(check_line(double_check(double)))
+        for double in doubles_of(_counted(reports, settings_read)):
+            console.warn(check_line(double_check(double, together(settings_read))))
         drawn = build_page(page_json(tuple(reports.values()), now))
         page.append(drawn.encode(errors="backslashreplace"))
         _write(output, page[0])
@@ -81,9 +82,9 @@ def report(
 
 
 def _counted(
-    reports: Mapping[str, SourceReport], is_counted: Mapping[str, bool]
+    reports: Mapping[str, SourceReport], sources: Iterable[SourceSettings]
 ) -> Iterator[SourceReport]:
-    return (report for source, report in reports.items() if is_counted.get(source))
+    return (reports[settings.source] for settings in sources if settings.in_focus)
 
 
 def _broken(

@@ -1,0 +1,164 @@
+"""What the commands that look say of the views: what counts, what is missing, and what is odd."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from end_to_end.conftest import configure, run_apart
+from samples import write_aws
+
+if TYPE_CHECKING:
+    from end_to_end.conftest import Run
+
+REPORT = """
+[sources.aws_billing]
+bucket = "./exports"
+prefix = "cur"
+export_name = "cur-hourly"
+table_name = "report"
+"""
+FOCUS = """
+[sources.aws_focus_billing]
+bucket = "./exports"
+prefix = "exports"
+export_name = "focus-1-2"
+table_name = "charges"
+"""
+
+
+@functools.cache
+def _loaded() -> Path:
+    """A folder with a report and an export of FOCUS of one account, both loaded."""
+    folder = Path(tempfile.mkdtemp(prefix="cloudbill-views-"))
+    for form in ("csv", "focus-1.2"):
+        write_aws(folder / "exports", months=2, rows=60, seed=1, form=form)
+    configure(folder, REPORT + FOCUS)
+    done = run_apart(folder, "load")
+    assert done.returncode == 0, done
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A copy of it, where the test runs commands."""
+    shutil.copytree(_loaded(), tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def change(home: Path, *statements: str) -> None:
+    """Changes the warehouse behind the back of cloudbill."""
+    with closing(duckdb.connect(str(home / "cloudbill.duckdb"))) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def checks(run: Run, code: int = 0) -> list[dict[str, Any]]:
+    """The checks of `doctor` that are of the views."""
+    done = run("doctor", "--json")
+    assert done.returncode == code, done
+    found: list[dict[str, Any]] = json.loads(done.stdout)["checks"]
+    return [
+        one for one in found if "billing.focus" in one["subject"] or "_faults" in one["subject"]
+    ]
+
+
+def told(found: list[dict[str, Any]], text: str) -> dict[str, Any]:
+    """The one check that says something."""
+    (one,) = [check for check in found if text in check["found"]]
+    return one
+
+
+@pytest.mark.usefixtures("home")
+class TestDoctor:
+    def test_the_source_that_counts_and_the_worst_faults_are_notes(self, run: Run) -> None:
+        found = checks(run)
+
+        assert told(found, "2 sources, as the tables are now")["result"] == "ok"
+        left = told(found, "are in the tables of aws_billing and aws_focus_billing")
+        assert left["found"].startswith("the charges of 2025-")
+        assert left["found"].endswith("and the view counts them once, from aws_focus_billing")
+        faults = [one for one in found if one["subject"] == "aws_focus_billing: focus_faults"]
+        assert len(faults) == 4
+        assert "more rules name charges" in faults[-1]["found"]
+        assert "missing_list_unit_price" in faults[0]["found"]
+        assert all(one["remedy"] for one in faults)
+        assert {one["result"] for one in (left, *faults)} == {"note"}
+        # Its months are left out, so it has no charges in the view.
+        assert not [one for one in found if one["subject"] == "aws_billing: focus_faults"]
+
+    def test_a_view_that_is_gone_or_old_is_to_be_made(self, run: Run, home: Path) -> None:
+        change(
+            home, "DROP VIEW billing.focus_1_4", "ALTER TABLE billing.charges ADD COLUMN x_New INT"
+        )
+
+        found = checks(run, 8)
+
+        gone = told(found, "billing.focus_1_4 is missing")
+        old = told(found, "billing.focus and billing.focus_faults are out of date")
+        assert {one["result"] for one in (gone, old)} == {"look"}
+        assert "run `cloudbill focus`" in gone["remedy"]
+        assert run("focus").returncode == 0
+        assert told(checks(run), "2 sources, as the tables are now")
+
+    def test_a_view_that_cannot_be_read_is_to_be_made_again(self, run: Run, home: Path) -> None:
+        with closing(duckdb.connect(str(home / "cloudbill.duckdb"))) as connection:
+            row = connection.execute(
+                "SELECT comment FROM duckdb_views() WHERE view_name = 'focus'"
+            ).fetchone()
+            assert row is not None
+            connection.execute("CREATE TABLE billing.lost AS SELECT 1 AS one")
+            connection.execute(
+                "CREATE OR REPLACE VIEW billing.focus AS SELECT one FROM billing.lost"
+            )
+            connection.execute(f"COMMENT ON VIEW billing.focus IS '{row[0]}'")
+            connection.execute("DROP TABLE billing.lost")
+
+        found = checks(run, 1)
+
+        broken = next(one for one in found if one["subject"] == "billing.focus")
+        assert broken["result"] == "look"
+        assert "the view cannot be read" in broken["found"]
+        assert "cloudbill focus" in broken["remedy"]
+
+    def test_a_foreign_view_and_a_table_that_nothing_loads_are_named(
+        self, run: Run, home: Path
+    ) -> None:
+        configure(home, FOCUS)
+        change(
+            home, "DROP VIEW billing.focus_1_4", "CREATE TABLE billing.focus_1_4 AS SELECT 1 AS one"
+        )
+
+        found = checks(run)
+
+        assert told(found, "billing.focus_1_4 was not made by cloudbill")["result"] == "note"
+        lonely = told(found, "no section of the configuration loads billing.report")
+        assert lonely["result"] == "note"
+        assert "aws_billing" in lonely["found"]
+
+    def test_codes_without_a_category_are_listed(self, run: Run, home: Path) -> None:
+        configure(home, REPORT + FOCUS + "in_focus = false\n")
+        change(
+            home,
+            "UPDATE billing.report SET line_item_product_code = 'AmazonNovelty' "
+            "WHERE line_item_product_code = 'AmazonEC2'",
+        )
+        assert run("focus").returncode == 0
+
+        (unknown,) = [
+            one
+            for one in json.loads(run("doctor", "--json").stdout)["checks"]
+            if "AmazonNovelty" in one["found"]
+        ]
+
+        assert unknown["result"] == "note"
+        assert unknown["subject"] == "aws_billing: focus"
+        assert "AmazonEC2" not in unknown["found"]
