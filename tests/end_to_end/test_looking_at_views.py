@@ -162,3 +162,46 @@ class TestDoctor:
         assert unknown["result"] == "note"
         assert unknown["subject"] == "aws_billing: focus"
         assert "AmazonEC2" not in unknown["found"]
+
+
+class TestStatus:
+    def test_months_that_another_source_has_are_named(self, run: Run, home: Path) -> None:
+        done = run("status")
+        assert (done.returncode, done.stderr) == (0, "")
+        last = done.stdout.splitlines()[-1]
+        assert last.startswith("billing.focus - the charges of 2025-")
+        assert last.endswith("and the view counts them once, from aws_focus_billing")
+        (left,) = json.loads(run("status", "--json").stdout)["left_out"]
+        months = left.pop("months")
+        assert len(months) == 2
+        assert left == {
+            "dataset": "billing",
+            "source": "aws_billing",
+            "counts": "aws_focus_billing",
+        }
+        configure(home, REPORT)
+        assert run("focus").returncode == 0
+        # The other table is still in the view, and still counts.
+        assert run("status").stdout.splitlines()[-1] == last
+
+    def test_a_view_that_is_missing_or_old_is_an_alarm(self, run: Run, home: Path) -> None:
+        change(home, "DROP VIEW billing.focus", "ALTER TABLE billing.charges ADD COLUMN x_New INT")
+
+        seen, alarm = run("status"), run("status", "--check")
+
+        assert seen.returncode == 0
+        for done in (seen.stdout, alarm.stderr):
+            assert "billing.focus is missing; `cloudbill focus` makes it" in done
+            assert "billing.focus_1_4 and billing.focus_faults are out of date" in done
+        assert alarm.returncode == 8
+        assert "More: cloudbill explain StaleError" in alarm.stderr
+        views = json.loads(run("status", "--json").stdout)["views"]
+        assert [(one["view"], one["state"]) for one in views] == [
+            ("focus", "missing"),
+            ("focus_1_4", "out_of_date"),
+            ("focus_faults", "out_of_date"),
+        ]
+        configure(home, REPORT + FOCUS + "focus = false\n")
+        off = run("status", "--check")
+        assert off.returncode == 0, off
+        assert "billing.focus " not in off.stdout + off.stderr

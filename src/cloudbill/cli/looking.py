@@ -18,6 +18,8 @@ from cloudbill.cli.console import (
 from cloudbill.cli.each_source import attempt, code_with, each_source
 
 if TYPE_CHECKING:
+    from cloudbill.errors import CloudbillError
+    from cloudbill.focusing import FocusPlan
     from cloudbill.looking.comparison import MonthReport
     from cloudbill.looking.load_history import SourceHistory
     from cloudbill.looking.status import SourceStatus
@@ -76,18 +78,56 @@ def status(
         each_source(source, work, failed=_told(console, failures))
 
     attempt(None, look, _told(console, failures))
+    plans, old = _view_status(console, found, _told(console, failures), check=check)
     told = [reason.error for one in found for reason in one.reasons] if check else []
     told += [error for one in found for error in one.errors if check]
-    console.explain([*told, *(failure.error for failure in failures)])
+    console.explain([*told, *old, *(failure.error for failure in failures)])
     doubles = find_double_deliveries(
         {one.settings.source: one.delivered for one in found if one.settings.in_focus}
     )
     if as_json:
-        console.document(status_json(found, failures, doubles))
+        console.document(status_json(found, failures, doubles, plans))
     codes = [one.check_code if check else one.exit_code for one in found]
+    codes += [error.exit_code for error in old]
     if check:
         codes += _warn_of_doubles(console, doubles, [one.settings for one in found])
     raise typer.Exit(code_with(codes, failures))
+
+
+def _view_status(
+    console: Console,
+    found: Sequence[SourceStatus],
+    failed: Callable[[SourceFailure], None],
+    *,
+    check: bool,
+) -> tuple[list[FocusPlan], list[CloudbillError]]:
+    """Says where the views of the sources are not as they should be, or leave months out.
+
+    With `check`, gives what is not as it should be as errors, too.
+    """
+    from cloudbill.cli.views import view_each_dataset
+    from cloudbill.errors import StaleError
+    from cloudbill.looking.focus_words import left_out_lines, stale_lines
+
+    plans: list[FocusPlan] = []
+    errors: list[CloudbillError] = []
+
+    def say(plan: FocusPlan) -> None:
+        plans.append(plan)
+        made = "`cloudbill focus` makes it, and so does the next `cloudbill load`"
+        stale = [f"{line}; {made}" for line in stale_lines(plan)]
+        lines = [*stale, *(f"{plan.dataset}.focus - {line}" for line in left_out_lines(plan))]
+        if lines:
+            _say_lines(console, lines, is_first=False)
+        for line in stale if check else ():
+            errors.append(StaleError(line))
+            console.failed(None, errors[-1])
+
+    # Of what could not be read, that has been said.
+    unread = {one.settings.physical_table[:-1] for one in found if not one.is_loaded_known}
+    read = [one.settings for one in found if one.settings.physical_table[:-1] not in unread]
+    view_each_dataset(read, say, failed, dry_run=True)
+    return plans, errors
 
 
 def _warn_of_doubles(
