@@ -61,6 +61,12 @@ def change(home: Path, *statements: str) -> None:
             connection.execute(statement)
 
 
+def query(home: Path, text: str) -> list[tuple[Any, ...]]:
+    """What the warehouse answers."""
+    with closing(duckdb.connect(str(home / "cloudbill.duckdb"))) as connection:
+        return connection.execute(text).fetchall()
+
+
 def checks(run: Run, code: int = 0) -> list[dict[str, Any]]:
     """The checks of `doctor` that are of the views."""
     done = run("doctor", "--json")
@@ -205,3 +211,85 @@ class TestStatus:
         off = run("status", "--check")
         assert off.returncode == 0, off
         assert "billing.focus " not in off.stdout + off.stderr
+
+
+class TestVerify:
+    def test_a_report_and_an_export_of_focus_are_equal_to_the_last_digit(
+        self, run: Run, home: Path
+    ) -> None:
+        configure(home, REPORT + FOCUS + "in_focus = false\n")
+        # From one month on, the report states costs after discounts as well.
+        change(
+            home,
+            "ALTER TABLE billing.report ADD COLUMN line_item_net_unblended_cost DECIMAL(38,18)",
+            "ALTER TABLE billing.report ADD COLUMN "
+            "savings_plan_net_savings_plan_effective_cost DECIMAL(38,18)",
+            "UPDATE billing.report SET line_item_net_unblended_cost = line_item_unblended_cost "
+            "- CASE WHEN line_item_line_item_type = 'Usage' THEN 0.000000000000000001 ELSE 0 END, "
+            "savings_plan_net_savings_plan_effective_cost = 0.25 "
+            "WHERE bill_billing_period_start_date = (SELECT MAX(bill_billing_period_start_date) "
+            "FROM billing.report)",
+        )
+        assert run("focus").returncode == 0
+
+        done = run("verify", "--view", "--json")
+
+        assert done.returncode == 0, done
+        months = json.loads(done.stdout)["months"]
+        assert [(one["source"], one["result"]) for one in months] == [("aws_billing", "equal")] * 2
+        newest = months[0]["view"]["USD"]
+        ((net, plain),) = query(
+            home,
+            "SELECT SUM(line_item_net_unblended_cost), SUM(line_item_unblended_cost) "
+            "FROM billing.report GROUP BY bill_billing_period_start_date "
+            "HAVING COUNT(line_item_net_unblended_cost) > 0",
+        )
+        assert newest["BilledCost"] == str(net)
+        assert net != plain
+        assert newest["EffectiveCost"] != newest["BilledCost"]
+
+    def test_months_that_are_left_out_are_told(self, run: Run, home: Path) -> None:
+        assert home.is_dir()
+
+        done = run("verify", "--view", "--strict")
+
+        assert done.returncode == 0, done
+        lines = done.stdout.splitlines()
+        assert len(lines) == 4
+        assert lines[0].endswith(" left out - the view has its charges from aws_focus_billing")
+        assert " equal - BilledCost " in lines[2]
+        (month,) = json.loads(
+            run("verify", "aws_billing", "--view", "--month", lines[0].split()[1], "--json").stdout
+        )["months"]
+        assert (month["counts"], month["view"]) == ("aws_focus_billing", {})
+
+    def test_what_the_view_does_not_have_as_the_table_has_it_is_a_difference(
+        self, run: Run, home: Path
+    ) -> None:
+        configure(home, REPORT + FOCUS + "in_focus = false\n")
+        assert run("focus").returncode == 0
+        # What negated usage is gone, which the view is told by `cloudbill focus`.
+        change(
+            home,
+            "DELETE FROM billing.report WHERE line_item_line_item_type = 'SavingsPlanNegation'",
+        )
+
+        done = run("verify", "--view")
+
+        assert done.returncode == 7, done
+        assert "different - the view is not as the tables are now" in done.stdout
+        assert "  BilledCost USD: " in done.stdout
+        assert run("focus").returncode == 0
+        assert run("verify", "--view").returncode == 0
+
+    def test_without_a_view_there_is_nothing_to_verify(self, run: Run, home: Path) -> None:
+        change(home, "DROP VIEW billing.focus")
+        gone = run("verify", "--view")
+        configure(home, REPORT + "focus = false\n")
+        off = run("verify", "--view")
+
+        assert gone.returncode == 8
+        assert "The view billing.focus is missing" in gone.stderr
+        assert off.returncode == 0
+        assert "'focus' is off" in off.stderr
+        assert run("verify", "--view", "--strict").returncode == 7

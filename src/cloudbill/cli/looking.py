@@ -192,10 +192,18 @@ def verify(
     strict: Annotated[
         bool, typer.Option("--strict", help="Count a month that cannot be checked as different.")
     ] = False,
+    view: Annotated[
+        bool,
+        typer.Option(
+            "--view",
+            help="Compare the view `focus` with the tables instead: billed and effective cost.",
+        ),
+    ] = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Read the files and the table of loaded months again, compare every cost; change nothing."""
+    from cloudbill.cli.view_verifying import verify_views
     from cloudbill.looking.verification import verify_source
     from cloudbill.looking.verification_words import (
         closing_lines,
@@ -204,6 +212,8 @@ def verify(
     )
 
     console = Console(as_json=as_json, verbose=verbose)
+    if view:
+        verify_views(console, source, month or [], strict=strict)
 
     def listen(report: MonthReport) -> None:
         console.say("\n".join(month_lines(report)))
