@@ -1,4 +1,4 @@
-"""The view of a bill has the sums of its table, in the warehouse that people have."""
+"""What is read of the view of a bill has the sums of its table, in BigQuery as well."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cloudbill.focusing import keep_views
 from cloudbill.looking.comparison import Verdict
 from cloudbill.looking.view_verification import verify_view
+from cloudbill.report.viewing import collect_view
 from contract.deliveries import Delivery, at, charges
 
 if TYPE_CHECKING:
@@ -35,3 +36,11 @@ def test_a_month_is_equal_and_its_sums_are_those_that_were_delivered(case: Case)
         "BilledCost": total,
         "EffectiveCost": total,
     }
+
+    report = collect_view([case.settings])
+    assert report is not None
+    for groups in (report.months, report.days):
+        amounts = [group.amounts["EffectiveCost"] or Decimal(0) for group in groups]
+        assert sum(amounts, Decimal(0)) == total
+    assert {group.groups[2] for group in report.days} == {str(one.day) for one in bill}
+    assert {fault.source for fault in report.faults} == {case.settings.source}

@@ -14,6 +14,7 @@ from cloudbill.cli.each_source import attempt, code_with, each_source
 
 if TYPE_CHECKING:
     from cloudbill.report.model import SourceReport
+    from cloudbill.report.view_model import ViewReport
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
 
@@ -67,7 +68,8 @@ def report(
             return
         for double in doubles_of(_counted(reports, settings_read)):
             console.warn(check_line(double_check(double, together(settings_read))))
-        drawn = build_page(page_json(tuple(reports.values()), now))
+        views = _views(console, settings_read, reports)
+        drawn = build_page(page_json(tuple(reports.values()), now, views))
         page.append(drawn.encode(errors="backslashreplace"))
         _write(output, page[0])
 
@@ -79,6 +81,31 @@ def report(
     if is_opened:
         _open(console, output)
     raise typer.Exit(code_with([], failures))
+
+
+def _views(
+    console: Console, sources: Iterable[SourceSettings], reports: Mapping[str, SourceReport]
+) -> tuple[ViewReport, ...]:
+    """What the views say, for the datasets that could be read; without it the page has less."""
+    from cloudbill.cli.views import with_views
+    from cloudbill.errors import CloudbillError
+    from cloudbill.report.viewing import collect_view
+
+    found = []
+    for group in with_views(settings for settings in sources if not reports[settings.source].error):
+        try:
+            view = collect_view(group)
+        except CloudbillError as error:
+            console.warn(f"{group[0].dataset}.focus: not in the page. {error}")
+            continue
+        if view is not None:
+            found.append(view)
+        elif any(reports[one.source].months.cells for one in group if one.source in reports):
+            console.warn(
+                f"{group[0].dataset}.focus: not in the page, because it is not there as the tables "
+                "are now. Run `cloudbill focus`, then draw the page again"
+            )
+    return tuple(found)
 
 
 def _counted(
