@@ -14,6 +14,7 @@ from cloudbill.periods import BillingPeriod
 from cloudbill.report.model import SourceReport
 from cloudbill.report.page import build_page
 from cloudbill.report.page_json import page_json
+from cloudbill.report.view_model import ViewReport
 from cloudbill.sample import write_aws, write_azure
 from end_to_end.conftest import configure, run_apart
 from unit.report.report_builders import NOW, Spent, record, report_of
@@ -94,9 +95,9 @@ def footing(page: Page, table: str) -> list[str]:
     return page.locator(f"#{table} tfoot > tr > *").all_text_contents()
 
 
-def written(folder: Path, *reports: SourceReport) -> Path:
+def written(folder: Path, *reports: SourceReport, views: tuple[ViewReport, ...] = ()) -> Path:
     page = folder / "report.html"
-    page.write_text(build_page(page_json(reports, NOW)), encoding="utf-8")
+    page.write_text(build_page(page_json(reports, NOW, views)), encoding="utf-8")
     return page
 
 

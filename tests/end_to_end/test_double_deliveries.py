@@ -84,6 +84,7 @@ def test_many_exports_of_one_account_are_one_line_which_a_key_ends(
     listed = "aws_billing.a, aws_billing.b, aws_billing.c, aws_billing.d and aws_focus_billing"
     assert line.startswith(f"LOOK  {listed} - all deliver the charges of 123456789012 for 2025-10;")
     assert "set 'in_focus = false' for each other source" in line
+    assert "the view focus counts them once" in line
     (same,) = json.loads(run("status", "--check", "--json").stdout)["same_charges"]
     assert same == {
         "sources": [*(f"aws_billing.{name}" for name in NAMES), "aws_focus_billing"],
@@ -95,6 +96,7 @@ def test_many_exports_of_one_account_are_one_line_which_a_key_ends(
     for name in NAMES[1:]:
         others = others.replace(f'_of_{name}"\n', f'_of_{name}"\nin_focus = false\n')
     configure(tmp_path, others)
+    assert run("focus").returncode == 0
     for words in (("status", "--check"), ("doctor",)):
         done = run(*words)
         assert (words, done.returncode) == (words, 0), done

@@ -247,6 +247,7 @@ class Console:
         `seconds` is how long a load took; a log of it gets a last line.
         """
         from cloudbill.cli.each_source import code_with
+        from cloudbill.cli.views import together
         from cloudbill.doctor.double_deliveries import double_check, find_double_deliveries
         from cloudbill.doctor.words import check_line
         from cloudbill.loading.words import held_line, outcomes_json, same_fault_line
@@ -265,7 +266,9 @@ class Console:
             for outcome in outcomes
             if outcome.settings.in_focus
         }
-        for check in map(double_check, find_double_deliveries(delivered)):
+        sources = together(outcome.settings for outcome in outcomes)
+        for double in find_double_deliveries(delivered):
+            check = double_check(double, sources)
             if not (check.is_note and self.quiet):
                 self.warn(check_line(check))
         errors = [error for outcome in outcomes for error in (*outcome.errors, *outcome.held)]

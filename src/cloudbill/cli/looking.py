@@ -18,6 +18,8 @@ from cloudbill.cli.console import (
 from cloudbill.cli.each_source import attempt, code_with, each_source
 
 if TYPE_CHECKING:
+    from cloudbill.errors import CloudbillError
+    from cloudbill.focusing import FocusPlan
     from cloudbill.looking.comparison import MonthReport
     from cloudbill.looking.load_history import SourceHistory
     from cloudbill.looking.status import SourceStatus
@@ -76,26 +78,67 @@ def status(
         each_source(source, work, failed=_told(console, failures))
 
     attempt(None, look, _told(console, failures))
+    plans, old = _view_status(console, found, _told(console, failures), check=check)
     told = [reason.error for one in found for reason in one.reasons] if check else []
     told += [error for one in found for error in one.errors if check]
-    console.explain([*told, *(failure.error for failure in failures)])
+    console.explain([*told, *old, *(failure.error for failure in failures)])
     doubles = find_double_deliveries(
         {one.settings.source: one.delivered for one in found if one.settings.in_focus}
     )
     if as_json:
-        console.document(status_json(found, failures, doubles))
+        console.document(status_json(found, failures, doubles, plans))
     codes = [one.check_code if check else one.exit_code for one in found]
+    codes += [error.exit_code for error in old]
     if check:
-        codes += _warn_of_doubles(console, doubles)
+        codes += _warn_of_doubles(console, doubles, [one.settings for one in found])
     raise typer.Exit(code_with(codes, failures))
 
 
-def _warn_of_doubles(console: Console, doubles: Sequence[Double]) -> list[int]:
+def _view_status(
+    console: Console,
+    found: Sequence[SourceStatus],
+    failed: Callable[[SourceFailure], None],
+    *,
+    check: bool,
+) -> tuple[list[FocusPlan], list[CloudbillError]]:
+    """Says where the views of the sources are not as they should be, or leave months out.
+
+    With `check`, gives what is not as it should be as errors, too.
+    """
+    from cloudbill.cli.views import view_each_dataset
+    from cloudbill.errors import StaleError
+    from cloudbill.looking.focus_words import left_out_lines, stale_lines
+
+    plans: list[FocusPlan] = []
+    errors: list[CloudbillError] = []
+
+    def say(plan: FocusPlan) -> None:
+        plans.append(plan)
+        made = "`cloudbill focus` makes it, and so does the next `cloudbill load`"
+        stale = [f"{line}; {made}" for line in stale_lines(plan)]
+        lines = [*stale, *(f"{plan.dataset}.focus - {line}" for line in left_out_lines(plan))]
+        if lines:
+            _say_lines(console, lines, is_first=False)
+        for line in stale if check else ():
+            errors.append(StaleError(line))
+            console.failed(None, errors[-1])
+
+    # Of what could not be read, that has been said.
+    unread = {one.settings.physical_table[:-1] for one in found if not one.is_loaded_known}
+    read = [one.settings for one in found if one.settings.physical_table[:-1] not in unread]
+    view_each_dataset(read, say, failed, dry_run=True)
+    return plans, errors
+
+
+def _warn_of_doubles(
+    console: Console, doubles: Sequence[Double], sources: Sequence[SourceSettings]
+) -> list[int]:
     """Names sources that deliver the same charges, as `doctor` does; gives their exit codes."""
+    from cloudbill.cli.views import together
     from cloudbill.doctor.double_deliveries import double_check
     from cloudbill.doctor.words import check_line
 
-    checks = [double_check(double) for double in doubles]
+    checks = [double_check(double, together(sources)) for double in doubles]
     for one in checks:
         console.warn(check_line(one))
     return [one.exit_code for one in checks if not one.is_well]
@@ -149,10 +192,18 @@ def verify(
     strict: Annotated[
         bool, typer.Option("--strict", help="Count a month that cannot be checked as different.")
     ] = False,
+    view: Annotated[
+        bool,
+        typer.Option(
+            "--view",
+            help="Compare the view `focus` with the tables instead: billed and effective cost.",
+        ),
+    ] = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Read the files and the table of loaded months again, compare every cost; change nothing."""
+    from cloudbill.cli.view_verifying import verify_views
     from cloudbill.looking.verification import verify_source
     from cloudbill.looking.verification_words import (
         closing_lines,
@@ -161,6 +212,8 @@ def verify(
     )
 
     console = Console(as_json=as_json, verbose=verbose)
+    if view:
+        verify_views(console, source, month or [], strict=strict)
 
     def listen(report: MonthReport) -> None:
         console.say("\n".join(month_lines(report)))

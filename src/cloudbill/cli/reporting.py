@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +14,7 @@ from cloudbill.cli.each_source import attempt, code_with, each_source
 
 if TYPE_CHECKING:
     from cloudbill.report.model import SourceReport
+    from cloudbill.report.view_model import ViewReport
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
 
@@ -30,6 +31,7 @@ def report(
     verbose: Verbose = False,
 ) -> None:
     """Draw the bill as one page that works offline: the costs, and how far to trust them."""
+    from cloudbill.cli.views import together
     from cloudbill.doctor.double_deliveries import double_check
     from cloudbill.doctor.words import check_line
     from cloudbill.periods import utc_now
@@ -42,12 +44,12 @@ def report(
     reports: dict[str, SourceReport] = {}
     failures: list[SourceFailure] = []
     page: list[bytes] = []
-    is_counted: dict[str, bool] = {}
+    settings_read: list[SourceSettings] = []
     now = utc_now()
 
     def work(settings: SourceSettings) -> None:
         reports[settings.source] = unread(settings)
-        is_counted[settings.source] = settings.in_focus
+        settings_read.append(settings)
         reports[settings.source], error = collect(settings)
         if reports[settings.source].is_stale(now):
             console.warn(f"{settings.source}: no delivery is as new as 'max_age' asks for")
@@ -64,9 +66,10 @@ def report(
         if all(report.error for report in reports.values()):
             console.warn(_not_written(output))
             return
-        for double in doubles_of(_counted(reports, is_counted)):
-            console.warn(check_line(double_check(double)))
-        drawn = build_page(page_json(tuple(reports.values()), now))
+        for double in doubles_of(_counted(reports, settings_read)):
+            console.warn(check_line(double_check(double, together(settings_read))))
+        views = _views(console, settings_read, reports)
+        drawn = build_page(page_json(tuple(reports.values()), now, views))
         page.append(drawn.encode(errors="backslashreplace"))
         _write(output, page[0])
 
@@ -80,10 +83,35 @@ def report(
     raise typer.Exit(code_with([], failures))
 
 
+def _views(
+    console: Console, sources: Iterable[SourceSettings], reports: Mapping[str, SourceReport]
+) -> tuple[ViewReport, ...]:
+    """What the views say, for the datasets that could be read; without it the page has less."""
+    from cloudbill.cli.views import with_views
+    from cloudbill.errors import CloudbillError
+    from cloudbill.report.viewing import collect_view
+
+    found = []
+    for group in with_views(settings for settings in sources if not reports[settings.source].error):
+        try:
+            view = collect_view(group)
+        except CloudbillError as error:
+            console.warn(f"{group[0].dataset}.focus: not in the page. {error}")
+            continue
+        if view is not None:
+            found.append(view)
+        elif any(reports[one.source].months.cells for one in group if one.source in reports):
+            console.warn(
+                f"{group[0].dataset}.focus: not in the page, because it is not there as the tables "
+                "are now. Run `cloudbill focus`, then draw the page again"
+            )
+    return tuple(found)
+
+
 def _counted(
-    reports: Mapping[str, SourceReport], is_counted: Mapping[str, bool]
+    reports: Mapping[str, SourceReport], sources: Iterable[SourceSettings]
 ) -> Iterator[SourceReport]:
-    return (report for source, report in reports.items() if is_counted.get(source))
+    return (reports[settings.source] for settings in sources if settings.in_focus)
 
 
 def _broken(

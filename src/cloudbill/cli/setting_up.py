@@ -14,6 +14,7 @@ from cloudbill.cli.each_source import attempt, each_source
 
 if TYPE_CHECKING:
     from cloudbill.doctor.check import Check
+    from cloudbill.doctor.examination import Examined
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
 
@@ -26,7 +27,8 @@ def doctor(
     source: SourceName = "all", *, as_json: AsJson = False, verbose: Verbose = False
 ) -> None:
     """Check configuration, permissions, stores, warehouses and disk; change nothing."""
-    from cloudbill.doctor.examination import Examined, examine_source, put_together
+    from cloudbill.cli.views import together
+    from cloudbill.doctor.examination import examine_source, put_together
     from cloudbill.doctor.words import check_line
 
     console = Console(as_json=as_json, verbose=verbose)
@@ -42,7 +44,8 @@ def doctor(
     def look() -> None:
         each_source(source, work, failed=failures.append)
         if sources:
-            checks.extend(put_together(sources, examined, failures))
+            views = _view_checks(sources, examined)
+            checks.extend(put_together(sources, examined, failures, views, together(sources)))
 
     attempt(None, look, failures.append)
     if as_json:
@@ -51,6 +54,20 @@ def doctor(
         for check in checks:
             console.judge(check_line(check), _colour(check))
     console.close(failures, [check.exit_code for check in checks if not check.is_well])
+
+
+def _view_checks(sources: Sequence[SourceSettings], examined: Sequence[Examined]) -> list[Check]:
+    """The checks of the views of each dataset, unless it could not be read."""
+    from cloudbill.cli.views import with_views
+    from cloudbill.doctor.views import check_views
+
+    unread = {one.source for one in examined if not one.is_read}
+    return [
+        check
+        for group in with_views(sources)
+        if unread.isdisjoint(settings.source for settings in group)
+        for check in check_views(group)
+    ]
 
 
 def _colour(check: Check) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
 
-__all__ = ["keep_each", "view_each_dataset"]
+__all__ = ["keep_each", "together", "view_each_dataset", "with_views"]
 
 
 def keep_each(
@@ -40,22 +40,36 @@ def view_each_dataset(
     dry_run: bool,
 ) -> None:
     """Plans or makes the views of each dataset that some sources are in, with all its sources."""
-    from cloudbill.focusing import datasets_of, keep_views, look_at_views
-    from cloudbill.settings import (
-        SourceSettings,
-        dlt_providers,
-        read_each_source,
-    )
+    from cloudbill.focusing import keep_views, look_at_views
+
+    act = look_at_views if dry_run else keep_views
+    for group in with_views(sources):
+        attempt(None, lambda group=group: say(act(group)), failed)  # type: ignore[misc]
+
+
+def with_views(sources: Iterable[SourceSettings]) -> tuple[tuple[SourceSettings, ...], ...]:
+    """The configured sources of each dataset with views that some sources are in."""
+    from cloudbill.focusing import datasets_of
+    from cloudbill.settings import SourceSettings, dlt_providers, read_each_source
 
     wanted = {settings.physical_table[:-1] for settings in sources}
     if not wanted:
-        return
+        return ()
     configured = [
         one
         for one in read_each_source(dlt_providers(), os.environ)
         if isinstance(one, SourceSettings)
     ]
-    for group in datasets_of(configured):
-        if group[0].physical_table[:-1] in wanted:
-            act = look_at_views if dry_run else keep_views
-            attempt(None, lambda group=group, act=act: say(act(group)), failed)  # type: ignore[misc]
+    return tuple(
+        group for group in datasets_of(configured) if group[0].physical_table[:-1] in wanted
+    )
+
+
+def together(sources: Iterable[SourceSettings]) -> list[frozenset[str]]:
+    """The names of the sources that one view is over, for each of some sources' datasets."""
+    from cloudbill.focusing import datasets_of
+
+    return [
+        frozenset(settings.source for settings in group if settings.in_focus)
+        for group in datasets_of(sources)
+    ]

@@ -124,19 +124,33 @@ class _Writer:
 
     def lacks(self, rule: CostRule) -> tuple[str, ...]:
         """The columns that a rule needs."""
-        inexact = [name for name in rule.amounts if self.charges.kind(name) not in EXACT]
+        inexact = [
+            name
+            for name in rule.amounts
+            if self.charges.kind(name) not in EXACT
+            and not (name in rule.first and self.charges.spelt(name) is None)
+        ]
+        inexact += [name for name in rule.first.values() if self.charges.kind(name) not in EXACT]
         return (*inexact, *(name for name in rule.texts if self.charges.spelt(name) is None))
 
     def amount(self, rule: CostRule) -> Fragment:
-        otherwise = self.charges.value(rule.otherwise)
+        otherwise = self._value(rule, rule.otherwise)
         if rule.type_column is None or not rule.cases:
             return otherwise
-        cases = " ".join(str(self._case(rule.type_column, case)) for case in rule.cases)
+        cases = " ".join(str(self._case(rule, rule.type_column, case)) for case in rule.cases)
         return self.charges.dialect.compose(
             "CASE {cases} ELSE {otherwise} END", cases=Fragment(cases), otherwise=otherwise
         )
 
-    def _case(self, type_column: str, case: CostCase) -> Fragment:
+    def _value(self, rule: CostRule, name: str) -> Fragment:
+        """The value of a column with amounts, or of the one that counts before it."""
+        columns = [rule.first.get(name), name]
+        values = [self.charges.value(one) for one in columns if one and self.charges.spelt(one)]
+        if len(values) == 1:
+            return values[0]
+        return self.charges.dialect.compose("COALESCE({values})", values=values)
+
+    def _case(self, rule: CostRule, type_column: str, case: CostCase) -> Fragment:
         compose = self.charges.dialect.compose
         condition = compose(
             "{type} = {value}",
@@ -159,7 +173,7 @@ class _Writer:
             )
         signed = [("+", name) for name in case.plus] + [("-", name) for name in case.minus]
         terms = [
-            compose(f"{sign} COALESCE({{amount}}, 0)", amount=self.charges.value(name))
+            compose(f"{sign} COALESCE({{amount}}, 0)", amount=self._value(rule, name))
             for sign, name in signed
         ]
         return compose(

@@ -13,7 +13,8 @@ __all__ = ["Check", "failed_check"]
 class Check:
     """One thing that was checked: what was found, and what to do if it is not in order.
 
-    `remedy` is None if it is in order, and empty if `found` says what to do as well.
+    `remedy` is None if it is in order, and empty if `found` says what to do as well. A note can
+    have one.
     """
 
     subject: str
@@ -29,7 +30,7 @@ class Check:
     @property
     def is_well(self) -> bool:
         """Whether there is nothing to fix."""
-        return self.remedy is None
+        return self.is_note or self.remedy is None
 
 
 def failed_check(subject: str, error: CloudbillError) -> Check:

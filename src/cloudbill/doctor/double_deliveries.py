@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from cloudbill.doctor.check import Check
 from cloudbill.manifests import Manifest
@@ -23,20 +23,29 @@ def find_double_deliveries(delivered: Mapping[str, Iterable[Manifest]]) -> list[
     )
 
 
-def double_check(double: Double) -> Check:
-    """What is said of sources with the same charges: of one dataset, or of two on purpose."""
+def double_check(double: Double, together: Iterable[Collection[str]] = ()) -> Check:
+    """What is said of sources with the same charges: of one dataset, or of two on purpose.
+
+    `together` are the sources that one view `focus` is over, by name.
+    """
     *names, last = double.sources
     both = "both" if len(names) == 1 else "all"
     months = listed_months(double.periods)
-    found = f"{both} deliver the charges of {double.scope} for {months}; their sum doubles the bill"
+    is_counted_once = any({*double.sources} <= {*sources} for sources in together)
+    sums = (
+        "the view focus counts them once, and only the sum of the tables doubles the bill"
+        if is_counted_once
+        else "their sum doubles the bill"
+    )
+    advice = f"use {'the view, or ' if is_counted_once else ''}only one of the tables, in sums"
     remedy = (
-        "use only one of the tables in sums, and set 'in_focus = false' for each other source, or "
-        "remove it from the configuration"
+        f"{advice}, and set 'in_focus = false' for each other source, or remove it from the "
+        "configuration"
     )
     return Check(
         subject=f"{', '.join(names)} and {last}",
-        found=found if double.is_odd else f"{found}, so use only one of the tables in sums",
-        remedy=remedy if double.is_odd else None,
+        found=f"{both} deliver the charges of {double.scope} for {months}; {sums}",
+        remedy=remedy if double.is_odd else advice,
         is_note=not double.is_odd,
     )
 

@@ -61,6 +61,8 @@ class Examined:
     source: str
     checks: tuple[Check, ...]
     manifests: tuple[Manifest, ...] = ()
+    is_read: bool = False
+    """Whether its warehouse could be read."""
 
 
 def examine(sources: Sequence[SourceSettings]) -> tuple[Check, ...]:
@@ -79,10 +81,12 @@ def examine_source(settings: SourceSettings) -> Examined:
         retry_for_s=min(settings.retry_for_s, _WAIT_S),
     )
     store = check_store(impatient)
+    checks = (*store.checks, *_warehouse_checks(impatient, store))
     return Examined(
         source=settings.source,
-        checks=(*store.checks, *_warehouse_checks(impatient, store)),
+        checks=checks,
         manifests=store.manifests,
+        is_read=all(check.subject != _warehouse_of(settings) for check in checks),
     )
 
 
@@ -90,10 +94,13 @@ def put_together(
     sources: Sequence[SourceSettings],
     examined: Sequence[Examined],
     ended: Sequence[SourceFailure] = (),
+    views: Sequence[Check] = (),
+    together: Sequence[Collection[str]] = (),
 ) -> tuple[Check, ...]:
     """The checks of the machine, of each source, and of what only all of them show.
 
-    `ended` are the sources that could not be examined, and why.
+    `ended` are the sources that could not be examined, and why; `views` are the checks of the
+    views, and `together` the sources that one of them is over.
     """
     counted = {settings.source for settings in sources if settings.in_focus}
     delivered = {one.source: one.manifests for one in examined if one.source in counted}
@@ -101,7 +108,8 @@ def put_together(
         check_versions(),
         check_configuration(sources, ended),
         *(check for one in examined for check in one.checks),
-        *map(double_check, find_double_deliveries(delivered)),
+        *views,
+        *(double_check(double, together) for double in find_double_deliveries(delivered)),
     )
 
 
@@ -118,9 +126,13 @@ def _warehouse_checks(settings: SourceSettings, store: StoreChecks) -> Iterator[
         yield from _ledger_checks(settings, present, lost=lost)
         yield from (_reason_check(settings, reason) for reason in reasons)
     except CloudbillError as error:
-        yield failed_check(f"{settings.source}: warehouse", error)
+        yield failed_check(_warehouse_of(settings), error)
     if store.newest is not None:
         yield from check_disk(settings, _sizes(store.newest, loaded), is_local=store.is_local)
+
+
+def _warehouse_of(settings: SourceSettings) -> str:
+    return f"{settings.source}: warehouse"
 
 
 def _sizes(

@@ -5,6 +5,6 @@ and `mapping` read that, `rendering` writes an expression for one table in the S
 `branches` the query of one source, `views` the views of a dataset, and `counting` says which of two
 sources with the same charges counts.
 
-Pure: branches, columns, counting, dialects, faults, left_over, mapping, rendering, views.
-May import: nothing.
+Pure: branches, columns, counting, dialects, faults, found, left_over, mapping, rendering, views.
+May import: costs.
 """

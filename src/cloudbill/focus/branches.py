@@ -169,7 +169,7 @@ def _rows_of(source: FocusSource) -> Iterable[_Rows]:
             source=source,
             table=table,
             relation=source.path,
-            where=(condition(split.where), *kept),
+            where=(Fragment(f"({condition(split.where)})"), *kept),
             columns={**columns, **split.columns},
         )
     if mapping.left_over is None or source.left_over is None:

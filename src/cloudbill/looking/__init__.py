@@ -1,6 +1,6 @@
 """What is loaded, what came before, and whether it is right; reads only.
 
-Pure: comparison.
-May import: costs, exports, files, focus, focusing, ledger, loading, planning, settings, store,
-surveying, text, warehouses.
+Pure: comparison, view_comparison.
+May import: costs, exports, files, focus, focusing, ledger, loading, planning, providers, settings,
+store, surveying, text, warehouses.
 """

@@ -12,8 +12,18 @@ from cloudbill.text.months import listed_months
 if TYPE_CHECKING:
     from cloudbill.focus.views import View
     from cloudbill.focusing import FocusPlan
+    from cloudbill.periods import BillingPeriod
 
-__all__ = ["difference_lines", "foreign_lines", "kept_lines", "plans_json"]
+__all__ = [
+    "difference_lines",
+    "foreign_lines",
+    "kept_lines",
+    "left_out_lines",
+    "left_out_months",
+    "plans_json",
+    "stale_lines",
+    "states_json",
+]
 
 
 def kept_lines(plan: FocusPlan) -> Iterator[str]:
@@ -31,6 +41,51 @@ def foreign_lines(plan: FocusPlan) -> Iterator[str]:
             f"{plan.dataset}.{name} was not made by cloudbill, and stays as it is. Rename it to "
             "get the view of that name, or set 'focus = false'"
         )
+
+
+def stale_lines(plan: FocusPlan) -> Iterator[str]:
+    """The views that are missing, and those that are not as the tables are now."""
+    missing = [view.name for view in plan.changed if view.name not in plan.remembered]
+    for names, what in ((missing, "missing"), (_outdated(plan), "out of date")):
+        if names:
+            listed = _listed(f"{plan.dataset}.{name}" for name in names)
+            yield f"{listed} {'is' if len(names) == 1 else 'are'} {what}"
+
+
+def _outdated(plan: FocusPlan) -> list[str]:
+    """The views of ours that are there and no longer right; all are where a rest of one is old."""
+    changed = {view.name for view in plan.changed}
+    return [name for name in plan.remembered if name in changed or plan.tables]
+
+
+def left_out_lines(plan: FocusPlan) -> Iterator[str]:
+    """The months of sources that are not in the views, and which source counts instead."""
+    for (source, counts), periods in _left_out(plan).items():
+        yield (
+            f"the charges of {listed_months(periods)} are in the tables of {source} and {counts}, "
+            f"and the view counts them once, from {counts}"
+        )
+
+
+def left_out_months(plan: FocusPlan) -> list[dict[str, object]]:
+    """The same for a JSON document."""
+    return [
+        {
+            "dataset": plan.dataset,
+            "source": source,
+            "counts": counts,
+            "months": [str(period) for period in periods],
+        }
+        for (source, counts), periods in _left_out(plan).items()
+    ]
+
+
+def _left_out(plan: FocusPlan) -> dict[tuple[str, str], list[BillingPeriod]]:
+    names = {one.key: one.settings.source for one in plan.sources}
+    found: dict[tuple[str, str], list[BillingPeriod]] = {}
+    for one in plan.left_out:
+        found.setdefault((names[one.key], names[one.counts]), []).append(one.period)
+    return found
 
 
 def difference_lines(plan: FocusPlan) -> Iterator[str]:
@@ -85,6 +140,24 @@ def _lines_of(sources: Iterable[tuple[str, tuple[str, ...]]]) -> list[str]:
 def plans_json(plans: Iterable[FocusPlan]) -> str:
     """The views of some datasets as a JSON document."""
     return json.dumps({"datasets": [_plan_json(plan) for plan in plans]}, indent=2)
+
+
+def states_json(plan: FocusPlan) -> list[dict[str, object]]:
+    """Whether each view of a dataset is as the tables are now, for a JSON document."""
+    changed, outdated = {view.name for view in plan.changed}, _outdated(plan)
+
+    def state(name: str) -> str:
+        if name in plan.foreign:
+            return "foreign"
+        if name in outdated:
+            return "out_of_date"
+        return "missing" if name in changed else "ok"
+
+    return [
+        {"dataset": plan.dataset, "view": name, "state": state(name)}
+        for name in VIEWS
+        if plan.fingerprint
+    ]
 
 
 def _plan_json(plan: FocusPlan) -> dict[str, object]:

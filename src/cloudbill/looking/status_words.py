@@ -12,6 +12,7 @@ from cloudbill.costs.amounts import costs_to_text, rests_to_text, shown_costs, t
 from cloudbill.costs.month_totals import shown_differences
 from cloudbill.loading.drift import TYPE_BACK
 from cloudbill.loading.words import UNCHECKED, accept_command, likewise
+from cloudbill.looking.focus_words import left_out_months, states_json
 from cloudbill.looking.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
@@ -19,6 +20,7 @@ from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lin
 from cloudbill.text.times import age_in_words, iso_time, shown_days, shown_time
 
 if TYPE_CHECKING:
+    from cloudbill.focusing import FocusPlan
     from cloudbill.loading.failures import PastFailure
     from cloudbill.planning.doubles import Double
 
@@ -190,6 +192,7 @@ def status_json(
     sources: Sequence[SourceStatus],
     ended: Sequence[SourceFailure] = (),
     doubles: Sequence[Double] = (),
+    plans: Sequence[FocusPlan] = (),
 ) -> str:
     """The JSON document: times in UTC, amounts as exact decimal text; every month, newest first."""
     failures: list[object] = failures_json(ended)
@@ -209,6 +212,8 @@ def status_json(
             }
             for double in doubles
         ],
+        "views": [view for plan in plans for view in states_json(plan)],
+        "left_out": [months for plan in plans for months in left_out_months(plan)],
         "failures": failures,
     }
     return json.dumps(document, indent=2)

@@ -116,6 +116,15 @@ ROLES: Final = Roles(
             cases=(CostCase(type="SavingsPlanNegation"),),
         ),
     },
+    net={
+        BILLED_COLUMN: "line_item_net_unblended_cost",
+        "savings_plan_savings_plan_effective_cost": "savings_plan_net_savings_plan_effective_cost",
+        "reservation_effective_cost": "reservation_net_effective_cost",
+        "reservation_unused_amortized_upfront_fee_for_billing_period": (
+            "reservation_net_unused_amortized_upfront_fee_for_billing_period"
+        ),
+        "reservation_unused_recurring_fee": "reservation_net_unused_recurring_fee",
+    },
     provider_name="AWS",
     service=("product_product_name", "product.product_name", "line_item_product_code"),
     sub_account_id=("line_item_usage_account_id",),

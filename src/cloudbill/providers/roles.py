@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 __all__ = ["CostCase", "CostKind", "CostRule", "Roles"]
@@ -49,6 +49,34 @@ class CostRule:
     otherwise: str
     type_column: str | None = None
     cases: tuple[CostCase, ...] = ()
+    first: Mapping[str, str] = field(default_factory=dict)
+    """For some of the columns with amounts another one, which counts where a row has it."""
+
+    def within(self, columns: Collection[str]) -> CostRule:
+        """The same rule for a table with only these columns, in lower case.
+
+        A column that the table lacks is empty in every row, so no row is of its case.
+        """
+        cases = [
+            replace(
+                case,
+                plus=tuple(name for name in case.plus if self._held(name, columns)),
+                minus=tuple(name for name in case.minus if self._held(name, columns)),
+            )
+            for case in self.cases
+            if self.type_column in columns
+            and (case.where_set is None or case.where_set in columns)
+            and (case.where_begins is None or case.where_begins[0] in columns)
+        ]
+        return replace(
+            self,
+            type_column=self.type_column if cases else None,
+            cases=tuple(cases),
+            first={name: net for name, net in self.first.items() if net in columns},
+        )
+
+    def _held(self, name: str, columns: Collection[str]) -> bool:
+        return name in columns or self.first.get(name) in columns
 
     @property
     def amounts(self) -> tuple[str, ...]:
@@ -75,6 +103,8 @@ class Roles:
     """
 
     costs: Mapping[CostKind, CostRule]
+    net: Mapping[str, str] = field(default_factory=dict)
+    """For columns with amounts those with the same after discounts, which some tables have."""
     provider_name: str
     provider: tuple[str, ...] = ()
     service: tuple[str, ...]

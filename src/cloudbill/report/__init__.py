@@ -1,12 +1,15 @@
 """The report: one page drawn from the warehouse, with the costs and how far to trust them.
 
     collecting ──SourceReport──▶ document (folding, tags, trust) ──JSON──▶ page
+    viewing ────ViewReport────▶
 
-Only `collecting` reads anything, and only `page` knows HTML. The page itself sums amounts, exactly,
-so filters work without a server.
+Only `collecting` and `viewing` read anything, bills and the views over them, and only `page` knows
+HTML. The page itself sums amounts, exactly, so filters work without a server.
 
-Pure: folding, model, page_json, tags, trust, trust_json.
-May import: costs, ledger, loading, planning, providers, settings, surveying, text, warehouses.
+Pure: folding, model, page_json, tags, trust, trust_json, view_json,
+view_model.
+May import: costs, focus, focusing, ledger, loading, planning, providers, settings, surveying,
+text, warehouses.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ PROGRAM = (
     "where",
     "movers",
     "kinds",
+    "view",
     "tags",
     "trust",
     "page",

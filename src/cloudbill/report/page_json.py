@@ -13,6 +13,14 @@ from cloudbill.report.folding import Fact, Folding, Name, Others
 from cloudbill.report.model import KINDS, Amounts, SourceReport, kind_amounts, kind_places
 from cloudbill.report.tags import TagPlace, facts_by_tag
 from cloudbill.report.trust_json import trust_json
+from cloudbill.report.view_json import (
+    VIEW_NAMES,
+    faults_json,
+    folded_view,
+    left_out_json,
+    view_days,
+)
+from cloudbill.report.view_model import ViewReport
 
 __all__ = ["amount_text", "page_json"]
 
@@ -24,16 +32,19 @@ _TAG_KEYS: Final = 20
 _SAME: Final = "="
 """Marks an amount that equals the billed amount."""
 _NAMES: Final = ("provider", "service", "sub_account")
+_LISTED: Final = (*_NAMES, "tag_key", "tag_value", *VIEW_NAMES, "currency")
 
 _Place = tuple[str, ...]
 """The month, or the month and the day, then the source."""
 
 
-def page_json(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str, object]:
-    """Everything that the page shows, ready for JSON."""
+def page_json(
+    reports: tuple[SourceReport, ...], made_at: datetime, views: tuple[ViewReport, ...] = ()
+) -> dict[str, object]:
+    """Everything that the page shows, ready for JSON; `views` are those that could be read."""
     costs, daily, most = _folded_costs(reports)
     tags, most_values = _folded_tags(reports)
-    names = _NameLists()
+    names, sources = _NameLists(), [report.source for report in reports]
     return {
         "made_at": made_at.isoformat(timespec="seconds"),
         "kinds": [str(kind) for kind in KINDS],
@@ -41,9 +52,22 @@ def page_json(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str,
         "costs": [names.row(fact, _NAMES, *_numbered(fact.place)) for fact in costs],
         "daily": [names.row(fact, _NAMES, *_numbered(fact.place)) for fact in daily],
         "tags": [_tag_row(names, fact) for fact in tags],
+        "view": [
+            names.row(fact, VIEW_NAMES, *_view_place(fact.place))
+            for fact in folded_view(views, sources)
+        ],
+        "view_days": [
+            names.row(fact, ("category",), *_view_place(fact.place))
+            for fact in view_days(views, sources)
+        ],
+        "views": [view.name for view in views],
         "names": names.lists,
         "folded": {"names": most, "tag_values": most_values, "tag_keys": _TAG_KEYS},
-        "trust": trust_json(reports, made_at),
+        "trust": {
+            **trust_json(reports, made_at),
+            "faults": faults_json(views, sources),
+            "left_out": left_out_json(views, sources),
+        },
     }
 
 
@@ -121,6 +145,11 @@ def _numbered(place: _Place) -> tuple[str | int, ...]:
     return (*when, int(source))
 
 
+def _view_place(place: _Place) -> tuple[str | int, ...]:
+    month, source, *rest = place
+    return (month, int(source), *rest)
+
+
 def _source(report: SourceReport) -> dict[str, object]:
     kinds = {str(kind) for kind in KINDS}
     missing = {name: list(of) for name, of in report.months.missing.items() if name in kinds}
@@ -147,7 +176,7 @@ class _NameLists:
     """Lists every name once, and returns its index."""
 
     lists: dict[str, list[dict[str, object]]] = field(
-        default_factory=lambda: {name: [] for name in (*_NAMES, "tag_key", "tag_value", "currency")}
+        default_factory=lambda: {name: [] for name in _LISTED}
     )
     known: dict[tuple[str, Name | Others], int] = field(default_factory=dict)
 

@@ -60,7 +60,8 @@ EXIT_CODES: Final = (
     ExitCode(
         code=8,
         means="A run lacks a part for longer than `max_wait`; or the newest delivery of a source "
-        "is older than `--max-age` or `max_age`.",
+        "is older than `--max-age` or `max_age`; or a view is missing, or not as its tables are "
+        "now.",
     ),
     ExitCode(code=130, means="You stopped the command; the months that were loaded are kept."),
 )

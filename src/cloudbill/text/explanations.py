@@ -100,7 +100,7 @@ EXPLANATIONS: Final = (
         name="StaleError",
         exit_code=8,
         means="A delivery is late: the newest of a source is older than you allow, or a run lacks "
-        "a part for longer than `max_wait`.",
+        "a part for longer than `max_wait`. Or a view is missing, or out of date.",
         causes=(
             "The export at the provider is switched off, or has expired.",
             "The job that copies the export between clouds has stopped, or its key has expired.",
@@ -109,6 +109,10 @@ EXPLANATIONS: Final = (
             (
                 "None of a run's parts is in the store any more: the run is gone. That is an alarm "
                 "where its month is not loaded, and for a week where it is."
+            ),
+            (
+                "A table was changed, or `in_focus` was, or cloudbill has another version, since "
+                "the views were made. Or someone deleted a view."
             ),
         ),
         remedies=(
@@ -122,6 +126,7 @@ EXPLANATIONS: Final = (
                 "If a source is always slow, allow more time: `cloudbill status --max-age 3d`, or "
                 "the keys `max_age` and `max_wait`."
             ),
+            "Make the views again: `cloudbill focus`.",
         ),
     ),
     Explanation(

@@ -282,6 +282,8 @@ class TestDocument:
                 }
             ],
             "same_charges": [],
+            "views": [],
+            "left_out": [],
             "failures": [],
         }
 

@@ -8,12 +8,15 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from cloudbill.costs.cube import CostCell, CostCube
+from cloudbill.costs.sums import GroupSums
+from cloudbill.focus.found import FoundFault
 from cloudbill.models import LoadRecord, Totals
 from cloudbill.periods import BillingPeriod
 from cloudbill.providers import PROVIDERS
 from cloudbill.report.model import AMOUNT, BY_DAY, BY_MONTH, BY_TAGS, KINDS, SourceReport
+from cloudbill.report.view_model import LeftOutMonths, ViewReport
 
-__all__ = ["NOW", "Spent", "at", "record", "report_of"]
+__all__ = ["NOW", "Seen", "Spent", "at", "record", "report_of", "view_of"]
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BILLED = f"{AMOUNT}BilledCost"
@@ -93,6 +96,47 @@ def _names(one: Spent) -> tuple[str, ...]:
 
 def _cell(one: Spent, key: tuple[str, ...], amounts: int, *tags: str) -> CostCell:
     return CostCell(key=key, tags=tags, rows=one.rows, amounts=(Decimal(one.cost),) * amounts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """Charges of the view of one day that are alike; every kind of cost is the same."""
+
+    day: str = "2025-10-03"
+    cost: str = "1"
+    category: str = "Usage"
+    region: str = "here"
+    status: str = ""
+    tags: str = "tagged"
+    source: str = "azure_billing"
+    currency: str = "EUR"
+
+
+def view_of(
+    seen: Sequence[Seen],
+    *,
+    faults: Sequence[FoundFault] = (),
+    left_out: Sequence[LeftOutMonths] = (),
+) -> ViewReport:
+    """What is read of a view with these charges; each is a group of its own."""
+    newest = max(one.day[:7] for one in seen)
+
+    def group(one: Seen, *groups: str) -> GroupSums:
+        costs = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
+        return GroupSums(
+            currency=one.currency,
+            groups=(one.source, one.day[:7], *groups),
+            rows=1,
+            amounts=dict.fromkeys(costs, Decimal(one.cost)),
+        )
+
+    return ViewReport(
+        name="billing.focus",
+        months=tuple(group(one, one.category, one.region, one.status, one.tags) for one in seen),
+        days=tuple(group(one, one.day, one.category) for one in seen if one.day[:7] == newest),
+        faults=tuple(faults),
+        left_out=tuple(left_out),
+    )
 
 
 def record(

@@ -10,6 +10,9 @@ function mostDigits() {
   for (const row of data.costs) row.slice(-4).forEach(look);
   for (const row of data.daily) row.slice(-4).forEach(look);
   for (const row of data.tags) row.slice(-4).forEach(look);
+  for (const row of data.view) row.slice(-4).forEach(look);
+  for (const row of data.view_days) row.slice(-4).forEach(look);
+  for (const fault of data.trust.faults) fault.costs.forEach((cost) => look(cost[1]));
   for (const month of data.trust.months) month.amounts.forEach((amount) => amount.slice(2).forEach(look));
   for (const closing of data.trust.closings) {
     [closing.first, closing.now, closing.closed, closing.moved].forEach(look);

@@ -5,8 +5,8 @@ const SHOWN_BARS = 10;
 const LABEL = 30;
 
 let isPrinted = false;
-const LIGHT = ["#1d5fd1", "#e0912b", "#1e9e79", "#c2487a", "#7a5bd0", "#7c9a2c", "#c5583c"];
-const DARK = ["#7fb0ff", "#f0b35e", "#5ed0a8", "#f08cb4", "#b59cff", "#b9d15f", "#ff9b80"];
+const LIGHT = ["#1d5fd1", "#e0912b", "#1e9e79", "#c2487a", "#7a5bd0", "#7c9a2c", "#c5583c", "#0f8b9d", "#8c6239", "#a83fb0", "#34508f", "#b39412"];
+const DARK = ["#7fb0ff", "#f0b35e", "#5ed0a8", "#f08cb4", "#b59cff", "#b9d15f", "#ff9b80", "#5cc8dc", "#c9a06e", "#e08cf0", "#8fa8e8", "#e0d05a"];
 const PAPER = {
   ink: "#111111", quiet: "#444444", grid: "#e5e5e5", accent: "#1d5fd1", before: "#a9b8cf",
   card: "#ffffff", up: "#a3211a", down: "#0c5c3f", colors: LIGHT, rest: "#9aa3af",
@@ -85,17 +85,53 @@ function ranked(rows, group, most) {
   }];
 }
 
+const COLORED = new Map();
+
+/** A color for each name of a group, which is its own in every chart, whatever is filtered.
+ *
+ * It comes from the name, so that the next page has it too. Where two of the costliest would have
+ * the same, the cheaper one has the next that is free.
+ */
+function colorsOf(group) {
+  if (COLORED.has(group)) return COLORED.get(group);
+  const costs = new Map();
+  for (const row of group === "tag_value" ? TAGS : COSTS) costs.set(row[group], (costs.get(row[group]) || 0n) + size(row.amounts[0]));
+  const places = new Map();
+  let free = [];
+  const names = [...costs.keys()].filter((index) => !isLast(group, index));
+  names.sort((a, b) => (costs.get(a) < costs.get(b) ? 1 : costs.get(a) > costs.get(b) ? -1 : nameOf(group, a).localeCompare(nameOf(group, b))));
+  for (const index of names) {
+    if (!free.length) free = LIGHT.map((_, place) => place);
+    let wanted = [...`${nameOf(group, index)}${idOf(group, index)}`].reduce((hash, letter) => (hash * 31 + letter.codePointAt(0)) % 65521, 7) % LIGHT.length;
+    while (!free.includes(wanted)) wanted = (wanted + 1) % LIGHT.length;
+    free = free.filter((place) => place !== wanted);
+    places.set(index, wanted);
+  }
+  COLORED.set(group, places);
+  return places;
+}
+
+/** How the bars of a group look; a second one of the same color is hatched. */
+function markerOf(one, group, used, colors) {
+  if (one.isLast) return { color: colors.rest };
+  const color = colors.colors[colorsOf(group).get(one.index) ?? 0];
+  const isTaken = used.has(color);
+  used.add(color);
+  return isTaken ? { color, pattern: { shape: "/", fgcolor: colors.card, fgopacity: 0.6, size: 6 } } : { color };
+}
+
 function stackedMonths(id, label, rows, group, months) {
   const colors = theme();
   const groups = ranked(rows, group, SHOWN_GROUPS);
-  const traces = groups.map((one, place) => {
+  const used = new Set();
+  const traces = groups.map((one) => {
     const byMonth = groupBy(one.rows, (row) => row.month);
     const values = months.map((month) => total(byMonth.get(month) || []));
     return {
       type: "bar", name: short(one.title), x: months, y: values.map(rough),
       customdata: months.map((month, index) => hover(one.title, values[index], monthTitle(month))),
       hovertemplate: "%{customdata}<extra></extra>",
-      marker: { color: one.isLast ? colors.rest : colors.colors[place % colors.colors.length] },
+      marker: markerOf(one, group, used, colors),
     };
   });
   const height = 360 + (isNarrow() ? groups.length * 20 : 0);

@@ -8,11 +8,16 @@ function drawHeadline(now) {
   byId("headline-title").textContent = `${monthTitle(now.newest)}, ${kind}`;
   fill(byId("headline-amount"), cost === null ? "–" : el("span", { title: `${exact(cost)} ${currency}` }, rounded(cost)), " ", el("span", { class: "currency" }, currency));
   const change = cost === null || before === null ? null : cost - before;
-  fill(byId("headline-change"), change === null
-    ? `Nothing to compare with in ${monthTitle(now.before)}`
-    : [el("strong", { class: change > 0n ? "up" : change < 0n ? "down" : "", title: signed(change) },
-      `${change > 0n ? "+" : ""}${rounded(change)}`),
-    ` ${percent(change, before) ? `(${percent(change, before)}) ` : ""}against ${rounded(before)} in ${monthTitle(now.before)}`]);
+  const wholeMonth = change === null ? [`Nothing to compare with in ${monthTitle(now.before)}`]
+    : moved(change, before, `against ${rounded(before)} in ${monthTitle(now.before)}`);
+  const same = sameDays(now);
+  // A month that has just begun is less than one that is over: of both the same days come first.
+  fill(byId("headline-change"), same === null ? wholeMonth
+    : moved(same.one - same.other, same.other, `on days 1 to ${same.last}: ${rounded(same.one)}, against ${rounded(same.other)} in the same days of ${monthTitle(now.before)}`));
+  const second = byId("headline-whole");
+  second.hidden = same === null;
+  fill(second, same === null ? "" : [...wholeMonth, change === null ? "" : ", as a whole"]);
+  drawForecast(now);
   drawCompleteness(now);
   const all = total(now.shown);
   const count = now.months.length;
@@ -22,13 +27,20 @@ function drawHeadline(now) {
   byId("range-kind").textContent = all === null ? "" : `Exactly ${exact(all)}`;
 }
 
+/** A change in words, after its number. */
+function moved(change, before, words) {
+  return [el("strong", { class: change > 0n ? "up" : change < 0n ? "down" : "", title: signed(change) },
+    `${change > 0n ? "+" : ""}${rounded(change)}`),
+  ` ${percent(change, before) ? `(${percent(change, before)}) ` : ""}${words}`];
+}
+
 function drawCompleteness(now) {
   const known = trustOf(now.newest);
   const open = known.filter((one) => one.complete === false);
   const node = byId("headline-complete");
   if (open.length) {
     const runs = open.map((one) => `${data.sources[one.source].name}: run of ${moment(one.submitted_at)}`).join("; ");
-    fill(node, el("span", { class: "pill warn" }, "Month not complete"), ` ${runs}. `, sameDays(now));
+    fill(node, el("span", { class: "pill warn" }, "Month not complete"), ` ${runs}.`);
   } else if (known.length && known.every((one) => one.complete === true)) {
     fill(node, el("span", { class: "pill good" }, "Month complete"), " Its runs were made after it had ended.");
   } else {
@@ -36,7 +48,7 @@ function drawCompleteness(now) {
   }
 }
 
-/** Compares the days that the newest month has with the same days of the month before. */
+/** The days that the newest month has, and the same days of the month before; null if it has all. */
 function sameDays(now) {
   const rows = DAILY.filter((row) => matches(row, ["source", ...GROUPS]) && row.day.startsWith(row.month));
   const current = rows.filter((row) => row.month === now.newest);
@@ -44,9 +56,8 @@ function sameDays(now) {
   const earlier = rows.filter((row) => row.month === now.before && row.day.slice(8) <= last);
   const one = total(current);
   const other = total(earlier);
-  if (Number(last) === daysOf(now.newest)) return "";
-  if (one === null || other === null) return "";
-  return `Days 1 to ${Number(last)}: ${rounded(one)}, against ${rounded(other)} in the same days of ${monthTitle(now.before)} (${one > other ? "+" : ""}${rounded(one - other)}).`;
+  if (Number(last) === daysOf(now.newest) || one === null || other === null) return null;
+  return { one, other, last: Number(last) };
 }
 
 function drawBadge() {

@@ -10,7 +10,7 @@ function drawEmpty() {
     el("p", { class: "quiet" }, data.sources.length ? `Configured: ${data.sources.map((source) => source.table ? `${source.name} into ${source.table} (${source.warehouse})` : source.name).join("; ")}` : "No source is configured."));
   node.hidden = false;
   byId("filters").hidden = true;
-  for (const id of ["headline", "months", "daily", "where", "movers", "kinds", "tags"]) byId(id).hidden = true;
+  for (const id of ["headline", "months", "daily", "where", "movers", "kinds", "view", "tags"]) byId(id).hidden = true;
   byId("contents").hidden = true;
   drawTrust();
 }
@@ -21,7 +21,7 @@ function draw() {
   fillFilters();
   const now = selection();
   const isEmpty = !now.newest;
-  for (const id of ["months", "daily", "where", "movers", "kinds", "tags"]) byId(id).hidden = isEmpty;
+  for (const id of ["months", "daily", "where", "movers", "kinds", "view", "tags"]) byId(id).hidden = isEmpty;
   byId("headline").hidden = isEmpty;
   drawBadge();
   drawNotes(now);
@@ -37,6 +37,7 @@ function draw() {
   drawWhere(now);
   drawMovers(now);
   drawKinds(now);
+  drawView(now);
   drawTags(now);
   drawCharts();
   byId("status").textContent = `${monthTitle(now.newest)}: ${exact(total(now.inNewest))} ${nameOf("currency", state.currency)}; all months shown: ${exact(total(now.shown))}`;

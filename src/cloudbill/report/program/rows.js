@@ -34,7 +34,9 @@ function nameOf(group, index) {
     return name.text;
   }
   if (group === "currency") return name.text || "no currency";
-  return name.text || name.id || { provider: "No provider", service: "No service", sub_account: "No sub-account" }[group];
+  return name.text || name.id || {
+    provider: "No provider", service: "No service", sub_account: "No sub-account", region: "No region", category: "No category",
+  }[group];
 }
 
 const isLast = (group, index) => group !== "source" && data.names[group][index].others !== undefined;

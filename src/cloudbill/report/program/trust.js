@@ -79,7 +79,21 @@ function closings(isShown) {
     found.length ? table("How months moved", [textColumn("Month"), textColumn("Source"), textColumn("Currency"), numberColumn("Loads"), numberColumn("First"), numberColumn("Closed at"), numberColumn("Now"), numberColumn("Since it closed")], rows) : null];
 }
 
+function viewed(isShown) {
+  if (!data.views.length) return [];
+  const left = data.trust.left_out.filter(isShown);
+  const faults = data.trust.faults.filter(isShown);
+  const rows = faults.map((one) => el("tr", null, el("th", { scope: "row" }, one.title, el("span", { class: "id" }, one.rule)), sourceCell(one.source),
+    el("td", { class: "number" }, whole(one.rows)), el("td", null, one.months.length > 1 ? `${one.months[0]} to ${one.months.at(-1)}` : one.months.join("")),
+    el("td", { class: "number" }, one.costs.length ? one.costs.map(([currency, cost]) => el("div", null, `${exact(parse(cost))} ${currency || "no currency"}`)) : "–"), el("td", null, one.remedy)));
+  return [el("h3", null, "What counts, and what is odd in the charges"),
+    el("p", { class: "quiet" }, `${data.views.join(" and ")} ${data.views.length > 1 ? "have" : "has"} every charge once, as FOCUS.`),
+    left.map((one) => el("p", { class: "quiet left-out" }, `${data.sources[one.source].name} is left out of it for ${one.months.length > 1 ? `${one.months[0]} to ${one.months.at(-1)} (${one.months.length} months)` : one.months[0]}, because ${one.counts} has the same charges.`)),
+    faults.length ? table("Rules that name charges", [textColumn("Rule"), textColumn("Source"), numberColumn("Charges"), textColumn("Months"), numberColumn("Billed"), textColumn("What to do")], rows)
+      : el("p", { class: "quiet" }, "No rule names a charge.")];
+}
+
 function drawTrust() {
   const isShown = (one) => state.source === null || one.source === state.source;
-  fill(byId("trust-body"), [freshness, agreement, gapsAndRuns, closings].flatMap((part) => part(isShown)).flat().filter(Boolean));
+  fill(byId("trust-body"), [freshness, agreement, gapsAndRuns, viewed, closings].flatMap((part) => part(isShown)).flat().filter(Boolean));
 }

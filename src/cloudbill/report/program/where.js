@@ -20,14 +20,17 @@ function bars(id, label, entries, now) {
 }
 
 function drawWhere(now) {
-  for (const group of ["service", "sub_account", "provider"]) {
-    const title = { service: "By service", sub_account: "By sub-account", provider: "By provider" }[group];
-    const entries = compared(now, group).map((entry) => ({ ...entry, title: nameOf(group, entry.index) }));
-    const body = entries.map((entry) => el("tr", null, nameCell(group, entry.index), amountCell(entry.one), amountCell(entry.other), changeCell(entry.change), amountCell(entry.all)));
-    const foot = el("tr", null, el("th", { scope: "row" }, "Together"), amountCell(total(now.inNewest)), amountCell(total(now.inBefore)), changeCell(minus(total(now.inNewest), total(now.inBefore))), amountCell(total(now.shown)));
-    const more = entries.length > SHOWN_BARS ? `The ${SHOWN_BARS} costliest of ${entries.length}; the table has all.` : "";
-    fill(byId(`where-${group}`), el("h3", null, title), more ? el("p", { class: "quiet" }, more) : null,
-      bars(`where-${group}-chart`, `${title}: cost of ${monthTitle(now.newest)} and ${monthTitle(now.before)} as bars; the table below has the numbers`, entries, now),
-      folded(`${title} as a table`, `where-${group}-table`, table(title, [textColumn("Name"), numberColumn(now.newest), numberColumn(now.before), numberColumn("Change"), numberColumn(`${now.months[0]} to ${now.newest}`)], body, foot)));
-  }
+  whereCard(now, "service", "By service");
+  whereCard(now, "sub_account", "By sub-account");
+  whereCard(now, "provider", "By provider");
+}
+
+function whereCard(now, group, title) {
+  const entries = compared(now, group).map((entry) => ({ ...entry, title: nameOf(group, entry.index) }));
+  const body = entries.map((entry) => el("tr", null, nameCell(group, entry.index), amountCell(entry.one), amountCell(entry.other), changeCell(entry.change), amountCell(entry.all)));
+  const foot = el("tr", null, el("th", { scope: "row" }, "Together"), amountCell(total(now.inNewest)), amountCell(total(now.inBefore)), changeCell(minus(total(now.inNewest), total(now.inBefore))), amountCell(total(now.shown)));
+  const more = entries.length > SHOWN_BARS ? `The ${SHOWN_BARS} costliest of ${entries.length}; the table has all.` : "";
+  fill(byId(`where-${group}`), el("h3", null, title), more ? el("p", { class: "quiet" }, more) : null,
+    bars(`where-${group}-chart`, `${title}: cost of ${monthTitle(now.newest)} and ${monthTitle(now.before)} as bars; the table below has the numbers`, entries, now),
+    folded(`${title} as a table`, `where-${group}-table`, table(title, [textColumn("Name"), numberColumn(now.newest), numberColumn(now.before), numberColumn("Change"), numberColumn(`${now.months[0]} to ${now.newest}`)], body, foot)));
 }

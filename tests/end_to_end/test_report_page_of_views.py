@@ -1,0 +1,146 @@
+"""What the page of `cloudbill report` shows from the view `focus`, in a real browser."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cloudbill.periods import BillingPeriod
+from cloudbill.report.view_model import LeftOutMonths
+from end_to_end.report_pages import ARGUMENTS, CHROMIUM, amount, choose, reported, written
+from unit.report.report_builders import Seen, Spent, record, report_of, view_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM.exists() and os.environ.get("CI") != "true",
+    reason=f"there is no browser at {CHROMIUM}",
+)
+OCTOBER = BillingPeriod.parse("2025-10")
+COLORS = """() => Object.fromEntries(document.querySelector("#months-chart").data
+    .map(trace => [trace.name, trace.marker.color]))"""
+
+
+@pytest.fixture(scope="module")
+def tab() -> Iterator[Page]:
+    """One tab for all tests; whatever it complains of fails the test that looks."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser.new_page(viewport={"width": 1280, "height": 900})
+        browser.close()
+
+
+def show(tab: Page, page: Path) -> Page:
+    """Opens a page."""
+    complaints: list[str] = []
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.goto(page.as_uri())
+    assert complaints == []
+    return tab
+
+
+def spent(*days: tuple[str, str]) -> list[Spent]:
+    """Charges of one service, by day."""
+    return [Spent(day=day, cost=cost) for day, cost in days]
+
+
+def cells(page: Page, table: str, row: str) -> list[str]:
+    """A row of a table, by its head."""
+    found = page.locator(f"#{table} tr", has=page.locator("th", has_text=row)).last
+    return found.locator("td").all_text_contents()
+
+
+class TestRunningMonth:
+    """A month of which ten days are there: usage of 2 a day, and a purchase of 100 on day 1."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def page(cls, tab: Page, tmp_path_factory: pytest.TempPathFactory) -> Page:
+        before = [(f"2025-09-{day:02d}", "1") for day in range(1, 31)]
+        usage = [(f"2025-10-{day:02d}", "2") for day in range(1, 11)]
+        report = report_of(
+            spent(*before, *usage, ("2025-10-01", "100")),
+            loaded={OCTOBER: record("2025-10", {}, submitted_at="2025-10-10 12:00")},
+        )
+        seen = [Seen(day=day, cost=cost) for day, cost in [*before, *usage]]
+        seen.append(Seen(day="2025-10-01", cost="100", category="Purchase"))
+        folder = tmp_path_factory.mktemp("running")
+        return show(tab, written(folder, report, views=(view_of(seen),)))
+
+    def test_equal_days_are_compared_before_whole_months(self, page: Page) -> None:
+        first = page.inner_text("#headline-change")
+        assert first == (
+            "+110.00 (+1100.0 %) on days 1 to 10: 120.00, against 10.00 in the same days of "
+            "September 2025"
+        )
+        assert page.inner_text("#headline-whole").endswith(
+            "against 30.00 in September 2025, as a whole"
+        )
+
+    def test_the_forecast_goes_on_with_usage_and_not_with_purchases(self, page: Page) -> None:
+        said = page.inner_text("#headline-forecast")
+        # 120 are there, and 21 days are left.
+        assert said.startswith("Forecast: about 162.00 EUR for all of October 2025.")
+        assert "the 21 days left the mean of the usage of the last 7 full days" in said
+        choose(page, service="Compute")
+        assert page.is_hidden("#headline-forecast")
+        assert "those filters are not applied" in page.inner_text("#view-note")
+
+
+def test_commitments_tags_regions_and_what_counts(tab: Page, tmp_path: Path) -> None:
+    seen = [
+        Seen(cost="30", status="Used", region="north"),
+        Seen(cost="10", status="Unused", tags="", region="north"),
+        Seen(cost="70", tags="", region="south"),
+        Seen(cost="5", category="Tax", tags="", region=""),
+        Seen(cost="9999", source="aws_billing"),
+    ]
+    left = LeftOutMonths(source="azure_billing", counts="azure_billing.b", periods=(OCTOBER,))
+    view = view_of(seen, left_out=[left])
+    page = show(tab, written(tmp_path, report_of([Spent(cost="115")]), views=(view,)))
+
+    # 30 of 40 are used; 30 of the 100 that usage costs are covered.
+    assert cells(page, "commitments-table", "Together") == ["30.00", "10.00", "75.0 %", "30.0 %"]
+    assert cells(page, "untagged-table", "Together")[-1] == "73.9 %"
+    assert page.inner_text("#untagged-share").startswith("73.9 % of the effective cost")
+    assert cells(page, "where-region-table", "south")[0] == "70.00"
+    assert cells(page, "where-region-table", "No region")[0] == "5.00"
+    assert cells(page, "where-category-table", "Usage")[0] == "110.00"
+    (out,) = page.locator("#trust .left-out").all_inner_texts()
+    assert out == (
+        "azure_billing is left out of it for 2025-10, because azure_billing.b has the same charges."
+    )
+
+
+def test_a_name_keeps_its_color_whatever_is_filtered(tab: Page, tmp_path: Path) -> None:
+    names = ["Compute", "Storage", "Network", "Database", "Search", "Queue"]
+    bill = [Spent(service=name, cost=str(9 - at)) for at, name in enumerate(names)]
+    bill += [Spent(service=name, cost="50", account="b", account_name="b") for name in names[3:]]
+    page = show(tab, written(tmp_path, report_of(bill)))
+    all_of_them = page.evaluate(COLORS)
+    choose(page, sub_account="b")
+    some = page.evaluate(COLORS)
+
+    assert len(set(all_of_them.values())) == len(names)
+    assert some == {name: all_of_them[name] for name in names[3:]}
+    # Without a view, the page has nothing of it.
+    assert page.is_hidden("#view")
+    assert page.is_hidden("#headline-forecast")
+
+
+def test_the_page_of_a_load_has_what_the_view_has(tab: Page, tmp_path: Path) -> None:
+    page = show(tab, reported(tmp_path, months=1, rows=60))
+
+    assert page.is_visible("#view")
+    usage, *_ = cells(page, "where-category-table", "Together")
+    assert amount(usage) == amount(page.inner_text("#status").split()[2])
+    assert amount(usage) > Decimal(0)
+    assert page.locator("#trust table", has_text="Rules that name charges").count() == 1
