@@ -8,11 +8,15 @@ A way is a kind of export and a warehouse. What a test is about says which of th
 - `LOOKING_WAYS`, where tables and ledgers are read: every warehouse and every provider once.
 - `PLANNING_WAYS`, where a run is chosen from manifests alone: every provider once.
 - `AWS_FORMS_WAYS`, where the forms of an AWS bill differ: every form once.
+
+The DuckDB of most tests is a file that stays open, as in a program that uses it too. What is about
+the file itself says `OWN_FILE`: then it is closed after each load, and not there before the first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +32,7 @@ from contract.aws_deliveries import (
 )
 from contract.deliveries import AwsWriter, AzureCsvWriter, AzureWriter, Writer
 from contract.faulty import faulty, proxy
-from contract.places import PROJECT, Case, DiskAndDuckDB, GcsAndBigQuery, Place
+from contract.places import PROJECT, Case, DiskAndDuckDB, GcsAndBigQuery, OpenFile, Place
 
 if TYPE_CHECKING:
     from google.cloud import bigquery as bq
@@ -94,6 +98,13 @@ def warehouse(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def open_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenFile]:
+    """The file of most tests, as the last one left it."""
+    with closing(OpenFile(tmp_path_factory.mktemp("open") / "bills.duckdb")) as file:
+        yield file
+
+
 @pytest.fixture
 def place(
     request: pytest.FixtureRequest,
@@ -104,7 +115,11 @@ def place(
     """A warehouse and its store, both empty."""
     monkeypatch.chdir(tmp_path)
     if warehouse == "duckdb":
-        return DiskAndDuckDB(tmp_path)
+        if getattr(request.cls, "OWN_FILE", getattr(request.module, "OWN_FILE", False)):
+            return DiskAndDuckDB(tmp_path)
+        file: OpenFile = request.getfixturevalue("open_file")
+        file.reset()
+        return DiskAndDuckDB(tmp_path, file.database)
     cloud: Cloud = request.getfixturevalue("cloud")
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", cloud.gcs.url)
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", cloud.bigquery.url)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class TestAtomic:
     """A load that fails, at whatever point, leaves the old month."""
 
+    OWN_FILE = True
+
     def test_a_part_that_is_damaged_inside_leaves_the_old_month(self, case: Case) -> None:
         old = october("1", "2", "3", "4", note="old", submitted_at=EARLY)
         case.deliver(old)
@@ -141,6 +143,7 @@ class TestRepeatable:
     """Loading a run twice changes nothing."""
 
     WAYS = LOOKING_WAYS
+    OWN_FILE = True
 
     def test_the_second_run_of_the_loader_loads_nothing(self, case: Case) -> None:
         delivery = october("1", "2")
@@ -175,6 +178,7 @@ class TestRemembers:
     """The ledger is restored from the warehouse on a fresh machine."""
 
     WAYS = LOOKING_WAYS
+    OWN_FILE = True
 
     def test_a_fresh_machine_loads_nothing_twice(
         self, case: Case, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory

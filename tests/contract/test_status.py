@@ -63,6 +63,8 @@ def has_times(case: Case) -> bool:
 
 
 class TestStatus:
+    OWN_FILE = True
+
     def test_a_loaded_month_has_its_run_its_rows_and_its_exact_cost(self, case: Case) -> None:
         case.deliver(run("2025-10", "-1204.11", SMALL, run_id="first"))
         started_at = utc_now()
