@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudbill.errors import ReconciliationError, SchemaError
-from contract.conftest import AZURE_WAYS, LOOKING_WAYS, READING_WAYS, in_ways
+from contract.conftest import AZURE_WAYS, LOADING_WAYS, LOOKING_WAYS, READING_WAYS, in_ways
 from contract.deliveries import Charge, Delivery, at, charges
 from contract.octobers import EARLY, LATE, LATEST, october
 
@@ -66,6 +66,7 @@ class TestReconciled:
         outcome = case.load()
         assert [result.rows for result in outcome.results] == [2]
 
+    @in_ways(LOADING_WAYS)
     def test_rows_of_another_month_leave_the_old_month(self, case: Case) -> None:
         old = october("1", "2", note="old", submitted_at=EARLY)
         case.deliver(old)

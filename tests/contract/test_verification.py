@@ -1,14 +1,11 @@
-"""What verifying finds, on every warehouse and provider, and that it only reads."""
+"""What verifying finds, on every warehouse and provider."""
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from cloudbill.costs.daily_totals import DailyTotals
 from cloudbill.errors import StoreError
@@ -17,10 +14,12 @@ from cloudbill.looking.comparison import Difference, MonthReport, RecordDifferen
 from cloudbill.looking.part_totals import sum_parts
 from cloudbill.looking.verification import Verified, verify_source
 from cloudbill.periods import BillingPeriod
-from contract.conftest import LOOKING_WAYS, ONE_WAY, READING_WAYS, in_ways
+from contract.conftest import AZURE_WAYS, LOOKING_WAYS, ONE_WAY, READING_WAYS, in_ways
 from contract.deliveries import Charge, Delivery, Written, at, charges
 
 if TYPE_CHECKING:
+    import pytest
+
     from contract.places import Case
 
 WAYS = LOOKING_WAYS
@@ -323,12 +322,11 @@ class TestNotCheckable:
         assert (verified.months, verified.error) == ((), None)
         assert (verified.exit_code(strict=False), verified.exit_code(strict=True)) == (0, 7)
 
-    @in_ways(LOOKING_WAYS)
+    @in_ways(AZURE_WAYS[1:])
     def test_a_month_that_is_loaded_anew_while_it_is_read(
         self, case: Case, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        if case.place.name == "duckdb":
-            pytest.skip("nobody else can write while this process reads")
+        # Of DuckDB, nobody else can write the file while this process reads it.
         load(case, october("1", "2"))
 
         def read_late(*arguments: Any) -> DailyTotals:
@@ -375,30 +373,5 @@ class TestSelection:
         for period in ("2025-08", "2025-09", "2025-10"):
             case.deliver(Delivery(period=period, charges=charges(period, "9"), submitted_at=LATE))
         case.load()
-        months = verify(case, "2025-08", "2025-10").months
-        assert [str(month.period) for month in months] == ["2025-10", "2025-08"]
-
-
-class TestReadOnly:
-    def test_verifying_changes_nothing(self, case: Case, tmp_path: Path) -> None:
-        load(case, october("1", "2"))
-        change(case, "DELETE FROM {table} WHERE {cost} = 2")
-        held, tracked = case.held(), case.tracked()
-        before = _files(tmp_path)
-        assert verify_one(case).verdict is Verdict.DIFFERENT
-        assert _files(tmp_path) == before
-        assert (case.held(), case.tracked()) == (held, tracked)
-
-    def test_verifying_an_empty_warehouse_makes_no_file(self, case: Case, tmp_path: Path) -> None:
-        before = _files(tmp_path)
-        verify(case, "2025-10")
-        assert _files(tmp_path) == before
-
-
-def _files(folder: Path) -> dict[str, str]:
-    """Every file of the test but those of dlt, which keeps its own log, with its content."""
-    return {
-        str(file): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.relative_to(folder).parts[0] != "dlt"
-    }
+        found = [str(month.period) for month in verify(case, "2025-08", "2025-10").months]
+        assert found == ["2025-10", "2025-08"]
