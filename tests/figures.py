@@ -24,7 +24,7 @@ FIGURES: Final = "CLOUDBILL_FIGURES"
 """Names the file that figures are added to, one JSON document a line; without it none are."""
 EXAMPLES: Final = "CLOUDBILL_EXAMPLES"
 """Multiplies the full numbers of examples; `just promises` sets it."""
-IN_EVERY_RUN: Final = 1 / 3
+IN_EVERY_RUN: Final = 1 / 5
 """The share of the full numbers that is tried where nothing else is said."""
 
 
@@ -37,7 +37,7 @@ def record_figure(name: str, count: int = 1) -> None:
 
 
 def examples(full: int) -> int:
-    """How many examples to try of the full number: a third, or what `CLOUDBILL_EXAMPLES` says."""
+    """How many examples to try of the full number: a fifth, or what `CLOUDBILL_EXAMPLES` says."""
     return max(1, round(full * float(os.environ.get(EXAMPLES, IN_EVERY_RUN))))
 
 

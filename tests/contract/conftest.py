@@ -7,12 +7,20 @@ A way is a kind of export and a warehouse. What a test is about says which of th
 - `READING_WAYS`, where files are read: every format once.
 - `LOOKING_WAYS`, where tables and ledgers are read: every warehouse and every provider once.
 - `PLANNING_WAYS`, where a run is chosen from manifests alone: every provider once.
+- `AZURE_WAYS`, where one provider is enough: each warehouse and each of its formats once.
+- `ONE_WAY`, where what counts was read already, the same from every file and every table.
 - `AWS_FORMS_WAYS`, where the forms of an AWS bill differ: every form once.
+
+`in_ways` says it of one test, and `in_duckdb` of one that asks for a warehouse alone.
+
+The DuckDB of most tests is a file that stays open, as in a program that uses it too. What is about
+the file itself says `OWN_FILE`: then it is closed after each load, and not there before the first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +36,7 @@ from contract.aws_deliveries import (
 )
 from contract.deliveries import AwsWriter, AzureCsvWriter, AzureWriter, Writer
 from contract.faulty import faulty, proxy
-from contract.places import PROJECT, Case, DiskAndDuckDB, GcsAndBigQuery, Place
+from contract.places import PROJECT, Case, DiskAndDuckDB, GcsAndBigQuery, OpenFile, Place
 
 if TYPE_CHECKING:
     from google.cloud import bigquery as bq
@@ -62,7 +70,18 @@ LOADING_WAYS = (
 READING_WAYS = (("azure csv", "duckdb"), ("aws", "duckdb"), ("azure parquet", "bigquery"))
 LOOKING_WAYS = (("aws", "duckdb"), ("azure parquet", "bigquery"))
 PLANNING_WAYS = (("azure csv", "duckdb"), ("aws", "duckdb"))
+AZURE_WAYS = (("azure csv", "duckdb"), ("azure parquet", "bigquery"))
+ONE_WAY = (("azure csv", "duckdb"),)
 AWS_FORMS_WAYS = tuple((form, "duckdb") for form in AWS_FORMS)
+
+in_duckdb = pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
+"""For tests of what both warehouses read alike."""
+
+
+def in_ways(ways: Sequence[tuple[str, str]]) -> pytest.MarkDecorator:
+    """The ways of one test, where its class or module has others."""
+    ids = ["-".join(way) for way in ways]
+    return pytest.mark.parametrize(("kind", "warehouse"), ways, indirect=True, ids=ids)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -94,6 +113,13 @@ def warehouse(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def open_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenFile]:
+    """The file of most tests, as the last one left it."""
+    with closing(OpenFile(tmp_path_factory.mktemp("open") / "bills.duckdb")) as file:
+        yield file
+
+
 @pytest.fixture
 def place(
     request: pytest.FixtureRequest,
@@ -104,7 +130,11 @@ def place(
     """A warehouse and its store, both empty."""
     monkeypatch.chdir(tmp_path)
     if warehouse == "duckdb":
-        return DiskAndDuckDB(tmp_path)
+        if getattr(request.cls, "OWN_FILE", getattr(request.module, "OWN_FILE", False)):
+            return DiskAndDuckDB(tmp_path)
+        file: OpenFile = request.getfixturevalue("open_file")
+        file.reset()
+        return DiskAndDuckDB(tmp_path, file.database)
     cloud: Cloud = request.getfixturevalue("cloud")
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", cloud.gcs.url)
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", cloud.bigquery.url)

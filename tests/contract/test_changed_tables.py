@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from contract.places import Place
 
 WAYS = LOOKING_WAYS
+OWN_FILE = True
 
 
 @pytest.fixture

@@ -88,36 +88,18 @@ class TestStoreThatFailsForNow:
         case = Case(place=place, writer=AzureWriter(), scratch=tmp_path)  # type: ignore[arg-type]
         case.deliver(NEW)
         # The object itself: gcsfs also lists what lies below it, and gets by without an answer.
-        rule = between.add("GET", r"^[^?]*part_1_0001", FAULTS[fault])
+        paths = [r"^[^?]*part_1_0001", *([r"list-type=2"] if scheme == "s3" else [])]
+        rules = [between.add("GET", path, FAULTS[fault]) for path in paths]
 
         outcome = case.load()
 
-        assert (outcome.exit_code, rule.hits) == (0, 1)
+        assert (outcome.exit_code, {rule.hits for rule in rules}) == (0, {1})
         assert place.costs() == ["2", "3"]
         assert requests(between, "GET", r"part_1_0001") >= 2 or fault == "slow"
         told = attempts(caplog)
         assert told or fault in AGAIN_BY_AIOHTTP
         # On a busy machine another request may be told as well.
         assert any("part_1_0001" in line for line in told) or fault in AGAIN_BY_AIOHTTP
-
-    @pytest.mark.parametrize("fault", FAULTS)
-    def test_listing_of_s3_is_asked_again(
-        self,
-        s3: S3Emulator,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-        proxy: Callable[[str], FaultProxy],
-        fault: str,
-    ) -> None:
-        between = proxy(s3.url)
-        point_at("s3", between.url, monkeypatch)
-        place = BucketAndDuckDB(s3, "s3://bills", tmp_path / "bills.duckdb")
-        case = Case(place=place, writer=AzureWriter(), scratch=tmp_path)  # type: ignore[arg-type]
-        case.deliver(NEW)
-        rule = between.add("GET", r"list-type=2", FAULTS[fault])
-
-        assert (case.load().exit_code, rule.hits) == (0, 1)
-        assert place.costs() == ["2", "3"]
 
     def test_part_that_comes_shorter_than_it_was_listed_is_read_again(
         self, faulty: Faulty, caplog: pytest.LogCaptureFixture

@@ -20,7 +20,7 @@ from cloudbill.warehouses.bigquery.tables import (
     fit_into,
     partition_granularity,
 )
-from contract.asked import ROOT, SAMPLES, Asked, everything_asked_of
+from contract.asked import ROOT, Asked, everything_asked_of
 from contract.places import DATASET, PROJECT
 from contract.statements import (
     PARTITIONS,
@@ -35,13 +35,16 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def asked(bigquery_server: BigQueryEmulator) -> list[Asked]:
-    """All that the warehouse asks, for both providers, by a period of times and of days."""
+    """All that the warehouse asks, for both providers, and by a period of days."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BIGQUERY_EMULATOR_HOST", bigquery_server.url)
         return [
             everything_asked_of(section, kind, bigquery_server)
-            for section in SAMPLES
-            for kind in (ColumnType.TIMESTAMP, ColumnType.DATE)
+            for section, kind in (
+                ("azure_billing", ColumnType.TIMESTAMP),
+                ("azure_billing", ColumnType.DATE),
+                ("aws_billing", ColumnType.TIMESTAMP),
+            )
         ]
 
 
@@ -87,15 +90,16 @@ def test_a_table_may_be_called_like_one_of_its_columns(
     one = asked[index]
     name = (PROJECT, DATASET, one.planned.table)
     provider = one.settings.provider
-    for column in (provider.PERIOD_COLUMN, provider.COST_COLUMNS[0]):
-        tables = {
-            (*name[:2], column) if key == name else key: one.tables[key] for key in one.tables
-        }
-        sent = [
-            replace(sent, statement=sent.statement.replace(f"`{name[2]}`", f"`{column}`"))
-            for sent in one.sent
-        ]
-        assert faults_in(google_sql, replace(one, tables=tables, sent=sent)) == {}
+    # Each provider with one of the columns, for they are written alike.
+    column = provider.COST_COLUMNS[0] if index else provider.PERIOD_COLUMN
+    tables = {(*name[:2], column) if key == name else key: one.tables[key] for key in one.tables}
+    sent = [
+        replace(sent, statement=sent.statement.replace(f"`{name[2]}`", f"`{column}`"))
+        for sent in one.sent
+        if f"`{name[2]}`" in sent.statement
+    ]
+    assert len(sent) > 15
+    assert faults_in(google_sql, replace(one, tables=tables, sent=sent)) == {}
 
 
 def test_every_line_that_asks_bigquery_has_sent_a_statement(asked: list[Asked]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from cloudbill.looking.load_history import read_history
 from cloudbill.sql import Fragment
 from contract import ledgers
+from contract.conftest import in_duckdb
 from contract.deliveries import AzureWriter, Delivery, Written, at, charges
 from contract.places import Case
 
@@ -73,6 +74,9 @@ def recorded(ledger: dict[str, Any]) -> dict[str, str]:
     return {month: entry["run_id"] for month, entry in ledger["cloudbill"]["periods"].items()}
 
 
+# What is merged was read: BigQuery is asked in its own words for all states and for the newest.
+
+
 @on_clocks
 def test_a_load_whose_clock_was_wrong_hides_nothing_that_came_after(case: Case, clock: str) -> None:
     case.deliver(run("first"))
@@ -89,7 +93,8 @@ def test_a_load_whose_clock_was_wrong_hides_nothing_that_came_after(case: Case, 
     assert recorded(ledgers.restored_by_dlt(case)) == {"2025-10": "second"}
 
 
-@on_clocks
+@pytest.mark.parametrize("clock", CLOCKS)
+@in_duckdb
 def test_accepting_takes_effect_after_a_load_whose_clock_was_wrong(case: Case, clock: str) -> None:
     case.deliver(run("first", rows=30))
     case.load()
@@ -121,6 +126,7 @@ def test_two_writers_that_read_the_same_state_both_keep_what_they_wrote(case: Ca
     assert recorded(ledgers.restored_by_dlt(case)) == everything
 
 
+@in_duckdb
 def test_of_two_writers_of_one_month_the_newer_run_is_believed(case: Case) -> None:
     case.deliver(run("base"))
     case.load()
@@ -138,6 +144,7 @@ def test_of_two_writers_of_one_month_the_newer_run_is_believed(case: Case) -> No
     assert loaded(case) == {"2025-10": "newest"}
 
 
+@in_duckdb
 def test_runs_that_two_writers_accepted_are_all_accepted(case: Case) -> None:
     case.deliver(run("october", rows=30), run("september", rows=30, month="2025-09"))
     case.load()
@@ -159,6 +166,7 @@ def _sequences(ledger: dict[str, Any]) -> list[int]:
     return [entry["sequence"] for entry in ledger["cloudbill"]["periods"].values()]
 
 
+@in_duckdb
 def test_a_ledger_that_an_older_cloudbill_wrote_with_a_wrong_clock_is_healed(case: Case) -> None:
     deliveries = [run(f"run {day}", day=day) for day in (10, 11, 12)]
     for delivery in deliveries[:2]:
@@ -205,6 +213,7 @@ def _history(case: Case) -> list[Any]:
     return [load.record for load in october.loads]
 
 
+@in_duckdb
 def test_what_the_older_tool_loaded_since_is_what_the_month_holds(case: Case) -> None:
     case.deliver(run("ours"))
     case.load()
@@ -218,6 +227,7 @@ def test_what_the_older_tool_loaded_since_is_what_the_month_holds(case: Case) ->
     assert case.load().results == ()
 
 
+@in_duckdb
 def test_keys_of_a_later_cloudbill_are_kept(case: Case) -> None:
     case.deliver(run("october"))
     case.load()

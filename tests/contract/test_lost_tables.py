@@ -14,6 +14,7 @@ from google.api_core.exceptions import NotFound
 from cloudbill.errors import LedgerError
 from cloudbill.ledger.rebuilding import Rebuilding, rebuild_ledger, rebuilding_lines
 from contract import ledgers
+from contract.conftest import in_duckdb
 from contract.deliveries import AzureWriter, Delivery, at, charges
 from contract.places import Case
 
@@ -253,6 +254,7 @@ def damage_rows(case: Case) -> None:
     )
 
 
+@in_duckdb
 def test_rebuilding_says_what_it_would_learn_and_keep_before_it_writes(case: Case) -> None:
     ledgers.drop_table(case, ledgers.STATES)
 
@@ -278,6 +280,7 @@ def test_rebuilding_says_what_it_would_learn_and_keep_before_it_writes(case: Cas
     ]
 
 
+@in_duckdb
 def test_rebuilding_keeps_what_was_decided_and_says_where_it_may_be_lost(case: Case) -> None:
     few = Delivery(
         period="2025-10",
@@ -303,6 +306,7 @@ def test_rebuilding_keeps_what_was_decided_and_says_where_it_may_be_lost(case: C
     assert case.load().exit_code == 6, "it is held again, which is not silent"
 
 
+@in_duckdb
 def test_a_month_whose_rows_are_of_no_load_is_forgotten_on_request_alone(case: Case) -> None:
     damage_rows(case)
     kept, said = rebuild(case)
@@ -324,6 +328,7 @@ def test_a_month_whose_rows_are_of_no_load_is_forgotten_on_request_alone(case: C
     require_whole(case)
 
 
+@in_duckdb
 def test_a_table_that_was_restored_from_a_backup_is_what_its_rows_say(case: Case) -> None:
     case.deliver(
         Delivery(

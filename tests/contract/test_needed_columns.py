@@ -67,7 +67,7 @@ def without(name: str, provider: Provider) -> Callable[[bytes], bytes]:
     [
         *(("duckdb", writer) for writer in WRITERS),
         # One rule for both, `require_bill`; BigQuery asks it of footers and of headers.
-        *(("bigquery", writer) for writer in (AzureWriter, AzureCsvWriter, AwsWriter, Cur2Writer)),
+        *(("bigquery", writer) for writer in (AzureWriter, AwsWriter)),
     ],
     indirect=["warehouse"],
 )

@@ -21,6 +21,7 @@ from cloudbill.report.collecting import collect
 from cloudbill.report.trust_json import trust_json
 from cloudbill.surveying import read_present
 from cloudbill.warehouses import open_warehouse
+from contract.conftest import LOOKING_WAYS, in_ways
 from contract.deliveries import AzureWriter, Delivery, at, charges
 from contract.places import Case
 
@@ -54,6 +55,7 @@ def insert(case: Case, period: str) -> None:
     )
 
 
+@in_ways(LOOKING_WAYS)
 def test_a_row_without_a_period_is_counted_and_told_by_every_command_that_looks(
     case: Case,
 ) -> None:
@@ -87,6 +89,7 @@ def test_a_row_without_a_period_is_counted_and_told_by_every_command_that_looks(
     assert [event.rows for event in case.events if isinstance(event, OddRows)] == [1]
 
 
+@in_ways(LOOKING_WAYS)
 def test_rows_of_no_month_are_no_matter_of_a_month_that_is_asked_for(case: Case) -> None:
     deliver_october(case)
     insert(case, "NULL")

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from contract.conftest import LOADING_WAYS, LOOKING_WAYS, PLANNING_WAYS, READING_WAYS
+from contract.conftest import AZURE_WAYS, LOOKING_WAYS, ONE_WAY, PLANNING_WAYS, in_ways
 from contract.deliveries import Charge, Delivery, at, charges
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class TestFailures:
 class TestRowsThatNobodyStates:
     """Far fewer bytes than an older run: both are counted before the month is replaced."""
 
-    WAYS = READING_WAYS
+    WAYS = LOOKING_WAYS
 
     def test_a_first_load_takes_the_older_run_that_has_far_more_rows(self, case: Case) -> None:
         full, few = wide(600, run_id="full"), wide(20, run_id="few", late=True)
@@ -135,12 +135,13 @@ class TestRowsThatNobodyStates:
 class TestCosts:
     """Rows that are there while their money is gone."""
 
-    WAYS = LOADING_WAYS
+    WAYS = AZURE_WAYS
 
     def loads_before_it_knows(self, case: Case) -> bool:
         """Whether BigQuery reads the files itself, so that costs are summed afterwards."""
         return case.place.name == "bigquery" and case.writer.absent_text is not None
 
+    @in_ways((*AZURE_WAYS, ("aws", "bigquery")))
     def test_costs_that_collapse_are_held_or_are_an_alarm(self, case: Case) -> None:
         old = october("100", "200", "300", run_id="old")
         case.deliver(old)
@@ -163,6 +164,7 @@ class TestCosts:
         assert [charge.cost for charge in case.held()] == [0, 0, 1]
         assert case.load().exit_code == 0
 
+    @in_ways(LOOKING_WAYS)
     def test_a_bill_in_another_currency_is_loaded(self, case: Case) -> None:
         case.deliver(october("100", "200", run_id="old"))
         case.load()
@@ -192,8 +194,8 @@ class TestCosts:
         assert held.detail == "held: it bills 0.00 EUR, run full bills 300.00"
         assert case.held() == list(full.charges)
 
-    # Of formats, the tests above.
-    @pytest.mark.parametrize(("kind", "warehouse"), LOOKING_WAYS, indirect=True)
+    # Of warehouses, the tests above.
+    @in_ways(ONE_WAY)
     @pytest.mark.parametrize("before", [("0", "0"), ("0.5", "0.4"), ("-4", "-5")])
     def test_a_first_load_takes_a_run_for_nothing_where_nothing_was_billed(
         self, case: Case, before: tuple[str, ...]
@@ -208,23 +210,19 @@ class TestCosts:
 class TestChangesOfCosts:
     """What the rule lets pass, which knows sums and neither providers nor files nor tables."""
 
-    WAYS = (("azure csv", "duckdb"),)
+    WAYS = ONE_WAY
 
     @pytest.mark.parametrize(
         ("before", "after"),
         [
-            (("100", "200"), ("100", "200", "-299")),
             (("100", "200"), ("100", "200", "-900")),
             (("-100", "-5"), ("0", "0")),
-            (("-100", "-5"), ("-1", "-1")),
             (("0.5", "0.5"), ("0", "0")),
             (("100", "200"), ("15", "15")),
         ],
         ids=[
-            "a credit takes nearly all",
             "a credit takes more than all",
             "credits go",
-            "credits shrink",
             "a trifle",
             "a tenth is left",
         ],

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 WAYS = (("azure parquet", "bigquery"),)
 
 
-@pytest.mark.parametrize("is_protected", [False, True], ids=["plain", "with a policy"])
-@pytest.mark.parametrize("writer", [AzureWriter, AwsWriter, Cur2Writer, AwsFocusWriter])
+# The first two are loaded by one job, and the others converted by SQL.
+@pytest.mark.parametrize(
+    ("writer", "is_protected"),
+    [(AzureWriter, False), (AwsWriter, True), (Cur2Writer, False), (AwsFocusWriter, True)],
+    ids=["azure", "aws with a policy", "cur2", "focus of aws with a policy"],
+)
 def test_a_month_is_replaced_and_verified(
     case: Case,
     client: bq.Client,

@@ -11,6 +11,7 @@ from cloudbill.errors import ReconciliationError
 from cloudbill.looking.comparison import Verdict
 from cloudbill.looking.verification import verify_source
 from cloudbill.periods import BillingPeriod
+from contract.conftest import AZURE_WAYS, ONE_WAY, in_ways
 from contract.deliveries import (
     NO_PERIOD,
     Charge,
@@ -24,7 +25,7 @@ MONTHS = ("2025-08", "2025-09", "2025-10")
 SUBMITTED = at("2025-11-03 04:00")
 
 
-WAYS = (("azure csv", "duckdb"), ("azure parquet", "bigquery"))
+WAYS = AZURE_WAYS
 """Azure alone writes such runs; see `TestRows` for the ways of its rows."""
 
 
@@ -124,6 +125,7 @@ class TestRows:
         assert [result.planned.manifest.run_id for result in outcome.results] == ["good"]
 
 
+@in_ways(ONE_WAY)
 def test_a_later_run_of_one_month_goes_before_it_there_alone(case: Case) -> None:
     later = one("2025-10", "601", "701", "801", "901", run_id="later", later=True)
     case.deliver(backfill(), later)
@@ -159,6 +161,7 @@ def test_a_table_that_lost_rows_of_a_month_is_different(case: Case) -> None:
     assert found == dict.fromkeys(MONTHS, Verdict.EQUAL) | {"2025-09": Verdict.DIFFERENT}
 
 
+@in_ways(ONE_WAY)
 def test_the_rows_of_all_months_are_counted_though_one_is_loaded(case: Case) -> None:
     case.deliver(backfill(stated_rows=10))
 
@@ -169,6 +172,7 @@ def test_the_rows_of_all_months_are_counted_though_one_is_loaded(case: Case) -> 
     assert not outcome.results
 
 
+@in_ways(ONE_WAY)
 def test_a_run_that_does_not_state_its_rows_is_loaded(case: Case) -> None:
     case.deliver(backfill(stated_rows=None))
 
@@ -177,6 +181,7 @@ def test_a_run_that_does_not_state_its_rows_is_loaded(case: Case) -> None:
     assert [case.held(month) for month in MONTHS] == [AUGUST, SEPTEMBER, OCTOBER]
 
 
+@in_ways(ONE_WAY)
 def test_a_month_of_which_it_has_far_fewer_rows_is_held_and_the_others_are_loaded(
     case: Case,
 ) -> None:
@@ -195,6 +200,7 @@ def test_a_month_of_which_it_has_far_fewer_rows_is_held_and_the_others_are_loade
     assert [case.held(month) for month in (MONTHS[0], MONTHS[2])] == [AUGUST, OCTOBER]
 
 
+@in_ways(ONE_WAY)
 def test_on_a_first_load_it_is_held_for_the_fuller_run_that_goes_in(case: Case) -> None:
     full = one("2025-09", *["1"] * 25, run_id="full")
     case.deliver(full, backfill())
@@ -206,6 +212,7 @@ def test_on_a_first_load_it_is_held_for_the_fuller_run_that_goes_in(case: Case) 
     assert [case.held(month) for month in (MONTHS[0], MONTHS[2])] == [AUGUST, OCTOBER]
 
 
+@in_ways(ONE_WAY)
 def test_whole_months_with_an_exclusive_end_make_no_empty_month(case: Case) -> None:
     covers = (date(2025, 8, 1), date(2025, 11, 1))
     case.deliver(replace(backfill(), covers=covers))

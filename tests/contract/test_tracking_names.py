@@ -12,25 +12,27 @@ from cloudbill.ledger.rebuilding import rebuild_ledger
 from cloudbill.looking.load_history import read_history
 from contract import ledgers
 from contract.deliveries import AzureWriter, Delivery, at, charges
-from contract.places import Case, DiskAndDuckDB
+from contract.places import Case
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from contract.places import Place
 
-# The table, its tracking table, and whether the emulated BigQuery takes it.
+# The table and its tracking table.
 NAMES = {
-    "AzureFocus": ("azure_focus_load_tracking", True),
-    "azure-focus": ("azure_focus_load_tracking", True),
-    "Azure_Focus_2025": ("azure_focus_2025_load_tracking", True),
-    "2025__bill_": ("_2025__bill__load_tracking", True),
-    "__bill__a": ("bill__a_load_tracking", True),
-    "azure.focus": ("azure_focus_load_tracking", False),
-    "Kosten für Köln": ("kosten_f_r_k_ln_load_tracking", False),
-    "a'b\"c": ("a_b_c_load_tracking", False),
-    "n" * 206: ("n" * 206 + "_load_tracking", True),
+    "AzureFocus": "azure_focus_load_tracking",
+    "azure-focus": "azure_focus_load_tracking",
+    "Azure_Focus_2025": "azure_focus_2025_load_tracking",
+    "2025__bill_": "_2025__bill__load_tracking",
+    "__bill__a": "bill__a_load_tracking",
+    "azure.focus": "azure_focus_load_tracking",
+    "Kosten für Köln": "kosten_f_r_k_ln_load_tracking",
+    "a'b\"c": "a_b_c_load_tracking",
+    "n" * 206: "n" * 206 + "_load_tracking",
 }
+IN_BIGQUERY = ("azure-focus", "n" * 206)
+"""dlt names it alike for both; BigQuery, or its emulator, refuses three of them."""
 
 
 @dataclass
@@ -44,12 +46,9 @@ class NamedCase(Case):
         return self.name
 
 
-@pytest.fixture(params=NAMES, ids=[name[:20] for name in NAMES])
-def case(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> NamedCase:
+@pytest.fixture
+def case(name: str, place: Place, tmp_path: Path) -> NamedCase:
     """A place and a table."""
-    name = str(request.param)
-    if not isinstance(place, DiskAndDuckDB) and not NAMES[name][1]:
-        pytest.skip("BigQuery refuses this name, or its emulator does")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     return NamedCase(place=place, writer=AzureWriter(), scratch=scratch, name=name)
@@ -65,15 +64,19 @@ def run(run_id: str, *, rows: int = 30, day: int = 10) -> Delivery:
     )
 
 
+@pytest.mark.parametrize(
+    ("warehouse", "name"),
+    [*(("duckdb", name) for name in NAMES), *(("bigquery", name) for name in IN_BIGQUERY)],
+    indirect=["warehouse"],
+    ids=lambda given: given[:20],
+)
 def test_a_ledger_is_kept_read_and_rebuilt(case: NamedCase) -> None:
     case.deliver(run("loaded"))
     case.load()
     assert case.load().results == ()
     (month,) = read_history(case.settings, frozenset()).months
     assert [load.record.run_id for load in month.loads] == ["loaded"]
-    assert case.place.query("SELECT run_id FROM {table}", table=NAMES[case.name][0]) == [
-        ("loaded",)
-    ]
+    assert case.place.query("SELECT run_id FROM {table}", table=NAMES[case.name]) == [("loaded",)]
     ledgers.drop_table(case, ledgers.STATES)
     rebuilt = rebuild_ledger(case.settings, lambda _: None)
     assert [record.run_id for record in rebuilt.records] == ["loaded"]

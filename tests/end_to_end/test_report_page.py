@@ -33,7 +33,7 @@ from end_to_end.report_pages import (
     totals,
     written,
 )
-from unit.report.report_builders import Spent, report_of
+from unit.report.report_builders import Spent, records_of, report_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -105,8 +105,13 @@ def one_month(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def three_years(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of 36 months of Azure, and the newest of AWS."""
-    return reported(tmp_path_factory.mktemp("years"), months=36, rows=40, aws_months=1)
+    """The page of 36 months, each of which is what was loaded."""
+    spent = [
+        Spent(day=f"{2023 + n // 12}-{n % 12 + 1:02d}-{day}", cost=f"{n}.{n:02d}")
+        for n in range(36)
+        for day in (10, 20)
+    ]
+    return written(tmp_path_factory.mktemp("years"), report_of(spent, loaded=records_of(spent)))
 
 
 @pytest.fixture(scope="module")
@@ -247,10 +252,7 @@ def test_hover_shows_the_exact_amount(show: Show, three_months: Path) -> None:
     assert exact in cells
 
 
-COLOURS: Final = "color-contrast"
-"""The rule of axe that takes longer than all others, and most where rows are many."""
-OTHER_COLOURS: Final = {"runOnly": [COLOURS]}
-MORE_ROWS: Final = {"rules": {COLOURS: {"enabled": False}}}
+OTHER_COLOURS: Final = {"runOnly": ["color-contrast"]}
 
 
 @pytest.mark.parametrize(
@@ -259,8 +261,6 @@ MORE_ROWS: Final = {"rules": {COLOURS: {"enabled": False}}}
         pytest.param("empty", "light", {}, id="empty"),
         pytest.param("one_month", "light", {}, id="one month"),
         pytest.param("three_months", "light", {}, id="three months"),
-        pytest.param("three_years", "light", MORE_ROWS, id="three years"),
-        pytest.param("empty", "dark", OTHER_COLOURS, id="empty, dark"),
         pytest.param("three_months", "dark", OTHER_COLOURS, id="three months, dark"),
     ],
 )
@@ -271,13 +271,14 @@ def test_page_is_accessible(
 
     page = show(request.getfixturevalue(name), scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach(node => { node.open = true })")
-    found = Axe().run(page, options={"resultTypes": ["violations"], **options})
-    violations = found.response["violations"]
-    assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == []
+    found = Axe().run(page, options={"resultTypes": ["violations"], **options}).response
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
 
 
-@pytest.mark.parametrize("width", [360, 768, 1920])
-@pytest.mark.parametrize("name", ["empty", "three_years"])
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [("empty", 360), ("three_years", 360), ("three_years", 768), ("three_years", 1920)],
+)
 def test_page_fits_every_screen(
     show: Show, request: pytest.FixtureRequest, name: str, width: int
 ) -> None:
@@ -305,8 +306,8 @@ def test_three_years_have_a_bar_for_each_month_and_the_exact_sum(
 ) -> None:
     page = show(three_years)
     assert page.locator("#months-table tbody tr").count() == 36
-    assert totals(page)[1] == held(three_years, BILLED_EUR)
-    assert "37 of 37 months hold what was loaded" in page.inner_text("#badge-details")
+    assert totals(page)[1] == 2 * sum(Decimal(f"{number}.{number:02d}") for number in range(36))
+    assert "36 of 36 months hold what was loaded" in page.inner_text("#badge-details")
 
 
 def test_a_month_whose_run_was_made_before_its_end_is_called_incomplete(

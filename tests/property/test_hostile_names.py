@@ -145,7 +145,7 @@ class TestManifests:
         with pytest.raises(StoreError, match="is not a path inside the store"):
             list(store.list(path))
 
-    @pytest.mark.parametrize("parts", [10_001, 200_000])
+    @pytest.mark.parametrize("parts", [10_001, 40_000])
     def test_more_parts_than_a_load_takes_are_refused(self, tmp_path: Path, parts: int) -> None:
         home = tmp_path / FOLDER
         home.mkdir(parents=True)
@@ -315,11 +315,11 @@ class TestBombs:
 
     @pytest.mark.parametrize(
         "text",
-        [b"a" * 150_000_000, b"a," * 75_000_000, b'"' + b"\n" * 150_000_000],
+        [b"a" * 100_000_000, b"a," * 50_000_000, b'"' + b"\n" * 100_000_000],
         ids=["one name", "many names", "one quoted name"],
     )
     def test_gzip_bomb_in_a_header_takes_little_memory(self, tmp_path: Path, text: bytes) -> None:
-        (tmp_path / "part.csv.gz").write_bytes(gzip.compress(text, 6))
+        (tmp_path / "part.csv.gz").write_bytes(gzip.compress(text, 1))
         del text
         tracemalloc.start()
         try:

@@ -1,4 +1,4 @@
-"""The properties try a third of their examples in every run, and `docs/promises.md` counts them."""
+"""The properties try a fifth of their examples in every run, and `docs/promises.md` counts them."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def full_numbers() -> Iterator[int]:
                 yield int(ast.literal_eval(named["tries"].args[0]))
 
 
-def test_a_third_is_tried_unless_more_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fifth_is_tried_unless_more_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(EXAMPLES, raising=False)
-    assert [examples(300), examples(100), examples(1)] == [100, 33, 1]
+    assert [examples(300), examples(100), examples(1)] == [60, 20, 1]
 
     monkeypatch.setenv(EXAMPLES, "3")
     assert [examples(300), examples(1)] == [900, 3]
@@ -58,7 +58,7 @@ def test_the_page_says_how_many_examples_are_left_to_the_long_run() -> None:
         r"and so ([\d,]+) more",
         " ".join(PROMISES.split()),
     )
-    tried = sum(round(number / 3) for number in numbers)
+    tried = sum(round(number / 5) for number in numbers)
 
     assert said
     assert [int(number.replace(",", "")) for number in said.groups()] == [

@@ -29,6 +29,8 @@ class Engine(DuckDBEngine):
     async def start(self) -> None:
         """Open the database; this thread keeps the first connection."""
         await super().start()
+        # Its tables have a few rows: to share them out takes longer than to read them.
+        super().connection.execute("SET threads = 1")
         self._home = threading.current_thread()
         self._spare = super().connection.cursor()
 

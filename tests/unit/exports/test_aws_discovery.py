@@ -191,7 +191,7 @@ class TestLayouts:
 
 class TestTimesThatTellNothing:
     def test_current_run_is_loaded_though_all_times_are_the_same(self, tmp_path: Path) -> None:
-        runs = write_aws(tmp_path, months=3, rows=40, seed=1)
+        runs = write_aws(tmp_path, months=2, rows=40, seed=1)
         flatten_times(tmp_path)
 
         assert chosen(plan(found(tmp_path).runs)) == newest(runs)

@@ -16,7 +16,7 @@ from cloudbill.providers import PROVIDERS
 from cloudbill.report.model import AMOUNT, BY_DAY, BY_MONTH, BY_TAGS, KINDS, SourceReport
 from cloudbill.report.view_model import LeftOutMonths, ViewReport
 
-__all__ = ["NOW", "Seen", "Spent", "at", "record", "report_of", "view_of"]
+__all__ = ["NOW", "Seen", "Spent", "at", "record", "records_of", "report_of", "view_of"]
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BILLED = f"{AMOUNT}BilledCost"
@@ -160,6 +160,20 @@ def record(
         totals=totals,
         scope=scope,
     )
+
+
+def records_of(spent: Sequence[Spent]) -> dict[BillingPeriod, LoadRecord]:
+    """What the ledger remembers, where this is what was loaded."""
+    sums: dict[str, Decimal] = {}
+    rows: dict[str, int] = {}
+    for one in spent:
+        month = one.day[:7]
+        sums[month] = sums.get(month, Decimal(0)) + Decimal(one.cost)
+        rows[month] = rows.get(month, 0) + one.rows
+    return {
+        BillingPeriod.parse(month): record(month, {"EUR": {"BilledCost": total}}, rows=rows[month])
+        for month, total in sums.items()
+    }
 
 
 def at(text: str) -> datetime:
