@@ -263,10 +263,10 @@ class TestConfiguration:
             write_azure(tmp_path / "exports", months=1, rows=50, seed=3, export_name=name)
         result = run("load", "all", "--json")
         assert "azure_billing.daily and azure_billing.monthly - both deliver" in result.stderr
-        assert "their sum doubles the bill" in result.stderr
+        assert "the sum of the tables doubles the bill" in result.stderr
         assert result.returncode == 0, "what was delivered is loaded"
         checked = run("status", "all", "--check")
-        assert "their sum doubles the bill" in checked.stderr
+        assert "the sum of the tables doubles the bill" in checked.stderr
         assert (checked.returncode, run("doctor").returncode) == (1, 1)
         document = json.loads(result.stdout)
         assert [load["source"] for load in document["loads"]] == [
