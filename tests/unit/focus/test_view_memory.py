@@ -13,6 +13,7 @@ from cloudbill.focus.columns import Version, columns_of
 from cloudbill.focus.dialects import BIGQUERY_FOCUS, DUCKDB_FOCUS, FocusDialect
 from cloudbill.focus.views import VIEWS, Memory, fingerprint_of, view_columns, views_of
 from cloudbill.manifests import ColumnType
+from figures import tries
 from focus_tables import source_of
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -29,6 +30,7 @@ MEMORIES = st.builds(
 DAY = date(2025, 10, 1)
 
 
+@tries(100)
 @given(MEMORIES)
 def test_a_comment_says_what_was_remembered(memory: Memory) -> None:
     assert Memory.of(memory.comment) == memory
