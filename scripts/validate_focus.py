@@ -32,8 +32,9 @@ from pathlib import Path
 
 import duckdb
 
-from cloudbill.focus.columns import FocusColumn, Kind, Version, columns_of
+from cloudbill.focus.columns import FocusColumn, Version, columns_of
 from cloudbill.sql import DUCKDB, Fragment
+from cloudbill.warehouses.view_dialects import Kind
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = ROOT / ".validator"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cloudbill.files.duckdb_types import TABLE_TYPES
 from cloudbill.focus.branches import FocusSource
-from cloudbill.focus.dialects import FocusDialect
 from cloudbill.focus.rendering import BilledTable
 from cloudbill.manifests import ColumnType
 from cloudbill.providers import PROVIDERS
@@ -22,6 +21,7 @@ from cloudbill.sample.aws.focus import FocusVersion, focus_columns
 from cloudbill.sample.aws.form_columns import athena_name
 from cloudbill.sample.azure.columns import AZURE_COLUMNS
 from cloudbill.sql import DUCKDB
+from cloudbill.warehouses.view_dialects import FocusDialect
 
 if TYPE_CHECKING:
     import duckdb

@@ -4,7 +4,7 @@ The public names are imported when they are first used, because importing dlt ta
 top are the steps of a load, its sources for dlt, and the modules that any package may import.
 
 Pure: errors, manifests, models, periods, progress, redaction, sql.
-May import: disk, exports, files, focus, ledger, loading, planning, providers, settings,
+May import: disk, exports, files, ledger, loading, planning, providers, settings,
 setup, store, warehouses.
 """
 

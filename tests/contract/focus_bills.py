@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from cloudbill.focus.columns import FocusColumn
-from cloudbill.focusing import FocusPlan, keep_views
+from cloudbill.focus.keeping import FocusPlan, keep_views
 from cloudbill.periods import BillingPeriod
 from cloudbill.sample.aws.columns import aws_columns
 from contract.deliveries import AwsWriter, AzureWriter, Charge, Delivery

@@ -14,13 +14,12 @@ import duckdb
 import pytest
 
 from cloudbill.focus.branches import FocusSource
-from cloudbill.focus.columns import Kind
-from cloudbill.focus.dialects import BIGQUERY_FOCUS, DUCKDB_FOCUS, FocusDialect
 from cloudbill.focus.faults import faults_query
 from cloudbill.focus.left_over import left_over_kinds, left_over_query
 from cloudbill.focus.views import View, views_of
 from cloudbill.manifests import ColumnType
 from cloudbill.periods import BillingPeriod
+from cloudbill.warehouses.view_dialects import BIGQUERY_FOCUS, DUCKDB_FOCUS, FocusDialect, Kind
 from focus_tables import OCTOBER, SHAPES, Kinds, Row, fill, rows_of, source_of
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 from cloudbill.costs.cube import CubeRequest, Dimension
-from cloudbill.focus.columns import Kind, Version, columns_of
-from cloudbill.focusing import keep_views
+from cloudbill.focus.columns import Version, columns_of
+from cloudbill.focus.keeping import keep_views
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from cloudbill.providers import PROVIDERS
@@ -30,6 +30,7 @@ from cloudbill.sample.aws.forms import AwsForm
 from cloudbill.settings import SourceSettings, read_source
 from cloudbill.sql import Fragment
 from cloudbill.warehouses import open_warehouse
+from cloudbill.warehouses.view_dialects import Kind
 from samples import write_aws, write_azure
 
 DATASET = "billing"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cloudbill.errors import LoadError
+from cloudbill.focus.keeping import FocusPlan, datasets_of, look_at_views
 from cloudbill.focus.views import VIEWS
-from cloudbill.focusing import FocusPlan, datasets_of, look_at_views
 from contract.aws_deliveries import AwsFocusWriter, Cur2Writer
 from contract.deliveries import AwsWriter, AzureWriter, Delivery, Writer, charges
 from contract.focus_bills import (

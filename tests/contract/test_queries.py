@@ -25,7 +25,7 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from google.cloud import bigquery
 
-from cloudbill.focusing import keep_views
+from cloudbill.focus.keeping import keep_views
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from cloudbill.providers import PROVIDERS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cloudbill.focusing import keep_views
+from cloudbill.focus.keeping import keep_views
 from cloudbill.looking.comparison import Verdict
 from cloudbill.looking.view_verification import verify_view
 from cloudbill.report.viewing import collect_view

@@ -9,7 +9,7 @@ import pytest
 
 from cloudbill.errors import CloudbillError, ManifestError
 from cloudbill.redaction import redacted
-from cloudbill.retrying import Patience, persist
+from cloudbill.store.retrying import Patience, persist
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY=="  # noqa: S105
 TEXTS = {

@@ -4,7 +4,7 @@
 shows a load on a terminal, `each_source` loops over the sources, `signals` listens to Ctrl-C, and
 the commands are in one module for each kind.
 
-May import: accepting, costs, disk, doctor, focusing, ledger, loading, looking, pipeline, planning,
+May import: accepting, costs, disk, doctor, focus, ledger, loading, looking, pipeline, planning,
 report, sample, sample/history, settings, setup, store, surveying, text.
 """
 

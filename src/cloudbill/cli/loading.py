@@ -20,11 +20,12 @@ from cloudbill.cli.console import (
 )
 from cloudbill.cli.each_source import attempt, each_source
 from cloudbill.cli.signals import stopped_by_signals
-from cloudbill.cli.views import keep_each
+from cloudbill.cli.views import view_each_dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from cloudbill.focus.keeping import FocusPlan
     from cloudbill.loading.outcome import Outcome
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
@@ -105,10 +106,25 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
 
     attempt(None, load_all, failures.append)
     if not (dry_run or stop.is_asked):
-        keep_each(console, [outcome.settings for outcome in outcomes], failures.append)
+        _keep_views(console, [outcome.settings for outcome in outcomes], failures.append)
     _close(console, outcomes, source)
     seconds = None if dry_run else time.monotonic() - started_at
     console.finish(outcomes, failures, dry_run=dry_run, seconds=seconds)
+
+
+def _keep_views(
+    console: Console, sources: Iterable[SourceSettings], failed: Callable[[SourceFailure], None]
+) -> None:
+    """Keeps the views of the datasets of some sources up to date, after a load."""
+    from cloudbill.looking.focus_words import foreign_lines, kept_lines
+
+    def say(plan: FocusPlan) -> None:
+        for line in () if console.quiet else (*kept_lines(plan),):
+            console.say(line)
+        for line in () if console.quiet else (*foreign_lines(plan),):
+            console.warn(f"note  {line}")
+
+    view_each_dataset(sources, say, failed, dry_run=False)
 
 
 def _close(console: Console, outcomes: Sequence[Outcome], source: str) -> None:
@@ -162,7 +178,7 @@ def accept(
             )
 
     attempt(None, accept_it, failures.append)
-    keep_each(console, [outcome.settings for outcome in outcomes], failures.append)
+    _keep_views(console, [outcome.settings for outcome in outcomes], failures.append)
     console.finish(outcomes, failures)
 
 

@@ -19,7 +19,7 @@ from cloudbill.cli.each_source import attempt, code_with, each_source
 
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
-    from cloudbill.focusing import FocusPlan
+    from cloudbill.focus.keeping import FocusPlan
     from cloudbill.looking.comparison import MonthReport
     from cloudbill.looking.load_history import SourceHistory
     from cloudbill.looking.status import SourceStatus

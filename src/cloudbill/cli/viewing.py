@@ -11,7 +11,7 @@ from cloudbill.cli.each_source import each_source
 from cloudbill.cli.views import view_each_dataset
 
 if TYPE_CHECKING:
-    from cloudbill.focusing import FocusPlan
+    from cloudbill.focus.keeping import FocusPlan
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
 

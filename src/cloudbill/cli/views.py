@@ -1,4 +1,4 @@
-"""Keeps the FOCUS views after a command, or says what they would be."""
+"""Keeps the FOCUS views of the datasets that some sources are in, or says what they would be."""
 
 from __future__ import annotations
 
@@ -9,27 +9,11 @@ from typing import TYPE_CHECKING
 from cloudbill.cli.each_source import attempt
 
 if TYPE_CHECKING:
-    from cloudbill.cli.console import Console
-    from cloudbill.focusing import FocusPlan
+    from cloudbill.focus.keeping import FocusPlan
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
 
-__all__ = ["keep_each", "together", "view_each_dataset", "with_views"]
-
-
-def keep_each(
-    console: Console, sources: Iterable[SourceSettings], failed: Callable[[SourceFailure], None]
-) -> None:
-    """Keeps the views of the datasets of some sources up to date, after a load."""
-    from cloudbill.looking.focus_words import foreign_lines, kept_lines
-
-    def say(plan: FocusPlan) -> None:
-        for line in () if console.quiet else (*kept_lines(plan),):
-            console.say(line)
-        for line in () if console.quiet else (*foreign_lines(plan),):
-            console.warn(f"note  {line}")
-
-    view_each_dataset(sources, say, failed, dry_run=False)
+__all__ = ["together", "view_each_dataset", "with_views"]
 
 
 def view_each_dataset(
@@ -40,7 +24,7 @@ def view_each_dataset(
     dry_run: bool,
 ) -> None:
     """Plans or makes the views of each dataset that some sources are in, with all its sources."""
-    from cloudbill.focusing import keep_views, look_at_views
+    from cloudbill.focus.keeping import keep_views, look_at_views
 
     act = look_at_views if dry_run else keep_views
     for group in with_views(sources):
@@ -49,7 +33,7 @@ def view_each_dataset(
 
 def with_views(sources: Iterable[SourceSettings]) -> tuple[tuple[SourceSettings, ...], ...]:
     """The configured sources of each dataset with views that some sources are in."""
-    from cloudbill.focusing import datasets_of
+    from cloudbill.focus.keeping import datasets_of
     from cloudbill.settings import SourceSettings, dlt_providers, read_each_source
 
     wanted = {settings.physical_table[:-1] for settings in sources}
@@ -67,7 +51,7 @@ def with_views(sources: Iterable[SourceSettings]) -> tuple[tuple[SourceSettings,
 
 def together(sources: Iterable[SourceSettings]) -> list[frozenset[str]]:
     """The names of the sources that one view is over, for each of some sources' datasets."""
-    from cloudbill.focusing import datasets_of
+    from cloudbill.focus.keeping import datasets_of
 
     return [
         frozenset(settings.source for settings in group if settings.in_focus)

@@ -16,12 +16,12 @@ from google.cloud import bigquery
 from cloudbill.doctor.store import bucket_location
 from cloudbill.errors import ConfigError, PartMissingError, StoreError
 from cloudbill.providers import PROVIDERS
-from cloudbill.retrying import Patience
 from cloudbill.settings import SourceSettings, read_source
 from cloudbill.settings.names import read_project
 from cloudbill.store.address import parse_address
 from cloudbill.store.client import StoreClient
 from cloudbill.store.remote import RemoteStore
+from cloudbill.store.retrying import Patience
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 
 __all__ = ["Folder", "Place", "choose_place", "make_dataset", "remove_dataset"]

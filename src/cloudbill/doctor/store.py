@@ -11,10 +11,10 @@ from cloudbill.errors import CloudbillError, ConfigError
 from cloudbill.exports.discovery import Discovery
 from cloudbill.manifests import DiscoveredRun, Manifest
 from cloudbill.periods import BillingPeriod
-from cloudbill.retrying import Patience
 from cloudbill.store import Store
 from cloudbill.store.client import StoreClient
 from cloudbill.store.faults import is_refused
+from cloudbill.store.retrying import Patience
 from cloudbill.surveying import find_runs
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from cloudbill.focus.found import (
     unknown_codes,
     unknown_query,
 )
+from cloudbill.focus.keeping import FocusPlan, plan_views
 from cloudbill.focus.mapping import mapping_of
 from cloudbill.focus.views import FAULTS, FOCUS
-from cloudbill.focusing import FocusPlan, plan_views
 from cloudbill.looking.focus_words import foreign_lines, left_out_lines, stale_lines
 from cloudbill.text.months import listed_months
 from cloudbill.text.table import printable

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from cloudbill.focus.columns import FocusColumn, Kind
+from cloudbill.focus.columns import FocusColumn
 from cloudbill.focus.left_over import AMOUNT, IS_MARK, left_over_kinds
 from cloudbill.focus.mapping import Entry, ProviderMapping, mapping_of
 from cloudbill.focus.rendering import BilledTable, name_of, names_in
 from cloudbill.sql import Fragment
+from cloudbill.warehouses.view_dialects import Kind
 
 __all__ = ["FocusSource", "MONTH", "OWN", "SOURCE", "VERSION", "branches_of"]
 

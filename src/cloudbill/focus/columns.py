@@ -8,18 +8,9 @@ from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["FocusColumn", "Kind", "Version", "columns_of"]
+from cloudbill.warehouses.view_dialects import Kind
 
-
-class Kind(StrEnum):
-    """What a column of a view holds, independent of the warehouse."""
-
-    TEXT = "text"
-    MONEY = "money"
-    """An exact decimal: amounts, prices and quantities."""
-    TIME = "time"
-    """A time in UTC."""
-    JSON = "json"
+__all__ = ["FocusColumn", "Version", "columns_of"]
 
 
 class Version(StrEnum):

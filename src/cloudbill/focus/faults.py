@@ -15,8 +15,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from cloudbill.focus.dialects import FocusDialect
 from cloudbill.sql import DUCKDB, Fragment
+from cloudbill.warehouses.view_dialects import FocusDialect
 
 __all__ = ["FaultRule", "fault_rules", "faults_query"]
 

@@ -9,12 +9,12 @@ from decimal import Decimal
 from typing import Final
 
 from cloudbill.costs.amounts import add_amounts, to_amount
-from cloudbill.focus.dialects import FocusDialect
 from cloudbill.focus.faults import FaultRule, fault_rules
 from cloudbill.focus.mapping import lookup_of
 from cloudbill.focus.views import FAULTS, FOCUS
 from cloudbill.periods import BillingPeriod
 from cloudbill.sql import Fragment
+from cloudbill.warehouses.view_dialects import FocusDialect
 
 __all__ = [
     "FoundFault",

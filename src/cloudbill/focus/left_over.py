@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from cloudbill.focus.columns import Kind
 from cloudbill.focus.mapping import LeftOver, ProviderMapping
 from cloudbill.focus.rendering import BilledTable
 from cloudbill.manifests import ColumnType
 from cloudbill.periods import BillingPeriod
 from cloudbill.sql import Fragment
+from cloudbill.warehouses.view_dialects import Kind
 
 __all__ = ["AMOUNT", "IS_MARK", "MARK", "left_over_kinds", "left_over_query", "marks_query"]
 

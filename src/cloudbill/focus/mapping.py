@@ -86,6 +86,10 @@ class Lookup:
     keys: tuple[str, ...]
     values: Mapping[str, tuple[str, ...]]
 
+    def by_key(self, column: str) -> dict[str, str]:
+        """What a column has for each key."""
+        return dict(zip(self.keys, self.values[column], strict=True))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderMapping:

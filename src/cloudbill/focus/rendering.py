@@ -16,11 +16,10 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cloudbill.focus.columns import Kind
-from cloudbill.focus.dialects import FocusDialect
 from cloudbill.focus.mapping import Entry, Objects, lookup_of
 from cloudbill.manifests import ColumnType
 from cloudbill.sql import Fragment
+from cloudbill.warehouses.view_dialects import FocusDialect, Kind
 
 __all__ = ["BilledTable", "name_of", "names_in"]
 
@@ -89,7 +88,8 @@ class BilledTable:
             return self.dialect.sql.compose(template, value=self.raw(name), **places)
         if first == "lookup":
             lookup, column, name = rest.split(":")
-            return self.dialect.lookup(lookup_of(lookup), column, self.raw(name))
+            values = lookup_of(lookup).by_key(column)
+            return self.dialect.lookup(values, self.raw(name))
         read: Mapping[str, Callable[[str], Fragment]] = {
             "": self.text,
             "raw": self.raw,

@@ -12,11 +12,11 @@ from importlib.resources import files
 from typing import Final
 
 from cloudbill.focus.branches import OWN, FocusSource, branches_of
-from cloudbill.focus.columns import FocusColumn, Kind, Version, columns_of
-from cloudbill.focus.dialects import FocusDialect
+from cloudbill.focus.columns import FocusColumn, Version, columns_of
 from cloudbill.focus.faults import faults_query
 from cloudbill.manifests import ColumnType
 from cloudbill.sql import Fragment
+from cloudbill.warehouses.view_dialects import FocusDialect, Kind
 
 __all__ = [
     "FAULTS",

@@ -1,6 +1,6 @@
 """What is loaded, what came before, and whether it is right; reads only.
 
 Pure: comparison, view_comparison.
-May import: costs, exports, files, focus, focusing, ledger, loading, planning, providers, settings,
-store, surveying, text, warehouses.
+May import: costs, exports, files, focus, ledger, loading, planning, providers, settings, store,
+surveying, text, warehouses.
 """

@@ -10,8 +10,8 @@ from cloudbill.focus.views import VIEWS
 from cloudbill.text.months import listed_months
 
 if TYPE_CHECKING:
+    from cloudbill.focus.keeping import FocusPlan
     from cloudbill.focus.views import View
-    from cloudbill.focusing import FocusPlan
     from cloudbill.periods import BillingPeriod
 
 __all__ = [

@@ -20,7 +20,7 @@ from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lin
 from cloudbill.text.times import age_in_words, iso_time, shown_days, shown_time
 
 if TYPE_CHECKING:
-    from cloudbill.focusing import FocusPlan
+    from cloudbill.focus.keeping import FocusPlan
     from cloudbill.loading.failures import PastFailure
     from cloudbill.planning.doubles import Double
 

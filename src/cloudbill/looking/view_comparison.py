@@ -10,10 +10,10 @@ from typing import Final
 
 from cloudbill.costs.amounts import add_amounts, subtract_amounts
 from cloudbill.costs.sums import GroupSums, SumQuery
-from cloudbill.focus.dialects import FocusDialect
 from cloudbill.looking.comparison import Verdict
 from cloudbill.periods import BillingPeriod
 from cloudbill.sql import Fragment
+from cloudbill.warehouses.view_dialects import FocusDialect
 
 __all__ = [
     "Amounts",

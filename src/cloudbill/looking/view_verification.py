@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.cube import CubeRequest, Dimension
 from cloudbill.errors import StaleError
+from cloudbill.focus.keeping import FocusPlan, KnownSource, plan_views
 from cloudbill.focus.views import FOCUS
-from cloudbill.focusing import FocusPlan, KnownSource, plan_views
 from cloudbill.looking.comparison import Verdict
 from cloudbill.looking.view_comparison import (
     COLUMNS,

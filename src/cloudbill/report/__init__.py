@@ -8,8 +8,8 @@ HTML. The page itself sums amounts, exactly, so filters work without a server.
 
 Pure: folding, model, page_json, tags, trust, trust_json, view_json,
 view_model.
-May import: costs, focus, focusing, ledger, loading, planning, providers, settings, surveying,
-text, warehouses.
+May import: costs, focus, ledger, loading, planning, providers, settings, surveying, text,
+warehouses.
 """
 
 from __future__ import annotations

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from cloudbill.costs.sums import Charges, GroupSums, SumQuery
-from cloudbill.focus.dialects import FocusDialect
 from cloudbill.focus.found import FoundFault
 from cloudbill.manifests import ColumnType
 from cloudbill.periods import BillingPeriod
 from cloudbill.report.model import KINDS, Amounts
 from cloudbill.sql import Fragment
+from cloudbill.warehouses.view_dialects import FocusDialect
 
 __all__ = ["LeftOutMonths", "ViewReport", "amounts_of", "by_day", "by_month"]
 

@@ -7,8 +7,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from cloudbill.focus.found import FoundFault, found_faults, found_query
+from cloudbill.focus.keeping import FocusPlan, plan_views
 from cloudbill.focus.views import FAULTS, FOCUS
-from cloudbill.focusing import FocusPlan, plan_views
 from cloudbill.report.view_model import LeftOutMonths, ViewReport, by_day, by_month
 from cloudbill.warehouses import open_warehouse
 

@@ -4,7 +4,7 @@ Paths are keys relative to the bucket or folder, with `/` between folders. Every
 becomes an error of ours here, once.
 
 Pure: address, credentials.
-May import: retrying.
+May import: nothing.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Protocol
 
 from cloudbill.errors import ConfigError
 from cloudbill.manifests import StoredObject
-from cloudbill.retrying import Patience
 from cloudbill.store.address import parse_address
 from cloudbill.store.client import StoreClient
 from cloudbill.store.local import LocalStore
 from cloudbill.store.remote import RemoteStore
+from cloudbill.store.retrying import Patience
 
 __all__ = ["Store", "open_store"]
 

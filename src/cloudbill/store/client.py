@@ -14,9 +14,9 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from cloudbill.errors import ConfigError
-from cloudbill.retrying import Patience, persist
 from cloudbill.store.credentials import MALFORMED, malformed_value, store_advice
 from cloudbill.store.faults import client_errors, may_pass, store_errors
+from cloudbill.store.retrying import Patience, persist
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

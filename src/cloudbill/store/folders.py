@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from cloudbill.errors import PartMissingError, StoreError
-from cloudbill.retrying import Patience
 from cloudbill.store import Store
 from cloudbill.store.address import require_inside
 from cloudbill.store.client import StoreClient
 from cloudbill.store.faults import store_errors
 from cloudbill.store.local import require_folder
+from cloudbill.store.retrying import Patience
 
 __all__ = ["Browser", "LocalBrowser", "RemoteBrowser", "open_browser"]
 

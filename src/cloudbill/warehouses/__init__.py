@@ -1,7 +1,7 @@
 """Where tables are: a package for each warehouse; `open_warehouse` imports its client.
 
-Pure: reconciliation.
-May import: costs, focus, planning, settings, store, warehouses/bigquery, warehouses/duckdb.
+Pure: reconciliation, view_dialects.
+May import: costs, planning, settings, store, warehouses/bigquery, warehouses/duckdb.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from cloudbill.focus.dialects import FocusDialect
 from cloudbill.manifests import ColumnType
 from cloudbill.sql import Fragment
+from cloudbill.warehouses.view_dialects import FocusDialect
 
 __all__ = ["FoundObject", "Views"]
 

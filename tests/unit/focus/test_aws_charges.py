@@ -11,11 +11,11 @@ from typing import Any
 import duckdb
 
 from cloudbill.focus.columns import Version, columns_of
-from cloudbill.focus.dialects import DUCKDB_FOCUS
 from cloudbill.focus.left_over import left_over_query
 from cloudbill.focus.mapping import lookup_of
 from cloudbill.focus.views import views_of
 from cloudbill.periods import BillingPeriod
+from cloudbill.warehouses.view_dialects import DUCKDB_FOCUS
 from focus_tables import NOVEMBER, OCTOBER, SHAPES, Row, fill, rows_of, source_of
 
 SHAPE = "aws report"

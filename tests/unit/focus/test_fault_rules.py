@@ -12,9 +12,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from cloudbill.focus.columns import Kind, Version, columns_of
-from cloudbill.focus.dialects import BIGQUERY_FOCUS, DUCKDB_FOCUS
+from cloudbill.focus.columns import Version, columns_of
 from cloudbill.focus.faults import fault_rules, faults_query
+from cloudbill.warehouses.view_dialects import BIGQUERY_FOCUS, DUCKDB_FOCUS, Kind
 
 COLUMNS = {column.name: column.kind for column in columns_of(Version.V1_2)}
 DUCKDB_TYPES = DUCKDB_FOCUS.types

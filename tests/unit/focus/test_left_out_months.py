@@ -8,10 +8,10 @@ from decimal import Decimal
 import duckdb
 
 from cloudbill.focus.branches import FocusSource, branches_of
-from cloudbill.focus.columns import FocusColumn, Kind
-from cloudbill.focus.dialects import DUCKDB_FOCUS
+from cloudbill.focus.columns import FocusColumn
 from cloudbill.focus.rendering import BilledTable
 from cloudbill.manifests import ColumnType
+from cloudbill.warehouses.view_dialects import DUCKDB_FOCUS, Kind
 
 KINDS = {
     "bill_billing_period_start_date": ColumnType.TIMESTAMP,

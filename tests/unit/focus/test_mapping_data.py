@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from cloudbill.focus.columns import Kind, Version, columns_of
+from cloudbill.focus.columns import Version, columns_of
 from cloudbill.focus.mapping import Entry, ProviderMapping, lookup_of, mapping_of
 from cloudbill.focus.rendering import names_in
 from cloudbill.manifests import ColumnType
 from cloudbill.providers import PROVIDERS
 from cloudbill.providers.cur_columns import documented_type
+from cloudbill.warehouses.view_dialects import Kind
 from focus_tables import SHAPES, provider_of
 
 V1_2 = {column.name: column.kind for column in columns_of(Version.V1_2)}

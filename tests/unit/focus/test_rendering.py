@@ -14,11 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cloudbill.files.duckdb_types import TABLE_TYPES
-from cloudbill.focus.dialects import BIGQUERY_FOCUS, DUCKDB_FOCUS
 from cloudbill.focus.mapping import Entry, Objects, lookup_of
 from cloudbill.focus.rendering import BilledTable
 from cloudbill.manifests import ColumnType
 from cloudbill.sql import DUCKDB
+from cloudbill.warehouses.view_dialects import BIGQUERY_FOCUS, DUCKDB_FOCUS
 from figures import tries
 
 Kinds = Mapping[str, ColumnType | str]

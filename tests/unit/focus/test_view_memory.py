@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudbill.focus.columns import Version, columns_of
-from cloudbill.focus.dialects import BIGQUERY_FOCUS, DUCKDB_FOCUS, FocusDialect
 from cloudbill.focus.views import VIEWS, Memory, fingerprint_of, view_columns, views_of
 from cloudbill.manifests import ColumnType
+from cloudbill.warehouses.view_dialects import BIGQUERY_FOCUS, DUCKDB_FOCUS, FocusDialect
 from figures import tries
 from focus_tables import source_of
 

@@ -20,8 +20,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from cloudbill.errors import ConfigError
-from cloudbill.retrying import Patience, persist
 from cloudbill.store.credentials import MALFORMED, bigquery_advice, malformed_value
+from cloudbill.store.retrying import Patience, persist
 from cloudbill.warehouses.bigquery.errors import (
     PASSING_JOB_REASONS,
     bigquery_errors,

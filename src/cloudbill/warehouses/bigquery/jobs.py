@@ -22,7 +22,7 @@ from google.api_core import exceptions as api
 from cloudbill.errors import LoadError, PartMissingError, TransientLoadError
 from cloudbill.models import PlannedLoad
 from cloudbill.redaction import redacted
-from cloudbill.retrying import Patience
+from cloudbill.store.retrying import Patience
 from cloudbill.warehouses.bigquery.client import JOB_PREFIX, bigquery_errors
 from cloudbill.warehouses.bigquery.errors import job_error
 from cloudbill.warehouses.bigquery.job_progress import WhileJobRuns

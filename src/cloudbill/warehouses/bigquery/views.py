@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 from google.api_core import exceptions as api
 from google.cloud import bigquery
 
-from cloudbill.focus.dialects import BIGQUERY_FOCUS, FocusDialect
 from cloudbill.manifests import ColumnType
 from cloudbill.sql import BIGQUERY, Fragment, bigquery_text
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.parameters import charges_of
 from cloudbill.warehouses.ledger_rows import STATE_TABLE
+from cloudbill.warehouses.view_dialects import BIGQUERY_FOCUS, FocusDialect
 from cloudbill.warehouses.viewing import FoundObject
 
 if TYPE_CHECKING:

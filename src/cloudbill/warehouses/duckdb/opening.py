@@ -9,7 +9,7 @@ from typing import Final
 import duckdb
 
 from cloudbill.errors import ConfigError, LoadError
-from cloudbill.retrying import Patience, persist
+from cloudbill.store.retrying import Patience, persist
 
 __all__ = ["connect"]
 

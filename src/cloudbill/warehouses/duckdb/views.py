@@ -10,11 +10,11 @@ import duckdb
 from cloudbill.errors import LoadError
 from cloudbill.files.damage import reason_of
 from cloudbill.files.duckdb_types import table_type_of
-from cloudbill.focus.dialects import DUCKDB_FOCUS, FocusDialect
 from cloudbill.manifests import ColumnType
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
 from cloudbill.warehouses.duckdb.dataset import Dataset
 from cloudbill.warehouses.ledger_rows import STATE_TABLE
+from cloudbill.warehouses.view_dialects import DUCKDB_FOCUS, FocusDialect
 from cloudbill.warehouses.viewing import FoundObject
 
 __all__ = ["DuckDBViews"]

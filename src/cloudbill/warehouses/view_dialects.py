@@ -10,17 +10,27 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
-from cloudbill.focus.columns import Kind
-from cloudbill.focus.mapping import Lookup
 from cloudbill.manifests import ColumnType
 from cloudbill.sql import BIGQUERY, DUCKDB, Dialect, Fragment, bigquery_text, duckdb_text
 
-__all__ = ["BIGQUERY_FOCUS", "DUCKDB_FOCUS", "FocusDialect"]
+__all__ = ["BIGQUERY_FOCUS", "DUCKDB_FOCUS", "FocusDialect", "Kind"]
 
 _IN: Final = re.compile(r"(\{[^{}]+\}|\b[A-Za-z_]\w*) (NOT )?IN \(\s*('[^()]*')\s*\)")
 """A column or placeholder that is compared with texts that have no brackets in them."""
+
+
+class Kind(StrEnum):
+    """What a column of a view holds, independent of the warehouse."""
+
+    TEXT = "text"
+    MONEY = "money"
+    """An exact decimal: amounts, prices and quantities."""
+    TIME = "time"
+    """A time in UTC."""
+    JSON = "json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,15 +97,14 @@ class FocusDialect:
         """A count of rows as a whole number."""
         return Fragment(f"CAST({value} AS {self.whole})")
 
-    def lookup(self, lookup: Lookup, column: str, key: Fragment) -> Fragment:
-        """The value of a column of a lookup for a key; NULL for a key that it does not have."""
-        values = lookup.values[column]
-        pairs = "".join(f"|{one}={value}" for one, value in zip(lookup.keys, values, strict=True))
+    def lookup(self, values: Mapping[str, str], key: Fragment) -> Fragment:
+        """The value for a key; NULL for one that has none."""
+        pairs = "".join(f"|{one}={value}" for one, value in values.items())
         return self.sql.compose(
             self.found,
             key=key,
-            keys=self.literal("|".join(lookup.keys)),
-            values=self.literal("|".join(values)),
+            keys=self.literal("|".join(values)),
+            values=self.literal("|".join(values.values())),
             pairs=self.literal(f"{pairs}|"),
         )
 
