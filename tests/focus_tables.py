@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cloudbill.files.duckdb_types import TABLE_TYPES
 from cloudbill.focus.branches import FocusSource
+from cloudbill.focus.columns import Kind
 from cloudbill.focus.dialects import FocusDialect
 from cloudbill.focus.rendering import BilledTable
 from cloudbill.manifests import ColumnType
@@ -26,10 +27,28 @@ from cloudbill.sql import DUCKDB
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["HEADERS", "SHAPES", "Kinds", "Row", "fill", "provider_of", "rows_of", "source_of"]
+__all__ = [
+    "GOOGLE_TYPES",
+    "HEADERS",
+    "SHAPES",
+    "Kinds",
+    "Row",
+    "fill",
+    "provider_of",
+    "rows_of",
+    "source_of",
+]
 
 Kinds = Mapping[str, ColumnType]
 Row = dict[str, Any]
+
+GOOGLE_TYPES: Final[Mapping[Kind, str]] = {
+    Kind.JSON: "JSON",
+    Kind.MONEY: "BIGNUMERIC",
+    Kind.TEXT: "STRING",
+    Kind.TIME: "TIMESTAMP",
+}
+"""What columns of a view are in BigQuery, in the API's words."""
 
 SEPTEMBER: Final = datetime(2025, 9, 1, tzinfo=UTC)
 OCTOBER: Final = datetime(2025, 10, 1, tzinfo=UTC)

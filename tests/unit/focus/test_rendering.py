@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cloudbill.files.duckdb_types import TABLE_TYPES
@@ -19,6 +19,8 @@ from cloudbill.focus.mapping import Entry, Objects, lookup_of
 from cloudbill.focus.rendering import BilledTable
 from cloudbill.manifests import ColumnType
 from cloudbill.sql import DUCKDB
+
+UNHURRIED = settings(deadline=None)
 
 Kinds = Mapping[str, ColumnType | str]
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
@@ -139,6 +141,7 @@ def test_text_is_an_object_with_its_braces_or_without(
     assert unparsed == (text if found is None and text not in {"", "{}"} else None)
 
 
+@UNHURRIED
 @given(text=TEXTS)
 def test_no_text_is_more_than_a_column_can_bear(
     connection: duckdb.DuckDBPyConnection, text: str
@@ -149,6 +152,7 @@ def test_no_text_is_more_than_a_column_can_bear(
     assert found[:2] == (text or None, text)
 
 
+@UNHURRIED
 @given(text=st.text(":/a", max_size=20), part=st.integers(1, 8))
 def test_parts_are_what_is_between_colons(
     connection: duckdb.DuckDBPyConnection, text: str, part: int
@@ -179,6 +183,7 @@ def test_a_lookup_gives_the_value_of_its_key_and_of_nothing_else(
 KEYS = st.text("aäZ09_ .:\"\\'", min_size=1, max_size=6)
 
 
+@UNHURRIED
 @given(
     tags=st.dictionaries(KEYS, st.none() | TEXTS, max_size=4), more=st.dictionaries(TEXTS, TEXTS)
 )
@@ -204,6 +209,7 @@ def test_a_group_of_columns_is_one_object_of_all_that_is_not_empty(
 ODD = st.text('{},:[]" \\a', max_size=3)
 
 
+@UNHURRIED
 @given(members=st.dictionaries(ODD, ODD | st.booleans(), min_size=1, max_size=3))
 @example(members={"a": "{", ":k": "1"})
 def test_keys_of_an_object_get_their_prefix(

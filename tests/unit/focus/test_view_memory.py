@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudbill.focus.columns import Version, columns_of
@@ -14,6 +14,8 @@ from cloudbill.focus.dialects import BIGQUERY_FOCUS, DUCKDB_FOCUS, FocusDialect
 from cloudbill.focus.views import VIEWS, Memory, fingerprint_of, view_columns, views_of
 from cloudbill.manifests import ColumnType
 from focus_tables import source_of
+
+UNHURRIED = settings(deadline=None)
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
 MEMORIES = st.builds(
@@ -29,6 +31,7 @@ MEMORIES = st.builds(
 DAY = date(2025, 10, 1)
 
 
+@UNHURRIED
 @given(MEMORIES)
 def test_a_comment_says_what_was_remembered(memory: Memory) -> None:
     assert Memory.of(memory.comment) == memory
