@@ -21,15 +21,33 @@ from cloudbill.sample.aws.focus import FocusVersion, focus_columns
 from cloudbill.sample.aws.form_columns import athena_name
 from cloudbill.sample.azure.columns import AZURE_COLUMNS
 from cloudbill.sql import DUCKDB
-from cloudbill.warehouses.view_dialects import FocusDialect
+from cloudbill.warehouses.view_dialects import FocusDialect, Kind
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["HEADERS", "SHAPES", "Kinds", "Row", "fill", "provider_of", "rows_of", "source_of"]
+__all__ = [
+    "GOOGLE_TYPES",
+    "HEADERS",
+    "SHAPES",
+    "Kinds",
+    "Row",
+    "fill",
+    "provider_of",
+    "rows_of",
+    "source_of",
+]
 
 Kinds = Mapping[str, ColumnType]
 Row = dict[str, Any]
+
+GOOGLE_TYPES: Final[Mapping[Kind, str]] = {
+    Kind.JSON: "JSON",
+    Kind.MONEY: "BIGNUMERIC",
+    Kind.TEXT: "STRING",
+    Kind.TIME: "TIMESTAMP",
+}
+"""What columns of a view are in BigQuery, in the API's words."""
 
 SEPTEMBER: Final = datetime(2025, 9, 1, tzinfo=UTC)
 OCTOBER: Final = datetime(2025, 10, 1, tzinfo=UTC)

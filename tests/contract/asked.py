@@ -14,6 +14,7 @@ from cloudbill.costs.cube import CubeRequest
 from cloudbill.doctor.bigquery import check_bigquery
 from cloudbill.doctor.rights import check_missing_dataset
 from cloudbill.doctor.smoke_statements import start
+from cloudbill.focus.keeping import plan_views
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad
 from cloudbill.periods import BillingPeriod
@@ -103,6 +104,9 @@ def everything_asked_of(section: str, kind: ColumnType, server: BigQueryEmulator
         ask_everything(warehouse, planned, settings)
         ask_conversion(client, warehouse, planned, table)
         change_protected(warehouse, planned, client, table)
+        for left_over in plan_views([settings], warehouse).tables:
+            warehouse.views.replace_table(left_over.name, left_over.query, left_over.comment)
+        assert plan_views([settings], warehouse).tables == ()
         with closing(open_client(settings.warehouse)) as doctors:
             assert list(check_bigquery(doctors, settings, None))
             assert check_missing_dataset(doctors, settings).is_well

@@ -15,12 +15,12 @@ import pytest
 
 from cloudbill.focus.branches import FocusSource
 from cloudbill.focus.faults import faults_query
-from cloudbill.focus.left_over import left_over_kinds, left_over_query
+from cloudbill.focus.left_over import left_over_kinds, left_over_query, marks_query
 from cloudbill.focus.views import View, views_of
 from cloudbill.manifests import ColumnType
 from cloudbill.periods import BillingPeriod
-from cloudbill.warehouses.view_dialects import BIGQUERY_FOCUS, DUCKDB_FOCUS, FocusDialect, Kind
-from focus_tables import OCTOBER, SHAPES, Kinds, Row, fill, rows_of, source_of
+from cloudbill.warehouses.view_dialects import BIGQUERY_FOCUS, DUCKDB_FOCUS, FocusDialect
+from focus_tables import GOOGLE_TYPES, OCTOBER, SHAPES, Kinds, Row, fill, rows_of, source_of
 
 if TYPE_CHECKING:
     from emulators.googlesql import GoogleSql
@@ -30,6 +30,8 @@ WHOLE = ("azure every", "aws both", "aws_focus 1.2")
 """The shapes with all that a provider ever delivered."""
 MARKS = {BillingPeriod.parse("2025-09"): "a|1", BillingPeriod.parse("2025-10"): "b'\\|2"}
 BILL, REST, VIEW = "bill", "rests", "focus"
+ZONE = "Asia/Tokyo"
+"""That of the project, which says nothing of a bill."""
 Tables = dict[tuple[str, ...], dict[str, str]]
 _GOOGLE = {
     ColumnType.BOOLEAN: "BOOLEAN",
@@ -41,12 +43,6 @@ _GOOGLE = {
     ColumnType.JSON: "JSON",
     ColumnType.STRING: "STRING",
     ColumnType.TIMESTAMP: "TIMESTAMP",
-}
-_OF_KIND = {
-    Kind.JSON: "JSON",
-    Kind.MONEY: "BIGNUMERIC",
-    Kind.TEXT: "STRING",
-    Kind.TIME: "TIMESTAMP",
 }
 
 
@@ -95,13 +91,16 @@ def both(google_sql: GoogleSql, bill: Bill) -> Iterator[duckdb.DuckDBPyConnectio
             return
         kinds = left_over_kinds(rule)
         google_sql.know(tables, {BILL: cells})
-        rests = google_sql.rows(rests_query(bill.of_google))
+        rests = google_sql.rows(rests_query(bill.of_google), zone=ZONE)
         connection.execute(f"CREATE TABLE {REST} AS {rests_query(bill.of_duckdb)}")
         assert plain(rests) == plain(connection.execute(f"FROM {REST}").fetchall())
         assert len(rests) > len(MARKS)
         marks = {row[-2] for row in rests if row[-1]}
         assert marks == {*MARKS.values()}
         google_sql.know(tables | {(REST,): google(kinds)}, {BILL: cells, REST: rests})
+        asked = marks_query((REST,), bill.of_google.table, bill.of_google.period_column)
+        found = google_sql.rows(asked.text, zone=ZONE)
+        assert dict(found) == {str(period): mark for period, mark in MARKS.items()}
         yield connection
 
 
@@ -141,7 +140,7 @@ def test_google_evaluates_a_view_to_the_cells_of_duckdb(google_sql: GoogleSql, s
     is_whole = shape in WHOLE
     bill = Bill.of(shape, 10 * ROWS if is_whole else ROWS)
     with both(google_sql, bill) as connection:
-        answered = google_sql.rows(views(bill.of_google, BIGQUERY_FOCUS)[0].query.text)
+        answered = google_sql.rows(views(bill.of_google, BIGQUERY_FOCUS)[0].query.text, zone=ZONE)
         view = views(bill.of_duckdb, DUCKDB_FOCUS)[0]
         found = connection.execute(view.query.text).fetchall()
     assert plain(answered) == plain(found)
@@ -161,10 +160,10 @@ def test_google_counts_the_faults_that_duckdb_counts(google_sql: GoogleSql) -> N
     bill = Bill.of("azure every", 10 * ROWS)
     columns = views(bill.of_duckdb, DUCKDB_FOCUS)[0].columns
     with both(google_sql, bill) as connection:
-        answered = google_sql.rows(views(bill.of_google, BIGQUERY_FOCUS)[0].query.text)
+        answered = google_sql.rows(views(bill.of_google, BIGQUERY_FOCUS)[0].query.text, zone=ZONE)
         connection.execute(f"CREATE TABLE {VIEW} AS {views(bill.of_duckdb, DUCKDB_FOCUS)[0].query}")
         google_sql.know(
-            {(VIEW,): {column.name: _OF_KIND[column.kind] for column in columns}},
+            {(VIEW,): {column.name: GOOGLE_TYPES[column.kind] for column in columns}},
             {VIEW: answered},
         )
         faults = google_sql.rows(faults_query(BIGQUERY_FOCUS, (VIEW,)).text)
@@ -213,7 +212,7 @@ def test_months_that_another_source_has_are_left_out_in_both(google_sql: GoogleS
         fill(connection, BILL, bill.kinds, bill.rows)
         found = connection.execute(views(theirs, DUCKDB_FOCUS)[0].query.text).fetchall()
     columns = views(theirs, DUCKDB_FOCUS)[0].columns
-    answered = google_sql.rows(views(ours, BIGQUERY_FOCUS)[0].query.text)
+    answered = google_sql.rows(views(ours, BIGQUERY_FOCUS)[0].query.text, zone=ZONE)
     assert plain(answered) == plain(found)
     at = [column.name for column in columns].index("x_BillingMonth")
     assert {row[at] for row in answered} == {"2025-09"}

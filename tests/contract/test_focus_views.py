@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from cloudbill.errors import LoadError
 from cloudbill.focus.keeping import FocusPlan, datasets_of, look_at_views
 from cloudbill.focus.views import VIEWS
+from cloudbill.warehouses import open_warehouse
 from contract.aws_deliveries import AwsFocusWriter, Cur2Writer
 from contract.deliveries import AwsWriter, AzureWriter, Delivery, Writer, charges
 from contract.focus_bills import (
@@ -180,6 +182,14 @@ def test_what_negations_leave_over_is_one_charge_until_a_newer_run(
 
     assert [str(one) for table in plan.tables for one in table.periods] == ["2025-10"]
     assert plan.changed == ()
+    # Nothing is in them alone: they are made again of the bill.
+    execute(books.place, f"DROP TABLE {DATASET}.bill_focus_left_over")
+    with closing(open_warehouse(settings.warehouse)) as warehouse:
+        for view in VIEWS:
+            warehouse.views.drop_view(view)
+            warehouse.views.drop_view(view)  # of nothing
+    plan = books.keep(settings)
+    assert (len(plan.tables), names(plan)) == (1, [*VIEWS])
     found = books.charges()
     assert totals(found, "BilledCost", by=SOURCE_MONTH) == {
         ("aws_billing", "2025-10", "USD"): (Decimal("2.95"),)

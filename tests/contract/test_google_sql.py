@@ -12,6 +12,7 @@ from google.cloud import bigquery as bq
 
 from cloudbill.doctor.smoke_statements import STATEMENTS, grantee
 from cloudbill.errors import LoadError, SchemaError
+from cloudbill.focus.views import FAULTS, views_of
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.sql import BIGQUERY
 from cloudbill.text.odd_rows import odd_rows_remedy
@@ -20,6 +21,7 @@ from cloudbill.warehouses.bigquery.tables import (
     fit_into,
     partition_granularity,
 )
+from cloudbill.warehouses.view_dialects import BIGQUERY_FOCUS
 from contract.asked import ROOT, Asked, everything_asked_of
 from contract.places import DATASET, PROJECT
 from contract.statements import (
@@ -27,6 +29,7 @@ from contract.statements import (
     Sent,
     asking_lines,
 )
+from focus_tables import GOOGLE_TYPES, source_of
 
 if TYPE_CHECKING:
     from emulators.bigquery import BigQueryEmulator
@@ -77,7 +80,7 @@ def test_google_accepts_every_statement_that_is_sent(
 
 def test_no_statement_depends_on_the_zone_of_the_project(asked: list[Asked]) -> None:
     """A project or a dataset may have another zone than UTC as its default."""
-    zoneless = re.compile(r" AS (?:TIMESTAMP|DATETIME)\)|\b(?:DATE|TIMESTAMP)\(`\w+`\)")
+    zoneless = re.compile(r"(?<!NULL) AS (?:TIMESTAMP|DATETIME)\)|\b(?:DATE|TIMESTAMP)\(`\w+`\)")
     for one in asked:
         assert [sent.statement for sent in one.sent if zoneless.search(sent.statement)] == []
 
@@ -319,6 +322,23 @@ def blocks_of_docs() -> dict[str, str]:
     return found
 
 
+def views_of_docs() -> dict[tuple[str, ...], dict[str, str]]:
+    """The columns of the FOCUS views over the bills of every provider."""
+    shapes = ("azure 1.2", "aws both", "aws_focus 1.2")
+    sources = [source_of(shape, BIGQUERY_FOCUS, (shape,)) for shape in shapes]
+    views: dict[tuple[str, ...], dict[str, str]] = {
+        ("billing", view.name): {column.name: GOOGLE_TYPES[column.kind] for column in view.columns}
+        for view in views_of(sources, BIGQUERY_FOCUS, ("billing",))
+    }
+    texts = ("x_Source", "x_BillingMonth", "BillingCurrency", "Rule")
+    views["billing", FAULTS] = {
+        **dict.fromkeys(texts, "STRING"),
+        "FaultyRows": "INTEGER",
+        "BilledCost": "BIGNUMERIC",
+    }
+    return views
+
+
 def test_google_accepts_the_queries_of_the_docs(google_sql: GoogleSql, asked: list[Asked]) -> None:
     known: dict[tuple[str, ...], Any] = {}
     for one in (asked[0], asked[2]):
@@ -326,7 +346,7 @@ def test_google_accepts_the_queries_of_the_docs(google_sql: GoogleSql, asked: li
         known |= {
             ("my-project", "finops", *names[2:]): columns for names, columns in one.tables.items()
         }
-    google_sql.know(known)
+    google_sql.know(known | views_of_docs())
     blocks = blocks_of_docs()
     assert len(blocks) >= 10
     faults = {where: google_sql.fault_of(block) for where, block in blocks.items()}

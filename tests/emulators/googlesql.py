@@ -121,13 +121,17 @@ class GoogleSql:
         return self._call("Analyze", request, service_pb2.AnalyzeResponse)
 
     def rows(
-        self, query: str, parameters: Mapping[str, str | date | datetime] | None = None
+        self,
+        query: str,
+        parameters: Mapping[str, str | date | datetime] | None = None,
+        *,
+        zone: str = "UTC",
     ) -> list[tuple[Any, ...]]:
-        """The answer of the reference implementation to a query over values of its own."""
+        """The answer of the reference implementation to a query; `zone` is that of the project."""
         given = {name: _parameter(value) for name, value in (parameters or {}).items()}
         request = service_pb2.EvaluateQueryRequest(
             sql=query,
-            options=self._options({name: kind for name, (kind, _) in given.items()}),
+            options=self._options({name: kind for name, (kind, _) in given.items()}, zone),
             registered_catalog_id=self._catalogue,
             params=[
                 service_pb2.Parameter(name=name, value=value) for name, (_, value) in given.items()
@@ -136,10 +140,10 @@ class GoogleSql:
         answer = self._call("EvaluateQuery", request, service_pb2.EvaluateQueryResponse)
         return [tuple(_value(cell) for cell in row.cell) for row in answer.content.table_data.row]
 
-    def _options(self, parameters: Schema) -> Any:
+    def _options(self, parameters: Schema, zone: str = "UTC") -> Any:
         return options_pb2.AnalyzerOptionsProto(
             language_options=self._language,
-            default_timezone="UTC",
+            default_timezone=zone,
             query_parameters=[
                 options_pb2.AnalyzerOptionsProto.QueryParameterProto(name=name, type=_type(kind))
                 for name, kind in parameters.items()

@@ -343,11 +343,7 @@ def _read_marks(bill: _Bill, views: Views, name: str) -> dict[BillingPeriod, str
     rows = views.rows(
         marks_query(views.path(name), bill.table, column), what=f"Reading the marks of {name}"
     )
-    return {
-        BillingPeriod(year=int(str(year)), month=int(str(month))): str(mark)
-        for year, month, mark in rows
-        if year is not None
-    }
+    return {BillingPeriod.parse(str(month)): str(mark) for month, mark in rows if month}
 
 
 def _marks(source: KnownSource, warehouse: Warehouse) -> dict[BillingPeriod, str]:

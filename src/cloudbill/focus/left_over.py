@@ -42,12 +42,12 @@ def left_over_kinds(rule: LeftOver) -> dict[str, ColumnType]:
 
 
 def marks_query(path: tuple[str, ...], table: BilledTable, period_column: str) -> Fragment:
-    """The query for the mark of each month: year, month, mark."""
-    sql = table.dialect.sql
+    """The query for the mark of each month: the month as `YYYY-MM`, and the mark."""
+    sql, dialect = table.dialect.sql, table.dialect
+    period = sql.compose("{name}", name=period_column)
     return sql.compose(
-        "SELECT EXTRACT(YEAR FROM {period}), EXTRACT(MONTH FROM {period}), {mark} "
-        "FROM {path} WHERE {is_mark}",
-        period=period_column,
+        "SELECT {month}, {mark} FROM {path} WHERE {is_mark}",
+        month=sql.compose(dialect.month, value=period),
         mark=MARK,
         path=path,
         is_mark=IS_MARK,
@@ -138,9 +138,9 @@ def _marks(
     sql, dialect = table.dialect.sql, table.dialect
     rows = []
     for period, mark in sorted(marks.items()):
-        first = Fragment(f"TIMESTAMP '{period.first_day} 00:00:00'")
         told = {
-            period_column: dialect.cast(first, Kind.TIME),
+            # The zone is stated: a project may have another one as its default.
+            period_column: Fragment(f"TIMESTAMP '{period.first_day} 00:00:00+00'"),
             MARK: dialect.literal(mark),
             IS_MARK: Fragment("TRUE"),
         }

@@ -234,7 +234,10 @@ BIGQUERY_FOCUS: Final = FocusDialect(
     times={
         ColumnType.TIMESTAMP: "{value}",
         ColumnType.DATE: "TIMESTAMP({value}, 'UTC')",
-        ColumnType.STRING: "SAFE_CAST({value} AS TIMESTAMP)",
+        # A text without a zone is in UTC, not in the zone of the project.
+        ColumnType.STRING: (
+            "COALESCE(SAFE.TIMESTAMP({value}, 'UTC'), SAFE_CAST({value} AS TIMESTAMP))"
+        ),
     },
     objects={
         ColumnType.JSON: (
