@@ -138,7 +138,7 @@ def shown(value: object) -> str:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_google_evaluates_a_view_to_the_cells_of_duckdb(google_sql: GoogleSql, shape: str) -> None:
     is_whole = shape in WHOLE
-    bill = Bill.of(shape, 10 * ROWS if is_whole else ROWS)
+    bill = Bill.of(shape, 6 * ROWS if is_whole else ROWS)
     with both(google_sql, bill) as connection:
         answered = google_sql.rows(views(bill.of_google, BIGQUERY_FOCUS)[0].query.text, zone=ZONE)
         view = views(bill.of_duckdb, DUCKDB_FOCUS)[0]
@@ -157,7 +157,7 @@ def test_google_evaluates_a_view_to_the_cells_of_duckdb(google_sql: GoogleSql, s
 
 
 def test_google_counts_the_faults_that_duckdb_counts(google_sql: GoogleSql) -> None:
-    bill = Bill.of("azure every", 10 * ROWS)
+    bill = Bill.of("azure every", 6 * ROWS)
     columns = views(bill.of_duckdb, DUCKDB_FOCUS)[0].columns
     with both(google_sql, bill) as connection:
         answered = google_sql.rows(views(bill.of_google, BIGQUERY_FOCUS)[0].query.text, zone=ZONE)

@@ -15,7 +15,7 @@ from cloudbill.errors import LoadError
 from cloudbill.focus.keeping import FocusPlan, datasets_of, look_at_views
 from cloudbill.focus.views import VIEWS
 from cloudbill.warehouses import open_warehouse
-from contract.aws_deliveries import AwsFocusWriter, Cur2Writer
+from contract.aws_deliveries import AwsFocusCsvWriter, Cur2CsvWriter
 from contract.deliveries import AwsWriter, AzureWriter, Delivery, Writer, charges
 from contract.focus_bills import (
     Books,
@@ -87,9 +87,9 @@ def test_every_charge_is_there_once_whoever_looks(
     load(azure, september("1.5", "0.000000000000000001"))
     writer.version = "1.2-preview"
     load(azure, october("2.5", "-0.25", note="a line"))
-    cur2 = source(Cur2Writer(), "cur2")
+    cur2 = source(Cur2CsvWriter(), "cur2")
     load(cur2, september("0.30000000000000004"), october("-1.81E-8"))
-    focus = source(AwsFocusWriter(), "export")
+    focus = source(AwsFocusCsvWriter(), "export")
     load(focus, september("7"))
     every = [case.settings for case in (azure, cur2, focus)]
 
