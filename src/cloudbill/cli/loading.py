@@ -106,25 +106,29 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
 
     attempt(None, load_all, failures.append)
     if not (dry_run or stop.is_asked):
-        _keep_views(console, [outcome.settings for outcome in outcomes], failures.append)
+        _keep_views(console, outcomes, failures.append)
     _close(console, outcomes, source)
     seconds = None if dry_run else time.monotonic() - started_at
     console.finish(outcomes, failures, dry_run=dry_run, seconds=seconds)
 
 
 def _keep_views(
-    console: Console, sources: Iterable[SourceSettings], failed: Callable[[SourceFailure], None]
+    console: Console, outcomes: Iterable[Outcome], failed: Callable[[SourceFailure], None]
 ) -> None:
-    """Keeps the views of the datasets of some sources up to date, after a load."""
+    """Keeps the views of the datasets up to date that sources were loaded into.
+
+    What ended a source, such as a locked file, would only be told a second time.
+    """
     from cloudbill.looking.focus_words import foreign_lines, kept_lines
 
     def say(plan: FocusPlan) -> None:
-        for line in () if console.quiet else (*kept_lines(plan),):
+        for line in kept_lines(plan) if console.verbose else ():
             console.say(line)
-        for line in () if console.quiet else (*foreign_lines(plan),):
+        for line in () if console.quiet else foreign_lines(plan):
             console.warn(f"note  {line}")
 
-    view_each_dataset(sources, say, failed, dry_run=False)
+    loaded = [outcome.settings for outcome in outcomes if outcome.error is None]
+    view_each_dataset(loaded, say, failed, dry_run=False)
 
 
 def _close(console: Console, outcomes: Sequence[Outcome], source: str) -> None:
@@ -178,7 +182,7 @@ def accept(
             )
 
     attempt(None, accept_it, failures.append)
-    _keep_views(console, [outcome.settings for outcome in outcomes], failures.append)
+    _keep_views(console, outcomes, failures.append)
     console.finish(outcomes, failures)
 
 

@@ -56,6 +56,8 @@ def focus(
             console.warn(f"note  {line}")
 
     view_each_dataset(found, say, failures.append, dry_run=dry_run)
+    if found and not plans and not failures:
+        console.say("The views are switched off: a source of each dataset says 'focus = false'")
     if as_json:
         console.document(plans_json(plans))
     console.close(failures)

@@ -36,7 +36,9 @@ def with_views(sources: Iterable[SourceSettings]) -> tuple[tuple[SourceSettings,
     from cloudbill.focus.keeping import datasets_of
     from cloudbill.settings import SourceSettings, dlt_providers, read_each_source
 
-    wanted = {settings.physical_table[:-1] for settings in sources}
+    asked = list(sources)
+    wanted = {settings.physical_table[:-1] for settings in asked}
+    names = {settings.source for settings in asked}
     if not wanted:
         return ()
     configured = [
@@ -44,8 +46,11 @@ def with_views(sources: Iterable[SourceSettings]) -> tuple[tuple[SourceSettings,
         for one in read_each_source(dlt_providers(), os.environ)
         if isinstance(one, SourceSettings)
     ]
+    # The warehouse is opened as the first of them says, and what others say may be wrong.
     return tuple(
-        group for group in datasets_of(configured) if group[0].physical_table[:-1] in wanted
+        tuple(sorted(group, key=lambda settings: settings.source not in names))
+        for group in datasets_of(configured)
+        if group[0].physical_table[:-1] in wanted
     )
 
 

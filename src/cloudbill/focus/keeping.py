@@ -21,11 +21,7 @@ from cloudbill.focus.counting import (
     spans_of_months,
     version_spans,
 )
-from cloudbill.focus.left_over import (
-    left_over_kinds,
-    left_over_query,
-    marks_query,
-)
+from cloudbill.focus.left_over import left_over_kinds, left_over_query, marks_query
 from cloudbill.focus.mapping import mapping_of
 from cloudbill.focus.rendering import BilledTable
 from cloudbill.focus.views import FAULTS, FOCUS, VIEWS, Memory, View, fingerprint_of, views_of
@@ -95,6 +91,8 @@ class FocusPlan:
     """What the views that are there remember."""
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The columns of the views that are there and are to be replaced."""
+    emptied: tuple[str, ...] = ()
+    """The views of ours that nothing is to be in any more, so they are dropped."""
 
     @property
     def memory(self) -> Memory:
@@ -112,8 +110,8 @@ class FocusPlan:
 
     @property
     def has_work(self) -> bool:
-        """Whether anything is to be made."""
-        return bool(self.tables or self.changed)
+        """Whether anything is to be made, or dropped."""
+        return bool(self.tables or self.changed or self.emptied)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,12 +122,9 @@ class _Bill:
     table: BilledTable
     left_over: tuple[str, ...] | None = None
     new: NewTable | None = None
-    left_out: frozenset[BillingPeriod] = field(default_factory=frozenset)
 
 
-def datasets_of(
-    sources: Iterable[SourceSettings],
-) -> tuple[tuple[SourceSettings, ...], ...]:
+def datasets_of(sources: Iterable[SourceSettings]) -> tuple[tuple[SourceSettings, ...], ...]:
     """The sources by dataset; without those of a dataset whose views are switched off."""
     groups: dict[tuple[str, ...], list[SourceSettings]] = {}
     for settings in sources:
@@ -162,6 +157,8 @@ def look_at_views(settings: Sequence[SourceSettings]) -> FocusPlan:
 
 
 def _make(plan: FocusPlan, views: Views) -> None:
+    for name in reversed(plan.emptied):
+        views.drop_view(name)
     for table in plan.tables:
         views.replace_table(table.name, table.query, table.comment)
     for view in plan.changed:
@@ -193,8 +190,15 @@ def plan_views(settings: Sequence[SourceSettings], warehouse: Warehouse) -> Focu
         for source in known
         if source.settings.source not in excluded and (bill := _bill(source, warehouse)) is not None
     ]
+    remembered = {name: memory for name, memory in memories.items() if memory}
     if not bills:
-        return FocusPlan(dataset=dataset, sources=known, excluded=excluded, foreign=foreign)
+        return FocusPlan(
+            dataset=dataset,
+            sources=known,
+            excluded=excluded,
+            foreign=foreign,
+            emptied=tuple(remembered),
+        )
     left_out = left_out_months([one for bill in bills for one in _delivered(bill.source)])
     sources = [_focus_source(bill, left_out, views) for bill in bills]
     plan = FocusPlan(
@@ -205,7 +209,7 @@ def plan_views(settings: Sequence[SourceSettings], warehouse: Warehouse) -> Focu
         tables=tuple(bill.new for bill in bills if bill.new is not None),
         fingerprint=fingerprint_of(sources, views.path()),
         foreign=foreign,
-        remembered={name: memory for name, memory in memories.items() if memory},
+        remembered=remembered,
     )
     names = _to_be_made(plan)
     if not names:
@@ -229,7 +233,7 @@ def _to_be_made(plan: FocusPlan) -> tuple[str, ...]:
         name
         for name in VIEWS
         if name not in plan.foreign
-        and plan.remembered.get(name) != plan.memory
+        and not plan.memory.is_alike(plan.remembered.get(name))
         # What counts the faults of the view of somebody else would say nothing of the bills.
         and not (name == FAULTS and FOCUS in plan.foreign)
     )
@@ -365,7 +369,8 @@ def _delivered(source: KnownSource) -> Iterable[Delivered]:
         yield Delivered(
             key=source.key,
             cloud=provider.CLOUD,
-            scope=record.scope,
+            # Of a section whose table was renamed, both tables have the same charges.
+            scope=record.scope or source.settings.source,
             period=period,
             delivers_focus=mapping.delivers_focus,
             submitted_at=record.submitted_at,

@@ -36,6 +36,8 @@ FAULTS: Final = "focus_faults"
 VIEWS: Final = (FOCUS, FOCUS_1_4, FAULTS)
 """The names of the views, in the order in which they are made."""
 _MARK: Final = "cloudbill "
+_LONGEST_COMMENT: Final = 16_000
+"""BigQuery takes 16,384 characters as the description of a table ("Quotas and limits")."""
 _KINDS: Final[Mapping[ColumnType, Kind]] = {
     ColumnType.DECIMAL: Kind.MONEY,
     ColumnType.INTEGER: Kind.MONEY,
@@ -68,18 +70,23 @@ class Memory:
     excluded: frozenset[str] = frozenset()
     sources: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
+    def is_alike(self, other: Memory | None) -> bool:
+        """Whether two views are the same; `sources` follow from what the fingerprint is of."""
+        return other is not None and (self.fingerprint, self.excluded) == (
+            other.fingerprint,
+            other.excluded,
+        )
+
     @property
     def comment(self) -> str:
-        """The comment, by which the view is known as ours."""
-        told = {
-            "view": self.fingerprint,
-            "excluded": sorted(self.excluded),
-            "sources": {key: list(months) for key, months in self.sources},
-        }
-        return (
-            "Every bill of this dataset as FOCUS. cloudbill makes this view, and makes it again; "
-            f"do not change it.\n{_MARK}{json.dumps(told, ensure_ascii=False)}"
-        )
+        """The comment, by which the view is known as ours.
+
+        `sources` only say what changed, so they are not in it where it would be too long.
+        """
+        told: dict[str, object] = {"view": self.fingerprint, "excluded": sorted(self.excluded)}
+        sources = {key: list(months) for key, months in self.sources}
+        whole = _comment({**told, "sources": sources})
+        return whole if len(whole) <= _LONGEST_COMMENT else _comment(told)
 
     @classmethod
     def of(cls, comment: str) -> Memory | None:
@@ -99,6 +106,13 @@ class Memory:
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
+
+
+def _comment(told: Mapping[str, object]) -> str:
+    return (
+        "Every bill of this dataset as FOCUS. cloudbill makes this view, and makes it again; "
+        f"do not change it.\n{_MARK}{json.dumps(told, ensure_ascii=False)}"
+    )
 
 
 def fingerprint_of(sources: Sequence[FocusSource], path: tuple[str, ...]) -> str:

@@ -28,10 +28,12 @@ __all__ = [
 
 def kept_lines(plan: FocusPlan) -> Iterator[str]:
     """What was made, in a line; nothing where nothing was."""
-    names = _listed(f"{plan.dataset}.{view.name}" for view in plan.changed)
-    if names:
+    names = _names(plan, [view.name for view in plan.changed])
+    if plan.changed:
         bills = _listed(source.settings.table_name for source in plan.sources)
         yield f"Made the {'views' if len(plan.changed) > 1 else 'view'} {names} over {bills}"
+    if plan.emptied:
+        yield f"Dropped {_names(plan, plan.emptied)}: no source is to be in it"
 
 
 def foreign_lines(plan: FocusPlan) -> Iterator[str]:
@@ -102,10 +104,12 @@ def difference_lines(plan: FocusPlan) -> Iterator[str]:
     for table in plan.tables:
         months = listed_months(table.periods) if table.periods else "no month"
         yield f"{plan.dataset}.{table.name} would be made again for {months}"
-    if not plan.has_work and plan.fingerprint:
-        kept = [name for name in VIEWS if name in plan.remembered]
-        yield f"{_listed(f'{plan.dataset}.{name}' for name in kept)}: nothing to change"
-    if not plan.fingerprint:
+    if plan.emptied:
+        yield f"{_names(plan, plan.emptied)} would be dropped: no source is to be in it"
+    kept = [name for name in VIEWS if name in plan.remembered]
+    if not plan.has_work and kept:
+        yield f"{_names(plan, kept)}: nothing to change"
+    if not (plan.fingerprint or plan.emptied):
         yield f"{plan.dataset}: no bill is loaded, so there is nothing to make a view of"
 
 
@@ -189,6 +193,10 @@ def _plan_json(plan: FocusPlan) -> dict[str, object]:
         ],
         "excluded": sorted(plan.excluded),
     }
+
+
+def _names(plan: FocusPlan, names: Iterable[str]) -> str:
+    return _listed(f"{plan.dataset}.{name}" for name in names)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -6,14 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudbill.focus.counting import Delivered, left_out_months, spans_of_months, version_spans
 from cloudbill.periods import BillingPeriod
 from figures import tries
-
-UNHURRIED = settings(deadline=None)
 
 OCTOBER = BillingPeriod.parse("2025-10")
 EARLY = datetime(2025, 11, 1, tzinfo=UTC)
@@ -89,7 +87,6 @@ ANY = st.builds(
 )
 
 
-@UNHURRIED
 @tries(100)
 @given(st.lists(ANY, unique_by=lambda one: (one.key, one.period), max_size=9))
 def test_of_every_bill_exactly_one_delivery_counts(found: list[Delivered]) -> None:
@@ -104,7 +101,6 @@ def test_of_every_bill_exactly_one_delivery_counts(found: list[Delivered]) -> No
     assert out.keys() <= {(key, period) for (_, period), keys in bills.items() for key in keys}
 
 
-@UNHURRIED
 @tries(100)
 @given(st.lists(PERIODS, max_size=20))
 def test_spans_are_these_months_and_no_others(periods: list[BillingPeriod]) -> None:
@@ -120,7 +116,6 @@ def test_spans_are_these_months_and_no_others(periods: list[BillingPeriod]) -> N
     assert found == {*periods}
 
 
-@UNHURRIED
 @tries(100)
 @given(st.dictionaries(PERIODS, st.sampled_from(["1.0", "1.2"]), max_size=20))
 def test_versions_are_those_of_their_months(versions: dict[BillingPeriod, str]) -> None:

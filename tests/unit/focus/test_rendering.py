@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cloudbill.files.duckdb_types import TABLE_TYPES
@@ -20,8 +20,6 @@ from cloudbill.manifests import ColumnType
 from cloudbill.sql import DUCKDB
 from cloudbill.warehouses.view_dialects import BIGQUERY_FOCUS, DUCKDB_FOCUS
 from figures import tries
-
-UNHURRIED = settings(deadline=None)
 
 Kinds = Mapping[str, ColumnType | str]
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
@@ -142,7 +140,6 @@ def test_text_is_an_object_with_its_braces_or_without(
     assert unparsed == (text if found is None and text not in {"", "{}"} else None)
 
 
-@UNHURRIED
 @tries(100)
 @given(text=TEXTS)
 def test_no_text_is_more_than_a_column_can_bear(
@@ -154,7 +151,6 @@ def test_no_text_is_more_than_a_column_can_bear(
     assert found[:2] == (text or None, text)
 
 
-@UNHURRIED
 @tries(100)
 @given(text=st.text(":/a", max_size=20), part=st.integers(1, 8))
 def test_parts_are_what_is_between_colons(
@@ -186,7 +182,6 @@ def test_a_lookup_gives_the_value_of_its_key_and_of_nothing_else(
 KEYS = st.text("aäZ09_ .:\"\\'", min_size=1, max_size=6)
 
 
-@UNHURRIED
 @tries(100)
 @given(
     tags=st.dictionaries(KEYS, st.none() | TEXTS, max_size=4), more=st.dictionaries(TEXTS, TEXTS)
@@ -213,7 +208,6 @@ def test_a_group_of_columns_is_one_object_of_all_that_is_not_empty(
 ODD = st.text('{},:[]" \\a', max_size=3)
 
 
-@UNHURRIED
 @tries(100)
 @given(members=st.dictionaries(ODD, ODD | st.booleans(), min_size=1, max_size=3))
 @example(members={"a": "{", ":k": "1"})

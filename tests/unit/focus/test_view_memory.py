@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudbill.focus.columns import Version, columns_of
@@ -15,8 +15,6 @@ from cloudbill.manifests import ColumnType
 from cloudbill.warehouses.view_dialects import BIGQUERY_FOCUS, DUCKDB_FOCUS, FocusDialect
 from figures import tries
 from focus_tables import source_of
-
-UNHURRIED = settings(deadline=None)
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
 MEMORIES = st.builds(
@@ -32,7 +30,6 @@ MEMORIES = st.builds(
 DAY = date(2025, 10, 1)
 
 
-@UNHURRIED
 @tries(100)
 @given(MEMORIES)
 def test_a_comment_says_what_was_remembered(memory: Memory) -> None:

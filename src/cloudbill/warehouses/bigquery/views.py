@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BigQueryViews"]
 
+_TIMES: Final = 3
 _VIEWS: Final = frozenset({"VIEW", "MATERIALIZED_VIEW"})
 
 
@@ -84,14 +85,24 @@ class BigQueryViews:
             try:
                 made = self._client.create_table(view)
             except api.Conflict:
-                made = self._client.get_table(self._dataset.reference(name))
-                made.view_query, made.description = query.text, comment
-                made.expires = None
-                self._client.update_table(made, ["view_query", "description", "expires"])
+                self._update(name, query, comment)
                 return
             if made.expires is not None:
                 made.expires = None
                 self._client.update_table(made, ["expires"])
+
+    def _update(self, name: str, query: Fragment, comment: str) -> None:
+        """Replaces a view that is there; one that another run replaces meanwhile is read again."""
+        for attempt in range(1, _TIMES + 1):
+            there = self._client.get_table(self._dataset.reference(name))
+            there.view_query, there.description, there.expires = query.text, comment, None
+            try:
+                self._client.update_table(there, ["view_query", "description", "expires"])
+            except api.PreconditionFailed:
+                if attempt == _TIMES:
+                    raise
+            else:
+                return
 
     def replace_table(self, name: str, query: Fragment, comment: str) -> None:
         """Makes a table of the rows of a query, by one statement; see `Views.replace_table`.
