@@ -7,8 +7,9 @@ few hundred statements of it: a third of what it computes.
 from __future__ import annotations
 
 import functools
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlglot
@@ -34,6 +35,7 @@ _translate: Final = SQLTranslator.translate
 _reject: Final = executor._reject_dml_on_immutable  # noqa: SLF001
 _capture: Final = executor._capture_dml_snapshots  # noqa: SLF001
 _restrict: Final = row_access_filter.rewrite_for_row_access
+_qualify: Final = table_rewriter.rewrite_table_refs
 
 _POSITION: Final = frozenset({"line", "col", "start", "end"})
 _OF_THE_TEXT_ALONE: Final[tuple[tuple[Any, str], ...]] = (
@@ -44,7 +46,6 @@ _OF_THE_TEXT_ALONE: Final[tuple[tuple[Any, str], ...]] = (
     (executor, "_parse_script_or_raise"),
     (executor, "classify_statement_type"),
     (routine_ddl, "detect_drop_routine"),
-    (table_rewriter, "rewrite_table_refs"),
 )
 """Functions of a statement and of nothing else, whose answers are only read."""
 _READERS: Final = frozenset(
@@ -75,6 +76,7 @@ def remember_statements() -> None:
     translator: Any = SQLTranslator
     parser.parse_one = _parse_once
     translator.translate = _translate_once
+    _replace(_qualify, _qualify_once)
     # `FROM t, t.tags` without UNNEST, which nobody writes here: to look for it, the parser copies
     # every subquery as often as it is nested.
     BigQuery.parser_class.SUPPORTS_IMPLICIT_UNNEST = False
@@ -149,7 +151,28 @@ def _parse_once(sql: str, **options: Any) -> sqlglot.Expr:
 
 _SHORT_BIGNUMERIC: Final = "DECIMAL(38, 5)"
 """What the translation makes of a cast to BIGNUMERIC, which has more digits than that."""
-_translated: Final[dict[tuple[str, str, object], Ok[str]]] = {}
+_translated: Final[dict[tuple[str, object], str]] = {}
+_STAGING: Final = re.compile(r"(?<=_staging_)\d{6}_[0-9a-f]{8}")
+"""What only one load calls its staging table; all else in its statements is that of any load."""
+
+
+def _named_alike(sql: str) -> tuple[str, dict[str, str]]:
+    """A statement whose staging tables have the names of any load, and their own by those."""
+    own = list(dict.fromkeys(_STAGING.findall(sql)))
+    alike = {name: f"{number:06d}_00000000" for number, name in enumerate(own)}
+    return _STAGING.sub(lambda found: alike[found[0]], sql), {alike[name]: name for name in own}
+
+
+def _named_again(sql: str, names: Mapping[str, str]) -> str:
+    return _STAGING.sub(lambda found: names.get(found[0], found[0]), sql)
+
+
+def _qualify_once(duckdb_sql: str, project_id: str) -> str:
+    sql, names = _named_alike(duckdb_sql)
+    return _named_again(_qualified(sql, project_id), names)
+
+
+_qualified: Final = functools.lru_cache(_REMEMBERED)(_qualify)
 
 
 def _translate_once(
@@ -160,12 +183,15 @@ def _translate_once(
     caller: Any = None,
     **others: Any,
 ) -> Any:
-    key = (bq_sql, repr(schema), caller)
+    _, names = _named_alike(bq_sql)
+    key = (_named_alike(f"{bq_sql} {schema!r}")[0], caller)
     if key not in _translated:
         found = _translate(self, bq_sql, schema=schema, caller=caller, **others)
         if not isinstance(found, Ok):
             return found
         if len(_translated) >= _REMEMBERED:
             _translated.clear()
-        _translated[key] = Ok(found.value.replace(_SHORT_BIGNUMERIC, BIGNUMERIC_STORAGE))
-    return _translated[key]
+        made = found.value.replace(_SHORT_BIGNUMERIC, BIGNUMERIC_STORAGE)
+        alike = {own: name for name, own in names.items()}
+        _translated[key] = _named_again(made, alike)
+    return Ok(_named_again(_translated[key], names))
