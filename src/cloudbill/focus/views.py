@@ -141,7 +141,8 @@ def _digest_of_package() -> str:
     """What tells one version of the mappings, and of what writes them as SQL, from another."""
     digest = hashlib.sha256()
     package = files("cloudbill.focus")
-    listed = [*package.iterdir(), *package.joinpath("data").iterdir()]
+    dialects = files("cloudbill.warehouses").joinpath("view_dialects.py")
+    listed = [dialects, *package.iterdir(), *package.joinpath("data").iterdir()]
     for file in sorted(listed, key=lambda one: one.name):
         if file.name.endswith((".py", ".toml", ".csv")):
             digest.update(file.read_bytes())
