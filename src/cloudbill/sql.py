@@ -85,7 +85,7 @@ class Dialect:
         )
 
     def in_spans(
-        self, column: str, spans: Iterable[tuple[date, date]], *, of_day: str = _ANY_DAY
+        self, column: str | Fragment, spans: Iterable[tuple[date, date]], *, of_day: str = _ANY_DAY
     ) -> Fragment:
         """Whether a time is in one of some spans, from a first day to one that is not in it.
 

@@ -142,7 +142,7 @@ def shown_differences(
 def spans_of(periods: Iterable[BillingPeriod]) -> tuple[tuple[date, date], ...]:
     """Months as few spans of days, each from its first day to the first one after it."""
     spans: list[tuple[date, date]] = []
-    for period in sorted(periods):
+    for period in sorted(set(periods)):
         first, end = period.first_day, period.next.first_day
         if spans and spans[-1][1] == first:
             first = spans.pop()[0]

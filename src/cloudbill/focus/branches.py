@@ -131,19 +131,10 @@ class _Rows:
             return dialect.literal(versions[0][2])
         period = self.table.time(self.source.period_column)
         cases = " ".join(
-            f"WHEN {in_span(dialect.sql.time_of_day, period, first, end)} "
-            f"THEN {dialect.literal(version)}"
+            f"WHEN {_in_spans(self.table, period, [(first, end)])} THEN {dialect.literal(version)}"
             for first, end, version in versions
         )
         return Fragment(f"CASE {cases} END")
-
-
-def in_span(time_of_day: str, period: Fragment, first: date, end: date) -> Fragment:
-    """Whether a time is in a span, from a first day to one that is not in it."""
-    return Fragment(
-        f"({period} >= {time_of_day.format(value=first)} "
-        f"AND {period} < {time_of_day.format(value=end)})"
-    )
 
 
 def branches_of(source: FocusSource, wanted: Sequence[FocusColumn]) -> tuple[Fragment, ...]:
@@ -196,6 +187,9 @@ def _kept(source: FocusSource, table: BilledTable) -> tuple[Fragment, ...]:
     if not source.left_out:
         return ()
     period = table.time(source.period_column)
-    at = table.dialect.sql.time_of_day
-    spans = " OR ".join(str(in_span(at, period, *span)) for span in source.left_out)
-    return (Fragment(f"COALESCE(NOT ({spans}), TRUE)"),)
+    return (Fragment(f"COALESCE(NOT {_in_spans(table, period, source.left_out)}, TRUE)"),)
+
+
+def _in_spans(table: BilledTable, period: Fragment, spans: Iterable[tuple[date, date]]) -> Fragment:
+    sql = table.dialect.sql
+    return sql.in_spans(period, spans, of_day=sql.time_of_day)

@@ -9,14 +9,14 @@ be in the views never counts, and a delivery without rows has no charges.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
 
 from cloudbill.periods import BillingPeriod
 
-__all__ = ["Delivered", "LeftOut", "left_out_months", "spans_of_months", "version_spans"]
+__all__ = ["Delivered", "LeftOut", "left_out_months", "version_spans"]
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -65,17 +65,6 @@ def left_out_months(delivered: Sequence[Delivered]) -> tuple[LeftOut, ...]:
 
 def _rank(one: Delivered) -> tuple[bool, datetime, datetime]:
     return one.delivers_focus, one.submitted_at or _NEVER, one.loaded_at or _NEVER
-
-
-def spans_of_months(periods: Iterable[BillingPeriod]) -> tuple[tuple[date, date], ...]:
-    """Months as spans, from a first day to one that is not in it; months in a row are one span."""
-    spans: list[tuple[date, date]] = []
-    for period in sorted(set(periods)):
-        if spans and spans[-1][1] == period.first_day:
-            spans[-1] = (spans[-1][0], period.next.first_day)
-        else:
-            spans.append((period.first_day, period.next.first_day))
-    return tuple(spans)
 
 
 def version_spans(

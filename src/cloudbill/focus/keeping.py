@@ -12,21 +12,17 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from cloudbill.costs.month_totals import spans_of
 from cloudbill.errors import LoadError
 from cloudbill.focus.branches import FocusSource
-from cloudbill.focus.counting import (
-    Delivered,
-    LeftOut,
-    left_out_months,
-    spans_of_months,
-    version_spans,
-)
+from cloudbill.focus.counting import Delivered, LeftOut, left_out_months, version_spans
 from cloudbill.focus.left_over import left_over_kinds, left_over_query, marks_query
 from cloudbill.focus.mapping import mapping_of
 from cloudbill.focus.rendering import BilledTable
 from cloudbill.focus.views import FAULTS, FOCUS, VIEWS, Memory, View, fingerprint_of, views_of
 from cloudbill.ledger import Ledger
 from cloudbill.ledger.merging import tables_of_state
+from cloudbill.ledger.tables import source_name
 from cloudbill.models import LoadRecord
 from cloudbill.periods import BillingPeriod
 from cloudbill.providers import PROVIDERS, Provider
@@ -269,7 +265,7 @@ def _known_sources(
 def _tables_in(state: str) -> Iterable[tuple[Provider, str]]:
     """The tables of a pipeline by its state, each with its provider."""
     for provider in PROVIDERS.values():
-        for table in tables_of_state(state, f"{provider.SECTION}_source"):
+        for table in tables_of_state(state, source_name(provider.SECTION)):
             yield provider, table
 
 
@@ -393,7 +389,7 @@ def _focus_source(bill: _Bill, left_out: Sequence[LeftOut], views: Views) -> Foc
         path=views.path(settings.table_name),
         period_column=settings.provider.PERIOD_COLUMN,
         table=bill.table,
-        left_out=spans_of_months(one.period for one in left_out if one.key == bill.source.key),
+        left_out=spans_of(one.period for one in left_out if one.key == bill.source.key),
         versions=version_spans(versions),
         left_over=bill.left_over,
     )

@@ -8,9 +8,10 @@ mark, which says of what state of the bill the rests are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+from cloudbill.costs.month_totals import spans_of
 from cloudbill.focus.mapping import LeftOver, ProviderMapping
 from cloudbill.focus.rendering import BilledTable
 from cloudbill.manifests import ColumnType
@@ -74,7 +75,7 @@ def left_over_query(
     kinds = left_over_kinds(rule)
     queries = [_marks(table, kinds, period_column, marks)] if marks else []
     if marks:
-        months = _in_months(table, period_column, frozenset(marks))
+        months = _in_months(table, period_column, marks)
         queries.append(_rests(bill, table, mapping, rule, months))
     if kept is not None and kept[1]:
         names = [sql.compose("{name}", name=name) for name in kinds]
@@ -135,52 +136,45 @@ def _marks(
     marks: Mapping[BillingPeriod, str],
 ) -> Fragment:
     """A row for each month that says of what state of the bill its rests are."""
-    sql, dialect = table.dialect.sql, table.dialect
-    rows = []
-    for period, mark in sorted(marks.items()):
-        told = {
-            # The zone is stated: a project may have another one as its default.
-            period_column: Fragment(f"TIMESTAMP '{period.first_day} 00:00:00+00'"),
-            MARK: dialect.literal(mark),
-            IS_MARK: Fragment("TRUE"),
-        }
-        values = [
-            sql.compose(
-                "{value} AS {name}", value=told.get(name) or dialect.null(_KINDS[kind]), name=name
-            )
-            for name, kind in kinds.items()
-        ]
-        rows.append(sql.compose("SELECT {values}", values=values))
+    rows = [
+        _row(
+            table,
+            kinds,
+            {
+                # The zone is stated: a project may have another one as its default.
+                period_column: Fragment(f"TIMESTAMP '{period.first_day} 00:00:00+00'"),
+                MARK: table.dialect.literal(mark),
+                IS_MARK: Fragment("TRUE"),
+            },
+        )
+        for period, mark in sorted(marks.items())
+    ]
     return Fragment(" UNION ALL ".join(map(str, rows)))
 
 
 def _no_rows(table: BilledTable, kinds: Mapping[str, ColumnType]) -> Fragment:
+    return Fragment(f"{_row(table, kinds, {IS_MARK: Fragment('TRUE')})} LIMIT 0")
+
+
+def _row(
+    table: BilledTable, kinds: Mapping[str, ColumnType], told: Mapping[str, Fragment]
+) -> Fragment:
+    """A row with some values, and NULL in the other columns."""
     sql, dialect = table.dialect.sql, table.dialect
     values = [
         sql.compose(
-            "{value} AS {name}",
-            value=Fragment("TRUE") if name == IS_MARK else dialect.null(_KINDS[kind]),
-            name=name,
+            "{value} AS {name}", value=told.get(name) or dialect.null(_KINDS[kind]), name=name
         )
         for name, kind in kinds.items()
     ]
-    return sql.compose("SELECT {values} LIMIT 0", values=values)
+    return sql.compose("SELECT {values}", values=values)
 
 
 def _in_months(
-    table: BilledTable, period_column: str, periods: frozenset[BillingPeriod]
+    table: BilledTable, period_column: str, periods: Iterable[BillingPeriod]
 ) -> Fragment:
-    at = table.dialect.sql.time_of_day
-    period = table.time(period_column)
-    return Fragment(
-        "("
-        + " OR ".join(
-            f"({period} >= {at.format(value=one.first_day)} "
-            f"AND {period} < {at.format(value=one.next.first_day)})"
-            for one in sorted(periods)
-        )
-        + ")"
-    )
+    sql = table.dialect.sql
+    return sql.in_spans(table.time(period_column), spans_of(periods), of_day=sql.time_of_day)
 
 
 _KINDS: Final[Mapping[ColumnType, Kind]] = {

@@ -46,7 +46,7 @@ class Ledger:
         self._warehouse = warehouse
         self._at = Address(
             pipeline=pipeline or settings.pipeline_name,
-            source=source_name(settings),
+            source=source_name(settings.provider.SECTION),
             resource=resource_name(settings),
         )
 

@@ -39,9 +39,9 @@ TRACKING_COLUMNS: Final[Mapping[str, str]] = {
 """The columns of the tracking table and their dlt types, in order."""
 
 
-def source_name(settings: SourceSettings) -> str:
-    """dlt's name of the source, under which the state is kept."""
-    return f"{settings.provider.SECTION}_source"
+def source_name(section: str) -> str:
+    """dlt's name of the source of a provider's section, under which the state is kept."""
+    return f"{section}_source"
 
 
 def resource_name(settings: SourceSettings) -> str:
@@ -64,7 +64,7 @@ def tracking_source(
     """A dlt source with one resource, which appends to the tracking table."""
     import dlt
 
-    @dlt.source(name=source_name(settings), section=settings.provider.SECTION)
+    @dlt.source(name=source_name(settings.provider.SECTION), section=settings.provider.SECTION)
     def source() -> Any:
         columns: Any = {name: {"data_type": kind} for name, kind in TRACKING_COLUMNS.items()}
         return dlt.resource(

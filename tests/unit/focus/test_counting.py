@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudbill.focus.counting import Delivered, left_out_months, spans_of_months, version_spans
+from cloudbill.costs.month_totals import spans_of
+from cloudbill.focus.counting import Delivered, left_out_months, version_spans
 from cloudbill.periods import BillingPeriod
 from figures import tries
 
@@ -104,7 +105,7 @@ def test_of_every_bill_exactly_one_delivery_counts(found: list[Delivered]) -> No
 @tries(100)
 @given(st.lists(PERIODS, max_size=20))
 def test_spans_are_these_months_and_no_others(periods: list[BillingPeriod]) -> None:
-    spans = spans_of_months(periods)
+    spans = spans_of(periods)
     assert all(first < end for first, end in spans)
     # In order, and with something between them.
     assert all(one[1] < other[0] for one, other in pairwise(spans))
@@ -130,7 +131,7 @@ def test_versions_are_those_of_their_months(versions: dict[BillingPeriod, str]) 
 
 def test_months_in_a_row_are_one_span() -> None:
     months = [BillingPeriod.parse(month) for month in ("2025-12", "2026-01", "2025-09")]
-    assert spans_of_months(months) == (
+    assert spans_of(months) == (
         (date(2025, 9, 1), date(2025, 10, 1)),
         (date(2025, 12, 1), date(2026, 2, 1)),
     )
