@@ -11,13 +11,15 @@ a DuckDB pipeline are used.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dlt
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
 
 from cloudbill.errors import ConfigError, DatasetError, LoadError, NoManifestError
 from cloudbill.ledger.entries import tracking_row
@@ -114,6 +116,7 @@ def _source(provider: Provider, *, name: str | None, **given: object) -> DltSour
     """A source; its other arguments are configuration keys of the same names."""
     section = provider.SECTION if name is None else f"{provider.SECTION}.{name}"
     named = read_source(section, provider, dlt_providers(), given)
+    _make_missing_file(section, provider, given)
 
     def rows() -> Iterator[dict[str, object]]:
         fallback = _warehouse_of_pipeline()
@@ -171,18 +174,40 @@ def _load(settings: SourceSettings, state: dict[str, Any]) -> Iterator[dict[str,
             raise reason.error
 
 
+def _make_missing_file(section: str, provider: Provider, given: Mapping[str, object]) -> None:
+    """Makes the DuckDB file of a pipeline that is there, if the months are to go there.
+
+    dlt opens it first, and would make it for the newest DuckDB alone.
+    """
+    file = _file_of(dlt.current.pipeline()) if Container()[PipelineContext].is_active() else None
+    if file is None or file.exists():
+        return
+    settings = read_source(section, provider, dlt_providers(), given, {"database": file})
+    if settings.project_id is None and settings.database == file:
+        open_warehouse(settings.warehouse).close()
+
+
+def _file_of(pipeline: dlt.Pipeline) -> Path | None:
+    """The DuckDB file of a pipeline, which need not exist; None where there is none."""
+    if getattr(pipeline.destination, "destination_name", None) != "duckdb":
+        return None
+    database = getattr(pipeline.sql_client().credentials, "database", None)
+    if not isinstance(database, str) or database.startswith(":"):
+        return None
+    return Path(database)
+
+
 def _warehouse_of_pipeline() -> dict[str, object]:
     """The DuckDB file and the dataset of the running pipeline, if it has them."""
     pipeline = dlt.current.pipeline()
     fallback: dict[str, object] = {"dataset": pipeline.dataset_name}
     if pipeline.destination.destination_name == "duckdb":
-        with pipeline.sql_client() as client:
-            database = getattr(client.credentials, "database", None)
-        if not isinstance(database, str) or database.startswith(":"):
+        file = _file_of(pipeline)
+        if file is None:
             raise ConfigError(
                 "The pipeline's DuckDB database is not a file; give 'database' to the source"
             )
-        fallback["database"] = database
+        fallback["database"] = file
     return fallback
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
 import pytest
 
-from cloudbill.warehouses.duckdb.opening import connect
 from contract.deliveries import AzureWriter, Delivery, at, charges
 from contract.places import DATASET, Case, GcsAndBigQuery
 from emulators.fault_proxy import (
@@ -88,7 +88,7 @@ class BucketAndDuckDB:
     def costs(self) -> list[str]:
         """The costs that the table holds, in order."""
         query = f"SELECT BilledCost FROM {DATASET}.bill ORDER BY 1"  # noqa: S608
-        connection = connect(self._database, read_only=True, timeout_s=1)
+        connection = duckdb.connect(str(self._database), read_only=True)
         try:
             return [f"{row[0]:.0f}" for row in connection.execute(query).fetchall()]
         finally:

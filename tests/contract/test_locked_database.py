@@ -6,11 +6,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cloudbill.errors import LoadError
 from cloudbill.warehouses.duckdb.opening import connect
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 class TestLockedFile:
@@ -32,11 +36,15 @@ class TestLockedFile:
         process.stdout.close()
         return process
 
+    def open(self, file: Path, *, timeout_s: float) -> duckdb.DuckDBPyConnection:
+        """A connection that writes the file."""
+        return connect(file, read_only=False, timeout_s=timeout_s, storage_version="v1.4.0")
+
     def test_file_that_becomes_free_is_opened(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         with self.hold(tmp_path / "bills.duckdb", 1) as holder:
-            connect(tmp_path / "bills.duckdb", read_only=False, timeout_s=20).close()
+            self.open(tmp_path / "bills.duckdb", timeout_s=20).close()
 
         (waiting,) = [record.getMessage() for record in caplog.records]
         assert f"(PID {holder.pid})" in waiting
@@ -45,6 +53,6 @@ class TestLockedFile:
         with self.hold(tmp_path / "bills.duckdb", 60) as holder:
             started = time.monotonic()
             with pytest.raises(LoadError, match=rf"within 0.5 s: .*PID {holder.pid}.*lock_timeout"):
-                connect(tmp_path / "bills.duckdb", read_only=False, timeout_s=0.5)
+                self.open(tmp_path / "bills.duckdb", timeout_s=0.5)
             assert time.monotonic() - started < 5
             holder.kill()

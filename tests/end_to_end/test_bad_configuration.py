@@ -48,6 +48,7 @@ def exports(tmp_path: Path, written: Path) -> None:
     ("line", "said"),
     [
         ('memory_limit = "1KB"', "too little for DuckDB to open its file; give it 1GB"),
+        ('storage_version = "v1.99"', "does not know; name a version of DuckDB such as v1.4.0"),
         ('database = "./exports"', "exports, which is not a file; name a file"),
         ('bucket = "$HOME/exports"', "neither the name of a bucket nor a path"),
         ("export_name = {a = 1}", "'export_name' of [sources.azure_billing] must be a text"),

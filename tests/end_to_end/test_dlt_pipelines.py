@@ -57,6 +57,9 @@ def test_months_and_tracking_go_to_the_pipelines_own_file_and_dataset(tmp_path: 
             )
         )
         assert counts(tmp_path) == (100, 2)
+    with closing(duckdb.connect(str(tmp_path / "mine.duckdb"))) as connection:
+        (tags,) = connection.execute("SELECT tags FROM duckdb_databases() LIMIT 1").fetchall()[0]
+    assert tags == {"storage_version": "v1.4.0+"}
 
 
 @pytest.mark.parametrize(

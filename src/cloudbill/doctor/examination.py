@@ -107,7 +107,8 @@ def put_together(
     return (
         check_versions(),
         check_configuration(sources, ended),
-        *(check for one in examined for check in one.checks),
+        # A file that several sources are in is told of once.
+        *dict.fromkeys(check for one in examined for check in one.checks),
         *views,
         *(double_check(double, together) for double in find_double_deliveries(delivered)),
     )

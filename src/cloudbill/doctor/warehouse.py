@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 from cloudbill.doctor.check import Check
+from cloudbill.sql import DUCKDB, duckdb_text
 from cloudbill.text.sizes import in_bytes
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ def check_warehouse(
     """
     if settings.project_id is None:
         yield _check_file(settings)
+        if settings.database.is_file():
+            yield _check_storage(settings)
         return
     # Imported here, because the client takes a second and need not be installed.
     from cloudbill.doctor.bigquery import check_bigquery
@@ -58,3 +62,34 @@ def _check_file(settings: SourceSettings) -> Check:
     if file.exists():
         return Check(subject=subject, found=f"{file} has {in_bytes(file.stat().st_size)}")
     return Check(subject=subject, found=f"{file} does not exist yet; the first load creates it")
+
+
+def _check_storage(settings: SourceSettings) -> Check:
+    """Which DuckDB can read the file; sources of one file say the same."""
+    from cloudbill.warehouses.duckdb.warehouse import DuckDBWarehouse
+
+    file, wanted = settings.database, settings.storage_version
+    with closing(DuckDBWarehouse.open(settings.warehouse, read_only=True)) as warehouse:
+        version = warehouse.storage_version
+    found = f"storage version {version}: DuckDB {version.removeprefix('v')} and newer can read it"
+    if wanted == "latest" or _numbers(version) <= _numbers(wanted):
+        return Check(subject=str(file), found=found)
+    copy = DUCKDB.compose(
+        "ATTACH {old} AS old (READ_ONLY); ATTACH {new} AS new (STORAGE_VERSION {version}); "
+        "COPY FROM DATABASE old TO new",
+        old=duckdb_text(str(file.absolute())),
+        new=duckdb_text(f"{file.absolute()}.new"),
+        version=duckdb_text(wanted),
+    )
+    return Check(
+        subject=str(file),
+        found=f"{found}, and older programs cannot, as many BI drivers and command lines are",
+        remedy=f"to write it as {wanted}, end what uses the file, run this in DuckDB "
+        f"{version.removeprefix('v')}, such as the one in the Python of cloudbill, and give the "
+        f"new file the name of the old one: {copy.text}",
+        is_note=True,
+    )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version))

@@ -62,6 +62,7 @@ class SourceSettings:
     database: Path
     is_database_given: bool
     """Whether the DuckDB file is not the default one."""
+    storage_version: str
     totals: bool
     memory_limit: str
     max_row_drop: Decimal

@@ -30,11 +30,13 @@ __all__ = [
     "read_scope",
     "read_seconds",
     "read_share",
+    "read_storage_version",
     "read_table_name",
     "read_text",
 ]
 
 _MEMORY: Final = re.compile(r"(?P<number>\d+(\.\d+)?)\s*([KMGT]i?)?B", re.IGNORECASE | re.ASCII)
+_STORAGE: Final = re.compile(r"v?(\d+\.\d+)(\.\d+)?", re.ASCII)
 _LONGEST_S: Final = 24 * 3600
 LEAST_BYTES: Final = 10 * 1024 * 1024
 """What BigQuery bills at least of a query and of each table in it ("On-demand pricing")."""
@@ -117,6 +119,21 @@ def read_memory(value: object) -> str:
     if match is None or not float(match["number"]):
         raise ValueError("must be a size above zero, such as 512MB or 4GB")
     return match[0]
+
+
+def read_storage_version(value: object) -> str:
+    """A version of DuckDB as DuckDB spells it, or `latest`; DuckDB knows which there are.
+
+    Raises:
+        ValueError: If it is not one.
+    """
+    text = str(value).strip().lower()
+    if text == "latest":
+        return text
+    match = _STORAGE.fullmatch(text)
+    if match is None:
+        raise ValueError("must be a version of DuckDB, such as v1.4.0 or v1.2.0, or latest")
+    return f"v{match[1]}{match[2] or '.0'}"
 
 
 def read_share(value: object) -> Decimal:

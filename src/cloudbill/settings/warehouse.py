@@ -23,6 +23,7 @@ class WarehouseSettings:
     dataset: str
     location: str | None
     database: Path
+    storage_version: str
     table_name: str
     totals: bool
     cache: bool

@@ -44,6 +44,7 @@ SETTINGS = SourceSettings(
     dataset="billing",
     location=None,
     database=Path("bills.duckdb"),
+    storage_version="v1.4.0",
     is_database_given=True,
     totals=True,
     memory_limit="1GB",

@@ -87,6 +87,7 @@ class TestOneSource:
             dataset="billing",
             location=None,
             database=Path("cloudbill.duckdb"),
+            storage_version="v1.4.0",
             totals=True,
             memory_limit="1GB",
             is_database_given=False,
@@ -127,7 +128,6 @@ class TestOneSource:
             location = "EU"
             database = "~/x.duckdb"
             totals = false
-            memory_limit = "512MB"
             parallel_loads = 3
             in_focus = false
         """)
@@ -135,8 +135,8 @@ class TestOneSource:
         assert (settings.prefix, settings.table_name, settings.project_id) == ("a/b", "t", "p")
         assert (settings.dataset, settings.location) == ("d", "EU")
         assert settings.database == Path.home() / "x.duckdb"
-        assert (settings.totals, settings.memory_limit) == (False, "512MB")
-        assert (settings.parallel_loads, settings.in_focus) == (3, False)
+        assert (settings.totals, settings.in_focus) == (False, False)
+        assert settings.parallel_loads == 3
 
     def test_keys_may_stand_once_for_all(self, read: Read) -> None:
         (settings,) = read(f'[sources]\nbucket = "shared"\ndatabase = "b.duckdb"\n{MINIMAL}')

@@ -19,6 +19,7 @@ from cloudbill.settings.values import (
     read_memory,
     read_seconds,
     read_share,
+    read_storage_version,
     read_table_name,
     read_text,
 )
@@ -42,6 +43,10 @@ Reader = Callable[[object], object]
         (read_flag, True, True),
         (read_flag, " False ", False),
         (read_memory, " 4GB ", "4GB"),
+        (read_storage_version, " v1.4.0 ", "v1.4.0"),
+        (read_storage_version, "1.2.1", "v1.2.1"),
+        (read_storage_version, 1.4, "v1.4.0"),
+        (read_storage_version, "Latest", "latest"),
         (read_share, 0.2, Decimal("0.2")),
         (read_share, "1", Decimal(1)),
         (read_amount, 100, Decimal(100)),

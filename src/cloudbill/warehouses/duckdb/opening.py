@@ -22,8 +22,25 @@ class _LockedError(Exception):
     """Another process locked the file."""
 
 
-def connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.DuckDBPyConnection:
+def _make_file(database: Path, storage_version: str) -> None:
+    """Makes a file that is not there yet; DuckDB writes it as that version did, now and later.
+
+    Raises:
+        duckdb.Error: If it cannot be made, or DuckDB does not know the version.
+    """
+    if not database.exists():
+        # Closed at once: DuckDB refuses a second connection whose configuration is another.
+        duckdb.connect(
+            str(database.absolute()), config={"storage_compatibility_version": storage_version}
+        ).close()
+
+
+def connect(
+    database: Path, *, read_only: bool, timeout_s: float, storage_version: str
+) -> duckdb.DuckDBPyConnection:
     """A connection to a file; to `:memory:` if the file is missing and only to be read.
+
+    `storage_version` is what a missing file is made with.
 
     Raises:
         ConfigError: If it is no file.
@@ -40,6 +57,8 @@ def connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.Duck
 
     def attempt() -> duckdb.DuckDBPyConnection:
         try:
+            if not read_only:
+                _make_file(database, storage_version)
             # Absolute, because DuckDB takes text before a colon for the name of an extension.
             return duckdb.connect(str(database.absolute()), read_only=read_only)
         except duckdb.IOException as error:

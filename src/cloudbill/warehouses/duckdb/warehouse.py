@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
@@ -46,6 +45,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DuckDBWarehouse"]
 
+_UNKNOWN_VERSION: Final = "is not a known DuckDB version"
+
 
 class DuckDBWarehouse:
     """Tables in a schema of one DuckDB file, which this process locks until `close`."""
@@ -81,7 +82,7 @@ class DuckDBWarehouse:
         try:
             if not read_only:
                 database.absolute().parent.mkdir(parents=True, exist_ok=True)
-            connection = _connect(database, read_only=read_only, timeout_s=settings.lock_timeout_s)
+            connection = _connect(settings, read_only=read_only)
         except (duckdb.Error, OSError) as error:
             raise _unopened(error, settings) from error
         try:
@@ -137,6 +138,15 @@ class DuckDBWarehouse:
         monthly = MonthQuery.of(charges, provider, where)
         with table_errors(f"The costs in {table}", self._settings):
             return monthly.read(read_sums(self._connection, monthly.query, {}))
+
+    @property
+    def storage_version(self) -> str:
+        """The oldest DuckDB that can read the file, such as `v1.4.0`."""
+        row = self._execute(
+            "SELECT tags['storage_version'] FROM duckdb_databases() "
+            "WHERE database_name = current_database()"
+        ).fetchone()
+        return str(row[0] if row else "").rstrip("+")
 
     def require_ledger_writable(self) -> None:
         """Nothing to try: who writes the table can write the ledger."""
@@ -312,14 +322,23 @@ def _without_period(table: Fragment, period_column: str) -> LoadError:
     )
 
 
-def _connect(database: Path, *, read_only: bool, timeout_s: float) -> duckdb.DuckDBPyConnection:
+def _connect(settings: WarehouseSettings, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     try:
-        return connect(database, read_only=read_only, timeout_s=timeout_s)
+        return _opened(settings, read_only=read_only)
     except duckdb.ConnectionException:
         if not read_only:
             raise
         # This process has the file open for writing already, so nobody else has to wait for it.
-        return connect(database, read_only=False, timeout_s=timeout_s)
+        return _opened(settings, read_only=False)
+
+
+def _opened(settings: WarehouseSettings, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    return connect(
+        settings.database,
+        read_only=read_only,
+        timeout_s=settings.lock_timeout_s,
+        storage_version=settings.storage_version,
+    )
 
 
 def _unopened(error: Exception, settings: WarehouseSettings) -> ConfigError | LoadError:
@@ -335,13 +354,17 @@ def _unopened(error: Exception, settings: WarehouseSettings) -> ConfigError | Lo
             f"{what}: {reason}. Set 'database' of [sources.{settings.source}] to a file in a "
             "folder that this user may write"
         )
-    return LoadError(f"{what}: {error}")
+    return _unknown_version(error, settings) or LoadError(f"{what}: {error}")
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings) -> None:
     """Sets what this process needs; after opening, for other code opens the file without any."""
     try:
         connection.execute("SET memory_limit = $limit", {"limit": settings.memory_limit})
+        # Changes nothing of a file that is there, but a mistake shows before one is to be made.
+        connection.execute(
+            "SET storage_compatibility_version = $version", {"version": settings.storage_version}
+        )
         # Otherwise an INSERT must keep rows in memory to write them in the order of the files.
         connection.execute("SET preserve_insertion_order = false")
         connection.execute("SET TimeZone = 'UTC'")
@@ -354,7 +377,17 @@ def _prepare(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings)
             "too little for DuckDB to open its file; give it 1GB"
         ) from error
     except (duckdb.ParserException, duckdb.InvalidInputException) as error:
-        raise ConfigError(
+        raise _unknown_version(error, settings) or ConfigError(
             f"'memory_limit' of [sources.{settings.source}] is {settings.memory_limit}, which "
             f"DuckDB does not take: {reason_of(error)}"
         ) from error
+
+
+def _unknown_version(error: Exception, settings: WarehouseSettings) -> ConfigError | None:
+    """What is wrong with 'storage_version', if DuckDB says that there is no such version."""
+    if _UNKNOWN_VERSION not in str(error):
+        return None
+    return ConfigError(
+        f"'storage_version' of [sources.{settings.source}] is {settings.storage_version}, which "
+        f"DuckDB {duckdb.__version__} does not know; name a version of DuckDB such as v1.4.0"
+    )
