@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from end_to_end.conftest import configure
+from end_to_end.imported import imported_command
 from samples import write_azure
 
 if TYPE_CHECKING:
@@ -30,6 +34,24 @@ import duckdb, sys, time
 opened = duckdb.connect("cloudbill.duckdb", read_only=sys.argv[1] == "reads")
 print("open", flush=True)
 time.sleep(float(sys.argv[2]))
+"""
+
+LEAVES_A_LOG = """
+import duckdb, os
+opened = duckdb.connect("cloudbill.duckdb")
+opened.execute("CREATE TABLE billing.of_others AS SELECT 1 AS x")
+os._exit(0)
+"""
+OPENS_OFTEN = """
+import duckdb, select, sys
+opened = refused = 0
+while not select.select([sys.stdin], [], [], 0.002)[0]:
+    try:
+        duckdb.connect("cloudbill.duckdb", read_only=True, config={"threads": 1}).close()
+        opened += 1
+    except duckdb.IOException:
+        refused += 1
+print(opened, refused)
 """
 
 
@@ -59,6 +81,54 @@ def test_a_reader_does_not_fail_a_run_that_has_nothing_to_load(run: Run, tmp_pat
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
     assert (told.returncode, told.stderr) == (0, "")
     assert "already loaded" in told.stdout
+
+
+def test_what_has_nothing_to_do_beside_a_reader_needs_no_lock_even_with_a_log(
+    run: Run, tmp_path: Path
+) -> None:
+    subprocess.run([sys.executable, "-c", LEAVES_A_LOG], cwd=tmp_path, check=True)
+    with other_process(tmp_path, "reads"):
+        assert (tmp_path / "cloudbill.duckdb.wal").exists()
+        codes = [run(*words).returncode for words in (("load", "-q"), ("focus",))]
+        accepted = run("accept", "2025-10")
+
+    assert codes == [0, 0]
+    assert (accepted.returncode, "no run of 2025-10 is held" in accepted.stderr) == (2, True)
+
+
+def test_no_reader_is_refused_while_runs_find_nothing_to_load(
+    run_process: Run, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", OPENS_OFTEN]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as reader:
+        codes = [run_process("load", "-q").returncode for _ in range(2)]
+        opened, refused = map(int, reader.communicate("over")[0].split())
+
+    assert codes == [0, 0]
+    assert opened > 2
+    assert refused == 0
+
+
+def test_of_two_runs_at_once_the_second_plans_again_and_loads_nothing_twice(
+    run: Run, tmp_path: Path
+) -> None:
+    shutil.rmtree(tmp_path / "exports")
+    write_azure(tmp_path / "exports", months=3, rows=40, seed=2)
+    (tmp_path / "cloudbill.duckdb").unlink()
+    env = {**os.environ, "SOURCES__AZURE_BILLING__LOCK_TIMEOUT_S": "60"}
+    command = [imported_command(), "load", "--json"]
+    runs = [
+        subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    documents = [json.loads(one.communicate(timeout=120)[0]) for one in runs]
+
+    assert [one.returncode for one in runs] == [0, 0]
+    loaded = [load["period"] for one in documents for load in one["loads"]]
+    assert len(loaded) == len({*loaded}) == 3
+    assert "equal" in run("verify").stdout
 
 
 def test_a_run_that_has_something_to_load_waits_for_a_reader_and_says_so_once(
