@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 FIRST = "docs/getting-started.md"
 NEEDS_A_CLOUD = "docs/bigquery.md"
 NOT_RUN = {
+    (
+        "docs/connect.md",
+        'duckdb -readonly cloudbill.duckdb "SELECT * FROM billing.focus LIMIT 5"',
+    ): "the command line of DuckDB",
     ("README.md", "pip install uv && uv run pytest"): "these tests; CI runs it",
     (
         "README.md",
