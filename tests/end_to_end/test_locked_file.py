@@ -118,7 +118,7 @@ def test_of_two_runs_at_once_the_second_plans_again_and_loads_nothing_twice(
     write_azure(tmp_path / "exports", months=3, rows=40, seed=2)
     (tmp_path / "cloudbill.duckdb").unlink()
     env = {**os.environ, "SOURCES__AZURE_BILLING__LOCK_TIMEOUT_S": "60"}
-    command = [imported_command(), "load", "--json"]
+    command = [str(imported_command()), "load", "--json"]
     runs = [
         subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True)
         for _ in range(2)
