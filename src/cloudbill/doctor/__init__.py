@@ -5,6 +5,5 @@ which they remove. `smoke` runs the points that the other ones hold.
 
 Pure: check, double_deliveries.
 May import: costs, disk, exports, focus, loading, looking, pipeline, planning, providers, report,
-sample, settings, store, surveying, text, warehouses, warehouses/bigquery,
-warehouses/duckdb.
+sample, settings, store, surveying, text, warehouses, warehouses/bigquery, warehouses/duckdb.
 """

@@ -71,7 +71,8 @@ def _check_storage(settings: SourceSettings) -> Check:
     file, wanted = settings.database, settings.storage_version
     with closing(DuckDBWarehouse.open(settings.warehouse, read_only=True)) as warehouse:
         version = warehouse.storage_version
-    found = f"storage version {version}: DuckDB {version.removeprefix('v')} and newer can read it"
+    number = version.removeprefix("v")
+    found = f"storage version {version}: DuckDB {number} and newer can read it"
     if wanted == "latest" or _numbers(version) <= _numbers(wanted):
         return Check(subject=str(file), found=found)
     copy = DUCKDB.compose(
@@ -83,10 +84,10 @@ def _check_storage(settings: SourceSettings) -> Check:
     )
     return Check(
         subject=str(file),
-        found=f"{found}, and older programs cannot, as many BI drivers and command lines are",
-        remedy=f"to write it as {wanted}, end what uses the file, run this in DuckDB "
-        f"{version.removeprefix('v')}, such as the one in the Python of cloudbill, and give the "
-        f"new file the name of the old one: {copy.text}",
+        found=f"{found}; many BI drivers and command lines have an older DuckDB, and cannot",
+        remedy=f"to have it as {wanted}, end what uses the file, run this in DuckDB {number}, such "
+        "as the one in the Python of cloudbill, and give the new file the name of the old one: "
+        f"{copy.text}",
         is_note=True,
     )
 
