@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from emulators.bigquery import BigQueryEmulator
     from emulators.gcs import GcsEmulator
 
+pytestmark = pytest.mark.long
+
 PROJECT, DATASET, BUCKET = "acme", "finops", "bills"
 BY_ONE_JOB = (AwsForm.FOCUS_1_2_CSV,)
 BY_SQL = (AwsForm.CUR2_PARQUET, AwsForm.FOCUS_1_0)

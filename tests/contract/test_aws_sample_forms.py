@@ -26,6 +26,8 @@ from cloudbill.sample import AwsForm, WrittenRun, write_aws
 from cloudbill.settings import SourceSettings, read_source
 from cloudbill.warehouses import open_warehouse
 
+pytestmark = pytest.mark.long
+
 REPORTS = (AwsForm.ZIP, AwsForm.PARQUET, AwsForm.ATHENA)
 CUR2 = (AwsForm.CUR2_PARQUET, AwsForm.CUR2_CSV)
 FOCUS = (AwsForm.FOCUS_1_0, AwsForm.FOCUS_1_0_CSV, AwsForm.FOCUS_1_2, AwsForm.FOCUS_1_2_CSV)

@@ -33,7 +33,6 @@ TINY = {
 }
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_each_benchmark_runs_and_finds_every_total_exact(name: str, tmp_path: Path) -> None:
     result = subprocess.run(

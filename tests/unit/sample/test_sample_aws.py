@@ -14,6 +14,8 @@ import pytest
 from cloudbill.sample import WrittenRun, write_aws
 from cloudbill.sample.aws.columns import COST_COLUMNS, number_text
 
+pytestmark = pytest.mark.long
+
 ROWS = 200
 
 

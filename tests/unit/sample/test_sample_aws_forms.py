@@ -12,6 +12,8 @@ import pytest
 
 from cloudbill.sample import AwsForm, read_forms, write_aws
 
+pytestmark = pytest.mark.long
+
 DATA_EXPORTS = (AwsForm.CUR2_PARQUET, AwsForm.FOCUS_1_0_CSV)
 
 

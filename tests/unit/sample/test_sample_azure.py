@@ -18,6 +18,8 @@ import pytest
 from cloudbill.sample import WrittenRun, write_azure
 from cloudbill.sample.azure.columns import AZURE_COLUMNS, COST_COLUMNS
 
+pytestmark = pytest.mark.long
+
 ROWS = 200
 
 
