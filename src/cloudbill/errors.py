@@ -2,6 +2,7 @@
 
     CloudbillError                  1   something else went wrong
     ├── ConfigError                 2   the configuration is missing or contradicts itself
+    ├── QueryError                  2   the SQL of `query` has a mistake, or would change something
     ├── ManifestError               3   a manifest cannot be read
     ├── NoManifestError             3   no manifest is where a source looks for them
     ├── DatasetError                3   what was delivered is of a kind that is not loaded
@@ -45,6 +46,7 @@ __all__ = [
     "NoManifestError",
     "OvertakenError",
     "PartMissingError",
+    "QueryError",
     "ReconciliationError",
     "SchemaError",
     "StaleError",
@@ -99,6 +101,12 @@ class UnexpectedError(CloudbillError):
 
 class ConfigError(CloudbillError):
     """The configuration lacks a value, has an unknown key, or contradicts itself."""
+
+    exit_code = 2
+
+
+class QueryError(CloudbillError):
+    """The SQL of `query` has a mistake, or is anything but a SELECT; it did not run."""
 
     exit_code = 2
 

@@ -76,7 +76,9 @@ COMMANDS: Final = (
         "Show how the cost of each month changed from load to load.",
     ),
     Command("verify", "looking", _LOOK, "Compare files and tables again, to the last digit."),
+    Command("query", "querying", _LOOK, "Answer SQL from your warehouse: a table, CSV or JSON."),
     Command("report", "reporting", _LOOK, "Draw the bill as one page that works offline."),
+    Command("export", "exporting", _LOOK, "Write bills into files: Parquet, CSV or DuckDB."),
     Command("init", "initialising", _SET_UP, "Find your exports and write .dlt/config.toml."),
     Command(
         "doctor",

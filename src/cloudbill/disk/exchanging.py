@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["write_in_one_step"]
+__all__ = ["put_in_place", "write_in_one_step"]
 
 _NEW_FILE_MODE: Final = 0o666
 
@@ -25,19 +25,31 @@ def write_in_one_step(file: Path, content: bytes) -> None:
         return
     target = file.resolve()  # a link stays a link
     target.parent.mkdir(parents=True, exist_ok=True)
-    mode = target.stat().st_mode & 0o7777 if target.exists() else _NEW_FILE_MODE & ~_umask()
     # In the same folder, because a file can replace another in one step only within one disk.
     handle, name = tempfile.mkstemp(prefix=f"{target.name}.", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(mode)
-        Path(name).replace(target)
+        put_in_place(Path(name), target)
     finally:
         with suppress(FileNotFoundError):
             Path(name).unlink()
+
+
+def put_in_place(made: Path, target: Path) -> None:
+    """Gives a file of the same disk its name in one step, for good; may replace another.
+
+    The mode of a replaced file stays, a new one gets that of new files.
+
+    Raises:
+        OSError: If that is not possible; then both are unchanged.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mode = target.stat().st_mode & 0o7777 if target.exists() else _NEW_FILE_MODE & ~_umask()
+    with made.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    made.chmod(mode)
+    made.replace(target)
 
 
 def _umask() -> int:

@@ -37,18 +37,20 @@ _OURS: Final = re.compile(rf"{_PREFIX}[0-9]+-[0-9a-f]{{12}}{_LOCK}", re.ASCII)
 
 
 @contextmanager
-def spool_folder() -> Iterator[Path]:
-    """An empty folder for temporary files; it is removed at the end.
+def spool_folder(home: Path | None = None) -> Iterator[Path]:
+    """An empty folder for temporary files, in `home` or where all of them are.
+
+    It is removed at the end.
 
     Raises:
         LoadError: If it cannot be made.
     """
     if fcntl is None:
-        with tempfile.TemporaryDirectory(prefix=_PREFIX) as plain:
+        with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=home) as plain:
             yield Path(plain)
         return
     with _temporary_folder_errors():
-        lock, held = _take_lock(Path(tempfile.gettempdir()))
+        lock, held = _take_lock(home or Path(tempfile.gettempdir()))
     folder = lock.with_suffix("")
     try:
         with _temporary_folder_errors():
@@ -87,11 +89,11 @@ def _temporary_folder_errors() -> Iterator[None]:
         raise LoadError(f"No temporary files can be made in {place}: {reason}") from error
 
 
-def clear_spool() -> None:
+def clear_spool(home: Path | None = None) -> None:
     """Removes the folders of processes that were killed, and nothing that others made."""
     if fcntl is None:
         return
-    for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*{_LOCK}"):
+    for lock in (home or Path(tempfile.gettempdir())).glob(f"{_PREFIX}*{_LOCK}"):
         if _OURS.fullmatch(lock.name):
             with suppress(OSError):  # its process lives, it is another user's, or it is gone by now
                 _remove_if_dead(lock)

@@ -7,6 +7,7 @@ May import: costs, planning, settings, store, warehouses/bigquery, warehouses/du
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cloudbill.errors import ConfigError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from cloudbill.costs.cube import CostCube, CubeRequest
     from cloudbill.costs.daily_totals import DailyTotals
     from cloudbill.costs.month_totals import MonthTotals
+    from cloudbill.warehouses.asking import Questions, RowsToCopy, ScanListener
     from cloudbill.warehouses.viewing import Views
 
 __all__ = ["Warehouse", "open_warehouse"]
@@ -150,6 +152,25 @@ class Warehouse(Protocol):
 
     def interrupt(self) -> None:
         """Ends the loads of this process, so that the months in progress stay as they were."""
+
+    def copy_rows(self, rows: RowsToCopy, file: Path, tell: ScanListener) -> None:
+        """Writes some rows of a table or view into a new Parquet file, as of one moment.
+
+        Every value is exact: amounts are DECIMAL(38,18). `tell` hears what a query for them scans;
+        a month of a table of BigQuery is listed, which is free.
+
+        Raises:
+            LoadError: If they cannot be read, or a value does not fit.
+            OSError: If they cannot be written.
+        """
+
+    def questions(self) -> Questions:
+        """What answers the SQL of a user; from then on the warehouse does nothing else.
+
+        Raises:
+            ConfigError: If nothing is loaded yet.
+            LoadError: If the warehouse can be written by this process.
+        """
 
     def close(self) -> None:
         """Closes the connection."""

@@ -231,7 +231,9 @@ async def _insert_stock(
         return stock_jobs._build_job_response(project, job_id, run, config)  # noqa: SLF001
     if config.get("dryRun"):
         _allow(runner, project, query.get("query") or "")
-        return await stock_jobs.insert_job(project, request, context, caller)
+        answer = await stock_jobs.insert_job(project, request, context, caller)
+        answer["statistics"]["query"]["totalBytesProcessed"] = str(_billed(runner, query))
+        return answer
     reference["jobId"] = runner.claim(project, reference.get("jobId"))
     _allow(runner, project, query.get("query") or "")
     billed = _billed(runner, query)

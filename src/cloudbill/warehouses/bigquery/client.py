@@ -31,6 +31,7 @@ from cloudbill.warehouses.bigquery.errors import (
 
 if TYPE_CHECKING:
     from dlt.common.configuration.specs import GcpServiceAccountCredentials
+    from google.cloud.bigquery.table import RowIterator
 
     from cloudbill.settings.warehouse import WarehouseSettings
 
@@ -89,22 +90,34 @@ class PersistentClient(bigquery.Client):
     def rows(
         self, query: str, *, job_config: bigquery.QueryJobConfig, location: str | None
     ) -> list[bigquery.Row]:
-        """The rows of a query that changes nothing; a job that failed for now is run again.
+        """The rows of a query that changes nothing; see `answer`."""
+        return list(self.answer(query, job_config=job_config, location=location))
+
+    def answer(
+        self,
+        query: str,
+        *,
+        job_config: bigquery.QueryJobConfig,
+        location: str | None,
+        page_size: int | None = None,
+    ) -> RowIterator:
+        """The rows of a query that changes nothing, page by page.
+
+        A job that failed for now is run again.
 
         It is one request where BigQuery has the rows within half of what an attempt may take;
         after that BigQuery answers that the job still runs, and is asked until it does not.
         """
 
-        def attempt() -> list[bigquery.Row]:
+        def attempt() -> RowIterator:
             try:
-                return list(
-                    self.query_and_wait(
-                        query,
-                        job_config=job_config,
-                        location=location,
-                        api_timeout=self.patience.attempt_s / 2,
-                        **_NOT_AGAIN,
-                    )
+                return self.query_and_wait(
+                    query,
+                    job_config=job_config,
+                    location=location,
+                    api_timeout=self.patience.attempt_s / 2,
+                    page_size=page_size,
+                    **_NOT_AGAIN,
                 )
             except api.GoogleAPICallError as error:
                 # It comes with no response where a call succeeded, and said that the job failed.

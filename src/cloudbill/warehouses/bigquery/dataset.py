@@ -385,7 +385,7 @@ class Dataset:
         limit = self._settings.maximum_bytes_billed
         if limit is not None:
             # BigQuery bills the least amount of each table, not of each query.
-            options["maximum_bytes_billed"] = max(limit, tables * LEAST_BYTES)
+            options.setdefault("maximum_bytes_billed", max(limit, tables * LEAST_BYTES))
         return bigquery.QueryJobConfig(query_parameters=list(parameters), **options)
 
     def path(self, *names: str) -> tuple[str, ...]:

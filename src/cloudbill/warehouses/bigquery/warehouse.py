@@ -11,6 +11,7 @@ partition is never deleted first, because the month would be lost if the load fa
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from google.cloud import bigquery
@@ -28,8 +29,10 @@ from cloudbill.models import LoadResult, PlannedLoad, TableRows
 from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.settings.names import read_dataset, read_project
+from cloudbill.warehouses.bigquery.asking import BigQueryQuestions
 from cloudbill.warehouses.bigquery.client import PersistentClient, open_client
 from cloudbill.warehouses.bigquery.column_headers import has_headers, headers_of
+from cloudbill.warehouses.bigquery.copying import copy_rows
 from cloudbill.warehouses.bigquery.counting import count_month
 from cloudbill.warehouses.bigquery.dataset import Dataset
 from cloudbill.warehouses.bigquery.expirations import keep_tables, require_kept
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
     from cloudbill.costs.month_totals import MonthTotals
     from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
+    from cloudbill.warehouses.asking import RowsToCopy, ScanListener
     from cloudbill.warehouses.ledger_rows import LedgerRows
 
 __all__ = ["BigQueryWarehouse"]
@@ -314,6 +318,14 @@ class BigQueryWarehouse:
         from cloudbill.warehouses.bigquery.dlt import dlt_destination
 
         return dlt_destination(self._settings, self._dataset.location)
+
+    def copy_rows(self, rows: RowsToCopy, file: Path, tell: ScanListener) -> None:
+        """Writes some rows into a Parquet file; see `Warehouse.copy_rows`."""
+        copy_rows(self._client, self._dataset, rows, file, tell)
+
+    def questions(self) -> BigQueryQuestions:
+        """What answers the SQL of a user; see `Warehouse.questions`."""
+        return BigQueryQuestions(self._client, self._dataset)
 
     def interrupt(self) -> None:
         """Lets no more jobs begin; running jobs finish in BigQuery, and the next run finds them."""

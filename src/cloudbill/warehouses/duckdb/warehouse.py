@@ -23,6 +23,8 @@ from cloudbill.models import LoadResult, PlannedLoad, TableMonth, TableRows
 from cloudbill.periods import BillingPeriod
 from cloudbill.progress import ProgressListener
 from cloudbill.sql import DUCKDB, Fragment
+from cloudbill.warehouses.duckdb.asking import DuckDBQuestions
+from cloudbill.warehouses.duckdb.copying import copy_rows
 from cloudbill.warehouses.duckdb.dataset import Dataset
 from cloudbill.warehouses.duckdb.errors import table_errors
 from cloudbill.warehouses.duckdb.interruption import Interruption
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from cloudbill.costs.sums import Charges
     from cloudbill.settings.warehouse import WarehouseSettings
     from cloudbill.store import Store
+    from cloudbill.warehouses.asking import RowsToCopy, ScanListener
 
 __all__ = ["DuckDBWarehouse"]
 
@@ -289,6 +292,14 @@ class DuckDBWarehouse:
         from cloudbill.warehouses.duckdb.dlt import dlt_destination
 
         return dlt_destination(self._connection, self._dataset.catalog)
+
+    def copy_rows(self, rows: RowsToCopy, file: Path, tell: ScanListener) -> None:  # noqa: ARG002
+        """Writes some rows into a Parquet file; see `Warehouse.copy_rows`."""
+        copy_rows(self._dataset, rows, file, self._settings)
+
+    def questions(self) -> DuckDBQuestions:
+        """What answers the SQL of a user; see `Warehouse.questions`."""
+        return DuckDBQuestions(self._dataset, self._settings)
 
     def interrupt(self) -> None:
         """Ends the running statement, unless it commits, and lets no more months begin."""
