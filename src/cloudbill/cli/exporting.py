@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +18,8 @@ from cloudbill.cli.each_source import attempt, code_with, each_source
 
 if TYPE_CHECKING:
     from cloudbill.looking.export_files import Files
-    from cloudbill.looking.exporting import Bill, ExportedMonth
+    from cloudbill.looking.export_sums import Bill
+    from cloudbill.looking.exporting import ExportedMonth
     from cloudbill.periods import BillingPeriod
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
@@ -58,51 +61,89 @@ def export(
 
     The files are `TABLE/billing_month=YYYY-MM/TABLE.parquet`, or one DuckDB file.
     """
-    from cloudbill.looking.export_words import export_json, month_line, total_lines
+    from cloudbill.looking.export_words import export_json, total_lines
 
     console = Console(as_json=as_json, verbose=verbose)
-    failures: list[SourceFailure] = []
-    months: list[ExportedMonth] = []
-    removed: list[Path] = []
-
-    def failed(failure: SourceFailure) -> None:
-        failures.append(failure)
-        console.ended(failure)
-
-    def wrote(one: ExportedMonth) -> None:
-        months.append(one)
-        console.say(month_line(one))
-
     target = output or Path("export.duckdb" if form is _Form.DUCKDB else "export")
+    run = _Run(console=console, target=target, form=form)
 
     def write() -> None:
-        from cloudbill.looking.exporting import writing_to
-
         periods = read_selection(month or []).periods
         settings: list[SourceSettings] = []
-        each_source(source, settings.append, failed=failed)
+        each_source(source, settings.append, failed=run.failed)
         bills = _bills_of(console, settings, view, is_all=source == "all")
-        with writing_to(target), _files(target, form) as files:
-            done = [
-                bill
-                for bill in bills
-                if _write(files, bill, periods, console=console, wrote=wrote, failed=failed)
-            ]
-            if form is _Form.DUCKDB and (failures or not done):
-                months.clear()
-                console.warn(f"{target} was not written, because not all could be read")
-            elif done:
-                removed.extend(files.finish([one.name for one in done], is_whole=not periods))
+        if bills:
+            run.write(bills, periods)
 
-    attempt(None, write, failed)
-    sizes = {one.file: one.file.stat().st_size for one in months}
-    if months:
-        for line in total_lines(months, sizes, removed):
+    attempt(None, write, run.failed)
+    sizes = {one.file: one.file.stat().st_size for one in run.months}
+    if run.months:
+        for line in total_lines(run.months, sizes, run.removed):
             console.say(line)
-    console.explain([failure.error for failure in failures])
+    console.explain([failure.error for failure in run.failures])
     if as_json:
-        console.document(export_json(months, sizes, removed, failures))
-    raise typer.Exit(code_with([], failures))
+        console.document(export_json(run.months, sizes, run.removed, run.failures))
+    raise typer.Exit(code_with([], run.failures))
+
+
+@dataclass(kw_only=True)
+class _Run:
+    """What is written, as it grows."""
+
+    console: Console
+    target: Path
+    form: _Form
+    months: list[ExportedMonth] = field(default_factory=list)
+    removed: list[Path] = field(default_factory=list)
+    failures: list[SourceFailure] = field(default_factory=list)
+
+    def failed(self, failure: SourceFailure) -> None:
+        """Keeps what ended a source, and prints it at once."""
+        self.failures.append(failure)
+        self.console.ended(failure)
+
+    def write(self, bills: Sequence[Bill], periods: frozenset[BillingPeriod]) -> None:
+        """Writes the months of some bills; a DuckDB file only with all of them."""
+        from cloudbill.looking.exporting import writing_to
+        from cloudbill.periods import utc_now
+        from cloudbill.text.months import require_known
+
+        with writing_to(self.target), _files(self.target, self.form) as files:
+            known: dict[str, frozenset[BillingPeriod]] = {}
+            for bill in bills:
+                action = partial(self._write, files, bill, periods, known)
+                attempt(bill.settings.source, action, self.failed)
+            is_all = not self.failures
+            if is_all:
+                require_known(periods, {one for some in known.values() for one in some}, utc_now())
+            if is_all or (known and self.form is not _Form.DUCKDB):
+                self.removed.extend(files.finish(known, is_whole=not periods))
+            else:
+                self.months.clear()
+                self.console.warn(f"{self.target} is not written: not all of it could be read")
+
+    def _write(
+        self,
+        files: Files,
+        bill: Bill,
+        periods: frozenset[BillingPeriod],
+        known: dict[str, frozenset[BillingPeriod]],
+    ) -> None:
+        from cloudbill.looking.export_words import month_line
+        from cloudbill.looking.exporting import export_bill, writing_to
+        from cloudbill.text.sizes import shown_size
+
+        def wrote(month: ExportedMonth) -> None:
+            self.months.append(month)
+            self.console.say(month_line(month))
+
+        def scans(period: BillingPeriod, size: int) -> None:
+            self.console.warn(f"{bill.name} {period}: the query scans {shown_size(size)}")
+
+        with writing_to(self.target):
+            known[bill.name] = export_bill(
+                bill, periods, files, wrote=wrote, warn=self.console.warn, scans=scans
+            )
 
 
 def _files(target: Path, form: _Form) -> AbstractContextManager[Files]:
@@ -122,7 +163,7 @@ def _bills_of(
     from cloudbill.cli.views import with_views
     from cloudbill.errors import ConfigError
     from cloudbill.focus.keeping import look_at_views
-    from cloudbill.looking.exporting import bill_of_table, bill_of_view
+    from cloudbill.looking.export_sums import bill_of_table, bill_of_view
 
     if view is None:
         bills = [bill_of_table(one) for one in settings]
@@ -148,31 +189,3 @@ def _bills_of(
             "time, each with its own --output"
         )
     return bills
-
-
-def _write(
-    files: Files,
-    bill: Bill,
-    periods: Collection[BillingPeriod],
-    *,
-    console: Console,
-    wrote: Callable[[ExportedMonth], None],
-    failed: Callable[[SourceFailure], None],
-) -> bool:
-    """Writes the months of a bill; False if something ended it."""
-    from cloudbill.looking.exporting import export_bill
-    from cloudbill.text.sizes import shown_size
-
-    ended: list[SourceFailure] = []
-
-    def scans(period: BillingPeriod, size: int) -> None:
-        console.warn(f"{bill.name} {period}: the query scans {shown_size(size)}")
-
-    attempt(
-        bill.settings.source,
-        lambda: export_bill(bill, periods, files, wrote=wrote, warn=console.warn, scans=scans),
-        ended.append,
-    )
-    for failure in ended:
-        failed(failure)
-    return not ended
