@@ -76,6 +76,9 @@ def export(
             run.write(bills, periods)
 
     attempt(None, write, run.failed)
+    if form is _Form.DUCKDB and run.failures:
+        run.months.clear()
+        console.warn(f"{target} was not written: it would not have all that was asked for")
     sizes = {one.file: one.file.stat().st_size for one in run.months}
     if run.months:
         for line in total_lines(run.months, sizes, run.removed):
@@ -105,7 +108,7 @@ class _Run:
     def write(self, bills: Sequence[Bill], periods: frozenset[BillingPeriod]) -> None:
         """Writes the months of some bills; a DuckDB file only with all of them."""
         from cloudbill.looking.exporting import writing_to
-        from cloudbill.periods import utc_now
+        from cloudbill.periods import BillingPeriod, utc_now
         from cloudbill.text.months import require_known
 
         with writing_to(self.target), _files(self.target, self.form) as files:
@@ -113,14 +116,11 @@ class _Run:
             for bill in bills:
                 action = partial(self._write, files, bill, periods, known)
                 attempt(bill.settings.source, action, self.failed)
-            is_all = not self.failures
-            if is_all:
-                require_known(periods, {one for some in known.values() for one in some}, utc_now())
-            if is_all or (known and self.form is not _Form.DUCKDB):
+            if not self.failures:
+                there = frozenset[BillingPeriod]().union(*known.values())
+                attempt(None, lambda: require_known(periods, there, utc_now()), self.failed)
+            if known and not (self.failures and self.form is _Form.DUCKDB):
                 self.removed.extend(files.finish(known, is_whole=not periods))
-            else:
-                self.months.clear()
-                self.console.warn(f"{self.target} is not written: not all of it could be read")
 
     def _write(
         self,

@@ -88,7 +88,7 @@ def job_routes(runner: JobRunner) -> APIRouter:
     @router.post("/queries")
     async def query(project_id: str, request: Request, context: Context, caller: Caller) -> Any:
         body = await request.json()
-        sql = body.get("query") or ""
+        sql = body["query"] = _with_default_dataset(project_id, body)
         _allow(runner, project_id, sql)
         billed = _billed(runner, body)
         refused = _beyond_limit(runner, project_id, body, billed)
@@ -120,6 +120,20 @@ def job_routes(runner: JobRunner) -> APIRouter:
         return answer
 
     return router
+
+
+def _with_default_dataset(project: str, query: dict[str, Any]) -> str:
+    """The SQL of a query, whose tables without a dataset are those of the default one.
+
+    The emulator does that for `jobs.insert` alone, and it cannot read a `?`, which dlt writes.
+    """
+    sql: str = query.get("query") or ""
+    if query.get("queryParameters"):
+        return sql
+    qualified: str = stock_jobs._apply_default_dataset(  # noqa: SLF001
+        sql, query, request_project_id=project
+    )
+    return qualified
 
 
 def _billed(runner: JobRunner, query: dict[str, Any]) -> int:

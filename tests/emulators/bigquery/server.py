@@ -28,6 +28,7 @@ from emulators.bigquery.engine import Engine
 from emulators.bigquery.jobs import Fault, JobRunner, describe
 from emulators.bigquery.listing import list_partitions_in_tables
 from emulators.bigquery.routes import IN_THE_LOOP, job_routes
+from emulators.bigquery.row_routes import row_routes
 from emulators.bigquery.schema import store_bignumeric
 from emulators.bigquery.statements import remember_statements
 from emulators.bigquery.table_routes import permission_routes, table_routes
@@ -67,7 +68,7 @@ class _Server(EmulatorServer):
         app.dependency_overrides |= IN_THE_LOOP
         app.dependency_overrides[get_caller] = runner.access.asked_identity
         stock = len(app.router.routes)
-        for routes_of in (job_routes, permission_routes, table_routes, upload_routes):
+        for routes_of in (job_routes, permission_routes, row_routes, table_routes, upload_routes):
             app.include_router(routes_of(runner))
         routes = app.router.routes
         routes[:] = routes[stock:] + routes[:stock]
