@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from bqemulator.api.dependencies import AppContext, get_context
+from bqemulator.api.routes import jobs as stock_jobs
 from bqemulator.api.routes import tables as stock
 from bqemulator.catalog.etag import generate_etag
 from bqemulator.catalog.models import TableMeta, TableSchema
@@ -79,7 +80,9 @@ def table_routes(runner: JobRunner) -> APIRouter:
         table = runner.catalog.get_table(*ref.key)
         if table is None:
             return stock.get_table(project_id, dataset_id, table_id, context)
-        return _answer(runner, _counted(ref, table, context))
+        return await _with_columns_of_view(
+            runner, table, context, _answer(runner, _counted(ref, table, context))
+        )
 
     @router.patch("/{table_id}")
     @router.put("/{table_id}")
@@ -118,6 +121,33 @@ def table_routes(runner: JobRunner) -> APIRouter:
         return Response(status_code=204)
 
     return router
+
+
+_columns_of_views: dict[str, list[Field]] = {}
+"""By the query: those of one query are the same in all tests, and take long to find."""
+
+
+async def _with_columns_of_view(
+    runner: JobRunner, table: TableMeta, context: AppContext, body: dict[str, Any]
+) -> dict[str, Any]:
+    """The resource with the columns of a view, which the emulator does not keep."""
+    if not table.view_query:
+        return body
+    if table.view_query not in _columns_of_views:
+        try:
+            preview = await stock_jobs._dry_run_response(  # noqa: SLF001
+                project_id=table.project_id,
+                job_id="bqemu_columns_of_view",
+                bq_sql=table.view_query,
+                query_params=None,
+                ctx=context,
+                caller=runner.access.identity(),
+                wire_shape="query",
+            )
+        except DomainError:  # a table that it is over is gone
+            return body
+        _columns_of_views[table.view_query] = preview["schema"]["fields"]
+    return {**body, "schema": {"fields": _columns_of_views[table.view_query]}}
 
 
 def permission_routes(runner: JobRunner) -> APIRouter:
