@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +15,6 @@ from cloudbill.cli.each_source import attempt
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
-    from cloudbill.warehouses.asking import Answer
 
 __all__ = ["query"]
 
@@ -48,16 +45,11 @@ def query(
 ) -> None:
     """Answer SQL from the warehouse: the view `focus` and the tables by name; change nothing."""
     from cloudbill.looking.answer_words import answer_lines, csv_pieces, json_pieces
+    from cloudbill.looking.answering import answered
     from cloudbill.text.sizes import shown_size
-    from cloudbill.warehouses import open_warehouse
 
     console = Console(as_json=as_json or as_csv, verbose=verbose)
     failures: list[SourceFailure] = []
-
-    def pieces(answer: Answer) -> Iterator[str]:
-        if as_csv or as_json:
-            return csv_pieces(answer) if as_csv else json_pieces(answer)
-        return answer_lines(answer, most=rows, width=console.width)
 
     def scans(size: int) -> None:
         console.warn(f"The query scans {shown_size(size)}")
@@ -65,8 +57,12 @@ def query(
     def answer() -> None:
         text = _text_of(sql, file, is_csv_and_json=as_csv and as_json)
         settings = _warehouse_of(source)
-        with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
-            for piece in pieces(warehouse.questions().ask(text, scans)):
+        with answered(settings, text, scans) as found:
+            if as_csv or as_json:
+                pieces = csv_pieces(found) if as_csv else json_pieces(found)
+            else:
+                pieces = answer_lines(found, most=rows, width=console.width)
+            for piece in pieces:
                 if console.as_json:
                     console.document(piece)
                 else:

@@ -33,7 +33,8 @@ EXIT_CODES: Final = (
     ExitCode(
         code=2,
         means="The configuration or the command line is missing something, or contradicts itself; "
-        "or `--month` names a month in the future, or one that no source has.",
+        "or `--month` names a month in the future, or one that no source has; or `query` does not "
+        "take the SQL.",
     ),
     ExitCode(
         code=3,

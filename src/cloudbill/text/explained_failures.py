@@ -89,6 +89,24 @@ FAILURES: Final = (
         ),
     ),
     Explanation(
+        name="QueryError",
+        exit_code=2,
+        means="The SQL of `query` did not run: it has a mistake, or would do more than read.",
+        causes=(
+            "A table, view or column is misspelt; the message names those that there are.",
+            "It is no SELECT, or there are several statements: `query` only reads.",
+            (
+                "In DuckDB it reads a file, or needs an extension: `query` reads the warehouse "
+                "and nothing else."
+            ),
+        ),
+        remedies=(
+            "Read what the warehouse says in the message, and where.",
+            'List the columns of a view: `cloudbill query "SELECT * FROM focus LIMIT 0"`.',
+            "Do what writes with the tools of the warehouse itself.",
+        ),
+    ),
+    Explanation(
         name="UsageError",
         exit_code=2,
         means="The command line has a word or an option that does not exist, or one is missing.",
