@@ -78,7 +78,7 @@ def test_engines_read_the_months_with_every_digit(loaded: Case, tmp_path: Path) 
         f"FROM read_parquet('{output}/bill/*/*.parquet', hive_partitioning = true) "
         "GROUP BY 1 ORDER BY 1"
     )
-    assert duckdb.sql(query).fetchall() == [
+    assert duckdb.execute(query).fetchall() == [
         ("2025-09", Decimal(2), Decimal(1), "DECIMAL(38,18)"),
         ("2025-10", Decimal(LONG), Decimal(MINUS), "DECIMAL(38,18)"),
     ]
@@ -93,7 +93,7 @@ def test_csv_and_a_duckdb_file_have_the_same(loaded: Case, tmp_path: Path) -> No
     export(bill, tmp_path / "out", "csv")
     export(bill, tmp_path / "out.duckdb", "duckdb")
     csv = tmp_path / "out/bill/billing_month=2025-10/bill.csv"
-    rows = duckdb.sql(f"SELECT {cost} FROM read_csv('{csv}', all_varchar = true)").fetchall()  # noqa: S608
+    rows = duckdb.execute(f"SELECT {cost} FROM read_csv('{csv}', all_varchar = true)").fetchall()  # noqa: S608
     assert sorted(Decimal(text) for (text,) in rows) == [Decimal(MINUS), Decimal(LONG)]
     with duckdb.connect(str(tmp_path / "out.duckdb"), read_only=True) as made:
         found = made.execute(f"SELECT {cost} FROM bill ORDER BY 1").fetchall()  # noqa: S608
@@ -109,7 +109,7 @@ def test_views_are_exported_as_tables_are(loaded: Case, tmp_path: Path) -> None:
         export(bill, tmp_path / "out", months=[OCTOBER])
     assert tree(tmp_path / "out")[0] == "focus/billing_month=2025-10/focus.parquet"
     file = tmp_path / "out/focus/billing_month=2025-10/focus.parquet"
-    (row,) = duckdb.sql(f"SELECT max(BilledCost), count(*) FROM '{file}'").fetchall()  # noqa: S608
+    (row,) = duckdb.execute(f"SELECT max(BilledCost), count(*) FROM '{file}'").fetchall()  # noqa: S608
     assert row == (Decimal(LONG), 2)
 
 

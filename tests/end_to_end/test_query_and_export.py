@@ -102,7 +102,7 @@ class TestQuery:
         endless = (
             "SELECT COUNT(*) FROM range(1000000) AS a, range(1000000) AS b WHERE a.range % 7 = 3"
         )
-        command = [imported_command(), "query", endless]
+        command = [str(imported_command()), "query", endless]
         process = subprocess.Popen(command, cwd=home, stdout=-1, stderr=-1, text=True)
         time.sleep(3)
         process.send_signal(signal.SIGINT)
@@ -120,7 +120,7 @@ class TestExport:
         for month in document["months"]:
             file = Path(month["file"])
             column = "BilledCost" if "azure" in month["table"] else "line_item_unblended_cost"
-            ((rows, billed),) = duckdb.sql(
+            ((rows, billed),) = duckdb.execute(
                 f"SELECT count(*), sum({column}) FROM '{file}'"  # noqa: S608
             ).fetchall()
             assert (month["rows"], [Decimal(one) for one in month["billed"].values()]) == (
@@ -145,14 +145,14 @@ class TestExport:
         self, run: Run, home: Path, tmp_path: Path
     ) -> None:
         output = tmp_path / "out"
-        command = [imported_command(), "export", "-o", str(output)]
+        command = [str(imported_command()), "export", "-o", str(output)]
         with subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert "rows" in process.stdout.readline()
             process.kill()
         for file in output.rglob("*.parquet"):
             if "billing_month=" in str(file):
-                assert duckdb.sql(f"SELECT count(*) FROM '{file}'").fetchall() == [(40,)]  # noqa: S608
+                assert duckdb.execute(f"SELECT count(*) FROM '{file}'").fetchall() == [(40,)]  # noqa: S608
         assert list(output.glob("cloudbill-*"))
         assert run("export", "-o", str(output), cwd=home).returncode == 0
         assert not list(output.glob("cloudbill-*"))

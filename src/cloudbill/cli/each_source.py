@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["attempt", "code_with", "each_source", "unexpected_error"]
 
 _SHOWN_CHARACTERS: Final = 300
+_INTERRUPTED: Final = "Query interrupted"
+"""What DuckDB makes of Ctrl-C while it runs a statement."""
 
 
 def each_source(
@@ -53,6 +55,10 @@ def attempt(
         failed(SourceFailure(source=source, error=error))
     except BrokenPipeError:  # whoever reads the output has left, as `head` does: no fault of ours
         raise
+    except RuntimeError as error:
+        if str(error) == _INTERRUPTED:
+            raise KeyboardInterrupt from error
+        failed(SourceFailure(source=source, error=unexpected_error(error)))
     except Exception as error:  # noqa: BLE001 - whatever it is, the other sources go on
         failed(SourceFailure(source=source, error=unexpected_error(error)))
 

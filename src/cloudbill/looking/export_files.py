@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import quote
@@ -28,6 +28,8 @@ Check = Callable[[duckdb.DuckDBPyConnection, Fragment], None]
 
 _STORAGE: Final = "v1.4.0"
 """The oldest version of files that the oldest DuckDB which is still kept up reads and writes."""
+_MEMORY: Final = "1GB"
+"""Rows are only passed on, so that more makes nothing faster."""
 _MARK: Final = "cloudbill export"
 _MONTH: Final = re.compile(r"billing_month=\d{4}-\d{2}", re.ASCII)
 _CSV: Final = "csv"
@@ -86,6 +88,7 @@ def _opened(
     with spool_folder(home) as spool, closing(duckdb.connect()) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET preserve_insertion_order = false")
+        connection.execute("SET memory_limit = $limit", {"limit": _MEMORY})
         connection.execute("SET temp_directory = $folder", {"folder": str(spool)})
         yield make(spool, connection)
 
@@ -185,8 +188,9 @@ class _Database:
         try:
             self._connection.execute(statement.text)
             check(self._connection, added)
-        except VerificationError:
-            self._connection.execute("ROLLBACK")
+        except (VerificationError, duckdb.Error):
+            with suppress(duckdb.Error):  # an error may have ended the transaction already
+                self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
         rows.unlink()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from cloudbill.errors import ConfigError, LoadError, QueryError, StoppedError
+from cloudbill.errors import ConfigError, LoadError, QueryError
 from cloudbill.files.damage import reason_of
 from cloudbill.sql import DUCKDB
 from cloudbill.warehouses.asking import Answer, AnswerColumn, Questions, ScanListener, refusal
@@ -128,8 +128,6 @@ class DuckDBQuestions(Questions):
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except duckdb.InterruptException as error:
-            raise StoppedError("The query was stopped") from error
         except _OF_THE_SQL as error:
             raise refusal(_told(error), self.names, self._dataset.name) from error
         except duckdb.OutOfMemoryException as error:

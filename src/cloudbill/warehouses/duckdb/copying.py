@@ -9,9 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import duckdb
-
-from cloudbill.errors import StoppedError
 from cloudbill.sql import DUCKDB
 from cloudbill.warehouses.duckdb.errors import table_errors
 
@@ -45,7 +42,4 @@ def copy_rows(dataset: Dataset, rows: RowsToCopy, file: Path, settings: Warehous
         where=rows.where,
     )
     with table_errors(f"{rows.period} of {rows.name}", settings):
-        try:
-            dataset.connection.execute(statement.text, {"file": str(file)})
-        except duckdb.InterruptException as error:
-            raise StoppedError("The export was stopped") from error
+        dataset.connection.execute(statement.text, {"file": str(file)})
