@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from end_to_end.conftest import configure, run_apart
-from end_to_end.imported import imported_command
+from end_to_end.imported import INSTALLED, imported_command
 from samples import write_aws, write_azure
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class TestExport:
         self, run: Run, home: Path, tmp_path: Path
     ) -> None:
         output = tmp_path / "out"
-        command = [str(imported_command()), "export", "-o", str(output)]
+        command = [INSTALLED, "export", "-o", str(output)]
         with subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert "rows" in process.stdout.readline()

@@ -14,11 +14,12 @@ from cloudbill.disk.room import duckdb_needs, full_disk_of
 from cloudbill.errors import LoadError, StoppedError
 from cloudbill.files.damage import OFTEN, damaged_part, reason_of
 from cloudbill.models import PlannedLoad
+from cloudbill.sql import DUCKDB, Fragment
 
 if TYPE_CHECKING:
     from cloudbill.settings.warehouse import WarehouseSettings
 
-__all__ = ["duckdb_errors", "table_errors"]
+__all__ = ["duckdb_errors", "table_errors", "without_period"]
 
 _FILE: Final = re.compile(r"file [\"'](?P<name>[^\"'\n]+)[\"']")
 _AWAITED: Final = "awaited:"
@@ -64,6 +65,17 @@ def table_errors(what: str, settings: WarehouseSettings) -> Iterator[None]:
         raise LoadError(
             f"{what} in {settings.database} cannot be read: {reason_of(error)}"
         ) from error
+
+
+def without_period(table: Fragment, period_column: str) -> LoadError:
+    """The error for a table without the column that tells its months apart."""
+    name = DUCKDB.compose("{name}", name=period_column)
+    return LoadError(
+        f"{table.text} has no column {period_column} any more, which tells its months apart. If "
+        f"it was renamed, `ALTER TABLE {table.text} RENAME COLUMN the_name_now TO {name.text}` "
+        "gives it its name back; if it was dropped, rename the table, and the next load makes it "
+        "again from the files that are still there"
+    )
 
 
 def _load_error(error: duckdb.Error, planned: PlannedLoad, database: Path) -> LoadError:

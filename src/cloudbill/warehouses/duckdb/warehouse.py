@@ -27,7 +27,7 @@ from cloudbill.sql import DUCKDB, Fragment
 from cloudbill.warehouses.duckdb.asking import DuckDBQuestions
 from cloudbill.warehouses.duckdb.copying import copy_rows
 from cloudbill.warehouses.duckdb.dataset import Dataset
-from cloudbill.warehouses.duckdb.errors import table_errors
+from cloudbill.warehouses.duckdb.errors import table_errors, without_period
 from cloudbill.warehouses.duckdb.interruption import Interruption
 from cloudbill.warehouses.duckdb.left_file import LeftFile, mark_of
 from cloudbill.warehouses.duckdb.month import charges_of, ends_of
@@ -191,9 +191,7 @@ class DuckDBWarehouse:
         if not columns:
             return TableRows()
         if period_column.lower() not in {name.lower() for name in columns}:
-            raise _without_period(
-                DUCKDB.compose("{table}", table=self._table(table)), period_column
-            )
+            raise without_period(DUCKDB.compose("{table}", table=self._table(table)), period_column)
         try:
             rows = self._execute(
                 "SELECT CASE WHEN {of_no_month} THEN NULL "
@@ -322,16 +320,6 @@ class DuckDBWarehouse:
         **pieces: str | tuple[str, ...] | Fragment | list[Fragment],
     ) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(DUCKDB.compose(template, **pieces).text, parameters or {})
-
-
-def _without_period(table: Fragment, period_column: str) -> LoadError:
-    name = DUCKDB.compose("{name}", name=period_column)
-    return LoadError(
-        f"{table.text} has no column {period_column} any more, which tells its months apart. If "
-        f"it was renamed, `ALTER TABLE {table.text} RENAME COLUMN the_name_now TO {name.text}` "
-        "gives it its name back; if it was dropped, rename the table, and the next load makes it "
-        "again from the files that are still there"
-    )
 
 
 def _connect(settings: WarehouseSettings, *, read_only: bool) -> duckdb.DuckDBPyConnection:
