@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from cloudbill.doctor.bigquery import check_bigquery
 from cloudbill.doctor.rights import check_missing_dataset
 from cloudbill.doctor.smoke_statements import start
 from cloudbill.focus.keeping import plan_views
+from cloudbill.looking.export_sums import BillReader, bill_of_table
 from cloudbill.manifests import Column, ColumnType
 from cloudbill.models import PlannedLoad
 from cloudbill.periods import BillingPeriod
@@ -143,6 +145,11 @@ def ask_everything(
     for newest_only in (True, False):
         warehouse.read_ledger("cloudbill", [f"{table}_load_tracking"], newest_only=newest_only)
     warehouse.require_ledger_writable()
+    reader = BillReader(warehouse, replace(bill_of_table(settings), is_view=True))
+    reader.sums(PERIODS)
+    warehouse.copy_rows(reader.rows(PERIODS[0]), Path(os.devnull), lambda _: None)
+    counted = BIGQUERY.compose("SELECT COUNT(*) FROM {table}", table=warehouse.views.path(table))
+    warehouse.questions().ask(counted.text, lambda _: None)
     dataset = warehouse._dataset  # noqa: SLF001
     dataset.rows_and_totals(planned)
     dataset.billed(table, planned)

@@ -34,6 +34,8 @@ __all__ = [
 
 _BILLED: Final = "billed"
 _SOURCE: Final = "x_Source"
+_ROWS: Final = "cloudbill_rows"
+"""What a table is called in its sums: its own name may be that of a column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,9 @@ class BillReader:
         views = warehouse.views
         self._charges = Charges(
             dialect=views.dialect.sql,
-            relation=views.dialect.sql.compose("{table}", table=views.path(bill.name)),
+            relation=views.dialect.sql.compose(
+                "{table} AS {rows}", table=views.path(bill.name), rows=_ROWS
+            ),
             kinds=views.kinds(bill.name),
         )
 

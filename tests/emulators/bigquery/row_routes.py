@@ -27,7 +27,7 @@ def row_routes(runner: JobRunner) -> APIRouter:
         dataset_id: str,
         table_id: str,
         context: Context,
-        selectedFields: str,  # noqa: N803
+        selectedFields: str = "",  # noqa: N803
         maxResults: int = 10_000,  # noqa: N803
         pageToken: int = 0,  # noqa: N803
     ) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def row_routes(runner: JobRunner) -> APIRouter:
             raise resource_not_found(ResourceRef("table", *ref.key))
         found = f"FROM {ref.sql} WHERE {in_partition(ref, table.time_partitioning)}"
         ((total,),) = context.engine.execute(f"SELECT count(*) {found}").fetchall()
-        names = ", ".join(map(quoted, selectedFields.split(",")))
+        names = ", ".join(map(quoted, filter(None, selectedFields.split(",")))) or "*"
         page = context.engine.fetch_arrow(
             f"SELECT {names} {found} ORDER BY rowid LIMIT {maxResults} OFFSET {pageToken}"
         )
