@@ -103,7 +103,11 @@ def test_csv_and_a_duckdb_file_have_the_same(loaded: Case, tmp_path: Path) -> No
     assert "v1.4.0" in str(tags)
 
 
-def test_views_are_exported_as_tables_are(loaded: Case, tmp_path: Path) -> None:
+def test_views_are_exported_as_tables_are(
+    loaded: Case, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if loaded.place.name == "bigquery":
+        request.getfixturevalue("cloud").bigquery.knows_columns_of_views = True
     for view in ("focus", "focus_faults"):
         bill = bill_of_view(loaded.settings, view, (loaded.settings.source,))
         export(bill, tmp_path / "out", months=[OCTOBER])

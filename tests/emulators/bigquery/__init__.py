@@ -18,7 +18,8 @@ What it does not do, so that no test proves it:
   to read the documentation; WRITE_TRUNCATE_DATA of a partition is refused. Nobody has seen either.
 - Data masking: a column with a policy tag or a data policy is read or refused. Tags of nested
   columns.
-- Queries that write a destination table, views that are authorised, and streaming.
+- Queries that write a destination table, views that are authorised, and streaming. The columns of a
+  view, unless a test asks for them (`knows_columns_of_views`).
 - Rates at which partitions may change, and Parquet that is nested.
 """
 

@@ -82,6 +82,7 @@ class JobRunner:
     answer_after_s: float = 60.0
     is_sandbox: bool = False
     row_weight: int = 1
+    knows_columns_of_views: bool = False
     _claimed: set[tuple[str, str]] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 

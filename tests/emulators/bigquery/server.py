@@ -134,6 +134,15 @@ class BigQueryEmulator:
         self._runner.row_weight = rows
 
     @property
+    def knows_columns_of_views(self) -> bool:
+        """Whether views have their columns, which take seconds to find; few tests need them."""
+        return self._runner.knows_columns_of_views
+
+    @knows_columns_of_views.setter
+    def knows_columns_of_views(self, knows: bool) -> None:
+        self._runner.knows_columns_of_views = knows
+
+    @property
     def lists_late(self) -> bool:
         """Whether partitions are not listed after they were written, as long as it is true."""
         return self._server.catalog.lists_late
@@ -212,6 +221,7 @@ class BigQueryEmulator:
         self._runner.answer_after_s = _DEADLINE_S
         self._runner.is_sandbox = False
         self._runner.row_weight = 1
+        self._runner.knows_columns_of_views = False
         self._server.catalog.lists_late = False
         self._server.catalog.lists_emptied = False
         self._await(self._reset())

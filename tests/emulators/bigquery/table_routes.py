@@ -131,7 +131,7 @@ async def _with_columns_of_view(
     runner: JobRunner, table: TableMeta, context: AppContext, body: dict[str, Any]
 ) -> dict[str, Any]:
     """The resource with the columns of a view, which the emulator does not keep."""
-    if not table.view_query:
+    if not (table.view_query and runner.knows_columns_of_views):
         return body
     if table.view_query not in _columns_of_views:
         try:
