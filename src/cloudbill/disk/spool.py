@@ -12,7 +12,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -43,17 +43,18 @@ def spool_folder(home: Path | None = None) -> Iterator[Path]:
     It is removed at the end.
 
     Raises:
-        LoadError: If it cannot be made.
+        LoadError: If it cannot be made where all of them are.
+        OSError: If it cannot be made in `home`.
     """
     if fcntl is None:
         with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=home) as plain:
             yield Path(plain)
         return
-    with _temporary_folder_errors():
+    with _temporary_folder_errors() if home is None else nullcontext():
         lock, held = _take_lock(home or Path(tempfile.gettempdir()))
     folder = lock.with_suffix("")
     try:
-        with _temporary_folder_errors():
+        with _temporary_folder_errors() if home is None else nullcontext():
             folder.mkdir(mode=0o700)
         yield folder
     finally:
