@@ -149,3 +149,17 @@ def test_a_file_that_may_not_grow_is_said_to_be_limited(tmp_path: Path) -> None:
     assert done.returncode == 5
     (message,) = errors(done.stdout).values()
     assert f"a file in {tmp_path} may not grow any more, by a limit of this process" in message
+
+
+@pytest.mark.usefixtures("exports")
+def test_an_export_leaves_no_part_of_a_file(
+    run: Run, small_disk: Callable[[str], SmallDisk]
+) -> None:
+    assert run("load").returncode == 0
+    disk = small_disk("48k")
+    for form in ("parquet", "csv", "duckdb"):
+        done = run("export", "--format", form, "-o", str(disk.folder / f"out.{form}"))
+        assert done.returncode == 2
+        assert NO_ROOM in done.stderr
+        assert "--output" in done.stderr
+        assert [file for file in disk.folder.rglob("*") if file.is_file()] == []

@@ -104,7 +104,7 @@ class TestQuery:
         )
         command = [str(imported_command()), "query", endless]
         process = subprocess.Popen(command, cwd=home, stdout=-1, stderr=-1, text=True)
-        time.sleep(3)
+        time.sleep(1.5)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
         assert (process.returncode, out) == (130, "")
