@@ -14,7 +14,7 @@ import typer
 from cloudbill.cli.app import INTERRUPTED
 from cloudbill.cli.choosing import Choice, Wanted
 from cloudbill.cli.console import Console, Verbose
-from cloudbill.cli.questions import Questions, read_any, read_some, read_warehouse, read_yes
+from cloudbill.cli.questions import Questions, read_any, read_some, read_warehouse
 from cloudbill.settings.keys import key_named
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class _Interview:
             self.console.say("Nothing was written: every export is configured already")
             return
         self._show(changes)
-        if self.questions.may_ask and not self._is_wanted(file):
+        if self.questions.may_ask and not self.questions.ask_yes(f"Write it to {file}"):
             self.console.say("Nothing was written")
             return
         write_changes(changes)
@@ -273,22 +273,9 @@ class _Interview:
             for line in gone:
                 self.console.say(f"# instead of: {line}")
 
-    def _is_wanted(self, file: Path) -> bool:
-        def check(answer: str) -> str:
-            read_yes(answer)
-            return answer
-
-        return read_yes(self.questions.ask(f"Write it to {file}", check, default="y"))
-
     def _say_what_is_next(self, changes: Sequence[Change]) -> None:
-        from cloudbill.store.address import parse_address
-        from cloudbill.store.credentials import bigquery_advice, store_advice
+        from cloudbill.setup.answers import credentials_advice
 
-        answers = changes[0].answers
-        # Credentials in [sources.credentials] are for all sources.
-        source = answers.source if len(changes) == 1 else ""
-        advice = store_advice(parse_address(answers.bucket).scheme, source)
-        advice += bigquery_advice() if answers.project_id else ()
-        for line in advice:
+        for line in credentials_advice(changes):
             self.console.say(line)
         self.console.say("Next: `cloudbill doctor`, then `cloudbill load`")
