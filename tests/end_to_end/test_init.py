@@ -144,6 +144,8 @@ class TestOptions:
             (("--bucket", ".", "--prefix", "nothing"), "No export was found in ., folder"),
             (("--bucket", "ftp://x"), "'ftp://' is not a known store"),
             (("--bucket", "az://bills?sig=hush"), "contains credentials"),
+            (("--bucket", "C:\\bills"), "is a path of Windows"),
+            (("--bucket", ".", "--database", "C:/b.duckdb"), "is a path of Windows"),
             (("--provider", "oracle"), "known are azure, aws"),
             (("--bucket", ".", "--name", "2nd"), "cannot be the name of a source"),
             (("--bucket", ".", "--dataset", "a-b"), "cannot be the dataset"),

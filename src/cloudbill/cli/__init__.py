@@ -5,7 +5,7 @@ shows a load on a terminal, `each_source` loops over the sources, `signals` list
 the commands are in one module for each kind.
 
 May import: accepting, costs, disk, doctor, focus, ledger, loading, looking, pipeline, planning,
-report, sample, sample/history, settings, setup, store, surveying, text.
+report, sample, sample/history, settings, setup, surveying, text.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import typer
 from cloudbill.cli.app import INTERRUPTED
 from cloudbill.cli.choosing import Choice, Wanted
 from cloudbill.cli.console import Console, Verbose
-from cloudbill.cli.questions import Questions, read_any, read_some, read_warehouse
+from cloudbill.cli.questions import Questions, read_any, read_warehouse
 from cloudbill.settings.keys import key_named
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class _Interview:
 
     def _check_options(self) -> None:
         from cloudbill.settings.names import read_dataset, read_project, read_source_name
-        from cloudbill.setup.answers import read_bucket, read_provider
+        from cloudbill.setup.answers import read_bucket, read_database, read_provider
 
         given = self.options
         for answer, check in (
@@ -158,6 +158,7 @@ class _Interview:
             (given.name, read_source_name),
             (given.project_id, read_project),
             (given.dataset, read_dataset),
+            (given.database, read_database),
         ):
             if answer is not None:
                 check(answer)
@@ -200,13 +201,14 @@ class _Interview:
     def _warehouse(self) -> _Options:
         """The warehouse: from the options, or by a question, or DuckDB."""
         from cloudbill.settings.names import read_dataset, read_project
+        from cloudbill.setup.answers import read_database
 
         given, questions = self.options, self.questions
         if not questions.may_ask or given.project_id is not None or given.database is not None:
             return given
         question = "The warehouse, duckdb or bigquery"
         if questions.ask(question, read_warehouse, default="duckdb") == "duckdb":
-            return replace(given, database=questions.ask_for("database", read_some))
+            return replace(given, database=questions.ask_for("database", read_database))
         more = "; empty: where BigQuery does"
         return replace(
             given,

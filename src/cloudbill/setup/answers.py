@@ -27,6 +27,7 @@ __all__ = [
     "plan_change",
     "plan_changes",
     "read_bucket",
+    "read_database",
     "read_provider",
     "write_changes",
 ]
@@ -114,6 +115,21 @@ def read_bucket(answer: str) -> str:
     bucket = answer.strip()
     parse_address(bucket)
     return bucket
+
+
+def read_database(answer: str) -> str:
+    """The DuckDB file.
+
+    Raises:
+        ConfigError: If it is empty, or is not a file on this machine.
+    """
+    try:
+        found = key_named("database").read(answer)
+    except ValueError as error:
+        raise ConfigError(f"{answer!r} cannot be the database: it {error}") from error
+    if found is None:
+        raise ConfigError("It cannot be empty")
+    return answer.strip()
 
 
 def look_for_exports(bucket: str, prefix: str, provider: str | None) -> Finding:
