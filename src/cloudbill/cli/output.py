@@ -1,0 +1,92 @@
+"""The streams of a process: what happens where nobody reads them, and where they take no more."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, Final, TextIO, cast
+
+__all__ = ["guard_output", "lost_output"]
+
+_STREAMS: Final = ("stdin", "stdout", "stderr")
+
+
+class _Output:
+    """A stream that goes on without a text that cannot be written, and remembers why.
+
+    A full disk under a log must not keep months from being loaded. Where the reader has left, as
+    `head` does, the command ends, so a `BrokenPipeError` is raised once.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.lost: OSError | None = None
+
+    def write(self, text: str) -> int:
+        """Writes, unless the stream takes nothing."""
+        try:
+            self._stream.write(text)
+        except OSError as error:
+            self._lose(error)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Writes each of the lines."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Hands over what was written, unless the stream takes nothing."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._lose(error)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _lose(self, error: OSError) -> None:
+        is_first = self.lost is None
+        self.lost = self.lost or error
+        # What is in the buffer would be tried again, in the end by Python itself.
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, self._stream.fileno())
+        os.close(nothing)
+        if is_first and isinstance(error, BrokenPipeError):
+            raise error
+
+
+def guard_output() -> None:
+    """Lets stdout and stderr be closed or full without a fault in whatever prints."""
+    for number, name in enumerate(_STREAMS):
+        stream = getattr(sys, name)
+        if stream is None:
+            stream = _opened(number)
+        if number and not isinstance(stream, _Output):
+            stream = cast("TextIO", _Output(stream))
+        setattr(sys, name, stream)
+
+
+def lost_output() -> OSError | None:
+    """Why output could not be written; None if all of it was."""
+    found = None
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BrokenPipeError):
+            stream.flush()
+        if isinstance(stream, _Output):
+            found = found or stream.lost
+    return found
+
+
+def _opened(number: int) -> TextIO:
+    """A stream to nowhere, under a number that the process was started without.
+
+    Otherwise the next file, such as the database, would get that number, and what others print.
+    """
+    opened = os.open(os.devnull, os.O_RDWR)
+    if opened != number:
+        os.dup2(opened, number)
+        os.close(opened)
+    return os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False)
