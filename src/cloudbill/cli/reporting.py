@@ -39,6 +39,7 @@ def report(
     from cloudbill.report.page import build_page
     from cloudbill.report.page_json import page_json
     from cloudbill.report.trust import doubles_of
+    from cloudbill.text.sizes import shown_size
 
     console = Console(verbose=verbose)
     reports: dict[str, SourceReport] = {}
@@ -77,7 +78,7 @@ def report(
     console.explain([failure.error for failure in failures])
     if not page or any(failure.source is None for failure in failures):
         raise typer.Exit(code_with([], failures))
-    console.say(f"Wrote {output.absolute()} ({len(page[0]) / 1e6:.1f} MB)")
+    console.say(f"Wrote {output.absolute()} ({shown_size(len(page[0]))})")
     if is_opened:
         _open(console, output)
     raise typer.Exit(code_with([], failures))
