@@ -145,6 +145,7 @@ class _Interview:
             return
         write_changes(changes)
         self.console.say(f"Wrote {file}")
+        self._keep_out_of_git(changes)
         self._say_what_is_next(changes)
 
     def _check_options(self) -> None:
@@ -274,6 +275,14 @@ class _Interview:
             gone = sorted(set(change.before.splitlines()) - set(change.after.splitlines()))
             for line in gone:
                 self.console.say(f"# instead of: {line}")
+
+    def _keep_out_of_git(self, changes: Sequence[Change]) -> None:
+        from cloudbill.setup.ignoring import ignore_in_git
+
+        read = [change.settings for change in changes]
+        added = ignore_in_git(Path.cwd(), [one.database for one in read if not one.project_id])
+        if added:
+            self.console.say(f"Added to .gitignore: {', '.join(added)}")
 
     def _say_what_is_next(self, changes: Sequence[Change]) -> None:
         from cloudbill.setup.answers import credentials_advice
