@@ -85,6 +85,9 @@ COMMANDS: Final = (
         "Check configuration, permissions, stores, warehouses and disk.",
     ),
     Command(
+        "config", "configuring", _SET_UP, "Show each value of the configuration, and its place."
+    ),
+    Command(
         "smoke-test",
         "smoke_testing",
         _SET_UP,

@@ -1,9 +1,10 @@
 """The configuration, read once from dlt's files and the environment into frozen values.
 
 `keys` has a row for each key, `values` has the readers of values, `names` says which names are
-legal, `files` opens dlt's files, `sections` finds the sources, `lookup` finds the values, `absence`
-says what to do where there is no source, `tables` says which tables a source writes, and
-`warehouse` has the part that a warehouse gets. dlt is imported when its files are read.
+legal, `files` opens dlt's files, `sections` finds the sources, `lookup` finds the values, `origins`
+says where they come from, `absence` says what to do where there is no source, `tables` says which
+tables a source writes, and `warehouse` has the part that a warehouse gets. dlt is imported when its
+files are read.
 
 Pure: names.
 May import: providers, text.
