@@ -12,6 +12,7 @@ import pytest
 
 from end_to_end.conftest import configure
 from end_to_end.imported import INSTALLED, imported_command
+from end_to_end.terminal import Terminal
 from samples import write_azure
 
 LOCAL = """
@@ -115,3 +116,12 @@ def test_closed_streams_are_as_those_to_nowhere(folder: Path, closed: str) -> No
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert "already loaded" in ended(folder, ("load",)).stdout
+
+
+def test_a_sample_shows_on_a_terminal_how_far_it_is(tmp_path: Path) -> None:
+    terminal = Terminal("sample", "exports", "--months", "1", "--rows", "40", cwd=tmp_path)
+    shown = terminal.wait_for("Wrote 4 runs")
+    terminal.end()
+
+    assert "Writing runs of Azure" in shown
+    assert "2/2" in shown

@@ -1,14 +1,14 @@
-"""The streams of a process: what happens where nobody reads them, and where they take no more."""
+"""The streams of a process: what happens where nobody reads them, or they take no more."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TextIO, cast
 
-__all__ = ["guard_output", "lost_output"]
+__all__ = ["guard_output", "lost_output", "progress_of"]
 
 _STREAMS: Final = ("stdin", "stdout", "stderr")
 
@@ -78,6 +78,21 @@ def lost_output() -> OSError | None:
         if isinstance(stream, _Output):
             found = found or stream.lost
     return found
+
+
+@contextmanager
+def progress_of(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Shows on stderr how many of how many are done, if that is a terminal; yields who to tell."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield lambda done, total: None  # noqa: ARG005
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(title, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
 def _opened(number: int) -> TextIO:

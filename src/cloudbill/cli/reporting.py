@@ -39,7 +39,6 @@ def report(
     from cloudbill.report.page import build_page
     from cloudbill.report.page_json import page_json
     from cloudbill.report.trust import doubles_of
-    from cloudbill.text.sizes import shown_size
 
     console = Console(verbose=verbose)
     reports: dict[str, SourceReport] = {}
@@ -78,7 +77,7 @@ def report(
     console.explain([failure.error for failure in failures])
     if not page or any(failure.source is None for failure in failures):
         raise typer.Exit(code_with([], failures))
-    console.say(f"Wrote {output.absolute()} ({shown_size(len(page[0]))})")
+    _say_written(console, output, len(page[0]))
     if is_opened:
         _open(console, output)
     raise typer.Exit(code_with([], failures))
@@ -125,6 +124,12 @@ def _broken(
         return {}
     report = reports.get(failure.source) or unconfigured(failure.source)
     return {} if report is None else {failure.source: replace(report, error=str(failure.error))}
+
+
+def _say_written(console: Console, output: Path, size: int) -> None:
+    from cloudbill.text.sizes import shown_size
+
+    console.say(f"Wrote {output.absolute()} ({shown_size(size)})")
 
 
 def _open(console: Console, page: Path) -> None:

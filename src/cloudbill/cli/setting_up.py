@@ -11,6 +11,7 @@ import typer
 
 from cloudbill.cli.console import AsJson, Console, SourceName, Verbose
 from cloudbill.cli.each_source import attempt, each_source
+from cloudbill.cli.output import progress_of
 
 if TYPE_CHECKING:
     from cloudbill.doctor.check import Check
@@ -170,7 +171,6 @@ def sample(
 ) -> None:
     """Write realistic sample exports, to try cloudbill without a cloud account."""
     from cloudbill.sample import read_forms, write_aws, write_azure
-    from cloudbill.sample.history.simulation import write_history
 
     console = Console()
     try:
@@ -178,17 +178,35 @@ def sample(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--aws-forms") from None
     if history:
-        written = write_history(directory / "azure", months=months, seed=seed, days=days)
-        console.say(f"Wrote {len(written.events)} events of {months} months to {directory}")
+        _write_history(console, directory, months=months, seed=seed, days=days)
         return
-    runs = write_azure(directory / "azure", months=months, rows=rows, seed=seed)
+    with progress_of("Writing runs of Azure") as listen:
+        runs = write_azure(directory / "azure", months=months, rows=rows, seed=seed, listen=listen)
     for form in forms:
-        runs += write_aws(
-            directory / "aws",
-            months=months,
-            rows=rows,
-            seed=seed,
-            form=form,
-            overwrite=aws_overwrite,
-        )
+        with progress_of(f"Writing runs of AWS, {form}") as listen:
+            runs += write_aws(
+                directory / "aws",
+                months=months,
+                rows=rows,
+                seed=seed,
+                form=form,
+                overwrite=aws_overwrite,
+                listen=listen,
+            )
     console.say(f"Wrote {len(runs)} runs of {months} months to {directory}")
+
+
+def _write_history(
+    console: Console, directory: Path, *, months: int, seed: int, days: int | None
+) -> None:
+    from cloudbill.sample.history.expectations import day_lines
+    from cloudbill.sample.history.simulation import write_history
+
+    with progress_of("Writing events") as listen:
+        past = write_history(
+            directory / "azure", months=months, seed=seed, days=days, listen=listen
+        )
+    console.say("At the end of each day `load` finds:")
+    for line in day_lines(past.events):
+        console.say(line)
+    console.say(f"Wrote {len(past.events)} events of {months} months to {directory}")
