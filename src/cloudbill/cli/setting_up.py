@@ -16,6 +16,7 @@ from cloudbill.cli.output import progress_of
 if TYPE_CHECKING:
     from cloudbill.doctor.check import Check
     from cloudbill.doctor.examination import Examined
+    from cloudbill.sample import WrittenRun
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
 
@@ -170,7 +171,7 @@ def sample(
     ] = None,
 ) -> None:
     """Write realistic sample exports, to try cloudbill without a cloud account."""
-    from cloudbill.sample import read_forms, write_aws, write_azure
+    from cloudbill.sample import read_forms, write_aws
 
     console = Console()
     try:
@@ -180,8 +181,7 @@ def sample(
     if history:
         _write_history(console, directory, months=months, seed=seed, days=days)
         return
-    with progress_of("Writing runs of Azure") as listen:
-        runs = write_azure(directory / "azure", months=months, rows=rows, seed=seed, listen=listen)
+    runs = _write_azure(directory, months=months, rows=rows, seed=seed)
     for form in forms:
         with progress_of(f"Writing runs of AWS, {form}") as listen:
             runs += write_aws(
@@ -194,6 +194,13 @@ def sample(
                 listen=listen,
             )
     console.say(f"Wrote {len(runs)} runs of {months} months to {directory}")
+
+
+def _write_azure(directory: Path, *, months: int, rows: int, seed: int) -> tuple[WrittenRun, ...]:
+    from cloudbill.sample import write_azure
+
+    with progress_of("Writing runs of Azure") as listen:
+        return write_azure(directory / "azure", months=months, rows=rows, seed=seed, listen=listen)
 
 
 def _write_history(

@@ -75,10 +75,12 @@ class _Expected:
         loaded = self.loaded.get(run.month)
         if loaded == run:
             return f"is loaded: {self._loaded(run, before)}"
+        if loaded is not None and run.age < loaded.age:
+            return "is not loaded: a newer run is there"
         if self._is_held(run):
             why = "it has no rows" if run.rows == 0 else f"it ends with day {run.last_day}"
             return f"is held: {why} (exit code 6 until a newer run, `accept` or `dismiss`)"
-        return "is not loaded: a newer run is there" if loaded else "is not loaded"
+        return "is not loaded"
 
     def _loaded(self, run: HistoryRun, before: HistoryRun | None) -> str:
         told = [f"days 1 to {run.last_day}, {run.rows} rows"]
