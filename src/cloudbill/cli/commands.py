@@ -85,7 +85,10 @@ COMMANDS: Final = (
         "Check configuration, permissions, stores, warehouses and disk.",
     ),
     Command(
-        "config", "configuring", _SET_UP, "Show each value of the configuration, and its place."
+        "config",
+        "configuring",
+        _SET_UP,
+        "Show each value of the configuration, and where it is from.",
     ),
     Command(
         "smoke-test",
