@@ -96,12 +96,10 @@ def progress_of(title: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _opened(number: int) -> TextIO:
-    """A stream to nowhere, under a number that the process was started without.
+    """A stream to nowhere, in the place of one that the process was started without.
 
-    Otherwise the next file, such as the database, would get that number, and what others print.
+    It takes the free number, or the next file would get it, such as the database, and with it what
+    others print.
     """
     opened = os.open(os.devnull, os.O_RDWR)
-    if opened != number:
-        os.dup2(opened, number)
-        os.close(opened)
-    return os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False)
+    return os.fdopen(opened, "w" if number else "r", encoding="utf-8", closefd=False)

@@ -21,6 +21,7 @@ __all__ = ["interruptible", "stopped_by_signals", "was_interrupted"]
 
 _AGAIN_AFTER_S: Final = 0.005
 _IMPORTING: Final = "<frozen importlib._bootstrap>"
+_APPLICATION: Final = "cloudbill.cli.app"
 _interrupts: list[int] = []
 
 
@@ -87,7 +88,8 @@ def _send_again(number: int) -> None:
 
 
 def _is_in_import(frame: FrameType | None) -> bool:
-    while frame is not None:
+    """Whether the command imports something; it may itself be called from what is imported."""
+    while frame is not None and frame.f_globals.get("__name__") != _APPLICATION:
         if frame.f_code.co_filename == _IMPORTING:
             return True
         frame = frame.f_back
