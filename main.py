@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from cloudbill.cli import main
+from cloudbill.__main__ import main
 
 if __name__ == "__main__":
     main(["load", *(sys.argv[1:] or ["all"])])

@@ -211,7 +211,7 @@ TARGETS: Final[dict[str, Target]] = {
         unit="jobs",
     ),
     "bigquery.data_bytes": Target(
-        work="bytes of parts that pass through the client, beyond their last 128 KB",
+        work="bytes of parts that pass through the client, beyond their last 128 kB",
         against="none",
         sign="<=",
         bound=0,

@@ -10,7 +10,9 @@ setup, store, warehouses.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+# As `typing` has it, which takes longer to import than everything before the command listens to
+# Ctrl-C.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from cloudbill.errors import (

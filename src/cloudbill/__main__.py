@@ -1,8 +1,33 @@
-"""`python -m cloudbill`, for when the command is not on the path."""
+"""Where the command starts, also as `python -m cloudbill`.
+
+Imports take a second, and somebody may press Ctrl-C in it: so that comes first, and with what is
+part of Python itself.
+"""
 
 from __future__ import annotations
 
-from cloudbill.cli import main
+import _signal  # type: ignore[import-not-found]  # without the enumerations of `signal`
+import os
+
+_INTERRUPTED = 130
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and ends the process with its exit code."""
+    # Somebody who starts it in the background of a shell has Ctrl-C ignored.
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _stop)
+    from cloudbill.cli import main as run
+
+    run(arguments)
+
+
+def _stop(number: int, frame: object) -> None:
+    """Ends the process at once: nothing has begun, or everything has ended."""
+    del number, frame
+    os.write(2, b"Stopped\n")
+    os._exit(_INTERRUPTED)
+
 
 if __name__ == "__main__":
     main()

@@ -217,7 +217,7 @@ def _become(words: list[str], folder: str, variables: Mapping[bytes, bytes], fds
 
 def _run() -> NoReturn:
     """Runs the command and ends the process as Python does, but takes no module apart for it."""
-    from cloudbill.cli import main
+    from cloudbill.__main__ import main
 
     code = 0
     try:

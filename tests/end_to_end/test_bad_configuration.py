@@ -76,6 +76,18 @@ def test_a_value_is_named_and_the_other_source_goes_on(
             assert "Possible solutions" not in output
 
 
+@pytest.mark.parametrize("path", ["C:\\Users", "C:\\bills"], ids=["no escape", "escape"])
+def test_a_path_of_windows_in_double_quotes_needs_single_ones(
+    run_process: Run, tmp_path: Path, path: str
+) -> None:
+    configure(tmp_path, AZURE.replace("./exports", path))
+
+    done = run_process("load")
+
+    assert done.returncode == 2
+    assert "write a path of Windows in single quotes" in done.stderr
+
+
 def test_a_folder_that_cannot_be_made_is_named(run: Run, tmp_path: Path) -> None:
     configure(tmp_path, f'{AZURE}\ndatabase = "/proc/x/y.duckdb"\n{AWS}')
 

@@ -47,7 +47,7 @@ class TestHelp:
     def test_it_fits_a_screen_and_groups_what_people_want_to_do(self, run_installed: Run) -> None:
         lines = run_installed("--help", env={"COLUMNS": "80"}).stdout.splitlines()
 
-        assert len(lines) <= 34
+        assert len(lines) <= 37
         assert max(map(len, lines)) <= 80
         groups = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
         assert groups == [
@@ -62,7 +62,8 @@ class TestHelp:
         assert commands == [
             *("load", "plan", "accept", "dismiss", "focus"),
             *("status", "history", "verify", "query", "report", "export"),
-            *("init", "doctor", "smoke-test", "sample", "explain", "state"),
+            *("init", "doctor", "config", "smoke-test", "sample", "explain", "state"),
+            *("help", "completion"),
         ]
 
     def test_a_shell_can_complete_commands_and_options(self, run_process: Run) -> None:

@@ -144,6 +144,8 @@ class TestOptions:
             (("--bucket", ".", "--prefix", "nothing"), "No export was found in ., folder"),
             (("--bucket", "ftp://x"), "'ftp://' is not a known store"),
             (("--bucket", "az://bills?sig=hush"), "contains credentials"),
+            (("--bucket", "C:\\bills"), "is a path of Windows"),
+            (("--bucket", ".", "--database", "C:/b.duckdb"), "is a path of Windows"),
             (("--provider", "oracle"), "known are azure, aws"),
             (("--bucket", ".", "--name", "2nd"), "cannot be the name of a source"),
             (("--bucket", ".", "--dataset", "a-b"), "cannot be the dataset"),
@@ -235,13 +237,20 @@ class TestOptions:
     ) -> None:
         gcs.create_bucket("bills")
         gcs.upload_tree(exports, "bills", "copied")
-        result = run(
-            *("init", "--bucket", "bills", "--provider", "azure"),
-            env={"STORAGE_EMULATOR_HOST": gcs.url},
-        )
+        words = ("init", "--bucket", "bills", "--provider", "azure", "--project-id", "acme")
+        result = run(*words, env={"STORAGE_EMULATOR_HOST": gcs.url})
         assert result.returncode == 0, result.stderr
         assert written(tmp_path)["azure_billing"]["prefix"] == "copied/billing"
-        assert "Credentials for gs://" in result.stdout
+        assert "Credentials" not in result.stdout, "they worked"
+
+        own = {"SOURCES__CREDENTIALS__PROJECT_ID": "acme", "STORAGE_EMULATOR_HOST": gcs.url}
+        result = run(*words, "--replace", env=own)
+        assert "Credentials for gs://" not in result.stdout
+        assert "Credentials for BigQuery" in result.stdout, "those of the bucket are its own"
+
+        named = run(*words, "--name", "second", "--prefix", "p", "--export-name", "e")
+        assert named.returncode == 0, named.stderr
+        assert "Credentials for gs://" in named.stdout, "nothing was read with them"
 
 
 class TestQuestions:
@@ -279,6 +288,7 @@ class TestQuestions:
         shown, code = talk(tmp_path, (), [str(exports), "", "", "", ""])
         assert code == 0, shown
         assert "Which ones, such as 1,2, or all [all]: " in shown
+        assert "Write it to .dlt/config.toml [Y/n]: " in shown
         found = written(tmp_path)
         assert found["azure_billing"]["database"] == found["aws_billing"]["database"]
         assert found["aws_billing"]["database"] == "cloudbill.duckdb"

@@ -199,6 +199,8 @@ class TestWeight:
             "cloudbill.cli",
             "cloudbill.cli.app",
             "cloudbill.cli.commands",
+            "cloudbill.cli.output",
+            "cloudbill.cli.signals",
         }
 
     def test_help_of_a_command_brings_no_client_and_no_other_command(self) -> None:

@@ -69,7 +69,9 @@ class TestSize:
 class TestManners:
     def test_only_the_command_line_prints_or_exits(self) -> None:
         endings = {"print", "exit", "quit", "sys.exit", "os._exit", "typer.echo", "typer.Exit"}
-        others = [module for module in MODULES.values() if module.package != "cli"]
+        others = [
+            one for one in MODULES.values() if one.package != "cli" and one.short != "__main__"
+        ]
 
         assert len(others) < len(MODULES)
         assert not [

@@ -8,12 +8,14 @@ import sys
 import traceback
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, NoReturn, cast
 
 import typer
 from typer.core import TyperGroup
 
 from cloudbill.cli.commands import COMMANDS, PANELS, CommandsOnDemand
+from cloudbill.cli.output import guard_output, lost_output
+from cloudbill.cli.signals import interruptible, was_interrupted
 
 __all__ = ["INTERRUPTED", "app", "main"]
 
@@ -40,11 +42,16 @@ class _GroupedHelp(TyperGroup):
         # Typer sets its own hook when it is called, so ours is set after that.
         sys.excepthook = _unexpected
         try:
-            return super().invoke(ctx)
+            with interruptible():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
-            print("Stopped. Nothing is half done; run the same again", file=sys.stderr, flush=True)
-            # Ends without waiting for threads that are in a download or a job.
-            os._exit(INTERRUPTED)
+            _end_interrupted()
+
+
+def _end_interrupted() -> NoReturn:
+    print("Stopped. Nothing is half done; run the same again", file=sys.stderr, flush=True)
+    # Ends without waiting for threads that are in a download or a job.
+    os._exit(INTERRUPTED)
 
 
 _COLLECT_AFTER: Final = 50_000
@@ -66,15 +73,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and ends the process with its exit code."""
     # Everything that imports create stays alive; looking through it takes a tenth of a short run.
     gc.set_threshold(_COLLECT_AFTER)
+    guard_output()
     try:
         app(args=None if arguments is None else list(arguments))
     except SystemExit as ended:
-        if ended.code == INTERRUPTED:
-            sys.stdout.flush()
-            sys.stderr.flush()
+        code = _code_with_output(ended.code)
+        if code == INTERRUPTED:
             # Threads that the user stopped may still wait for an answer; the process does not.
             os._exit(INTERRUPTED)
-        raise
+        raise SystemExit(code) from None
+
+
+def _code_with_output(code: int | str | None) -> int:
+    """The exit code, where output may have been lost; that is said, unless its reader left."""
+    found = code if isinstance(code, int) else int(code is not None)
+    lost = lost_output()
+    if lost is None:
+        return found
+    from cloudbill.errors import CloudbillError
+    from cloudbill.text.exit_codes import highest_code
+
+    if not isinstance(lost, BrokenPipeError):
+        print(f"Cannot write output: {lost.strerror}", file=sys.stderr, flush=True)
+    return highest_code([found, CloudbillError.exit_code])
 
 
 def _unexpected(
@@ -83,6 +104,8 @@ def _unexpected(
     """Prints an error that cloudbill did not expect: two lines, or the traceback with `-v`."""
     from cloudbill.redaction import redacted
 
+    if was_interrupted():
+        _end_interrupted()
     if {"-v", "--verbose"} & {*sys.argv}:
         text = "".join(traceback.format_exception(kind, error, trace))
         print(redacted(text), file=sys.stderr)

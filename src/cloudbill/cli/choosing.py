@@ -53,7 +53,7 @@ class Choice:
         ]
         if not exports and self.questions.may_ask:
             self._say_nothing_found(finding, bucket)
-            return (self._by_hand(bucket),)
+            return (replace(self._by_hand(bucket), is_read=True),)
         if not exports or (len(exports) > 1 and not (given.takes_all or self.questions.may_ask)):
             matching = replace(finding, exports=tuple(exports))
             raise no_choice_error(matching, bucket, given.prefix or "")
@@ -173,4 +173,5 @@ def _answers_of(bucket: str, export: FoundExport) -> Answers:
         bucket=bucket,
         prefix=export.prefix,
         export_name=export.export_name,
+        is_read=True,
     )

@@ -37,8 +37,8 @@ class Command:
 
     @property
     def function(self) -> str:
-        """What the module calls it."""
-        return self.name.replace("-", "_")
+        """What the module calls it; `help` is a function of Python."""
+        return "help_" if self.name == "help" else self.name.replace("-", "_")
 
     def make(self) -> Any:
         """The command, or the group of commands, with all its options."""
@@ -87,6 +87,12 @@ COMMANDS: Final = (
         "Check configuration, permissions, stores, warehouses and disk.",
     ),
     Command(
+        "config",
+        "configuring",
+        _SET_UP,
+        "Show each value of the configuration, and where it is from.",
+    ),
+    Command(
         "smoke-test",
         "smoke_testing",
         _SET_UP,
@@ -102,6 +108,13 @@ COMMANDS: Final = (
         "explain", "explaining", _SET_UP, "Say what an error or an exit code means, and what to do."
     ),
     Command("state", "setting_up", _SET_UP, "Repair the ledger, the memory of what is loaded."),
+    Command("help", "helping", _SET_UP, "Show the help of cloudbill, or of a command."),
+    Command(
+        "completion",
+        "helping",
+        _SET_UP,
+        "Print what lets your shell complete commands and options.",
+    ),
 )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from cloudbill.cli.signals import was_interrupted
 from cloudbill.text.failures import SourceFailure
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["attempt", "code_with", "each_source", "unexpected_error"]
 
 _SHOWN_CHARACTERS: Final = 300
-_INTERRUPTED: Final = "Query interrupted"
-"""What DuckDB makes of Ctrl-C while it runs a statement."""
 
 
 def each_source(
@@ -46,21 +45,23 @@ def each_source(
 def attempt(
     source: str | None, action: Callable[[], object], failed: Callable[[SourceFailure], None]
 ) -> None:
-    """Does something for a source, or for the command; tells `failed` what ended it, if so."""
+    """Does something for a source, or for the command; tells `failed` what ended it, if so.
+
+    Raises:
+        KeyboardInterrupt: If the user interrupted it, whatever was made of that.
+    """
     from cloudbill.errors import CloudbillError
 
     try:
         action()
-    except CloudbillError as error:
-        failed(SourceFailure(source=source, error=error))
     except BrokenPipeError:  # whoever reads the output has left, as `head` does: no fault of ours
         raise
-    except RuntimeError as error:
-        if str(error) == _INTERRUPTED:
+    except Exception as error:
+        if was_interrupted():
             raise KeyboardInterrupt from error
-        failed(SourceFailure(source=source, error=unexpected_error(error)))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other sources go on
-        failed(SourceFailure(source=source, error=unexpected_error(error)))
+        # Whatever else it is, the other sources go on.
+        known = error if isinstance(error, CloudbillError) else unexpected_error(error)
+        failed(SourceFailure(source=source, error=known))
 
 
 def unexpected_error(error: BaseException) -> CloudbillError:

@@ -14,7 +14,7 @@ import typer
 from cloudbill.cli.app import INTERRUPTED
 from cloudbill.cli.choosing import Choice, Wanted
 from cloudbill.cli.console import Console, Verbose
-from cloudbill.cli.questions import Questions, read_any, read_some, read_warehouse, read_yes
+from cloudbill.cli.questions import Questions, read_any, read_warehouse
 from cloudbill.settings.keys import key_named
 
 if TYPE_CHECKING:
@@ -140,16 +140,17 @@ class _Interview:
             self.console.say("Nothing was written: every export is configured already")
             return
         self._show(changes)
-        if self.questions.may_ask and not self._is_wanted(file):
+        if self.questions.may_ask and not self.questions.ask_yes(f"Write it to {file}"):
             self.console.say("Nothing was written")
             return
         write_changes(changes)
         self.console.say(f"Wrote {file}")
+        self._keep_out_of_git(changes)
         self._say_what_is_next(changes)
 
     def _check_options(self) -> None:
         from cloudbill.settings.names import read_dataset, read_project, read_source_name
-        from cloudbill.setup.answers import read_bucket, read_provider
+        from cloudbill.setup.answers import read_bucket, read_database, read_provider
 
         given = self.options
         for answer, check in (
@@ -158,6 +159,7 @@ class _Interview:
             (given.name, read_source_name),
             (given.project_id, read_project),
             (given.dataset, read_dataset),
+            (given.database, read_database),
         ):
             if answer is not None:
                 check(answer)
@@ -200,13 +202,14 @@ class _Interview:
     def _warehouse(self) -> _Options:
         """The warehouse: from the options, or by a question, or DuckDB."""
         from cloudbill.settings.names import read_dataset, read_project
+        from cloudbill.setup.answers import read_database
 
         given, questions = self.options, self.questions
         if not questions.may_ask or given.project_id is not None or given.database is not None:
             return given
         question = "The warehouse, duckdb or bigquery"
         if questions.ask(question, read_warehouse, default="duckdb") == "duckdb":
-            return replace(given, database=questions.ask_for("database", read_some))
+            return replace(given, database=questions.ask_for("database", read_database))
         more = "; empty: where BigQuery does"
         return replace(
             given,
@@ -273,22 +276,17 @@ class _Interview:
             for line in gone:
                 self.console.say(f"# instead of: {line}")
 
-    def _is_wanted(self, file: Path) -> bool:
-        def check(answer: str) -> str:
-            read_yes(answer)
-            return answer
+    def _keep_out_of_git(self, changes: Sequence[Change]) -> None:
+        from cloudbill.setup.ignoring import ignore_in_git
 
-        return read_yes(self.questions.ask(f"Write it to {file}", check, default="y"))
+        read = [change.settings for change in changes]
+        added = ignore_in_git(Path.cwd(), [one.database for one in read if not one.project_id])
+        if added:
+            self.console.say(f"Added to .gitignore: {', '.join(added)}")
 
     def _say_what_is_next(self, changes: Sequence[Change]) -> None:
-        from cloudbill.store.address import parse_address
-        from cloudbill.store.credentials import bigquery_advice, store_advice
+        from cloudbill.setup.answers import credentials_advice
 
-        answers = changes[0].answers
-        # Credentials in [sources.credentials] are for all sources.
-        source = answers.source if len(changes) == 1 else ""
-        advice = store_advice(parse_address(answers.bucket).scheme, source)
-        advice += bigquery_advice() if answers.project_id else ()
-        for line in advice:
+        for line in credentials_advice(changes):
             self.console.say(line)
         self.console.say("Next: `cloudbill doctor`, then `cloudbill load`")

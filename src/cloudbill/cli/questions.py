@@ -9,7 +9,7 @@ from typing import NoReturn
 from cloudbill.cli.console import Console
 from cloudbill.settings.keys import key_named
 
-__all__ = ["Questions", "read_any", "read_numbers", "read_some", "read_warehouse", "read_yes"]
+__all__ = ["Questions", "read_any", "read_numbers", "read_some", "read_warehouse"]
 
 _YES = {"", "y", "yes"}
 _NO = {"n", "no"}
@@ -38,6 +38,15 @@ class Questions:
                 return check(answer)
             except ConfigError as error:
                 self.console.warn(f"  {error}")
+
+    def ask_yes(self, question: str) -> bool:
+        """Asks for yes or no, and shows by its capital that the enter key says yes."""
+
+        def check(answer: str) -> str:
+            read_yes(answer)
+            return answer
+
+        return read_yes(self.ask(f"{question} [Y/n]", check))
 
     def missing(self, option: str) -> NoReturn:
         """Refuses to go on without an option.

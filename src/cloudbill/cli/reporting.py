@@ -64,7 +64,7 @@ def report(
     def draw() -> None:
         each_source(source, work, failed=failed)
         if all(report.error for report in reports.values()):
-            console.warn(_not_written(output))
+            _say_not_written(console, output, reports)
             return
         for double in doubles_of(_counted(reports, settings_read)):
             console.warn(check_line(double_check(double, together(settings_read))))
@@ -77,7 +77,7 @@ def report(
     console.explain([failure.error for failure in failures])
     if not page or any(failure.source is None for failure in failures):
         raise typer.Exit(code_with([], failures))
-    console.say(f"Wrote {output.absolute()} ({len(page[0]) / 1e6:.1f} MB)")
+    _say_written(console, output, len(page[0]))
     if is_opened:
         _open(console, output)
     raise typer.Exit(code_with([], failures))
@@ -126,6 +126,12 @@ def _broken(
     return {} if report is None else {failure.source: replace(report, error=str(failure.error))}
 
 
+def _say_written(console: Console, output: Path, size: int) -> None:
+    from cloudbill.text.sizes import shown_size
+
+    console.say(f"Wrote {output.absolute()} ({shown_size(size)})")
+
+
 def _open(console: Console, page: Path) -> None:
     import webbrowser
 
@@ -133,10 +139,14 @@ def _open(console: Console, page: Path) -> None:
         console.warn("No browser could be opened; open the file yourself")
 
 
-def _not_written(path: Path) -> str:
-    """What is said where nothing was read that a page could show."""
+def _say_not_written(console: Console, path: Path, reports: Mapping[str, SourceReport]) -> None:
+    """Says that nothing was read that a page could show.
+
+    Where no source is there, that has been said, unless an old page could be taken for a new one.
+    """
     kept = f"; {path} is still the one from before" if path.exists() else ""
-    return f"No page was written, because no source could be read{kept}"
+    if reports or kept:
+        console.warn(f"No page was written, because no source could be read{kept}")
 
 
 def _write(path: Path, page: bytes) -> None:

@@ -11,10 +11,12 @@ import typer
 
 from cloudbill.cli.console import AsJson, Console, SourceName, Verbose
 from cloudbill.cli.each_source import attempt, each_source
+from cloudbill.cli.output import progress_of
 
 if TYPE_CHECKING:
     from cloudbill.doctor.check import Check
     from cloudbill.doctor.examination import Examined
+    from cloudbill.sample import WrittenRun
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
 
@@ -169,8 +171,7 @@ def sample(
     ] = None,
 ) -> None:
     """Write realistic sample exports, to try cloudbill without a cloud account."""
-    from cloudbill.sample import read_forms, write_aws, write_azure
-    from cloudbill.sample.history.simulation import write_history
+    from cloudbill.sample import read_forms, write_aws
 
     console = Console()
     try:
@@ -178,17 +179,41 @@ def sample(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--aws-forms") from None
     if history:
-        written = write_history(directory / "azure", months=months, seed=seed, days=days)
-        console.say(f"Wrote {len(written.events)} events of {months} months to {directory}")
+        _write_history(console, directory, months=months, seed=seed, days=days)
         return
-    runs = write_azure(directory / "azure", months=months, rows=rows, seed=seed)
+    runs = _write_azure(directory, months=months, rows=rows, seed=seed)
     for form in forms:
-        runs += write_aws(
-            directory / "aws",
-            months=months,
-            rows=rows,
-            seed=seed,
-            form=form,
-            overwrite=aws_overwrite,
-        )
+        with progress_of(f"Writing runs of AWS, {form}") as listen:
+            runs += write_aws(
+                directory / "aws",
+                months=months,
+                rows=rows,
+                seed=seed,
+                form=form,
+                overwrite=aws_overwrite,
+                listen=listen,
+            )
     console.say(f"Wrote {len(runs)} runs of {months} months to {directory}")
+
+
+def _write_azure(directory: Path, *, months: int, rows: int, seed: int) -> tuple[WrittenRun, ...]:
+    from cloudbill.sample import write_azure
+
+    with progress_of("Writing runs of Azure") as listen:
+        return write_azure(directory / "azure", months=months, rows=rows, seed=seed, listen=listen)
+
+
+def _write_history(
+    console: Console, directory: Path, *, months: int, seed: int, days: int | None
+) -> None:
+    from cloudbill.sample.history.expectations import day_lines
+    from cloudbill.sample.history.simulation import write_history
+
+    with progress_of("Writing events") as listen:
+        past = write_history(
+            directory / "azure", months=months, seed=seed, days=days, listen=listen
+        )
+    console.say("At the end of each day `load` finds:")
+    for line in day_lines(past.events):
+        console.say(line)
+    console.say(f"Wrote {len(past.events)} events of {months} months to {directory}")

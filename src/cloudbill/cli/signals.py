@@ -1,18 +1,48 @@
-"""Ctrl-C and SIGTERM: the first ends a load in good order, the second ends it at once."""
+"""Ctrl-C and SIGTERM: the first ends a load in good order, the second ends it at once.
+
+While the process starts and ends, `cloudbill.__main__` has Ctrl-C end it without a word more.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from cloudbill.loading.stopping import Stop
 
-__all__ = ["stopped_by_signals"]
+__all__ = ["interruptible", "stopped_by_signals", "was_interrupted"]
+
+_AGAIN_AFTER_S: Final = 0.005
+_IMPORTING: Final = "<frozen importlib._bootstrap>"
+_APPLICATION: Final = "cloudbill.cli.app"
+_interrupts: list[int] = []
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """While the block runs, Ctrl-C raises a `KeyboardInterrupt`, unless it is ignored."""
+    _interrupts.clear()
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before):
+        yield
+        return
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def was_interrupted() -> bool:
+    """Whether Ctrl-C interrupted the command: DuckDB makes an error of its own of that."""
+    return bool(_interrupts)
 
 
 @contextmanager
@@ -24,9 +54,8 @@ def stopped_by_signals(stop: Stop) -> Iterator[None]:
     """
 
     def handle(number: int, frame: FrameType | None) -> None:
-        del number, frame
         if not stop.ask():
-            raise KeyboardInterrupt
+            _interrupt(number, frame)
 
     before = {number: signal.signal(number, handle) for number in _signals()}
     try:
@@ -34,6 +63,37 @@ def stopped_by_signals(stop: Stop) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Raises a `KeyboardInterrupt`; after an import, if there is one going on.
+
+    DuckDB and others call Python while they are imported, and a process whose import of them is
+    interrupted aborts.
+    """
+    if _is_in_import(frame):
+        again = threading.Timer(_AGAIN_AFTER_S, _send_again, (number,))
+        again.daemon = True
+        again.start()
+        return
+    _interrupts.append(number)
+    raise KeyboardInterrupt
+
+
+def _send_again(number: int) -> None:
+    if sys.platform == "win32":
+        signal.raise_signal(number)
+    else:  # to the process, for the main thread may wait, and only this wakes it
+        os.kill(os.getpid(), number)
+
+
+def _is_in_import(frame: FrameType | None) -> bool:
+    """Whether the command imports something; it may itself be called from what is imported."""
+    while frame is not None and frame.f_globals.get("__name__") != _APPLICATION:
+        if frame.f_code.co_filename == _IMPORTING:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _signals() -> tuple[signal.Signals, ...]:

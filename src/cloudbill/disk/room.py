@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from cloudbill.text.sizes import in_bytes
+from cloudbill.text.sizes import shown_size
 
 __all__ = ["duckdb_needs", "existing_folder", "full_disk_of", "is_disk_full"]
 
@@ -59,10 +59,10 @@ def full_disk_of(
     free, mount = shutil.disk_usage(folder).free, _mount_of(folder)
     # What could not be written is given back by now, so more may be free than was.
     is_known = needed is not None and needed > free
-    wanted = f"about {in_bytes(needed or 0)} are needed" if is_known else "more is needed"
+    wanted = f"about {shown_size(needed or 0)} are needed" if is_known else "more is needed"
     return (
         f"there is no room on the disk of {folder}"
-        f"{'' if mount == folder else f' (mounted at {mount})'}: {in_bytes(free)} are free, and "
+        f"{'' if mount == folder else f' (mounted at {mount})'}: {shown_size(free)} are free, and "
         f"{wanted}. Make room there, or {remedy}"
     )
 

@@ -16,7 +16,7 @@ from cloudbill.disk.room import duckdb_needs, existing_folder
 from cloudbill.doctor.check import Check
 from cloudbill.errors import ConfigError
 from cloudbill.store.address import parse_address
-from cloudbill.text.sizes import in_bytes
+from cloudbill.text.sizes import shown_size
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -123,9 +123,9 @@ def check_disk(
 def _room(subject: str, folder: Path, needed: int, why: str) -> Check:
     free = shutil.disk_usage(folder).free
     found = (
-        f"{in_bytes(free)} free in {folder}, and the next load needs {in_bytes(needed)} ({why})"
+        f"{shown_size(free)} free in {folder}, and the next load needs {shown_size(needed)} ({why})"
         if needed
-        else f"{in_bytes(free)} free in {folder}, and there is nothing to load"
+        else f"{shown_size(free)} free in {folder}, and there is nothing to load"
     )
     if free >= needed and os.access(folder, os.W_OK | os.X_OK):
         return Check(subject=subject, found=found)

@@ -10,6 +10,7 @@ from cloudbill.doctor.smoke_exports import MODES, REQUIRED, parquet_of
 from cloudbill.doctor.smoke_place import Folder
 from cloudbill.doctor.smoke_point import Seen, one_line
 from cloudbill.doctor.smoke_trial import probe_fields
+from cloudbill.text.sizes import shown_size
 from cloudbill.warehouses.bigquery.expirations import keep_table
 
 if TYPE_CHECKING:
@@ -165,6 +166,6 @@ def billed_bytes(trial: Trial) -> Iterator[Seen]:
     bills = [getattr(job, "total_bytes_billed", None) for job in jobs]
     trial.bytes_billed = sum(bill or 0 for bill in bills)
     yield Seen(
-        text=f"{trial.bytes_billed / 1e6:,.0f} MB billed by {told} jobs",
+        text=f"{shown_size(trial.bytes_billed)} billed by {told} jobs",
         is_expected=trial.bytes_billed < _MOST_BILLED,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cloudbill.doctor.check import Check
 from cloudbill.sql import DUCKDB, duckdb_text
-from cloudbill.text.sizes import in_bytes
+from cloudbill.text.sizes import shown_size
 
 if TYPE_CHECKING:
     from cloudbill.manifests import Manifest
@@ -60,7 +60,7 @@ def _check_file(settings: SourceSettings) -> Check:
             remedy="give the user that runs this permission to write it",
         )
     if file.exists():
-        return Check(subject=subject, found=f"{file} has {in_bytes(file.stat().st_size)}")
+        return Check(subject=subject, found=f"{file} has {shown_size(file.stat().st_size)}")
     return Check(subject=subject, found=f"{file} does not exist yet; the first load creates it")
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["with_known_objects"]
 
 _MOST: Final = 10_000
-"""Texts of a column. With all of 1 KB, DuckDB has less than 100 MB of them and their objects."""
+"""Texts of a column. With all of 1 kB, DuckDB has less than 100 MB of them and their objects."""
 # A text that only one row of the sample has is hardly worth its place.
 _SPELT: Final = (
     "SELECT {key}, CAST({value} AS VARCHAR) FROM (SELECT {text} AS {key}, "

@@ -2,12 +2,12 @@
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 RunKind: TypeAlias = Literal["mid-month", "month-end", "closing"]
 
@@ -20,7 +20,11 @@ __all__ = [
     "draw",
     "guid",
     "schedule",
+    "told_each",
+    "unheard",
 ]
+
+_Item = TypeVar("_Item")
 
 DIGITS = 60
 """The precision of the sample's decimal context, high enough to round nothing."""
@@ -113,6 +117,18 @@ class ScheduledRun:
     def last_day(self) -> datetime:
         """The last day in the data, at midnight."""
         return self.month.start + timedelta(days=self.elapsed_days - 1)
+
+
+def told_each(items: Sequence[_Item], listen: Callable[[int, int], None]) -> Iterator[_Item]:
+    """Each of some items; `listen` hears before each and at the end how many of all are done."""
+    for done, item in enumerate(items):
+        listen(done, len(items))
+        yield item
+    listen(len(items), len(items))
+
+
+def unheard(done: int, total: int) -> None:
+    """Nobody listens to how far it is."""
 
 
 def draw(*parts: object) -> int:

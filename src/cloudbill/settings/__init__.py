@@ -1,9 +1,10 @@
 """The configuration, read once from dlt's files and the environment into frozen values.
 
 `keys` has a row for each key, `values` has the readers of values, `names` says which names are
-legal, `files` opens dlt's files, `sections` finds the sources, `lookup` finds the values, `tables`
-says which tables a source writes, and `warehouse` has the part that a warehouse gets. dlt is
-imported when its files are read.
+legal, `files` opens dlt's files, `sections` finds the sources, `lookup` finds the values, `origins`
+says where they come from, `absence` says what to do where there is no source, `tables` says which
+tables a source writes, and `warehouse` has the part that a warehouse gets. dlt is imported when its
+files are read.
 
 Pure: names.
 May import: providers, text.
@@ -22,6 +23,7 @@ from typing import Any, TypeVar
 from cloudbill.errors import ConfigError
 from cloudbill.periods import BillingPeriod
 from cloudbill.providers import PROVIDERS, Provider
+from cloudbill.settings.absence import not_configured_error, nothing_configured_error
 from cloudbill.settings.files import dlt_context
 from cloudbill.settings.keys import KEYS
 from cloudbill.settings.lookup import Lookup, ValueProvider
@@ -250,17 +252,14 @@ def select_sources(sources: Sequence[_Source], name: str) -> tuple[_Source, ...]
     Raises:
         ConfigError: If nothing of that name is configured.
     """
+    if not sources:
+        raise nothing_configured_error()
     chosen = tuple(one for one in sources if _is_called(one, name))
     if chosen:
         return chosen
-    providers = [one for one in PROVIDERS.values() if name in {"all", one.CLOUD, one.NAME}]
+    providers = [one for one in PROVIDERS.values() if name in {one.CLOUD, one.NAME}]
     if providers:
-        wanted = " or ".join(provider.SECTION for provider in providers)
-        required = " and ".join(f"'{key.name}'" for key in KEYS if key.is_required)
-        raise ConfigError(
-            f"No source is configured for '{name}': .dlt/config.toml (looked for in the current "
-            f"folder) has no section [sources.{wanted}] with {required}"
-        )
+        raise not_configured_error(name, providers)
     known = ["all", *PROVIDERS, *(one.source for one in sources if one.source)]
     raise ConfigError(f"There is no source '{name}'.{suggestion(name, known)}")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cloudbill.errors import ConfigError
+from cloudbill.text.paths import toml_hint
 
 __all__ = ["dlt_context"]
 
@@ -47,13 +48,17 @@ def _refused_runtime(error: Exception) -> str:
 
 def _require_readable(file: Path) -> None:
     try:
-        tomllib.loads(file.read_bytes().decode())
+        text = file.read_bytes().decode()
+        try:
+            tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(
+                f"{file} is not valid TOML: {error}. Correct that line{toml_hint(str(error), text)}"
+            ) from error
     except FileNotFoundError:
         return
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigError(f"{file} is not UTF-8 in line {line}; save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file} is not valid TOML: {error}. Correct that line") from error
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}") from error

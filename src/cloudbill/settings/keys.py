@@ -90,7 +90,8 @@ KEYS: Final[tuple[Key, ...]] = (
         is_required=True,
         example='"my-billing-bucket"',
         description="Where the exports are: a bucket name (then `gs://`), a URL (`gs://`, `s3://`, "
-        "`az://`, `file://`), or a path, which starts with `./`, `/` or `~/`.",
+        "`az://`, `file://`), or a path, which starts with `./`, `/` or `~/`, on Windows also with "
+        "a drive, such as `C:/`.",
     ),
     Key(
         name="prefix",

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from cloudbill.errors import ConfigError
 from cloudbill.settings.keys import Key
 
-__all__ = ["Lookup", "ValueProvider"]
+__all__ = ["Lookup", "Place", "ValueProvider"]
 
 
 class ValueProvider(Protocol):
@@ -23,6 +23,20 @@ class ValueProvider(Protocol):
         self, key: str, hint: type[Any], pipeline_name: str | None, *sections: str
     ) -> tuple[Any, str]:
         """The value of a key below sections, or None, and the key's full name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a value is: with whom, below which sections, and by which full name.
+
+    `file` is that of a provider that reads files.
+    """
+
+    provider: str
+    file: str
+    sections: tuple[str, ...]
+    full_name: str
+    value: object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,20 +77,48 @@ class Lookup:
             f"'{key.name}' of source {self.source} is missing. Looked for in{places}"
         )
 
-    def _find(self, name: str) -> object:
-        if self.given.get(name) is not None:
-            return self.given[name]
+    def find(self, name: str) -> Place | None:
+        """The first place with a value, in the order of dlt; None if there is none."""
         for provider in self.providers:
-            for sections in self._sections():
-                value, _ = provider.get_value(name, str, None, *sections)
-                if value is not None:
-                    return value
-        return self.fallback.get(name)
+            for sections in self.sections():
+                place = _place(provider, name, str, sections)
+                if place is not None:
+                    return place
+        return None
 
-    def _sections(self) -> Iterator[tuple[str, ...]]:
+    def places(self, name: str, hint: type[Any], sections: tuple[str, ...]) -> Iterator[Place]:
+        """Every place with a value for a name below the same sections."""
+        found = (_place(provider, name, hint, sections) for provider in self.providers)
+        return (place for place in found if place is not None)
+
+    def sections(self) -> Iterator[tuple[str, ...]]:
+        """The sections that are looked into, from the inner one out."""
         sections = ("sources", *self.source.split("."))
         for length in range(len(sections), 0, -1):
             yield sections[:length]
 
+    def _find(self, name: str) -> object:
+        if self.given.get(name) is not None:
+            return self.given[name]
+        place = self.find(name)
+        return self.fallback.get(name) if place is None else place.value
+
     def _full_names(self, provider: ValueProvider, name: str) -> str:
-        return ", ".join(provider.get_value(name, str, None, *at)[1] for at in self._sections())
+        return ", ".join(provider.get_value(name, str, None, *at)[1] for at in self.sections())
+
+
+def _place(
+    provider: ValueProvider, name: str, hint: type[Any], sections: tuple[str, ...]
+) -> Place | None:
+    value, full_name = provider.get_value(name, hint, None, *sections)
+    if value is None:
+        return None
+    locate = getattr(provider, "get_value_location", None)
+    return Place(
+        provider=provider.name,
+        # dlt reads a file of this name in its global folder, too, and then says so.
+        file=(locate and locate(name, None, *sections)) or provider.name,
+        sections=sections,
+        full_name=full_name,
+        value=value,
+    )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from cloudbill.errors import ConfigError
+from cloudbill.text.paths import fault_of_windows_path, windows_path
 from cloudbill.text.times import read_age
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
 
 _MEMORY: Final = re.compile(r"(?P<number>\d+(\.\d+)?)\s*([KMGT]i?)?B", re.IGNORECASE | re.ASCII)
 _STORAGE: Final = re.compile(r"v?(\d+\.\d+)(\.\d+)?", re.ASCII)
+_FILE_URL: Final = re.compile(r"file://", re.IGNORECASE)
 _LONGEST_S: Final = 24 * 3600
 LEAST_BYTES: Final = 10 * 1024 * 1024
 """What BigQuery bills at least of a query and of each table in it ("On-demand pricing")."""
@@ -72,14 +74,24 @@ def read_scope(value: object) -> str | None:
 
 
 def read_file(value: object) -> Path | None:
-    """A file on disk, with `~` replaced by the user's home folder.
+    """A file on disk, also as a URL, with `~` replaced by the user's home folder.
 
     Raises:
-        ValueError: If it is not a text, or begins with a `~` that is nobody's.
+        ValueError: If it is not a text, is not on this machine, or begins with a `~` that is
+            nobody's.
     """
     text = read_text(value)
+    if text is None:
+        return None
+    windows = windows_path(text)
+    fault = windows and fault_of_windows_path(windows)
+    if fault:
+        raise ValueError(f"must be a file on this machine: what is there {fault}")
+    path = windows or _FILE_URL.sub("", text, count=1)
+    if "://" in path:
+        raise ValueError("must be a file on this machine")
     try:
-        return None if text is None else Path(text).expanduser()
+        return Path(path).expanduser()
     except RuntimeError as error:
         raise ValueError("must be a file; its ~ is the home of nobody here") from error
 

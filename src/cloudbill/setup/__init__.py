@@ -1,4 +1,4 @@
 """Makes `.dlt/config.toml` from answers, and finds exports.
 
-May import: disk, providers, settings, store.
+May import: disk, providers, settings, store, text.
 """

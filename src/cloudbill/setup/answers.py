@@ -16,15 +16,18 @@ from cloudbill.setup.config_file import TomlValues, with_section, write_config
 from cloudbill.setup.export_search import Finding, find_exports
 from cloudbill.store import open_store
 from cloudbill.store.address import parse_address
+from cloudbill.store.credentials import bigquery_advice, store_advice
 from cloudbill.store.folders import open_browser
 
 __all__ = [
     "Answers",
     "Change",
+    "credentials_advice",
     "look_for_exports",
     "plan_change",
     "plan_changes",
     "read_bucket",
+    "read_database",
     "read_provider",
     "write_changes",
 ]
@@ -39,7 +42,7 @@ _CLOUDS: Final = {"s3": "aws", "az": "azure"}
 class Answers:
     """A source to configure: the answers for its keys, and `name` for another export.
 
-    None leaves a key out.
+    None leaves a key out. `is_read` says that the bucket was listed, so that credentials work.
     """
 
     provider: str
@@ -53,6 +56,7 @@ class Answers:
     dataset: str | None = None
     location: str | None = None
     database: str | None = None
+    is_read: bool = False
 
     @property
     def source(self) -> str:
@@ -113,6 +117,21 @@ def read_bucket(answer: str) -> str:
     return bucket
 
 
+def read_database(answer: str) -> str:
+    """The DuckDB file.
+
+    Raises:
+        ConfigError: If it is empty, or is not a file on this machine.
+    """
+    try:
+        found = key_named("database").read(answer)
+    except ValueError as error:
+        raise ConfigError(f"{answer!r} cannot be the database: it {error}") from error
+    if found is None:
+        raise ConfigError("It cannot be empty")
+    return answer.strip()
+
+
 def look_for_exports(bucket: str, prefix: str, provider: str | None) -> Finding:
     """The exports below a prefix of a bucket, of one provider or cloud, or of all.
 
@@ -134,13 +153,38 @@ def _sections_for(bucket: str, chosen: Sequence[Provider], *, is_named: bool) ->
     cloud = _CLOUDS.get(parse_address(bucket).scheme)
     for provider in sorted(chosen, key=lambda one: cloud != one.CLOUD):
         section = ("sources", provider.SECTION)
-        variable = "__".join((*section, "credentials")).upper()
-        in_files = (one.get_value("credentials", dict, None, *section) for one in dlt_providers())
-        if any(name.startswith(variable) for name in os.environ) or any(
-            value is not None for value, _ in in_files
-        ):
+        if _has_credentials(section):
             return section
     return ("sources", chosen[0].SECTION) if is_named else ("sources",)
+
+
+def _has_credentials(section: tuple[str, ...]) -> bool:
+    variable = "__".join((*section, "credentials")).upper()
+    in_files = (one.get_value("credentials", dict, None, *section) for one in dlt_providers())
+    return any(name.startswith(variable) for name in os.environ) or any(
+        value is not None for value, _ in in_files
+    )
+
+
+def credentials_advice(changes: Sequence[Change]) -> tuple[str, ...]:
+    """Lines that say which credentials are needed, where nothing shows that they work."""
+    answers = changes[0].answers
+    scheme = parse_address(answers.bucket).scheme
+    used = _credentials_used(changes)
+    works = answers.is_read and all(one.answers.section[: len(used)] == used for one in changes)
+    # Credentials in [sources.credentials] are for all sources.
+    source = answers.source if len(changes) == 1 else ""
+    lines = () if works else store_advice(scheme, source)
+    # The login that lists gs:// is that of BigQuery, unless the bucket has credentials of its own.
+    is_login = works and scheme == "gs" and not _has_credentials(used)
+    return lines + (bigquery_advice() if answers.project_id and not is_login else ())
+
+
+def _credentials_used(changes: Sequence[Change]) -> tuple[str, ...]:
+    """The section whose credentials list the bucket; the outermost where a login does."""
+    clouds = {PROVIDERS[one.answers.provider].CLOUD for one in changes}
+    alike = [provider for provider in PROVIDERS.values() if provider.CLOUD in clouds]
+    return _sections_for(changes[0].answers.bucket, alike, is_named=False)
 
 
 def plan_change(file: Path, before: str, answers: Answers, *, replace: bool = False) -> Change:

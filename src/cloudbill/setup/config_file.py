@@ -20,6 +20,7 @@ from cloudbill.disk.exchanging import write_in_one_step
 from cloudbill.disk.room import full_disk_of
 from cloudbill.errors import ConfigError
 from cloudbill.settings.files import dlt_context
+from cloudbill.text.paths import toml_hint
 
 __all__ = [
     "SectionThereError",
@@ -165,7 +166,8 @@ def _parse(text: str, file: Path) -> tomlkit.TOMLDocument:
         return tomlkit.parse(text)
     except (tomllib.TOMLDecodeError, TOMLKitError) as error:
         raise ConfigError(
-            f"{file} is not valid TOML: {error}. Correct it first; nothing was changed"
+            f"{file} is not valid TOML: {error}. Correct it first{toml_hint(str(error), text)}; "
+            "nothing was changed"
         ) from error
 
 

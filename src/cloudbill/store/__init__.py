@@ -4,7 +4,7 @@ Paths are keys relative to the bucket or folder, with `/` between folders. Every
 becomes an error of ours here, once.
 
 Pure: address, credentials.
-May import: nothing.
+May import: text.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Store(Protocol):
 
 
 def open_store(bucket: str, *, sections: tuple[str, ...], retry_for_s: float = 240.0) -> Store:
-    """Opens a bucket name (then `gs://`), a URL, or a path, which starts with `/` or `.`.
+    """Opens a bucket name (then `gs://`), a URL, or a path, as `parse_address` reads it.
 
     `sections` says where dlt looks for credentials, such as `("sources", "azure_billing")`;
     `retry_for_s` says how long a failing request is tried again.

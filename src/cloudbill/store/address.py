@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cloudbill.errors import ConfigError, StoreError
+from cloudbill.text.paths import IS_WINDOWS, fault_of_windows_path, windows_path
 
 __all__ = ["Address", "parse_address", "require_inside"]
 
@@ -38,14 +39,24 @@ class Address:
         return _TITLES[self.scheme]
 
 
-def parse_address(bucket: str, *, section: str = "sources") -> Address:
-    """Reads a bucket name (then `gs://`), a URL, or a path, which starts with `/`, `.` or `~`.
+def parse_address(
+    bucket: str, *, section: str = "sources", is_windows: bool = IS_WINDOWS
+) -> Address:
+    """Reads a bucket name (then `gs://`), a URL, or a path.
 
+    A path starts with `/`, `.` or `~`, on Windows also with a drive or two backslashes.
     `section` is the configuration section for credentials, for the message.
 
     Raises:
-        ConfigError: If the scheme is unknown, no bucket is named, or credentials are in the text.
+        ConfigError: If the scheme is unknown, no bucket is named, credentials are in the text, or
+            it is a path of Windows elsewhere.
     """
+    path = windows_path(bucket)
+    if path is not None:
+        fault = fault_of_windows_path(path, is_windows=is_windows)
+        if fault is not None:
+            raise ConfigError(f"'bucket' is '{path}'. That {fault}")
+        return Address(scheme="file", place=path)
     if bucket.startswith(("/", ".", "~")):
         return Address(scheme="file", place=bucket)
     written, separator, rest = bucket.partition("://")

@@ -1,4 +1,4 @@
-"""Text for people: tables, times, sizes, failures, and what errors and exit codes mean.
+"""Text for people: tables, times, sizes, paths, failures, and what errors and exit codes mean.
 
 Pure.
 May import: nothing.

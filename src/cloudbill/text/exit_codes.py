@@ -27,8 +27,9 @@ EXIT_CODES: Final = (
     ),
     ExitCode(
         code=1,
-        means="Something else went wrong, such as writing the ledger; or `doctor` or `smoke-test` "
-        "found something to look at. `status --check`: two sources deliver the same charges.",
+        means="Something else went wrong, such as writing the ledger or the output; or `doctor` or "
+        "`smoke-test` found something to look at. `status --check`: two sources deliver the same "
+        "charges.",
     ),
     ExitCode(
         code=2,

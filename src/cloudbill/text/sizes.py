@@ -1,32 +1,25 @@
-"""Sizes in bytes as text, and text as sizes."""
+"""Sizes in bytes as text, spelt in one way everywhere: in powers of 1,000."""
 
 from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["in_bytes", "shown_size"]
+__all__ = ["shown_size"]
 
-_THOUSAND = 1000
+_UNITS: Final = ("kB", "MB", "GB", "TB", "PB")
+_THOUSAND: Final = 1000
+_ROUNDED_UP: Final = 999.95
+"""From here on a number with one decimal has four digits before it."""
 
 
 def shown_size(size: int | None) -> str:
     """Bytes as people read them: `86.1 MB`."""
     if size is None:
         return "unknown size"
-    scaled, unit = float(size), "bytes"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if scaled < _THOUSAND:
-            break
-        scaled, unit = scaled / _THOUSAND, larger
-    return f"{size} bytes" if unit == "bytes" else f"{scaled:.1f} {unit}"
-
-
-_UNITS: Final = ("B", "KB", "MB", "GB", "TB")
-
-
-def in_bytes(size: int) -> str:
-    """A size for people, in powers of 1,000."""
-    value, unit = float(size), 0
-    while value >= 1000 and unit < len(_UNITS) - 1:  # noqa: PLR2004
-        value, unit = value / 1000, unit + 1
-    return f"{value:.0f} {_UNITS[unit]}" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
+    if size < _THOUSAND:
+        return f"{size} byte{'' if size == 1 else 's'}"
+    scaled, units = size / _THOUSAND, iter(_UNITS)
+    unit = next(units)
+    while scaled >= _ROUNDED_UP and unit != _UNITS[-1]:
+        scaled, unit = scaled / _THOUSAND, next(units)
+    return f"{scaled:.1f} {unit}"

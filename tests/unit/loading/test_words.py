@@ -180,9 +180,12 @@ class TestLines:
             (None, "unknown size"),
             (0, "0 bytes"),
             (999, "999 bytes"),
+            (1, "1 byte"),
             (1000, "1.0 kB"),
+            (999_949, "999.9 kB"),
+            (999_950, "1.0 MB"),
             (86_140_000, "86.1 MB"),
-            (5 * 10**15, "5000.0 TB"),
+            (5 * 10**15, "5.0 PB"),
         ],
     )
     def test_sizes_are_shown_in_the_unit_that_fits(self, size: int | None, shown: str) -> None:

@@ -52,8 +52,9 @@ def test_a_misspelt_section_gets_its_hint(written: str, meant: str) -> None:
 
 
 def test_nothing_of_aws_is_configured() -> None:
-    with pytest.raises(ConfigError, match="aws_billing or aws_focus_billing"):
-        select_sources([], "aws")
+    values = TomlValues("[sources.azure_billing]\nbucket = 'b'\nexport_name = 'e'\n", Path("c"))
+    with pytest.raises(ConfigError, match=r"aws_billing or aws_focus_billing\] .*`cloudbill init`"):
+        select_sources(read_sources([values], {}), "aws")
 
 
 def test_credentials_alone_are_no_source(monkeypatch: pytest.MonkeyPatch) -> None:

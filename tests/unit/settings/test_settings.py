@@ -364,14 +364,6 @@ class TestSelection:
         ):
             select_sources(read(TWO), "azur")
 
-    @pytest.mark.parametrize("name", ["azure", "all"])
-    def test_nothing_configured_says_where_to_configure_it(self, name: str) -> None:
-        with pytest.raises(ConfigError) as error:
-            select_sources((), name)
-
-        assert f"No source is configured for '{name}': .dlt/config.toml" in str(error.value)
-        assert "[sources.azure_billing" in str(error.value)
-
 
 class TestReadSource:
     def test_given_values_go_first_and_fallbacks_last(

@@ -37,6 +37,8 @@ Reader = Callable[[object], object]
         (read_file, "bills.duckdb", Path("bills.duckdb")),
         (read_file, Path("bills.duckdb"), Path("bills.duckdb")),
         (read_file, "~/bills.duckdb", Path.home() / "bills.duckdb"),
+        (read_file, "~", Path.home()),
+        (read_file, "file:///tmp/bills.duckdb", Path("/tmp/bills.duckdb")),  # noqa: S108 - not made
         (read_file, " ", None),
         (read_table_name, "dlt_bill", "dlt_bill"),
         (read_table_name, "", None),
@@ -74,6 +76,9 @@ def test_value_is_read(read: Reader, value: object, expected: object) -> None:
         (read_text, "a\0", "must be a text"),
         (read_folder, ["a"], "must be a text"),
         (read_file, True, "must be a text"),
+        (read_file, "gs://bills/b.duckdb", "must be a file on this machine"),
+        (read_file, "C:\\bills.duckdb", "is a path of Windows"),
+        (read_file, "file:///C:/bills.duckdb", "is a path of Windows"),
         (read_table_name, "_dlt_loads", "must not begin with _dlt"),
         (read_flag, 1, "must be true or false"),
         (read_memory, "4", "must be a size above zero, such as 512MB or 4GB"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from cloudbill.errors import ConfigError
 from cloudbill.store import open_store
+from cloudbill.store.address import parse_address
 from cloudbill.store.local import LocalStore
 
 # Clients of buckets are configured by dlt.
@@ -129,3 +131,34 @@ def test_missing_credentials_are_said_with_the_places_where_they_may_stand(
     assert way in message
     assert "[sources.azure_billing.credentials]" in message
     assert len(message.splitlines()) < 8
+
+
+class TestPathsOfWindows:
+    """They are paths there, and elsewhere never the name of a bucket."""
+
+    WRITTEN = ("C:\\bills", "c:/bills", "C://bills", "\\\\server\\share")
+
+    @pytest.mark.parametrize("bucket", WRITTEN)
+    def test_on_windows_it_is_a_folder(self, bucket: str) -> None:
+        address = parse_address(bucket, is_windows=True)
+
+        assert (address.scheme, address.place) == ("file", bucket)
+
+    @pytest.mark.parametrize("url", ["file:///C:/bills", "file://C:/bills", "FILE:///C:/bills"])
+    def test_a_url_of_a_file_has_its_drive(self, url: str) -> None:
+        assert parse_address(url, is_windows=True).place == "C:/bills"
+
+    @pytest.mark.parametrize("bucket", [*WRITTEN, "file:///C:/bills"])
+    def test_elsewhere_it_is_refused_with_what_to_write(self, bucket: str) -> None:
+        with pytest.raises(ConfigError, match=r"is a path of Windows, and .* /mnt/c/bills in WSL"):
+            parse_address(bucket, is_windows=False)
+
+    @pytest.mark.parametrize("is_windows", [True, False])
+    @pytest.mark.parametrize("key", ["bills", "temp", "new", "finance", "reports"])
+    def test_what_toml_made_of_it_in_double_quotes_is_said(
+        self, key: str, *, is_windows: bool
+    ) -> None:
+        bucket = tomllib.loads(f'bucket = "C:\\{key}"')["bucket"]
+
+        with pytest.raises(ConfigError, match="single quotes"):
+            parse_address(bucket, is_windows=is_windows)

@@ -1,6 +1,7 @@
 """AWS bills as AWS delivers them: reports and Data Exports, in every form that there is."""
 
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal, localcontext
@@ -29,7 +30,16 @@ from cloudbill.sample.aws.specials import (
     special_services,
 )
 from cloudbill.sample.aws.tables import create_resources, create_services
-from cloudbill.sample.schedule import DIGITS, Month, ScheduledRun, WrittenRun, draw, schedule
+from cloudbill.sample.schedule import (
+    DIGITS,
+    Month,
+    ScheduledRun,
+    WrittenRun,
+    draw,
+    schedule,
+    told_each,
+    unheard,
+)
 from cloudbill.sample.sql import connect, copy, create_table, fetch, set_time
 
 __all__ = ["write_aws"]
@@ -50,6 +60,7 @@ def write_aws(
     runs_per_month: int = 3,
     overwrite: bool = False,
     form: AwsForm = AwsForm.CSV,
+    listen: Callable[[int, int], None] = unheard,
 ) -> tuple[WrittenRun, ...]:
     """Writes an AWS bill into a directory, as a copy of its bucket, in one of AWS's forms.
 
@@ -66,6 +77,7 @@ def write_aws(
     values for each form. `open_month` leaves out the final run of the newest month.
     `runs_per_month` keeps the last 1 to 3 runs of each month; `overwrite` keeps only the last one,
     directly in the month's folder, as a report for Athena does in any case.
+    `listen` hears how many of how many runs are written.
 
     Raises:
         ValueError: If a number is outside what the sample can show.
@@ -90,7 +102,7 @@ def write_aws(
     with connect() as connection, localcontext(prec=DIGITS):
         define_macros(connection)
         writer = _Writer(connection, directory, delivery, first, rows, seed)
-        written = [writer.write(run) for run in runs]
+        written = [writer.write(run) for run in told_each(runs, listen)]
     newest = {run.manifest_path: run for run in written}
     return tuple(run for run in written if newest[run.manifest_path] is run)
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal, localcontext
@@ -21,7 +22,16 @@ from cloudbill.sample.azure.specials import (
     special_skus,
 )
 from cloudbill.sample.azure.tables import CHARGE_COLUMNS, create_resources, create_skus
-from cloudbill.sample.schedule import DIGITS, Month, ScheduledRun, WrittenRun, draw, schedule
+from cloudbill.sample.schedule import (
+    DIGITS,
+    Month,
+    ScheduledRun,
+    WrittenRun,
+    draw,
+    schedule,
+    told_each,
+    unheard,
+)
 from cloudbill.sample.sql import connect, copy, create_table, fetch, set_time
 
 AzureFileFormat: TypeAlias = Literal["parquet", "csv", "csv.gz"]
@@ -45,6 +55,7 @@ def write_azure(
     open_month: bool = True,
     runs_per_month: int = 3,
     overwrite: bool = False,
+    listen: Callable[[int, int], None] = unheard,
 ) -> tuple[WrittenRun, ...]:
     """Writes a daily Azure FOCUS export into a directory, as a copy of its container.
 
@@ -57,6 +68,7 @@ def write_azure(
     `export_name` is a folder below `root_folder`, which may be empty. `open_month` leaves out the
     run on day 3 for the newest month. `runs_per_month` keeps the last 1 to 3 runs of each month;
     `overwrite` keeps only the last one, without a folder that shows its time.
+    `listen` hears how many of how many runs are written.
 
     Raises:
         ValueError: If a number is outside what the sample can show.
@@ -81,7 +93,7 @@ def write_azure(
             file_format=file_format,
             overwrite=overwrite,
         )
-        return tuple(writer.write(run) for run in runs)
+        return tuple(writer.write(run) for run in told_each(runs, listen))
 
 
 @dataclass(kw_only=True)

@@ -13,6 +13,7 @@ from typing import Final
 
 from cloudbill.sample.azure.columns import AZURE_COLUMNS
 from cloudbill.sample.history.events import Event, HistoryRun, PutManifest, PutPart, Remove
+from cloudbill.sample.history.resources import columns_of
 from cloudbill.sample.schedule import Month, guid
 from cloudbill.sample.sql import connect, copy, create_table
 
@@ -164,7 +165,8 @@ def _row(run: HistoryRun, number: int, types: dict[str, str]) -> dict[str, objec
         "ChargeDescription": run.name,
         "ChargePeriodEnd": day + timedelta(days=1),
         "ChargePeriodStart": day,
-        "ResourceId": f"/subscriptions/{guid('resource', number)}",
+        **columns_of(number),
+        "ChargeCategory": "Credit" if run.cost(number) < 0 else "Usage",
         **dict.fromkeys(_COSTS, run.cost(number)),
         **dict.fromkeys(run.added, "drift"),
     }

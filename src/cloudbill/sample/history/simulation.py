@@ -10,7 +10,7 @@ Events are plain values in order of time. A test may also make its own from `His
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from cloudbill.sample.history.events import (
     deliver,
 )
 from cloudbill.sample.history.files import ADDED_COLUMNS, FEW_COLUMNS, Layout
-from cloudbill.sample.schedule import Month, draw, guid
+from cloudbill.sample.schedule import Month, draw, guid, told_each, unheard
 
 __all__ = [
     "ADDED_COLUMNS",
@@ -114,16 +114,22 @@ def simulate(
 
 
 def write_history(
-    directory: Path, *, months: int = 2, seed: int = 1, days: int | None = None
+    directory: Path,
+    *,
+    months: int = 2,
+    seed: int = 1,
+    days: int | None = None,
+    listen: Callable[[int, int], None] = unheard,
 ) -> History:
     """Writes a simulated export as it is after some days, and says what happened.
 
     `directory` is the copy of the container. `days` counts the days since the first, all of them if
     None. To call it again with more days is to let time pass: existing files stay the same.
+    `listen` hears how many of how many events have happened.
     """
     history = simulate(seed=seed, months=months)
     passed = history if days is None else history.until(days)
-    for event in passed.events:
+    for event in told_each(passed.events, listen):
         passed.layout.apply(event, directory)
     return passed
 
