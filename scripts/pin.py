@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+EXPORTED = ("--all-groups", "--no-hashes", "--no-emit-project", "--no-annotate")
 
 
 def main() -> None:
@@ -20,7 +21,7 @@ def main() -> None:
     project.write_text(_with_constraints(text, []))
     try:
         exported = subprocess.run(
-            ["uv", "export", "--quiet", "--no-hashes", "--no-emit-project", "--no-annotate"],
+            ["uv", "export", "--quiet", *EXPORTED],
             cwd=ROOT,
             check=True,
             capture_output=True,

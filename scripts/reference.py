@@ -1,4 +1,4 @@
-"""Writes the pages that come from the code: those of commands, keys, errors and the FOCUS views.
+"""Writes the pages that come from the code: of commands, keys, JSON, errors and the FOCUS views.
 
     uv run python scripts/reference.py [--check]
 
@@ -7,6 +7,7 @@ With `--check` it writes nothing, and fails if a page is out of date.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,6 +31,8 @@ from cloudbill.text.explanations import (
 )
 
 DOCS = Path(__file__).parent.parent / "docs"
+SCHEMAS = DOCS / "schemas"
+KEYS_HEAD = ("key", "is", "what it says")
 DATA = "../src/cloudbill/focus/data"
 PANEL = "rich_help_panel"
 
@@ -41,6 +44,7 @@ def main() -> None:
         DOCS / "errors.md": "\n".join(errors_page()),
         DOCS / "configuration.md": with_parts("configuration.md", configuration_parts()),
         DOCS / "focus.md": with_parts("focus.md", {"faults": faults_table()}),
+        DOCS / "json.md": with_parts("json.md", {"documents": documents_part()}),
         DOCS / "focus-columns.md": "\n".join(columns_page()),
         DOCS / "focus-aws-services.md": "\n".join(services_page()),
     }
@@ -228,6 +232,72 @@ def faults_table() -> Iterator[str]:
             for rule in fault_rules()
         ),
     )
+
+
+def documents_part() -> Iterator[str]:
+    """A heading and a table of keys for each schema, and one for what they share."""
+    files = {path.stem: path.read_text() for path in sorted(SCHEMAS.glob("*.json"))}
+    # What is its own for common.json is not for those that refer to it.
+    files["common"] = files["common"].replace('"#/', '"common.json#/')
+    schemas = {name: json.loads(text) for name, text in files.items()}
+    shared = schemas.pop("common")["$defs"]
+    for name, schema in schemas.items():
+        yield ""
+        yield f"## {schema['title'].removesuffix(' FILE')}"
+        yield ""
+        yield f"{schema['description']} Schema: [{name}.json](schemas/{name}.json)."
+        yield ""
+        known = {f"common.json#/$defs/{key}": value for key, value in shared.items()}
+        known |= {f"#/$defs/{key}": value for key, value in schema.get("$defs", {}).items()}
+        if "oneOf" not in schema:
+            yield from table(KEYS_HEAD, keys_of(schema, known))
+            continue
+        for event in (known[one["$ref"]] for one in schema["oneOf"]):
+            yield f"**{event['properties']['event']['const']}**: {event['description']}"
+            yield ""
+            yield from table(KEYS_HEAD, keys_of(event, known))
+            yield ""
+
+
+def keys_of(schema: Any, known: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, ...]]:
+    """The rows of the keys of an object, and of those within them."""
+    for key, given in schema["properties"].items():
+        value = resolved(given, known)
+        kind, inner = kind_of(value, known)
+        sometimes = "" if key in schema["required"] else "; not always there"
+        yield f"`{path}{key}`", f"{kind}{sometimes}", in_cell(value["description"])
+        if "properties" in inner:
+            dots = "[]." if "items" in value else "."
+            yield from keys_of(inner, known, f"{path}{key}{dots}")
+
+
+def kind_of(value: Any, known: Mapping[str, Any]) -> tuple[str, Any]:
+    """What a value is, in words, and the object within it that has keys of its own."""
+    if "anyOf" in value:
+        kind, inner = kind_of(resolved(value["anyOf"][0], known), known)
+        return f"{kind} or null", inner
+    if "items" in value:
+        inner = resolved(value["items"], known)
+        kind, deeper = kind_of(inner, known)
+        return f"list of {kind}", deeper
+    if "title" in value:
+        return value["title"], value
+    words = value.get("enum", [value["const"]] if "const" in value else [])
+    if words:
+        return ", ".join(f"`{word}`" for word in words), value
+    named = value["type"] if isinstance(value["type"], list) else [value["type"]]
+    kind = " or ".join(named).replace("string", "text").replace("boolean", "true or false")
+    return kind, value
+
+
+def resolved(value: Any, known: Mapping[str, Any]) -> Any:
+    """A schema with what it refers to; its own description goes first."""
+    if "$ref" not in value:
+        return value
+    return {
+        **resolved(known[value["$ref"]], known),
+        **{k: v for k, v in value.items() if k != "$ref"},
+    }
 
 
 def columns_page() -> Iterator[str]:

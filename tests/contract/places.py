@@ -18,6 +18,7 @@ from cloudbill.accepting import accept_run, dismiss_runs
 from cloudbill.loading.events import Event
 from cloudbill.loading.months import load_planned
 from cloudbill.loading.outcome import Outcome
+from cloudbill.loading.words import outcomes_json
 from cloudbill.models import LoadFailure, LoadResult, Skip
 from cloudbill.periods import BillingPeriod
 from cloudbill.pipeline import load_source, plan_source
@@ -27,6 +28,7 @@ from cloudbill.sql import BIGQUERY, DUCKDB
 from cloudbill.surveying import read_present, survey
 from cloudbill.warehouses import open_warehouse
 from contract.deliveries import Charge, Delivery, Writer, Written
+from documents import require_fit
 
 if TYPE_CHECKING:
     from emulators.fixtures import Cloud
@@ -236,7 +238,9 @@ class Case:
             periods=frozenset(BillingPeriod.parse(month) for month in months), force=force
         )
         run = plan_source if dry_run else load_source
-        return run(self.settings, selection, self.events.append)
+        outcome = run(self.settings, selection, self.events.append)
+        require_fit("plan" if dry_run else "load", outcomes_json([outcome], dry_run=dry_run))
+        return outcome
 
     def load_unrecorded(self) -> list[LoadResult | LoadFailure | Skip]:
         """Loads what is planned, and ends before it is recorded, as a killed process does."""

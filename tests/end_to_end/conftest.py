@@ -1,4 +1,7 @@
-"""Runs the command as a user would, in a folder of its own: in this process, or as a process."""
+"""Runs the command as a user would, in a folder of its own: in this process, or as a process.
+
+All JSON that a command prints is held against its schema.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from unittest import mock
 import pytest
 
 from cloudbill.cli import main
+from documents import require_printed_fit
 from end_to_end.imported import INSTALLED, imported_command
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -62,6 +66,7 @@ def run_in(
     ):
         _reload_dlt()
         code = _exit_code(words)
+    require_printed_fit(words, _text(out), _text(err))
     return subprocess.CompletedProcess(words, code, _text(out), _text(err))
 
 
@@ -88,7 +93,7 @@ def _started(command: Path, folder: Path) -> Run:
     def run_command(
         *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        done = subprocess.run(
             [command, *words],
             cwd=cwd or folder,
             env={**os.environ, **(env or {})},
@@ -97,6 +102,8 @@ def _started(command: Path, folder: Path) -> Run:
             check=False,
             timeout=120,
         )
+        require_printed_fit(words, done.stdout, done.stderr)
+        return done
 
     return run_command
 

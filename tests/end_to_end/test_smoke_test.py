@@ -21,6 +21,7 @@ from cloudbill.doctor.smoke_place import choose_place, remove_dataset
 from cloudbill.doctor.smoke_point import Finding, Point, Seen, Verdict
 from cloudbill.errors import ConfigError
 from cloudbill.loading.stopping import Stop
+from documents import require_fit
 from end_to_end.conftest import run_apart
 from end_to_end.terminal import Terminal
 
@@ -53,7 +54,7 @@ class Done:
     @property
     def document(self) -> dict[str, Any]:
         """The JSON."""
-        found: dict[str, Any] = json.loads(self.text)
+        found: dict[str, Any] = require_fit("smoke-test", self.text)
         return found
 
     def seen(self, number: int) -> dict[str, bool | None]:

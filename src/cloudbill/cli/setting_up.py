@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,7 +30,7 @@ def doctor(
     """Check configuration, permissions, stores, warehouses and disk; change nothing."""
     from cloudbill.cli.views import together
     from cloudbill.doctor.examination import examine_source, put_together
-    from cloudbill.doctor.words import check_line
+    from cloudbill.doctor.words import check_line, checks_json
 
     console = Console(as_json=as_json, verbose=verbose)
     sources: list[SourceSettings] = []
@@ -51,7 +50,7 @@ def doctor(
 
     attempt(None, look, failures.append)
     if as_json:
-        console.document(_checks_json(checks, failures))
+        console.document(checks_json(checks, failures))
     else:
         for check in checks:
             console.judge(check_line(check), _colour(check))
@@ -76,29 +75,6 @@ def _colour(check: Check) -> str:
     if check.is_note or not check.is_checked:
         return "yellow"
     return "green" if check.is_well else "red"
-
-
-def _checks_json(checks: Sequence[Check], failures: Sequence[SourceFailure]) -> str:
-    from cloudbill.text.failures import failures_json
-
-    found = [
-        {
-            "subject": check.subject,
-            "result": _result(check),
-            "found": check.found,
-            "remedy": check.remedy or None,
-        }
-        for check in checks
-    ]
-    return json.dumps({"checks": found, "failures": failures_json(failures)}, indent=2)
-
-
-def _result(check: Check) -> str:
-    if not check.is_checked:
-        return "not_checked"
-    if check.is_note:
-        return "note"
-    return "ok" if check.is_well else "look"
 
 
 @state.command()
