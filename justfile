@@ -45,6 +45,10 @@ sample:
     uv run cloudbill sample sample_exports --months 3 --rows 150 --seed 1 \
         --aws-forms focus-1.2 --aws-overwrite
 
+# Build the site of docs/ in the folder `site`; open site/index.html.
+site *arguments:
+    NO_MKDOCS_2_WARNING=1 uv run --group docs mkdocs build {{arguments}}
+
 # Write the pages, and the parts of README.md, that come from the code.
 docs:
     uv run python scripts/readme_keys.py

@@ -44,7 +44,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Turns the links of a page, which are those of the project, into those of the site."""
     del config, files
-    here = page.file.src_uri
+    here: str = page.file.src_uri
 
     def moved(link: re.Match[str]) -> str:
         target = _place(_resolved(_origin(here), link[0]))
