@@ -235,7 +235,7 @@ def faults_table() -> Iterator[str]:
 
 
 def documents_part() -> Iterator[str]:
-    """A heading and a table of keys for each schema, and one for what they share."""
+    """A heading and a table of keys for each schema; those of a line by its event."""
     files = {path.stem: path.read_text() for path in sorted(SCHEMAS.glob("*.json"))}
     # What is its own for common.json is not for those that refer to it.
     files["common"] = files["common"].replace('"#/', '"common.json#/')
@@ -243,7 +243,7 @@ def documents_part() -> Iterator[str]:
     shared = schemas.pop("common")["$defs"]
     for name, schema in schemas.items():
         yield ""
-        yield f"## {schema['title'].removesuffix(' FILE')}"
+        yield f"## {schema['title']}"
         yield ""
         yield f"{schema['description']} Schema: [{name}.json](schemas/{name}.json)."
         yield ""

@@ -33,7 +33,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     while waiting:
         path = waiting.pop()
         for target in _targets(path, pages[path]):
-            if target in pages or target.startswith("docs/") or not (ROOT / target).exists():
+            is_elsewhere = target.startswith(("docs/", "../"))
+            if target in pages or is_elsewhere or not (ROOT / target).exists():
                 continue
             pages[target] = _page_of(target)
             files.append(File.generated(config, _place(target), content=pages[target]))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Final
 
 from cloudbill.doctor.check import Check
@@ -36,7 +37,11 @@ from cloudbill.loading.log_lines import (
 )
 from cloudbill.loading.outcome import Outcome, counts_of
 from cloudbill.loading.words import outcomes_json
+from cloudbill.looking.answer_words import json_pieces
 from cloudbill.looking.comparison import Difference, MonthReport, RecordDifference, Verdict
+from cloudbill.looking.export_sums import Bill, MonthSums
+from cloudbill.looking.export_words import export_json
+from cloudbill.looking.exporting import ExportedMonth
 from cloudbill.looking.focus_words import plans_json
 from cloudbill.looking.load_history import SourceHistory, history_of
 from cloudbill.looking.load_history_words import history_json
@@ -48,7 +53,9 @@ from cloudbill.looking.view_comparison import judge
 from cloudbill.looking.view_words import view_json
 from cloudbill.models import LoadFailure, LoadRecord, LoadResult, Reason, Skip, SkipReason
 from cloudbill.planning.doubles import Double
+from cloudbill.settings.origins import Origin, ShownKey, ShownSource, shown_json
 from cloudbill.text.failures import SourceFailure
+from cloudbill.warehouses.asking import Answer, AnswerColumn
 from unit.builders import OCTOBER, SEPTEMBER, at, manifest, result, to_load
 from unit.loading.test_words import PLANNED, SETTINGS, UNREAD
 
@@ -280,13 +287,48 @@ def log() -> Iterator[str]:
     yield finished_log_line(counts_of([]), seconds=1.5, exit_code=6, now=NOW)
 
 
+def configurations() -> Iterator[str]:
+    """Nothing, and a source with a key that is set, one that is wrong, and one that is missing."""
+    yield shown_json([])
+    key = ShownKey(name="bucket", value="b", origin=Origin.FILE, where="config.toml")
+    keys = (
+        key,
+        replace(key, origin=Origin.ENVIRONMENT, fault="is wrong"),
+        replace(key, origin=Origin.MISSING, value=None, where=""),
+    )
+    yield shown_json([ShownSource(source=SOURCE, keys=keys, fault="why")], [NO_SOURCE])
+
+
+def exports() -> Iterator[str]:
+    """Nothing, and a month whose cost is exact and one whose is not."""
+    yield export_json([], {}, [], [])
+    file = Path("export/bill.csv")
+    bill = Bill(settings=SETTINGS, name="bill", month="m", currency="c", billed="b", is_view=False)
+    months = [
+        ExportedMonth(bill=bill, period=OCTOBER, sums=MonthSums(rows=1, billed=billed), file=file)
+        for billed in ({"EUR": Decimal("1.50")}, None)
+    ]
+    yield export_json(months, {file: 7}, [Path("old")], [NO_SOURCE])
+
+
+def answers() -> Iterator[str]:
+    """No rows, and rows of values that JSON has not."""
+    columns = (AnswerColumn(name="cost", type="DECIMAL(38,18)", is_number=True),)
+    for rows in ([], [(Decimal("1.50"),), (date(2025, 10, 3),), (None,)]):
+        answer = Answer(columns=columns, batches=iter([rows] if rows else []), count=lambda: 0)
+        yield "\n".join(json_pieces(answer))
+
+
 SAMPLES: Final[Mapping[str, Callable[[], Iterator[str]]]] = {
+    "config-show": configurations,
     "doctor": checks,
+    "export": exports,
     "focus": focus_plans,
     "history": histories,
     "load": loads,
     "log-line": log,
     "plan": plans,
+    "query": answers,
     "smoke-test": smoke_tests,
     "status": statuses,
     "verify": verifications,

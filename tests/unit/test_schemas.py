@@ -19,6 +19,7 @@ from cloudbill.loading.outcome import counts_of
 from cloudbill.looking.comparison import Verdict
 from cloudbill.looking.status import MonthState, Pending
 from cloudbill.models import SkipReason
+from cloudbill.settings.origins import Origin
 from cloudbill.text.exit_codes import EXIT_CODES
 from documents import DOCUMENTS, LOG_LINE, OTHERS, SHARED, document_of, fits, names, schema
 from unit.schema_samples import SAMPLES
@@ -79,6 +80,15 @@ def renamed(node: Any) -> Iterator[tuple[str, Any]]:
             yield key, changed
 
 
+def commands(group: Any, *path: str) -> Iterator[tuple[str, set[str]]]:
+    """The options of every command, by its words."""
+    for word, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *path, word)
+        else:
+            yield " ".join((*path, word)), {opt for one in command.params for opt in one.opts}
+
+
 class TestSchemas:
     @pytest.mark.parametrize("name", EVERY)
     def test_a_schema_is_one_and_names_all_that_an_object_has(self, name: str) -> None:
@@ -91,20 +101,15 @@ class TestSchemas:
                 assert "description" in value or "$ref" in value, key
 
     def test_every_command_that_prints_json_has_a_schema_and_every_schema_a_command(self) -> None:
-        group: Any = typer.main.get_command(app)
-        with_json = {
-            name
-            for name, command in group.commands.items()
-            if any("--json" in option.opts for option in command.params)
-        }
-        assert with_json == set(DOCUMENTS)
-        for command, option in OTHERS:
-            assert any(option in one.opts for one in group.commands[command].params)
+        options = dict(commands(typer.main.get_command(app)))
+        assert {name for name, known in options.items() if "--json" in known} == set(DOCUMENTS)
+        assert all(option in options[command] for command, option in OTHERS)
         assert {*DOCUMENTS.values(), *OTHERS.values(), LOG_LINE} == set(names())
 
     def test_options_decide_which_document_is_printed(self) -> None:
-        assert document_of(["load", "azure", "--json", "--dry-run"]) == "plan"
-        assert document_of(["verify", "--json"]) == "verify"
+        assert document_of(("load", "azure", "--json", "--dry-run")) == "plan"
+        assert document_of(("verify", "--json")) == "verify"
+        assert document_of(("config", "show", "--json")) == "config-show"
 
 
 class TestWords:
@@ -123,6 +128,7 @@ class TestWords:
             (DEFINED["exit_code"]["enum"], [one.code for one in EXIT_CODES]),
             (DEFINED["error"]["enum"], sorted(raised(import_module("cloudbill.errors")))),
             (schema("status")["$defs"]["pending"]["properties"]["reason"]["enum"], [*Pending]),
+            (schema("config-show")["$defs"]["key"]["properties"]["from"]["enum"], [*Origin]),
             (schema("status")["$defs"]["month"]["properties"]["state"]["enum"], [*MonthState]),
         ],
     )
@@ -145,7 +151,7 @@ class TestWords:
 class TestDocuments:
     @pytest.mark.parametrize("name", names())
     def test_documents_fit_and_no_longer_when_a_key_is_renamed(self, name: str) -> None:
-        named_by_data = {"", "EUR", "BilledCost", "Cost"}  # currencies and columns
+        named_by_data = {"", "EUR", "BilledCost", "Cost", "cost"}  # currencies and columns
         seen: set[str] = set()
         for text in SAMPLES[name]():
             document = json.loads(text)

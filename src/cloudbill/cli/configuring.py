@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import typer
@@ -15,21 +13,12 @@ from cloudbill.cli.each_source import attempt
 
 if TYPE_CHECKING:
     from cloudbill.settings import Misconfigured, SourceSettings
-    from cloudbill.settings.origins import ShownKey
+    from cloudbill.settings.origins import ShownSource
     from cloudbill.text.failures import SourceFailure
 
 __all__ = ["config"]
 
 config = typer.Typer(no_args_is_help=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shown:
-    """A source with its keys, and what is wrong with more than one of them."""
-
-    source: str
-    keys: tuple[ShownKey, ...]
-    fault: str | None
 
 
 # A group with one command is that command to Typer, unless it has a callback.
@@ -47,7 +36,7 @@ def show(source: SourceName = "all", *, as_json: AsJson = False, verbose: Verbos
     """
     console = Console(as_json=as_json, verbose=verbose)
     failures: list[SourceFailure] = []
-    shown: list[_Shown] = []
+    shown: list[ShownSource] = []
 
     def look() -> None:
         from cloudbill.settings import dlt_providers, read_each_source, select_sources
@@ -61,14 +50,16 @@ def show(source: SourceName = "all", *, as_json: AsJson = False, verbose: Verbos
         for line in ([""] if number else []) + list(_lines(one, console.width)):
             console.say(line)
     if as_json:
-        console.document(_json(shown, failures))
+        from cloudbill.settings.origins import shown_json
+
+        console.document(shown_json(shown, failures))
     console.close(failures, [2 for one in shown if _is_faulty(one)])
 
 
-def _read(one: SourceSettings | Misconfigured) -> _Shown:
+def _read(one: SourceSettings | Misconfigured) -> ShownSource:
     from cloudbill.errors import ConfigError
     from cloudbill.settings import Misconfigured, dlt_providers
-    from cloudbill.settings.origins import shown_keys
+    from cloudbill.settings.origins import ShownSource, shown_keys
 
     error = one.error if isinstance(one, Misconfigured) else None
     if one.source is None or one.provider is None:  # a mistake of which nobody knows the source
@@ -77,14 +68,14 @@ def _read(one: SourceSettings | Misconfigured) -> _Shown:
     # What is wrong with one key is said there.
     is_of_key = any(key.fault and str(error).startswith(f"'{key.name}' of ") for key in keys)
     fault = None if error is None or is_of_key else str(error)
-    return _Shown(source=one.source, keys=keys, fault=fault)
+    return ShownSource(source=one.source, keys=keys, fault=fault)
 
 
-def _is_faulty(one: _Shown) -> bool:
+def _is_faulty(one: ShownSource) -> bool:
     return bool(one.fault or any(key.fault for key in one.keys))
 
 
-def _lines(one: _Shown, width: int) -> Iterator[str]:
+def _lines(one: ShownSource, width: int) -> Iterator[str]:
     from cloudbill.text.table import Head, TableRow, table_lines
 
     yield f"[sources.{one.source}]"
@@ -99,26 +90,3 @@ def _lines(one: _Shown, width: int) -> Iterator[str]:
         for key in one.keys
     ]
     yield from table_lines(heads, [], rows, width=width)
-
-
-def _json(shown: Sequence[_Shown], failures: Sequence[SourceFailure]) -> str:
-    from cloudbill.text.failures import failures_json
-
-    sources = [
-        {
-            "source": one.source,
-            "fault": one.fault,
-            "keys": [
-                {
-                    "key": key.name,
-                    "value": key.value,
-                    "from": key.origin,
-                    "where": key.where or None,
-                    "fault": key.fault,
-                }
-                for key in one.keys
-            ],
-        }
-        for one in shown
-    ]
-    return json.dumps({"sources": sources, "failures": failures_json(failures)}, indent=2)

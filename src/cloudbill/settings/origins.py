@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from cloudbill.providers import Provider
 from cloudbill.redaction import redacted
 from cloudbill.settings.keys import KEYS, Key
 from cloudbill.settings.lookup import Lookup, Place, ValueProvider
+from cloudbill.text.failures import SourceFailure, failures_json
 
-__all__ = ["HIDDEN", "Origin", "ShownKey", "shown_keys"]
+__all__ = ["HIDDEN", "Origin", "ShownKey", "ShownSource", "shown_json", "shown_keys"]
 
 HIDDEN: Final = "[redacted]"
 _SECRETS: Final = "secrets.toml"
@@ -43,6 +45,15 @@ class ShownKey:
     origin: Origin
     where: str = ""
     fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownSource:
+    """A source with its keys, and what is wrong with more than one of them."""
+
+    source: str
+    keys: tuple[ShownKey, ...]
+    fault: str | None
 
 
 def shown_keys(
@@ -107,3 +118,25 @@ def _credentials(lookup: Lookup, env: Mapping[str, str]) -> Iterator[ShownKey]:
 
 def _secret(name: str, origin: Origin, where: str) -> ShownKey:
     return ShownKey(name=f"{_CREDENTIALS}.{name}", value=HIDDEN, origin=origin, where=where)
+
+
+def shown_json(shown: Sequence[ShownSource], ended: Sequence[SourceFailure] = ()) -> str:
+    """The JSON document."""
+    sources = [
+        {
+            "source": one.source,
+            "fault": one.fault,
+            "keys": [
+                {
+                    "key": key.name,
+                    "value": key.value,
+                    "from": key.origin,
+                    "where": key.where or None,
+                    "fault": key.fault,
+                }
+                for key in one.keys
+            ],
+        }
+        for one in shown
+    ]
+    return json.dumps({"sources": sources, "failures": failures_json(ended)}, indent=2)
