@@ -1,29 +1,43 @@
-"""What a person decides of a held run: load it after all, or never."""
+"""What a person decides: of a held run, to load it after all or never; of a month, which run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from cloudbill.errors import ConfigError, Guard
+from cloudbill.errors import CloudbillError, ConfigError, Guard
 from cloudbill.ledger import Ledger
 from cloudbill.loading.events import Event
 from cloudbill.loading.outcome import Outcome
-from cloudbill.manifests import Manifest
-from cloudbill.models import Plan, PlannedLoad, SkipReason
-from cloudbill.periods import BillingPeriod
+from cloudbill.manifests import DiscoveredRun, Manifest
+from cloudbill.models import Pin, Plan, PlannedLoad, SkipReason
+from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.pipeline import load_source
-from cloudbill.planning import Selection
+from cloudbill.planning import Selection, awaited
+from cloudbill.planning.pins import pin_to
+from cloudbill.planning.runs import newest_first
 from cloudbill.planning.scopes import find_scopes
-from cloudbill.surveying import Present, read_present, survey
+from cloudbill.surveying import Present, find_runs, guards_of, read_present, survey
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
+    from cloudbill.loading.stopping import Stop
     from cloudbill.settings import SourceSettings
 
-__all__ = ["HeldRun", "accept_held", "accept_run", "dismiss_runs", "find_held"]
+__all__ = [
+    "HeldRun",
+    "accept_held",
+    "accept_run",
+    "choose_run",
+    "dismiss_runs",
+    "find_held",
+    "load_chosen",
+]
+
+_LISTED: Final = 10
+"""How many complete runs of a month are named where none of them was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,3 +197,94 @@ def _uncounted(load: PlannedLoad | None) -> Iterator[Manifest]:
     while load is not None and (load.least_rows or load.least_costs or load.rivals):
         yield load.manifest
         load = load.otherwise
+
+
+def choose_run(settings: SourceSettings, period: BillingPeriod, named: str) -> Pin:
+    """The pin of a month to one of its complete runs; changes nothing.
+
+    `named` is the id of a run, or what only its id begins with; of several deliveries under one id
+    it is the newest, unless the digest follows after an @.
+
+    Raises:
+        ConfigError: If it names no complete run of the month, or several.
+        CloudbillError: If the source cannot be read.
+    """
+    with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
+        present = read_present(settings, warehouse)
+    if not present.keeps(period):
+        raise ConfigError(
+            f"{period} is outside of 'partition_expiration_days', which keeps {present.kept_from} "
+            "and later"
+        )
+    _, discovery = find_runs(settings)
+    of_month = [run for run in discovery.runs if run.manifest.period == period]
+    runs = newest_first(of_month) if of_month else []
+    chosen = _named(runs, named.rstrip("\u2026"), settings.source, period)
+    return pin_to(chosen.manifest, runs, guards_of(settings, present, utc_now()))
+
+
+def _named(
+    runs: Sequence[DiscoveredRun], named: str, source: str, period: BillingPeriod
+) -> DiscoveredRun:
+    found = [run for run in runs if named and run.manifest.delivery.startswith(named)]
+    found = [run for run in found if run.manifest.run_id == named] or found
+    complete = [run for run in runs if run.is_complete]
+    ids = list(dict.fromkeys(run.manifest.run_id for run in found))
+    if not found:
+        listed = "; ".join(_told(run.manifest) for run in complete[:_LISTED])
+        more = len(complete) - _LISTED
+        others = f"; and {more} older ones, see `cloudbill plan {source}`" if more > 0 else ""
+        there = f"complete are {listed}{others}" if complete else "no run of it is complete"
+        raise ConfigError(f"{source} has no run '{named}' of {period}: {there}")
+    if len(ids) > 1:
+        raise ConfigError(f"'{named}' is the beginning of several runs: {', '.join(ids)}")
+    whole = next((run for run in found if run.is_complete), None)
+    if whole is None:
+        missing = [part.path for part in found[0].missing]
+        lacks = f"; it lacks {missing[0]}" if missing else ""
+        raise ConfigError(f"Run {ids[0]} of {period} is not complete: {awaited(found[0])}{lacks}")
+    return whole
+
+
+def _told(manifest: Manifest) -> str:
+    rows = "unknown rows" if manifest.rows is None else f"{manifest.rows:,} rows"
+    return f"{manifest.run_id} ({manifest.submitted_at:%Y-%m-%d %H:%M} UTC, {rows})"
+
+
+def load_chosen(
+    settings: SourceSettings,
+    selection: Selection,
+    listen: Callable[[Event], None],
+    *,
+    stop: Stop | None = None,
+    wants_progress: bool = False,
+) -> Outcome:
+    """Remembers the pins of a selection, then loads its months.
+
+    They are remembered first: if the process is killed, the next load goes on. If a run will never
+    load, its month is pinned to what it was before.
+    """
+    try:
+        with closing(open_warehouse(settings.warehouse)) as warehouse:
+            ledger = Ledger(settings, warehouse)
+            before = ledger.read().pins
+            if any(before.get(period) != pin for period, pin in selection.pins.items()):
+                ledger.pin(selection.pins)
+        plain = replace(selection, pins={})
+        outcome = load_source(settings, plain, listen, stop=stop, wants_progress=wants_progress)
+        back = {
+            failure.planned.period: before.get(failure.planned.period)
+            for failure in outcome.failures
+            if failure.error.is_of_run and _is_chosen(failure.planned, selection)
+        }
+        if back:
+            with closing(open_warehouse(settings.warehouse)) as warehouse:
+                Ledger(settings, warehouse).pin(back)
+    except CloudbillError as error:
+        return Outcome(settings=settings, error=error)
+    return outcome
+
+
+def _is_chosen(planned: PlannedLoad, selection: Selection) -> bool:
+    pin = selection.pins.get(planned.period)
+    return pin is not None and pin.is_of(planned.manifest)

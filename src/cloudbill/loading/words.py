@@ -23,7 +23,7 @@ from cloudbill.loading.events import (
 )
 from cloudbill.loading.outcome import Outcome
 from cloudbill.manifests import ManifestFailure
-from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip, SkipReason
+from cloudbill.models import LoadFailure, LoadResult, Pin, PlannedLoad, Skip, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
@@ -40,6 +40,7 @@ __all__ = [
     "lines",
     "note_lines",
     "outcomes_json",
+    "pin_lines",
     "planned_line",
     "planned_lines",
     "same_fault_line",
@@ -62,6 +63,7 @@ _COUNTED: Final = {
     "held": "held",
     "dismissed": "dismissed",
     "expired": "outside of what is kept",
+    "pinned": "set aside by a pin",
     "failed": "failed",
     "unreadable_manifests": "unreadable manifest(s)",
     "failed_sources": "source(s) failed",
@@ -210,6 +212,25 @@ def planned_lines(outcome: Outcome) -> Iterator[str]:
         # Whether a CSV run needs a staging table depends on its headers, so this is a minimum.
         jobs = f", at least {len(sizes)} BigQuery jobs"
     yield f"{source}: {len(sizes)} months, {parts} parts, {total}{jobs}"
+
+
+def pin_lines(
+    outcome: Outcome, pins: Mapping[BillingPeriod, Pin | None], *, dry_run: bool
+) -> Iterator[str]:
+    """What became of the runs that a person chose for months, or would become."""
+    source = outcome.settings.source
+    failed = {one.planned.period for one in outcome.failures if one.error.is_of_run}
+    for period, pin in pins.items() if outcome.error is None else ():
+        if pin is None:
+            yield f"{source}: {period} {'would be' if dry_run else 'is'} pinned to no run"
+        elif period in failed:
+            yield f"{source}: {period} is not pinned to run {pin.run_id}, which cannot be loaded"
+        else:
+            yield (
+                f"{source}: {period} {'would be' if dry_run else 'is'} pinned to run {pin.run_id} "
+                f"until a run comes that is newer than {pin.newest}; `cloudbill load {source} "
+                f"--month {period} --release` ends that"
+            )
 
 
 def finished_line(counts: Mapping[str, int], *, seconds: float, exit_code: int) -> str:
