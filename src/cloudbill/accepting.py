@@ -12,7 +12,7 @@ from cloudbill.ledger import Ledger
 from cloudbill.loading.events import Event
 from cloudbill.loading.outcome import Outcome
 from cloudbill.manifests import DiscoveredRun, Manifest
-from cloudbill.models import Pin, Plan, PlannedLoad, SkipReason
+from cloudbill.models import LoadRecord, Pin, Plan, PlannedLoad, SkipReason
 from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection, awaited
@@ -25,6 +25,7 @@ from cloudbill.warehouses import open_warehouse
 if TYPE_CHECKING:
     from cloudbill.loading.stopping import Stop
     from cloudbill.settings import SourceSettings
+    from cloudbill.store import Store
 
 __all__ = [
     "HeldRun",
@@ -34,6 +35,7 @@ __all__ = [
     "dismiss_runs",
     "find_held",
     "load_chosen",
+    "which_held",
 ]
 
 _LISTED: Final = 10
@@ -46,6 +48,9 @@ class HeldRun:
 
     settings: SourceSettings
     manifest: Manifest
+    store: Store
+    replaces: LoadRecord | None = None
+    """What is loaded now."""
     detail: str = ""
     guard: Guard | None = None
     moves_scope: bool = False
@@ -72,23 +77,21 @@ def accept_run(
         CloudbillError: If a source cannot be planned, or the ledger cannot be written.
     """
     held = [one for settings in sources for one in find_held(settings, period, run_id)]
-    return accept_held(held, period, run_id, listen, takes_slice=takes_slice)
+    return accept_held(which_held(held, period, run_id, takes_slice=takes_slice), listen)
 
 
-def accept_held(
+def which_held(
     held: Sequence[HeldRun],
     period: BillingPeriod,
     run_id: str | None,
-    listen: Callable[[Event], None],
     *,
     unread: Sequence[str] = (),
     takes_slice: bool = False,
-) -> Outcome:
-    """Accepts the newest of some held runs, as `accept_run`; `unread` are sources not looked at.
+) -> HeldRun:
+    """The newest of some held runs, as `accept_run` takes it; `unread` are sources not looked at.
 
     Raises:
         ConfigError: If nothing is held, it is not clear whose run is meant, or it is a slice.
-        CloudbillError: If the ledger cannot be written.
     """
     owners = list(dict.fromkeys(one.settings.source for one in held))
     if not held:
@@ -110,6 +113,16 @@ def accept_held(
             f"Run {manifest.run_id} of {period} is {chosen.detail}. With --slice it is loaded all "
             "the same; the other days of the month will be empty"
         )
+    return chosen
+
+
+def accept_held(chosen: HeldRun, listen: Callable[[Event], None]) -> Outcome:
+    """Accepts a held run, as `accept_run`.
+
+    Raises:
+        CloudbillError: If the ledger cannot be written.
+    """
+    settings, manifest, period = chosen.settings, chosen.manifest, chosen.manifest.period
     with closing(open_warehouse(settings.warehouse)) as warehouse:
         scope = manifest.scope if chosen.moves_scope else None
         Ledger(settings, warehouse).accept(period, manifest.identity, scope=scope)
@@ -128,7 +141,7 @@ def dismiss_runs(
     Raises:
         CloudbillError: If the source cannot be planned, or the ledger cannot be written.
     """
-    _, plan = _plan(settings, period)
+    _, plan, _ = _plan(settings, period)
     manifests = tuple(
         manifest
         for manifest in _unwanted(plan, is_named=run_id is not None)
@@ -157,12 +170,12 @@ def find_held(
     return [one for one in found if run_id in {None, one.manifest.run_id}]
 
 
-def _plan(settings: SourceSettings, period: BillingPeriod | None) -> tuple[Present, Plan]:
+def _plan(settings: SourceSettings, period: BillingPeriod | None) -> tuple[Present, Plan, Store]:
     with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
         present = read_present(settings, warehouse)
     periods = frozenset() if period is None else frozenset({period})
     found = survey(settings, present, Selection(periods=periods), lambda _: None)
-    return present, found.plan
+    return present, found.plan, found.store
 
 
 def _unwanted(plan: Plan, *, is_named: bool) -> Iterator[Manifest]:
@@ -176,7 +189,8 @@ def _unwanted(plan: Plan, *, is_named: bool) -> Iterator[Manifest]:
 def _held(
     settings: SourceSettings, period: BillingPeriod | None, *, with_dismissed: bool
 ) -> Iterator[HeldRun]:
-    present, plan = _plan(settings, period)
+    present, plan, store = _plan(settings, period)
+    loaded = present.remembered.loaded
     scopes = find_scopes((), present.remembered.scopes)
     for skip in plan.skips:
         if skip.is_held or (with_dismissed and skip.reason is SkipReason.DISMISSED):
@@ -184,12 +198,16 @@ def _held(
             yield HeldRun(
                 settings=settings,
                 manifest=skip.manifest,
+                store=store,
+                replaces=loaded.get(skip.manifest.period),
                 detail=skip.detail,
                 guard=skip.guard,
                 moves_scope=scope not in {None, scopes.of(skip.manifest.period)},
             )
     for load in plan.loads:
-        yield from (HeldRun(settings=settings, manifest=manifest) for manifest in _uncounted(load))
+        for manifest in _uncounted(load):
+            record = loaded.get(manifest.period)
+            yield HeldRun(settings=settings, manifest=manifest, store=store, replaces=record)
 
 
 def _uncounted(load: PlannedLoad | None) -> Iterator[Manifest]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
@@ -224,15 +225,23 @@ def accept(
     takes_slice: Annotated[
         bool, typer.Option("--slice", help="Accept a run that is a slice of its month.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask; needed where there is no terminal.")
+    ] = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Load a held run after all, and remember that it is right."""
-    from cloudbill.accepting import HeldRun, accept_held, find_held
+    """Load a held run after all, and remember that it is right.
+
+    It shows what the month holds and what it would hold, and asks.
+    """
+    from cloudbill.accepting import HeldRun, accept_held, find_held, which_held
+    from cloudbill.looking.replacement import compare_run, replacement_json, replacement_lines
 
     console = Console(as_json=as_json, verbose=verbose)
     outcomes: list[Outcome] = []
     failures: list[SourceFailure] = []
+    compared: list[object] = []
 
     def accept_it() -> None:
         (period,) = read_selection([month]).periods
@@ -243,15 +252,44 @@ def accept(
             failed=failures.append,
         )
         unread = [failure.source or "the configuration" for failure in failures]
-        if not unread or held:
-            listen = console.listener(None)
-            outcomes.append(
-                accept_held(held, period, run_id, listen, unread=unread, takes_slice=takes_slice)
-            )
+        if unread and not held:
+            return
+        one = which_held(held, period, run_id, unread=unread, takes_slice=takes_slice)
+        found = compare_run(
+            *(one.settings, one.store, one.manifest, one.replaces), guard=one.guard, why=one.detail
+        )
+        compared.append(replacement_json(found))
+        for line in replacement_lines(found):
+            console.say(line)
+        if yes or _agrees(console, f"{found.period} of {found.source}"):
+            outcomes.append(accept_held(one, console.listener(None)))
 
     attempt(None, accept_it, failures.append)
     _keep_views(console, outcomes, failures.append)
-    console.finish(outcomes, failures)
+    console.finish(outcomes, failures, more={"accepting": compared})
+
+
+def _agrees(console: Console, what: str) -> bool:
+    """Whether a person wants a run to be loaded, now that its month was shown.
+
+    Raises:
+        ConfigError: If there is nobody to ask.
+    """
+    from cloudbill.errors import ConfigError
+
+    if console.as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ConfigError(
+            f"Nobody can be asked here whether {what} is to be replaced, so nothing was changed. "
+            "Look at what was compared, then add --yes"
+        )
+    try:
+        answer = input("Load it? [y/N] ")
+    except (EOFError, KeyboardInterrupt):
+        answer = ""
+    if answer.strip().lower() in {"y", "yes"}:
+        return True
+    console.say("Nothing was changed")
+    return False
 
 
 def dismiss(

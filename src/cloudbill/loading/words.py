@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from cloudbill.costs.amounts import rests_to_text, shown_rests, totals_to_text
@@ -222,7 +223,7 @@ def pin_lines(
     failed = {one.planned.period for one in outcome.failures if one.error.is_of_run}
     for period, pin in pins.items() if outcome.error is None else ():
         if pin is None:
-            yield f"{source}: {period} {'would be' if dry_run else 'is'} pinned to no run"
+            yield f"{source}: {period} {'would not be' if dry_run else 'is not'} pinned any more"
         elif period in failed:
             yield f"{source}: {period} is not pinned to run {pin.run_id}, which cannot be loaded"
         else:
@@ -311,9 +312,13 @@ def stopped_lines(outcomes: Sequence[Outcome], command: str) -> Iterator[str]:
 
 
 def outcomes_json(
-    outcomes: Sequence[Outcome], ended: Sequence[SourceFailure] = (), *, dry_run: bool = False
+    outcomes: Sequence[Outcome],
+    ended: Sequence[SourceFailure] = (),
+    *,
+    dry_run: bool = False,
+    more: Mapping[str, object] = MappingProxyType({}),
 ) -> str:
-    """The JSON document of a load; amounts are exact decimal text.
+    """The JSON document of a load, and `more` of its command; amounts are exact decimal text.
 
     The document of a dry run lists under `planned` what would be loaded.
     """
@@ -361,7 +366,7 @@ def outcomes_json(
             for skip in outcome.skips
         ]
         failures += _failures(outcome)
-    result = {"loads": loads, "skips": skips, "failures": failures}
+    result = {"loads": loads, "skips": skips, "failures": failures, **more}
     return json.dumps(result | ({"planned": planned} if dry_run else {}), indent=2)
 
 
