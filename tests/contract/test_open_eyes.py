@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -107,3 +108,19 @@ def test_a_part_that_cannot_be_read_and_a_month_without_a_run_are_said(case: Cas
     assert "  rows: none now, 3 then (+3)" in lines
     assert "  billed cost: none now, unknown then" in lines
     assert lines[-1].startswith("  What run new bills is not known yet: its files cannot be read: ")
+
+
+@in_ways(ONE_WAY)
+def test_a_part_of_another_delivery_is_said_to_be_no_part_of_this_one(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloudbill.exports.discovery._SETTLE", timedelta())
+    written = case.write(october(20, run_id="long"))
+    written.parts[0].write_bytes(written.parts[0].read_bytes() + b"more")
+    case.place.put(written.folder)
+    case.load()
+
+    found = compared(case)
+
+    assert (found.guard, found.costs) == (Guard.LONGER_PART, None)
+    assert "its files cannot be read" in str(found.unread)

@@ -177,7 +177,7 @@ class _Month:
         """
         if self.guards.is_accepted(manifest) or (self.pin and not self._is_pinned(manifest)):
             return
-        again = self.guards.found_held(manifest) if self.again else None
+        again = self.guards.found_held(manifest) if self.again and not self.pin else None
         if again is not None:
             self.held[manifest.path] = again
         known = self.record.parts_digest if self.record is not None else None
