@@ -1,29 +1,45 @@
-"""What a person decides of a held run: load it after all, or never."""
+"""What a person decides: of a held run, to load it after all or never; of a month, which run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from cloudbill.errors import ConfigError, Guard
+from cloudbill.errors import CloudbillError, ConfigError, Guard
 from cloudbill.ledger import Ledger
 from cloudbill.loading.events import Event
 from cloudbill.loading.outcome import Outcome
-from cloudbill.manifests import Manifest
-from cloudbill.models import Plan, PlannedLoad, SkipReason
-from cloudbill.periods import BillingPeriod
+from cloudbill.manifests import DiscoveredRun, Manifest
+from cloudbill.models import LoadRecord, Pin, Plan, PlannedLoad, SkipReason
+from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.pipeline import load_source
-from cloudbill.planning import Selection
+from cloudbill.planning import Selection, awaited
+from cloudbill.planning.pins import pin_to
+from cloudbill.planning.runs import newest_first
 from cloudbill.planning.scopes import find_scopes
-from cloudbill.surveying import Present, read_present, survey
+from cloudbill.surveying import Present, find_runs, guards_of, read_present, survey
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
+    from cloudbill.loading.stopping import Stop
     from cloudbill.settings import SourceSettings
+    from cloudbill.store import Store
 
-__all__ = ["HeldRun", "accept_held", "accept_run", "dismiss_runs", "find_held"]
+__all__ = [
+    "HeldRun",
+    "accept_held",
+    "accept_run",
+    "choose_run",
+    "dismiss_runs",
+    "find_held",
+    "load_chosen",
+    "which_held",
+]
+
+_LISTED: Final = 10
+"""How many complete runs of a month are named where none of them was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +48,9 @@ class HeldRun:
 
     settings: SourceSettings
     manifest: Manifest
+    store: Store
+    replaces: LoadRecord | None = None
+    """What is loaded now."""
     detail: str = ""
     guard: Guard | None = None
     moves_scope: bool = False
@@ -58,23 +77,21 @@ def accept_run(
         CloudbillError: If a source cannot be planned, or the ledger cannot be written.
     """
     held = [one for settings in sources for one in find_held(settings, period, run_id)]
-    return accept_held(held, period, run_id, listen, takes_slice=takes_slice)
+    return accept_held(which_held(held, period, run_id, takes_slice=takes_slice), listen)
 
 
-def accept_held(
+def which_held(
     held: Sequence[HeldRun],
     period: BillingPeriod,
     run_id: str | None,
-    listen: Callable[[Event], None],
     *,
     unread: Sequence[str] = (),
     takes_slice: bool = False,
-) -> Outcome:
-    """Accepts the newest of some held runs, as `accept_run`; `unread` are sources not looked at.
+) -> HeldRun:
+    """The newest of some held runs, as `accept_run` takes it; `unread` are sources not looked at.
 
     Raises:
         ConfigError: If nothing is held, it is not clear whose run is meant, or it is a slice.
-        CloudbillError: If the ledger cannot be written.
     """
     owners = list(dict.fromkeys(one.settings.source for one in held))
     if not held:
@@ -96,6 +113,16 @@ def accept_held(
             f"Run {manifest.run_id} of {period} is {chosen.detail}. With --slice it is loaded all "
             "the same; the other days of the month will be empty"
         )
+    return chosen
+
+
+def accept_held(chosen: HeldRun, listen: Callable[[Event], None]) -> Outcome:
+    """Accepts a held run, as `accept_run`.
+
+    Raises:
+        CloudbillError: If the ledger cannot be written.
+    """
+    settings, manifest, period = chosen.settings, chosen.manifest, chosen.manifest.period
     with closing(open_warehouse(settings.warehouse)) as warehouse:
         scope = manifest.scope if chosen.moves_scope else None
         Ledger(settings, warehouse).accept(period, manifest.identity, scope=scope)
@@ -114,7 +141,7 @@ def dismiss_runs(
     Raises:
         CloudbillError: If the source cannot be planned, or the ledger cannot be written.
     """
-    _, plan = _plan(settings, period)
+    _, plan, _ = _plan(settings, period)
     manifests = tuple(
         manifest
         for manifest in _unwanted(plan, is_named=run_id is not None)
@@ -143,12 +170,12 @@ def find_held(
     return [one for one in found if run_id in {None, one.manifest.run_id}]
 
 
-def _plan(settings: SourceSettings, period: BillingPeriod | None) -> tuple[Present, Plan]:
+def _plan(settings: SourceSettings, period: BillingPeriod | None) -> tuple[Present, Plan, Store]:
     with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
         present = read_present(settings, warehouse)
     periods = frozenset() if period is None else frozenset({period})
     found = survey(settings, present, Selection(periods=periods), lambda _: None)
-    return present, found.plan
+    return present, found.plan, found.store
 
 
 def _unwanted(plan: Plan, *, is_named: bool) -> Iterator[Manifest]:
@@ -162,7 +189,8 @@ def _unwanted(plan: Plan, *, is_named: bool) -> Iterator[Manifest]:
 def _held(
     settings: SourceSettings, period: BillingPeriod | None, *, with_dismissed: bool
 ) -> Iterator[HeldRun]:
-    present, plan = _plan(settings, period)
+    present, plan, store = _plan(settings, period)
+    loaded = present.remembered.loaded
     scopes = find_scopes((), present.remembered.scopes)
     for skip in plan.skips:
         if skip.is_held or (with_dismissed and skip.reason is SkipReason.DISMISSED):
@@ -170,12 +198,16 @@ def _held(
             yield HeldRun(
                 settings=settings,
                 manifest=skip.manifest,
+                store=store,
+                replaces=loaded.get(skip.manifest.period),
                 detail=skip.detail,
                 guard=skip.guard,
                 moves_scope=scope not in {None, scopes.of(skip.manifest.period)},
             )
     for load in plan.loads:
-        yield from (HeldRun(settings=settings, manifest=manifest) for manifest in _uncounted(load))
+        for manifest in _uncounted(load):
+            record = loaded.get(manifest.period)
+            yield HeldRun(settings=settings, manifest=manifest, store=store, replaces=record)
 
 
 def _uncounted(load: PlannedLoad | None) -> Iterator[Manifest]:
@@ -183,3 +215,94 @@ def _uncounted(load: PlannedLoad | None) -> Iterator[Manifest]:
     while load is not None and (load.least_rows or load.least_costs or load.rivals):
         yield load.manifest
         load = load.otherwise
+
+
+def choose_run(settings: SourceSettings, period: BillingPeriod, named: str) -> Pin:
+    """The pin of a month to one of its complete runs; changes nothing.
+
+    `named` is the id of a run, or what only its id begins with; of several deliveries under one id
+    it is the newest, unless the digest follows after an @.
+
+    Raises:
+        ConfigError: If it names no complete run of the month, or several.
+        CloudbillError: If the source cannot be read.
+    """
+    with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
+        present = read_present(settings, warehouse)
+    if not present.keeps(period):
+        raise ConfigError(
+            f"{period} is outside of 'partition_expiration_days', which keeps {present.kept_from} "
+            "and later"
+        )
+    _, discovery = find_runs(settings)
+    of_month = [run for run in discovery.runs if run.manifest.period == period]
+    runs = newest_first(of_month) if of_month else []
+    chosen = _named(runs, named.rstrip("\u2026"), settings.source, period)
+    return pin_to(chosen.manifest, runs, guards_of(settings, present, utc_now()))
+
+
+def _named(
+    runs: Sequence[DiscoveredRun], named: str, source: str, period: BillingPeriod
+) -> DiscoveredRun:
+    found = [run for run in runs if named and run.manifest.delivery.startswith(named)]
+    found = [run for run in found if run.manifest.run_id == named] or found
+    complete = [run for run in runs if run.is_complete]
+    ids = list(dict.fromkeys(run.manifest.run_id for run in found))
+    if not found:
+        listed = "; ".join(_told(run.manifest) for run in complete[:_LISTED])
+        more = len(complete) - _LISTED
+        others = f"; and {more} older ones, see `cloudbill plan {source}`" if more > 0 else ""
+        there = f"complete are {listed}{others}" if complete else "no run of it is complete"
+        raise ConfigError(f"{source} has no run '{named}' of {period}: {there}")
+    if len(ids) > 1:
+        raise ConfigError(f"'{named}' is the beginning of several runs: {', '.join(ids)}")
+    whole = next((run for run in found if run.is_complete), None)
+    if whole is None:
+        missing = [part.path for part in found[0].missing]
+        lacks = f"; it lacks {missing[0]}" if missing else ""
+        raise ConfigError(f"Run {ids[0]} of {period} is not complete: {awaited(found[0])}{lacks}")
+    return whole
+
+
+def _told(manifest: Manifest) -> str:
+    rows = "unknown rows" if manifest.rows is None else f"{manifest.rows:,} rows"
+    return f"{manifest.run_id} ({manifest.submitted_at:%Y-%m-%d %H:%M} UTC, {rows})"
+
+
+def load_chosen(
+    settings: SourceSettings,
+    selection: Selection,
+    listen: Callable[[Event], None],
+    *,
+    stop: Stop | None = None,
+    wants_progress: bool = False,
+) -> Outcome:
+    """Remembers the pins of a selection, then loads its months.
+
+    They are remembered first: if the process is killed, the next load goes on. If a run will never
+    load, its month is pinned to what it was before.
+    """
+    try:
+        with closing(open_warehouse(settings.warehouse)) as warehouse:
+            ledger = Ledger(settings, warehouse)
+            before = ledger.read().pins
+            if any(before.get(period) != pin for period, pin in selection.pins.items()):
+                ledger.pin(selection.pins)
+        plain = replace(selection, pins={})
+        outcome = load_source(settings, plain, listen, stop=stop, wants_progress=wants_progress)
+        back = {
+            failure.planned.period: before.get(failure.planned.period)
+            for failure in outcome.failures
+            if failure.error.is_of_run and _is_chosen(failure.planned, selection)
+        }
+        if back:
+            with closing(open_warehouse(settings.warehouse)) as warehouse:
+                Ledger(settings, warehouse).pin(back)
+    except CloudbillError as error:
+        return Outcome(settings=settings, error=error)
+    return outcome
+
+
+def _is_chosen(planned: PlannedLoad, selection: Selection) -> bool:
+    pin = selection.pins.get(planned.period)
+    return pin is not None and pin.is_of(planned.manifest)

@@ -168,7 +168,12 @@ class Manifest:
     @property
     def identity(self) -> str:
         """What a person accepts or dismisses: this delivery of the run, with the parts it has."""
-        return "@".join((self.run_id, self.digest, self.parts_digest or ""))
+        return f"{self.delivery}@{self.parts_digest or ''}"
+
+    @property
+    def delivery(self) -> str:
+        """This delivery of the run, whatever the store shows of its parts."""
+        return f"{self.run_id}@{self.digest}"
 
     @property
     def size(self) -> int | None:

@@ -18,6 +18,7 @@ __all__ = [
     "LoadFailure",
     "LoadRecord",
     "LoadResult",
+    "Pin",
     "Plan",
     "PlannedLoad",
     "Reason",
@@ -86,6 +87,8 @@ class SkipReason(StrEnum):
     """None of its parts is in the store any more."""
     EXPIRED = "expired"
     """Its month is older than what the table keeps on purpose."""
+    PINNED = "pinned"
+    """A person chose another run of its month, when the store held this one already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +167,29 @@ class LoadRecord:
     def is_of(self, manifest: Manifest) -> bool:
         """Whether this delivery is what was loaded; an older record tells by the run id alone."""
         return manifest.run_id == self.run_id and self.digest in {None, manifest.digest}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """That a month stays with a delivery until a run comes that the store did not hold by then.
+
+    What comes is newer than all of those; `newest` is the id of the newest, `submitted_at`, `days`,
+    `rows` (-1 where unknown) and `stored_at` are what such a run is compared by. `deliveries` are
+    those that were submitted at that time, for their other values may change.
+    """
+
+    run_id: str
+    digest: str
+    newest: str
+    submitted_at: datetime
+    days: int = 0
+    rows: int = -1
+    stored_at: datetime | None = None
+    deliveries: frozenset[str] = frozenset()
+
+    def is_of(self, manifest: Manifest) -> bool:
+        """Whether this delivery is the one that was chosen."""
+        return manifest.run_id == self.run_id and manifest.digest == self.digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

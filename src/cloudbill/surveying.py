@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import TYPE_CHECKING
 
-from cloudbill.errors import CloudbillError, ManifestError, StaleError
+from cloudbill.errors import CloudbillError, ManifestError
 from cloudbill.exports.absence import absence_of, other_scopes, unannounced
 from cloudbill.exports.discovery import Discovery, discover
 from cloudbill.exports.manifest_cache import open_manifest_cache
@@ -24,12 +23,14 @@ from cloudbill.loading.drift import (
 )
 from cloudbill.loading.events import Discovered, Drifted, Event, NewlyHeld, OddRows, UnrecordedRows
 from cloudbill.loading.failures import failed_runs, past_holds
+from cloudbill.loading.late_runs import late_runs
 from cloudbill.loading.unaccounted import find_unrecorded
 from cloudbill.manifests import Manifest, ManifestFailure
-from cloudbill.models import LoadRecord, Plan, PlannedLoad, Reason, Skip, SkipReason, TableRows
+from cloudbill.models import LoadRecord, Plan, PlannedLoad, Reason, TableRows
 from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.planning import Selection, plan_loads
 from cloudbill.planning.guards import Guards, Held
+from cloudbill.planning.pins import standing_pins
 from cloudbill.setup.nearest import nearest_names
 from cloudbill.store import Store, open_store
 
@@ -38,11 +39,15 @@ if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
     from cloudbill.warehouses import Warehouse
 
-__all__ = ["Present", "Survey", "compare_recorded", "find_runs", "read_present", "survey"]
-
-
-_SHORTEST_RETENTION: Final = timedelta(days=7)
-"""No bucket deletes what is younger, so such parts were not brought."""
+__all__ = [
+    "Present",
+    "Survey",
+    "compare_recorded",
+    "find_runs",
+    "guards_of",
+    "read_present",
+    "survey",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +216,7 @@ def survey(
         reasons=(
             *(Reason(error=error) for error in [absence] if error is not None),
             *lost_months(settings.table_name, asked, plan),
-            *_late_runs(settings, plan, now, loaded=present.remembered.loaded),
+            *late_runs(settings, plan, now, loaded=present.remembered.loaded),
             *(not_again(plan, present.remembered.loaded) if selection.force else ()),
         ),
         drifted=drifted,
@@ -310,41 +315,6 @@ def _absence(
     )
 
 
-def _late_runs(
-    settings: SourceSettings, plan: Plan, now: datetime, *, loaded: Container[BillingPeriod]
-) -> Iterator[Reason]:
-    """The newest run of each month that lacks a part for longer than `max_wait`.
-
-    A run that is gone is one where nothing else is loaded, or while a rule of the bucket cannot be
-    why: then its parts never came.
-    """
-    guards = Guards(now=now, max_wait=settings.max_wait)
-    patient = Guards(now=now, max_wait=max(settings.max_wait, _SHORTEST_RETENTION))
-    coming = {load.period for load in plan.loads}
-    late: dict[BillingPeriod, list[Skip]] = defaultdict(list)
-    for skip in plan.skips:
-        period = skip.manifest.period
-        is_alone = not (period in loaded or period in coming)
-        if skip.reason is SkipReason.GONE:
-            is_late = is_alone or not patient.is_overdue(skip.manifest)
-        else:
-            is_late = skip.reason is SkipReason.WAITING and guards.is_overdue(skip.manifest)
-        if is_late:
-            late[period].append(skip)
-    for period, of_month in late.items():
-        newest = max(of_month, key=lambda skip: skip.manifest.submitted_at)
-        run_id, path = newest.manifest.run_id, newest.manifest.path
-        others = f" (and {len(of_month) - 1} older runs)" if len(of_month) > 1 else ""
-        first = next((part.path for part in newest.manifest.parts if not part.is_whole), path)
-        error = StaleError(
-            f"Run {run_id} of {period}{others} is {newest.detail}, for longer than 'max_wait' "
-            f"allows; it lacks {first}. Check the job that copies the export. If you do not need "
-            f"the run, `cloudbill dismiss {settings.source} {period} {run_id}` ends the alarm, or "
-            f"delete its manifest, {path}"
-        )
-        yield Reason(error=error, period=period, run_id=run_id)
-
-
 def _plan(
     settings: SourceSettings,
     present: Present,
@@ -355,18 +325,6 @@ def _plan(
     now: datetime,
 ) -> Plan:
     remembered = present.remembered
-    guards = Guards(
-        max_row_drop=settings.max_row_drop,
-        max_cost_drop=settings.max_cost_drop,
-        cost_trifle=settings.cost_trifle,
-        billed_column=settings.provider.BILLED_COLUMN,
-        accepted=remembered.accepted,
-        dismissed=remembered.dismissed,
-        found=present.held,
-        scope=settings.scope,
-        now=now,
-        max_wait=settings.max_wait,
-    )
 
     def to_load(manifest: Manifest, replaces: LoadRecord | None) -> PlannedLoad:
         month = present.table.months.get(manifest.period)
@@ -391,9 +349,28 @@ def _plan(
         },
         drifted=drifted,
         selection=selection,
-        guards=guards,
+        guards=guards_of(settings, present, now),
         to_load=to_load,
         failed=failed_runs(settings),
         scopes=remembered.scopes,
         kept_from=present.kept_from,
+        pins={**standing_pins(remembered.pins, remembered.loaded, now), **selection.pins},
+        source=settings.source,
+    )
+
+
+def guards_of(settings: SourceSettings, present: Present, now: datetime) -> Guards:
+    """What makes a run of a source wait for a person, and what persons have said."""
+    remembered = present.remembered
+    return Guards(
+        max_row_drop=settings.max_row_drop,
+        max_cost_drop=settings.max_cost_drop,
+        cost_trifle=settings.cost_trifle,
+        billed_column=settings.provider.BILLED_COLUMN,
+        accepted=remembered.accepted,
+        dismissed=remembered.dismissed,
+        found=present.held,
+        scope=settings.scope,
+        now=now,
+        max_wait=settings.max_wait,
     )

@@ -268,8 +268,9 @@ def test_rebuilding_says_what_it_would_learn_and_keep_before_it_writes(case: Cas
         "  2025-09: learns run september, 2 rows",
         "  2025-10: learns run october, 2 rows",
         (
-            "  What else was accepted or dismissed is lost: only states have it, and there is "
-            "none. A run that a guard holds again has to be accepted or dismissed again"
+            "  What else was accepted, dismissed or pinned is lost: only states have it, and there "
+            "is none. A run that a guard holds again has to be accepted or dismissed again, and a "
+            "month be pinned again with `cloudbill load --run`"
         ),
     ]
     with pytest.raises((duckdb.CatalogException, NotFound)):

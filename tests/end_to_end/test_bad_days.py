@@ -210,7 +210,9 @@ class TestHeldRun:
         hold(home)
         words = commands_in(run("load").stderr)[which]
 
-        assert run(*words).returncode == 0
+        yes = ("--yes",) if words[0] == "accept" else ()
+
+        assert run(*words, *yes).returncode == 0
 
         assert run("load").returncode == run("status", "--check").returncode == 0
 

@@ -100,6 +100,6 @@ def test_runs_whose_manifests_count_nothing_are_counted_without(
     configure(
         tmp_path, SAMPLES.replace('billing"', f'{writer.prefix}"', 1).partition("[sources.aws")[0]
     )
-    codes, done = run(tmp_path, ("load",), ("accept", "2025-10"))
+    codes, done = run(tmp_path, ("load",), ("accept", "2025-10", "--yes"))
     assert codes == [6, 0], done
     assert "(run_id: cut) - held" in done.stdout

@@ -159,7 +159,7 @@ class TestHeld:
             document = json.loads(run("status", "--check", "--json").stdout)
             (reason,) = document["sources"][0]["reasons"]
             assert (reason["error"], reason["run_id"]) == ("HeldError", "small")
-        assert run("accept", BEFORE).returncode == 0
+        assert run("accept", BEFORE, "--yes").returncode == 0
         ends(run, 0)
 
     def test_anything_that_failed_goes_before_a_held_run(self, run: Run, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from cloudbill.manifests import DiscoveredRun, Manifest
 from cloudbill.models import LoadRecord, PlannedLoad, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning.guards import Guards
+from cloudbill.planning.pins import pin_to, standing_pins
 from figures import tries
 from property.strategies import PERIODS, listings
 from unit.builders import plan, result
@@ -210,3 +211,41 @@ class TestAnyArrival:
         second = plan(runs, *(loaded_after(load) for load in succeeded))
 
         assert second.loads == tuple(load for load in first.loads if load not in succeeded)
+
+
+class TestAnyPin:
+    """A month that was pinned holds its run, or what is newer than all that was there then."""
+
+    @MODERATE
+    @given(st.data(), listings(min_size=1))
+    def test_no_order_of_arrival_takes_a_month_from_its_run_but_what_is_newer_than_all(
+        self, data: st.DataObject, runs: list[DiscoveredRun]
+    ) -> None:
+        chosen = whole(data.draw(st.sampled_from(runs), label="chosen"))
+        month = chosen.manifest.period
+        others = [run for run in runs if run.manifest.run_id != chosen.manifest.run_id]
+        there = [chosen, *(run for run in others if data.draw(st.booleans(), label="was there"))]
+        loaded = data.draw(records(there))
+        ledger = {record.period: record for record in loaded}
+        held_then = [run for run in there if run.manifest.period == month]
+        pins = {month: pin_to(chosen.manifest, held_then, Guards())}
+        arriving = [whole(run) for run in others if data.draw(st.booleans(), label="arrives")]
+
+        for arrival in (None, *data.draw(st.permutations(arriving))):
+            if arrival is not None:
+                same = arrival.manifest.run_id
+                there = [arrival, *(run for run in there if run.manifest.run_id != same)]
+            standing = standing_pins(pins, ledger, None)
+            guards = accepting(there)
+            for load in plan(there, *ledger.values(), guards=guards, pins=standing).loads:
+                ledger[load.period] = loaded_after(load)
+
+        newest_then = max(age(run.manifest) for run in held_then)
+        after = [
+            run
+            for run in arriving
+            if run.manifest.period == month and age(run.manifest) > newest_then
+        ]
+        expected = max(after or [chosen], key=lambda run: age(run.manifest))
+        assert ledger[month].run_id == expected.manifest.run_id
+        assert (month in standing_pins(pins, ledger, None)) == (not after)

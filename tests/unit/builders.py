@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cloudbill.manifests import DiscoveredRun, Manifest, Part, StoredObject
-from cloudbill.models import LoadRecord, LoadResult, Plan, PlannedLoad, Totals
+from cloudbill.models import LoadRecord, LoadResult, Pin, Plan, PlannedLoad, Totals
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning import Selection, plan_loads
 from cloudbill.planning.guards import Guards
@@ -94,6 +94,7 @@ def plan(
     guards: Guards | None = None,
     failed: Collection[str] = (),
     scopes: Mapping[BillingPeriod, str] | None = None,
+    pins: Mapping[BillingPeriod, Pin] | None = None,
 ) -> Plan:
     """The plan of some runs, given what is loaded."""
     return plan_loads(
@@ -104,6 +105,7 @@ def plan(
         to_load=to_load,
         failed=failed,
         scopes=scopes or {},
+        pins=pins or {},
     )
 
 

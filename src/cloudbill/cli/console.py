@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -241,10 +241,11 @@ class Console:
         *,
         dry_run: bool = False,
         seconds: float | None = None,
+        more: Mapping[str, object] | None = None,
     ) -> NoReturn:
         """Prints what ended sources or the command, and the document; ends with the exit code.
 
-        `seconds` is how long a load took; a log of it gets a last line.
+        `seconds` is how long a load took; a log of it gets a last line. `more` is for the document.
         """
         from cloudbill.cli.each_source import code_with
         from cloudbill.cli.views import together
@@ -278,7 +279,7 @@ class Console:
         if seconds is not None and is_begun and not (self.quiet or self.is_live):
             self._finished(outcomes, failures, seconds, code)
         if self.as_json:
-            self.document(outcomes_json(outcomes, failures, dry_run=dry_run))
+            self.document(outcomes_json(outcomes, failures, dry_run=dry_run, more=more or {}))
         raise typer.Exit(code)
 
     def _finished(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
     from cloudbill.settings import Misconfigured, SourceSettings
 
-__all__ = ["attempt", "code_with", "each_source", "unexpected_error"]
+__all__ = ["attempt", "code_with", "each_source", "require_one_source", "unexpected_error"]
 
 _SHOWN_CHARACTERS: Final = 300
 
@@ -89,6 +89,19 @@ def code_with(codes: Iterable[int], failures: Iterable[SourceFailure]) -> int:
     from cloudbill.text.exit_codes import highest_code
 
     return highest_code([*codes, *(failure.error.exit_code for failure in failures)])
+
+
+def require_one_source(name: str, option: str) -> None:
+    """Refuses a name that stands for several sources, or for all there are.
+
+    Raises:
+        ConfigError: If it does, or if there is no such source.
+    """
+    from cloudbill.errors import ConfigError
+
+    sources = [one.source or "?" for one in _configured(name)]
+    if name == "all" or len(sources) > 1:
+        raise ConfigError(f"{option} is for one source; name it: {', '.join(sources)}")
 
 
 def _configured(name: str) -> tuple[SourceSettings | Misconfigured, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +20,7 @@ from cloudbill.cli.console import (
     Verbose,
     read_selection,
 )
-from cloudbill.cli.each_source import attempt, each_source
+from cloudbill.cli.each_source import attempt, each_source, require_one_source
 from cloudbill.cli.signals import stopped_by_signals
 from cloudbill.cli.views import view_each_dataset
 
@@ -27,10 +29,25 @@ if TYPE_CHECKING:
 
     from cloudbill.focus.keeping import FocusPlan
     from cloudbill.loading.outcome import Outcome
+    from cloudbill.planning import Selection
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
 
 __all__ = ["accept", "dismiss", "load", "plan"]
+
+RunToPin = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        help="Put this complete run into the one month, even an older one, and pin it: the month "
+        "stays with it until a run comes that is newer than all that the store holds now.",
+        metavar="ID",
+    ),
+]
+Release = Annotated[
+    bool,
+    typer.Option("--release", help="Unpin the one month, and load its newest run as usual."),
+]
 
 
 def load(
@@ -43,6 +60,8 @@ def load(
     force: Annotated[
         bool, typer.Option("--force", help="Load the newest run again, even if it is loaded.")
     ] = False,
+    run: RunToPin = None,
+    release: Release = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -52,7 +71,8 @@ def load(
     console = Console(
         as_json=as_json, quiet=quiet, verbose=verbose, lists_all=dry_run, log_format=log_format
     )
-    _load(console, source, month or [], force=force, dry_run=dry_run)
+    asked = _Asked(months=tuple(month or ()), run=run, release=release, force=force)
+    _load(console, source, asked, dry_run=dry_run)
 
 
 def plan(
@@ -62,17 +82,62 @@ def plan(
     force: Annotated[
         bool, typer.Option("--force", help="Plan as if the newest runs were not loaded.")
     ] = False,
+    run: RunToPin = None,
+    release: Release = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Say what `load` would do, and why; change nothing."""
     console = Console(as_json=as_json, verbose=verbose, lists_all=True)
-    _load(console, source, month or [], force=force, dry_run=True)
+    asked = _Asked(months=tuple(month or ()), run=run, release=release, force=force)
+    _load(console, source, asked, dry_run=True)
 
 
-def _load(console: Console, source: str, months: list[str], *, force: bool, dry_run: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the command line asks for."""
+
+    months: tuple[str, ...]
+    run: str | None
+    release: bool
+    force: bool
+
+    @property
+    def option(self) -> str | None:
+        """The option that decides which run a month stays with, if one does."""
+        return "--run" if self.run is not None else "--release" if self.release else None
+
+    def require_clear(self, source: str) -> None:
+        """Refuses such an option unless it is clear which month of which source is meant.
+
+        Raises:
+            ConfigError: If it is not.
+        """
+        from cloudbill.errors import ConfigError
+
+        if self.option is None:
+            return
+        if self.run is not None and self.release:
+            raise ConfigError("Give --run or --release, not both")
+        if len(set(self.months)) != 1:
+            raise ConfigError(f"{self.option} is for one month; name it with --month YYYY-MM")
+        require_one_source(source, self.option)
+
+    def of_source(self, selection: Selection, settings: SourceSettings) -> Selection:
+        """The selection, with the run that the month of this source is to stay with."""
+        from cloudbill.accepting import choose_run
+
+        if self.option is None:
+            return selection
+        (period,) = selection.periods
+        pin = None if self.run is None else choose_run(settings, period, self.run)
+        return replace(selection, pins={period: pin})
+
+
+def _load(console: Console, source: str, asked: _Asked, *, dry_run: bool) -> None:
+    from cloudbill.accepting import load_chosen
     from cloudbill.loading.stopping import Stop
-    from cloudbill.loading.words import planned_lines
+    from cloudbill.loading.words import pin_lines, planned_lines
     from cloudbill.periods import utc_now
     from cloudbill.pipeline import load_source, plan_source
     from cloudbill.text.months import require_known
@@ -83,21 +148,25 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
     started_at = time.monotonic()
 
     def load_all() -> None:
-        selection = read_selection(months, force=force)
+        selection = read_selection(asked.months, force=asked.force)
+        asked.require_clear(source)
         with console.showing() as listener, stopped_by_signals(stop):
 
             def work(settings: SourceSettings) -> None:
                 listen = listener(settings.source)
+                of_source = asked.of_source(selection, settings)
                 if dry_run:
-                    outcomes.append(plan_source(settings, selection, listen))
-                    for line in () if console.quiet else planned_lines(outcomes[-1]):
-                        console.say(line)
+                    outcomes.append(plan_source(settings, of_source, listen))
+                    said = planned_lines(outcomes[-1])
                 else:
+                    load = load_chosen if of_source.pins else load_source
                     outcomes.append(
-                        load_source(
-                            settings, selection, listen, stop=stop, wants_progress=console.is_live
-                        )
+                        load(settings, of_source, listen, stop=stop, wants_progress=console.is_live)
                     )
+                    said = iter(())
+                pinned = pin_lines(outcomes[-1], of_source.pins, dry_run=dry_run)
+                for line in () if console.quiet else (*said, *pinned):
+                    console.say(line)
 
             each_source(source, work, failed=failures.append, is_stopped=lambda: stop.is_asked)
         if not failures and not any(outcome.is_unsure for outcome in outcomes):
@@ -156,15 +225,23 @@ def accept(
     takes_slice: Annotated[
         bool, typer.Option("--slice", help="Accept a run that is a slice of its month.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask; needed where there is no terminal.")
+    ] = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Load a held run after all, and remember that it is right."""
-    from cloudbill.accepting import HeldRun, accept_held, find_held
+    """Load a held run after all, and remember that it is right.
+
+    It shows what the month holds and what it would hold, and asks.
+    """
+    from cloudbill.accepting import HeldRun, accept_held, find_held, which_held
+    from cloudbill.looking.replacement import compare_run, replacement_json, replacement_lines
 
     console = Console(as_json=as_json, verbose=verbose)
     outcomes: list[Outcome] = []
     failures: list[SourceFailure] = []
+    compared: list[object] = []
 
     def accept_it() -> None:
         (period,) = read_selection([month]).periods
@@ -175,15 +252,44 @@ def accept(
             failed=failures.append,
         )
         unread = [failure.source or "the configuration" for failure in failures]
-        if not unread or held:
-            listen = console.listener(None)
-            outcomes.append(
-                accept_held(held, period, run_id, listen, unread=unread, takes_slice=takes_slice)
-            )
+        if unread and not held:
+            return
+        one = which_held(held, period, run_id, unread=unread, takes_slice=takes_slice)
+        found = compare_run(
+            *(one.settings, one.store, one.manifest, one.replaces), guard=one.guard, why=one.detail
+        )
+        compared.append(replacement_json(found))
+        for line in replacement_lines(found):
+            console.say(line)
+        if yes or _agrees(console, f"{found.period} of {found.source}"):
+            outcomes.append(accept_held(one, console.listener(None)))
 
     attempt(None, accept_it, failures.append)
     _keep_views(console, outcomes, failures.append)
-    console.finish(outcomes, failures)
+    console.finish(outcomes, failures, more={"accepting": compared})
+
+
+def _agrees(console: Console, what: str) -> bool:
+    """Whether a person wants a run to be loaded, now that its month was shown.
+
+    Raises:
+        ConfigError: If there is nobody to ask.
+    """
+    from cloudbill.errors import ConfigError
+
+    if console.as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ConfigError(
+            f"Nobody can be asked here whether {what} is to be replaced, so nothing was changed. "
+            "Look at what was compared, then add --yes"
+        )
+    try:
+        answer = input("Load it? [y/N] ")
+    except (EOFError, KeyboardInterrupt):
+        answer = ""
+    if answer.strip().lower() in {"y", "yes"}:
+        return True
+    console.say("Nothing was changed")
+    return False
 
 
 def dismiss(

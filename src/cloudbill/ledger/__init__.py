@@ -1,6 +1,6 @@
 """The memory of loaded runs: dlt's state in the warehouse, and a tracking table for people.
 
-Pure: entries, state.
+Pure: entries, pins, state.
 May import: costs, disk, settings, text, warehouses.
 """
 
@@ -20,7 +20,7 @@ from cloudbill.ledger.tables import (
     tracking_source,
     tracking_tables,
 )
-from cloudbill.models import LoadRecord, LoadResult
+from cloudbill.models import LoadRecord, LoadResult, Pin
 from cloudbill.periods import BillingPeriod
 from cloudbill.warehouses.ledger_rows import STATE_TABLE, LedgerRows, StoredState
 
@@ -172,6 +172,19 @@ class Ledger:
                 draft.dismiss(period, run)
 
         self._change(change, "What is dismissed could not be written", "Run it again")
+
+    def pin(self, pins: Mapping[BillingPeriod, Pin | None]) -> None:
+        """Remembers which run a month stays with; None releases it.
+
+        Raises:
+            LedgerError: If dlt could not write.
+        """
+
+        def change(draft: Draft) -> None:
+            for period, pin in pins.items():
+                draft.pin(period, pin)
+
+        self._change(change, "What is pinned could not be written", "Run it again")
 
     def mend(self) -> None:
         """Writes again what the tracking table has lost, and nothing else.

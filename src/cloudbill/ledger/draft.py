@@ -6,18 +6,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cloudbill.ledger.entries import tracking_row
+from cloudbill.ledger.pins import PinEntry
 from cloudbill.ledger.state import (
     accept_in,
     dismiss_in,
     forget_in,
     note_guards_in,
+    pin_in,
     set_scope_in,
     write_record,
 )
 
 if TYPE_CHECKING:
     from cloudbill.ledger.merging import Merged
-    from cloudbill.models import LoadRecord
+    from cloudbill.models import LoadRecord, Pin
     from cloudbill.periods import BillingPeriod
 
 __all__ = ["Draft"]
@@ -62,6 +64,10 @@ class Draft:
     def set_scope(self, since: BillingPeriod, scope: str) -> None:
         """Remembers which scope the source loads from a month on."""
         set_scope_in(self._ledger, since, scope)
+
+    def pin(self, period: BillingPeriod, pin: Pin | None) -> None:
+        """Remembers that a month stays with a run, or does no more."""
+        pin_in(self._ledger, period, PinEntry(pin=pin, sequence=self._next()))
 
     def _next(self) -> int:
         self._sequence += 1

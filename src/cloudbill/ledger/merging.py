@@ -30,6 +30,7 @@ from cloudbill.ledger.entries import (
     once_each,
     record_json,
 )
+from cloudbill.ledger.pins import pin_json
 from cloudbill.ledger.state import (
     EXECUTIONS,
     OURS,
@@ -331,6 +332,7 @@ def _ledger(
             "accepted": _runs_json(decisions.accepted),
             "dismissed": _runs_json(decisions.dismissed),
             "scopes": {str(since): scope for since, scope in sorted(decisions.scopes.items())},
+            "pins": {str(month): pin_json(pin) for month, pin in sorted(decisions.pins.items())},
             _MERGED: digest_of(load_ids),
         },
     }

@@ -169,11 +169,15 @@ def _decided(rebuilding: Rebuilding) -> Iterator[str]:
         yield f"  Keeps that {accepted} runs were accepted and {dismissed} dismissed"
     if scopes:
         yield f"  Keeps the scope {scopes}"
+    pins = {month: entry.pin for month, entry in sorted(decisions.pins.items()) if entry.pin}
+    for month, pin in pins.items():
+        yield f"  Keeps that {month} is pinned to run {pin.run_id}"
     if rebuilding.problems or not rebuilding.has_states:
         what = "not all can be read" if rebuilding.has_states else "there is none"
         yield (
-            f"  What else was accepted or dismissed is lost: only states have it, and {what}. "
-            "A run that a guard holds again has to be accepted or dismissed again"
+            "  What else was accepted, dismissed or pinned is lost: only states have it, and "
+            f"{what}. A run that a guard holds again has to be accepted or dismissed again, and a "
+            "month be pinned again with `cloudbill load --run`"
         )
 
 

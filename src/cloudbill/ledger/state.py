@@ -8,6 +8,7 @@ The shape of the state, below the resource `<table_name>_load_tracking`:
                          "accepted": {"2025-10": ["<delivery>", ...]},   held runs, loaded after all
                          "dismissed": {"2025-10": ["<delivery>", ...]},  held runs, not wanted
                          "scopes": {"2025-10": "<scope>"},               the scope from a month on
+                         "pins": {"2025-10": {"run_id": ...}},           see `pins`
                          "guards": ["days", "rows", ...],       those that the last writer had
                          "merged": "<digest>"}                        see `merging`
 
@@ -34,7 +35,8 @@ from cloudbill.ledger.entries import (
     record_json,
     sequence_of,
 )
-from cloudbill.models import LoadRecord
+from cloudbill.ledger.pins import PinEntry, pin_json, read_pin, with_older_pins
+from cloudbill.models import LoadRecord, Pin
 from cloudbill.periods import BillingPeriod
 from cloudbill.text.times import parse_time
 
@@ -50,6 +52,7 @@ __all__ = [
     "entries_of_state",
     "forget_in",
     "note_guards_in",
+    "pin_in",
     "read_remembered",
     "remember",
     "run_ids_of",
@@ -61,12 +64,13 @@ VERSION: Final = 2
 OURS: Final = "cloudbill"
 EXECUTIONS: Final = "loaded_executions"
 _GUARDS: Final = "guards"
+_PINS: Final = "pins"
 _FIRST_GUARDS: Final = frozenset({str(Guard.DAYS), str(Guard.ROWS)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decisions:
-    """What persons decided: held runs that are right or not wanted, by month; the scope from one.
+    """What persons decided: held runs that are right or not wanted, and pins, by month; the scope.
 
     A run is named by its id, or by the identity of a delivery (`Manifest.identity`).
     """
@@ -74,6 +78,7 @@ class Decisions:
     accepted: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
     dismissed: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
     scopes: Mapping[BillingPeriod, str] = field(default_factory=dict)
+    pins: Mapping[BillingPeriod, PinEntry] = field(default_factory=dict)
     guards: frozenset[str] = frozenset()
     """The guards that the version had which wrote it; not a decision, but known with them."""
 
@@ -87,21 +92,29 @@ class Decisions:
             kept = runs - self.accepted.get(period, frozenset())
             dismissed[period] = dismissed.get(period, frozenset()) | kept
         scopes = {**older.scopes, **self.scopes}
-        guards = self.guards | older.guards
-        return Decisions(accepted=accepted, dismissed=dismissed, scopes=scopes, guards=guards)
+        return Decisions(
+            accepted=accepted,
+            dismissed=dismissed,
+            scopes=scopes,
+            pins=with_older_pins(self.pins, older.pins),
+            guards=self.guards | older.guards,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
     """What the ledger holds: the run of each month, and the held runs that were accepted.
 
-    `sequence` is the greatest that any of its records has.
+    `sequence` is the greatest that any of its records and pins has.
     """
 
     loaded: Mapping[BillingPeriod, LoadRecord] = field(default_factory=dict)
     accepted: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
     dismissed: Mapping[BillingPeriod, frozenset[str]] = field(default_factory=dict)
     scopes: Mapping[BillingPeriod, str] = field(default_factory=dict)
+    pins: Mapping[BillingPeriod, Pin] = field(default_factory=dict)
+    """The runs that months stay with, also where a newer run has ended that; see `planning.pins`.
+    """
     guards: frozenset[str] = _FIRST_GUARDS
     """The guards that the version had which wrote the ledger last."""
     sequence: int = 0
@@ -119,8 +132,17 @@ def remember(entries: Iterable[Entry], decisions: Decisions) -> Remembered:
         accepted=decisions.accepted,
         dismissed=decisions.dismissed,
         scopes=decisions.scopes,
+        pins={
+            period: entry.pin for period, entry in decisions.pins.items() if entry.pin is not None
+        },
         guards=decisions.guards | _FIRST_GUARDS,
-        sequence=max((entry.sequence for entry in listed), default=0),
+        sequence=max(
+            [
+                0,
+                *(entry.sequence for entry in listed),
+                *(entry.sequence for entry in decisions.pins.values()),
+            ]
+        ),
     )
 
 
@@ -143,6 +165,11 @@ def decisions_in(state: Mapping[str, Any], *, is_lenient: bool = False) -> Decis
         for month, scope in (state.get(OURS) or {}).get("scopes", {}).items():
             with _reading(is_lenient=is_lenient):
                 scopes[BillingPeriod.parse(month)] = str(scope)
+    pins: dict[BillingPeriod, PinEntry] = {}
+    with _reading(is_lenient=is_lenient):
+        for month, entry in (state.get(OURS) or {}).get(_PINS, {}).items():
+            with _reading(is_lenient=is_lenient):
+                pins[BillingPeriod.parse(month)] = read_pin(entry)
     guards: frozenset[str] = frozenset()
     with _reading(is_lenient=is_lenient):
         guards = frozenset(map(str, (state.get(OURS) or {}).get(_GUARDS, ())))
@@ -150,6 +177,7 @@ def decisions_in(state: Mapping[str, Any], *, is_lenient: bool = False) -> Decis
         accepted=_runs_in(state, "accepted", is_lenient=is_lenient),
         dismissed=_runs_in(state, "dismissed", is_lenient=is_lenient),
         scopes=scopes,
+        pins=pins,
         guards=guards,
     )
 
@@ -293,6 +321,11 @@ def dismiss_in(state: MutableMapping[str, Any], period: BillingPeriod, run: str)
 def set_scope_in(state: MutableMapping[str, Any], since: BillingPeriod, scope: str) -> None:
     """Remembers in a resource state which scope the source loads from a month on."""
     _ours(state).setdefault("scopes", {})[str(since)] = scope
+
+
+def pin_in(state: MutableMapping[str, Any], period: BillingPeriod, entry: PinEntry) -> None:
+    """Remembers in a resource state that a month stays with a run, or does no more."""
+    _ours(state).setdefault(_PINS, {})[str(period)] = pin_json(entry)
 
 
 def note_guards_in(state: MutableMapping[str, Any]) -> None:

@@ -196,7 +196,13 @@ def _lost(table: str, drifted: Drifted, plan: Plan) -> VerificationError:
         ),
         f"the store has no manifest of run {record.run_id} any more",
     )
+    pinned = [
+        skip.detail
+        for skip in plan.skips
+        if skip.manifest.period == record.period and skip.reason is SkipReason.PINNED
+    ]
+    aside = f". Other runs wait: {pinned[0]}" if pinned else ""
     return VerificationError(
         f"{what}. It cannot be loaded again: {why}. Deliver the files of the run again, or put "
-        "back what the table held"
+        f"back what the table held{aside}"
     )

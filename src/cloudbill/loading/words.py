@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from cloudbill.costs.amounts import rests_to_text, shown_rests, totals_to_text
@@ -23,7 +24,7 @@ from cloudbill.loading.events import (
 )
 from cloudbill.loading.outcome import Outcome
 from cloudbill.manifests import ManifestFailure
-from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip, SkipReason
+from cloudbill.models import LoadFailure, LoadResult, Pin, PlannedLoad, Skip, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
@@ -40,6 +41,7 @@ __all__ = [
     "lines",
     "note_lines",
     "outcomes_json",
+    "pin_lines",
     "planned_line",
     "planned_lines",
     "same_fault_line",
@@ -62,6 +64,7 @@ _COUNTED: Final = {
     "held": "held",
     "dismissed": "dismissed",
     "expired": "outside of what is kept",
+    "pinned": "set aside by a pin",
     "failed": "failed",
     "unreadable_manifests": "unreadable manifest(s)",
     "failed_sources": "source(s) failed",
@@ -212,6 +215,25 @@ def planned_lines(outcome: Outcome) -> Iterator[str]:
     yield f"{source}: {len(sizes)} months, {parts} parts, {total}{jobs}"
 
 
+def pin_lines(
+    outcome: Outcome, pins: Mapping[BillingPeriod, Pin | None], *, dry_run: bool
+) -> Iterator[str]:
+    """What became of the runs that a person chose for months, or would become."""
+    source = outcome.settings.source
+    failed = {one.planned.period for one in outcome.failures if one.error.is_of_run}
+    for period, pin in pins.items() if outcome.error is None else ():
+        if pin is None:
+            yield f"{source}: {period} {'would not be' if dry_run else 'is not'} pinned any more"
+        elif period in failed:
+            yield f"{source}: {period} is not pinned to run {pin.run_id}, which cannot be loaded"
+        else:
+            yield (
+                f"{source}: {period} {'would be' if dry_run else 'is'} pinned to run {pin.run_id} "
+                f"until a run comes that is newer than {pin.newest}; `cloudbill load {source} "
+                f"--month {period} --release` ends that"
+            )
+
+
 def finished_line(counts: Mapping[str, int], *, seconds: float, exit_code: int) -> str:
     """What a load did, in one line: its exit code, its time, and what there was of each kind."""
     told = [
@@ -290,9 +312,13 @@ def stopped_lines(outcomes: Sequence[Outcome], command: str) -> Iterator[str]:
 
 
 def outcomes_json(
-    outcomes: Sequence[Outcome], ended: Sequence[SourceFailure] = (), *, dry_run: bool = False
+    outcomes: Sequence[Outcome],
+    ended: Sequence[SourceFailure] = (),
+    *,
+    dry_run: bool = False,
+    more: Mapping[str, object] = MappingProxyType({}),
 ) -> str:
-    """The JSON document of a load; amounts are exact decimal text.
+    """The JSON document of a load, and `more` of its command; amounts are exact decimal text.
 
     The document of a dry run lists under `planned` what would be loaded.
     """
@@ -340,7 +366,7 @@ def outcomes_json(
             for skip in outcome.skips
         ]
         failures += _failures(outcome)
-    result = {"loads": loads, "skips": skips, "failures": failures}
+    result = {"loads": loads, "skips": skips, "failures": failures, **more}
     return json.dumps(result | ({"planned": planned} if dry_run else {}), indent=2)
 
 

@@ -20,7 +20,7 @@ from cloudbill.loading.events import Drifted
 from cloudbill.loading.failures import PastFailure
 from cloudbill.loading.words import accept_command, likewise
 from cloudbill.manifests import Manifest, ManifestFailure
-from cloudbill.models import LoadRecord, Reason
+from cloudbill.models import LoadRecord, Pin, Reason
 from cloudbill.periods import BillingPeriod
 from cloudbill.text.exit_codes import exit_code_of
 from cloudbill.text.times import age_in_words, shown_time
@@ -101,6 +101,10 @@ class MonthStatus:
     pending: tuple[PendingRun, ...] = ()
     failure: PastFailure | None = None
     """The newest try to load it, if that failed."""
+    pin: Pin | None = None
+    """What it stays with, where a person chose a run."""
+    is_pin_stored: bool = True
+    """Whether the store still has that run in full, as far as it was read."""
     uncovered: tuple[date, ...] = ()
     """Days before those of the loaded run, or between those of others, that no run covers."""
 

@@ -16,10 +16,11 @@ from cloudbill.loading.failures import standing_failures
 from cloudbill.loading.unaccounted import unaccounted_reasons
 from cloudbill.looking.status import MonthStatus, Pending, PendingRun, SourceStatus
 from cloudbill.manifests import Manifest
-from cloudbill.models import LoadRecord, Plan, Skip, SkipReason
+from cloudbill.models import LoadRecord, Pin, Plan, Skip, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning import Selection
 from cloudbill.planning.coverage import uncovered_days
+from cloudbill.planning.pins import standing_pins
 from cloudbill.surveying import Present, Survey, compare_recorded, read_present, survey
 from cloudbill.warehouses import open_warehouse
 
@@ -102,6 +103,7 @@ def _with_months(status: SourceStatus, present: Present, plan: Plan | None = Non
     drifted = present.drifted
     failures = standing_failures(status.settings, loaded)
     uncovered = uncovered_days(plan, present.remembered, status.looked_at.date()) if plan else {}
+    pins = standing_pins(present.remembered.pins, present.remembered.loaded, status.looked_at)
     known = {*loaded, *rows, *pending, *(period for period in failures if period is not None)}
     months = tuple(
         MonthStatus(
@@ -112,6 +114,8 @@ def _with_months(status: SourceStatus, present: Present, plan: Plan | None = Non
             drifted=drifted.get(period),
             pending=tuple(pending.get(period, ())),
             failure=failures.get(period),
+            pin=pins.get(period),
+            is_pin_stored=plan is None or _is_stored(pins.get(period), status.delivered),
             uncovered=uncovered.get(period, ()),
         )
         for period in reversed(_without_gaps(known))
@@ -123,6 +127,13 @@ def _with_months(status: SourceStatus, present: Present, plan: Plan | None = Non
         months=months,
         failure=failures.get(None),
         newest_delivery_at=_newest_delivery(plan, loaded),
+    )
+
+
+def _is_stored(pin: Pin | None, delivered: Iterable[Manifest]) -> bool:
+    return any(
+        pin is not None and pin.is_of(manifest) and all(part.is_whole for part in manifest.parts)
+        for manifest in delivered
     )
 
 

@@ -22,6 +22,7 @@ from cloudbill.text.times import age_in_words, iso_time, shown_days, shown_time
 if TYPE_CHECKING:
     from cloudbill.focus.keeping import FocusPlan
     from cloudbill.loading.failures import PastFailure
+    from cloudbill.models import Pin
     from cloudbill.planning.doubles import Double
 
 __all__ = ["status_json", "status_lines"]
@@ -139,6 +140,8 @@ def _drifted(month: MonthStatus) -> Iterator[str]:
 def _notes(month: MonthStatus, status: SourceStatus) -> Iterator[str]:
     if month.is_drifted:
         yield from _drifted(month)
+    if month.pin is not None:
+        yield _pinned(month, month.pin, status.settings.source)
     if month.failure is not None:
         failed = _failed(month.failure, status)
         yield f"failed: the last try of run {month.failure.run_id}, {failed}"
@@ -156,6 +159,21 @@ def _notes(month: MonthStatus, status: SourceStatus) -> Iterator[str]:
         yield _pending(month, run, status)
     if len(named) > _LISTED:
         yield f"and {len(named) - _LISTED} older runs that are waiting, held or gone"
+
+
+def _pinned(month: MonthStatus, pin: Pin, source: str) -> str:
+    """That a month stays with the run that a person chose, and until when."""
+    run = f"run {pin.run_id}" if not _holds_pin(month) else "this run"
+    gone = "" if month.is_pin_stored else ", which is in the store no more"
+    return (
+        f"pinned: the month stays with {run}{gone}, until a run comes that is newer than "
+        f"{pin.newest}; `cloudbill load {source} --month {month.period} --release` ends that"
+    )
+
+
+def _holds_pin(month: MonthStatus) -> bool:
+    record, pin = month.record, month.pin
+    return record is not None and pin is not None and record.run_id == pin.run_id
 
 
 def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
@@ -266,6 +284,7 @@ def _month(month: MonthStatus) -> dict[str, object]:
         "loaded": loaded,
         "table_rows": month.table_rows,
         **_past(month.failure),
+        **_pin(month),
         "ledger_differences": [
             {
                 "currency": one.currency,
@@ -304,5 +323,19 @@ def _past(failure: PastFailure | None) -> dict[str, object]:
             "run_id": failure.run_id,
             "error": failure.error,
             "message": failure.message,
+        }
+    }
+
+
+def _pin(month: MonthStatus) -> dict[str, object]:
+    """What the month stays with, only if a person chose a run."""
+    if month.pin is None:
+        return {}
+    return {
+        "pinned": {
+            "run_id": month.pin.run_id,
+            "is_loaded": _holds_pin(month),
+            "is_in_store": month.is_pin_stored,
+            "until_newer_than": month.pin.newest,
         }
     }

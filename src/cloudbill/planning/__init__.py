@@ -1,7 +1,7 @@
 """Decides which run each month is loaded from; the same for any order of its input.
 
 `runs` puts the runs of a month in order, `guards`, `scopes` and `costs` have the rules by which one
-of them waits for a person.
+of them waits for a person, `pins` those by which a month stays with the run that a person chose.
 
 Pure.
 May import: nothing.
@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from cloudbill.errors import Guard
 from cloudbill.manifests import DiscoveredRun, Manifest
-from cloudbill.models import LoadRecord, Plan, PlannedLoad, Skip, SkipReason
+from cloudbill.models import LoadRecord, Pin, Plan, PlannedLoad, Skip, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning.guards import (
     Described,
@@ -27,20 +27,25 @@ from cloudbill.planning.guards import (
     described_record,
     told_apart,
 )
+from cloudbill.planning.pins import is_after
 from cloudbill.planning.runs import Age, age_of, is_newer, loaded_age, newest_first, slices_of
 from cloudbill.planning.scopes import Scopes, find_scopes, scopes_of_loaded
 
-__all__ = ["Selection", "plan_loads"]
+__all__ = ["Selection", "awaited", "plan_loads"]
 
 _ToLoad = Callable[[Manifest, LoadRecord | None], PlannedLoad]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What the user asked for: the months (none means all), and whether to load them again."""
+    """What the user asked for: the months (none means all), and whether to load them again.
+
+    `pins` count instead of those that the ledger has; None is that a month has none.
+    """
 
     periods: frozenset[BillingPeriod] = frozenset()
     force: bool = False
+    pins: Mapping[BillingPeriod, Pin | None] = field(default_factory=dict)
 
     def includes(self, period: BillingPeriod) -> bool:
         """Whether a month is asked for."""
@@ -58,6 +63,8 @@ def plan_loads(
     failed: Collection[str] = (),
     scopes: Mapping[BillingPeriod, str] = MappingProxyType({}),
     kept_from: BillingPeriod | None = None,
+    pins: Mapping[BillingPeriod, Pin | None] = MappingProxyType({}),
+    source: str = "SOURCE",
 ) -> Plan:
     """Picks the newest complete run of each month, and says of every other run why it is not it.
 
@@ -66,8 +73,9 @@ def plan_loads(
     `drifted` do not hold what was loaded any more, so the loaded run is loaded again if nothing
     newer is there. `failed` are the identities of runs that failed to load for a lasting reason:
     they are tried, but nothing is compared with them. `scopes` are those that the ledger knows, by
-    the month from which on each holds. Months before `kept_from` are not loaded. `to_load` makes
-    the planned load of a manifest, given the record that it replaces.
+    the month from which on each holds. Months before `kept_from` are not loaded. A month of
+    `pins` stays with its run, which no guard holds, until a run comes after the pin. `to_load`
+    makes the planned load of a manifest, given the record that it replaces.
     """
     by_period: dict[BillingPeriod, list[DiscoveredRun]] = defaultdict(list)
     for run in runs:
@@ -96,6 +104,8 @@ def plan_loads(
             scopes=of_scopes,
             failed=failed,
             again=selection.force or period in drifted,
+            pin=pins.get(period),
+            source=source,
         )
         candidates = month.candidates()
         if candidates:
@@ -115,6 +125,8 @@ class _Month:
     failed: Collection[str]
     again: bool
     """Whether the loaded run is to be loaded once more."""
+    pin: Pin | None
+    source: str
     loaded_age: Age | None = field(init=False)
     deliveries: Counter[str] = field(init=False)
     """How many deliveries there are under each run id."""
@@ -131,7 +143,10 @@ class _Month:
         slices = slices_of(run for run in self.runs if not self.guards.is_dismissed(run.manifest))
         own = next((run.manifest for run in self.runs if self._is_loaded(run.manifest)), None)
         baseline: list[Described] = []
-        if self.record is not None and not self._holds_another_scope():
+        coming = next((run.manifest for run in self.runs if self._is_pinned(run.manifest)), own)
+        if coming is not None and coming != own:
+            baseline.append(describe(coming))
+        elif self.record is not None and not self._holds_another_scope():
             baseline.append(described_record(self.record, own))
         for run in reversed(self.runs):
             manifest = run.manifest
@@ -140,7 +155,7 @@ class _Month:
             if self._is_loaded(manifest):
                 self._judge_loaded(manifest)
                 continue
-            if not self._is_newer(manifest):
+            if self._is_pinned(manifest) or not self._is_newer(manifest):
                 continue
             self.baselines[manifest.path] = tuple(baseline)
             is_slice = manifest.identity in slices
@@ -160,9 +175,9 @@ class _Month:
         AWS replaces parts before their manifest where a report overwrites its versions: loading
         them here would make a mixture.
         """
-        if self.guards.is_accepted(manifest):
+        if self.guards.is_accepted(manifest) or (self.pin and not self._is_pinned(manifest)):
             return
-        again = self.guards.found_held(manifest) if self.again else None
+        again = self.guards.found_held(manifest) if self.again and not self.pin else None
         if again is not None:
             self.held[manifest.path] = again
         known = self.record.parts_digest if self.record is not None else None
@@ -175,7 +190,12 @@ class _Month:
     def _is_loaded(self, manifest: Manifest) -> bool:
         return self.record is not None and self.record.is_of(manifest)
 
+    def _is_pinned(self, manifest: Manifest) -> bool:
+        return self.pin is not None and self.pin.is_of(manifest)
+
     def _is_newer(self, manifest: Manifest) -> bool:
+        if self.pin is not None:
+            return self.pin.is_of(manifest) or is_after(self.pin, manifest, self.guards)
         # Where the table holds another scope than the one that is wanted, no time compares them.
         if self._holds_another_scope() and manifest.scope == self.guards.scope:
             return True
@@ -199,14 +219,23 @@ class _Month:
             for run in self.runs
             if run.is_complete
             and run.manifest.path not in self.held
-            and not self.guards.is_dismissed(run.manifest)
-            and (self.again if self._is_loaded(run.manifest) else self._is_newer(run.manifest))
+            and (self._is_pinned(run.manifest) or not self.guards.is_dismissed(run.manifest))
+            and (
+                self._is_again(run.manifest)
+                if self._is_loaded(run.manifest)
+                else self._is_newer(run.manifest)
+            )
         ]
+
+    def _is_again(self, manifest: Manifest) -> bool:
+        return self.again and (self.pin is None or self.pin.is_of(manifest))
 
     def load_of(self, candidates: Sequence[DiscoveredRun], to_load: _ToLoad) -> PlannedLoad:
         """The load of the newest candidate, with those that follow should it not do."""
         newest, *older = candidates
         planned = to_load(newest.manifest, self.record)
+        if self._is_pinned(newest.manifest):
+            return planned
         baseline = self.baselines.get(newest.manifest.path, ())
         if self.record is not None and self._is_loaded(newest.manifest):
             baseline = (described_record(self.record, None),)
@@ -231,14 +260,16 @@ class _Month:
     def skips(self, chosen: DiscoveredRun | None) -> list[Skip]:
         """Why each of the other runs is not loaded, the newest first."""
         skips = [self._skip(run, chosen) for run in self.runs if run is not chosen]
-        held_by = Counter(skip.guard for skip in skips if skip.is_held)
-        named: set[Guard | None] = set()
+        alike = {SkipReason.HELD, SkipReason.PINNED}
+        found = Counter((skip.reason, skip.guard) for skip in skips if skip.reason in alike)
+        named: set[tuple[SkipReason, Guard | None]] = set()
         for index, skip in enumerate(skips):
-            if skip.is_held and skip.guard in named:
+            kind = skip.reason, skip.guard
+            if kind in named:
                 skips[index] = replace(skip, is_alike=True)
-            elif skip.is_held:
-                named.add(skip.guard)
-                skips[index] = replace(skip, older_alike=held_by[skip.guard] - 1)
+            elif kind in found:
+                named.add(kind)
+                skips[index] = replace(skip, older_alike=found[kind] - 1)
         return skips
 
     def _skip(self, run: DiscoveredRun, chosen: DiscoveredRun | None) -> Skip:
@@ -271,6 +302,8 @@ class _Month:
             found = SkipReason.ALREADY_LOADED, "already loaded"
         elif chosen is not None and is_older:
             found = SkipReason.SUPERSEDED, f"superseded by {self._named(chosen.manifest, manifest)}"
+        elif self._is_put_aside(manifest):
+            found = SkipReason.PINNED, self._pinned()
         elif self.record is not None and not self._is_loaded_or_newer(manifest):
             found = SkipReason.OLDER_THAN_LOADED, f"older than the loaded run {self.record.run_id}"
         elif self.guards.is_dismissed(manifest):
@@ -278,8 +311,24 @@ class _Month:
         elif run.is_gone and self.guards.is_overdue(manifest):
             found = SkipReason.GONE, "gone, none of its parts is in the store any more"
         else:
-            found = SkipReason.WAITING, _awaited(run)
+            found = SkipReason.WAITING, awaited(run)
         return found
+
+    def _is_put_aside(self, manifest: Manifest) -> bool:
+        """Whether another run was chosen that is older than this one, or is not loaded yet."""
+        if self.pin is None or self._is_newer(manifest) or self.guards.is_dismissed(manifest):
+            return False
+        is_put_in = self.record is not None and self.record.run_id == self.pin.run_id
+        return not is_put_in or is_newer(manifest, self.loaded_age)
+
+    def _pinned(self) -> str:
+        pin, month = self.pin, self.runs[0].manifest.period
+        if pin is None:
+            return ""
+        return (
+            f"pinned: the month stays with run {pin.run_id} until a run comes that is newer than "
+            f"{pin.newest}, or until `cloudbill load {self.source} --month {month} --release`"
+        )
 
 
 def _not_selected(run: DiscoveredRun) -> Skip:
@@ -297,7 +346,7 @@ def _expired(runs: Sequence[DiscoveredRun], kept_from: BillingPeriod) -> list[Sk
     ]
 
 
-def _awaited(run: DiscoveredRun) -> str:
+def awaited(run: DiscoveredRun) -> str:
     """What a run waits for."""
     parts = run.manifest.parts
     if not run.missing and run.is_updated:

@@ -108,11 +108,16 @@ class Guards:
 
         With its own time it would be newer than every later run.
         """
-        manifest = run.manifest
-        if self._impossible_time(manifest) is None or not self.is_accepted(manifest):
+        if not self.is_accepted(run.manifest):
             return run
+        return replace(run, manifest=self.possible(run.manifest))
+
+    def possible(self, manifest: Manifest) -> Manifest:
+        """The same, submitted when it was written if its own time has not come."""
+        if self._impossible_time(manifest) is None:
+            return manifest
         at = manifest.stored_at or self.now or manifest.submitted_at
-        return replace(run, manifest=replace(manifest, submitted_at=at))
+        return replace(manifest, submitted_at=at)
 
     def hold(
         self, run: DiscoveredRun, baseline: Sequence[Described], *, is_slice: bool = False

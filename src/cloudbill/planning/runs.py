@@ -11,7 +11,15 @@ from cloudbill.manifests import DiscoveredRun, Manifest
 from cloudbill.models import LoadRecord
 from cloudbill.planning.guards import CLOCKS_DIFFER
 
-__all__ = ["Age", "age_of", "is_newer", "loaded_age", "newest_first", "slices_of"]
+__all__ = [
+    "Age",
+    "age_of",
+    "is_newer",
+    "loaded_age",
+    "newest_first",
+    "possible_time",
+    "slices_of",
+]
 
 Age = tuple[datetime, bool, int, int, str, datetime]
 """What runs of a month are compared by: when they were submitted, whether the provider calls them
@@ -81,16 +89,24 @@ def loaded_age(
     if record is None:
         return None
     ages = [age_of(run.manifest) for run in runs if record.is_of(run.manifest)]
-    submitted_at = record.submitted_at
+    submitted_at = possible_time(record, now)
     if submitted_at is not None:
-        latest = max((at for at in (now, record.loaded_at) if at is not None), default=None)
-        if now is not None and latest is not None and submitted_at > latest + CLOCKS_DIFFER:
-            submitted_at = record.loaded_at or submitted_at
+        if submitted_at != record.submitted_at:
             ages.clear()  # the manifest says the same
         rows = -1 if record.rows is None else record.rows
         days = len(record.days or ())
         ages.append((submitted_at, False, days, rows, record.run_id, _NEVER))
     return max(ages, default=None)
+
+
+def possible_time(record: LoadRecord, now: datetime | None) -> datetime | None:
+    """When the loaded run was submitted, or loaded if it says a time that has not come."""
+    at = record.submitted_at
+    if at is None or now is None:
+        return at
+    if at <= max(now, record.loaded_at or now) + CLOCKS_DIFFER:
+        return at
+    return record.loaded_at or at
 
 
 def is_newer(manifest: Manifest, loaded: Age | None) -> bool:

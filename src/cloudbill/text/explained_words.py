@@ -22,7 +22,7 @@ _RUNS: Final[Mapping[str, str]] = {
     "superseded": "A newer run of the month is loaded instead. An export to date contains all that "
     "its older runs did, so nothing is lost.",
     "older_than_loaded": "The month holds a newer run, and an older one never replaces it. If you "
-    "want it all the same, there is no command for it: deliver the month again.",
+    "want it all the same, `cloudbill load SOURCE --run ID --month YYYY-MM` puts it in.",
     "not_selected": "The run is of a month that `--month` did not name.",
     "waiting": "A part is not there yet or is shorter than stated, or its files may still change. "
     "The run is loaded once it is whole; longer than `max_wait` is an alarm.",
@@ -33,6 +33,9 @@ _RUNS: Final[Mapping[str, str]] = {
     "gone": "None of the parts of the run is in the store any more.",
     "expired": "The month is older than `partition_expiration_days` keeps, so BigQuery would "
     "delete it as soon as it is loaded.",
+    "pinned": "A person put another run into the month, when the store held this one already. The "
+    "month stays with that run until a newer one comes than all that the store held then, or until "
+    "`cloudbill load SOURCE --month YYYY-MM --release`.",
     "new": "The next load takes this run.",
     "again": "The table does not hold what was loaded, or the last try failed, so the next load "
     "takes this run once more.",

@@ -58,7 +58,8 @@ EXPLANATIONS: Final = (
         remedies=(
             "Look at the held run: `cloudbill status`.",
             (
-                "If the run is right, load it: `cloudbill accept YYYY-MM`. A slice is loaded only "
+                "If the run is right, load it: `cloudbill accept YYYY-MM` shows what the month "
+                "holds and would hold, and asks; a script adds `--yes`. A slice is loaded only "
                 "with `--slice`, and the other days of its month will be empty. A run of another "
                 "scope moves the source to that scope from its month on."
             ),

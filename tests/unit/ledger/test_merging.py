@@ -16,7 +16,7 @@ from cloudbill.ledger.draft import Draft
 from cloudbill.ledger.entries import Entry, entry_of_row, newest_entries
 from cloudbill.ledger.load_ids import next_load_id
 from cloudbill.ledger.merging import Address, Merged, State, decode_state, holds_all, merge
-from cloudbill.models import LoadRecord
+from cloudbill.models import LoadRecord, Pin
 from cloudbill.periods import BillingPeriod
 from cloudbill.warehouses.ledger_rows import LedgerRows, StoredState
 from unit.builders import at
@@ -159,3 +159,47 @@ def ordered_by_rules(entry: Entry) -> tuple[int, object]:
 
 TestWriters = Writers.TestCase
 TestWriters.settings = settings(max_examples=60, stateful_step_count=12, deadline=None)
+
+
+def test_of_two_pins_of_a_month_the_one_that_counted_further_is_true_in_any_order() -> None:
+    month, other = MONTHS[:2]
+    rows, states = LedgerRows(), [LedgerRows()]
+    steps: list[tuple[BillingPeriod, str | None]] = [
+        (month, "first"),
+        (other, "kept"),
+        (month, None),
+        (month, "second"),
+    ]
+    for number, (period, run) in enumerate(steps, start=1):
+        draft = Draft(read_all(rows))
+        draft.pin(
+            period,
+            None
+            if run is None
+            else Pin(run_id=run, digest="d", newest="n", submitted_at=at(number)),
+        )
+        # Clocks count down, and dlt's versions stand still: the greatest sequence is in neither.
+        state = stored(f"{9 - number}.5", 1, draft.sources)
+        rows = LedgerRows(states=(*rows.states, state))
+        states.append(rows)
+
+    said = [
+        {str(when): pin.run_id for when, pin in read_all(one).remembered.pins.items()}
+        for one in states
+    ]
+    assert said == [
+        {},
+        {"2025-08": "first"},
+        {"2025-08": "first", "2025-09": "kept"},
+        {"2025-09": "kept"},
+        {"2025-08": "second", "2025-09": "kept"},
+    ]
+    backwards = LedgerRows(states=tuple(reversed(rows.states)))
+    assert read_all(backwards).remembered == read_all(rows).remembered
+    # A load counts on from a pin, so that of the two it is known which came later.
+    draft = Draft(read_all(rows))
+    draft.put(LoadRecord(period=month, run_id="r"))
+    assert (
+        draft.sources["s"]["resources"][AT.resource]["cloudbill"]["periods"]["2025-08"]["sequence"]
+        == 5
+    )

@@ -1,0 +1,56 @@
+"""The runs that lack a part for longer than `max_wait` allows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from cloudbill.errors import StaleError
+from cloudbill.models import Plan, Reason, Skip, SkipReason
+from cloudbill.periods import BillingPeriod
+from cloudbill.planning.guards import Guards
+
+if TYPE_CHECKING:
+    from cloudbill.settings import SourceSettings
+
+__all__ = ["late_runs"]
+
+_SHORTEST_RETENTION: Final = timedelta(days=7)
+"""No bucket deletes what is younger, so such parts were not brought."""
+
+
+def late_runs(
+    settings: SourceSettings, plan: Plan, now: datetime, *, loaded: Container[BillingPeriod]
+) -> Iterator[Reason]:
+    """The newest run of each month that lacks a part for longer than `max_wait`.
+
+    A run that is gone is one where nothing else is loaded, or while a rule of the bucket cannot be
+    why: then its parts never came.
+    """
+    guards = Guards(now=now, max_wait=settings.max_wait)
+    patient = Guards(now=now, max_wait=max(settings.max_wait, _SHORTEST_RETENTION))
+    coming = {load.period for load in plan.loads}
+    late: dict[BillingPeriod, list[Skip]] = defaultdict(list)
+    for skip in plan.skips:
+        period = skip.manifest.period
+        is_alone = not (period in loaded or period in coming)
+        if skip.reason is SkipReason.GONE:
+            is_late = is_alone or not patient.is_overdue(skip.manifest)
+        else:
+            is_late = skip.reason is SkipReason.WAITING and guards.is_overdue(skip.manifest)
+        if is_late:
+            late[period].append(skip)
+    for period, of_month in late.items():
+        newest = max(of_month, key=lambda skip: skip.manifest.submitted_at)
+        run_id, path = newest.manifest.run_id, newest.manifest.path
+        others = f" (and {len(of_month) - 1} older runs)" if len(of_month) > 1 else ""
+        first = next((part.path for part in newest.manifest.parts if not part.is_whole), path)
+        error = StaleError(
+            f"Run {run_id} of {period}{others} is {newest.detail}, for longer than 'max_wait' "
+            f"allows; it lacks {first}. Check the job that copies the export. If you do not need "
+            f"the run, `cloudbill dismiss {settings.source} {period} {run_id}` ends the alarm, or "
+            f"delete its manifest, {path}"
+        )
+        yield Reason(error=error, period=period, run_id=run_id)
