@@ -17,7 +17,7 @@ SHARED: Final = "common"
 DOCUMENTS: Final = {
     "load": "load",
     "plan": "plan",
-    "accept": "load",
+    "accept": "accept",
     "status": "status",
     "history": "history",
     "verify": "verify",

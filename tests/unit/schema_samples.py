@@ -45,13 +45,14 @@ from cloudbill.looking.exporting import ExportedMonth
 from cloudbill.looking.focus_words import plans_json
 from cloudbill.looking.load_history import SourceHistory, history_of
 from cloudbill.looking.load_history_words import history_json
+from cloudbill.looking.replacement import Month, Replacement, replacement_json
 from cloudbill.looking.status import MonthStatus, Pending, PendingRun, SourceStatus
 from cloudbill.looking.status_words import status_json
 from cloudbill.looking.verification import Verified
 from cloudbill.looking.verification_words import verification_json
 from cloudbill.looking.view_comparison import judge
 from cloudbill.looking.view_words import view_json
-from cloudbill.models import LoadFailure, LoadRecord, LoadResult, Reason, Skip, SkipReason
+from cloudbill.models import LoadFailure, LoadRecord, LoadResult, Pin, Reason, Skip, SkipReason
 from cloudbill.planning.doubles import Double
 from cloudbill.settings.origins import Origin, ShownKey, ShownSource, shown_json
 from cloudbill.text.failures import SourceFailure
@@ -110,6 +111,20 @@ def loads() -> Iterator[str]:
     )
 
 
+def acceptances() -> Iterator[str]:
+    """No held run, one of a month with nothing, and runs of which all or nothing is known."""
+    yield outcomes_json([], [NO_SOURCE], more={"accepting": []})
+    known = Month(
+        run_id="run", rows=7, days=frozenset({date(2025, 10, 3)}), costs={"EUR": Decimal(2)}
+    )
+    unknown = Month(run_id="newer", rows=None, days=None, costs=None)
+    first = Replacement(source=SOURCE, period=OCTOBER, before=None, after=known)
+    moved = replace(first, before=replace(known, costs={"EUR": Decimal("1.5")}))
+    held = replace(first, before=known, after=unknown, guard=Guard.DAYS, why="w", unread="large")
+    compared = [replacement_json(one) for one in (first, moved, held)]
+    yield outcomes_json([], more={"accepting": compared})
+
+
 def plans() -> Iterator[str]:
     """A plan of a run whose manifest counts its rows, and of one whose does not."""
     planned = (PLANNED, to_load(manifest("uncounted")))
@@ -151,6 +166,7 @@ def statuses() -> Iterator[str]:
             pending=(run, *(replace(run, pending=one, guard=None, detail=None) for one in Pending)),
             failure=failure,
             uncovered=(date(2025, 10, 3),),
+            pin=Pin(run_id="run", digest="", newest="newer", submitted_at=at(20)),
         ),
         MonthStatus(period=SEPTEMBER, record=OLD),
         MonthStatus(period=SEPTEMBER),
@@ -320,6 +336,7 @@ def answers() -> Iterator[str]:
 
 
 SAMPLES: Final[Mapping[str, Callable[[], Iterator[str]]]] = {
+    "accept": acceptances,
     "config-show": configurations,
     "doctor": checks,
     "export": exports,
