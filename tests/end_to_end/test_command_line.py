@@ -387,5 +387,14 @@ class TestRepository:
         assert result.returncode == 2
         assert "'focus' is none of csv, zip, parquet, athena, cur2-parquet" in result.stderr
 
+    def test_a_sample_that_cannot_be_written_is_no_fault_of_cloudbill(
+        self, run: Run, tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").touch()
+        for history in ((), ("--history",)):
+            result = run("sample", "file", *history)
+            assert result.returncode == 2
+            assert "The sample cannot be written to file: Not a directory" in result.stderr
+
     def test_ci_runs_the_readmes_test_command(self) -> None:
         assert "\npip install uv && uv run pytest\n" in (ROOT / ".ci/run").read_text()

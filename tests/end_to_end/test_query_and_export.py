@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import signal
 import subprocess
 import time
@@ -74,6 +75,22 @@ class TestQuery:
         done = run("query", "--file", str(tmp_path / "sums.sql"), cwd=home)
         assert done.stdout == run("query", SUMS, cwd=home).stdout
 
+    def test_sql_that_is_no_utf_8_is_named_and_a_mark_before_it_is_none(
+        self, home: Path, run_process: Run
+    ) -> None:
+        for given, code in ((b"SELECT '\xfc'", 2), ("\ufeffSELECT 'ü'".encode(), 0)):
+            done = subprocess.run(
+                [imported_command(), "query", "-"],
+                cwd=home,
+                input=given,
+                capture_output=True,
+                check=False,
+            )
+            assert done.returncode == code
+            assert (b"The SQL cannot be read from stdin" in done.stderr) == bool(code)
+        wrong = run_process("query", os.fsdecode(b"SELECT '\xfc'"), cwd=home)
+        assert (wrong.returncode, "fault of cloudbill" in wrong.stderr) == (2, False)
+
     def test_mistakes_end_with_2_and_without_a_traceback(self, run: Run, home: Path) -> None:
         for words, said in (
             (("SELECT * FROM focuss",), "billing has focus, "),
@@ -98,14 +115,15 @@ class TestQuery:
         assert "There is no DuckDB file" in done.stderr
         assert not list(tmp_path.glob("*.duckdb"))
 
-    def test_ctrl_c_ends_it_at_once(self, home: Path) -> None:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_a_signal_ends_it_at_once(self, home: Path, number: signal.Signals) -> None:
         endless = (
             "SELECT COUNT(*) FROM range(1000000) AS a, range(1000000) AS b WHERE a.range % 7 = 3"
         )
         command = [str(imported_command()), "query", endless]
         process = subprocess.Popen(command, cwd=home, stdout=-1, stderr=-1, text=True)
         time.sleep(1.5)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=20)
         assert (process.returncode, out) == (130, "")
         assert err.startswith("Stopped.")

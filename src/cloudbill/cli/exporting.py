@@ -43,7 +43,8 @@ def export(
         str | None,
         typer.Option(
             "--view",
-            help="Export a view of the dataset instead of the tables: focus, or focus_faults.",
+            help="Export a view of the dataset instead of the tables: focus, focus_1_4 or "
+            "focus_faults.",
             metavar="NAME",
         ),
     ] = None,

@@ -23,7 +23,10 @@ def query(
     sql: Annotated[
         str | None,
         typer.Argument(
-            help="The SELECT; - reads it from stdin.", metavar="SQL", show_default=False
+            help="The SELECT; - reads it from stdin, and -- goes before one that begins with a "
+            "comment.",
+            metavar="SQL",
+            show_default=False,
         ),
     ] = None,
     *,
@@ -86,12 +89,16 @@ def _text_of(sql: str | None, file: Path | None, *, is_csv_and_json: bool) -> st
         raise ConfigError(
             "Give the SELECT as an argument, as - for stdin, or as --file: one of them"
         )
+    place = str(file or ("stdin" if sql == "-" else "the argument"))
     try:
         if file is not None:
             return file.read_text(encoding="utf-8-sig")
-        return sys.stdin.read() if sql == "-" else str(sql)
+        if sql == "-":
+            return sys.stdin.buffer.read().decode("utf-8-sig")
+        # What is not UTF-8 in an argument, Python keeps as half a character.
+        return os.fsencode(str(sql)).decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The SQL cannot be read from {file or 'stdin'}: {error}") from error
+        raise ConfigError(f"The SQL cannot be read from {place}: {error}") from error
 
 
 def _warehouse_of(name: str) -> SourceSettings:

@@ -1,5 +1,7 @@
 """Ctrl-C and SIGTERM: the first ends a load in good order, the second ends it at once.
 
+Each of them ends any other command at once, and what it wrote for itself is removed.
+
 While the process starts and ends, `cloudbill.__main__` has Ctrl-C end it without a word more.
 """
 
@@ -27,17 +29,18 @@ _interrupts: list[int] = []
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """While the block runs, Ctrl-C raises a `KeyboardInterrupt`, unless it is ignored."""
+    """While the block runs, a signal raises a `KeyboardInterrupt`, unless it is ignored."""
     _interrupts.clear()
-    before = signal.getsignal(signal.SIGINT)
-    if not callable(before):
-        yield
-        return
-    signal.signal(signal.SIGINT, _interrupt)
+    known = {number: signal.getsignal(number) for number in _signals()}
+    kept = (None, signal.SIG_IGN)
+    before = {number: handler for number, handler in known.items() if handler not in kept}
+    for number in before:
+        signal.signal(number, _interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def was_interrupted() -> bool:

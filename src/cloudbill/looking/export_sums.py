@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.costs.month_totals import spans_of
 from cloudbill.costs.sums import Charges, GroupSums, SumQuery
 from cloudbill.errors import ConfigError
-from cloudbill.focus.views import FAULTS, FOCUS
+from cloudbill.focus.views import FAULTS, FOCUS, FOCUS_1_4
 from cloudbill.manifests import ColumnType
 from cloudbill.periods import BillingPeriod
 from cloudbill.sql import DUCKDB, Fragment
@@ -89,9 +89,10 @@ def bill_of_view(settings: SourceSettings, name: str, sources: tuple[str, ...]) 
         ConfigError: If it is none that can be exported.
     """
     # A filter by the time lets BigQuery read one month alone; the faults have only its text.
-    months = {FOCUS: "BillingPeriodStart", FAULTS: "x_BillingMonth"}
+    start = "BillingPeriodStart"
+    months = {FOCUS: start, FOCUS_1_4: start, FAULTS: "x_BillingMonth"}
     if name not in months:
-        raise ConfigError(f"--view is {' or '.join(months)}, not '{name}'")
+        raise ConfigError(f"--view is one of {', '.join(months)}, not '{name}'")
     return Bill(
         settings=settings,
         name=name,

@@ -90,6 +90,8 @@ def read_file(value: object) -> Path | None:
     path = windows or _FILE_URL.sub("", text, count=1)
     if "://" in path:
         raise ValueError("must be a file on this machine")
+    if path.startswith(":memory:"):
+        raise ValueError("must be a file: what is in memory is gone when the command ends")
     try:
         return Path(path).expanduser()
     except RuntimeError as error:

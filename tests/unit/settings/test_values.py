@@ -77,6 +77,7 @@ def test_value_is_read(read: Reader, value: object, expected: object) -> None:
         (read_folder, ["a"], "must be a text"),
         (read_file, True, "must be a text"),
         (read_file, "gs://bills/b.duckdb", "must be a file on this machine"),
+        (read_file, ":memory:", "what is in memory is gone"),
         (read_file, "C:\\bills.duckdb", "is a path of Windows"),
         (read_file, "file:///C:/bills.duckdb", "is a path of Windows"),
         (read_table_name, "_dlt_loads", "must not begin with _dlt"),
