@@ -10,6 +10,7 @@ import typer
 from cloudbill.cli.console import (
     AsJson,
     Console,
+    Exact,
     LogFormat,
     LogLines,
     Months,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from cloudbill.focus.keeping import FocusPlan
+    from cloudbill.loading.events import Event
     from cloudbill.loading.outcome import Outcome
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
@@ -43,6 +45,7 @@ def load(
     force: Annotated[
         bool, typer.Option("--force", help="Load the newest run again, even if it is loaded.")
     ] = False,
+    exact: Exact = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -52,7 +55,7 @@ def load(
     console = Console(
         as_json=as_json, quiet=quiet, verbose=verbose, lists_all=dry_run, log_format=log_format
     )
-    _load(console, source, month or [], force=force, dry_run=dry_run)
+    _load(console, source, month or [], force=force, dry_run=dry_run, exact=exact)
 
 
 def plan(
@@ -70,15 +73,23 @@ def plan(
     _load(console, source, month or [], force=force, dry_run=True)
 
 
-def _load(console: Console, source: str, months: list[str], *, force: bool, dry_run: bool) -> None:
+def _load(
+    console: Console,
+    source: str,
+    months: list[str],
+    *,
+    force: bool,
+    dry_run: bool,
+    exact: bool = False,
+) -> None:
     from cloudbill.loading.stopping import Stop
-    from cloudbill.loading.words import planned_lines
     from cloudbill.periods import utc_now
     from cloudbill.pipeline import load_source, plan_source
     from cloudbill.text.months import require_known
 
     outcomes: list[Outcome] = []
     failures: list[SourceFailure] = []
+    heard: list[tuple[str, list[Event]]] = []
     stop = Stop()
     started_at = time.monotonic()
 
@@ -87,12 +98,11 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
         with console.showing() as listener, stopped_by_signals(stop):
 
             def work(settings: SourceSettings) -> None:
-                listen = listener(settings.source)
                 if dry_run:
-                    outcomes.append(plan_source(settings, selection, listen))
-                    for line in () if console.quiet else planned_lines(outcomes[-1]):
-                        console.say(line)
+                    heard.append((settings.source, []))
+                    outcomes.append(plan_source(settings, selection, heard[-1][1].append))
                 else:
+                    listen = listener(settings.source)
                     outcomes.append(
                         load_source(
                             settings, selection, listen, stop=stop, wants_progress=console.is_live
@@ -100,6 +110,7 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
                     )
 
             each_source(source, work, failed=failures.append, is_stopped=lambda: stop.is_asked)
+            _say_plans(console, outcomes, heard)
         if not failures and not any(outcome.is_unsure for outcome in outcomes):
             known = [period for outcome in outcomes for period in outcome.months]
             require_known(selection.periods, known, utc_now())
@@ -107,9 +118,27 @@ def _load(console: Console, source: str, months: list[str], *, force: bool, dry_
     attempt(None, load_all, failures.append)
     if not (dry_run or stop.is_asked):
         _keep_views(console, outcomes, failures.append)
-    _close(console, outcomes, source)
+    _close(console, outcomes, source, exact=exact)
     seconds = None if dry_run else time.monotonic() - started_at
     console.finish(outcomes, failures, dry_run=dry_run, seconds=seconds)
+
+
+def _say_plans(
+    console: Console, outcomes: Sequence[Outcome], heard: Sequence[tuple[str, list[Event]]]
+) -> None:
+    """Says what loads would do: first the answer for each source, then what it comes from."""
+    from cloudbill.loading.words import planned_lines, planned_months
+
+    for outcome in () if console.quiet else outcomes:
+        console.say(planned_months(outcome))
+    plans = {outcome.settings.source: outcome for outcome in outcomes}
+    for source, events in heard:
+        listen = console.listener(source)
+        for event in events:
+            listen(event)
+        if source in plans and not console.quiet:
+            for line in planned_lines(plans[source]):
+                console.say(line)
 
 
 def _keep_views(
@@ -131,14 +160,14 @@ def _keep_views(
     view_each_dataset(loaded, say, failed, dry_run=False)
 
 
-def _close(console: Console, outcomes: Sequence[Outcome], source: str) -> None:
+def _close(console: Console, outcomes: Sequence[Outcome], source: str, *, exact: bool) -> None:
     """The end of the output: the table of loaded months, and how to continue after a stop."""
     from cloudbill.loading.words import stopped_lines
 
     if console.is_live:
         from cloudbill.cli.display import summary_lines
 
-        for line in summary_lines(outcomes, width=console.width):
+        for line in summary_lines(outcomes, width=console.width, exact=exact):
             console.say(line)
     for line in stopped_lines(outcomes, f"cloudbill load {source}"):
         console.warn(line)
