@@ -10,6 +10,7 @@ import typer
 from cloudbill.cli.console import (
     AsJson,
     Console,
+    Exact,
     Months,
     SourceName,
     Verbose,
@@ -50,6 +51,7 @@ def status(
             help="For monitors: fail if a person should look at anything, such as a held run.",
         ),
     ] = False,
+    exact: Exact = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -69,7 +71,8 @@ def status(
 
         def work(settings: SourceSettings) -> None:
             found.append(read_status(settings, now=utc_now(), max_age=age, by_key=check))
-            _say_lines(console, status_lines(found[-1]), is_first=len(found) == 1)
+            told = status_lines(found[-1], width=console.width, exact=exact)
+            _say_lines(console, told, is_first=len(found) == 1)
             for error in found[-1].errors:
                 console.failed(settings.source, error)
             for reason in found[-1].reasons if check else ():
@@ -148,6 +151,7 @@ def history(
     source: SourceName = "all",
     *,
     month: Months = None,
+    exact: Exact = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -164,7 +168,8 @@ def history(
 
         def work(settings: SourceSettings) -> None:
             found.append(read_history(settings, periods))
-            _say_lines(console, history_lines(found[-1]), is_first=len(found) == 1)
+            told = history_lines(found[-1], width=console.width, exact=exact)
+            _say_lines(console, told, is_first=len(found) == 1)
             if found[-1].error is not None:
                 console.failed(settings.source, found[-1].error)
 
@@ -199,6 +204,7 @@ def verify(
             help="Compare the view `focus` with the tables instead: billed and effective cost.",
         ),
     ] = False,
+    exact: Exact = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -213,7 +219,7 @@ def verify(
 
     console = Console(as_json=as_json, verbose=verbose)
     if view:
-        verify_views(console, source, month or [], strict=strict)
+        verify_views(console, source, month or [], strict=strict, exact=exact)
 
     def listen(report: MonthReport) -> None:
         console.say("\n".join(month_lines(report)))

@@ -44,6 +44,7 @@ __all__ = [
     "pin_lines",
     "planned_line",
     "planned_lines",
+    "planned_months",
     "same_fault_line",
     "stopped_lines",
 ]
@@ -196,6 +197,30 @@ def planned_line(planned: PlannedLoad) -> str:
     count = "an unknown number of rows" if rows is None else f"{rows} rows"
     size = shown_size(planned.manifest.size)
     return f"Would load {_run(planned)} - {len(planned.uris)} parts, {size}, {count}"
+
+
+def planned_months(outcome: Outcome) -> str:
+    """What a dry run comes to, in one line: how many months would be loaded, and how many not."""
+    loaded = {planned.period for planned in outcome.planned}
+    told = [f"{_months_are(len(loaded), 'month would be', 'months would be')} loaded"]
+    moved = loaded
+    for reason, one, many in (
+        (SkipReason.HELD, "is held", "are held"),
+        (SkipReason.WAITING, "waits for parts", "wait for parts"),
+        (SkipReason.GONE, "is gone from the store", "are gone from the store"),
+    ):
+        months = {skip.manifest.period for skip in outcome.skips if skip.reason is reason}
+        if months:
+            told.append(_months_are(len(months), one, many))
+        moved = moved | months
+    stay = len(outcome.months - moved)
+    if stay:
+        told.append(_months_are(stay, "stays as it is", "stay as they are"))
+    return f"{outcome.settings.source}: {', '.join(told)}"
+
+
+def _months_are(count: int, one: str, many: str) -> str:
+    return f"{count or 'no'} {one if count < 2 else many}"  # noqa: PLR2004 more than one
 
 
 def planned_lines(outcome: Outcome) -> Iterator[str]:
