@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsJson",
     "Console",
+    "Exact",
     "LogFormat",
     "LogLines",
     "Months",
@@ -55,6 +56,9 @@ Months = Annotated[
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document; everything else goes to stderr.")
+]
+Exact = Annotated[
+    bool, typer.Option("--exact", help="Show amounts with every digit, not with two decimals.")
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print only what a person should look at.")
@@ -173,8 +177,10 @@ class Console:
 
     @property
     def width(self) -> int:
-        """The number of characters that fit into a line."""
-        return shutil.get_terminal_size((80, 24)).columns
+        """The number of characters that fit into a line; in a file or a pipe, any number does."""
+        if sys.stdout.isatty() or os.environ.get("COLUMNS"):
+            return shutil.get_terminal_size().columns
+        return sys.maxsize
 
     def listener(self, source: str | None) -> Callable[[Event], None]:
         """Prints the events of a source as they happen, in one or more lines each.

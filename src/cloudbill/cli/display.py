@@ -201,7 +201,7 @@ def _finished_line(result: LoadResult) -> str:
     )
 
 
-def summary_lines(outcomes: Sequence[Outcome], *, width: int) -> Iterator[str]:
+def summary_lines(outcomes: Sequence[Outcome], *, width: int, exact: bool = False) -> Iterator[str]:
     """A table of the loaded months, with the cost of each by currency; never summed."""
     results = [(one.settings, result) for one in outcomes for result in one.results]
     if not results:
@@ -220,7 +220,7 @@ def summary_lines(outcomes: Sequence[Outcome], *, width: int) -> Iterator[str]:
                     _seconds(result.seconds),
                 ),
                 amounts=tuple(
-                    (shown_amount(cost), printable(currency))
+                    (shown_amount(cost, exact=exact), printable(currency))
                     for currency, cost in (costs or {}).items()
                 )
                 or (("not summed" if costs is None else "", ""),),

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cloudbill.cli.console import AsJson, Console, Months, SourceName, Verbose, read_selection
+from cloudbill.cli.console import (
+    AsJson,
+    Console,
+    Exact,
+    Months,
+    SourceName,
+    Verbose,
+    read_selection,
+)
 from cloudbill.cli.each_source import attempt, code_with, each_source
 
 if TYPE_CHECKING:
@@ -55,6 +63,7 @@ def export(
         Path | None,
         typer.Option("--output", "-o", help="The folder, or the DuckDB file.  [default: export]"),
     ] = None,
+    exact: Exact = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -66,7 +75,7 @@ def export(
 
     console = Console(as_json=as_json, verbose=verbose)
     target = output or Path("export.duckdb" if form is _Form.DUCKDB else "export")
-    run = _Run(console=console, target=target, form=form)
+    run = _Run(console=console, target=target, form=form, exact=exact)
 
     def write() -> None:
         periods = read_selection(month or []).periods
@@ -97,6 +106,7 @@ class _Run:
     console: Console
     target: Path
     form: _Form
+    exact: bool
     months: list[ExportedMonth] = field(default_factory=list)
     removed: list[Path] = field(default_factory=list)
     failures: list[SourceFailure] = field(default_factory=list)
@@ -136,7 +146,7 @@ class _Run:
 
         def wrote(month: ExportedMonth) -> None:
             self.months.append(month)
-            self.console.say(month_line(month))
+            self.console.say(month_line(month, exact=self.exact))
 
         def scans(period: BillingPeriod, size: int) -> None:
             self.console.warn(f"{bill.name} {period}: the query scans {shown_size(size)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +12,7 @@ import typer
 from cloudbill.cli.console import (
     AsJson,
     Console,
+    Exact,
     LogFormat,
     LogLines,
     Months,
@@ -25,10 +26,13 @@ from cloudbill.cli.signals import stopped_by_signals
 from cloudbill.cli.views import view_each_dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cloudbill.focus.keeping import FocusPlan
+    from cloudbill.loading.events import Event
     from cloudbill.loading.outcome import Outcome
+    from cloudbill.models import Pin
+    from cloudbill.periods import BillingPeriod
     from cloudbill.planning import Selection
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
@@ -62,6 +66,7 @@ def load(
     ] = False,
     run: RunToPin = None,
     release: Release = False,
+    exact: Exact = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -72,7 +77,7 @@ def load(
         as_json=as_json, quiet=quiet, verbose=verbose, lists_all=dry_run, log_format=log_format
     )
     asked = _Asked(months=tuple(month or ()), run=run, release=release, force=force)
-    _load(console, source, asked, dry_run=dry_run)
+    _load(console, source, asked, dry_run=dry_run, exact=exact)
 
 
 def plan(
@@ -134,16 +139,19 @@ class _Asked:
         return replace(selection, pins={period: pin})
 
 
-def _load(console: Console, source: str, asked: _Asked, *, dry_run: bool) -> None:
+def _load(
+    console: Console, source: str, asked: _Asked, *, dry_run: bool, exact: bool = False
+) -> None:
     from cloudbill.accepting import load_chosen
     from cloudbill.loading.stopping import Stop
-    from cloudbill.loading.words import pin_lines, planned_lines
+    from cloudbill.loading.words import pin_lines
     from cloudbill.periods import utc_now
     from cloudbill.pipeline import load_source, plan_source
     from cloudbill.text.months import require_known
 
     outcomes: list[Outcome] = []
     failures: list[SourceFailure] = []
+    heard: list[_Heard] = []
     stop = Stop()
     started_at = time.monotonic()
 
@@ -153,22 +161,22 @@ def _load(console: Console, source: str, asked: _Asked, *, dry_run: bool) -> Non
         with console.showing() as listener, stopped_by_signals(stop):
 
             def work(settings: SourceSettings) -> None:
-                listen = listener(settings.source)
                 of_source = asked.of_source(selection, settings)
                 if dry_run:
-                    outcomes.append(plan_source(settings, of_source, listen))
-                    said = planned_lines(outcomes[-1])
+                    heard.append(_Heard(source=settings.source, pins=of_source.pins))
+                    outcomes.append(plan_source(settings, of_source, heard[-1].events.append))
                 else:
+                    listen = listener(settings.source)
                     load = load_chosen if of_source.pins else load_source
                     outcomes.append(
                         load(settings, of_source, listen, stop=stop, wants_progress=console.is_live)
                     )
-                    said = iter(())
-                pinned = pin_lines(outcomes[-1], of_source.pins, dry_run=dry_run)
-                for line in () if console.quiet else (*said, *pinned):
-                    console.say(line)
+                    pinned = pin_lines(outcomes[-1], of_source.pins, dry_run=False)
+                    for line in () if console.quiet else pinned:
+                        console.say(line)
 
             each_source(source, work, failed=failures.append, is_stopped=lambda: stop.is_asked)
+            _say_plans(console, outcomes, heard)
         if not failures and not any(outcome.is_unsure for outcome in outcomes):
             known = [period for outcome in outcomes for period in outcome.months]
             require_known(selection.periods, known, utc_now())
@@ -176,9 +184,36 @@ def _load(console: Console, source: str, asked: _Asked, *, dry_run: bool) -> Non
     attempt(None, load_all, failures.append)
     if not (dry_run or stop.is_asked):
         _keep_views(console, outcomes, failures.append)
-    _close(console, outcomes, source)
+    _close(console, outcomes, source, exact=exact)
     seconds = None if dry_run else time.monotonic() - started_at
     console.finish(outcomes, failures, dry_run=dry_run, seconds=seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """The events of planning a source, which are shown after the answer."""
+
+    source: str
+    pins: Mapping[BillingPeriod, Pin | None]
+    events: list[Event] = field(default_factory=list)
+
+
+def _say_plans(console: Console, outcomes: Sequence[Outcome], heard: Sequence[_Heard]) -> None:
+    """Says what loads would do: first the answer for each source, then what it comes from."""
+    from cloudbill.loading.plan_words import planned_lines, planned_months
+    from cloudbill.loading.words import pin_lines
+
+    plans = {outcome.settings.source: outcome for outcome in outcomes}
+    for outcome in () if console.quiet else outcomes:
+        console.say(planned_months(outcome))
+    for one in heard:
+        listen = console.listener(one.source)
+        for event in one.events:
+            listen(event)
+        if one.source in plans and not console.quiet:
+            outcome = plans[one.source]
+            for line in (*planned_lines(outcome), *pin_lines(outcome, one.pins, dry_run=True)):
+                console.say(line)
 
 
 def _keep_views(
@@ -200,14 +235,14 @@ def _keep_views(
     view_each_dataset(loaded, say, failed, dry_run=False)
 
 
-def _close(console: Console, outcomes: Sequence[Outcome], source: str) -> None:
+def _close(console: Console, outcomes: Sequence[Outcome], source: str, *, exact: bool) -> None:
     """The end of the output: the table of loaded months, and how to continue after a stop."""
     from cloudbill.loading.words import stopped_lines
 
     if console.is_live:
         from cloudbill.cli.display import summary_lines
 
-        for line in summary_lines(outcomes, width=console.width):
+        for line in summary_lines(outcomes, width=console.width, exact=exact):
             console.say(line)
     for line in stopped_lines(outcomes, f"cloudbill load {source}"):
         console.warn(line)
@@ -228,6 +263,7 @@ def accept(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask; needed where there is no terminal.")
     ] = False,
+    exact: Exact = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -259,7 +295,7 @@ def accept(
             *(one.settings, one.store, one.manifest, one.replaces), guard=one.guard, why=one.detail
         )
         compared.append(replacement_json(found))
-        for line in replacement_lines(found):
+        for line in replacement_lines(found, exact=exact):
             console.say(line)
         if yes or _agrees(console, f"{found.period} of {found.source}"):
             outcomes.append(accept_held(one, console.listener(None)))

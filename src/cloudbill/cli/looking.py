@@ -10,6 +10,7 @@ import typer
 from cloudbill.cli.console import (
     AsJson,
     Console,
+    Exact,
     Months,
     SourceName,
     Verbose,
@@ -50,6 +51,7 @@ def status(
             help="For monitors: fail if a person should look at anything, such as a held run.",
         ),
     ] = False,
+    exact: Exact = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -69,18 +71,16 @@ def status(
 
         def work(settings: SourceSettings) -> None:
             found.append(read_status(settings, now=utc_now(), max_age=age, by_key=check))
-            _say_lines(console, status_lines(found[-1]), is_first=len(found) == 1)
-            for error in found[-1].errors:
+            lines = status_lines(found[-1], width=console.width, exact=exact)
+            _say_lines(console, lines, is_first=len(found) == 1)
+            for error in _errors_of(found[-1], check=check):
                 console.failed(settings.source, error)
-            for reason in found[-1].reasons if check else ():
-                console.failed(settings.source, reason.error)
 
         each_source(source, work, failed=_told(console, failures))
 
     attempt(None, look, _told(console, failures))
     plans, old = _view_status(console, found, _told(console, failures), check=check)
-    told = [reason.error for one in found for reason in one.reasons] if check else []
-    told += [error for one in found for error in one.errors if check]
+    told = [error for one in found if check for error in _errors_of(one, check=check)]
     console.explain([*told, *old, *(failure.error for failure in failures)])
     doubles = find_double_deliveries(
         {one.settings.source: one.delivered for one in found if one.settings.in_focus}
@@ -92,6 +92,11 @@ def status(
     if check:
         codes += _warn_of_doubles(console, doubles, [one.settings for one in found])
     raise typer.Exit(code_with(codes, failures))
+
+
+def _errors_of(status: SourceStatus, *, check: bool) -> list[CloudbillError]:
+    """What could not be read, and with `check` also what a person should look at."""
+    return [*status.errors, *(reason.error for reason in status.reasons if check)]
 
 
 def _view_status(
@@ -148,6 +153,7 @@ def history(
     source: SourceName = "all",
     *,
     month: Months = None,
+    exact: Exact = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -164,7 +170,8 @@ def history(
 
         def work(settings: SourceSettings) -> None:
             found.append(read_history(settings, periods))
-            _say_lines(console, history_lines(found[-1]), is_first=len(found) == 1)
+            lines = history_lines(found[-1], width=console.width, exact=exact)
+            _say_lines(console, lines, is_first=len(found) == 1)
             if found[-1].error is not None:
                 console.failed(settings.source, found[-1].error)
 
@@ -199,6 +206,7 @@ def verify(
             help="Compare the view `focus` with the tables instead: billed and effective cost.",
         ),
     ] = False,
+    exact: Exact = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -213,7 +221,7 @@ def verify(
 
     console = Console(as_json=as_json, verbose=verbose)
     if view:
-        verify_views(console, source, month or [], strict=strict)
+        verify_views(console, source, month or [], strict=strict, exact=exact)
 
     def listen(report: MonthReport) -> None:
         console.say("\n".join(month_lines(report)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cloudbill.cli.console import AsJson, Console, Verbose
+from cloudbill.cli.console import AsJson, Console, Exact, Verbose
 from cloudbill.cli.each_source import attempt
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def query(
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print CSV: all rows, every digit.")
     ] = False,
+    exact: Exact = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -64,7 +65,7 @@ def query(
             if as_csv or as_json:
                 pieces = csv_pieces(found) if as_csv else json_pieces(found)
             else:
-                pieces = answer_lines(found, most=rows, width=console.width)
+                pieces = answer_lines(found, most=rows, width=console.width, exact=exact)
             for piece in pieces:
                 if console.as_json:
                     console.document(piece)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["verify_views"]
 
 
-def verify_views(console: Console, source: str, asked: Sequence[str], *, strict: bool) -> NoReturn:
+def verify_views(
+    console: Console, source: str, asked: Sequence[str], *, strict: bool, exact: bool
+) -> NoReturn:
     """Compares the views of the datasets of some sources, and ends the command."""
     from cloudbill.cli.console import read_selection
     from cloudbill.cli.views import with_views
@@ -43,7 +45,7 @@ def verify_views(console: Console, source: str, asked: Sequence[str], *, strict:
         for one in found:
             if not periods or one.period in periods:
                 months.append(one)
-                console.say("\n".join(view_lines(one)))
+                console.say("\n".join(view_lines(one, exact=exact)))
 
     def look() -> None:
         periods = read_selection(list(asked)).periods

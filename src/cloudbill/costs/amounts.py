@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 __all__ = [
     "add_amounts",
     "add_each",
+    "adds_up",
     "costs_of",
     "costs_to_text",
     "rests_to_text",
+    "rounded_amount",
     "shown_amount",
     "shown_costs",
     "shown_rests",
@@ -27,6 +29,7 @@ __all__ = [
 _CONTEXT: Final = Context(prec=100)
 _DIGITS: Final = 18
 _SHOWN: Final = Decimal(1).scaleb(-_DIGITS)
+_CENT: Final = Decimal("0.01")
 
 
 def to_amount(value: Decimal | int | str) -> Decimal:
@@ -56,14 +59,33 @@ def subtract_amounts(one: Decimal, other: Decimal) -> Decimal:
     return _CONTEXT.subtract(one, other)
 
 
-def shown_amount(amount: Decimal) -> str:
-    """An amount for people: grouped by thousands, and with every digit.
+def shown_amount(amount: Decimal, *, exact: bool = False) -> str:
+    """An amount for people: grouped by thousands, rounded to two decimals: `1,204.10`, `-0.13`.
 
-    Zeros at the end are left out, except for two digits after the point: `1,204.10`, `-0.125`.
+    It is rounded half away from zero, in every currency alike. What is not zero is not shown as
+    zero, but as `<0.01` or `-<0.01`. With `exact` it has every digit, of which zeros at the end are
+    left out except for two after the point: `-0.125`.
     """
+    if not exact:
+        amount, whole_amount = rounded_amount(amount), amount
+        if whole_amount and not amount:
+            return "<0.01" if whole_amount > 0 else "-<0.01"
     # `normalize` would round to 28 digits, and zero must not have a sign.
     whole, _, fraction = f"{amount or Decimal(0):,f}".partition(".")
     return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
+
+
+def rounded_amount(amount: Decimal) -> Decimal:
+    """An amount with two decimals, rounded half away from zero."""
+    return amount.quantize(_CENT, rounding=ROUND_HALF_UP, context=_CONTEXT)
+
+
+def adds_up(total: Decimal, *parts: Decimal) -> bool:
+    """Whether the parts of a total add up to it as all of them are shown, rounded."""
+    shown = Decimal(0)
+    for part in parts:
+        shown = _CONTEXT.add(shown, rounded_amount(part))
+    return shown == rounded_amount(total)
 
 
 def totals_to_text(totals: Totals) -> dict[str, dict[str, str]]:
@@ -80,12 +102,12 @@ def rests_to_text(rests: Totals) -> dict[str, dict[str, dict[str, str]]]:
 
 
 def shown_rests(rests: Totals) -> str:
-    """What was rounded away, for people: each column and currency, and nothing added up."""
+    """What was rounded away, for people: each column and currency with every digit."""
     return ", ".join(
         f"{column} {shown}"
         for currency, columns in sorted(rests.items())
         for column, rest in columns.items()
-        for shown in shown_costs({currency: rest})
+        for shown in shown_costs({currency: rest}, exact=True)
     )
 
 
@@ -104,12 +126,13 @@ def costs_of(record: LoadRecord, column: str) -> Mapping[str, Decimal] | None:
     return found if found or record.rows == 0 else None
 
 
-def shown_costs(costs: Mapping[str, Decimal] | None) -> list[str]:
+def shown_costs(costs: Mapping[str, Decimal] | None, *, exact: bool = False) -> list[str]:
     """A cost for people, one text for each currency: currencies are never added up."""
     if costs is None:
         return ["total not recorded"]
     return [
-        f"{shown_amount(cost)} {currency or '(no currency)'}" for currency, cost in costs.items()
+        f"{shown_amount(cost, exact=exact)} {currency or '(no currency)'}"
+        for currency, cost in costs.items()
     ] or [shown_amount(Decimal(0))]
 
 

@@ -132,8 +132,9 @@ def shown_differences(
     for one in differences[:1]:
         more = f", and {len(differences) - 1} more totals differ" if differences[1:] else ""
         yield (
-            f"{one.column} is {shown_amount(one.warehouse)} {one.currency or '(no currency)'} in "
-            f"the table, {shown_amount(one.ledger)} was loaded{more}"
+            f"{one.column} is {shown_amount(one.warehouse, exact=True)} "
+            f"{one.currency or '(no currency)'} in the table, "
+            f"{shown_amount(one.ledger, exact=True)} was loaded{more}"
         )
     for column, kind in inexact.items():
         yield f"{column} is {kind} now, which holds no exact amounts"

@@ -135,7 +135,7 @@ def _faults(views: Views) -> Iterator[Check]:
 def _fault(fault: FoundFault) -> str:
     rows = f"{fault.rows:,} row{'' if fault.rows == 1 else 's'}"
     months = f" of {listed_months(fault.periods)}" if fault.periods else ""
-    costs = " and ".join(shown_costs(fault.costs or None)) if fault.costs else "nothing"
+    costs = " and ".join(shown_costs(fault.costs, exact=True)) if fault.costs else "nothing"
     return f"{fault.rule.title} ({fault.rule.name}): {rows}{months}, {costs} billed"
 
 

@@ -1,6 +1,7 @@
 """Turns the answer to a query into a table for the terminal, CSV, or one JSON document.
 
-Amounts are exact text, everywhere. CSV and JSON come piece by piece, however long the answer is.
+In the table amounts are rounded, unless all digits are asked for; CSV and JSON have exact text, and
+come piece by piece, however long the answer is.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Final
 
-from cloudbill.costs.amounts import shown_amount
+from cloudbill.costs.amounts import rounded_amount, shown_amount
 from cloudbill.text.table import Head, TableRow, printable, table_lines
 from cloudbill.warehouses.asking import Answer, AnswerColumn
 
@@ -22,8 +23,11 @@ __all__ = ["answer_lines", "csv_pieces", "json_pieces"]
 _SPECIAL: Final = frozenset(',"\r\n')
 
 
-def answer_lines(answer: Answer, *, most: int, width: int) -> Iterator[str]:
-    """The lines of a table of the first rows, and of how many more there are."""
+def answer_lines(answer: Answer, *, most: int, width: int, exact: bool = False) -> Iterator[str]:
+    """The lines of a table of the first rows, and of how many more there are.
+
+    Decimals are rounded to two places, which is said, unless `exact` asks for every digit.
+    """
     rows: list[Sequence[object]] = []
     for batch in answer.batches:
         rows += batch
@@ -34,10 +38,12 @@ def answer_lines(answer: Answer, *, most: int, width: int) -> Iterator[str]:
         yield f"No rows. The columns would be: {', '.join(head.title for head in heads)}"
         return
     shown = [
-        TableRow(cells=tuple("NULL" if one is None else printable(_shown(one)) for one in row))
+        TableRow(cells=tuple(printable(_shown(one, exact=exact)) for one in row))
         for row in rows[:most]
     ]
     yield from table_lines(heads, (), shown, width=width)
+    if not exact and any(_is_rounded(one) for row in rows[:most] for one in row):
+        yield "Rounded to two decimals: --exact shows every digit"
     if len(rows) > most:
         left = answer.count() - most
         yield (
@@ -91,8 +97,14 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def _shown(value: object) -> str:
-    return shown_amount(value) if isinstance(value, Decimal) else _text(value)
+def _shown(value: object, *, exact: bool) -> str:
+    if value is None:
+        return "NULL"
+    return shown_amount(value, exact=exact) if isinstance(value, Decimal) else _text(value)
+
+
+def _is_rounded(value: object) -> bool:
+    return isinstance(value, Decimal) and value != rounded_amount(value)
 
 
 def _text(value: object) -> str:

@@ -14,12 +14,12 @@ from cloudbill.text.sizes import shown_size
 __all__ = ["export_json", "month_line", "total_lines"]
 
 
-def month_line(month: ExportedMonth) -> str:
+def month_line(month: ExportedMonth, *, exact: bool = False) -> str:
     """What was written of a month."""
     costs = (
         "costs not summed"
         if month.sums.billed is None
-        else ", ".join(shown_costs(month.sums.billed))
+        else ", ".join(shown_costs(month.sums.billed, exact=exact))
     )
     return f"{month.bill.name} {month.period}: {month.sums.rows:,} rows, {costs}"
 

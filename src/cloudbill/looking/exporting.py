@@ -116,7 +116,7 @@ def _check(
 
 
 def _told(sums: MonthSums) -> str:
-    return f"{sums.rows:,} rows and {', '.join(shown_costs(sums.billed))}"
+    return f"{sums.rows:,} rows and {', '.join(shown_costs(sums.billed, exact=True))}"
 
 
 @contextmanager

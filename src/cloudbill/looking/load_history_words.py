@@ -9,11 +9,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import (
+    adds_up,
     costs_to_text,
     rests_to_text,
     shown_amount,
     shown_costs,
     shown_rests,
+    subtract_amounts,
     totals_to_text,
 )
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
@@ -35,33 +37,56 @@ _COSTS: Final = (
     Head(title="billed cost", is_number=True),
     Head(title="change", is_number=True),
 )
-_WIDTH: Final = 78
-"""The width of a terminal of 80 columns minus the indentation."""
+_INDENT: Final = "  "
+_ROUNDED: Final = "rounded, so the amounts do not add up; --exact has every digit"
 
 
-def history_lines(history: SourceHistory) -> Iterator[str]:
-    """A table for each month, and below it how the month changed since it closed."""
+def history_lines(history: SourceHistory, *, width: int = 80, exact: bool = False) -> Iterator[str]:
+    """A table for each month, and below it how the month changed since it closed.
+
+    No line is wider than `width` if it can be. With `exact`, amounts have every digit; without, it
+    is said of a month if its rounded amounts do not add up.
+    """
     if not history.months and history.error is None:
         asked = " or ".join(map(str, sorted(history.asked)))
         yield f"{history.settings.source} - no load {f'of {asked} ' if asked else ''}is recorded"
     for index, month in enumerate(history.months):
         if index:
             yield ""
-        for line in _lines(history.settings.source, month):
+        for line in _lines(history.settings.source, month, width, exact=exact):
             yield printable(line)
 
 
-def _lines(source: str, month: MonthHistory) -> Iterator[str]:
+def _lines(source: str, month: MonthHistory, width: int, *, exact: bool) -> Iterator[str]:
     yield f"{source} {month.period}"
     names = short_ids(load.record.run_id for load in month.loads)
-    rows = [_row(load, names, is_first=not index) for index, load in enumerate(month.loads)]
-    for line in table_lines(_HEADS, _COSTS, rows, width=_WIDTH):
-        yield f"  {line}"
+    rows = [
+        _row(load, names, is_first=not index, exact=exact) for index, load in enumerate(month.loads)
+    ]
+    for line in table_lines(_HEADS, _COSTS, rows, width=width - len(_INDENT)):
+        yield f"{_INDENT}{line}"
     if month.closing is not None:
-        yield from wrapped(closing_sentence(month.period, month.closing), indent="  ")
+        closed = closing_sentence(month.period, month.closing, exact=exact)
+        yield from wrapped(closed, indent=_INDENT, width=width)
+    if not exact and not all(_adds_up(now, change) for now, change in _changes(month)):
+        yield from wrapped(_ROUNDED, indent=_INDENT, width=width)
 
 
-def _row(load: Load, names: Mapping[str, str], *, is_first: bool) -> TableRow:
+def _changes(month: MonthHistory) -> Iterator[tuple[Decimal, Decimal]]:
+    """Every cost that is shown with its change."""
+    shown = [(load.costs, load.changes) for load in month.loads if not load.is_repeat]
+    if month.closing is not None:
+        shown.append((month.closing.last.costs, month.closing.differences))
+    for costs, changes in shown:
+        for currency, change in (changes or {}).items():
+            yield (costs or {}).get(currency, Decimal(0)), change
+
+
+def _adds_up(now: Decimal, change: Decimal) -> bool:
+    return adds_up(now, subtract_amounts(now, change), change)
+
+
+def _row(load: Load, names: Mapping[str, str], *, is_first: bool, exact: bool) -> TableRow:
     record = load.record
     cells = (
         _time(record.loaded_at),
@@ -79,13 +104,13 @@ def _row(load: Load, names: Mapping[str, str], *, is_first: bool) -> TableRow:
         change = "" if is_first else "?"
         return TableRow(
             cells=cells,
-            amounts=tuple((cost, change) for cost in shown_costs(load.costs)),
+            amounts=tuple((cost, change) for cost in shown_costs(load.costs, exact=exact)),
             notes=rounded,
         )
     # A currency that has disappeared has a change, but no cost.
     costs = {currency: load.costs.get(currency, Decimal(0)) for currency in load.changes}
-    changes = [_signed(change) for change in load.changes.values()] or [_signed(Decimal(0))]
-    amounts = tuple(zip(shown_costs(costs), changes, strict=True))
+    changes = [_signed(change, exact=exact) for change in load.changes.values()] or ["same"]
+    amounts = tuple(zip(shown_costs(costs, exact=exact), changes, strict=True))
     return TableRow(cells=cells, amounts=amounts, notes=rounded)
 
 
@@ -93,38 +118,40 @@ def _time(moment: datetime | None) -> str:
     return "?" if moment is None else shown_time(moment)
 
 
-def _signed(amount: Decimal) -> str:
+def _signed(amount: Decimal, *, exact: bool) -> str:
     """A change as people read it: `+5.69`, `-0.10`, or `same`."""
     if not amount:
         return "same"
-    return f"{'+' if amount > 0 else ''}{shown_amount(amount)}"
+    return f"{'+' if amount > 0 else ''}{shown_amount(amount, exact=exact)}"
 
 
-def closing_sentence(period: object, closing: Closing) -> str:
+def closing_sentence(period: object, closing: Closing, *, exact: bool = False) -> str:
     """How a month changed since it closed: `2025-10 closed at 4.11 USD, now 9.80 USD, +5.69`.
 
     Currencies are listed one after the other; nothing is added up.
     """
-    closed = f"{period} closed at {' and '.join(shown_costs(closing.load.costs))}"
+    closed = f"{period} closed at {' and '.join(shown_costs(closing.load.costs, exact=exact))}"
     if closing.load.costs is None:
         closed = f"{period} closed, but its total was not recorded"
     if closing.is_last:
         return closed
     if closing.differences is None:
-        now = shown_costs(closing.last.costs)
+        now = shown_costs(closing.last.costs, exact=exact)
         return f"{closed}; now {' and '.join(now)}"
     moved = [
-        _moved(currency, closing, difference)
+        _moved(currency, closing, difference, exact=exact)
         for currency, difference in closing.differences.items()
     ]
     return f"{period} closed at {'; at '.join(moved)}"
 
 
-def _moved(currency: str, closing: Closing, difference: Decimal) -> str:
+def _moved(currency: str, closing: Closing, difference: Decimal, *, exact: bool) -> str:
     nothing = Decimal(0)
-    (at,) = shown_costs({currency: (closing.load.costs or {}).get(currency, nothing)})
-    (now,) = shown_costs({currency: (closing.last.costs or {}).get(currency, nothing)})
-    return f"{at}, now {now}, {_signed(difference)}" if difference else f"{at}, the same now"
+    (at,) = shown_costs({currency: (closing.load.costs or {}).get(currency, nothing)}, exact=exact)
+    (now,) = shown_costs({currency: (closing.last.costs or {}).get(currency, nothing)}, exact=exact)
+    if not difference:
+        return f"{at}, the same now"
+    return f"{at}, now {now}, {_signed(difference, exact=exact)}"
 
 
 def history_json(sources: Sequence[SourceHistory], ended: Sequence[SourceFailure] = ()) -> str:

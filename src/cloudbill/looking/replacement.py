@@ -8,7 +8,13 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.costs.amounts import costs_of, costs_to_text, shown_amount, subtract_amounts
+from cloudbill.costs.amounts import (
+    adds_up,
+    costs_of,
+    costs_to_text,
+    shown_amount,
+    subtract_amounts,
+)
 from cloudbill.errors import CloudbillError, Guard
 from cloudbill.files.each_part import sum_days
 from cloudbill.periods import BillingPeriod
@@ -123,8 +129,8 @@ def _loaded(record: LoadRecord, settings: SourceSettings) -> Month:
     )
 
 
-def replacement_lines(found: Replacement) -> Iterator[str]:
-    """The month before and after, each fact in a line."""
+def replacement_lines(found: Replacement, *, exact: bool = False) -> Iterator[str]:
+    """The month before and after, each fact in a line; amounts with every digit if `exact`."""
     before, after = found.before, found.after
     what = f"{found.source}, {found.period}: run {after.run_id}"
     if before is None:
@@ -137,7 +143,7 @@ def replacement_lines(found: Replacement) -> Iterator[str]:
         yield f"  {found.why}"
     yield f"  rows: {_shown_rows(before)} now, {_shown_rows(after)} then{_more_rows(found)}"
     yield f"  days: {_shown_days(before)} now, {_shown_days(after)} then"
-    yield from _cost_lines(found)
+    yield from _cost_lines(found, exact=exact)
     if found.unread is not None:
         yield f"  What run {after.run_id} bills is not known yet: {found.unread}"
 
@@ -164,10 +170,10 @@ def _more_rows(found: Replacement) -> str:
     return f" ({found.rows:+,}{f', {percent}%' if percent else ''})"
 
 
-def _cost_lines(found: Replacement) -> Iterator[str]:
+def _cost_lines(found: Replacement, *, exact: bool) -> Iterator[str]:
     costs = found.costs
     if costs is None:
-        shown = (_shown_costs(found.before), _shown_costs(found.after))
+        shown = (_shown_costs(found.before, exact=exact), _shown_costs(found.after, exact=exact))
         yield f"  billed cost: {shown[0]} now, {shown[1]} then"
         return
     for currency, (before, after) in costs.items() or [("", (_NOTHING, _NOTHING))]:
@@ -175,18 +181,23 @@ def _cost_lines(found: Replacement) -> Iterator[str]:
         more = subtract_amounts(after, before)
         percent = _percent(more, before)
         sign = "+" if more > 0 else ""
+        old, new, moved = (shown_amount(one, exact=exact) for one in (before, after, more))
+        is_off = not exact and not adds_up(after, before, more)
         yield (
-            f"  billed cost: {shown_amount(before)}{unit} now, {shown_amount(after)}{unit} then "
-            f"({sign}{shown_amount(more)}{f', {percent}%' if percent else ''})"
+            f"  billed cost: {old}{unit} now, {new}{unit} then "
+            f"({sign}{moved}{f', {percent}%' if percent else ''}{', rounded' if is_off else ''})"
         )
 
 
-def _shown_costs(month: Month | None) -> str:
+def _shown_costs(month: Month | None, *, exact: bool) -> str:
     if month is None:
         return "none"
     if month.costs is None:
         return "unknown"
-    shown = (f"{shown_amount(cost)} {currency}".strip() for currency, cost in month.costs.items())
+    shown = (
+        f"{shown_amount(cost, exact=exact)} {currency}".strip()
+        for currency, cost in month.costs.items()
+    )
     return " and ".join(shown) or shown_amount(_NOTHING)
 
 

@@ -35,19 +35,21 @@ _HEADS: Final = (
     Head(title="loaded"),
 )
 _COST: Final = (Head(title="billed cost", is_number=True),)
-_WIDTH: Final = 78
-"""The width of a terminal of 80 columns minus the indentation."""
+_INDENT: Final = "  "
 _LISTED: Final = 3
 """How many runs of a month that are not loaded are listed; JSON has all of them."""
 
 
-def status_lines(status: SourceStatus) -> Iterator[str]:
-    """A line for the source, and a table of its months; no line is wider than 80 if it can be."""
-    for line in _lines(status):
+def status_lines(status: SourceStatus, *, width: int = 80, exact: bool = False) -> Iterator[str]:
+    """A line for the source, and a table of its months that is no wider than `width` if it can be.
+
+    With `exact`, amounts have every digit.
+    """
+    for line in _lines(status, width - len(_INDENT), exact=exact):
         yield printable(line)
 
 
-def _lines(status: SourceStatus) -> Iterator[str]:
+def _lines(status: SourceStatus, width: int, *, exact: bool) -> Iterator[str]:
     yield f"{status.settings.source} - {_delivery(status)}"
     if status.failure is not None:
         yield f"  failed: the last load, {_failed(status.failure, status)}"
@@ -70,10 +72,10 @@ def _lines(status: SourceStatus) -> Iterator[str]:
     rows = [
         row
         for state, months in groupby(status.months, key=lambda month: month.state)
-        for row in _rows(state, list(months), status, names)
+        for row in _rows(state, list(months), status, names, exact=exact)
     ]
-    for line in table_lines(_HEADS, _COST, rows, width=_WIDTH):
-        yield f"  {line}"
+    for line in table_lines(_HEADS, _COST, rows, width=width):
+        yield f"{_INDENT}{line}"
 
 
 def _delivery(status: SourceStatus) -> str:
@@ -90,11 +92,16 @@ def _delivery(status: SourceStatus) -> str:
 
 
 def _rows(
-    state: MonthState, months: Sequence[MonthStatus], status: SourceStatus, names: Mapping[str, str]
+    state: MonthState,
+    months: Sequence[MonthStatus],
+    status: SourceStatus,
+    names: Mapping[str, str],
+    *,
+    exact: bool,
 ) -> Iterator[TableRow]:
     """The rows of months with the same state; consecutive missing months share one row."""
     if state is not MonthState.MISSING:
-        yield from (_row(month, status, names) for month in months)
+        yield from (_row(month, status, names, exact=exact) for month in months)
         return
     first, last = months[-1].period, months[0].period
     what = "missing: nothing was delivered or loaded"
@@ -103,7 +110,9 @@ def _rows(
     yield TableRow(cells=(str(last), "-", "-", "-", "-"), notes=(what,))
 
 
-def _row(month: MonthStatus, status: SourceStatus, names: Mapping[str, str]) -> TableRow:
+def _row(
+    month: MonthStatus, status: SourceStatus, names: Mapping[str, str], *, exact: bool
+) -> TableRow:
     record, notes = month.record, tuple(_notes(month, status))
     if record is None:
         return TableRow(cells=(str(month.period), "-", "-", "-", "-"), notes=notes)
@@ -115,7 +124,7 @@ def _row(month: MonthStatus, status: SourceStatus, names: Mapping[str, str]) -> 
             _age(record.submitted_at, status),
             _age(record.loaded_at, status),
         ),
-        amounts=tuple((cost,) for cost in shown_costs(month.costs)),
+        amounts=tuple((cost,) for cost in shown_costs(month.costs, exact=exact)),
         notes=notes,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
-from cloudbill.costs.amounts import rests_to_text, shown_rests
+from cloudbill.costs.amounts import rests_to_text, shown_amount, shown_rests
 from cloudbill.looking.comparison import Difference, MonthReport, RecordDifference, Verdict
 from cloudbill.looking.verification import Verified
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
@@ -127,17 +127,23 @@ def _month(month: MonthReport) -> dict[str, object]:
 def _line(one: Difference) -> str:
     return (
         f"  {_shown(one.currency)} {_shown(one.day or 'no day')} {_shown(one.column)}: "
-        f"{_text(one.files)} in the files, {_text(one.warehouse)} in the table, "
-        f"difference {_text(one.difference)}"
+        f"{_exact(one.files)} in the files, {_exact(one.warehouse)} in the table, "
+        f"difference {_exact(one.difference)}"
     )
 
 
 def _record_line(one: RecordDifference) -> str:
     where = "" if one.currency is None else f"{_shown(one.currency)} "
+    show = _text if one.currency is None else _exact
     return (
-        f"  {where}{_shown(one.column)} of the month: {_text(one.ledger)} recorded, "
-        f"{_text(one.warehouse)} in the table, difference {_text(one.difference)}"
+        f"  {where}{_shown(one.column)} of the month: {show(one.ledger)} recorded, "
+        f"{show(one.warehouse)} in the table, difference {show(one.difference)}"
     )
+
+
+def _exact(amount: Decimal) -> str:
+    """An amount that differs, maybe in its last digit."""
+    return shown_amount(amount, exact=True)
 
 
 def _shown(text: str) -> str:

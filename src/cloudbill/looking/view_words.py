@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Final
 
 from cloudbill.costs.amounts import shown_amount, totals_to_text
@@ -21,14 +22,14 @@ _RESULTS: Final = {
 }
 
 
-def view_lines(month: ViewMonth) -> Iterator[str]:
+def view_lines(month: ViewMonth, *, exact: bool = False) -> Iterator[str]:
     """A line for a month, followed by its differences."""
     title = f"{month.source} {month.period}"
     if month.counts is not None and month.verdict is Verdict.EQUAL:
         yield f"{title} left out - the view has its charges from {month.counts}"
         return
     sums = ", ".join(
-        f"{column} {shown_amount(amount)} {currency or '(no currency)'}"
+        f"{column} {shown_amount(amount, exact=exact)} {currency or '(no currency)'}"
         for (currency, column), amount in sorted(month.sums.items())
     )
     detail = month.reason or (
@@ -37,9 +38,13 @@ def view_lines(month: ViewMonth) -> Iterator[str]:
     yield printable(f"{title} {_RESULTS[month.verdict]} - {detail}")
     for one in month.differences:
         yield printable(
-            f"  {one.column} {one.currency or '(no currency)'}: {one.tables:f} in the table, "
-            f"{one.view:f} in the view, difference {one.difference:f}"
+            f"  {one.column} {one.currency or '(no currency)'}: {_exact(one.tables)} in the "
+            f"table, {_exact(one.view)} in the view, difference {_exact(one.difference)}"
         )
+
+
+def _exact(amount: Decimal) -> str:
+    return shown_amount(amount, exact=True)
 
 
 def view_json(months: Sequence[ViewMonth], ended: Sequence[SourceFailure] = ()) -> str:

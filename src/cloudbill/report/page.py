@@ -31,6 +31,7 @@ PROGRAM = (
     "view",
     "tags",
     "trust",
+    "copying",
     "page",
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Final
 
 __all__ = ["Head", "TableRow", "printable", "short_ids", "table_lines", "wrapped"]
@@ -12,6 +13,8 @@ __all__ = ["Head", "TableRow", "printable", "short_ids", "table_lines", "wrapped
 _GAP: Final = "  "
 _INDENT: Final = "    "
 _ID_LENGTH: Final = 8
+_NARROWEST: Final = 8
+"""The width below which no text is broken into lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +40,14 @@ class TableRow:
 def table_lines(
     heads: Sequence[Head], amounts: Sequence[Head], rows: Sequence[TableRow], *, width: int
 ) -> Iterator[str]:
-    """The lines of a table, with its head; no line is wider than `width`, as far as words allow.
+    """The lines of a table, with its head; no line is wider than `width`, as far as that can be.
 
-    If amounts have too many digits to fit next to the other columns, the amounts of every row go on
-    separate lines below the row: nothing is rounded or cut.
+    Where it would be wider, the widest texts are broken into lines, and numbers never. If that is
+    not enough, the amounts of every row go on lines below it: nothing is rounded or cut.
     """
-    beside = list(_beside(heads, amounts, rows))
+    beside = list(_beside(heads, amounts, rows, width))
     is_wide = any(len(line) > width for _, lines in beside for line in lines)
-    for row, lines in _below(heads, amounts, rows) if is_wide else beside:
+    for row, lines in _below(heads, amounts, rows, width) if is_wide and amounts else beside:
         yield from lines
         for note in row.notes if row else ():
             yield from wrapped(note, indent=_INDENT, width=width)
@@ -63,34 +66,62 @@ def wrapped(text: str, *, indent: str, width: int = 80) -> list[str]:
 
 
 def _beside(
-    heads: Sequence[Head], amounts: Sequence[Head], rows: Sequence[TableRow]
+    heads: Sequence[Head], amounts: Sequence[Head], rows: Sequence[TableRow], width: int
 ) -> Iterator[tuple[TableRow | None, list[str]]]:
     """The head, then each row, with the amounts in the last columns."""
-    columns = [*heads, *amounts]
-    blank = ("",) * len(heads)
-    cells = [
-        [
-            (*(blank if index else row.cells), *line)
-            for index, line in enumerate(row.amounts or [("",) * len(amounts)])
+    sums = _widths(amounts, [line for row in rows for line in row.amounts])
+    beside = width - sum(len(_GAP) + one for one in sums)
+    widths = _narrowed(heads, _widths(heads, [row.cells for row in rows]), beside)
+    columns, nothing = [*heads, *amounts], [("",) * len(amounts)]
+
+    def lines(cells: Sequence[str], costs: Sequence[tuple[str, ...]]) -> list[str]:
+        texts = _broken(cells, widths)
+        blank = ("",) * len(heads)
+        both = zip_longest(texts, costs or nothing)
+        return [
+            _line(columns, (*(text or blank), *(cost or nothing[0])), (*widths, *sums))
+            for text, cost in both
         ]
-        for row in rows
-    ]
-    widths = _widths(columns, [line for lines in cells for line in lines])
-    yield None, [_line(columns, [head.title for head in columns], widths)]
-    for row, lines in zip(rows, cells, strict=True):
-        yield row, [_line(columns, line, widths) for line in lines]
+
+    yield None, lines([head.title for head in heads], [tuple(head.title for head in amounts)])
+    for row in rows:
+        yield row, lines(row.cells, row.amounts)
 
 
 def _below(
-    heads: Sequence[Head], amounts: Sequence[Head], rows: Sequence[TableRow]
+    heads: Sequence[Head], amounts: Sequence[Head], rows: Sequence[TableRow], width: int
 ) -> Iterator[tuple[TableRow | None, list[str]]]:
     """The head, then each row, with its amounts on lines below it."""
-    widths = _widths(heads, [row.cells for row in rows])
+    widths = _narrowed(heads, _widths(heads, [row.cells for row in rows]), width)
     sums = _widths((), [line for row in rows for line in row.amounts])
-    yield None, [_line(heads, [head.title for head in heads], widths)]
+    titles = _broken([head.title for head in heads], widths)
+    yield None, [_line(heads, line, widths) for line in titles]
     for row in rows:
         below = [_INDENT + _line(amounts, line, sums) for line in row.amounts if any(line)]
-        yield row, [_line(heads, row.cells, widths), *below]
+        yield row, [*(_line(heads, line, widths) for line in _broken(row.cells, widths)), *below]
+
+
+def _narrowed(columns: Sequence[Head], widths: Sequence[int], width: int) -> list[int]:
+    """The widths at which a line fits because the widest texts are broken, if there are any."""
+    narrowed = list(widths)
+    texts = [place for place, head in enumerate(columns) if not head.is_number]
+    over = sum(widths) + len(_GAP) * (len(widths) - 1) - width
+    while over > 0:
+        widest = max(texts, key=narrowed.__getitem__, default=None)
+        if widest is None or narrowed[widest] <= _NARROWEST:
+            return list(widths)
+        narrowed[widest] -= 1
+        over -= 1
+    return narrowed
+
+
+def _broken(cells: Sequence[str], widths: Sequence[int]) -> list[tuple[str, ...]]:
+    """The lines of a row whose cells may be wider than their columns."""
+    lines = [
+        textwrap.wrap(cell, width, break_on_hyphens=False) if len(cell) > width else [cell]
+        for cell, width in zip(cells, widths, strict=True)
+    ]
+    return list(zip_longest(*lines, fillvalue=""))
 
 
 def _widths(columns: Sequence[Head], cells: Iterable[Sequence[str]]) -> list[int]:

@@ -33,6 +33,8 @@ function parse(text) {
 
 const plus = (one, other) => (one === null ? other : other === null ? one : one + other);
 const minus = (one, other) => plus(one, other === null ? null : -other);
+/** What a change is made of. */
+const changed = (after, before) => [after, before === null ? null : -before];
 const size = (value) => (value === null ? 0n : value < 0n ? -value : value);
 // For the shapes of charts alone.
 const rough = (value) => (value === null ? 0 : Number(value) / Number(UNIT));
@@ -55,12 +57,24 @@ function exact(value) {
 
 const signed = (value) => (value !== null && value > 0n ? `+${exact(value)}` : exact(value));
 
-function rounded(value) {
-  const cent = UNIT / 100n;
-  const half = cent / 2n;
-  const cents = value < 0n ? -((-value + half) / cent) : (value + half) / cent;
-  return pieces(cents * cent).head;
+const CENT = UNIT / 100n;
+
+/** An amount in hundredths, rounded half away from zero. */
+function cents(value) {
+  const half = CENT / 2n;
+  return value < 0n ? -((-value + half) / CENT) : (value + half) / CENT;
 }
+
+/** An amount with two decimals; what is not zero is not shown as zero. */
+function rounded(value) {
+  if (value === null) return "–";
+  const found = cents(value);
+  if (found === 0n && value !== 0n) return value < 0n ? "-<0.01" : "<0.01";
+  return pieces(found * CENT).head;
+}
+
+/** Whether the parts of a total add up to it as all of them are shown. */
+const addsUp = (all, parts) => parts.reduce((sum, part) => sum + cents(part || 0n), 0n) === cents(all || 0n);
 
 function percent(change, before) {
   if (change === null || before === null || before === 0n) return "";

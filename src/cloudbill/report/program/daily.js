@@ -33,7 +33,7 @@ function drawDaily(now) {
   }
   const body = days.map((day) => {
     const [one, other] = [current, before].map((groups) => total(groups.get(day) || []));
-    return el("tr", null, el("th", { scope: "row" }, String(day)), amountCell(one), amountCell(other), changeCell(one === null || other === null ? null : one - other));
+    return el("tr", null, el("th", { scope: "row" }, String(day)), amountCell(one), amountCell(other), changeCell(one === null || other === null ? null : one - other, changed(one, other)));
   });
   if (current.has(0) || before.has(0)) {
     body.push(el("tr", null, el("th", { scope: "row" }, "On other days"), amountCell(total(current.get(0) || [])), amountCell(total(before.get(0) || [])), el("td", null)));
@@ -44,5 +44,5 @@ function drawDaily(now) {
       showlegend: true, bargap: 0.2, xaxis: { showgrid: false, dtick: isNarrow() ? 5 : 1, range: [0.4, days.length + 0.6], tickangle: 0 }, yaxis: { tickformat: "~s", nticks: 6 },
     }),
     folded("Cost by day as a table", "daily-table", table("Cost by day", [textColumn("Day"), numberColumn(now.newest), numberColumn(now.before), numberColumn("Difference")], body,
-      el("tr", null, el("th", { scope: "row" }, "Together"), amountCell(one), amountCell(other), changeCell(minus(one, other))))));
+      el("tr", null, el("th", { scope: "row" }, "Together"), amountCell(one), amountCell(other), changeCell(minus(one, other), changed(one, other))))));
 }

@@ -14,16 +14,18 @@ function el(name, attributes, ...children) {
 const byId = (id) => document.getElementById(id);
 const fill = (node, ...children) => node.replaceChildren(...children.flat(Infinity).filter((child) => child !== null));
 
-function amountNode(value, text = null) {
+/** An amount, rounded; it has all of its digits where somebody points at it or copies it. */
+function amountNode(value, sign = "", show = rounded) {
   if (value === null) return el("span", { title: "not in this export" }, "–");
-  const { head, tail } = pieces(value);
-  const sign = text === "signed" && value > 0n ? "+" : "";
-  return el("span", null, sign + head, tail ? el("span", { class: "tail" }, tail) : null);
+  const all = exact(value);
+  return el("span", { class: "amount", title: all, "data-exact": all.replaceAll(",", "") }, (value > 0n ? sign : "") + show(value));
 }
 
-const amountCell = (value) => el("td", { class: "number" }, amountNode(value));
-const changeCell = (value) => el(
-  "td", { class: `number ${value > 0n ? "up" : value < 0n ? "down" : ""}` }, amountNode(value, "signed"));
+/** A cell with an amount; `parts` are amounts beside it that make it. */
+const amountCell = (value, parts = null, show = rounded) => Object.assign(
+  el("td", { class: "number" }, amountNode(value, "", show)), { value, parts });
+const changeCell = (value, parts = null, show = rounded) => Object.assign(el(
+  "td", { class: `number ${value > 0n ? "up" : value < 0n ? "down" : ""}` }, amountNode(value, "+", show)), { value, parts });
 const nameCell = (group, index) => {
   const id = idOf(group, index);
   return el("th", { scope: "row" }, nameOf(group, index), id ? el("span", { class: "id" }, id) : null);
@@ -32,12 +34,32 @@ const nameCell = (group, index) => {
 function table(title, columns, rows, foot = null) {
   const head = columns.map((column) => el(
     "th", { scope: "col", class: column.number ? "number" : null }, column.title));
-  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${title}, table` },
+  const rest = roundedOff(columns, rows, foot);
+  return [el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${title}, table` },
     el("table", null,
       el("caption", null, title),
       el("thead", null, el("tr", null, head)),
       el("tbody", null, rows),
-      foot ? el("tfoot", null, foot) : null));
+      foot ? el("tfoot", null, foot) : null)), rest ? el("p", { class: "quiet rounded" }, rest) : null];
+}
+
+/** What is said below a table whose rounded amounts do not add up; nothing where they do. */
+function roundedOff(columns, rows, foot) {
+  const off = !foot ? [] : columns.flatMap((column, place) => {
+    const lines = rows.map((row) => row.children[place].value);
+    const all = foot.children[place].value;
+    if (all === undefined || all === null || lines.some((value) => value === undefined)) return [];
+    if (lines.reduce((sum, value) => sum + (value || 0n), 0n) !== all || addsUp(all, lines)) return [];
+    return [[column.title, lines.reduce((sum, value) => sum + cents(value || 0n) * CENT, 0n)]];
+  });
+  const across = [...rows, foot].filter((row) => row && [...row.children].some(
+    (cell) => cell.parts && cell.value !== null && !addsUp(cell.value, cell.parts))).length;
+  const told = [
+    off.length > 2 ? `the lines of ${off.length} columns do not add up to the last one`
+      : off.length ? `the lines add up to ${off.map(([title, sum]) => `${pieces(sum).head} (${title})`).join(" and ")}` : null,
+    across ? `in ${across} ${across === 1 ? "line" : "lines"} the amounts do not make the sum or change beside them` : null,
+  ].filter(Boolean);
+  return told.length ? `Rounded: ${told.join("; ")}. With every digit they do.` : null;
 }
 
 function folded(summary, id, ...content) {

@@ -6,32 +6,32 @@ function drawHeadline(now) {
   const cost = total(now.inNewest);
   const before = total(now.inBefore);
   byId("headline-title").textContent = `${monthTitle(now.newest)}, ${kind}`;
-  fill(byId("headline-amount"), cost === null ? "–" : el("span", { title: `${exact(cost)} ${currency}` }, rounded(cost)), " ", el("span", { class: "currency" }, currency));
+  fill(byId("headline-amount"), cost === null ? "–" : amountNode(cost), " ", el("span", { class: "currency" }, currency));
   const change = cost === null || before === null ? null : cost - before;
   const wholeMonth = change === null ? [`Nothing to compare with in ${monthTitle(now.before)}`]
-    : moved(change, before, `against ${rounded(before)} in ${monthTitle(now.before)}`);
+    : moved(cost, before, ["against ", amountNode(before), ` in ${monthTitle(now.before)}`]);
   const same = sameDays(now);
   // A month that has just begun is less than one that is over: of both the same days come first.
   fill(byId("headline-change"), same === null ? wholeMonth
-    : moved(same.one - same.other, same.other, `on days 1 to ${same.last}: ${rounded(same.one)}, against ${rounded(same.other)} in the same days of ${monthTitle(now.before)}`));
+    : moved(same.one, same.other, [`on days 1 to ${same.last}: `, amountNode(same.one), ", against ", amountNode(same.other), ` in the same days of ${monthTitle(now.before)}`]));
   const second = byId("headline-whole");
   second.hidden = same === null;
-  fill(second, same === null ? "" : [...wholeMonth, change === null ? "" : ", as a whole"]);
+  fill(second, same === null ? "" : [wholeMonth, change === null ? "" : ", as a whole"]);
   drawForecast(now);
   drawCompleteness(now);
   const all = total(now.shown);
   const count = now.months.length;
   byId("range-title").textContent = count > 1 ? `${now.months[0]} to ${now.newest}, ${kind}` : `${now.newest}, ${kind}`;
-  fill(byId("range-amount"), all === null ? "–" : el("span", { title: `${exact(all)} ${currency}` }, rounded(all)), " ", el("span", { class: "currency" }, currency));
+  fill(byId("range-amount"), all === null ? "–" : amountNode(all), " ", el("span", { class: "currency" }, currency));
   byId("range-average").textContent = all === null ? "" : `${count} ${count === 1 ? "month" : "months"}, ${rounded(all / BigInt(count))} a month on average`;
   byId("range-kind").textContent = all === null ? "" : `Exactly ${exact(all)}`;
 }
 
 /** A change in words, after its number. */
-function moved(change, before, words) {
-  return [el("strong", { class: change > 0n ? "up" : change < 0n ? "down" : "", title: signed(change) },
-    `${change > 0n ? "+" : ""}${rounded(change)}`),
-  ` ${percent(change, before) ? `(${percent(change, before)}) ` : ""}${words}`];
+function moved(after, before, words) {
+  const change = after - before;
+  return [el("strong", { class: change > 0n ? "up" : change < 0n ? "down" : "" }, amountNode(change, "+")),
+    ` ${percent(change, before) ? `(${percent(change, before)}) ` : ""}`, words, addsUp(change, [after, -before]) ? "" : ", rounded"];
 }
 
 function drawCompleteness(now) {
@@ -123,7 +123,7 @@ function drawNotes(now) {
   });
   const without = total(now.shown.filter((row) => amount(row) === null && !data.sources[row.source].missing[kind]), (row) => row.amounts[0]);
   if (without !== null && without !== 0n) {
-    add(`The export states no ${KINDS[kind].toLowerCase()} cost for some charges, such as taxes, fees and credits. Groups that have only such charges were billed ${exact(without)} and are not in these amounts.`, "info");
+    add([`The export states no ${KINDS[kind].toLowerCase()} cost for some charges, such as taxes, fees and credits. Groups that have only such charges were billed `, amountNode(without), " and are not in these amounts."], "info");
   }
   fill(byId("notes"), notes);
 }

@@ -5,12 +5,13 @@ function drawMonths(now) {
   const body = [...now.months].reverse().map((month) => {
     const cost = total(now.shown.filter((row) => row.month === month));
     const before = total(now.rows.filter((row) => row.month === nextMonth(month, -1)));
+    const parts = groups.map((one) => total(one.rows.filter((row) => row.month === month)));
     const missing = cost === null && !now.shown.some((row) => row.month === month);
     return el("tr", null, el("th", { scope: "row" }, month, missing ? el("span", { class: "id" }, "no charges") : null),
-      amountCell(cost), changeCell(cost === null || before === null ? null : cost - before),
-      groups.map((one) => amountCell(total(one.rows.filter((row) => row.month === month)))));
+      amountCell(cost, parts), changeCell(cost === null || before === null ? null : cost - before),
+      parts.map((part) => amountCell(part)));
   });
-  const foot = el("tr", null, el("th", { scope: "row" }, "Together"), amountCell(total(now.shown)), el("td", null),
+  const foot = el("tr", null, el("th", { scope: "row" }, "Together"), amountCell(total(now.shown), groups.map((one) => total(one.rows))), el("td", null),
     groups.map((one) => amountCell(total(one.rows))));
   fill(byId("months-body"),
     stackedMonths("months-chart", `Cost of ${now.months.length} months as stacked bars by ${state.breakdown.replace("_", "-")}; the table below has the numbers`, now.shown, state.breakdown, now.months),

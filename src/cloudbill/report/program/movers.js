@@ -30,7 +30,7 @@ function drawMovers(now) {
     marker: { color: shown.map((pair) => (pair.change > 0n ? colors.up : colors.down)) },
   }];
   const label = (pair) => (isNarrow() ? short(nameOf("service", pair.service)) : `${short(nameOf("service", pair.service))} · ${short(nameOf("sub_account", pair.sub_account))}`);
-  const body = moved.map((pair) => el("tr", null, nameCell("service", pair.service), el("td", null, nameOf("sub_account", pair.sub_account), idOf("sub_account", pair.sub_account) ? el("span", { class: "id" }, idOf("sub_account", pair.sub_account)) : null), amountCell(pair.one), amountCell(pair.other), changeCell(pair.change),
+  const body = moved.map((pair) => el("tr", null, nameCell("service", pair.service), el("td", null, nameOf("sub_account", pair.sub_account), idOf("sub_account", pair.sub_account) ? el("span", { class: "id" }, idOf("sub_account", pair.sub_account)) : null), amountCell(pair.one), amountCell(pair.other), changeCell(pair.change, changed(pair.one, pair.other)),
     el("td", { class: "number" }, percent(pair.change, pair.other) || (pair.other === null ? "new" : ""))));
   fill(byId("movers-body"), note,
     chart("movers-chart", `The ${moved.length} biggest changes as bars; the table below has the numbers`, 60 + moved.length * 30, traces, {

@@ -40,7 +40,7 @@ function draw() {
   drawView(now);
   drawTags(now);
   drawCharts();
-  byId("status").textContent = `${monthTitle(now.newest)}: ${exact(total(now.inNewest))} ${nameOf("currency", state.currency)}; all months shown: ${exact(total(now.shown))}`;
+  byId("status").textContent = `${monthTitle(now.newest)}: ${rounded(total(now.inNewest))} ${nameOf("currency", state.currency)}; all months shown: ${rounded(total(now.shown))}`;
 }
 
 byId("made").textContent = `Made ${moment(data.made_at)} from ${data.sources.map((source) => source.name).join(", ")}`;
@@ -49,4 +49,5 @@ byId("folded").textContent = COSTS.length
   : "";
 startOver();
 listen();
+document.addEventListener("copy", copyExactly);
 draw();

@@ -17,8 +17,8 @@ function drawTags(now) {
   const chosen = ofKey.filter((row) => state.tag_value === null || row.tag_value === state.tag_value);
   const of = { shown: chosen.filter(inRange), inNewest: chosen.filter((row) => row.month === now.newest), inBefore: chosen.filter((row) => row.month === now.before) };
   const entries = compared(of, "tag_value");
-  const body = entries.map((entry) => el("tr", null, nameCell("tag_value", entry.index), amountCell(entry.one), amountCell(entry.other), changeCell(entry.change), amountCell(entry.all)));
-  const foot = el("tr", null, el("th", { scope: "row" }, "Together"), amountCell(total(of.inNewest)), amountCell(total(of.inBefore)), changeCell(minus(total(of.inNewest), total(of.inBefore))), amountCell(total(of.shown)));
+  const body = entries.map((entry) => el("tr", null, nameCell("tag_value", entry.index), amountCell(entry.one), amountCell(entry.other), changeCell(entry.change, changed(entry.one, entry.other)), amountCell(entry.all)));
+  const foot = el("tr", null, el("th", { scope: "row" }, "Together"), amountCell(total(of.inNewest)), amountCell(total(of.inBefore)), changeCell(minus(total(of.inNewest), total(of.inBefore)), changed(total(of.inNewest), total(of.inBefore))), amountCell(total(of.shown)));
   const apart = state.service !== null || state.sub_account !== null;
   fill(byId("tags-body"),
     el("p", { class: apart ? "notice" : "quiet" }, apart

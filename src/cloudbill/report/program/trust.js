@@ -38,9 +38,10 @@ function agreement(isShown) {
       el("td", null, pill(AGREEMENTS[one.agreement]), shown),
       el("td", null, moment(one.submitted_at), el("span", { class: "id run" }, `loaded ${moment(one.loaded_at)}`), one.run_id ? el("span", { class: "id run" }, `run ${one.run_id}`) : null));
   });
-  const amounts = months.flatMap((one) => one.amounts.map(([currency, column, recorded, held, difference]) => el("tr", null,
+  // What differs may do so in its last digit.
+  const amounts = months.flatMap((one) => one.amounts.map((entry) => [entry, parse(entry[4]) === 0n ? rounded : exact]).map(([[currency, column, recorded, held, difference], show]) => el("tr", null,
     el("th", { scope: "row" }, one.month), sourceCell(one.source), el("td", null, currency || "no currency"), el("td", null, column),
-    amountCell(parse(recorded)), amountCell(parse(held)), changeCell(parse(difference)))));
+    amountCell(parse(recorded), null, show), amountCell(parse(held), null, show), changeCell(parse(difference), null, show))));
   return [el("h3", null, "Reconciliation"),
     el("p", { class: "quiet" }, "What each load recorded in the ledger, compared with what the table holds now."),
     odd,
@@ -70,9 +71,9 @@ function closings(isShown) {
   const found = data.trust.closings.filter(isShown).sort((a, b) => (a.month < b.month ? 1 : -1));
   const rows = found.map((one) => el("tr", null, el("th", { scope: "row" }, one.month), sourceCell(one.source), el("td", null, one.currency || "no currency"),
     el("td", { class: "number" }, whole(one.loads)), amountCell(parse(one.first)),
-    one.closed === null ? el("td", { class: "number" }, "not closed") : amountCell(parse(one.closed)), amountCell(parse(one.now)), changeCell(parse(one.moved))));
+    one.closed === null ? el("td", { class: "number" }, "not closed") : amountCell(parse(one.closed)), amountCell(parse(one.now)), changeCell(parse(one.moved), one.moved === null ? null : changed(parse(one.now), parse(one.closed)))));
   const told = found.filter((one) => one.moved !== null && parse(one.moved) !== 0n).map((one) => el("li", null,
-    `${one.month} closed at ${exact(parse(one.closed))}, now ${exact(parse(one.now))}, ${signed(parse(one.moved))} ${one.currency} (${data.sources[one.source].name})`));
+    `${one.month} closed at `, amountNode(parse(one.closed)), ", now ", amountNode(parse(one.now)), ", ", amountNode(parse(one.moved), "+"), ` ${one.currency} (${data.sources[one.source].name})`));
   return [el("h3", null, "How closed months moved"),
     el("p", { class: "quiet" }, "Billed totals of months that were loaded more than once. A month closes with its first run made after it had ended."),
     told.length ? el("ul", { class: "plain", id: "moved" }, told) : el("p", null, found.length ? "No month moved after it had closed." : "Every month was loaded once."),
@@ -85,7 +86,7 @@ function viewed(isShown) {
   const faults = data.trust.faults.filter(isShown);
   const rows = faults.map((one) => el("tr", null, el("th", { scope: "row" }, one.title, el("span", { class: "id" }, one.rule)), sourceCell(one.source),
     el("td", { class: "number" }, whole(one.rows)), el("td", null, one.months.length > 1 ? `${one.months[0]} to ${one.months.at(-1)}` : one.months.join("")),
-    el("td", { class: "number" }, one.costs.length ? one.costs.map(([currency, cost]) => el("div", null, `${exact(parse(cost))} ${currency || "no currency"}`)) : "–"), el("td", null, one.remedy)));
+    el("td", { class: "number" }, one.costs.length ? one.costs.map(([currency, cost]) => el("div", null, amountNode(parse(cost)), ` ${currency || "no currency"}`)) : "–"), el("td", null, one.remedy)));
   return [el("h3", null, "What counts, and what is odd in the charges"),
     el("p", { class: "quiet" }, `${data.views.join(" and ")} ${data.views.length > 1 ? "have" : "has"} every charge once, as FOCUS.`),
     left.map((one) => el("p", { class: "quiet left-out" }, `${data.sources[one.source].name} is left out of it for ${one.months.length > 1 ? `${one.months[0]} to ${one.months.at(-1)} (${one.months.length} months)` : one.months[0]}, because ${one.counts} has the same charges.`)),

@@ -128,6 +128,6 @@ function drawForecast(now) {
   const node = byId("headline-forecast");
   node.hidden = found === null;
   if (found === null) return;
-  fill(node, el("strong", null, `Forecast: about ${rounded(found.amount)} ${nameOf("currency", state.currency)}`),
+  fill(node, el("strong", null, `Forecast: about `, amountNode(found.amount), ` ${nameOf("currency", state.currency)}`),
     ` for all of ${monthTitle(now.newest)}. That is what is there, and for each of the ${found.left} days left the mean of the usage of the last ${found.days} full days. Purchases, taxes and credits are not continued. The last day is taken as not full.`);
 }

@@ -27,8 +27,8 @@ function drawWhere(now) {
 
 function whereCard(now, group, title) {
   const entries = compared(now, group).map((entry) => ({ ...entry, title: nameOf(group, entry.index) }));
-  const body = entries.map((entry) => el("tr", null, nameCell(group, entry.index), amountCell(entry.one), amountCell(entry.other), changeCell(entry.change), amountCell(entry.all)));
-  const foot = el("tr", null, el("th", { scope: "row" }, "Together"), amountCell(total(now.inNewest)), amountCell(total(now.inBefore)), changeCell(minus(total(now.inNewest), total(now.inBefore))), amountCell(total(now.shown)));
+  const body = entries.map((entry) => el("tr", null, nameCell(group, entry.index), amountCell(entry.one), amountCell(entry.other), changeCell(entry.change, changed(entry.one, entry.other)), amountCell(entry.all)));
+  const foot = el("tr", null, el("th", { scope: "row" }, "Together"), amountCell(total(now.inNewest)), amountCell(total(now.inBefore)), changeCell(minus(total(now.inNewest), total(now.inBefore)), changed(total(now.inNewest), total(now.inBefore))), amountCell(total(now.shown)));
   const more = entries.length > SHOWN_BARS ? `The ${SHOWN_BARS} costliest of ${entries.length}; the table has all.` : "";
   fill(byId(`where-${group}`), el("h3", null, title), more ? el("p", { class: "quiet" }, more) : null,
     bars(`where-${group}-chart`, `${title}: cost of ${monthTitle(now.newest)} and ${monthTitle(now.before)} as bars; the table below has the numbers`, entries, now),
