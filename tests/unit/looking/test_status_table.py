@@ -78,6 +78,17 @@ def test_the_widest_text_is_broken_into_lines_before_amounts_go_below() -> None:
     ]
 
 
+def test_a_date_is_never_broken() -> None:
+    heads = (Head(title="loaded (UTC)"), Head(title="run"))
+    rows = [TableRow(cells=("2026-11-29 16:56", "8f2f28e8-facb-4cd9"), amounts=(("1.00 EUR",),))]
+    assert list(table_lines(heads, COST, rows, width=41)) == [
+        "loaded      run               billed cost",
+        "(UTC)",
+        "2026-11-29  8f2f28e8-facb-4c     1.00 EUR",
+        "16:56       d9",
+    ]
+
+
 def test_nothing_is_broken_where_the_width_is_that_of_no_terminal() -> None:
     cells = ("x" * 500, "y z" * 500)
     heads = (Head(title="a"), Head(title="b"))
