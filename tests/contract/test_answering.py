@@ -65,8 +65,11 @@ def test_no_digit_is_lost_in_json_or_csv_or_on_the_terminal(questions: Questions
     text = "\n".join(csv_pieces(questions.ask(sql, lambda _: None)))
     assert text.splitlines()[1].endswith(',"",')
     assert [row["cost"].rstrip("0") for row in csv.DictReader(text.splitlines())] == [LONG, MINUS]
-    lines = list(answer_lines(questions.ask(sql, lambda _: None), most=9, width=80))
+    lines = list(answer_lines(questions.ask(sql, lambda _: None), most=9, width=80, exact=True))
     assert "12,345,678,901,234,567,890.123456789012345678" in lines[1]
+    _, first_line, *_, said = answer_lines(questions.ask(sql, lambda _: None), most=9, width=80)
+    assert "12,345,678,901,234,567,890.12 " in first_line
+    assert said.startswith("Rounded to two decimals")
 
 
 def test_rows_that_are_not_shown_are_counted(questions: Questions) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -78,11 +77,11 @@ def amount(text: str) -> Decimal:
 
 def totals(page: Page) -> tuple[Decimal, Decimal]:
     """What the page says of the newest month, and of all months together."""
-    said = re.fullmatch(
-        r".*?: (-?[\d,.]+) \w+; all months shown: (-?[\d,.]+)", page.inner_text("#status")
+    newest, everything = (
+        page.get_attribute(f"#{name}-amount .amount", "data-exact")
+        for name in ("headline", "range")
     )
-    assert said is not None, page.inner_text("#status")
-    return amount(said[1]), amount(said[2])
+    return amount(newest or ""), amount(everything or "")
 
 
 def choose(page: Page, **choices: str) -> None:
@@ -91,8 +90,15 @@ def choose(page: Page, **choices: str) -> None:
 
 
 def footing(page: Page, table: str) -> list[str]:
-    """The last line of a table."""
-    return page.locator(f"#{table} tfoot > tr > *").all_text_contents()
+    """The last line of a table, its amounts with all of their digits."""
+    return exact_cells(page, f"#{table} tfoot > tr > *")
+
+
+def exact_cells(page: Page, cells: str) -> list[str]:
+    """What some cells hold, amounts with all of their digits."""
+    read = "all => all.map(one => one.querySelector('.amount')?.dataset.exact ?? one.textContent)"
+    found: list[str] = page.locator(cells).evaluate_all(read)
+    return found
 
 
 def written(folder: Path, *reports: SourceReport, views: tuple[ViewReport, ...] = ()) -> Path:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudbill.errors import ManifestError
-from cloudbill.loading.words import planned_line
+from cloudbill.loading.plan_words import planned_line
 from cloudbill.manifests import ColumnType, Manifest
 from cloudbill.providers import aws_cur
 from figures import tries

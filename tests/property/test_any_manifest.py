@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudbill.errors import ManifestError
-from cloudbill.loading.words import planned_line
+from cloudbill.loading.plan_words import planned_line
 from cloudbill.manifests import Manifest
 from cloudbill.providers import azure_focus
 from cloudbill.providers.json_object import JsonObject

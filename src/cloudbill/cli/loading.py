@@ -76,8 +76,8 @@ def load(
     console = Console(
         as_json=as_json, quiet=quiet, verbose=verbose, lists_all=dry_run, log_format=log_format
     )
-    asked = _Asked(months=tuple(month or ()), run=run, release=release, force=force, exact=exact)
-    _load(console, source, asked, dry_run=dry_run)
+    asked = _Asked(months=tuple(month or ()), run=run, release=release, force=force)
+    _load(console, source, asked, dry_run=dry_run, exact=exact)
 
 
 def plan(
@@ -106,7 +106,6 @@ class _Asked:
     run: str | None
     release: bool
     force: bool
-    exact: bool = False
 
     @property
     def option(self) -> str | None:
@@ -140,7 +139,9 @@ class _Asked:
         return replace(selection, pins={period: pin})
 
 
-def _load(console: Console, source: str, asked: _Asked, *, dry_run: bool) -> None:
+def _load(
+    console: Console, source: str, asked: _Asked, *, dry_run: bool, exact: bool = False
+) -> None:
     from cloudbill.accepting import load_chosen
     from cloudbill.loading.stopping import Stop
     from cloudbill.loading.words import pin_lines
@@ -164,15 +165,15 @@ def _load(console: Console, source: str, asked: _Asked, *, dry_run: bool) -> Non
                 if dry_run:
                     heard.append(_Heard(source=settings.source, pins=of_source.pins))
                     outcomes.append(plan_source(settings, of_source, heard[-1].events.append))
-                    return
-                load = load_chosen if of_source.pins else load_source
-                listen = listener(settings.source)
-                outcomes.append(
-                    load(settings, of_source, listen, stop=stop, wants_progress=console.is_live)
-                )
-                pinned = pin_lines(outcomes[-1], of_source.pins, dry_run=False)
-                for line in () if console.quiet else pinned:
-                    console.say(line)
+                else:
+                    listen = listener(settings.source)
+                    load = load_chosen if of_source.pins else load_source
+                    outcomes.append(
+                        load(settings, of_source, listen, stop=stop, wants_progress=console.is_live)
+                    )
+                    pinned = pin_lines(outcomes[-1], of_source.pins, dry_run=False)
+                    for line in () if console.quiet else pinned:
+                        console.say(line)
 
             each_source(source, work, failed=failures.append, is_stopped=lambda: stop.is_asked)
             if dry_run:
@@ -184,14 +185,14 @@ def _load(console: Console, source: str, asked: _Asked, *, dry_run: bool) -> Non
     attempt(None, load_all, failures.append)
     if not (dry_run or stop.is_asked):
         _keep_views(console, outcomes, failures.append)
-    _close(console, outcomes, source, exact=asked.exact)
+    _close(console, outcomes, source, exact=exact)
     seconds = None if dry_run else time.monotonic() - started_at
     console.finish(outcomes, failures, dry_run=dry_run, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Heard:
-    """What planning a source told, which is said once all of them are planned."""
+    """The events of planning a source, which are shown after the answer."""
 
     source: str
     pins: Mapping[BillingPeriod, Pin | None]
@@ -200,7 +201,8 @@ class _Heard:
 
 def _say_plans(console: Console, outcomes: Sequence[Outcome], heard: Sequence[_Heard]) -> None:
     """Says what loads would do: first the answer for each source, then what it comes from."""
-    from cloudbill.loading.words import pin_lines, planned_lines, planned_months
+    from cloudbill.loading.plan_words import planned_lines, planned_months
+    from cloudbill.loading.words import pin_lines
 
     plans = {outcome.settings.source: outcome for outcome in outcomes}
     for outcome in () if console.quiet else outcomes:
@@ -210,9 +212,9 @@ def _say_plans(console: Console, outcomes: Sequence[Outcome], heard: Sequence[_H
         listen = console.listener(one.source)
         for event in one.events:
             listen(event)
-        plan = plans.get(one.source)
-        if plan is not None and not console.quiet:
-            for line in (*planned_lines(plan), *pin_lines(plan, one.pins, dry_run=True)):
+        if one.source in plans and not console.quiet:
+            outcome = plans[one.source]
+            for line in (*planned_lines(outcome), *pin_lines(outcome, one.pins, dry_run=True)):
                 console.say(line)
 
 

@@ -71,19 +71,16 @@ def status(
 
         def work(settings: SourceSettings) -> None:
             found.append(read_status(settings, now=utc_now(), max_age=age, by_key=check))
-            told = status_lines(found[-1], width=console.width, exact=exact)
-            _say_lines(console, told, is_first=len(found) == 1)
-            for error in found[-1].errors:
+            lines = status_lines(found[-1], width=console.width, exact=exact)
+            _say_lines(console, lines, is_first=len(found) == 1)
+            for error in _errors_of(found[-1], check=check):
                 console.failed(settings.source, error)
-            for reason in found[-1].reasons if check else ():
-                console.failed(settings.source, reason.error)
 
         each_source(source, work, failed=_told(console, failures))
 
     attempt(None, look, _told(console, failures))
     plans, old = _view_status(console, found, _told(console, failures), check=check)
-    told = [reason.error for one in found for reason in one.reasons] if check else []
-    told += [error for one in found for error in one.errors if check]
+    told = [error for one in found if check for error in _errors_of(one, check=check)]
     console.explain([*told, *old, *(failure.error for failure in failures)])
     doubles = find_double_deliveries(
         {one.settings.source: one.delivered for one in found if one.settings.in_focus}
@@ -95,6 +92,11 @@ def status(
     if check:
         codes += _warn_of_doubles(console, doubles, [one.settings for one in found])
     raise typer.Exit(code_with(codes, failures))
+
+
+def _errors_of(status: SourceStatus, *, check: bool) -> list[CloudbillError]:
+    """What could not be read, and with `check` also what a person should look at."""
+    return [*status.errors, *(reason.error for reason in status.reasons if check)]
 
 
 def _view_status(
@@ -168,8 +170,8 @@ def history(
 
         def work(settings: SourceSettings) -> None:
             found.append(read_history(settings, periods))
-            told = history_lines(found[-1], width=console.width, exact=exact)
-            _say_lines(console, told, is_first=len(found) == 1)
+            lines = history_lines(found[-1], width=console.width, exact=exact)
+            _say_lines(console, lines, is_first=len(found) == 1)
             if found[-1].error is not None:
                 console.failed(settings.source, found[-1].error)
 

@@ -28,7 +28,6 @@ from cloudbill.models import LoadFailure, LoadResult, Pin, PlannedLoad, Skip, Sk
 from cloudbill.periods import BillingPeriod
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
-from cloudbill.text.sizes import shown_size
 from cloudbill.text.table import printable
 
 __all__ = [
@@ -42,9 +41,6 @@ __all__ = [
     "note_lines",
     "outcomes_json",
     "pin_lines",
-    "planned_line",
-    "planned_lines",
-    "planned_months",
     "same_fault_line",
     "stopped_lines",
 ]
@@ -189,55 +185,6 @@ def _found_line(event: Drifted | OddRows | UnrecordedRows | NewlyHeld) -> str:
         f"Found {event.rows_in_table} rows of {record.period} in the table, where {record.rows} "
         f"were loaded - {what}"
     )
-
-
-def planned_line(planned: PlannedLoad) -> str:
-    """The line of a dry run for a month that it would load."""
-    rows = planned.manifest.rows
-    count = "an unknown number of rows" if rows is None else f"{rows} rows"
-    size = shown_size(planned.manifest.size)
-    return f"Would load {_run(planned)} - {len(planned.uris)} parts, {size}, {count}"
-
-
-def planned_months(outcome: Outcome) -> str:
-    """What a dry run comes to, in one line: how many months would be loaded, and how many not."""
-    loaded = {planned.period for planned in outcome.planned}
-    told = [f"{_months_are(len(loaded), 'month would be', 'months would be')} loaded"]
-    moved = loaded
-    for reason, one, many in (
-        (SkipReason.HELD, "is held", "are held"),
-        (SkipReason.WAITING, "waits for parts", "wait for parts"),
-        (SkipReason.GONE, "is gone from the store", "are gone from the store"),
-    ):
-        months = {skip.manifest.period for skip in outcome.skips if skip.reason is reason}
-        if months:
-            told.append(_months_are(len(months), one, many))
-        moved = moved | months
-    stay = len(outcome.months - moved)
-    if stay:
-        told.append(_months_are(stay, "stays as it is", "stay as they are"))
-    return f"{outcome.settings.source}: {', '.join(told)}"
-
-
-def _months_are(count: int, one: str, many: str) -> str:
-    return f"{count or 'no'} {one if count < 2 else many}"  # noqa: PLR2004 more than one
-
-
-def planned_lines(outcome: Outcome) -> Iterator[str]:
-    """The lines of a dry run: the months that it would load, newest first, and their sums."""
-    yield from map(planned_line, outcome.planned)
-    sizes = [planned.manifest.size for planned in outcome.planned]
-    total = shown_size(sum(size or 0 for size in sizes))
-    parts = sum(len(planned.uris) for planned in outcome.planned)
-    source = outcome.settings.source
-    if not sizes:
-        yield f"{source}: nothing to load"
-        return
-    jobs = ""
-    if outcome.settings.project_id is not None:
-        # Whether a CSV run needs a staging table depends on its headers, so this is a minimum.
-        jobs = f", at least {len(sizes)} BigQuery jobs"
-    yield f"{source}: {len(sizes)} months, {parts} parts, {total}{jobs}"
 
 
 def pin_lines(

@@ -38,7 +38,7 @@ _COSTS: Final = (
     Head(title="change", is_number=True),
 )
 _INDENT: Final = "  "
-_ROUNDED: Final = "rounded, so changes are not those of the amounts shown; --exact has every digit"
+_ROUNDED: Final = "rounded, so the amounts do not add up; --exact has every digit"
 
 
 def history_lines(history: SourceHistory, *, width: int = 80, exact: bool = False) -> Iterator[str]:

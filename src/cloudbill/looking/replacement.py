@@ -8,7 +8,13 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from cloudbill.costs.amounts import adds_up, costs_of, costs_to_text, shown_amount, subtract_amounts
+from cloudbill.costs.amounts import (
+    adds_up,
+    costs_of,
+    costs_to_text,
+    shown_amount,
+    subtract_amounts,
+)
 from cloudbill.errors import CloudbillError, Guard
 from cloudbill.files.each_part import sum_days
 from cloudbill.periods import BillingPeriod
@@ -124,7 +130,7 @@ def _loaded(record: LoadRecord, settings: SourceSettings) -> Month:
 
 
 def replacement_lines(found: Replacement, *, exact: bool = False) -> Iterator[str]:
-    """The month before and after, each fact in a line; with `exact`, amounts have every digit."""
+    """The month before and after, each fact in a line; amounts with every digit if `exact`."""
     before, after = found.before, found.after
     what = f"{found.source}, {found.period}: run {after.run_id}"
     if before is None:
@@ -167,20 +173,19 @@ def _more_rows(found: Replacement) -> str:
 def _cost_lines(found: Replacement, *, exact: bool) -> Iterator[str]:
     costs = found.costs
     if costs is None:
-        now, then = (_shown_costs(one, exact=exact) for one in (found.before, found.after))
-        yield f"  billed cost: {now} now, {then} then"
+        shown = (_shown_costs(found.before, exact=exact), _shown_costs(found.after, exact=exact))
+        yield f"  billed cost: {shown[0]} now, {shown[1]} then"
         return
     for currency, (before, after) in costs.items() or [("", (_NOTHING, _NOTHING))]:
         unit = f" {currency}" if currency else ""
         more = subtract_amounts(after, before)
         percent = _percent(more, before)
         sign = "+" if more > 0 else ""
-        # Where rounded amounts would contradict each other, every digit is shown.
-        whole = exact or not adds_up(after, before, more)
-        now, then, moved = (shown_amount(one, exact=whole) for one in (before, after, more))
+        old, new, moved = (shown_amount(one, exact=exact) for one in (before, after, more))
+        is_off = not exact and not adds_up(after, before, more)
         yield (
-            f"  billed cost: {now}{unit} now, {then}{unit} then "
-            f"({sign}{moved}{f', {percent}%' if percent else ''})"
+            f"  billed cost: {old}{unit} now, {new}{unit} then "
+            f"({sign}{moved}{f', {percent}%' if percent else ''}{', rounded' if is_off else ''})"
         )
 
 

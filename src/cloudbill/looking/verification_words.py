@@ -134,9 +134,10 @@ def _line(one: Difference) -> str:
 
 def _record_line(one: RecordDifference) -> str:
     where = "" if one.currency is None else f"{_shown(one.currency)} "
+    show = _text if one.currency is None else _exact
     return (
-        f"  {where}{_shown(one.column)} of the month: {_exact(one.ledger)} recorded, "
-        f"{_exact(one.warehouse)} in the table, difference {_exact(one.difference)}"
+        f"  {where}{_shown(one.column)} of the month: {show(one.ledger)} recorded, "
+        f"{show(one.warehouse)} in the table, difference {show(one.difference)}"
     )
 
 

@@ -15,6 +15,8 @@ _INDENT: Final = "    "
 _ID_LENGTH: Final = 8
 _NARROWEST: Final = 8
 """The width below which no text is broken into lines."""
+_LONG_WORD: Final = 16
+"""A word that is longer may be broken itself; a date is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ def _beside(
     """The head, then each row, with the amounts in the last columns."""
     sums = _widths(amounts, [line for row in rows for line in row.amounts])
     beside = width - sum(len(_GAP) + one for one in sums)
-    widths = _narrowed(heads, _widths(heads, [row.cells for row in rows]), beside)
+    widths = _narrowed(heads, rows, beside)
     columns, nothing = [*heads, *amounts], [("",) * len(amounts)]
 
     def lines(cells: Sequence[str], costs: Sequence[tuple[str, ...]]) -> list[str]:
@@ -92,7 +94,7 @@ def _below(
     heads: Sequence[Head], amounts: Sequence[Head], rows: Sequence[TableRow], width: int
 ) -> Iterator[tuple[TableRow | None, list[str]]]:
     """The head, then each row, with its amounts on lines below it."""
-    widths = _narrowed(heads, _widths(heads, [row.cells for row in rows]), width)
+    widths = _narrowed(heads, rows, width)
     sums = _widths((), [line for row in rows for line in row.amounts])
     titles = _broken([head.title for head in heads], widths)
     yield None, [_line(heads, line, widths) for line in titles]
@@ -101,17 +103,23 @@ def _below(
         yield row, [*(_line(heads, line, widths) for line in _broken(row.cells, widths)), *below]
 
 
-def _narrowed(columns: Sequence[Head], widths: Sequence[int], width: int) -> list[int]:
+def _narrowed(columns: Sequence[Head], rows: Sequence[TableRow], width: int) -> list[int]:
     """The widths at which a line fits because the widest texts are broken, if there are any."""
+    widths = _widths(columns, [row.cells for row in rows])
+    if sum(widths) + len(_GAP) * (len(widths) - 1) <= width:
+        return widths
+    words = [[max(map(len, cell.split()), default=0) for cell in row.cells] for row in rows]
+    narrowest = [max(_NARROWEST, min(_LONG_WORD, max(of))) for of in zip(*words, strict=True)]
     narrowed = list(widths)
-    texts = [place for place, head in enumerate(columns) if not head.is_number]
-    over = sum(widths) + len(_GAP) * (len(widths) - 1) - width
-    while over > 0:
-        widest = max(texts, key=narrowed.__getitem__, default=None)
-        if widest is None or narrowed[widest] <= _NARROWEST:
-            return list(widths)
-        narrowed[widest] -= 1
-        over -= 1
+    for _ in range(sum(widths) + len(_GAP) * (len(widths) - 1) - width):
+        texts = [
+            place
+            for place, head in enumerate(columns)
+            if not head.is_number and narrowed[place] > narrowest[place]
+        ]
+        if not texts:
+            return widths
+        narrowed[max(texts, key=narrowed.__getitem__)] -= 1
     return narrowed
 
 

@@ -22,15 +22,16 @@ from cloudbill.errors import (
 from cloudbill.loading.events import Discovered, Event, LoadFinished, LoadStarted, NewlyHeld
 from cloudbill.loading.log_lines import event_log_line
 from cloudbill.loading.outcome import Outcome
-from cloudbill.loading.words import held_line, lines, outcomes_json, planned_line, planned_lines
+from cloudbill.loading.plan_words import planned_line, planned_lines, planned_months
+from cloudbill.loading.words import held_line, lines, outcomes_json
 from cloudbill.manifests import ManifestFailure, Part, StoredObject
 from cloudbill.models import LoadFailure, Skip, SkipReason
-from cloudbill.periods import utc_now
+from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.providers import azure_focus
 from cloudbill.settings import SourceSettings
 from cloudbill.text.failures import SourceFailure, error_line
 from cloudbill.text.sizes import shown_size
-from unit.builders import at, manifest, result, to_load
+from unit.builders import SEPTEMBER, at, manifest, result, to_load
 
 SETTINGS = SourceSettings(
     source="azure_billing",
@@ -160,6 +161,20 @@ class TestLines:
             "Would load 2025-10 (run_id: run) - 2 parts, unknown size, 7 rows"
         )
         assert planned_line(unknown).endswith("- 1 parts, unknown size, an unknown number of rows")
+
+    def test_plan_begins_with_its_answer_in_one_line(self) -> None:
+        held = replace(SKIP, manifest=manifest("h", period=SEPTEMBER), reason=SkipReason.HELD)
+        known = frozenset(map(BillingPeriod.parse, ["2025-10", "2025-08", "2025-07"]))
+        plan = Outcome(settings=SETTINGS, planned=(PLANNED,), skips=(held,), known=known)
+        assert planned_months(plan) == (
+            "azure_billing: 1 month would be loaded, 1 is held, 2 stay as they are"
+        )
+        assert planned_months(Outcome(settings=SETTINGS, known=known)) == (
+            "azure_billing: no month would be loaded, 3 stay as they are"
+        )
+        assert (
+            planned_months(Outcome(settings=SETTINGS)) == "azure_billing: no month would be loaded"
+        )
 
     def test_plan_ends_with_what_all_of_it_comes_to(self) -> None:
         stored = StoredObject(path="p", size=86_100_000, modified_at=utc_now())

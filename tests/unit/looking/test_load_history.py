@@ -59,10 +59,10 @@ def october(*records: LoadRecord) -> MonthHistory:
     return month
 
 
-def told(*records: LoadRecord) -> list[str]:
+def told(*records: LoadRecord, exact: bool = False) -> list[str]:
     """What people read of some loads."""
     months = history_of(records, "BilledCost")
-    return list(history_lines(SourceHistory(settings=settings(), months=months)))
+    return list(history_lines(SourceHistory(settings=settings(), months=months), exact=exact))
 
 
 class TestChanges:
@@ -150,8 +150,8 @@ class TestClosing:
                 "2025-10 closed at 1,204.11 USD, now 1,209.80 USD, +5.69",
             ),
             (
-                [load(USD="3", submitted_at=CLOSED), load("b", USD="2.995")],
-                "2025-10 closed at 3.00 USD, now 2.995 USD, -0.005",
+                [load(USD="3", submitted_at=CLOSED), load("b", USD="2.994")],
+                "2025-10 closed at 3.00 USD, now 2.99 USD, -0.01",
             ),
             ([load(USD="3", submitted_at=CLOSED)], "2025-10 closed at 3.00 USD"),
             (
@@ -223,10 +223,20 @@ class TestLines:
             load("a", EUR="12345678.123456789012345678"),
             load("b", EUR="2.000000000000000001", submitted_at=CLOSED),
             load("c", EUR="12345678.123456789012345678"),
+            exact=True,
         )
         assert max(map(len, lines)) <= 80
-        assert "12,345,678.123456789012345678 EUR" in lines[3]
-        assert lines[5].split()[-1] == "-12,345,676.123456789012345677"
+        words = " ".join(lines).split()
+        assert words.count("12,345,678.123456789012345678") == 3
+        assert "-12,345,676.123456789012345677" in words
+
+    def test_it_is_said_if_a_change_is_not_that_of_the_rounded_amounts(self) -> None:
+        off = (load("a", EUR="10.004"), load("b", EUR="10.006"))
+        *_, moved, said = told(*off)
+        assert moved.split()[-3:] == ["10.01", "EUR", "+<0.01"]
+        assert said == "  rounded, so the amounts do not add up; --exact has every digit"
+        for lines in (told(*off, exact=True), told(load("a", EUR="1.01"), load("b", EUR="2.02"))):
+            assert "rounded" not in "".join(lines)
 
     def test_a_source_without_loads_says_so(self) -> None:
         assert told() == ["azure_billing - no load is recorded"]

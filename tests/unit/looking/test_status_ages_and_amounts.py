@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudbill.costs.amounts import costs_of, shown_amount, totals_to_text
+from cloudbill.costs.amounts import adds_up, costs_of, shown_amount, totals_to_text
 from cloudbill.errors import ConfigError
 from cloudbill.models import LoadRecord
 from cloudbill.providers import PROVIDERS
@@ -46,17 +47,55 @@ class TestAmounts:
     def test_it_is_grouped_and_has_cents_or_as_many_digits_as_there_are(
         self, amount: str, shown: str
     ) -> None:
-        assert shown_amount(Decimal(amount)) == shown
+        assert shown_amount(Decimal(amount), exact=True) == shown
 
     @tries(100)
     @given(AMOUNTS)
     def test_nothing_is_rounded_whatever_the_amount(self, amount: Decimal) -> None:
-        shown = shown_amount(amount)
+        shown = shown_amount(amount, exact=True)
         assert Decimal(shown.replace(",", "")) == amount
         whole, _, fraction = shown.lstrip("-").partition(".")
         assert len(fraction) >= 2
         assert len(fraction) == 2 or fraction[-1] != "0"
         assert [len(group) for group in whole.split(",")[1:]] == [3] * whole.count(",")
+
+    @pytest.mark.parametrize(
+        ("amount", "shown"),
+        [
+            ("0", "0.00"),
+            ("-0.000", "0.00"),
+            ("1204.125", "1,204.13"),
+            ("-1204.125", "-1,204.13"),
+            ("0.005", "0.01"),
+            ("0.0049", "<0.01"),
+            ("-1E-18", "-<0.01"),
+            ("999.999", "1,000.00"),
+            ("1E+20", "100,000,000,000,000,000,000.00"),
+        ],
+    )
+    def test_it_has_two_decimals_unless_it_would_be_shown_as_nothing(
+        self, amount: str, shown: str
+    ) -> None:
+        assert shown_amount(Decimal(amount)) == shown
+
+    @tries(100)
+    @given(AMOUNTS.filter(lambda amount: amount.adjusted() < 60))
+    def test_what_is_shown_is_the_nearest_hundredth(self, amount: Decimal) -> None:
+        shown = shown_amount(amount).replace(",", "")
+        if "<" in shown:
+            assert 0 < Fraction(amount) * (-1 if shown[0] == "-" else 1) < Fraction(1, 200)
+            return
+        whole, _, cents = shown.partition(".")
+        off = Fraction(shown) - Fraction(amount)
+        assert len(cents) == 2
+        assert abs(off) <= Fraction(1, 200)
+        # Half of a hundredth goes away from zero.
+        assert abs(off) < Fraction(1, 200) or abs(Fraction(shown)) > abs(Fraction(amount))
+        assert whole.startswith("-") == (Fraction(shown) < 0)
+
+    def test_parts_add_up_as_they_are_shown(self) -> None:
+        assert adds_up(Decimal("3.00"), Decimal("1.004"), Decimal("1.996"))
+        assert not adds_up(Decimal("2.01"), Decimal("1.005"), Decimal("1.005"))
 
     def test_totals_are_text_by_currency_in_order_without_exponents(self) -> None:
         totals = {"USD": {"BilledCost": Decimal("1E-18")}, "EUR": {"BilledCost": Decimal("1.10")}}

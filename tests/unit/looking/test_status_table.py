@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +64,36 @@ def test_long_notes_are_wrapped_between_words_and_ids_are_not_broken() -> None:
     assert len(lines) == 4
     assert max(map(len, lines)) <= 60
     assert " ".join(line.strip() for line in lines[2:]) == note
+
+
+def test_the_widest_text_is_broken_into_lines_before_amounts_go_below() -> None:
+    heads = (Head(title="name"), Head(title="rows", is_number=True))
+    rows = [
+        TableRow(cells=("virtual machines west", "1,234"), amounts=(("1.00 EUR",), ("2.00 USD",)))
+    ]
+    assert list(table_lines(heads, COST, rows, width=36)) == [
+        "name               rows  billed cost",
+        "virtual machines  1,234     1.00 EUR",
+        "west                        2.00 USD",
+    ]
+
+
+def test_a_date_is_never_broken() -> None:
+    heads = (Head(title="loaded (UTC)"), Head(title="run"))
+    rows = [TableRow(cells=("2026-11-29 16:56", "8f2f28e8-facb-4cd9"), amounts=(("1.00 EUR",),))]
+    assert list(table_lines(heads, COST, rows, width=41)) == [
+        "loaded      run               billed cost",
+        "(UTC)",
+        "2026-11-29  8f2f28e8-facb-4c     1.00 EUR",
+        "16:56       d9",
+    ]
+
+
+def test_nothing_is_broken_where_the_width_is_that_of_no_terminal() -> None:
+    cells = ("x" * 500, "y z" * 500)
+    heads = (Head(title="a"), Head(title="b"))
+    (_, line) = table_lines(heads, (), [TableRow(cells=cells)], width=sys.maxsize)
+    assert line == "  ".join(cells)
 
 
 @tries(100)

@@ -213,9 +213,17 @@ class TestLines:
         runs = (pending(Pending.HELD, run_id=RUN_ID, detail=f"held: it has 3, {RUN_ID} has 9"),)
         costs = {"EUR": Decimal("12345678.123456789012345678"), "USD": Decimal("0.5")}
         record = loaded(submitted_at=at(1), loaded_at=at(2), rows=123_456_789)
-        lines = list(status_lines(status(month(record, costs=costs, pending=runs))))
+        lines = list(status_lines(status(month(record, costs=costs, pending=runs)), exact=True))
         assert max(map(len, lines)) <= 80
-        assert "12,345,678.123456789012345678 EUR" in lines[3]
+        assert "12,345,678.123456789012345678 EUR" in "\n".join(lines)
+
+    @pytest.mark.parametrize("width", [60, 80, 200])
+    def test_rounded_amounts_are_whole_in_every_terminal(self, width: int) -> None:
+        record = loaded(submitted_at=at(1), loaded_at=at(2), rows=123_456_789)
+        seen = status(month(record, costs={"EUR": Decimal("12345678.126")}))
+        lines = list(status_lines(seen, width=width))
+        assert max(map(len, lines)) <= width
+        assert lines[3 if width == 60 else 2].endswith(" 12,345,678.13 EUR")
 
     def test_names_cannot_command_the_terminal(self) -> None:
         run = pending(Pending.WAITING, run_id="\x1b[2J")

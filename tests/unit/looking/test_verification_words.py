@@ -78,10 +78,7 @@ class TestLines:
         assert list(month_lines(month)) == [
             "azure_billing 2025-10 (run_id: a) different - why",
             "  rows of the month: 8 recorded, 7 in the table, difference -1",
-            (
-                "  EUR 2025-10-03 BilledCost: 1.000000000000000000 in the files, "
-                "1.010000000000000000 in the table, difference 0.010000000000000000"
-            ),
+            ("  EUR 2025-10-03 BilledCost: 1.00 in the files, 1.01 in the table, difference 0.01"),
         ]
 
     def test_no_more_than_twenty_differences_are_listed(self) -> None:
