@@ -78,7 +78,8 @@ class TestStatus:
         assert lines[0].startswith("azure_billing - newest delivery ")
         assert lines[1].split() == ["month", "run", "rows", "submitted", "loaded", "billed", "cost"]
         assert lines[2].split()[:3] == ["2025-10", "october", "2"]
-        assert lines[2].endswith("  1,204.111 EUR")
+        assert lines[2].endswith("  1,204.11 EUR")
+        assert "1,204.111 EUR" in run("status", "azure", "--exact").stdout
         assert lines[3].split() == ["2025-09", "-", "-", "-", "-"]
         assert lines[4].strip() == "missing: nothing was delivered or loaded"
         assert lines[5].endswith("       7.00 EUR")

@@ -49,7 +49,7 @@ def test_the_disk_is_that_of_the_file_which_the_error_names(tmp_path: Path) -> N
     text = full_disk_of(caused(named), Path("/"), needed=10**15, remedy="run again") or ""
 
     assert text.startswith(f"there is no room on the disk of {tmp_path}/here")
-    assert " are free, and about 1000.0 TB are needed. Make room there, or run again" in text
+    assert " are free, and about 1.0 PB are needed. Make room there, or run again" in text
 
 
 def test_a_need_that_would_fit_by_now_is_not_said(tmp_path: Path) -> None:
