@@ -31,9 +31,9 @@ COPIED: Final = """selector => {
   return [data.getData("text/plain"), data.getData("text/html")];
 }"""
 SPENT: Final = [
-    Spent(day="2025-09-03", service="Disks", cost="0.001"),
+    Spent(day="2025-09-03", service="Disks", cost="0.004"),
     Spent(day="2025-10-03", service="Disks", cost="1234.565"),
-    Spent(day="2025-10-03", service="Network", cost="2.005"),
+    Spent(day="2025-10-03", service="Network", cost="2.009"),
     Spent(day="2025-10-03", service="Refunds", cost="-0.0000000000000000001"),
 ]
 
@@ -59,19 +59,23 @@ def test_amounts_have_two_decimals_and_are_never_shown_as_nothing(page: Page) ->
     assert page.locator("#headline-amount .amount").text_content() == "1,236.57"
     titles = "cells => cells.map(cell => cell.querySelector('.amount').title)"
     found = page.locator("#where-service-table tbody tr td:nth-child(2)").evaluate_all(titles)
-    assert found == ["1,234.565", "2.005", "-0.0000000000000000001"]
+    assert found == ["1,234.565", "2.009", "-0.0000000000000000001"]
 
 
 def test_a_table_says_what_its_rounded_lines_add_up_to(page: Page) -> None:
     said = page.locator("#where-service-table .rounded").text_content() or ""
-    assert said.startswith("Rounded: the lines add up to 1,236.58 (2025-10) and 1,236.58 (")
+    assert said == "Rounded, so what is shown does not add up everywhere."
+    line = "el('tr', null, amountCell(parse('0.005')))"
+    foot = "el('tr', null, amountCell(parse('0.01')))"
+    said = page.evaluate(f"roundedOff([numberColumn('Cost')], [{line}, {line}], {foot})")
+    assert said == "Rounded; the lines add up to 0.02 (Cost)."
     assert page.locator("#tags-table .rounded").count() == 0
 
 
 def test_copied_amounts_have_all_digits_in_cells_as_they_were(page: Page) -> None:
     text, html = page.evaluate(COPIED, "#where-service-table tbody tr:first-child .amount")
     # The change is that of the exact amounts.
-    assert text.split("\t") == ["1234.565", "0.001", "1234.564", "1234.566"]
+    assert text.split("\t") == ["1234.565", "0.004", "1234.561", "1234.569"]
     assert html.startswith("<table>")
     assert html.count("<td") == 4
 

@@ -82,7 +82,7 @@ class TestStatus:
         assert "1,204.111 EUR" in run("status", "azure", "--exact").stdout
         assert lines[3].split() == ["2025-09", "-", "-", "-", "-"]
         assert lines[4].strip() == "missing: nothing was delivered or loaded"
-        assert lines[5].endswith("       7.00 EUR")
+        assert lines[5].endswith("      7.00 EUR")
         assert done.stdout.isascii()
         assert "\x1b" not in done.stdout
         assert max(map(len, lines)) <= 80

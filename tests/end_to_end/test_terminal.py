@@ -89,7 +89,7 @@ class TestOnATerminal:
             )
 
     def test_the_cost_of_the_table_is_that_of_the_bill(self, small: Path) -> None:
-        _, text = Terminal("load", "--month", "2025-10", cwd=small).end()
+        _, text = Terminal("load", "--month", "2025-10", "--exact", cwd=small).end()
 
         shown = re.search(r"s  +([\d,.]+)  EUR", plain(text))
         with closing(duckdb.connect(str(small / "cloudbill.duckdb"))) as connection:

@@ -52,6 +52,7 @@ class Display:
 
     def listener(self, source: str | None) -> Callable[[Event], None]:
         """Starts to show a source, and returns its listener."""
+        self._found()
         self._source = source
         self._looking = self._bars.add_task(
             printable(source or ""), total=None, stage="looking", told=""
@@ -66,9 +67,7 @@ class Display:
 
     def listen(self, event: Event) -> None:
         """Updates the lines, and prints what deserves a line that stays."""
-        if self._looking is not None:
-            self._bars.remove_task(self._looking)
-            self._looking = None
+        self._found()
         match event:
             case Progressed():
                 self._advance(event.planned, event.progress)
@@ -91,6 +90,11 @@ class Display:
                 self._say(f"{name}: {event.manifests} manifests in {printable(event.address)}")
             case _:
                 self._say("\n".join(lines(event)))
+
+    def _found(self) -> None:
+        if self._looking is not None:
+            self._bars.remove_task(self._looking)
+            self._looking = None
 
     def passed_line(self) -> str | None:
         """Prints how many runs were skipped for ordinary reasons, and forgets them."""

@@ -162,11 +162,11 @@ def _load(
 
             def work(settings: SourceSettings) -> None:
                 of_source = asked.of_source(selection, settings)
+                listen = listener(settings.source)
                 if dry_run:
                     heard.append(_Heard(source=settings.source, pins=of_source.pins))
                     outcomes.append(plan_source(settings, of_source, heard[-1].events.append))
                 else:
-                    listen = listener(settings.source)
                     load = load_chosen if of_source.pins else load_source
                     outcomes.append(
                         load(settings, of_source, listen, stop=stop, wants_progress=console.is_live)
@@ -177,7 +177,7 @@ def _load(
 
             each_source(source, work, failed=failures.append, is_stopped=lambda: stop.is_asked)
             if dry_run:
-                _say_plans(console, outcomes, heard)
+                _say_plans(console, listener, outcomes, heard)
         if not failures and not any(outcome.is_unsure for outcome in outcomes):
             known = [period for outcome in outcomes for period in outcome.months]
             require_known(selection.periods, known, utc_now())
@@ -199,7 +199,12 @@ class _Heard:
     events: list[Event] = field(default_factory=list)
 
 
-def _say_plans(console: Console, outcomes: Sequence[Outcome], heard: Sequence[_Heard]) -> None:
+def _say_plans(
+    console: Console,
+    listener: Callable[[str | None], Callable[[Event], None]],
+    outcomes: Sequence[Outcome],
+    heard: Sequence[_Heard],
+) -> None:
     """Says what loads would do: first the answer for each source, then what it comes from."""
     from cloudbill.loading.plan_words import planned_lines, planned_months
     from cloudbill.loading.words import pin_lines
@@ -209,7 +214,7 @@ def _say_plans(console: Console, outcomes: Sequence[Outcome], heard: Sequence[_H
         if outcome.error is None:
             console.say(planned_months(outcome))
     for one in heard:
-        listen = console.listener(one.source)
+        listen = listener(one.source)
         for event in one.events:
             listen(event)
         if one.source in plans and not console.quiet:

@@ -52,14 +52,10 @@ function roundedOff(columns, rows, foot) {
     if (lines.reduce((sum, value) => sum + (value || 0n), 0n) !== all || addsUp(all, lines)) return [];
     return [[column.title, lines.reduce((sum, value) => sum + cents(value || 0n) * CENT, 0n)]];
   });
-  const across = [...rows, foot].filter((row) => row && [...row.children].some(
-    (cell) => cell.parts && cell.value !== null && !addsUp(cell.value, cell.parts))).length;
-  const told = [
-    off.length > 2 ? `the lines of ${off.length} columns do not add up to the last one`
-      : off.length ? `the lines add up to ${off.map(([title, sum]) => `${pieces(sum).head} (${title})`).join(" and ")}` : null,
-    across ? `in ${across} ${across === 1 ? "line" : "lines"} the amounts do not make the sum or change beside them` : null,
-  ].filter(Boolean);
-  return told.length ? `Rounded: ${told.join("; ")}. With every digit they do.` : null;
+  const isOffAcross = [...rows, foot].some((row) => row && [...row.children].some(
+    (cell) => cell.parts && cell.value !== null && !addsUp(cell.value, cell.parts)));
+  if (off.length && off.length < 3 && !isOffAcross) return `Rounded; the lines add up to ${off.map(([title, sum]) => `${pieces(sum).head} (${title})`).join(" and ")}.`;
+  return off.length || isOffAcross ? "Rounded, so what is shown does not add up everywhere." : null;
 }
 
 function folded(summary, id, ...content) {
