@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -33,6 +34,9 @@ _MADE = None
 if _HAS_ROOM and "TMPDIR" not in os.environ:
     _MADE = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="bills-of-tests-", dir=_MEMORY)
     tempfile.tempdir = None
+# A shell has Ctrl-C ignored by what it starts in the background, and so by all that is started there.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Read when gcsfs is imported, by whichever test: with it, opening a bucket waits for a minute.
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
 # Read when gRPC is imported, by the emulator of BigQuery: its handlers look, in a forked child, for

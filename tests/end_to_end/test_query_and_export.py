@@ -121,10 +121,13 @@ class TestQuery:
             "SELECT COUNT(*) FROM range(1000000) AS a, range(1000000) AS b WHERE a.range % 7 = 3"
         )
         command = [str(imported_command()), "query", endless]
-        process = subprocess.Popen(command, cwd=home, stdout=-1, stderr=-1, text=True)
-        time.sleep(1.5)
-        process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        with subprocess.Popen(command, cwd=home, stdout=-1, stderr=-1, text=True) as process:
+            try:
+                time.sleep(1.5)
+                process.send_signal(number)
+                out, err = process.communicate(timeout=20)
+            finally:
+                process.kill()
         assert (process.returncode, out) == (130, "")
         assert err.startswith("Stopped.")
 
