@@ -34,7 +34,7 @@ _MADE = None
 if _HAS_ROOM and "TMPDIR" not in os.environ:
     _MADE = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="bills-of-tests-", dir=_MEMORY)
     tempfile.tempdir = None
-# A shell has Ctrl-C ignored by what it starts in the background, and so by all that is started there.
+# What a shell starts in the background ignores Ctrl-C, and so does all that is started there.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 # Read when gcsfs is imported, by whichever test: with it, opening a bucket waits for a minute.
