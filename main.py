@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
 import sys
 
-from cloudbill.__main__ import main
-
 if __name__ == "__main__":
-    main(["load", *(sys.argv[1:] or ["all"])])
+    sys.argv[1:] = ["load", *(sys.argv[1:] or ["all"])]
+    runpy.run_module("cloudbill", run_name="__main__", alter_sys=True)
