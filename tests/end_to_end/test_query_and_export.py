@@ -128,9 +128,10 @@ class TestQuery:
                 time.sleep(1.5)
                 process.send_signal(number)
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    out, err = process.communicate(timeout=4)
+                    process.wait(timeout=4)
                     break
             process.kill()
+            out, err = process.communicate()
         assert (process.returncode, out) == (130, "")
         assert err.startswith("Stopped.")
 
