@@ -151,13 +151,12 @@ def _say_not_written(console: Console, path: Path, reports: Mapping[str, SourceR
 
 def _write(path: Path, page: bytes) -> None:
     from cloudbill.disk.exchanging import write_in_one_step
-    from cloudbill.disk.room import full_disk_of
+    from cloudbill.disk.room import not_written
     from cloudbill.errors import ConfigError
 
     try:
         write_in_one_step(path, page)
     except OSError as error:
         remedy = "say where else with --output"
-        full = full_disk_of(error, path, needed=len(page), remedy=remedy)
-        reason = full or f"{error.strerror}. Or {remedy}"
+        reason = not_written(error, path, needed=len(page), remedy=remedy)
         raise ConfigError(f"The page cannot be written to {path}: {reason}") from error

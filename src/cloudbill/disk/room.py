@@ -17,7 +17,7 @@ from typing import Final
 
 from cloudbill.text.sizes import shown_size
 
-__all__ = ["duckdb_needs", "existing_folder", "full_disk_of", "is_disk_full"]
+__all__ = ["duckdb_needs", "existing_folder", "full_disk_of", "is_disk_full", "not_written"]
 
 _TIMES: Final = 4
 """A DuckDB file is 1.76 times its Parquet, as measured, and up to twice that during a load."""
@@ -37,6 +37,12 @@ _FILE: Final = re.compile(r"file \"(?P<duckdb>/[^\"\n]+)\"|: '(?P<system>/[^'\n]
 def is_disk_full(error: BaseException) -> bool:
     """Whether an error, or what it was caused by, is that of a full disk."""
     return any(_is_full(one) for one in _chain(error))
+
+
+def not_written(error: OSError, place: Path, *, needed: int | None = None, remedy: str) -> str:
+    """Why a file that its user named cannot be written, and what else helps; see `full_disk_of`."""
+    full = full_disk_of(error, place, needed=needed, remedy=remedy)
+    return full or f"{error.strerror or error}. Or {remedy}"
 
 
 def full_disk_of(

@@ -19,6 +19,7 @@ from cloudbill.disk.exchanging import put_in_place
 from cloudbill.disk.spool import clear_spool, spool_folder
 from cloudbill.errors import ConfigError, VerificationError
 from cloudbill.periods import BillingPeriod
+from cloudbill.settings.values import STORAGE_VERSION
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
 
 __all__ = ["Files", "database_file", "monthly_files"]
@@ -26,8 +27,6 @@ __all__ = ["Files", "database_file", "monthly_files"]
 Check = Callable[[duckdb.DuckDBPyConnection, Fragment], None]
 """Compares rows that were written, as a relation of a connection, with what was to be written."""
 
-_STORAGE: Final = "v1.4.0"
-"""The oldest version of files that the oldest DuckDB which is still kept up reads and writes."""
 _MEMORY: Final = "1GB"
 """Rows are only passed on, so that more makes nothing faster."""
 _MARK: Final = "cloudbill export"
@@ -165,7 +164,7 @@ class _Database:
         attach = DUCKDB.compose(
             "ATTACH {file} AS made (STORAGE_VERSION {version})",
             file=duckdb_text(str(self._made)),
-            version=duckdb_text(_STORAGE),
+            version=duckdb_text(STORAGE_VERSION),
         )
         connection.execute(attach.text)
 

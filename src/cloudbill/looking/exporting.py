@@ -12,7 +12,7 @@ from typing import Final
 import duckdb
 
 from cloudbill.costs.amounts import shown_costs
-from cloudbill.disk.room import full_disk_of
+from cloudbill.disk.room import full_disk_of, not_written
 from cloudbill.errors import ConfigError, LoadError, VerificationError
 from cloudbill.files.damage import reason_of
 from cloudbill.looking.export_files import Files
@@ -132,11 +132,11 @@ def writing_to(output: Path) -> Iterator[None]:
     except (OSError, duckdb.Error, LoadError) as error:
         what = f"The export cannot be written to {output}"
         remedy = "say where else with --output"
+        if isinstance(error, OSError):
+            raise ConfigError(f"{what}: {not_written(error, output, remedy=remedy)}") from error
         full = full_disk_of(error, output, remedy=remedy)
         if full is not None:
             raise ConfigError(f"{what}: {full}") from error
-        if isinstance(error, OSError):
-            raise ConfigError(f"{what}: {error.strerror or error}. Or {remedy}") from error
         if isinstance(error, duckdb.Error):
             raise LoadError(f"{what}: {reason_of(error)}") from error
         raise

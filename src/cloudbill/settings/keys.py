@@ -12,6 +12,7 @@ from typing import Final
 
 from cloudbill.providers import Provider
 from cloudbill.settings.values import (
+    STORAGE_VERSION,
     read_amount,
     read_bytes_billed,
     read_count,
@@ -157,7 +158,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key(
         name="storage_version",
         read=read_storage_version,
-        default="v1.4.0",
+        default=STORAGE_VERSION,
         example='"v1.2.0"',
         description="The oldest DuckDB that shall read the file; it counts when the file is made. "
         "`v1.2.0` and `v1.0.0` are for older programs, and then a load takes about half more time "

@@ -19,6 +19,7 @@ from cloudbill.text.times import read_age
 
 __all__ = [
     "LEAST_BYTES",
+    "STORAGE_VERSION",
     "read_amount",
     "read_bytes_billed",
     "read_count",
@@ -40,6 +41,8 @@ _MEMORY: Final = re.compile(r"(?P<number>\d+(\.\d+)?)\s*([KMGT]i?)?B", re.IGNORE
 _STORAGE: Final = re.compile(r"v?(\d+\.\d+)(\.\d+)?", re.ASCII)
 _FILE_URL: Final = re.compile(r"file://", re.IGNORECASE)
 _LONGEST_S: Final = 24 * 3600
+STORAGE_VERSION: Final = "v1.4.0"
+"""The oldest version of DuckDB files that the oldest DuckDB which is still kept up reads."""
 LEAST_BYTES: Final = 10 * 1024 * 1024
 """What BigQuery bills at least of a query and of each table in it ("On-demand pricing")."""
 
