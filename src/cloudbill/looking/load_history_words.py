@@ -25,7 +25,7 @@ from cloudbill.text.times import iso_time, shown_time
 if TYPE_CHECKING:
     from cloudbill.looking.load_history import Closing, Load, MonthHistory, SourceHistory
 
-__all__ = ["closing_sentence", "history_json", "history_lines"]
+__all__ = ["closing_sentence", "history_json", "history_lines", "signed"]
 
 _HEADS: Final = (
     Head(title="loaded (UTC)"),
@@ -109,7 +109,7 @@ def _row(load: Load, names: Mapping[str, str], *, is_first: bool, exact: bool) -
         )
     # A currency that has disappeared has a change, but no cost.
     costs = {currency: load.costs.get(currency, Decimal(0)) for currency in load.changes}
-    changes = [_signed(change, exact=exact) for change in load.changes.values()] or ["same"]
+    changes = [signed(change, exact=exact) for change in load.changes.values()] or ["same"]
     amounts = tuple(zip(shown_costs(costs, exact=exact), changes, strict=True))
     return TableRow(cells=cells, amounts=amounts, notes=rounded)
 
@@ -118,7 +118,7 @@ def _time(moment: datetime | None) -> str:
     return "?" if moment is None else shown_time(moment)
 
 
-def _signed(amount: Decimal, *, exact: bool) -> str:
+def signed(amount: Decimal, *, exact: bool) -> str:
     """A change as people read it: `+5.69`, `-0.10`, or `same`."""
     if not amount:
         return "same"
@@ -151,7 +151,7 @@ def _moved(currency: str, closing: Closing, difference: Decimal, *, exact: bool)
     (now,) = shown_costs({currency: (closing.last.costs or {}).get(currency, nothing)}, exact=exact)
     if not difference:
         return f"{at}, the same now"
-    return f"{at}, now {now}, {_signed(difference, exact=exact)}"
+    return f"{at}, now {now}, {signed(difference, exact=exact)}"
 
 
 def history_json(sources: Sequence[SourceHistory], ended: Sequence[SourceFailure] = ()) -> str:

@@ -34,6 +34,7 @@ __all__ = [
     "Pending",
     "PendingRun",
     "SourceStatus",
+    "held_reason",
 ]
 
 
@@ -212,7 +213,14 @@ def _reasons_of(status: SourceStatus, month: MonthStatus) -> Iterator[Reason]:
         yield _failed(status, month.failure)
     for run in month.pending:
         if run.pending is Pending.HELD and not run.is_alike:
-            yield _held(status.settings.source, month.period, run)
+            yield held_reason(
+                status.settings.source,
+                month.period,
+                run.run_id,
+                detail=str(run.detail),
+                guard=run.guard,
+                older_alike=run.older_alike,
+            )
         since, limit = run.newest_file_at, status.max_age
         is_new = run.pending in {Pending.NEW, Pending.AGAIN}
         if is_new and since and limit is not None and status.looked_at - since > limit:
@@ -224,15 +232,24 @@ def _reasons_of(status: SourceStatus, month: MonthStatus) -> Iterator[Reason]:
             yield Reason(error=left, period=month.period, run_id=run.run_id)
 
 
-def _held(source: str, period: BillingPeriod, run: PendingRun) -> Reason:
-    why = f"{str(run.detail).removeprefix('held: ')}{likewise(run.older_alike)}"
-    accept = accept_command(period, run.guard, source)
+def held_reason(
+    source: str,
+    period: BillingPeriod,
+    run_id: str,
+    *,
+    detail: str,
+    guard: Guard | None,
+    older_alike: int,
+) -> Reason:
+    """What is said of the newest run of a month that a guard holds."""
+    why = f"{detail.removeprefix('held: ')}{likewise(older_alike)}"
+    accept = accept_command(period, guard, source)
     error = HeldError(
-        f"Run {run.run_id} of {period} is held: {why}. `{accept}` loads it, "
+        f"Run {run_id} of {period} is held: {why}. `{accept}` loads it, "
         f"`cloudbill dismiss {source} {period}` ends the alarm",
-        run.guard,
+        guard,
     )
-    return Reason(error=error, period=period, run_id=run.run_id)
+    return Reason(error=error, period=period, run_id=run_id)
 
 
 def _failed(status: SourceStatus, failure: PastFailure) -> Reason:

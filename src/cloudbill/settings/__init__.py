@@ -1,10 +1,10 @@
 """The configuration, read once from dlt's files and the environment into frozen values.
 
-`keys` has a row for each key, `values` has the readers of values, `names` says which names are
-legal, `files` opens dlt's files, `sections` finds the sources, `lookup` finds the values, `origins`
-says where they come from, `absence` says what to do where there is no source, `tables` says which
-tables a source writes, and `warehouse` has the part that a warehouse gets. dlt is imported when its
-files are read.
+`keys` has a row for each key, `values` has the readers of values, `destinations` that of `notify`,
+`names` says which names are legal, `files` opens dlt's files, `sections` finds the sources,
+`lookup` finds the values, `origins` says where they come from, `absence` says what to do where
+there is no source, `tables` says which tables a source writes, and `warehouse` has the part that a
+warehouse gets. dlt is imported when its files are read.
 
 Pure: names.
 May import: providers, text.
@@ -24,6 +24,7 @@ from cloudbill.errors import ConfigError
 from cloudbill.periods import BillingPeriod
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings.absence import not_configured_error, nothing_configured_error
+from cloudbill.settings.destinations import Destination, read_destinations
 from cloudbill.settings.files import dlt_context
 from cloudbill.settings.keys import KEYS
 from cloudbill.settings.lookup import Lookup, ValueProvider
@@ -35,6 +36,7 @@ __all__ = [
     "Misconfigured",
     "SourceSettings",
     "ValueProvider",
+    "destinations_of",
     "dlt_providers",
     "read_each_source",
     "read_source",
@@ -72,6 +74,7 @@ class SourceSettings:
     cost_trifle: Decimal
     max_wait: timedelta
     max_age: timedelta | None
+    notify: tuple[Destination, ...]
     parallel_loads: int
     partition_expiration_days: int | None
     maximum_bytes_billed: int | None
@@ -211,6 +214,24 @@ def dlt_providers() -> tuple[ValueProvider, ...]:
         ConfigError: If dlt cannot read one of its files; names the file and the line.
     """
     return tuple(dlt_context().providers.providers)
+
+
+def destinations_of(
+    source: str | None, providers: Sequence[ValueProvider]
+) -> tuple[Destination, ...]:
+    """Who is told of a source whose other settings may be broken, or of what is of no source.
+
+    A value that cannot be read names nobody; that it cannot is told where the source is read.
+    """
+    lookup = Lookup(source=source or "", providers=providers, given={}, fallback={})
+    if source is None:
+        place = next(lookup.places("notify", str, ("sources",)), None)
+    else:
+        place = lookup.find("notify")
+    try:
+        return () if place is None else read_destinations(place.value)
+    except ValueError:
+        return ()
 
 
 def read_source(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cloudbill.providers import Provider
+from cloudbill.settings.destinations import read_destinations
 from cloudbill.settings.values import (
     STORAGE_VERSION,
     read_amount,
@@ -49,6 +50,8 @@ class Key:
     default_of: Callable[[Provider], str] | None = None
     default_words: str | None = None
     is_required: bool = False
+    is_secret: bool = False
+    """Whether a value must not be shown."""
     example: str
     description: str
 
@@ -202,6 +205,18 @@ KEYS: Final[tuple[Key, ...]] = (
         example='"36h"',
         description="How old the newest delivery may be before `cloudbill status --check` ends "
         "with 8 and the report says so, such as `36h` or `3d`.",
+    ),
+    Key(
+        name="notify",
+        read=read_destinations,
+        default="",
+        default_words="nobody",
+        is_secret=True,
+        example='["https://alerts.example.com/bills", "command:/usr/local/bin/page --team finops"]',
+        description="Who is told what a person should look at: one destination or a list. A URL "
+        "(`https://`) gets one JSON document, a program after `command:` gets it as its input, and "
+        "[apprise](https://github.com/caronc/apprise) takes any other URL, such as `slack://`. The "
+        "addresses are secrets, so they belong into `.dlt/secrets.toml` or a variable.",
     ),
     Key(
         name="max_cost_drop",

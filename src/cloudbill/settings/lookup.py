@@ -63,8 +63,9 @@ class Lookup:
         try:
             return key.read(value)
         except ValueError as error:
+            quoted = "" if key.is_secret else f", not {value!r}"
             raise ConfigError(
-                f"'{key.name}' of [sources.{self.source}] {error}, not {value!r}"
+                f"'{key.name}' of [sources.{self.source}] {error}{quoted}"
             ) from error
 
     def missing_error(self, key: Key) -> ConfigError:

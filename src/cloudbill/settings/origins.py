@@ -81,7 +81,7 @@ def _shown(key: Key, provider: Provider, place: Place | None) -> ShownKey:
     is_file = place.provider.endswith(".toml")
     return ShownKey(
         name=key.name,
-        value=_text(place),
+        value=HIDDEN if key.is_secret else _text(place),
         origin=Origin.FILE if is_file else Origin.ENVIRONMENT,
         where=f"{place.file}, [{'.'.join(place.sections)}]" if is_file else place.full_name,
         fault=fault,
