@@ -52,12 +52,10 @@ def alerts_of_status(status: SourceStatus) -> tuple[Alert, ...]:
     source = status.settings.source
     found = [_of_error(source, failure.error) for failure in status.manifest_failures]
     found += [_of_error(source, error) for error in (status.error, status.stale) if error]
-    # What the plan alarms of is a run that lacks parts; what the status adds is one that lacks none.
+    # The plan alarms of runs that lack parts, the status also of those that lack none.
     waiting = {id(reason) for reason in status.surveyed if reason.run_id is not None}
     found += [
-        _of_reason(
-            source, reason, _failed_with(status, reason), is_waiting=id(reason) in waiting
-        )
+        _of_reason(source, reason, _failed_with(status, reason), is_waiting=id(reason) in waiting)
         for reason in status.reasons
     ]
     return tuple(found)
@@ -133,7 +131,7 @@ def alerts_of_drift(source: str, drifted: Iterable[Drifted]) -> Iterator[Alert]:
                 next=f"cloudbill history {source} --month {record.period}",
                 amounts=tuple(
                     Change(
-                        currency=difference.currency,
+                        currency=difference.currency or "",
                         column=difference.column,
                         old=difference.ledger,
                         new=difference.warehouse,

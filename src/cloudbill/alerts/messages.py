@@ -66,9 +66,7 @@ def message_of(telling: Telling, *, command: str, exit_code: int, now: datetime)
     """The message about what a command found."""
     kind = MessageKind.ALERT if telling.alerts else MessageKind.WELL
     title = _title(telling)
-    reasons = [
-        {**alert.to_json(), "is_new": alert.key in telling.new} for alert in telling.alerts
-    ]
+    reasons = [{**alert.to_json(), "is_new": alert.key in telling.new} for alert in telling.alerts]
     return _message(
         kind,
         title,

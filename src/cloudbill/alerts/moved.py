@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cloudbill.alerts.alert import Alert, Kind, Change
+from cloudbill.alerts.alert import Alert, Change, Kind
 from cloudbill.costs.amounts import shown_costs
 from cloudbill.looking.load_history import Load, MonthHistory, read_history
 from cloudbill.looking.load_history_words import closing_sentence, signed
@@ -66,7 +66,7 @@ def _moved(settings: SourceSettings, month: MonthHistory, before: Load, load: Lo
     )
     words = "; ".join(
         f"from {_shown(one.currency, one.old)} to {_shown(one.currency, one.new)}, "
-        f"{signed(one.difference)}"
+        f"{signed(one.difference, exact=False)}"
         for one in amounts
     )
     closed = "" if month.closing is None else closing_sentence(month.period, month.closing)

@@ -4,8 +4,8 @@
 shows a load on a terminal, `each_source` loops over the sources, `signals` listens to Ctrl-C,
 `output` guards the streams, and the commands are in one module for each kind.
 
-May import: accepting, costs, disk, doctor, focus, ledger, loading, looking, pipeline, planning,
-report, sample, sample/history, settings, setup, surveying, text.
+May import: accepting, alerts, costs, disk, doctor, focus, ledger, loading, looking, pipeline,
+planning, report, sample, sample/history, settings, setup, surveying, text.
 """
 
 from __future__ import annotations

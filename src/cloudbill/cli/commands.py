@@ -93,6 +93,12 @@ COMMANDS: Final = (
         "Show each value of the configuration, and where it is from.",
     ),
     Command(
+        "notify",
+        "notifying",
+        _SET_UP,
+        "Send a test message to each destination of the key `notify`.",
+    ),
+    Command(
         "smoke-test",
         "smoke_testing",
         _SET_UP,

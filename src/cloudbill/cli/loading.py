@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-import time
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cloudbill.cli.after_load import AfterLoad
 from cloudbill.cli.console import (
     AsJson,
     Console,
@@ -21,19 +20,17 @@ from cloudbill.cli.console import (
     Verbose,
     read_selection,
 )
-from cloudbill.cli.each_source import attempt, each_source, require_one_source
+from cloudbill.cli.each_source import attempt, each_source
+from cloudbill.cli.plans import Asked, require_months, say_plan
 from cloudbill.cli.signals import stopped_by_signals
+from cloudbill.cli.telling import MetricsFile
 from cloudbill.cli.views import view_each_dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from cloudbill.focus.keeping import FocusPlan
-    from cloudbill.loading.events import Event
     from cloudbill.loading.outcome import Outcome
-    from cloudbill.models import Pin
-    from cloudbill.periods import BillingPeriod
-    from cloudbill.planning import Selection
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
 
@@ -71,13 +68,25 @@ def load(
     quiet: Quiet = False,
     verbose: Verbose = False,
     log_format: LogLines = LogFormat.TEXT,
+    metrics: MetricsFile = None,
 ) -> None:
     """Load every month that has a newer run than the table holds."""
     console = Console(
         as_json=as_json, quiet=quiet, verbose=verbose, lists_all=dry_run, log_format=log_format
     )
-    asked = _Asked(months=tuple(month or ()), run=run, release=release, force=force)
-    _load(console, source, asked, dry_run=dry_run, exact=exact)
+    asked = Asked(months=tuple(month or ()), run=run, release=release, force=force)
+    if dry_run:
+        say_plan(console, source, asked, exact=exact)
+        return
+    after = AfterLoad(
+        console=console,
+        command=f"load {source}",
+        sources=source,
+        metrics=metrics,
+        is_all=source == "all",
+    )
+    with after.ending():
+        _load(after, source, asked, exact=exact)
 
 
 def plan(
@@ -94,66 +103,17 @@ def plan(
 ) -> None:
     """Say what `load` would do, and why; change nothing."""
     console = Console(as_json=as_json, verbose=verbose, lists_all=True)
-    asked = _Asked(months=tuple(month or ()), run=run, release=release, force=force)
-    _load(console, source, asked, dry_run=True)
+    asked = Asked(months=tuple(month or ()), run=run, release=release, force=force)
+    say_plan(console, source, asked)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What the command line asks for."""
-
-    months: tuple[str, ...]
-    run: str | None
-    release: bool
-    force: bool
-
-    @property
-    def option(self) -> str | None:
-        """The option that decides which run a month stays with, if one does."""
-        return "--run" if self.run is not None else "--release" if self.release else None
-
-    def require_clear(self, source: str) -> None:
-        """Refuses such an option unless it is clear which month of which source is meant.
-
-        Raises:
-            ConfigError: If it is not.
-        """
-        from cloudbill.errors import ConfigError
-
-        if self.option is None:
-            return
-        if self.run is not None and self.release:
-            raise ConfigError("Give --run or --release, not both")
-        if len(set(self.months)) != 1:
-            raise ConfigError(f"{self.option} is for one month; name it with --month YYYY-MM")
-        require_one_source(source, self.option)
-
-    def of_source(self, selection: Selection, settings: SourceSettings) -> Selection:
-        """The selection, with the run that the month of this source is to stay with."""
-        from cloudbill.accepting import choose_run
-
-        if self.option is None:
-            return selection
-        (period,) = selection.periods
-        pin = None if self.run is None else choose_run(settings, period, self.run)
-        return replace(selection, pins={period: pin})
-
-
-def _load(
-    console: Console, source: str, asked: _Asked, *, dry_run: bool, exact: bool = False
-) -> None:
+def _load(after: AfterLoad, source: str, asked: Asked, *, exact: bool) -> None:
     from cloudbill.accepting import load_chosen
     from cloudbill.loading.stopping import Stop
     from cloudbill.loading.words import pin_lines
-    from cloudbill.periods import utc_now
-    from cloudbill.pipeline import load_source, plan_source
-    from cloudbill.text.months import require_known
+    from cloudbill.pipeline import load_source
 
-    outcomes: list[Outcome] = []
-    failures: list[SourceFailure] = []
-    heard: list[_Heard] = []
-    stop = Stop()
-    started_at = time.monotonic()
+    console, outcomes, stop = after.console, after.outcomes, Stop()
 
     def load_all() -> None:
         selection = read_selection(asked.months, force=asked.force)
@@ -162,75 +122,35 @@ def _load(
 
             def work(settings: SourceSettings) -> None:
                 of_source = asked.of_source(selection, settings)
-                listen = listener(settings.source)
-                if dry_run:
-                    heard.append(_Heard(source=settings.source, pins=of_source.pins))
-                    outcomes.append(plan_source(settings, of_source, heard[-1].events.append))
-                else:
-                    load = load_chosen if of_source.pins else load_source
-                    outcomes.append(
-                        load(settings, of_source, listen, stop=stop, wants_progress=console.is_live)
-                    )
-                    pinned = pin_lines(outcomes[-1], of_source.pins, dry_run=False)
-                    for line in () if console.quiet else pinned:
-                        console.say(line)
+                listen = after.hearing(settings.source, listener(settings.source))
+                load = load_chosen if of_source.pins else load_source
+                outcomes.append(
+                    load(settings, of_source, listen, stop=stop, wants_progress=console.is_live)
+                )
+                pinned = pin_lines(outcomes[-1], of_source.pins, dry_run=False)
+                for line in () if console.quiet else pinned:
+                    console.say(line)
 
-            each_source(source, work, failed=failures.append, is_stopped=lambda: stop.is_asked)
-            if dry_run:
-                _say_plans(console, listener, outcomes, heard)
-        if not failures and not any(outcome.is_unsure for outcome in outcomes):
-            known = [period for outcome in outcomes for period in outcome.months]
-            require_known(selection.periods, known, utc_now())
+            each_source(
+                source, work, failed=after.failures.append, is_stopped=lambda: stop.is_asked
+            )
+        require_months(selection, outcomes, after.failures)
 
-    attempt(None, load_all, failures.append)
-    if not (dry_run or stop.is_asked):
-        _keep_views(console, outcomes, failures.append)
+    attempt(None, load_all, after.refuse)
+    if not stop.is_asked:
+        _keep_views(after)
     _close(console, outcomes, source, exact=exact)
-    seconds = None if dry_run else time.monotonic() - started_at
-    console.finish(outcomes, failures, dry_run=dry_run, seconds=seconds)
+    console.finish(outcomes, after.ended, seconds=after.seconds)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Heard:
-    """The events of planning a source, which are shown after the answer."""
-
-    source: str
-    pins: Mapping[BillingPeriod, Pin | None]
-    events: list[Event] = field(default_factory=list)
-
-
-def _say_plans(
-    console: Console,
-    listener: Callable[[str | None], Callable[[Event], None]],
-    outcomes: Sequence[Outcome],
-    heard: Sequence[_Heard],
-) -> None:
-    """Says what loads would do: first the answer for each source, then what it comes from."""
-    from cloudbill.loading.plan_words import planned_lines, planned_months
-    from cloudbill.loading.words import pin_lines
-
-    plans = {outcome.settings.source: outcome for outcome in outcomes}
-    for outcome in () if console.quiet else outcomes:
-        if outcome.error is None:
-            console.say(planned_months(outcome))
-    for one in heard:
-        listen = listener(one.source)
-        for event in one.events:
-            listen(event)
-        if one.source in plans and not console.quiet:
-            outcome = plans[one.source]
-            for line in (*planned_lines(outcome), *pin_lines(outcome, one.pins, dry_run=True)):
-                console.say(line)
-
-
-def _keep_views(
-    console: Console, outcomes: Iterable[Outcome], failed: Callable[[SourceFailure], None]
-) -> None:
+def _keep_views(after: AfterLoad) -> None:
     """Keeps the views of the datasets up to date that sources were loaded into.
 
     What ended a source, such as a locked file, would only be told a second time.
     """
     from cloudbill.looking.focus_words import foreign_lines, kept_lines
+
+    console = after.console
 
     def say(plan: FocusPlan) -> None:
         for line in kept_lines(plan) if console.verbose else ():
@@ -238,8 +158,9 @@ def _keep_views(
         for line in () if console.quiet else foreign_lines(plan):
             console.warn(f"note  {line}")
 
-    loaded = [outcome.settings for outcome in outcomes if outcome.error is None]
-    view_each_dataset(loaded, say, failed, dry_run=False)
+    loaded = [outcome.settings for outcome in after.outcomes if outcome.error is None]
+    view_each_dataset(loaded, say, after.view_failed, dry_run=False)
+    after.are_views_kept = len(loaded) == len(after.outcomes) > 0
 
 
 def _close(console: Console, outcomes: Sequence[Outcome], source: str, *, exact: bool) -> None:
@@ -282,8 +203,8 @@ def accept(
     from cloudbill.looking.replacement import compare_run, replacement_json, replacement_lines
 
     console = Console(as_json=as_json, verbose=verbose)
-    outcomes: list[Outcome] = []
-    failures: list[SourceFailure] = []
+    after = AfterLoad(console=console, command=f"accept {month}", sources=source)
+    failures = after.refused
     compared: list[object] = []
 
     def accept_it() -> None:
@@ -305,11 +226,13 @@ def accept(
         for line in replacement_lines(found, exact=exact):
             console.say(line)
         if yes or _agrees(console, f"{found.period} of {found.source}"):
-            outcomes.append(accept_held(one, console.listener(None)))
+            listen = after.hearing(one.settings.source, console.listener(None))
+            after.outcomes.append(accept_held(one, listen))
 
-    attempt(None, accept_it, failures.append)
-    _keep_views(console, outcomes, failures.append)
-    console.finish(outcomes, failures, more={"accepting": compared})
+    with after.ending():
+        attempt(None, accept_it, failures.append)
+        _keep_views(after)
+        console.finish(after.outcomes, after.ended, more={"accepting": compared})
 
 
 def _agrees(console: Console, what: str) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cloudbill.cli.after_status import AfterStatus
 from cloudbill.cli.console import (
     AsJson,
     Console,
@@ -17,6 +18,7 @@ from cloudbill.cli.console import (
     read_selection,
 )
 from cloudbill.cli.each_source import attempt, code_with, each_source
+from cloudbill.cli.telling import MetricsFile
 
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
@@ -54,6 +56,7 @@ def status(
     exact: Exact = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
+    metrics: MetricsFile = None,
 ) -> None:
     """Show what each month holds, what is waiting or missing, and how old it is; change nothing."""
     from cloudbill.doctor.double_deliveries import find_double_deliveries
@@ -63,8 +66,8 @@ def status(
     from cloudbill.text.times import read_age
 
     console = Console(as_json=as_json, verbose=verbose)
-    found: list[SourceStatus] = []
-    failures: list[SourceFailure] = []
+    after = AfterStatus(console=console, sources=source, check=check, metrics=metrics)
+    found = after.found
 
     def look() -> None:
         age = None if max_age is None else read_age(max_age)
@@ -76,10 +79,11 @@ def status(
             for error in _errors_of(found[-1], check=check):
                 console.failed(settings.source, error)
 
-        each_source(source, work, failed=_told(console, failures))
+        each_source(source, work, failed=_told(console, after.failures))
 
-    attempt(None, look, _told(console, failures))
-    plans, old = _view_status(console, found, _told(console, failures), check=check)
+    attempt(None, look, _told(console, after.refused))
+    plans, old = _view_status(console, found, _told(console, after.views), check=check)
+    after.stale_views, failures = old, after.ended
     told = [error for one in found if check for error in _errors_of(one, check=check)]
     console.explain([*told, *old, *(failure.error for failure in failures)])
     doubles = find_double_deliveries(
@@ -91,7 +95,8 @@ def status(
     codes += [error.exit_code for error in old]
     if check:
         codes += _warn_of_doubles(console, doubles, [one.settings for one in found])
-    raise typer.Exit(code_with(codes, failures))
+    code = code_with(codes, failures)
+    raise typer.Exit(code_with([code, after.follow(code)], ()))
 
 
 def _errors_of(status: SourceStatus, *, check: bool) -> list[CloudbillError]:

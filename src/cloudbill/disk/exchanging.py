@@ -13,8 +13,10 @@ __all__ = ["put_in_place", "write_in_one_step"]
 _NEW_FILE_MODE: Final = 0o666
 
 
-def write_in_one_step(file: Path, content: bytes) -> None:
+def write_in_one_step(file: Path, content: bytes, *, least_mode: int = 0) -> None:
     """Replaces a file, or creates it, with its folders; the mode of a replaced file stays.
+
+    `least_mode` are permissions that it gets in any case.
 
     Raises:
         OSError: If it cannot be written; then the file is unchanged.
@@ -30,16 +32,16 @@ def write_in_one_step(file: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
-        put_in_place(Path(name), target)
+        put_in_place(Path(name), target, least_mode=least_mode)
     finally:
         with suppress(FileNotFoundError):
             Path(name).unlink()
 
 
-def put_in_place(made: Path, target: Path) -> None:
+def put_in_place(made: Path, target: Path, *, least_mode: int = 0) -> None:
     """Gives a file of the same disk its name in one step, for good; may replace another.
 
-    The mode of a replaced file stays, a new one gets that of new files.
+    The mode of a replaced file stays, a new one gets that of new files; both get `least_mode`.
 
     Raises:
         OSError: If that is not possible; then both are unchanged.
@@ -48,7 +50,7 @@ def put_in_place(made: Path, target: Path) -> None:
     mode = target.stat().st_mode & 0o7777 if target.exists() else _NEW_FILE_MODE & ~_umask()
     with made.open("rb+") as stream:
         os.fsync(stream.fileno())
-    made.chmod(mode)
+    made.chmod(mode | least_mode)
     made.replace(target)
 
 

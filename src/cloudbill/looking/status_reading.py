@@ -27,7 +27,7 @@ from cloudbill.warehouses import open_warehouse
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
-__all__ = ["read_status", "status_before", "with_survey"]
+__all__ = ["read_recorded", "read_status", "status_before", "with_survey"]
 
 _PENDING: Final = {
     SkipReason.WAITING: Pending.WAITING,
@@ -61,6 +61,16 @@ def read_status(
     except CloudbillError as error:
         return _with_months(replace(status, error=error), present)
     return with_survey(status, present, found)
+
+
+def read_recorded(settings: SourceSettings, *, now: datetime) -> SourceStatus:
+    """Reads ledger and table of a source alone; an error is in the result."""
+    status = status_before(settings, now)
+    try:
+        with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
+            return _with_months(status, read_present(settings, warehouse))
+    except CloudbillError as error:
+        return replace(status, error=error)
 
 
 def status_before(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePath
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 __all__ = ["Destination", "DestinationKind", "read_destinations"]
 
@@ -78,7 +78,7 @@ class Destination:
         host = urlsplit(self.address).hostname if self.kind is DestinationKind.WEB else None
         for word in words:
             if len(word) >= _LEAST_SECRET and word.lower() != host:
-                yield word
+                yield from {word, unquote(word)}
 
 
 def read_destinations(value: object) -> tuple[Destination, ...]:

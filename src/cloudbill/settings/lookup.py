@@ -64,9 +64,7 @@ class Lookup:
             return key.read(value)
         except ValueError as error:
             quoted = "" if key.is_secret else f", not {value!r}"
-            raise ConfigError(
-                f"'{key.name}' of [sources.{self.source}] {error}{quoted}"
-            ) from error
+            raise ConfigError(f"'{key.name}' of [sources.{self.source}] {error}{quoted}") from error
 
     def missing_error(self, key: Key) -> ConfigError:
         """The error for a missing value; it names the places where it could be."""

@@ -54,6 +54,7 @@ SETTINGS = SourceSettings(
     cost_trifle=Decimal(1),
     max_wait=timedelta(days=1),
     max_age=None,
+    notify=(),
     parallel_loads=1,
     partition_expiration_days=None,
     maximum_bytes_billed=None,

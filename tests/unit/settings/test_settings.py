@@ -96,6 +96,7 @@ class TestOneSource:
             cost_trifle=Decimal(1),
             max_wait=timedelta(days=1),
             max_age=None,
+            notify=(),
             parallel_loads=8,
             partition_expiration_days=None,
             maximum_bytes_billed=None,

@@ -1,0 +1,138 @@
+"""What follows `status`: metrics, and with `--check` messages to the destinations of `notify`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cloudbill.cli.each_source import attempt
+
+if TYPE_CHECKING:
+    from cloudbill.alerts.metrics import SourceMetrics
+    from cloudbill.cli.console import Console
+    from cloudbill.cli.telling import Facts
+    from cloudbill.errors import CloudbillError
+    from cloudbill.looking.status import SourceStatus
+    from cloudbill.settings.destinations import Destination
+    from cloudbill.text.failures import SourceFailure
+
+__all__ = ["AfterStatus"]
+
+
+@dataclass(kw_only=True)
+class AfterStatus:
+    """What `status` found, as it grows; `sources` is its argument."""
+
+    console: Console
+    sources: str
+    check: bool
+    metrics: Path | None
+    found: list[SourceStatus] = field(default_factory=list)
+    failures: list[SourceFailure] = field(default_factory=list)
+    """What ended sources, or the reading of the configuration."""
+    refused: list[SourceFailure] = field(default_factory=list)
+    """What was wrong with the command line, which concerns whoever wrote it."""
+    views: list[SourceFailure] = field(default_factory=list)
+    """What kept views from being looked at."""
+    stale_views: Sequence[CloudbillError] = ()
+    _started_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def ended(self) -> list[SourceFailure]:
+        """All that the command has to say of what failed."""
+        return [*self.failures, *self.refused, *self.views]
+
+    def follow(self, code: int) -> int:
+        """Gives the exit code of what follows, 0 if that went well."""
+        codes: list[int] = []
+        attempt(
+            None,
+            lambda: codes.append(self._follow(code)),
+            lambda failure: self.console.failed(None, failure.error),
+        )
+        return max(codes, default=0)
+
+    def _follow(self, code: int) -> int:
+        from cloudbill.cli.telling import notified_without_settings, tell
+
+        written = self._write_metrics(code) if self.metrics else 0
+        broken: dict[str | None, tuple[Destination, ...]] = {}
+        if self.check and self.failures:
+            broken = notified_without_settings([one.source for one in self.failures])
+        is_notified = any(one.settings.notify for one in self.found) or any(broken.values())
+        if self.check and is_notified:
+            command = f"cloudbill status {self.sources} --check"
+            tell(self.console, self._facts(broken), command=command, exit_code=code)
+        return written
+
+    def _facts(self, broken: dict[str | None, tuple[Destination, ...]]) -> Facts:
+        from cloudbill.alerts.alert import Scope
+        from cloudbill.alerts.judging import alert_of_failure, alerts_of_status, alerts_of_views
+        from cloudbill.cli.telling import Facts, SourceFacts, alerts_of_doubles
+
+        sources = [
+            SourceFacts(
+                source=one.settings.source,
+                notify=one.settings.notify,
+                lasting=alerts_of_status(one),
+                is_judged=one.error is None,
+            )
+            for one in self.found
+        ]
+        errors = [*self.stale_views, *(one.error for one in self.views)]
+        general = [*alerts_of_views(errors)]
+        for failure in self.failures:
+            alert = alert_of_failure(failure)
+            if failure.source is None:
+                general.append(alert)
+            else:
+                notify = broken.get(failure.source, ())
+                sources.append(SourceFacts(source=failure.source, notify=notify, lasting=(alert,)))
+        is_read = not any(one.source is None for one in self.failures)
+        is_all = self.sources == "all" and is_read and not self.refused
+        judged = {Scope.CONFIGURATION} if is_read else set[Scope]()
+        if is_all and all(one.is_judged for one in sources):
+            general += alerts_of_doubles(self.found)
+            judged |= {Scope.SAME_CHARGES, Scope.VIEWS}
+        return Facts(
+            sources=sources,
+            notify=broken.get(None, ()),
+            general=tuple(general),
+            general_judged=frozenset(map(str, judged)),
+            is_all=is_all,
+        )
+
+    def _write_metrics(self, code: int) -> int:
+        from importlib.metadata import version
+
+        from cloudbill.alerts.metrics import RunMetrics
+        from cloudbill.cli.telling import write_metrics
+        from cloudbill.periods import utc_now
+
+        if self.metrics is None:
+            return 0
+        run = RunMetrics(
+            command="status",
+            sources=self.sources,
+            version=version("cloudbill"),
+            ended_at=utc_now(),
+            seconds=time.monotonic() - self._started_at,
+            exit_code=code,
+        )
+        return write_metrics(self.console, self.metrics, run, self._metrics())
+
+    def _metrics(self) -> Iterator[SourceMetrics]:
+        from cloudbill.alerts.metrics import source_metrics
+        from cloudbill.cli.telling import earlier_successes
+
+        before = earlier_successes(self.metrics) if self.metrics else {}
+        for one in self.found:
+            source = one.settings.source
+            yield source_metrics(source, one, before=before.get(source))
+        for failure in self.failures:
+            if failure.source is not None:
+                at = before.get(failure.source)
+                yield source_metrics(failure.source, None, before=at)

@@ -1,0 +1,249 @@
+"""What commands do once they have ended: tell the destinations of `notify`, and write metrics.
+
+Nothing of that changes what a command did, nor the code that it ends with; only metrics that cannot
+be written do, like any other output.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from cloudbill.cli.each_source import kind_of_fault
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cloudbill.alerts.alert import Alert
+    from cloudbill.alerts.memory import Found
+    from cloudbill.alerts.messages import Message
+    from cloudbill.alerts.metrics import RunMetrics, SourceMetrics
+    from cloudbill.alerts.sending import Answer
+    from cloudbill.cli.console import Console
+    from cloudbill.looking.status import SourceStatus
+    from cloudbill.settings.destinations import Destination
+
+__all__ = [
+    "Facts",
+    "MetricsFile",
+    "SourceFacts",
+    "alerts_of_doubles",
+    "earlier_successes",
+    "notified_without_settings",
+    "send_each",
+    "tell",
+    "write_metrics",
+]
+
+_LONGEST_S: Final = 45.0
+_READABLE: Final = 0o444
+
+MetricsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics",
+        help="Write metrics for the textfile collector of Prometheus into this file (*.prom).",
+        metavar="FILE",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFacts:
+    """What a command found of a source, and who is told; `is_judged`: it is all that there is."""
+
+    source: str
+    notify: tuple[Destination, ...]
+    lasting: tuple[Alert, ...] = ()
+    events: tuple[Alert, ...] = ()
+    is_judged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that a command found; `general` and `general_events` are of no source.
+
+    `notify` are told of those, with all that are told of any source. With `is_all` there are no
+    other sources than these.
+    """
+
+    sources: Sequence[SourceFacts]
+    notify: tuple[Destination, ...] = ()
+    general: tuple[Alert, ...] = ()
+    general_events: tuple[Alert, ...] = ()
+    general_judged: frozenset[str] = field(default_factory=frozenset)
+    is_all: bool = False
+
+    @property
+    def destinations(self) -> tuple[Destination, ...]:
+        """Everybody who is told anything."""
+        of_sources = (one for source in self.sources for one in source.notify)
+        return tuple(dict.fromkeys((*of_sources, *self.notify)))
+
+    def of(self, destination: Destination) -> Found:
+        """What of it concerns one destination."""
+        from cloudbill.alerts.alert import Scope
+        from cloudbill.alerts.memory import Found
+
+        own = [source for source in self.sources if destination in source.notify]
+        return Found(
+            lasting=(*(alert for one in own for alert in one.lasting), *self.general),
+            events=(*(alert for one in own for alert in one.events), *self.general_events),
+            judged=self.general_judged | {one.source for one in own if one.is_judged},
+            known=frozenset({*Scope, *(one.source for one in own)}) if self.is_all else None,
+        )
+
+
+def tell(console: Console, facts: Facts, *, command: str, exit_code: int) -> None:
+    """Tells each destination what is new for it, and says on stderr who could not be told."""
+    from cloudbill.alerts.memory import decide
+    from cloudbill.alerts.messages import message_of
+    from cloudbill.alerts.remembering import keep_memory, memory_file, read_memory
+    from cloudbill.periods import utc_now
+
+    now = utc_now()
+    tellings = {
+        one: decide(read_memory(memory_file(one)), facts.of(one), now) for one in facts.destinations
+    }
+    due = {one: telling for one, telling in tellings.items() if telling.is_due}
+    messages = {
+        one: message_of(telling, command=command, exit_code=exit_code, now=now)
+        for one, telling in due.items()
+    }
+    for destination, (name, answer) in send_each(messages, facts.destinations).items():
+        telling = due[destination]
+        keep_memory(memory_file(destination), telling.told if answer.is_well else telling.untold)
+        if not answer.is_well:
+            console.warn(
+                f"Not told {name}: {answer.words}. Nothing else is changed by that; `cloudbill "
+                "notify` sends a test message, and the next run tells it again"
+            )
+        elif console.verbose:
+            console.say(f"Told {name}: {answer.words}")
+
+
+def send_each(
+    messages: Mapping[Destination, Message], known: Sequence[Destination]
+) -> dict[Destination, tuple[str, Answer]]:
+    """Sends all messages at once; gives the name to show of each destination, and what came back.
+
+    `known` are all destinations: two that look alike are told apart by their place among those.
+    """
+    from cloudbill.alerts.sending import Answer, send
+
+    answers: dict[Destination, Answer] = {}
+
+    def work(destination: Destination, message: Message) -> None:
+        # What was not foreseen may have the address in it, so its text is shown to nobody.
+        fault = kind_of_fault(lambda: answers.__setitem__(destination, send(destination, message)))
+        if fault is not None:
+            answers[destination] = Answer(is_well=False, words=f"failed ({fault})")
+
+    # Not those of `concurrent.futures`, for which the process waits when it ends.
+    threads = [
+        threading.Thread(target=partial(work, *one), daemon=True) for one in messages.items()
+    ]
+    for thread in threads:
+        thread.start()
+    ends_at = time.monotonic() + _LONGEST_S
+    for thread in threads:
+        thread.join(max(0.0, ends_at - time.monotonic()))
+    late = Answer(is_well=False, words=f"did not take it within {_LONGEST_S:.0f} s")
+    names = _names(known)
+    return {one: (names[one], answers.get(one, late)) for one in messages}
+
+
+def _names(destinations: Sequence[Destination]) -> dict[Destination, str]:
+    counted = Counter(one.title for one in destinations)
+    return {
+        one: one.title if counted[one.title] == 1 else f"{one.title} (destination {number})"
+        for number, one in enumerate(destinations, 1)
+    }
+
+
+def notified_without_settings(
+    sources: Iterable[str | None],
+) -> dict[str | None, tuple[Destination, ...]]:
+    """Who is told of sources whose settings are broken, and under None of what is of no source.
+
+    Where dlt cannot read its files, a variable may still say it.
+    """
+    from cloudbill.errors import CloudbillError
+    from cloudbill.settings import destinations_of, dlt_providers
+    from cloudbill.settings.destinations import read_destinations
+
+    try:
+        providers = dlt_providers()
+    except CloudbillError:
+        try:
+            found = read_destinations(os.environ.get("SOURCES__NOTIFY", ""))
+        except ValueError:
+            found = ()
+        return dict.fromkeys((None, *sources), found)
+    return {source: destinations_of(source, providers) for source in (None, *sources)}
+
+
+def alerts_of_doubles(statuses: Sequence[SourceStatus]) -> Iterator[Alert]:
+    """The sources that deliver the same charges, in the words of `doctor`."""
+    from cloudbill.alerts.alert import Alert, Kind, Scope
+    from cloudbill.cli.views import together
+    from cloudbill.doctor.double_deliveries import double_check, find_double_deliveries
+
+    delivered = {one.settings.source: one.delivered for one in statuses if one.settings.in_focus}
+    sources = together(one.settings for one in statuses)
+    for double in find_double_deliveries(delivered):
+        check = double_check(double, sources)
+        if not check.is_well:
+            yield Alert(
+                kind=Kind.SAME_CHARGES,
+                scope=Scope.SAME_CHARGES,
+                exit_code=check.exit_code,
+                message=f"{check.subject}: {check.found}. {check.remedy}",
+                next="cloudbill doctor",
+                detail=f"{double.sources} {double.scope}",
+            )
+
+
+def earlier_successes(file: Path) -> dict[str, datetime]:
+    """When loads last ended well, as the file says that is now replaced."""
+    from datetime import UTC, datetime
+
+    from cloudbill.alerts.metrics import last_successes
+
+    try:
+        text = file.read_text("utf-8") if file.is_file() else ""
+        return {
+            source: datetime.fromtimestamp(at, UTC) for source, at in last_successes(text).items()
+        }
+    except (OSError, ValueError, OverflowError):
+        return {}
+
+
+def write_metrics(
+    console: Console, file: Path, run: RunMetrics, sources: Iterable[SourceMetrics]
+) -> int:
+    """Writes the file in one step, readable for the collector; gives the exit code, 0 if well."""
+    from cloudbill.alerts.metrics import metrics_text
+    from cloudbill.disk.exchanging import write_in_one_step
+    from cloudbill.disk.room import not_written
+    from cloudbill.errors import ConfigError
+
+    content = metrics_text(run, sources).encode()
+    try:
+        write_in_one_step(file, content, least_mode=_READABLE)
+    except OSError as error:
+        remedy = "say where else with --metrics"
+        reason = not_written(error, file, needed=len(content), remedy=remedy)
+        wrong = ConfigError(f"The metrics cannot be written to {file}: {reason}")
+        console.failed(None, wrong)
+        return wrong.exit_code
+    return 0
