@@ -12,7 +12,7 @@ from typing import Final
 
 from cloudbill.periods import BillingPeriod
 
-__all__ = ["Alert", "Kind", "Change", "Scope"]
+__all__ = ["Alert", "Change", "Kind", "Scope"]
 
 _DIGEST: Final = 12
 
@@ -153,7 +153,7 @@ class Alert:
                 run_id=_text(found["run_id"]),
                 error=_text(found["error"]),
                 exit_code=int(str(found["exit_code"])),
-                amounts=tuple(_moved(found["amounts"])),
+                amounts=tuple(_changes(found["amounts"])),
                 detail=str(found["detail"]),
                 is_event=bool(found["is_event"]),
             )
@@ -165,7 +165,7 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _moved(found: object) -> list[Change]:
+def _changes(found: object) -> list[Change]:
     amounts = found if isinstance(found, list) else []
     return [
         Change(

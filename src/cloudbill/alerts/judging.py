@@ -131,13 +131,14 @@ def alerts_of_drift(source: str, drifted: Iterable[Drifted]) -> Iterator[Alert]:
                 next=f"cloudbill history {source} --month {record.period}",
                 amounts=tuple(
                     Change(
-                        currency=difference.currency or "",
+                        currency=difference.currency,
                         column=difference.column,
                         old=difference.ledger,
                         new=difference.warehouse,
                         difference=difference.difference,
                     )
                     for difference in one.differences
+                    if difference.currency is not None  # else it is the number of rows
                 ),
                 detail=f"{record.sequence} {one.found}",
                 is_event=True,

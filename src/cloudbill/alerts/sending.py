@@ -39,6 +39,7 @@ _AGAIN: Final = frozenset({429, 500, 502, 503, 504})
 _OK: Final = range(200, 300)
 _REDIRECTS: Final = range(300, 400)
 _SHOWN: Final = 200
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +244,7 @@ def _hand_over(destination: Destination, message: Message) -> Answer:
     _, _, body = message.text.partition("\n")
     with _heard_of_apprise() as said:
         asset = apprise.AppriseAsset(
-            app_id="cloudbill", app_desc="cloudbill", async_mode=False, secure_logging=True
+            app_id="cloudbill", app_desc="cloudbill", async_mode=False, http_redirects=False
         )
         service = apprise.Apprise(asset=asset)
         if not service.add(destination.address):
@@ -258,22 +259,21 @@ def _hand_over(destination: Destination, message: Message) -> Answer:
 
 @contextmanager
 def _heard_of_apprise() -> Iterator[list[str]]:
-    """Keeps what apprise logs in this thread, which nobody else gets: it has addresses in it."""
+    """Keeps what apprise logs, which nobody else gets: it has addresses in it."""
     log = logging.getLogger("apprise")
     said: list[str] = []
-    thread = threading.get_ident()
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if record.thread == thread:
-                said.append(f": {record.getMessage()[:_SHOWN]}")
+            said.append(f": {record.getMessage()[:_SHOWN]}")
 
     handler = Listener(logging.WARNING)
-    log.addHandler(handler)
-    log.propagate = False
-    try:
-        yield said
-    finally:
-        log.removeHandler(handler)
-        # Whatever it still logs goes nowhere.
-        log.addHandler(logging.NullHandler())
+    with _one_at_a_time:  # apprise logs in threads of its own, so nothing else tells whose it is
+        log.addHandler(handler)
+        log.propagate = False
+        try:
+            yield said
+        finally:
+            log.removeHandler(handler)
+            # Whatever it still logs goes nowhere.
+            log.addHandler(logging.NullHandler())

@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
 
 from cloudbill.cli.each_source import attempt
 
@@ -45,15 +47,17 @@ class AfterStatus:
         """All that the command has to say of what failed."""
         return [*self.failures, *self.refused, *self.views]
 
-    def follow(self, code: int) -> int:
-        """Gives the exit code of what follows, 0 if that went well."""
-        codes: list[int] = []
+    def end(self, code: int) -> NoReturn:
+        """Ends the command, with its own code or that of metrics that cannot be written."""
+        from cloudbill.text.exit_codes import highest_code
+
+        codes = [code]
         attempt(
             None,
             lambda: codes.append(self._follow(code)),
             lambda failure: self.console.failed(None, failure.error),
         )
-        return max(codes, default=0)
+        raise typer.Exit(highest_code(codes))
 
     def _follow(self, code: int) -> int:
         from cloudbill.cli.telling import notified_without_settings, tell

@@ -59,24 +59,29 @@ def attempt(
     """
     from cloudbill.errors import CloudbillError
 
-    try:
-        action()
-    except BrokenPipeError:  # whoever reads the output has left, as `head` does: no fault of ours
-        raise
-    except Exception as error:
-        if was_interrupted():
-            raise KeyboardInterrupt from error
-        # Whatever else it is, the other sources go on.
-        known = error if isinstance(error, CloudbillError) else unexpected_error(error)
-        failed(SourceFailure(source=source, error=known))
+    error = _raised_by(action)
+    if isinstance(error, BrokenPipeError):  # whoever reads the output has left, as `head` does
+        raise error
+    if error is None:
+        return
+    if was_interrupted():
+        raise KeyboardInterrupt from error
+    # Whatever else it is, the other sources go on.
+    known = error if isinstance(error, CloudbillError) else unexpected_error(error)
+    failed(SourceFailure(source=source, error=known))
 
 
 def kind_of_fault(action: Callable[[], object]) -> str | None:
     """Does something whose errors may have a secret in them; gives the kind of error, if any."""
+    error = _raised_by(action)
+    return None if error is None else type(error).__name__
+
+
+def _raised_by(action: Callable[[], object]) -> Exception | None:
     try:
         action()
-    except Exception as error:  # noqa: BLE001 - shown to nobody but by its kind
-        return type(error).__name__
+    except Exception as error:  # noqa: BLE001 - whoever calls this tells it
+        return error
     return None
 
 

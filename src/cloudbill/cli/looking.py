@@ -86,17 +86,15 @@ def status(
     after.stale_views, failures = old, after.ended
     told = [error for one in found if check for error in _errors_of(one, check=check)]
     console.explain([*told, *old, *(failure.error for failure in failures)])
-    doubles = find_double_deliveries(
-        {one.settings.source: one.delivered for one in found if one.settings.in_focus}
-    )
+    counted = {one.settings.source: one.delivered for one in found if one.settings.in_focus}
+    doubles = find_double_deliveries(counted)
     if as_json:
         console.document(status_json(found, failures, doubles, plans))
     codes = [one.check_code if check else one.exit_code for one in found]
     codes += [error.exit_code for error in old]
     if check:
         codes += _warn_of_doubles(console, doubles, [one.settings for one in found])
-    code = code_with(codes, failures)
-    raise typer.Exit(code_with([code, after.follow(code)], ()))
+    after.end(code_with(codes, failures))
 
 
 def _errors_of(status: SourceStatus, *, check: bool) -> list[CloudbillError]:

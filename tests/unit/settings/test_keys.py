@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -20,6 +20,8 @@ NOT_KEYS = {"source", "provider", "is_database_given"}
 
 def kinds(annotation: Any) -> set[Any]:
     """The types of which one is meant: `str | None` is two of them."""
+    if get_origin(annotation) is tuple:
+        return {tuple}
     return set(get_args(annotation)) or {annotation}
 
 
