@@ -32,6 +32,8 @@ DOCUMENTS: Final = {
 OTHERS: Final = {("load", "--dry-run"): "plan", ("verify", "--view"): "verify-view"}
 """Where an option makes it another document."""
 LOG_LINE: Final = "log-line"
+ALERT: Final = "alert"
+"""What a destination of `notify` gets."""
 
 
 @functools.cache

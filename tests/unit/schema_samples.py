@@ -9,6 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from cloudbill.alerts.alert import Alert, Change, Kind
+from cloudbill.alerts.memory import Found, Memory, decide
+from cloudbill.alerts.messages import message_of, test_message
 from cloudbill.doctor.check import Check
 from cloudbill.doctor.smoke import SmokeTest
 from cloudbill.doctor.smoke_place import Place
@@ -335,8 +338,37 @@ def answers() -> Iterator[str]:
         yield "\n".join(json_pieces(answer))
 
 
+def messages() -> Iterator[str]:
+    """An alert with amounts, that it has ended, and a test."""
+    change = Change(
+        currency="EUR",
+        column="BilledCost",
+        old=Decimal(1),
+        new=Decimal("3.5"),
+        difference=Decimal("2.5"),
+    )
+    alert = Alert(
+        kind=Kind.FAILED,
+        scope="azure_billing",
+        period=OCTOBER,
+        run_id="a",
+        error="LoadError",
+        exit_code=5,
+        message="No",
+        next="cloudbill load azure_billing --month 2025-10",
+        amounts=(change,),
+    )
+    found = Found(lasting=(alert,), judged=frozenset({alert.scope}))
+    told = decide(Memory(), found, at(1))
+    yield message_of(told, command="cloudbill load all", exit_code=5, now=at(1)).document
+    well = decide(told.told, replace(found, lasting=()), at(2))
+    yield message_of(well, command="cloudbill load all", exit_code=0, now=at(2)).document
+    yield test_message(at(3)).document
+
+
 SAMPLES: Final[Mapping[str, Callable[[], Iterator[str]]]] = {
     "accept": acceptances,
+    "alert": messages,
     "config-show": configurations,
     "doctor": checks,
     "export": exports,

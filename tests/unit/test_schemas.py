@@ -13,6 +13,8 @@ import pytest
 import typer
 from jsonschema import Draft202012Validator
 
+from cloudbill.alerts.alert import Kind
+from cloudbill.alerts.messages import MessageKind
 from cloudbill.cli import app
 from cloudbill.errors import Guard
 from cloudbill.loading.outcome import counts_of
@@ -21,7 +23,7 @@ from cloudbill.looking.status import MonthState, Pending
 from cloudbill.models import SkipReason
 from cloudbill.settings.origins import Origin
 from cloudbill.text.exit_codes import EXIT_CODES
-from documents import DOCUMENTS, LOG_LINE, OTHERS, SHARED, document_of, fits, names, schema
+from documents import ALERT, DOCUMENTS, LOG_LINE, OTHERS, SHARED, document_of, fits, names, schema
 from unit.schema_samples import SAMPLES
 from unit.source_tree import MODULES, raised
 
@@ -104,7 +106,7 @@ class TestSchemas:
         options = dict(commands(typer.main.get_command(app)))
         assert {name for name, known in options.items() if "--json" in known} == set(DOCUMENTS)
         assert all(option in options[command] for command, option in OTHERS)
-        assert {*DOCUMENTS.values(), *OTHERS.values(), LOG_LINE} == set(names())
+        assert {*DOCUMENTS.values(), *OTHERS.values(), LOG_LINE, ALERT} == set(names())
 
     def test_options_decide_which_document_is_printed(self) -> None:
         assert document_of(("load", "azure", "--json", "--dry-run")) == "plan"
@@ -128,6 +130,9 @@ class TestWords:
             (DEFINED["exit_code"]["enum"], [one.code for one in EXIT_CODES]),
             (DEFINED["error"]["enum"], sorted(raised(import_module("cloudbill.errors")))),
             (schema("status")["$defs"]["pending"]["properties"]["reason"]["enum"], [*Pending]),
+            (schema("alert")["properties"]["kind"]["enum"], [*MessageKind]),
+            (schema("alert")["$defs"]["reason"]["properties"]["kind"]["enum"], [*Kind]),
+            (schema("alert")["$defs"]["ended"]["properties"]["kind"]["enum"], [*Kind]),
             (schema("config-show")["$defs"]["key"]["properties"]["from"]["enum"], [*Origin]),
             (schema("status")["$defs"]["month"]["properties"]["state"]["enum"], [*MonthState]),
         ],

@@ -119,7 +119,7 @@ def _message(
         "ended": ended,
     }
     # As text, and not each of its values: a secret may be part of any of them.
-    safe = {name: _redacted(value) for name, value in document.items()}
+    safe = {name: _safe(value) for name, value in document.items()}
     return Message(
         kind=kind,
         title=redacted(title),
@@ -128,14 +128,15 @@ def _message(
     )
 
 
-def _redacted(value: object) -> object:
+def _safe(value: object) -> object:
+    """The same without secrets, and without characters that a terminal would obey."""
     match value:
         case str():
-            return redacted(value)
+            return printable(redacted(value), "\n")
         case list():
-            return [_redacted(one) for one in value]
+            return [_safe(one) for one in value]
         case dict():
-            return {name: _redacted(one) for name, one in value.items()}
+            return {name: _safe(one) for name, one in value.items()}
         case _:
             return value
 

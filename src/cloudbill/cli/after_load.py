@@ -58,6 +58,7 @@ class AfterLoad:
     """Those of `failures` that are of the views."""
     are_views_kept: bool = False
     _drifted: dict[str, list[Drifted]] = field(default_factory=lambda: defaultdict(list))
+    _begun: list[SourceSettings] = field(default_factory=list)
     _started_at: float = field(default_factory=time.monotonic)
 
     @property
@@ -70,14 +71,18 @@ class AfterLoad:
         """All that the command has to say of what failed."""
         return [*self.failures, *self.refused]
 
-    def hearing(self, source: str, listen: Callable[[Event], None]) -> Callable[[Event], None]:
-        """The same listener, which also remembers what only events say."""
+    def hearing(
+        self, settings: SourceSettings, listen: Callable[[Event], None]
+    ) -> Callable[[Event], None]:
+        """The listener of a source that is now loaded, which also remembers what events say."""
         from cloudbill.loading.events import Drifted
+
+        self._begun.append(settings)
 
         def hear(event: Event) -> None:
             listen(event)
             if isinstance(event, Drifted):
-                self._drifted[source].append(event)
+                self._drifted[settings.source].append(event)
 
         return hear
 
@@ -129,9 +134,9 @@ class AfterLoad:
 
         named = [one.source for one in self.failures if one.source is not None]
         broken: dict[str | None, tuple[Destination, ...]] = {}
-        if self.failures:
+        if self.failures or not self._begun:
             broken = notified_without_settings(named)
-        is_notified = any(one.settings.notify for one in self.outcomes) or any(broken.values())
+        is_notified = any(one.notify for one in self._begun) or any(broken.values())
         if not (is_notified or self.metrics):
             return 0
         is_stopped = code == _STOPPED
@@ -202,7 +207,7 @@ class AfterLoad:
             judged.add(Scope.SAME_CHARGES)
         return Facts(
             sources=sources,
-            notify=broken.get(None, ()),
+            notify=(*broken.get(None, ()), *(to for one in self._begun for to in one.notify)),
             general=tuple(general),
             general_events=(stopped_alert(self.sources, _STOPPED),) if is_stopped else (),
             general_judged=frozenset(map(str, judged)),

@@ -122,7 +122,7 @@ def _load(after: AfterLoad, source: str, asked: Asked, *, exact: bool) -> None:
 
             def work(settings: SourceSettings) -> None:
                 of_source = asked.of_source(selection, settings)
-                listen = after.hearing(settings.source, listener(settings.source))
+                listen = after.hearing(settings, listener(settings.source))
                 load = load_chosen if of_source.pins else load_source
                 outcomes.append(
                     load(settings, of_source, listen, stop=stop, wants_progress=console.is_live)
@@ -226,7 +226,7 @@ def accept(
         for line in replacement_lines(found, exact=exact):
             console.say(line)
         if yes or _agrees(console, f"{found.period} of {found.source}"):
-            listen = after.hearing(one.settings.source, console.listener(None))
+            listen = after.hearing(one.settings, console.listener(None))
             after.outcomes.append(accept_held(one, listen))
 
     with after.ending():
