@@ -54,10 +54,10 @@ class TestText:
         assert len(require_fit(ALERT, one.document)["reasons"]) == 50
 
     def test_names_of_the_data_forge_no_line_and_no_secret_is_told(self) -> None:
-        bad = replace(HELD, run_id="a\nb\x1b[2J", message="sig=S1GNATURE\x1b[2J\nmore", next="x\ny")
+        bad = replace(HELD, run_id="a\nb\x1b[2J", message="sig=S1GNATURE \x1b[2J\nmore", next="x\ny")
         one = message(bad)
         assert len(one.text.splitlines()) == 4
         assert "\x1b" not in one.text + one.title
         document = require_fit(ALERT, one.document)
         assert "S1GNATURE" not in one.text + one.document
-        assert document["reasons"][0]["message"] == "sig=[redacted]\\x1b[2J\nmore"
+        assert document["reasons"][0]["message"] == "sig=[redacted] \\x1b[2J\nmore"
