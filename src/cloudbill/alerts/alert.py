@@ -12,9 +12,14 @@ from typing import Final
 
 from cloudbill.periods import BillingPeriod
 
-__all__ = ["Alert", "Change", "Kind", "Scope"]
+__all__ = ["Alert", "Change", "Kind", "Scope", "age_of"]
 
 _DIGEST: Final = 12
+
+
+def age_of(scope: str) -> str:
+    """What stands for the age of a source among what a command judged."""
+    return f"{scope} (age)"
 
 
 class Kind(StrEnum):
@@ -98,6 +103,14 @@ class Alert:
     def source(self) -> str | None:
         """Its source; None for what is of no source."""
         return None if self.scope in set(Scope) else self.scope
+
+    @property
+    def judged_with(self) -> str:
+        """What a command must have judged in full before this is over if it was not found.
+
+        Not every command judges ages: `--max-age` may be given to one of them alone.
+        """
+        return age_of(self.scope) if self.kind is Kind.STALE else self.scope
 
     @property
     def key(self) -> str:

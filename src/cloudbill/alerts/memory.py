@@ -18,6 +18,8 @@ __all__ = ["Found", "Memory", "Telling", "decide"]
 
 AGAIN_AFTER: Final = timedelta(hours=20)
 """Less than a day, for a daily load takes longer on some days than on others."""
+FORGOTTEN_AFTER: Final = timedelta(days=7)
+"""What no command has judged for so long keeps nobody from hearing that all else is well."""
 _KEPT_EVENTS: Final = 100
 
 
@@ -25,7 +27,8 @@ _KEPT_EVENTS: Final = 100
 class Found:
     """What a command found that concerns one destination.
 
-    `judged` are the scopes of which it knows all that there is to tell. `known` are the scopes that
+    `judged` are the scopes of which it knows all that there is to tell, and the ages of sources
+    (`age_of`) that it judged. `known` are the scopes that
     there are; None if the command does not know.
     """
 
@@ -34,9 +37,10 @@ class Found:
     judged: frozenset[str] = frozenset()
     known: frozenset[str] | None = None
 
-    def is_judged(self, scope: str) -> bool:
-        """Whether an alert of a scope that was not found is over."""
-        return scope in self.judged or (self.known is not None and scope not in self.known)
+    def is_over(self, alert: Alert) -> bool:
+        """Whether an alert that was not found has ended."""
+        is_gone = self.known is not None and alert.scope not in self.known
+        return is_gone or alert.judged_with in self.judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +77,9 @@ def decide(memory: Memory, found: Found, now: datetime) -> Telling:
     """What a destination is told of what was found; see the module."""
     lasting = {alert.key: alert for alert in found.lasting}
     gone = {key: alert for key, alert in memory.lasting.items() if key not in lasting}
-    kept = {key: alert for key, alert in gone.items() if not found.is_judged(alert.scope)}
-    ended = tuple(alert for key, alert in gone.items() if key not in kept)
+    ended = tuple(alert for alert in gone.values() if found.is_over(alert))
+    is_forgotten = memory.told_at is not None and now - memory.told_at > FORGOTTEN_AFTER
+    kept = {key: alert for key, alert in gone.items() if not (found.is_over(alert) or is_forgotten)}
     new = frozenset(lasting.keys() - memory.lasting.keys())
     events = _distinct((*memory.untold, *found.events))
     is_old = memory.told_at is None or not timedelta() <= now - memory.told_at < AGAIN_AFTER

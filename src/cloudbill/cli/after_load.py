@@ -235,6 +235,7 @@ class AfterLoad:
                 *(moved_months(outcome, _impatient(settings)) if settings.notify else ()),
             ),
             is_judged=is_judged,
+            is_age_judged=status is not None and status.max_age is not None,
         )
 
     def _write_metrics(self, looked: dict[str, SourceStatus], code: int) -> int:

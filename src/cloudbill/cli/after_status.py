@@ -83,6 +83,7 @@ class AfterStatus:
                 notify=one.settings.notify,
                 lasting=alerts_of_status(one),
                 is_judged=one.error is None,
+                is_age_judged=one.max_age is not None,
             )
             for one in self.found
         ]

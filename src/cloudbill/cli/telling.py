@@ -66,6 +66,15 @@ class SourceFacts:
     lasting: tuple[Alert, ...] = ()
     events: tuple[Alert, ...] = ()
     is_judged: bool = False
+    is_age_judged: bool = False
+
+    @property
+    def judged(self) -> set[str]:
+        """What is judged of it."""
+        from cloudbill.alerts.alert import age_of
+
+        age = {age_of(self.source)} if self.is_judged and self.is_age_judged else set[str]()
+        return age | ({self.source} if self.is_judged else set())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +107,7 @@ class Facts:
         return Found(
             lasting=(*(alert for one in own for alert in one.lasting), *self.general),
             events=(*(alert for one in own for alert in one.events), *self.general_events),
-            judged=self.general_judged | {one.source for one in own if one.is_judged},
+            judged=self.general_judged.union(*(one.judged for one in own)),
             known=frozenset({*Scope, *(one.source for one in own)}) if self.is_all else None,
         )
 

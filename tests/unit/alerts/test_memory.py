@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudbill.alerts.alert import Alert, Kind
+from cloudbill.alerts.alert import Alert, Kind, age_of
 from cloudbill.alerts.memory import Found, Memory, decide
 from cloudbill.alerts.remembering import keep_memory, memory_file, read_memory
 from cloudbill.settings.destinations import read_destinations
@@ -29,9 +29,10 @@ HELD = Alert(
 STALE = replace(HELD, kind=Kind.STALE, scope="aws_billing", run_id=None, error="StaleError")
 MOVED = replace(HELD, kind=Kind.MOVED, is_event=True, detail="EUR 1 2")
 BOTH = frozenset({"azure_billing", "aws_billing"})
+ALL = BOTH | {*map(age_of, BOTH)}
 
 
-def found(*lasting: Alert, judged: frozenset[str] = BOTH, events: tuple[Alert, ...] = ()) -> Found:
+def found(*lasting: Alert, judged: frozenset[str] = ALL, events: tuple[Alert, ...] = ()) -> Found:
     """What a run of a command found."""
     return Found(lasting=lasting, judged=judged, events=events)
 
@@ -88,6 +89,19 @@ class TestTelling:
         # All is well once the other is, and then both are said to be over.
         well = decide(only_azure.told, found(), NOW + 2 * HOUR)
         assert {*well.ended} == {HELD, STALE}
+
+    def test_a_command_that_judges_no_age_does_not_end_what_another_said_of_it(self) -> None:
+        first = decide(Memory(), found(STALE), NOW)
+        without = decide(first.told, found(judged=BOTH), NOW + HOUR)
+        assert not without.is_due
+        assert not decide(without.told, found(STALE), NOW + 2 * HOUR).is_due
+        assert decide(without.told, found(), NOW + 2 * HOUR).ended == (STALE,)
+
+    def test_what_nobody_judges_any_more_is_forgotten_after_a_week(self) -> None:
+        first = decide(Memory(), found(STALE, HELD), NOW)
+        assert not decide(first.told, found(judged=BOTH), NOW + 100 * HOUR).is_due
+        well = decide(first.told, found(judged=BOTH), NOW + 200 * HOUR)
+        assert (well.alerts, well.ended) == ((), (HELD,))
 
     def test_what_is_of_a_source_that_is_gone_has_ended(self) -> None:
         first = decide(Memory(), found(HELD), NOW)

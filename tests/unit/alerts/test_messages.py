@@ -7,13 +7,13 @@ from dataclasses import replace
 from cloudbill.alerts.memory import Found, Memory, decide
 from cloudbill.alerts.messages import Message, message_of
 from documents import ALERT, require_fit
-from unit.alerts.test_memory import HELD, MOVED, NOW, STALE
+from unit.alerts.test_memory import ALL, HELD, MOVED, NOW, STALE
 
 
 def message(*alerts: object, before: Memory | None = None) -> Message:
     """The message about some alerts that last."""
     lasting = tuple(one for one in alerts if isinstance(one, type(HELD)))
-    scopes = frozenset({"azure_billing", "aws_billing"})
+    scopes = ALL
     telling = decide(before or Memory(), Found(lasting=lasting, judged=scopes), NOW)
     return message_of(telling, command="cloudbill load all", exit_code=6, now=NOW)
 
@@ -54,7 +54,9 @@ class TestText:
         assert len(require_fit(ALERT, one.document)["reasons"]) == 50
 
     def test_names_of_the_data_forge_no_line_and_no_secret_is_told(self) -> None:
-        bad = replace(HELD, run_id="a\nb\x1b[2J", message="sig=S1GNATURE \x1b[2J\nmore", next="x\ny")
+        bad = replace(
+            HELD, run_id="a\nb\x1b[2J", message="sig=S1GNATURE \x1b[2J\nmore", next="x\ny"
+        )
         one = message(bad)
         assert len(one.text.splitlines()) == 4
         assert "\x1b" not in one.text + one.title
