@@ -62,7 +62,8 @@ class TestHelp:
         assert commands == [
             *("load", "plan", "accept", "dismiss", "focus"),
             *("status", "history", "verify", "query", "report", "export"),
-            *("init", "doctor", "config", "smoke-test", "sample", "explain", "state"),
+            *("init", "doctor", "config", "notify", "smoke-test", "sample"),
+            *("explain", "state"),
             *("help", "completion"),
         ]
 

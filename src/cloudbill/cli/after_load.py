@@ -132,6 +132,10 @@ class AfterLoad:
     def _follow(self, code: int) -> int:
         from cloudbill.cli.telling import notified_without_settings, tell
 
+        is_stopped = code == _STOPPED
+        is_own = is_stopped and sys.stdin is not None and sys.stdin.isatty()
+        if is_own and self.metrics is None:
+            return 0
         named = [one.source for one in self.failures if one.source is not None]
         broken: dict[str | None, tuple[Destination, ...]] = {}
         if self.failures or not self._begun:
@@ -139,10 +143,8 @@ class AfterLoad:
         is_notified = any(one.notify for one in self._begun) or any(broken.values())
         if not (is_notified or self.metrics):
             return 0
-        is_stopped = code == _STOPPED
-        looked = {} if is_stopped and not self.outcomes else self._look(is_stopped=is_stopped)
+        looked = self._look(is_stopped=is_stopped)
         written = self._write_metrics(looked, code) if self.metrics else 0
-        is_own = is_stopped and sys.stdin is not None and sys.stdin.isatty()
         is_begun = bool(self.outcomes or self.failures or is_stopped)
         if is_notified and is_begun and not is_own:
             facts = self._facts(looked, broken, is_stopped=is_stopped)
@@ -159,12 +161,10 @@ class AfterLoad:
         def look(outcome: Outcome) -> None:
             settings, now = _impatient(outcome.settings), utc_now()
             if outcome.error is None and not is_stopped:
-                status = read_status(settings, now=now, by_key=True)
-            elif self.metrics:
-                status = read_recorded(settings, now=now)
-            else:
-                return
-            found[settings.source] = status
+                found[settings.source] = read_status(settings, now=now, by_key=True)
+            # Who stops a load may end the process soon, so then only a file is asked.
+            elif self.metrics and not (is_stopped and settings.project_id):
+                found[settings.source] = read_recorded(settings, now=now)
 
         for outcome in self.outcomes:
             if self.metrics or outcome.settings.notify:
