@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
+from cloudbill.alerts import sending
 from contract.deliveries import AzureWriter
 from documents import ALERT, require_fit
 from end_to_end.conftest import configure, run_in
@@ -179,6 +179,11 @@ class TestLoad:
         assert reason(message)["period"] is None
         assert run("status", "--check").returncode == 8
         assert not told(listener)
+        # Where only the option says what is too old, a load does not take back what `status` said.
+        configure(home, AZURE)
+        for words, code in ((("load",), 0), (("status", "--check", "--max-age", "2d"), 8)):
+            assert run(*words).returncode == code
+            assert not told(listener)
 
     def test_a_closed_month_that_moved(self, run: Run, home: Path, listener: Listener) -> None:
         deliver(home, WRITER, run_id="closed", at=NOW - 5 * HOUR, costs=("100", "0.125"))
@@ -194,8 +199,16 @@ class TestLoad:
         amounts = [Decimal(amount[name]) for name in ("old", "new", "difference")]
         assert amounts == [Decimal("100.125"), Decimal("107.625"), Decimal("7.5")]
         assert "from 100.13 EUR to 107.63 EUR, +7.50" in found["message"]
+        assert "closed at" not in found["message"]
         assert run("load").returncode == 0
         assert not told(listener)
+        # From the second time on, what it closed at is another amount than the one before.
+        deliver(home, WRITER, run_id="most", at=NOW - HOUR, costs=("100", "0.125", "8.5"))
+        run("load")
+        assert (
+            f"from 107.63 EUR to 108.63 EUR, +1.00 (run most). {BEFORE} closed at 100.13 EUR, now "
+            "108.63 EUR, +8.50"
+        ) in reason(only(listener))["message"]
 
     def test_an_open_month_may_move_and_so_may_a_load_that_changes_no_amount(
         self, run: Run, home: Path, listener: Listener
@@ -294,27 +307,22 @@ class TestLoad:
 class TestStopping:
     def test_a_load_that_a_scheduler_stops_is_told(self, home: Path, listener: Listener) -> None:
         deliver(home, WRITER)
-        # Another process writes the file, so the load waits until it is stopped.
-        lock = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print(1, flush=True); "
-        holder = subprocess.Popen(
-            [shutil.which("python") or "python", "-c", lock + "time.sleep(60)", "cloudbill.duckdb"],
-            cwd=home,
-            stdout=subprocess.PIPE,
-        )
-        assert holder.stdout is not None
-        holder.stdout.readline()
-        with subprocess.Popen(
-            [imported_command(), "load", "--metrics", "load.prom"],
-            cwd=home,
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as load:
-            time.sleep(3)
+        # This process has the file open, so the load waits until it is stopped.
+        with (
+            duckdb.connect(home / "cloudbill.duckdb"),
+            subprocess.Popen(
+                [imported_command(), "load", "--metrics", "load.prom"],
+                cwd=home,
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as load,
+        ):
+            assert load.stderr is not None
+            assert "is locked by" in load.stderr.readline()
             load.send_signal(signal.SIGTERM)
-            _, said = load.communicate(timeout=30)
-        holder.kill()
-        holder.communicate()
+            _, said = load.communicate(timeout=60)
         assert load.returncode == 130, said
         message = only(listener)
         assert (reason(message)["kind"], message["exit_code"]) == ("stopped", 130)
@@ -372,12 +380,15 @@ class TestDestinations:
         assert done.returncode == 2
         assert "'notify' names nobody to tell" in done.stderr
 
-    def test_no_secret_is_anywhere(self, run: Run, home: Path, listener: Listener) -> None:
+    def test_no_secret_is_anywhere(
+        self, run: Run, home: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sending, "_WAITS_S", (0.0, 0.0))
         pipe = f"https://user:PASSWORD@127.0.0.1:9/{TOKEN}?sig=S1GNATURE"
         notify(
             home, pipe, f"{listener.url}/{TOKEN}", f"slack://{TOKEN}/B/c", f"command:false {TOKEN}"
         )
-        configure(home, AZURE.replace('"./exports"', '"gs://nobody-here"') + "retry_for_s = 1\n")
+        deliver(home, WRITER, damaged=True)
         shown = [run(*words) for words in (("load", "-v"), ("load", "--log-format", "json"))]
         shown += [run("config", "show"), run("config", "show", "--json"), run("notify", "-v")]
         (home / ".dlt/secrets.toml").unlink()

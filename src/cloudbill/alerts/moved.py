@@ -69,7 +69,9 @@ def _moved(settings: SourceSettings, month: MonthHistory, before: Load, load: Lo
         f"{signed(one.difference, exact=False)}"
         for one in amounts
     )
-    closed = "" if month.closing is None else closing_sentence(month.period, month.closing)
+    closed = ""
+    if month.closing is not None and month.closing.load is not before:
+        closed = f". {closing_sentence(month.period, month.closing)}"
     source, run_id = settings.source, load.record.run_id
     return Alert(
         kind=Kind.MOVED,
@@ -77,7 +79,7 @@ def _moved(settings: SourceSettings, month: MonthHistory, before: Load, load: Lo
         period=month.period,
         run_id=run_id,
         message=f"This load changed the billed cost of {month.period}, which had closed, {words} "
-        f"(run {run_id}). {closed}",
+        f"(run {run_id}){closed}",
         amounts=amounts,
         next=f"cloudbill history {source} --month {month.period}",
         detail=";".join(f"{one.currency} {one.old:f} {one.new:f}" for one in amounts),

@@ -215,8 +215,8 @@ KEYS: Final[tuple[Key, ...]] = (
         example='["https://alerts.example.com/bills", "command:/usr/local/bin/page --team finops"]',
         description="Who is told what a person should look at: one destination or a list. A URL "
         "(`https://`) gets one JSON document, a program after `command:` gets it as its input, and "
-        "[apprise](https://github.com/caronc/apprise) takes any other URL, such as `slack://`. The "
-        "addresses are secrets, so they belong into `.dlt/secrets.toml` or a variable.",
+        "the library apprise takes any other URL, such as `slack://`. The addresses are secrets, "
+        "so they belong into `.dlt/secrets.toml` or a variable.",
     ),
     Key(
         name="max_cost_drop",
