@@ -51,11 +51,11 @@ class AfterLoad:
     """Whether it is of all sources that there are."""
     outcomes: list[Outcome] = field(default_factory=list)
     failures: list[SourceFailure] = field(default_factory=list)
-    """What ended sources, the reading of the configuration, or the making of views."""
+    """What ended sources, or the reading of the configuration."""
     refused: list[SourceFailure] = field(default_factory=list)
     """What was wrong with the command line, which concerns whoever wrote it."""
     views: list[SourceFailure] = field(default_factory=list)
-    """Those of `failures` that are of the views."""
+    """What kept views from being made."""
     are_views_kept: bool = False
     _drifted: dict[str, list[Drifted]] = field(default_factory=lambda: defaultdict(list))
     _begun: list[SourceSettings] = field(default_factory=list)
@@ -69,7 +69,7 @@ class AfterLoad:
     @property
     def ended(self) -> list[SourceFailure]:
         """All that the command has to say of what failed."""
-        return [*self.failures, *self.refused]
+        return [*self.failures, *self.refused, *self.views]
 
     def hearing(
         self, settings: SourceSettings, listen: Callable[[Event], None]
@@ -92,11 +92,6 @@ class AfterLoad:
 
         is_own = isinstance(failure.error, ConfigError)
         (self.refused if is_own else self.failures).append(failure)
-
-    def view_failed(self, failure: SourceFailure) -> None:
-        """Remembers that views could not be kept."""
-        self.views.append(failure)
-        self.failures.append(failure)
 
     @contextmanager
     def ending(self) -> Iterator[None]:
@@ -138,7 +133,7 @@ class AfterLoad:
             return 0
         named = [one.source for one in self.failures if one.source is not None]
         broken: dict[str | None, tuple[Destination, ...]] = {}
-        if self.failures or not self._begun:
+        if self.failures or self.views or not self._begun:
             broken = notified_without_settings(named)
         is_notified = any(one.notify for one in self._begun) or any(broken.values())
         if not (is_notified or self.metrics):
@@ -183,20 +178,13 @@ class AfterLoad:
         is_stopped: bool,
     ) -> Facts:
         from cloudbill.alerts.alert import Scope
-        from cloudbill.alerts.judging import alert_of_failure, alerts_of_views, stopped_alert
-        from cloudbill.cli.telling import Facts, SourceFacts, alerts_of_doubles
+        from cloudbill.alerts.judging import alerts_of_views, stopped_alert
+        from cloudbill.cli.telling import Facts, alerts_of_doubles, facts_of_failures
 
         sources = [self._of_source(one, looked, is_stopped=is_stopped) for one in self.outcomes]
-        general = [*alerts_of_views(one.error for one in self.views)]
-        for failure in self.failures:
-            if failure in self.views:
-                continue
-            alert = alert_of_failure(failure)
-            if failure.source is None:
-                general.append(alert)
-            else:
-                notify = broken.get(failure.source, ())
-                sources.append(SourceFacts(source=failure.source, notify=notify, lasting=(alert,)))
+        unread, general = facts_of_failures(self.failures, broken)
+        sources += unread
+        general += alerts_of_views(one.error for one in self.views)
         is_read = not (is_stopped or any(one.source is None for one in self.failures))
         is_all = self.is_all and is_read
         judged = {Scope.VIEWS} if self.are_views_kept else set[Scope]()

@@ -74,8 +74,8 @@ class AfterStatus:
 
     def _facts(self, broken: dict[str | None, tuple[Destination, ...]]) -> Facts:
         from cloudbill.alerts.alert import Scope
-        from cloudbill.alerts.judging import alert_of_failure, alerts_of_status, alerts_of_views
-        from cloudbill.cli.telling import Facts, SourceFacts, alerts_of_doubles
+        from cloudbill.alerts.judging import alerts_of_status, alerts_of_views
+        from cloudbill.cli.telling import Facts, SourceFacts, alerts_of_doubles, facts_of_failures
 
         sources = [
             SourceFacts(
@@ -88,14 +88,9 @@ class AfterStatus:
             for one in self.found
         ]
         errors = [*self.stale_views, *(one.error for one in self.views)]
-        general = [*alerts_of_views(errors)]
-        for failure in self.failures:
-            alert = alert_of_failure(failure)
-            if failure.source is None:
-                general.append(alert)
-            else:
-                notify = broken.get(failure.source, ())
-                sources.append(SourceFacts(source=failure.source, notify=notify, lasting=(alert,)))
+        unread, general = facts_of_failures(self.failures, broken)
+        sources += unread
+        general += alerts_of_views(errors)
         is_read = not any(one.source is None for one in self.failures)
         is_all = self.sources == "all" and is_read and not self.refused
         judged = {Scope.CONFIGURATION} if is_read else set[Scope]()

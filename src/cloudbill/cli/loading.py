@@ -159,7 +159,7 @@ def _keep_views(after: AfterLoad) -> None:
             console.warn(f"note  {line}")
 
     loaded = [outcome.settings for outcome in after.outcomes if outcome.error is None]
-    view_each_dataset(loaded, say, after.view_failed, dry_run=False)
+    view_each_dataset(loaded, say, after.views.append, dry_run=False)
     after.are_views_kept = len(loaded) == len(after.outcomes) > 0
 
 

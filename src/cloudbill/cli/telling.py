@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cloudbill.cli.console import Console
     from cloudbill.looking.status import SourceStatus
     from cloudbill.settings.destinations import Destination
+    from cloudbill.text.failures import SourceFailure
 
 __all__ = [
     "Facts",
@@ -38,6 +39,7 @@ __all__ = [
     "SourceFacts",
     "alerts_of_doubles",
     "earlier_successes",
+    "facts_of_failures",
     "notified_without_settings",
     "send_each",
     "tell",
@@ -199,6 +201,24 @@ def notified_without_settings(
             found = ()
         return dict.fromkeys((None, *sources), found)
     return {source: destinations_of(source, providers) for source in (None, *sources)}
+
+
+def facts_of_failures(
+    failures: Iterable[SourceFailure], notified: Mapping[str | None, tuple[Destination, ...]]
+) -> tuple[list[SourceFacts], list[Alert]]:
+    """What is told of sources that ended before they had a result, and what is of no source."""
+    from cloudbill.alerts.judging import alert_of_failure
+
+    sources: list[SourceFacts] = []
+    general: list[Alert] = []
+    for failure in failures:
+        alert = alert_of_failure(failure)
+        if failure.source is None:
+            general.append(alert)
+        else:
+            notify = notified.get(failure.source, ())
+            sources.append(SourceFacts(source=failure.source, notify=notify, lasting=(alert,)))
+    return sources, general
 
 
 def alerts_of_doubles(statuses: Sequence[SourceStatus]) -> Iterator[Alert]:
