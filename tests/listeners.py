@@ -5,14 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Listener", "certificate", "listening"]
+from documents import ALERT, require_fit
+
+__all__ = ["TOKEN", "Listener", "certificate", "listening", "only", "reason", "told"]
+
+TOKEN = "T0KENSECRET"  # noqa: S105
+"""What no message may have in it."""
 
 
 class Listener:
@@ -89,6 +94,27 @@ def listening(certificate_file: Path | None = None) -> Iterator[Listener]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def told(listener: Listener) -> list[dict[str, Any]]:
+    """The messages that came since the last call, each of which fits its schema."""
+    found = [require_fit(ALERT, body.decode()) for body in listener.bodies]
+    assert TOKEN not in listener.texts()
+    listener.bodies.clear()
+    return found
+
+
+def only(listener: Listener) -> dict[str, Any]:
+    """The one message that came."""
+    (message,) = told(listener)
+    return message
+
+
+def reason(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The one reason of a message."""
+    (found,) = message["reasons"]
+    assert isinstance(found, dict)
+    return found
 
 
 def certificate(folder: Path) -> Path:

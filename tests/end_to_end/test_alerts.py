@@ -21,13 +21,12 @@ from documents import ALERT, require_fit
 from end_to_end.conftest import configure, run_in
 from end_to_end.imported import imported_command
 from end_to_end.situations import AZURE, BEFORE, MONTH, NOW, deliver
-from listeners import Listener, listening
+from listeners import TOKEN, Listener, listening, only, reason, told
 
 if TYPE_CHECKING:
     from end_to_end.conftest import Run
 
 WRITER = AzureWriter()
-TOKEN = "T0KENSECRET"  # noqa: S105
 HOUR = timedelta(hours=1)
 OLD = timedelta(days=10)
 
@@ -51,27 +50,6 @@ def notify(home: Path, *destinations: str) -> None:
     """Writes the key into `secrets.toml`."""
     text = f"[sources]\nnotify = {json.dumps(destinations)}\n"
     (home / ".dlt/secrets.toml").write_text(text)
-
-
-def told(listener: Listener) -> list[dict[str, Any]]:
-    """The messages that came since the last call, each of which fits its schema."""
-    found = [require_fit(ALERT, body.decode()) for body in listener.bodies]
-    assert TOKEN not in listener.texts()
-    listener.bodies.clear()
-    return found
-
-
-def only(listener: Listener) -> dict[str, Any]:
-    """The one message that came."""
-    (message,) = told(listener)
-    return message
-
-
-def reason(message: Mapping[str, Any]) -> dict[str, Any]:
-    """The one reason of a message."""
-    (found,) = message["reasons"]
-    assert isinstance(found, dict)
-    return found
 
 
 def same_as_status(home: Path, found: Mapping[str, Any]) -> bool:

@@ -62,9 +62,8 @@ class TestHelp:
         assert commands == [
             *("load", "plan", "accept", "dismiss", "focus"),
             *("status", "history", "verify", "query", "report", "export"),
-            *("init", "doctor", "config", "notify", "smoke-test", "sample"),
-            *("explain", "state"),
-            *("help", "completion"),
+            *("init", "doctor", "config", "notify", "smoke-test", "sample", "explain"),
+            *("state", "help", "completion"),
         ]
 
     def test_a_shell_can_complete_commands_and_options(self, run_process: Run) -> None:
