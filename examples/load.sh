@@ -1,15 +1,60 @@
 #!/bin/sh
 # Loads what is new, then checks that deliveries still arrive. For any scheduler that runs commands;
 # it ends with the exit code that the scheduler should see.
+#
+# Every line is a JSON object. Events, and the state of all months in one line, go to stdout. What a
+# person should look at goes to stderr, which cron mails.
 
-cloudbill load --log-format json
-code=$?
+# A JSON object for each line: one that is an object stays, a document of several lines becomes one
+# line, and any other text becomes a message.
+as_json() {
+    trap '' HUP INT TERM # cloudbill gets the signal too, and says what it did before it ends
+    document=
+    while IFS= read -r line || [ -n "$line" ]; do
+        case $line in
+        '') ;;
+        '{"'*) printf '%s\n' "$line" ;;
+        '{') document='{' ;;
+        '}') printf '%s}\n' "$document" && document= ;;
+        *)
+            if [ -n "$document" ]; then
+                document=$document${line#"${line%%[! ]*}"}
+            else
+                message warning "$line"
+            fi
+            ;;
+        esac
+    done
+}
+
+# A message as a line of JSON, as cloudbill itself writes one.
+message() {
+    text=$(printf '%s' "$2" | LC_ALL=C tr -d '\000-\010\013-\037' | LC_ALL=C tr '\t\n' '  ' |
+        LC_ALL=C sed 's/["\\]/\\&/g')
+    printf '{"time": "%s", "level": "%s", "event": "message", "message": "%s"}\n' \
+        "$(date -u +%Y-%m-%dT%H:%M:%S+00:00)" "$1" "$text"
+}
+
+# Runs cloudbill with stdout and stderr as JSON; its exit code is in `code`.
+run() {
+    code=$({ { { cloudbill "$@" && echo 0 >&4 || echo $? >&4; } 2>&1 >&5 | as_json >&2; } \
+        5>&1 | as_json >&3; } 4>&1)
+}
+
+exec 3>&1
+if ! command -v cloudbill >/dev/null; then
+    message error "There is no command cloudbill in PATH, which is $PATH. Install it, or correct PATH" >&2
+    exit 127
+fi
+
+run load --log-format json
 if [ "$code" -eq 6 ]; then
-    echo "A run is held. Look at it with 'cloudbill status', then 'cloudbill accept'." >&2
+    message warning "A run is held. Look at it with 'cloudbill status', then 'cloudbill accept'." >&2
 fi
 if [ "$code" -ne 0 ]; then
     exit "$code"
 fi
 # Exit code 8 if the newest delivery of a source is older than a day and a half; and the code of
 # anything else that a person should look at.
-cloudbill status --check --max-age 36h
+run status --check --max-age 36h --json
+exit "$code"
