@@ -53,3 +53,8 @@ site *arguments:
 docs:
     uv run python scripts/readme_keys.py
     uv run python scripts/reference.py
+
+# Print the commands that run cloudbill on Cloud Run every day: `just deploy-cloud-run PROJECT REGION BUCKET`.
+[positional-arguments]
+deploy-cloud-run *arguments:
+    @uv run python -m scripts.deploy_cloud_run "$@"
