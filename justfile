@@ -33,6 +33,10 @@ bench *arguments:
 validate-focus *arguments:
     uv run python scripts/validate_focus.py {{arguments}}
 
+# Let Airflow and Dagster read and run their examples.
+check-examples:
+    uv run python scripts/check_examples.py
+
 # Write the newest versions of everything into pyproject.toml.
 pin:
     uv run --no-sync python scripts/pin.py
@@ -54,7 +58,7 @@ docs:
     uv run python scripts/readme_keys.py
     uv run python scripts/reference.py
 
-# Print the commands that run cloudbill on Cloud Run every day: `just deploy-cloud-run PROJECT REGION BUCKET`.
+# Print the commands for Cloud Run: `just deploy-cloud-run PROJECT REGION BUCKET`.
 [positional-arguments]
 deploy-cloud-run *arguments:
     @uv run python -m scripts.deploy_cloud_run "$@"
