@@ -46,14 +46,17 @@ NOT_RUN = {
         "pip install '.[bigquery,report]'    # gs:// and BigQuery; also: s3, az, gs",
     ): "answers from a person",
     ("docs/scheduling.md", "systemctl daemon-reload"): "systemd",
+    ("docs/scheduling.md", "python3 -m venv /opt/cloudbill"): "a machine of its own",
+    ("docs/deploy.md", "docker build --tag cloudbill ."): "a builder of images",
     (
-        "docs/scheduling.md",
-        'docker build -f examples/cloud-run/Dockerfile -t "$IMAGE" .',
-    ): "a cloud",
+        "docs/deploy.md",
+        "uv run just deploy-cloud-run my-project europe-west1 my-billing-bucket > cloud-run.sh",
+    ): "the whole project; test_docs_cloud_run.py runs it",
+    ("docs/deploy.md", "bash cloud-run.sh"): "a cloud",
     (
-        "docs/scheduling.md",
-        'gcloud run jobs add-iam-policy-binding cloudbill --region "$REGION" \\',
-    ): "a cloud",
+        "docs/deploy.md",
+        "kubectl create configmap cloudbill --from-file=.dlt/config.toml",
+    ): "a cluster",
 }
 # Blocks that end with another code than 0, and why.
 ENDS_WITH = {

@@ -8,12 +8,15 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from cloudbill.settings.keys import KEYS
+from cloudbill.errors import ConfigError, HeldError
+from documents import LOG_LINE, fits
 from end_to_end.conftest import ROOT, configure
 from end_to_end.imported import imported_command
 from end_to_end.pages import blocks, cloudbill_words, unknown_words
@@ -21,7 +24,8 @@ from samples import write_azure
 
 EXAMPLES = ROOT / "examples"
 FILES = sorted(path for path in EXAMPLES.rglob("*") if path.is_file() and "/." not in str(path))
-SCHEDULING = (ROOT / "docs/scheduling.md").read_text()
+SHELLS = [name for name in ("dash", "bash") if shutil.which(name)]
+SCHEDULING, DEPLOY = ((ROOT / f"docs/{page}.md").read_text() for page in ("scheduling", "deploy"))
 
 
 def example(name: str) -> str:
@@ -36,10 +40,31 @@ def read_yaml(name: str) -> dict[str, object]:
     return document
 
 
+def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
+    """What was written, of which every line is a JSON object that fits its schema."""
+    found = [json.loads(line) for line in (done.stdout + done.stderr).splitlines()]
+    assert all(fits(LOG_LINE if "event" in one else "status", one) for one in found), found
+    return found
+
+
+def linter(name: str) -> str:
+    """A linter of the group `examples`."""
+    path = Path(sys.executable).with_name(name)
+    if not path.exists():
+        pytest.skip("the group `examples` is not here")
+    return str(path)
+
+
+def lint(name: str, *words: str | Path) -> None:
+    """Lets a linter read something in which it finds nothing."""
+    done = subprocess.run([linter(name), *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 class TestLoadScript:
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
-        """A folder with one month that has one run, and the script."""
+        """A folder with one month that has two runs, and the script."""
         configure(
             tmp_path,
             '[sources.azure_billing]\nbucket = "./exports"\nprefix = "billing"\n'
@@ -49,9 +74,11 @@ class TestLoadScript:
         shutil.copy(EXAMPLES / "load.sh", tmp_path)
         return tmp_path
 
-    def run(self, folder: Path, command: str = "./load.sh") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, folder: Path, command: str = "./load.sh", *, shell: str = "/bin/sh"
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["/bin/sh", "-c", command],
+            [shell, "-c", command],
             cwd=folder,
             env={
                 **os.environ,
@@ -70,15 +97,22 @@ class TestLoadScript:
             key=lambda path: str(json.loads(path.read_text())["runInfo"]["submittedTime"]),
         )
 
-    def test_it_loads_writes_lines_of_json_and_notices_that_nothing_came_lately(
-        self, folder: Path
-    ) -> None:
+    def test_it_loads_and_notices_that_nothing_came_lately(self, folder: Path) -> None:
         done = self.run(folder)
         assert done.returncode == 8, done.stderr
         assert (folder / "cloudbill.duckdb").exists()
-        logged = [line for line in (done.stdout + done.stderr).splitlines() if line[:1] == "{"]
-        assert logged
-        assert all(isinstance(json.loads(line), dict) for line in logged)
+        *events, status, said, _ = lines(done)
+        assert events[-1]["event"] == "finished"
+        assert status["failures"]
+        assert "longer ago than --max-age allows" in str(said["message"])
+        assert "longer ago" not in done.stdout.splitlines()[-2]
+
+    def test_where_all_is_well_it_writes_nothing_to_stderr(self, folder: Path) -> None:
+        script = (folder / "load.sh").read_text()
+        (folder / "load.sh").write_text(script.replace("36h", "9999d"))
+        done = self.run(folder)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert lines(done)[-1]["failures"] == []
 
     def test_a_run_that_is_held_ends_it_with_6_and_a_word(self, folder: Path) -> None:
         narrow, full = self.runs(folder)
@@ -93,62 +127,122 @@ class TestLoadScript:
         away.rename(narrow.parent)
         done = self.run(folder)
         assert done.returncode == 6, done.stderr
-        assert "cloudbill accept" in done.stderr
+        assert "cloudbill accept" in str(lines(done)[-1]["message"])
 
     def test_a_failure_ends_it_with_its_own_code(self, folder: Path) -> None:
         shutil.rmtree(folder / "exports")
-        assert self.run(folder).returncode == 4
+        done = self.run(folder)
+        assert done.returncode == 4
+        assert "status" not in done.stdout
+        assert lines(done)[-1]["error"] == "StoreError"
+
+    @pytest.mark.parametrize("shell", SHELLS)
+    def test_text_becomes_json_in_every_shell(self, shell: str, tmp_path: Path) -> None:
+        shutil.copy(EXAMPLES / "load.sh", tmp_path)
+        odd = 'a "quoted" \\ back\tslash \x01 é'
+        document = json.dumps({"sources": [{"deep": "x  y"}], "event": None}, indent=2)
+        (tmp_path / "said").write_text(f"{odd}\n{document}\n\n  no end")
+        command = tmp_path / "cloudbill"
+        command.write_text("#!/bin/sh\ncat said\ncat said >&2\n[ $1 = load ] || exit 8\n")
+        command.chmod(0o755)
+        done = subprocess.run(
+            [shell, "load.sh"],
+            cwd=tmp_path,
+            env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 8
+        for stream in (done.stdout, done.stderr):
+            written = [json.loads(line) for line in stream.splitlines()]
+            messages = [one["message"] for one in written if one.get("event")]
+            assert messages == ['a "quoted" \\ back slash  é', "  no end"] * 2
+            assert written[1] == json.loads(document)
+
+    def test_where_there_is_no_command_it_says_so_and_ends_with_127(self, tmp_path: Path) -> None:
+        (tmp_path / "bin").mkdir()
+        for name in ("date", "sed", "tr"):
+            (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
+        done = subprocess.run(
+            ["/bin/sh", EXAMPLES / "load.sh"],
+            env={"PATH": str(tmp_path / "bin")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (127, "")
+        (said,) = lines(done)
+        assert "PATH" in str(said["message"])
+
+    def test_shellcheck_finds_nothing(self) -> None:
+        lint("shellcheck", EXAMPLES / "load.sh")
 
     def test_the_line_of_cron_runs_it(self, folder: Path) -> None:
         (line,) = [line for line in example("crontab").splitlines() if line[:1].isdigit()]
         times = re.fullmatch(r"(\S+ \S+ \S+ \S+ \S+) (.*)", line)
         assert times
+        # cron would end the command there.
+        assert "%" not in times[2]
         done = self.run(folder, times[2].replace("/srv/bills", str(folder)))
         assert done.returncode == 8
         assert (folder / "load.log").read_text()
 
 
-class TestSystemd:
-    @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here")
-    def test_the_units_are_what_systemd_reads(self, tmp_path: Path) -> None:
-        shutil.copy(EXAMPLES / "load.sh", tmp_path)
-        for name in ("cloudbill.service", "cloudbill.timer"):
-            text = example(f"systemd/{name}").replace("/srv/bills", str(tmp_path))
-            (tmp_path / name).write_text(text)
-        done = subprocess.run(
-            ["systemd-analyze", "verify", "./cloudbill.service", "./cloudbill.timer"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
+class TestTimes:
+    def test_cron_reads_those_of_every_example_and_they_are_one(self) -> None:
+        cronsim = pytest.importorskip("cronsim", reason="the group `examples` is not here")
+        workflow = read_yaml("github-actions.yml")
+        found = [
+            workflow["on"]["schedule"][0]["cron"],  # type: ignore[index]
+            read_yaml("kubernetes.yaml")["spec"]["schedule"],  # type: ignore[index]
+            *re.findall(r'schedule="(.*?)"', example("airflow_bills.py")),
+            *re.findall(r'schedule="(.*?)"', example("dagster_bills.py")),
+            " ".join(example("crontab").splitlines()[-1].split()[:5]),
+        ]
+        assert len(found) == 5
+        began = datetime(2026, 2, 27, tzinfo=UTC)
+        for text in found:
+            times = cronsim.CronSim(text, began)
+            assert [f"{next(times):%m-%d %H:%M}" for _ in range(3)] == [
+                *("02-27 06:15", "02-28 06:15", "03-01 06:15")
+            ]
+        assert "OnCalendar=*-*-* 06:15:00\n" in example("systemd/cloudbill.timer")
+
+
+class TestKubernetes:
+    def test_kubernetes_knows_every_field(self) -> None:
+        validate = pytest.importorskip(
+            "kubernetes_validate", reason="the group `examples` is not here"
         )
-        assert (done.returncode, done.stderr) == (0, "")
+        for version in ("1.31", "1.37"):
+            validate.validate(read_yaml("kubernetes.yaml"), version, strict=True)
 
-    def test_the_service_runs_the_script_in_its_folder(self) -> None:
-        service = example("systemd/cloudbill.service")
-        assert "WorkingDirectory=/srv/bills\n" in service
-        assert "ExecStart=/srv/bills/load.sh\n" in service
-
-
-class TestCloudRun:
-    def test_the_job_loads_with_keys_that_exist(self) -> None:
-        job = read_yaml("cloud-run/job.yaml")
-        assert (job["apiVersion"], job["kind"]) == ("run.googleapis.com/v1", "Job")
-        inner = job["spec"]["template"]["spec"]["template"]["spec"]  # type: ignore[index]
-        (container,) = inner["containers"]
+    def test_it_loads_as_the_user_of_the_image_and_tries_nothing_again_in_vain(self) -> None:
+        job = read_yaml("kubernetes.yaml")["spec"]["jobTemplate"]["spec"]  # type: ignore[index]
+        pod = job["template"]["spec"]
+        (container,) = pod["containers"]
         assert not unknown_words(container["args"])
-        keys = {key.name for key in KEYS}
-        for variable in container["env"]:
-            assert variable["name"].removeprefix("SOURCES__AZURE_BILLING__").lower() in keys
-
-    def test_the_image_has_the_command_as_its_entry(self) -> None:
-        text = example("cloud-run/Dockerfile")
-        assert 'ENTRYPOINT ["cloudbill"]' in text
-        assert "[bigquery]" in text
+        dockerfile = (ROOT / "Dockerfile").read_text()
+        context = pod["securityContext"]
+        assert f"USER {context['runAsUser']}:{context['runAsGroup']}\n" in dockerfile
+        assert {volume["name"] for volume in pod["volumes"]} == {
+            mount["name"] for mount in container["volumeMounts"]
+        }
+        for mount in container["volumeMounts"]:
+            place = mount["mountPath"].removesuffix("/.dlt")
+            assert place == "/tmp" or place in dockerfile  # noqa: S108
+        (rule,) = job["podFailurePolicy"]["rules"]
+        assert rule["onExitCodes"]["values"] == [ConfigError.exit_code, HeldError.exit_code]
+        assert rule["onExitCodes"]["containerName"] == container["name"]
 
 
 class TestGitHubActions:
+    def test_github_knows_every_key_and_nothing_is_left_open(self) -> None:
+        workflow = EXAMPLES / "github-actions.yml"
+        lint("check-jsonschema", "--builtin-schema", "vendor.github-workflows", workflow)
+        lint("zizmor", "--offline", "--no-progress", "--min-severity", "low", workflow)
+
     def test_its_steps_are_scripts_whose_commands_exist(self) -> None:
         workflow = read_yaml("github-actions.yml")
         assert set(workflow["on"]) == {"schedule", "workflow_dispatch"}  # type: ignore[call-overload]
@@ -156,46 +250,45 @@ class TestGitHubActions:
         scripts = [step["run"] for step in steps if "run" in step]
         commands = [words for script in scripts for words in cloudbill_words(script)]
         assert [words[0] for words in commands] == ["load", "status"]
+        assert not [words for words in commands if unknown_words(words)]
         for script in scripts:
-            plain = re.sub(r"\$\{\{.*?\}\}", "x", script)
-            done = subprocess.run(["bash", "-n"], input=plain, text=True, check=False)
+            assert "${{" not in script
+            done = subprocess.run(["bash", "-n"], input=script, text=True, check=False)
             assert done.returncode == 0
 
-    def test_a_held_run_is_a_warning_and_any_other_code_ends_the_step(self, tmp_path: Path) -> None:
+    def test_each_exit_code_ends_the_step_and_a_held_run_is_named(self, tmp_path: Path) -> None:
         steps = read_yaml("github-actions.yml")["jobs"]["load"]["steps"]  # type: ignore[index]
         (script,) = [step["run"] for step in steps if "exit" in step.get("run", "")]
         command = tmp_path / "cloudbill"
-        for code, expected in ((0, 0), (5, 5), (6, 0)):
+        for code, said in ((0, ""), (5, "cloudbill explain 5"), (6, "A run is held")):
             command.write_text(f"#!/bin/sh\nexit {code}\n")
             command.chmod(0o755)
             done = subprocess.run(
-                ["bash", "-eo", "pipefail", "-c", script],
+                ["bash", "-e", "-c", script],
                 env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
                 capture_output=True,
                 text=True,
                 check=False,
             )
-            assert done.returncode == expected
-            assert ("::warning::" in done.stdout) == (code == 6)
+            assert done.returncode == code
+            assert said in done.stdout
+            assert ("::error::" in done.stdout) == (code != 0)
 
 
 class TestPython:
+    """`just check-examples` lets Airflow and Dagster themselves read and run them."""
+
     @pytest.mark.parametrize("name", ["airflow_bills.py", "dagster_bills.py"])
     def test_every_command_in_it_exists(self, name: str) -> None:
-        tree = ast.parse(example(name))
-        found = [
-            str(ast.literal_eval(node.value)).split()
-            for node in ast.walk(tree)
-            if isinstance(node, ast.keyword) and node.arg == "bash_command"
+        lists = [
+            [str(ast.literal_eval(word)) for word in node.elts if isinstance(word, ast.Constant)]
+            for node in ast.walk(ast.parse(example(name)))
+            if isinstance(node, ast.List)
         ]
-        found += [
-            [str(ast.literal_eval(element)) for element in node.elts]
-            for node in ast.walk(tree)
-            if isinstance(node, ast.List) and "'cloudbill'" in ast.unparse(node)
-        ]
-        assert {words.pop(0) for words in found} == {"cloudbill"}
-        assert "load" in [words[0] for words in found]
-        assert not [word for words in found for word in unknown_words(words)]
+        found = [words[1:] if words[:1] == ["cloudbill"] else words for words in lists]
+        commands = [words for words in found if words and words[0] in {"load", "status"}]
+        assert [words[0] for words in commands] == ["load", "status"]
+        assert not [word for words in commands for word in unknown_words(words)]
 
     def test_the_page_shows_what_the_files_have(self) -> None:
         shown = [block.text for block in blocks("python") if block.page == "docs/scheduling.md"]
@@ -213,7 +306,7 @@ def without_indents(text: str) -> str:
 class TestPage:
     @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
     def test_every_example_is_named_on_the_page(self, path: Path) -> None:
-        assert f"../{path.relative_to(ROOT).as_posix()}" in SCHEDULING
+        assert f"../{path.relative_to(ROOT).as_posix()}" in SCHEDULING + DEPLOY
 
     def test_the_line_of_cron_is_that_of_the_file(self) -> None:
         shown = next(b.text for b in blocks("text") if "load.sh" in b.text)
