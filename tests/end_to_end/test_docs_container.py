@@ -241,7 +241,8 @@ class TestBuild:
         self, steps: list[tuple[str, str]], context: Path, tmp_path: Path
     ) -> None:
         root = tmp_path / "image"
-        subprocess.run([sys.executable, "-m", "venv", root / "usr"], check=True)
+        base = ["uv", "venv", "--quiet", "--seed", "--python", sys.executable, root / "usr"]
+        subprocess.run(base, check=True)
         env = run_steps(steps, root, context)
         shutil.copytree(ROOT / ".dlt", root / "bills/.dlt")
         shutil.copytree(ROOT / "sample_exports", root / "bills/sample_exports")

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -174,6 +175,36 @@ class TestLoadScript:
         assert (done.returncode, done.stdout) == (127, "")
         (said,) = lines(done)
         assert "PATH" in str(said["message"])
+
+    @pytest.mark.parametrize("shell", SHELLS)
+    def test_a_stop_of_all_its_processes_loses_no_line(self, shell: str, tmp_path: Path) -> None:
+        command = tmp_path / "cloudbill"
+        last = json.dumps({"event": "finished"})
+        command.write_text(
+            "#!/bin/sh\ntrap 'sleep 0.2; echo \"$LAST\"; echo why >&2; exit 130' TERM\n"
+            'echo \'{"event": "load_started"}\'\nwhile :; do sleep 0.05; done\n'
+        )
+        command.chmod(0o755)
+        with subprocess.Popen(
+            [shell, EXAMPLES / "load.sh"],
+            env={
+                **os.environ,
+                "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+                "LAST": last,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as script:
+            assert script.stdout is not None
+            assert script.stderr is not None
+            assert json.loads(script.stdout.readline())["event"] == "load_started"
+            os.killpg(script.pid, signal.SIGTERM)
+            assert script.stdout.read() == f"{last}\n"
+            # The shell of the command may say before that its `sleep` was stopped.
+            *_, said = map(json.loads, script.stderr.read().splitlines())
+            assert said["message"] == "why"
 
     def test_shellcheck_finds_nothing(self) -> None:
         lint("shellcheck", EXAMPLES / "load.sh")
