@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from scripts.cloud_run_alerts import policies
 
-from cloudbill.sql import BIGQUERY
+from cloudbill.sql import BIGQUERY, bigquery_text
 
 __all__ = ["BUCKET_ROLES", "DATASET_ROLE", "PROJECT_ROLE", "Deployment", "Source", "script"]
 
@@ -65,7 +65,7 @@ def script(deployment: Deployment) -> str:
         head(deployment),
         services(),
         image(deployment),
-        account(deployment.sources),
+        account(deployment),
         secrets(deployment.secrets),
         jobs(deployment),
         schedules(deployment),
@@ -157,7 +157,7 @@ def image(deployment: Deployment) -> Iterator[str]:
     )
 
 
-def account(sources: Sequence[Source]) -> Iterator[str]:
+def account(deployment: Deployment) -> Iterator[str]:
     """The account of the job and its roles."""
     yield from comment(
         "4. The account that the job runs as. It needs no key. It may run queries, write the",
@@ -170,11 +170,12 @@ def account(sources: Sequence[Source]) -> Iterator[str]:
             *('--project "$PROJECT"', '--display-name "Loads the billing exports"'),
         ),
     )
-    yield from roles(sources, is_given=True)
+    yield from roles(deployment, is_given=True)
 
 
-def roles(sources: Sequence[Source], *, is_given: bool) -> Iterator[str]:
+def roles(deployment: Deployment, *, is_given: bool) -> Iterator[str]:
     """The commands that give the account its roles, or take them away."""
+    sources = deployment.sources
     change = f"{'add' if is_given else 'remove'}-iam-policy-binding"
     member = '--member "serviceAccount:$ACCOUNT"'
     for project in unique(source.project for source in sources):
@@ -186,7 +187,7 @@ def roles(sources: Sequence[Source], *, is_given: bool) -> Iterator[str]:
         (source.project, source.dataset, source.location) for source in sources
     ):
         placed = () if location is None else (f"--location={shlex.quote(location)}",)
-        statement = role_on(project, dataset, is_given=is_given)
+        statement = role_on(deployment, project, dataset, is_given=is_given)
         yield command(
             f"bq --project_id={shlex.quote(project)}",
             *(*placed, "query --use_legacy_sql=false", statement),
@@ -199,17 +200,18 @@ def roles(sources: Sequence[Source], *, is_given: bool) -> Iterator[str]:
             )
 
 
-def role_on(project: str, dataset: str, *, is_given: bool) -> str:
+def role_on(deployment: Deployment, project: str, dataset: str, *, is_given: bool) -> str:
     """A statement that lets the account write a dataset, or no longer, as a word of bash."""
+    member = f"serviceAccount:{deployment.name}@{deployment.project}.iam.gserviceaccount.com"
     statement = BIGQUERY.compose(
-        "GRANT {role} ON SCHEMA {dataset} TO "
+        "GRANT {role} ON SCHEMA {dataset} TO {member}"
         if is_given
-        else "REVOKE {role} ON SCHEMA {dataset} FROM ",
+        else "REVOKE {role} ON SCHEMA {dataset} FROM {member}",
         role=DATASET_ROLE,
         dataset=(project, dataset),
+        member=bigquery_text(member),
     )
-    # The shell puts the account in, whose letters need no quotes of SQL.
-    return f"{shlex.quote(str(statement))}\"'serviceAccount:$ACCOUNT'\""
+    return shlex.quote(str(statement))
 
 
 def secrets(file: Path | None) -> Iterator[str]:
@@ -363,11 +365,11 @@ def removal(deployment: Deployment) -> Iterator[str]:
     if deployment.secrets is not None:
         yield f'# gcloud secrets delete "$SECRET" {project}'
     if deployment.email is not None:
-        yield f"# gcloud monitoring policies list {project} --format 'value(name,displayName)'"
-        yield f"# gcloud monitoring policies delete NAME {project}    # for each of them"
-        yield f'# gcloud beta monitoring channels delete "$CHANNEL" {project}'
+        for kind in ("monitoring policies", "beta monitoring channels"):
+            yield f"# gcloud {kind} list {project} --format 'value(name,displayName)'"
+            yield f"# gcloud {kind} delete NAME {project}    # for each that begins with $JOB"
     yield f'# gcloud artifacts repositories delete "$JOB" {project} --location "$REGION"'
-    for line in roles(deployment.sources, is_given=False):
+    for line in roles(deployment, is_given=False):
         yield textwrap.indent(line, "# ")
     yield f'# gcloud iam service-accounts delete "$ACCOUNT" {project}'
 

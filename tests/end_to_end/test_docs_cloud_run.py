@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
@@ -24,7 +25,11 @@ from scripts.deploy_cloud_run import main, read_source, shown
 
 from cloudbill.errors import ConfigError
 from cloudbill.settings.origins import HIDDEN, Origin, ShownKey
+from cloudbill.sql import bigquery_text
 from end_to_end.conftest import ROOT, configure, run_apart, run_in
+
+if TYPE_CHECKING:
+    from emulators.googlesql import GoogleSql
 
 ODD = 'it\'s $HOME `id` "x" \\ ; é'
 PROJECT, REGION, NAME, EMAIL = f"p {ODD}", f"r {ODD}", f"j {ODD}", f"e {ODD}@example.com"
@@ -154,6 +159,12 @@ def run(text: str, folder: Path, *, is_there: bool) -> list[Call]:
     return [(words, files) for words, files in map(json.loads, calls.read_text().splitlines())]
 
 
+def removal_of(text: str) -> str:
+    """The commands at the end of a script, which its reader makes no comments any more."""
+    head, last = text[: text.index("# 1. ")], text[text.index("# To take all of it away") :]
+    return head + "\n".join(line.removeprefix("# ") for line in last.splitlines()[2:])
+
+
 @pytest.mark.usefixtures("own_dlt")
 class TestScript:
     def test_bash_and_shellcheck_read_it(self, text: str) -> None:
@@ -176,7 +187,7 @@ class TestScript:
         member = ("--member", f"serviceAccount:{account}")
         project = ("--project", PROJECT)
         schema = "`bills-project`.`finops`"
-        grant = f"GRANT `{DATASET_ROLE}` ON SCHEMA {schema} TO 'serviceAccount:{account}'"
+        grant = f"GRANT `{DATASET_ROLE}` ON SCHEMA {schema} TO {bigquery_text(member[1])}"
         assert [
             "gcloud", "iam", "service-accounts", "create", NAME, *project,
             "--display-name", "Loads the billing exports",
@@ -216,6 +227,15 @@ class TestScript:
         assert vectors[-1] == [
             "gcloud", "run", "jobs", "execute", NAME, *project, "--region", REGION, "--wait"
         ]  # fmt: skip
+
+    def test_google_reads_the_statements(
+        self, text: str, calls: list[Call], tmp_path: Path, google_sql: GoogleSql
+    ) -> None:
+        removed = run(removal_of(text), tmp_path, is_there=True)
+        statements = [words[-1] for words, _ in (*calls, *removed) if words[0] == "bq"]
+        assert {statement.split()[0] for statement in statements} == {"GRANT", "REVOKE"}
+        assert len(statements) == 2 * 3
+        assert not [one for one in statements if google_sql.fault_of(one)]
 
     def test_a_second_run_creates_nothing_again(self, text: str, tmp_path: Path) -> None:
         vectors = [words for words, _ in run(text, tmp_path, is_there=True)]
@@ -264,11 +284,8 @@ class TestScript:
         self, texts: Mapping[str, str], calls: list[Call], tmp_path: Path
     ) -> None:
         text = texts["docker"]
-        removal = text[text.index("# To take all of it away") :].splitlines()[2:]
-        uncommented = "\n".join(line.removeprefix("# ") for line in removal)
-        head = text[: text.index("# 1. ")] + "CHANNEL=1\n"
-        built = text[text.index("# 3. ") : text.index("# 4. ")]
-        others = run(f"{head}{built}{uncommented}", tmp_path, is_there=True)
+        head, built = text[: text.index("# 1. ")], text[text.index("# 3. ") : text.index("# 4. ")]
+        others = run(head + built + removal_of(text), tmp_path, is_there=True)
         assert [words[0] for words, _ in others][:3] == ["gcloud", "docker", "docker"]
         assert len(others) > 15
         for words, _ in (*calls, *others):

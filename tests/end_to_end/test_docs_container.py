@@ -241,7 +241,7 @@ class TestBuild:
         self, steps: list[tuple[str, str]], context: Path, tmp_path: Path
     ) -> None:
         root = tmp_path / "image"
-        base = ["uv", "venv", "--quiet", "--seed", "--python", sys.executable, root / "usr"]
+        base = ["uv", "venv", "--quiet", "--seed", "--python", sys.executable, str(root / "usr")]
         subprocess.run(base, check=True)
         env = run_steps(steps, root, context)
         shutil.copytree(ROOT / ".dlt", root / "bills/.dlt")
