@@ -4,9 +4,9 @@
 #
 # Two builds give the same: Python, uv and, by pyproject.toml, every package have exact versions. The
 # tag of the base image may still move to a newer Debian. Its digest, which does not, is printed by
-# `docker buildx imagetools inspect python:3.13.11-slim-trixie`; use it as
-# `--build-arg BASE=python:3.13.11-slim-trixie@sha256:...`.
-ARG BASE=python:3.13.11-slim-trixie
+# `docker buildx imagetools inspect python:3.13.14-slim-trixie`; use it as
+# `--build-arg BASE=python:3.13.14-slim-trixie@sha256:...`.
+ARG BASE=python:3.13.14-slim-trixie
 
 # hadolint ignore=DL3006
 FROM ${BASE} AS build
