@@ -3,22 +3,22 @@ default: lint test
 
 # Style, formatting and types.
 lint:
-    uv run ruff check
-    uv run ruff format --check
-    uv run mypy
+    uv run --group dev ruff check
+    uv run --group dev ruff format --check
+    uv run --group dev mypy
 
 # The tests, or those that are named: `just test tests/unit -k planning`.
 test *arguments:
-    uv run pytest {{arguments}}
+    uv run --group dev pytest {{arguments}}
 
 # Put code into the project's format.
 format:
-    uv run ruff check --fix
-    uv run ruff format
+    uv run --group dev ruff check --fix
+    uv run --group dev ruff format
 
 # Test the promises with more examples, and print the counts: `just promises 10`.
 promises times="3":
-    uv run python scripts/promises.py {{times}}
+    uv run --group dev python scripts/promises.py {{times}}
 
 # Try on a real project what only BigQuery can show: `just smoke-bigquery --project P --bucket B`.
 smoke-bigquery *arguments:
@@ -27,11 +27,11 @@ smoke-bigquery *arguments:
 # Measure what loading costs, against floors and peers: `just bench --help`.
 bench *arguments:
     UV_PROJECT_ENVIRONMENT=.bench uv sync --quiet --no-dev --all-extras
-    BENCH_PYTHON=.bench/bin/python uv run python -m benchmarks {{arguments}}
+    BENCH_PYTHON=.bench/bin/python uv run --group dev python -m benchmarks {{arguments}}
 
 # Validate the view `focus` of the bundled sample with the official validator of FOCUS 1.2.
 validate-focus *arguments:
-    uv run python scripts/validate_focus.py {{arguments}}
+    uv run --group dev python scripts/validate_focus.py {{arguments}}
 
 # Let Airflow and Dagster read and run their examples.
 check-examples:
@@ -55,8 +55,8 @@ site *arguments:
 
 # Write the pages, and the parts of README.md, that come from the code.
 docs:
-    uv run python scripts/readme_keys.py
-    uv run python scripts/reference.py
+    uv run --group dev python scripts/readme_keys.py
+    uv run --group dev python scripts/reference.py
 
 # Print the commands for Cloud Run: `just deploy-cloud-run PROJECT REGION BUCKET`.
 [positional-arguments]

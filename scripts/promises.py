@@ -1,6 +1,6 @@
 """Tests the promises with more examples than a change must pass, and prints the counts.
 
-    uv run python scripts/promises.py [TIMES] [TESTS...]
+    uv run --group dev python scripts/promises.py [TIMES] [TESTS...]
 
 TIMES multiplies the full numbers (3 by default), of which every other run of the tests tries a
 third; TESTS are what pytest is given, by default every module that tries examples or counts.

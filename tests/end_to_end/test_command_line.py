@@ -360,7 +360,7 @@ class TestRepository:
 
     @pytest.mark.parametrize(
         "command",
-        ["pip install uv && uv run main.py all", "pip install uv && uv run pytest"],
+        ["pip install uv && uv run main.py all", "pip install uv && uv run --group dev pytest"],
         ids=["run", "test"],
     )
     def test_the_readme_has_the_two_commands(self, command: str) -> None:
@@ -397,4 +397,4 @@ class TestRepository:
             assert "The sample cannot be written to file: Not a directory" in result.stderr
 
     def test_ci_runs_the_readmes_test_command(self) -> None:
-        assert "\npip install uv && uv run pytest\n" in (ROOT / ".ci/run").read_text()
+        assert "\npip install uv && uv run --group dev pytest\n" in (ROOT / ".ci/run").read_text()

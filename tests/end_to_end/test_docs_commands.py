@@ -36,7 +36,7 @@ NOT_RUN = {
         "docs/connect.md",
         'duckdb -readonly cloudbill.duckdb "SELECT * FROM billing.focus LIMIT 5"',
     ): "the command line of DuckDB",
-    ("README.md", "pip install uv && uv run pytest"): "these tests; CI runs it",
+    ("README.md", "pip install uv && uv run --group dev pytest"): "these tests; CI runs it",
     (
         "README.md",
         "pip install '.[bigquery,report]'    # gs:// and BigQuery; also: s3, az, gs",
@@ -45,6 +45,14 @@ NOT_RUN = {
         "docs/getting-started.md",
         "pip install '.[bigquery,report]'    # gs:// and BigQuery; also: s3, az, gs",
     ): "answers from a person",
+    (
+        "docs/getting-started.md",
+        "sudo apt install pipx    # or: brew install pipx",
+    ): "a system's packages",
+    (
+        "docs/getting-started.md",
+        "python3 -m venv ~/.venvs/uv && ~/.venvs/uv/bin/pip install uv",
+    ): "a registry of packages",
     ("docs/scheduling.md", "systemctl daemon-reload"): "systemd",
     ("docs/scheduling.md", "python3 -m venv /opt/cloudbill"): "a machine of its own",
     ("docs/deploy.md", "docker build --tag cloudbill ."): "a builder of images",

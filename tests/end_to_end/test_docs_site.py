@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM.exists() and find_spec("mkdocs")) and os.environ.get("CI") != "true",
-    reason=f"there is no browser at {CHROMIUM}, or no mkdocs: `uv sync --group docs`",
+    reason=f"there is no browser at {CHROMIUM}, or no mkdocs: `uv sync --group dev --group docs`",
 )
 RESULT = ".md-search-result__link"
 
