@@ -77,6 +77,7 @@ def _require_client() -> None:
     Raises:
         ConfigError: If it is not installed.
     """
+    from cloudbill.disk.installation import adding_extra
     from cloudbill.errors import ConfigError
 
     try:
@@ -84,7 +85,7 @@ def _require_client() -> None:
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"The smoke test needs BigQuery's client ({error.name} is missing); install it: "
-            "pip install 'cloudbill[bigquery]'"
+            f"{adding_extra('bigquery')}"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""This machine's disks: whether there is room, files that are written in one step, and faults.
+"""This machine's disks: room, files that are written in one step, faults, the installation.
 
 May import: text.
 """

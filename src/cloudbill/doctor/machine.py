@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cloudbill.disk.installation import adding_extra
 from cloudbill.disk.room import duckdb_needs, existing_folder
 from cloudbill.doctor.check import Check
 from cloudbill.errors import ConfigError
@@ -82,7 +83,7 @@ def check_clients(settings: SourceSettings) -> Iterator[Check]:
             yield Check(
                 subject=f"{settings.source}: client",
                 found=f"{', '.join(missing)} is not installed",
-                remedy=f"pip install 'cloudbill[{extra}]'",
+                remedy=adding_extra(extra),
             )
 
 

@@ -4,7 +4,7 @@ Paths are keys relative to the bucket or folder, with `/` between folders. Every
 becomes an error of ours here, once.
 
 Pure: address, credentials.
-May import: text.
+May import: disk, text.
 """
 
 from __future__ import annotations

@@ -138,8 +138,11 @@ def _open_filesystem(
         config.kwargs = {**timeouts, **(config.kwargs or {})}
         return _without_retries(fsspec_from_config(config)[0], scheme)
     except (ImportError, MissingDependencyException) as error:
-        hint = f"pip install 'cloudbill[{scheme}]'"
-        raise ConfigError(f"Reading {scheme}:// needs a client; install it: {hint}") from error
+        from cloudbill.disk.installation import adding_extra
+
+        raise ConfigError(
+            f"Reading {scheme}:// needs a client; install it: {adding_extra(scheme)}"
+        ) from error
     except ConfigFieldMissingException as error:
         advice = "\n".join(store_advice(scheme, ".".join(sections[1:])))
         raise ConfigError(f"No credentials for {scheme}://{bucket} were found\n{advice}") from error

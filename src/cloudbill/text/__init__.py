@@ -1,4 +1,4 @@
-"""Text for people: tables, times, sizes, paths, failures, and what errors and exit codes mean.
+"""Text for people: tables, times, sizes, paths, failures, what errors mean, and how to install.
 
 Pure.
 May import: nothing.

@@ -1,7 +1,7 @@
 """Where tables are: a package for each warehouse; `open_warehouse` imports its client.
 
 Pure: reconciliation, view_dialects.
-May import: costs, planning, settings, store, warehouses/bigquery, warehouses/duckdb.
+May import: costs, disk, planning, settings, store, warehouses/bigquery, warehouses/duckdb.
 """
 
 from __future__ import annotations
@@ -187,9 +187,11 @@ def open_warehouse(settings: WarehouseSettings, *, read_only: bool = False) -> W
         try:
             from cloudbill.warehouses.bigquery.warehouse import BigQueryWarehouse
         except ModuleNotFoundError as error:
+            from cloudbill.disk.installation import adding_extra
+
             raise ConfigError(
                 f"BigQuery needs its client ({error.name} is missing); install it: "
-                "pip install 'cloudbill[bigquery]'"
+                f"{adding_extra('bigquery')}"
             ) from error
         return BigQueryWarehouse.open(settings)
     from cloudbill.warehouses.duckdb.warehouse import DuckDBWarehouse

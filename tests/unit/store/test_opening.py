@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cloudbill.disk.installation import adding_extra
 from cloudbill.errors import ConfigError
 from cloudbill.store import open_store
 from cloudbill.store.address import parse_address
@@ -103,7 +104,7 @@ except ConfigError as error:
             check=True,
         )
 
-        assert f"pip install 'cloudbill[{scheme}]'" in done.stdout
+        assert f"install it: {adding_extra(scheme)}" in done.stdout
 
 
 @pytest.mark.parametrize(
