@@ -62,7 +62,7 @@ class TestHelp:
         assert commands == [
             *("load", "plan", "accept", "dismiss", "focus"),
             *("status", "history", "verify", "query", "report", "export"),
-            *("init", "doctor", "config", "notify", "smoke-test", "sample", "explain"),
+            *("demo", "init", "doctor", "config", "notify", "smoke-test", "sample", "explain"),
             *("state", "help", "completion"),
         ]
 

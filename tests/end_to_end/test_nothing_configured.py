@@ -33,7 +33,7 @@ def test_every_command_says_once_how_to_begin_and_ends_with_2(run: Run, tmp_path
         said, *more = result.stderr.splitlines()
         assert f"No source is configured: {tmp_path}/.dlt/config.toml is not there" in said, words
         assert "`cloudbill init`" in said
-        assert "`cloudbill sample exports`" in said
+        assert "`cloudbill demo`" in said
         assert more == ["More: cloudbill explain ConfigError"], words
         assert (result.returncode, result.stdout) == (2, ""), words
 

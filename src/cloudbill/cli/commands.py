@@ -79,6 +79,7 @@ COMMANDS: Final = (
     Command("query", "querying", _LOOK, "Answer SQL from your warehouse: a table, CSV or JSON."),
     Command("report", "reporting", _LOOK, "Draw the bill as one page that works offline."),
     Command("export", "exporting", _LOOK, "Write bills into files: Parquet, CSV or DuckDB."),
+    Command("demo", "demonstrating", _SET_UP, "Load an invented bill, and show what there is."),
     Command("init", "initialising", _SET_UP, "Find your exports and write .dlt/config.toml."),
     Command(
         "doctor",

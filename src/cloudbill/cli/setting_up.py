@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypedDict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cloudbill.cli.console import AsJson, Console, SourceName, Verbose
 from cloudbill.cli.each_source import attempt, each_source
 from cloudbill.cli.output import progress_of
+from cloudbill.cli.sample_writing import Size, write_both, writing_to
 
 if TYPE_CHECKING:
     from cloudbill.doctor.check import Check
     from cloudbill.doctor.examination import Examined
-    from cloudbill.sample import AwsForm, WrittenRun
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
 
@@ -159,67 +159,13 @@ def sample(
         if history:
             _write_history(console, directory, months=months, seed=seed, days=days)
             return
-        size = _Size(months=months, rows=rows, seed=seed)
-        runs = _write_azure(directory, size) + _write_aws(
-            directory, size, forms, overwrite=aws_overwrite
-        )
+        size = Size(months=months, rows=rows, seed=seed)
+        runs = write_both(directory, size, forms, overwrite=aws_overwrite)
         console.say(f"Wrote {len(runs)} runs of {months} months to {directory}")
 
     failures: list[SourceFailure] = []
-    attempt(None, lambda: _writing_to(directory, write), failures.append)
+    attempt(None, lambda: writing_to(directory, write), failures.append)
     console.close(failures)
-
-
-def _writing_to(directory: Path, write: Callable[[], None]) -> None:
-    """Writes into a folder.
-
-    Raises:
-        ConfigError: If that cannot be, or there is no room.
-    """
-    from cloudbill.disk.room import full_disk_of
-    from cloudbill.errors import ConfigError
-
-    try:
-        write()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        full = full_disk_of(error, directory, remedy="name another folder")
-        reason = full or f"{error.strerror or error}. Name another folder"
-        raise ConfigError(f"The sample cannot be written to {directory}: {reason}") from error
-
-
-class _Size(TypedDict):
-    """How large a sample is, and which."""
-
-    months: int
-    rows: int
-    seed: int
-
-
-def _write_azure(directory: Path, size: _Size) -> tuple[WrittenRun, ...]:
-    from cloudbill.sample import write_azure
-
-    with progress_of("Writing runs of Azure") as listen:
-        return write_azure(directory / "azure", **size, listen=listen)
-
-
-def _write_aws(
-    directory: Path,
-    size: _Size,
-    forms: Sequence[AwsForm],
-    *,
-    overwrite: bool,
-) -> tuple[WrittenRun, ...]:
-    from cloudbill.sample import write_aws
-
-    runs: tuple[WrittenRun, ...] = ()
-    for form in forms:
-        with progress_of(f"Writing runs of AWS, {form}") as listen:
-            runs += write_aws(
-                directory / "aws", **size, form=form, overwrite=overwrite, listen=listen
-            )
-    return runs
 
 
 def _write_history(

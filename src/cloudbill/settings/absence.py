@@ -28,7 +28,7 @@ def nothing_configured_error() -> ConfigError:
     found = "names none" if (here / _FILE).exists() else "is not there"
     begin = (
         f"No source is configured: {here / _FILE} {found}. Run `cloudbill init` to find your "
-        "exports and write it, or `cloudbill sample exports` for exports to try"
+        "exports and write it, or `cloudbill demo` to try it with an invented bill"
     )
     near = [f"{one} has one: run cloudbill in that folder" for one in _folders_near(here)]
     return ConfigError("\n".join([begin, *near]))
