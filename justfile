@@ -49,6 +49,12 @@ sample:
     uv run cloudbill sample sample_exports --months 3 --rows 150 --seed 1 \
         --aws-forms focus-1.2 --aws-overwrite
 
+# Build what is published, a wheel and a source archive, into the folder `dist`, and check it.
+build:
+    rm -rf dist
+    uv build
+    uvx twine@7.0.0 check --strict dist/*
+
 # Build the site of docs/ in the folder `site`; open site/index.html.
 site *arguments:
     NO_MKDOCS_2_WARNING=1 uv run --group docs mkdocs build {{arguments}}
