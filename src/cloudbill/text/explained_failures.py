@@ -86,6 +86,10 @@ FAILURES: Final = (
                 "credentials of each store go."
             ),
             "Check with `cloudbill doctor`.",
+            (
+                "If a client is not installed, run the command in the message: it fits how "
+                "cloudbill was installed."
+            ),
         ),
     ),
     Explanation(
