@@ -36,7 +36,6 @@ NOT_RUN = {
         "docs/connect.md",
         'duckdb -readonly cloudbill.duckdb "SELECT * FROM billing.focus LIMIT 5"',
     ): "the command line of DuckDB",
-    ("README.md", "uvx cloudbill demo"): "a registry of packages; test_publishing.py runs the demo",
     ("README.md", "pip install uv && uv run --group dev pytest"): "these tests; CI runs it",
     (
         "README.md",
