@@ -97,7 +97,7 @@ KNOWN = {
     "docker build": {"--platform", "--tag"},
     "docker push": set(),
 }
-"""The flags of each command, by the reference of the Google Cloud CLI."""
+"""The flags of each command, a list kept by hand of those in the reference of its tool."""
 Call = tuple[list[str], dict[str, str]]
 WORDS = (PROJECT, REGION, "my-bucket", "--name", NAME, "--email", EMAIL)
 
