@@ -41,6 +41,10 @@ check-examples:
 pin:
     uv run --no-sync python scripts/pin.py
 
+# Write the library of the report's charts as npm delivers it; its version is in the script.
+plot-library:
+    uv run python scripts/plot_library.py
+
 # Write the bundled sample exports again.
 sample:
     rm -rf sample_exports

@@ -44,7 +44,7 @@ _STREAMS: Final = (0, 1, 2)
 _OF_THE_START: Final = (
     *(b"LANG", b"LC_", b"LD_", b"PYTHON", b"TZ"),
     *(b"DLT_CONFIG_", b"DLT_DEFAULT_", b"DLT_DLT_", b"DLT_INTERVAL_", b"DLT_JSON_", b"DLT_USE_"),
-    *(b"FSSPEC_", b"PENDULUM_", b"PLOTLY_", b"TYPER_"),
+    *(b"FSSPEC_", b"PENDULUM_", b"TYPER_"),
 )
 """Variables that Python or an import reads as it starts: a process of others cannot be forked."""
 _FORWARDED: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
@@ -58,7 +58,6 @@ _IMPORTED_LATE: Final = (
     "cloudbill.doctor.examination",
     "dlt.destinations.impl.duckdb.duck",
     "dlt.sources.helpers.requests",
-    "plotly.offline",
     "rich.progress",
     "typer._adapters",
 )

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from importlib.resources import files
 from string import Template
 
-from cloudbill.errors import ConfigError
-
 __all__ = ["PROGRAM", "build_page"]
 
 # The files of the page's program in the order in which they run: each may use the names of those
@@ -41,9 +39,6 @@ def build_page(document: Mapping[str, object]) -> str:
 
     The policy allows its programs only by their hashes, so no name in a bill can ever run as a
     program, and it allows no access to the network.
-
-    Raises:
-        ConfigError: If Plotly is not installed.
     """
     here = files("cloudbill.report")
     plotly = _plotly()
@@ -69,15 +64,9 @@ def _program() -> str:
 
 
 def _plotly() -> str:
-    try:
-        from plotly.offline import get_plotlyjs
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            "The report is drawn with Plotly, which is not installed: "
-            "pip install 'cloudbill[report]'"
-        ) from error
-    # A browser converts all line endings to one before it computes the hash.
-    return str(get_plotlyjs()).replace("\r\n", "\n").replace("\r", "\n")
+    library = files("cloudbill.report").joinpath("library", "plotly-basic.min.js")
+    # A browser converts all line endings to one before it computes the hash, and so does this.
+    return library.read_text(encoding="utf-8")
 
 
 def _hash(program: str) -> str:

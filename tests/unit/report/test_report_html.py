@@ -4,12 +4,8 @@ import base64
 import hashlib
 import json
 import re
-import sys
 from importlib.resources import files
 
-import pytest
-
-from cloudbill.errors import ConfigError
 from cloudbill.report.page import PROGRAM, build_page
 from cloudbill.report.page_json import page_json
 from unit.report.report_builders import NOW, Spent, report_of
@@ -57,9 +53,3 @@ def test_the_program_of_the_page_is_made_of_all_its_files_and_none_is_longer_tha
         text = folder.joinpath(f"{name}.js").read_text(encoding="utf-8")
         assert text in program
         assert len(text.splitlines()) <= 400
-
-
-def test_without_plotly_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "plotly.offline", None)
-    with pytest.raises(ConfigError, match=r"pip install 'cloudbill\[report\]'"):
-        build_page(page_json((), NOW))
