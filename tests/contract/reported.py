@@ -29,6 +29,7 @@ from contract.deliveries import (
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OF_A_PLAN = "Refund for one-time fee for Savings Plan ID"
+BOUGHT_ONCE = ("Purchase", "One-Time")
 Key = tuple[str, ...]
 Sums = dict[Key, list[Decimal | None]]
 
@@ -66,6 +67,8 @@ def focus(table: Any, charges: Sequence[Charge]) -> Any:
         "SubAccountId": [f"/subscriptions/{one.account}" if one.account else "" for one in words],
         "SubAccountName": [one.account for one in words],
         "Tags": [json.dumps({"team": one.team, "x": "1"}) if one.team else "" for one in words],
+        "ChargeCategory": ["Purchase" if "Fee" in one.type else "Usage" for one in words],
+        "ChargeFrequency": ["Recurring" if "R" in one.type else "One-Time" for one in words],
     }
     for name, values in added.items():
         table = table.append_column(name, pa.array(values, pa.string()))
@@ -189,6 +192,19 @@ def names_of(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     )
 
 
+def once(row: Mapping[str, Any]) -> str:
+    """Whether a row is a purchase that happens once, by the words of the providers."""
+    if "BilledCost" in row:
+        return "once" if (row["ChargeCategory"], row["ChargeFrequency"]) == BOUGHT_ONCE else ""
+    kind = row["lineItem/LineItemType"]
+    if kind == "Refund":
+        is_once = row["lineItem/LineItemDescription"].startswith(OF_A_PLAN)
+        return "once" if is_once else ""
+    is_support = "Support" in row["lineItem/ProductCode"]
+    is_once = kind == "SavingsPlanUpfrontFee" or (kind == "Fee" and not is_support)
+    return "once" if is_once else ""
+
+
 def add(sums: Sums, key: Key, amounts: Sequence[Decimal | None]) -> None:
     held = sums.setdefault(key, [None] * 4)
     for index, amount in enumerate(amounts):
@@ -206,6 +222,6 @@ def expected(months: Mapping[str, Written]) -> tuple[Sums, Sums, Sums]:
             day, service, account, team, currency = names_of(row)
             amounts = amounts_of(row)
             add(by_month, (month, service, account, currency), amounts)
-            add(by_day, (month, day, service, account, currency), amounts)
+            add(by_day, (month, day, once(row), service, account, currency), amounts)
             add(by_team, (month, team, currency), amounts)
     return by_month, by_day, by_team

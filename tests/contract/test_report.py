@@ -96,7 +96,7 @@ MANY = [
         f"2025-10-{index % 28 + 1:02d}",
         f"{index * 7 - 40}.{index:018d}",
         Words(
-            service=f"svc {index % 4}" if index % 5 else "",
+            service=("svc 0", "AWSSupport", "svc 2", "svc 3")[index % 4] if index % 5 else "",
             account=f"acct-{index % 3}",
             team=("web", 'Zoë\'s "team"', "")[index % 3],
             type=TYPES[index % len(TYPES)],
@@ -120,7 +120,8 @@ def test_sums_are_those_of_the_files_by_month_day_service_sub_account_and_tag(ca
     names = ("-", "-", "service", "sub_account", "currency")
     assert shown(document, "costs", "text", *names) == by_month
     newest = {key: sums for key, sums in by_day.items() if key[0] > "2025-08"}
-    assert shown(document, "daily", "text", "text", *names) == newest
+    assert shown(document, "daily", "text", "text", "text", *names) == newest
+    assert {key[2] for key in newest} == {"once", ""}
     key = next(
         index
         for index, entry in enumerate(document["names"]["tag_key"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 
 import pytest
-
 from scripts.plot_library import FOLDER, VERSION, delivered
 
 

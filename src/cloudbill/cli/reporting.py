@@ -51,7 +51,7 @@ def report(
         reports[settings.source] = unread(settings)
         settings_read.append(settings)
         reports[settings.source], error = collect(settings)
-        if reports[settings.source].is_stale(now):
+        if reports[settings.source].is_stale:
             console.warn(f"{settings.source}: no delivery is as new as 'max_age' asks for")
         if error is not None:
             raise error

@@ -1,4 +1,4 @@
-"""Exact sums of costs by month, day, provider, service, sub-account, currency or tags; pure."""
+"""Exact sums of costs by month, day, provider, service, currency, tags and so on; pure."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class Dimension(StrEnum):
     SUB_ACCOUNT_ID = "sub_account_id"
     SUB_ACCOUNT_NAME = "sub_account_name"
     CURRENCY = "currency"
+    ONE_TIME = "one_time"
+    """`once` for a purchase that happens once, otherwise empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cloudbill.costs.cube import CostCell, CostCube, CubeRequest, Dimension
-from cloudbill.costs.sums import EXACT, Charges, GroupSums, SumQuery
-from cloudbill.providers.roles import CostCase, CostRule
+from cloudbill.costs.sums import EXACT, NOTHING, Charges, GroupSums, SumQuery
+from cloudbill.providers.roles import CostCase, CostRule, TextTest
 from cloudbill.sql import Fragment
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ class _Writer:
             return self.charges.month(provider.PERIOD_COLUMN)
         if dimension is Dimension.DAY:
             return self.charges.day(provider.CLUSTER_COLUMN)
+        if dimension is Dimension.ONE_TIME:
+            return self._one_time(roles.one_time)
         names = {
             Dimension.PROVIDER: roles.provider,
             Dimension.SERVICE: roles.service,
@@ -111,6 +113,31 @@ class _Writer:
         if dimension is Dimension.PROVIDER and roles.provider_name:
             return self.charges.text(*names, otherwise=self._parameter(roles.provider_name))
         return self.charges.text(*names)
+
+    def _one_time(self, alternatives: tuple[tuple[TextTest, ...], ...]) -> Fragment:
+        compose = self.charges.dialect.compose
+        found = [
+            f"({' AND '.join(str(self._test(test)) for test in tests)})" for tests in alternatives
+        ]
+        if not found:
+            return NOTHING
+        return compose("CASE WHEN {any} THEN 'once' ELSE '' END", any=Fragment(" OR ".join(found)))
+
+    def _test(self, test: TextTest) -> Fragment:
+        """Whether a row passes a test; its text is never NULL, so the opposite is simple."""
+        compose, text = self.charges.dialect.compose, self.charges.text(test.column)
+        ways = {
+            "{text} = {word}": test.equals,
+            "STARTS_WITH({text}, {word})": test.begins,
+            "STRPOS({text}, {word}) > 0": test.contains,
+            "ENDS_WITH({text}, {word})": test.ends,
+        }
+        found = [
+            compose(template, text=text, word=self._parameter(word))
+            for template, words in ways.items()
+            for word in words
+        ] or [compose("{text} <> ''", text=text)]
+        return Fragment(f"{'NOT ' if test.is_not else ''}({' OR '.join(map(str, found))})")
 
     def tag_columns(self) -> tuple[str, ...]:
         roles = self.provider.ROLES

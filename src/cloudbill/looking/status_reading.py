@@ -27,7 +27,7 @@ from cloudbill.warehouses import open_warehouse
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
-__all__ = ["read_recorded", "read_status", "status_before", "with_survey"]
+__all__ = ["read_recorded", "read_status", "status_before", "status_of", "with_survey"]
 
 _PENDING: Final = {
     SkipReason.WAITING: Pending.WAITING,
@@ -56,8 +56,13 @@ def read_status(
             present = compare_recorded(settings, warehouse, present, trusts_file=False)
     except CloudbillError as error:
         return replace(status, error=error)
+    return status_of(status, present)
+
+
+def status_of(status: SourceStatus, present: Present) -> SourceStatus:
+    """The status with what is loaded, and with the runs of the store, or why they are not known."""
     try:
-        found = survey(settings, present, Selection(), lambda _: None, now=now)
+        found = survey(status.settings, present, Selection(), lambda _: None, now=status.looked_at)
     except CloudbillError as error:
         return _with_months(replace(status, error=error), present)
     return with_survey(status, present, found)

@@ -22,7 +22,7 @@ from cloudbill.providers.cur_reports import (
     place_of_report,
     read_report,
 )
-from cloudbill.providers.roles import CostCase, CostKind, CostRule, Roles
+from cloudbill.providers.roles import CostCase, CostKind, CostRule, Roles, TextTest
 
 __all__ = [
     "BILLED_COLUMN",
@@ -76,7 +76,26 @@ COST_COLUMNS: Final = (
     "reservation_effective_cost",
     "savings_plan_savings_plan_effective_cost",
 )
+_TYPE: Final = "line_item_line_item_type"
+_PRODUCT: Final = "line_item_product_code"
 _RETURNED_PLAN: Final = "Refund for one-time fee for Savings Plan ID"
+_REFUND: Final = (
+    TextTest(column=_TYPE, equals=("Refund",)),
+    TextTest(column="line_item_tax_type", is_not=True),
+)
+_ONE_TIME: Final = (
+    (TextTest(column=_TYPE, equals=("SavingsPlanUpfrontFee",)),),
+    (
+        TextTest(column=_TYPE, equals=("Fee",)),
+        TextTest(column=_PRODUCT, contains=("Support",), is_not=True),
+        TextTest(column=_PRODUCT, equals=("AWSEnterpriseOnRamp",), is_not=True),
+    ),
+    (*_REFUND, TextTest(column="line_item_line_item_description", begins=(_RETURNED_PLAN,))),
+    (*_REFUND, TextTest(column="savings_plan_savings_plan_a_r_n")),
+    (*_REFUND, TextTest(column="reservation_reservation_a_r_n")),
+    (*_REFUND, TextTest(column=_PRODUCT, ends=("SavingsPlans",))),
+)
+"""The fees that are charged once, and refunds of commitments; fees of support recur."""
 ROLES: Final = Roles(
     costs={
         CostKind.BILLED: CostRule(otherwise=BILLED_COLUMN),
@@ -131,6 +150,7 @@ ROLES: Final = Roles(
     sub_account_name=("line_item_usage_account_name",),
     tags_column="resource_tags",
     tags_prefix="resource_tags_",
+    one_time=_ONE_TIME,
     tags_header="resourceTags/",
 )
 """The effective cost is AWS's amortized cost (AWS Cost and Usage Report user guide, "Understanding

@@ -19,7 +19,7 @@ from cloudbill.periods import BillingPeriod
 from cloudbill.providers import datasets
 from cloudbill.providers.focus_columns import focus_type
 from cloudbill.providers.json_object import JsonObject
-from cloudbill.providers.roles import CostKind, CostRule, Roles
+from cloudbill.providers.roles import CostKind, CostRule, Roles, TextTest
 from cloudbill.text.times import parse_time
 
 __all__ = [
@@ -81,6 +81,14 @@ ROLES: Final = Roles(
     sub_account_id=("SubAccountId",),
     sub_account_name=("SubAccountName",),
     tags_column="Tags",
+    one_time=(
+        (
+            TextTest(column="ChargeCategory", equals=("Purchase",)),
+            TextTest(column="ChargeFrequency", equals=("One-Time",)),
+            # 1.0-preview names a credit here alone.
+            TextTest(column="ChargeSubcategory", equals=("Credit",), is_not=True),
+        ),
+    ),
 )
 """FOCUS has a column for each; the column of the provider has another name since FOCUS 1.3."""
 

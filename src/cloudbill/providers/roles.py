@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-__all__ = ["CostCase", "CostKind", "CostRule", "Roles"]
+__all__ = ["CostCase", "CostKind", "CostRule", "Roles", "TextTest"]
 
 
 class CostKind(StrEnum):
@@ -93,6 +93,22 @@ class CostRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextTest:
+    """Whether the text of a column is or contains one of some words, or begins or ends with one.
+
+    Without any of these, whether it is not empty. A column that the table lacks is empty in every
+    row. With `is_not`, the opposite.
+    """
+
+    column: str
+    equals: tuple[str, ...] = ()
+    begins: tuple[str, ...] = ()
+    contains: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
+    is_not: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Roles:
     """The columns for each property of a charge; the first that is not empty in a row counts.
 
@@ -114,5 +130,10 @@ class Roles:
     """A column with all tags of a row as one JSON object."""
     tags_prefix: str | None = None
     """The prefix of the names of columns with one tag each."""
+    one_time: tuple[tuple[TextTest, ...], ...] = ()
+    """A row is a purchase that happens once if it passes all tests of any of these.
+
+    It is what the view `focus` calls a `Purchase` that is `One-Time`.
+    """
     tags_header: str = ""
     """The prefix before the key of the tag, in the header of such a column."""

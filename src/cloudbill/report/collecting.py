@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -11,40 +10,26 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.costs.cube import CubeRequest
 from cloudbill.errors import CloudbillError
 from cloudbill.ledger.state import Remembered
-from cloudbill.loading.failures import PastFailure, standing_failures
-from cloudbill.models import PlannedLoad, SkipReason
-from cloudbill.periods import BillingPeriod, utc_now
-from cloudbill.planning import Selection
-from cloudbill.planning.coverage import uncovered_days
+from cloudbill.periods import BillingPeriod
 from cloudbill.providers import PROVIDERS
 from cloudbill.report.model import (
     BY_DAY,
     BY_MONTH,
     BY_TAGS,
-    PendingRun,
-    RunState,
     SourceReport,
-    StoreReport,
     measures_of,
 )
-from cloudbill.surveying import Present, read_present, survey
+from cloudbill.report.standing import with_standing
+from cloudbill.surveying import Present, compare_recorded, read_present
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
-    from cloudbill.models import Plan
     from cloudbill.settings import SourceSettings
 
 __all__ = ["collect", "unconfigured", "unread"]
 
 _MOST_TAG_SETS: Final = 200_000
 """How many combinations of tags are read; the others are shown as one amount."""
-_STORE_PATIENCE_S: Final = 20.0
-"""The store only says which runs are not loaded yet, which is not worth a long wait."""
-_STATES: Final = {
-    SkipReason.HELD: RunState.HELD,
-    SkipReason.WAITING: RunState.WAITING,
-    SkipReason.GONE: RunState.GONE,
-}
 
 
 def collect(settings: SourceSettings) -> tuple[SourceReport, CloudbillError | None]:
@@ -55,6 +40,7 @@ def collect(settings: SourceSettings) -> tuple[SourceReport, CloudbillError | No
         with closing(open_warehouse(settings.warehouse, read_only=True)) as warehouse:
             present = read_present(settings, warehouse)
             report = _with_sums(report, settings, warehouse, present)
+            present = compare_recorded(settings, warehouse, present, trusts_file=False)
     except CloudbillError as error:
         report, failed = replace(report, error=str(error)), error
     report = replace(
@@ -64,7 +50,7 @@ def collect(settings: SourceSettings) -> tuple[SourceReport, CloudbillError | No
         rows_of_no_month=present.table.of_no_month,
     )
     if failed is None:
-        report = replace(report, store=_read_store(settings, present))
+        report = with_standing(report, settings, present)
     return report, failed
 
 
@@ -125,58 +111,4 @@ def _with_sums(
         days=warehouse.cost_cube(table, by_day),
         tags=warehouse.cost_cube(table, by_tags),
         headers=warehouse.headers(table),
-    )
-
-
-def _read_store(settings: SourceSettings, present: Present) -> StoreReport:
-    """What a load would do now; an error of the store is part of the report."""
-    patience = min(settings.retry_for_s, _STORE_PATIENCE_S)
-    try:
-        found = survey(
-            replace(settings, retry_for_s=patience), present, Selection(), lambda _: None
-        )
-    except CloudbillError as error:
-        return StoreReport(error=str(error))
-    plan = found.plan
-    times = [skip.manifest.submitted_at for skip in plan.skips]
-    times += [load.manifest.submitted_at for load in plan.loads]
-    failures = standing_failures(settings, present.remembered.loaded)
-    whole = failures.get(None)
-    return StoreReport(
-        newest_submitted_at=max(times, default=None),
-        pending=_pending(plan, failures),
-        failed=None if whole is None else whole.message,
-        unreadable=tuple(str(failure.error) for failure in found.manifest_failures),
-        uncovered=uncovered_days(plan, present.remembered, utc_now().date()),
-    )
-
-
-def _pending(
-    plan: Plan, failures: Mapping[BillingPeriod | None, PastFailure]
-) -> tuple[PendingRun, ...]:
-    new = [_new(load, failures.get(load.period)) for load in plan.loads]
-    kept_back = [
-        PendingRun(
-            period=skip.manifest.period,
-            run_id=skip.manifest.run_id,
-            submitted_at=skip.manifest.submitted_at,
-            state=_STATES[skip.reason],
-            detail=skip.detail,
-        )
-        for skip in plan.skips
-        if skip.reason in _STATES
-    ]
-    runs = [*new, *kept_back]
-    return tuple(sorted(runs, key=lambda run: (run.period, run.submitted_at), reverse=True))
-
-
-def _new(load: PlannedLoad, failure: PastFailure | None) -> PendingRun:
-    """A run that the next load takes, for the first time or once more."""
-    has_failed = failure is not None and failure.run_id == load.manifest.run_id
-    return PendingRun(
-        period=load.period,
-        run_id=load.manifest.run_id,
-        submitted_at=load.manifest.submitted_at,
-        state=RunState.FAILED if has_failed else RunState.NEW,
-        detail=failure.message if failure is not None and has_failed else "the next load takes it",
     )

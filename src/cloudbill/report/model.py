@@ -20,8 +20,11 @@ __all__ = [
     "BY_DAY",
     "BY_MONTH",
     "BY_TAGS",
+    "FailedLoad",
     "KINDS",
+    "OpenPoint",
     "PendingRun",
+    "PinnedMonth",
     "RunState",
     "SourceReport",
     "StoreReport",
@@ -45,7 +48,7 @@ _GROUPS: Final = (
     Dimension.CURRENCY,
 )
 BY_MONTH: Final = (Dimension.MONTH, *_GROUPS)
-BY_DAY: Final = (Dimension.MONTH, Dimension.DAY, *_GROUPS)
+BY_DAY: Final = (Dimension.MONTH, Dimension.DAY, Dimension.ONE_TIME, *_GROUPS)
 BY_TAGS: Final = (Dimension.MONTH, Dimension.PROVIDER, Dimension.CURRENCY)
 
 
@@ -53,6 +56,8 @@ class RunState(StrEnum):
     """Why a run of the store is not in the table; the values appear in the page."""
 
     NEW = "new"
+    AGAIN = "again"
+    """It is loaded, but the table no longer has its rows: the next load loads it again."""
     HELD = "held"
     WAITING = "waiting"
     GONE = "gone"
@@ -69,6 +74,40 @@ class PendingRun:
     submitted_at: datetime
     state: RunState
     detail: str
+    is_alike: bool = False
+    """Whether the same guard holds a newer run of its month, so that it is no point of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedLoad:
+    """The newest try of a month, which failed; `period` is None where all of the source failed."""
+
+    period: BillingPeriod | None
+    run_id: str | None
+    at: datetime
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedMonth:
+    """A month that stays with the run a person chose, until one comes that is newer than `newest`.
+
+    `is_stored` is false where the store is known to have that run no more.
+    """
+
+    period: BillingPeriod
+    run_id: str
+    newest: str
+    is_loaded: bool
+    is_stored: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPoint:
+    """What else a person should look at, as `cloudbill status --check` says it."""
+
+    period: BillingPeriod | None
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +117,6 @@ class StoreReport:
     error: str | None = None
     newest_submitted_at: datetime | None = None
     pending: tuple[PendingRun, ...] = ()
-    failed: str | None = None
-    """Why the newest try to load the whole source failed, if it did."""
     unreadable: tuple[str, ...] = ()
     """The reason for each manifest that cannot be read."""
     uncovered: Mapping[BillingPeriod, tuple[date, ...]] = field(default_factory=dict)
@@ -113,16 +150,15 @@ class SourceReport:
     rows_of_no_month: int = 0
     """Rows of the table that are in no amount of the report."""
     store: StoreReport = field(default_factory=StoreReport)
+    failures: tuple[FailedLoad, ...] = ()
+    pins: tuple[PinnedMonth, ...] = ()
+    open_points: tuple[OpenPoint, ...] = ()
+    newest_delivery_at: datetime | None = None
+    """When the newest complete run was submitted, of those that are loaded or in the store."""
     max_age: timedelta | None = None
     """How old the newest delivery may be, if anybody said."""
-
-    def is_stale(self, now: datetime) -> bool:
-        """Whether the newest delivery that is known is older than allowed, or there is none."""
-        if self.max_age is None or self.error is not None or self.store.error is not None:
-            return False
-        times = [record.submitted_at for record in self.loaded.values()]
-        known = [time for time in (self.store.newest_submitted_at, *times) if time is not None]
-        return not known or now - max(known) > self.max_age
+    is_stale: bool = False
+    """Whether it is older than that, or there is none."""
 
 
 def measures_of(roles: Roles, cost_columns: tuple[str, ...] = ()) -> dict[str, CostRule]:

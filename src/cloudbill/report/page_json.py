@@ -35,7 +35,7 @@ _NAMES: Final = ("provider", "service", "sub_account")
 _LISTED: Final = (*_NAMES, "tag_key", "tag_value", *VIEW_NAMES, "currency")
 
 _Place = tuple[str, ...]
-"""The month, or the month and the day, then the source."""
+"""The month, or the month, the day and whether it was bought once, then the source."""
 
 
 def page_json(
@@ -64,7 +64,7 @@ def page_json(
         "names": names.lists,
         "folded": {"names": most, "tag_values": most_values, "tag_keys": _TAG_KEYS},
         "trust": {
-            **trust_json(reports, made_at),
+            **trust_json(reports),
             "faults": faults_json(views, sources),
             "left_out": left_out_json(views, sources),
         },

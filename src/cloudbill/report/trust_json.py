@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from cloudbill.periods import BillingPeriod
 from cloudbill.report.model import SourceReport
 from cloudbill.report.trust import (
     AmountCheck,
@@ -20,15 +21,15 @@ from cloudbill.text.times import shown_days
 __all__ = ["trust_json"]
 
 
-def trust_json(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str, object]:
-    """Freshness, agreement, rows of no month, gaps, pending runs, doubles, and how months moved.
+def trust_json(reports: tuple[SourceReport, ...]) -> dict[str, object]:
+    """Freshness, agreement, rows of no month, gaps, failures, pins, pending runs, doubles, changes.
 
     A source is its index in the reports, and amounts are exact text.
     """
     numbered = list(enumerate(reports))
     names = [report.source for report in reports]
     return {
-        "freshness": [_freshness(index, report, made_at) for index, report in numbered],
+        "freshness": [_freshness(index, report) for index, report in numbered],
         "months": [
             _month(index, month) for index, report in numbered for month in months_of(report)
         ],
@@ -47,6 +48,13 @@ def trust_json(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str
             for index, report in numbered
             for period, days in sorted(report.store.uncovered.items(), reverse=True)
         ],
+        "failures": [entry for index, report in numbered for entry in _failures(index, report)],
+        "pins": [entry for index, report in numbered for entry in _pins(index, report)],
+        "open": [
+            {"source": index, "month": _text(point.period), "message": point.message}
+            for index, report in numbered
+            for point in report.open_points
+        ],
         "pending": [entry for index, report in numbered for entry in _pending(index, report)],
         "doubles": [
             {
@@ -64,7 +72,7 @@ def trust_json(reports: tuple[SourceReport, ...], made_at: datetime) -> dict[str
     }
 
 
-def _freshness(index: int, report: SourceReport, made_at: datetime) -> dict[str, object]:
+def _freshness(index: int, report: SourceReport) -> dict[str, object]:
     records = list(report.loaded.values())
     return {
         "source": index,
@@ -75,9 +83,10 @@ def _freshness(index: int, report: SourceReport, made_at: datetime) -> dict[str,
         "loaded_at": _iso(max((r.loaded_at for r in records if r.loaded_at), default=None)),
         "store_submitted_at": _iso(report.store.newest_submitted_at),
         "store_error": report.store.error or report.error,
-        "failed": report.store.failed,
         "unreadable": list(report.store.unreadable),
-        "is_stale": report.is_stale(made_at),
+        "newest_delivery_at": _iso(report.newest_delivery_at),
+        "has_max_age": report.max_age is not None,
+        "is_stale": report.is_stale,
     }
 
 
@@ -116,6 +125,30 @@ def _pending(index: int, report: SourceReport) -> Iterator[dict[str, object]]:
             "submitted_at": _iso(run.submitted_at),
             "state": str(run.state),
             "detail": run.detail,
+            "is_alike": run.is_alike,
+        }
+
+
+def _failures(index: int, report: SourceReport) -> Iterator[dict[str, object]]:
+    for one in report.failures:
+        yield {
+            "source": index,
+            "month": _text(one.period),
+            "run_id": one.run_id,
+            "at": _iso(one.at),
+            "message": one.message,
+        }
+
+
+def _pins(index: int, report: SourceReport) -> Iterator[dict[str, object]]:
+    for one in report.pins:
+        yield {
+            "source": index,
+            "month": str(one.period),
+            "run_id": one.run_id,
+            "newest": one.newest,
+            "is_loaded": one.is_loaded,
+            "is_stored": one.is_stored,
         }
 
 
@@ -132,6 +165,10 @@ def _closing(index: int, closing: Closing) -> dict[str, object]:
         "closed_at": _iso(closing.closed_at),
         "moved": None if moved is None else f"{moved:f}",
     }
+
+
+def _text(period: BillingPeriod | None) -> str | None:
+    return None if period is None else str(period)
 
 
 def _iso(moment: datetime | None) -> str | None:
