@@ -29,7 +29,6 @@ from contract.deliveries import (
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OF_A_PLAN = "Refund for one-time fee for Savings Plan ID"
-BOUGHT_ONCE = ("Purchase", "One-Time")
 Key = tuple[str, ...]
 Sums = dict[Key, list[Decimal | None]]
 
@@ -192,17 +191,19 @@ def names_of(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     )
 
 
-def once(row: Mapping[str, Any]) -> str:
-    """Whether a row is a purchase that happens once, by the words of the providers."""
+def purchase_of(row: Mapping[str, Any]) -> str:
+    """Which purchase a row is, by the words of the providers."""
     if "BilledCost" in row:
-        return "once" if (row["ChargeCategory"], row["ChargeFrequency"]) == BOUGHT_ONCE else ""
+        if row["ChargeCategory"] != "Purchase":
+            return ""
+        return "once" if row["ChargeFrequency"] == "One-Time" else "recurring"
     kind = row["lineItem/LineItemType"]
     if kind == "Refund":
         is_once = row["lineItem/LineItemDescription"].startswith(OF_A_PLAN)
         return "once" if is_once else ""
     is_support = "Support" in row["lineItem/ProductCode"]
     is_once = kind == "SavingsPlanUpfrontFee" or (kind == "Fee" and not is_support)
-    return "once" if is_once else ""
+    return "once" if is_once else "recurring" if kind.endswith("Fee") else ""
 
 
 def add(sums: Sums, key: Key, amounts: Sequence[Decimal | None]) -> None:
@@ -222,6 +223,6 @@ def expected(months: Mapping[str, Written]) -> tuple[Sums, Sums, Sums]:
             day, service, account, team, currency = names_of(row)
             amounts = amounts_of(row)
             add(by_month, (month, service, account, currency), amounts)
-            add(by_day, (month, day, once(row), service, account, currency), amounts)
+            add(by_day, (month, day, purchase_of(row), service, account, currency), amounts)
             add(by_team, (month, team, currency), amounts)
     return by_month, by_day, by_team

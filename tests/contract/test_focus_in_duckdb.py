@@ -122,25 +122,28 @@ def test_sums_are_those_of_the_tables_to_the_last_digit(loaded: Loaded) -> None:
     assert all(billed != effective for billed, effective in expected.values())
 
 
-def test_one_time_purchases_of_the_report_are_those_of_the_views(loaded: Loaded) -> None:
+def test_purchases_of_the_report_are_those_of_the_views(loaded: Loaded) -> None:
     expected = {}
     for source in loaded.sources:
         measures = measures_of(source.provider.ROLES)
         request = CubeRequest(
-            dimensions=(Dimension.MONTH, Dimension.DAY, Dimension.CURRENCY, Dimension.ONE_TIME),
+            dimensions=(Dimension.MONTH, Dimension.DAY, Dimension.CURRENCY, Dimension.PURCHASE),
             measures={"billed": measures["billed"]},
         )
         with closing(open_warehouse(source.warehouse, read_only=True)) as warehouse:
             for cell in warehouse.cost_cube(source.table_name, request).cells:
-                if cell.key[-1] == "once":
-                    expected[source.source, *cell.key[:-1]] = cell.rows, *cell.amounts
+                if cell.key[-1]:
+                    expected[source.source, *cell.key] = cell.rows, *cell.amounts
     found = loaded.rows(
         "SELECT x_Source, x_BillingMonth, CAST(CAST(ChargePeriodStart AS DATE) AS TEXT), "
-        "BillingCurrency, count(*), sum(BilledCost) FROM focus "
-        "WHERE ChargeCategory = 'Purchase' AND ChargeFrequency = 'One-Time' GROUP BY ALL"
+        "BillingCurrency, if(ChargeFrequency = 'One-Time', 'once', 'recurring') AS word, "
+        "count(*), sum(BilledCost) FROM focus WHERE ChargeCategory = 'Purchase' GROUP BY ALL"
     )
-    assert {row[:4]: row[4:] for row in found} == expected
-    assert {key[0] for key in expected} == {source.source for source in loaded.sources}
+    assert {row[:5]: row[5:] for row in found} == expected
+    names = {source.source for source in loaded.sources}
+    assert {(key[0], key[-1]) for key in expected} == {
+        (name, word) for name in names for word in ("once", "recurring")
+    }
 
 
 def test_what_is_delivered_as_focus_is_the_same_cell_for_cell(loaded: Loaded) -> None:

@@ -121,7 +121,7 @@ def test_sums_are_those_of_the_files_by_month_day_service_sub_account_and_tag(ca
     assert shown(document, "costs", "text", *names) == by_month
     newest = {key: sums for key, sums in by_day.items() if key[0] > "2025-08"}
     assert shown(document, "daily", "text", "text", "text", *names) == newest
-    assert {key[2] for key in newest} == {"once", ""}
+    assert {key[2] for key in newest} == {"once", "recurring", ""}
     key = next(
         index
         for index, entry in enumerate(document["names"]["tag_key"])

@@ -27,8 +27,8 @@ class Dimension(StrEnum):
     SUB_ACCOUNT_ID = "sub_account_id"
     SUB_ACCOUNT_NAME = "sub_account_name"
     CURRENCY = "currency"
-    ONE_TIME = "one_time"
-    """`once` for a purchase that happens once, otherwise empty."""
+    PURCHASE = "purchase"
+    """`once` for a purchase that happens once, `recurring` for another one, otherwise empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

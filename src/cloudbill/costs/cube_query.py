@@ -101,8 +101,8 @@ class _Writer:
             return self.charges.month(provider.PERIOD_COLUMN)
         if dimension is Dimension.DAY:
             return self.charges.day(provider.CLUSTER_COLUMN)
-        if dimension is Dimension.ONE_TIME:
-            return self._one_time(roles.one_time)
+        if dimension is Dimension.PURCHASE:
+            return self._purchase()
         names = {
             Dimension.PROVIDER: roles.provider,
             Dimension.SERVICE: roles.service,
@@ -114,14 +114,21 @@ class _Writer:
             return self.charges.text(*names, otherwise=self._parameter(roles.provider_name))
         return self.charges.text(*names)
 
-    def _one_time(self, alternatives: tuple[tuple[TextTest, ...], ...]) -> Fragment:
-        compose = self.charges.dialect.compose
-        found = [
-            f"({' AND '.join(str(self._test(test)) for test in tests)})" for tests in alternatives
+    def _purchase(self) -> Fragment:
+        roles = self.provider.ROLES
+        cases = [
+            self.charges.dialect.compose(
+                f"WHEN {{passes}} THEN '{word}'", passes=self._passes(alternatives)
+            )
+            for word, alternatives in (("once", roles.one_time), ("recurring", roles.purchases))
+            if alternatives
         ]
-        if not found:
-            return NOTHING
-        return compose("CASE WHEN {any} THEN 'once' ELSE '' END", any=Fragment(" OR ".join(found)))
+        return Fragment(f"CASE {' '.join(map(str, cases))} ELSE '' END") if cases else NOTHING
+
+    def _passes(self, alternatives: tuple[tuple[TextTest, ...], ...]) -> Fragment:
+        """Whether a row passes all tests of any of some alternatives."""
+        found = (" AND ".join(str(self._test(test)) for test in tests) for tests in alternatives)
+        return Fragment(" OR ".join(f"({tests})" for tests in found))
 
     def _test(self, test: TextTest) -> Fragment:
         """Whether a row passes a test; its text is never NULL, so the opposite is simple."""

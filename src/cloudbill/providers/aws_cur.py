@@ -83,19 +83,31 @@ _REFUND: Final = (
     TextTest(column=_TYPE, equals=("Refund",)),
     TextTest(column="line_item_tax_type", is_not=True),
 )
-_ONE_TIME: Final = (
-    (TextTest(column=_TYPE, equals=("SavingsPlanUpfrontFee",)),),
-    (
-        TextTest(column=_TYPE, equals=("Fee",)),
-        TextTest(column=_PRODUCT, contains=("Support",), is_not=True),
-        TextTest(column=_PRODUCT, equals=("AWSEnterpriseOnRamp",), is_not=True),
-    ),
+_RETURNED: Final = (
     (*_REFUND, TextTest(column="line_item_line_item_description", begins=(_RETURNED_PLAN,))),
     (*_REFUND, TextTest(column="savings_plan_savings_plan_a_r_n")),
     (*_REFUND, TextTest(column="reservation_reservation_a_r_n")),
     (*_REFUND, TextTest(column=_PRODUCT, ends=("SavingsPlans",))),
 )
-"""The fees that are charged once, and refunds of commitments; fees of support recur."""
+"""Refunds of commitments, which are purchases too."""
+_ONE_TIME: Final = (
+    (TextTest(column=_TYPE, equals=("SavingsPlanUpfrontFee",)),),
+    (
+        TextTest(column=_TYPE, equals=("Fee",)),
+        # What is paid for support recurs.
+        TextTest(column=_PRODUCT, contains=("Support",), is_not=True),
+        TextTest(column=_PRODUCT, equals=("AWSEnterpriseOnRamp",), is_not=True),
+    ),
+    *_RETURNED,
+)
+_FEES: Final = (
+    "Fee",
+    "RIFee",
+    "SavingsPlanUpfrontFee",
+    "SavingsPlanRecurringFee",
+    "FlatRateSubscription",
+)
+_PURCHASES: Final = ((TextTest(column=_TYPE, equals=_FEES),), *_RETURNED)
 ROLES: Final = Roles(
     costs={
         CostKind.BILLED: CostRule(otherwise=BILLED_COLUMN),
@@ -150,6 +162,7 @@ ROLES: Final = Roles(
     sub_account_name=("line_item_usage_account_name",),
     tags_column="resource_tags",
     tags_prefix="resource_tags_",
+    purchases=_PURCHASES,
     one_time=_ONE_TIME,
     tags_header="resourceTags/",
 )

@@ -65,6 +65,7 @@ ROLES: Final = Roles(
     sub_account_id=azure_focus.ROLES.sub_account_id,
     sub_account_name=azure_focus.ROLES.sub_account_name,
     tags_column=azure_focus.ROLES.tags_column,
+    purchases=azure_focus.ROLES.purchases,
     one_time=azure_focus.ROLES.one_time,
 )
 """Those of FOCUS, whoever delivers it."""

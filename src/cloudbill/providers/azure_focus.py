@@ -68,6 +68,11 @@ CLUSTER_COLUMN: Final = "ChargePeriodStart"
 CURRENCY_COLUMN: Final = "BillingCurrency"
 BILLED_COLUMN: Final = "BilledCost"
 COST_COLUMNS: Final = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
+_PURCHASE: Final = (
+    TextTest(column="ChargeCategory", equals=("Purchase",)),
+    # 1.0-preview names a credit here alone.
+    TextTest(column="ChargeSubcategory", equals=("Credit",), is_not=True),
+)
 ROLES: Final = Roles(
     costs={
         CostKind.BILLED: CostRule(otherwise=BILLED_COLUMN),
@@ -81,14 +86,8 @@ ROLES: Final = Roles(
     sub_account_id=("SubAccountId",),
     sub_account_name=("SubAccountName",),
     tags_column="Tags",
-    one_time=(
-        (
-            TextTest(column="ChargeCategory", equals=("Purchase",)),
-            TextTest(column="ChargeFrequency", equals=("One-Time",)),
-            # 1.0-preview names a credit here alone.
-            TextTest(column="ChargeSubcategory", equals=("Credit",), is_not=True),
-        ),
-    ),
+    purchases=(_PURCHASE,),
+    one_time=((*_PURCHASE, TextTest(column="ChargeFrequency", equals=("One-Time",))),),
 )
 """FOCUS has a column for each; the column of the provider has another name since FOCUS 1.3."""
 

@@ -130,10 +130,9 @@ class Roles:
     """A column with all tags of a row as one JSON object."""
     tags_prefix: str | None = None
     """The prefix of the names of columns with one tag each."""
+    purchases: tuple[tuple[TextTest, ...], ...] = ()
+    """A row is a purchase, as the view `focus` says it, if it passes all tests of any of these."""
     one_time: tuple[tuple[TextTest, ...], ...] = ()
-    """A row is a purchase that happens once if it passes all tests of any of these.
-
-    It is what the view `focus` calls a `Purchase` that is `One-Time`.
-    """
+    """The same for the purchases that happen once."""
     tags_header: str = ""
     """The prefix before the key of the tag, in the header of such a column."""

@@ -48,7 +48,7 @@ _GROUPS: Final = (
     Dimension.CURRENCY,
 )
 BY_MONTH: Final = (Dimension.MONTH, *_GROUPS)
-BY_DAY: Final = (Dimension.MONTH, Dimension.DAY, Dimension.ONE_TIME, *_GROUPS)
+BY_DAY: Final = (Dimension.MONTH, Dimension.DAY, Dimension.PURCHASE, *_GROUPS)
 BY_TAGS: Final = (Dimension.MONTH, Dimension.PROVIDER, Dimension.CURRENCY)
 
 

@@ -17,7 +17,9 @@ PROGRAM = (
     "amounts",
     "rows",
     "elements",
+    "csv",
     "filters",
+    "address",
     "charts",
     "selection",
     "headline",
@@ -28,8 +30,10 @@ PROGRAM = (
     "kinds",
     "view",
     "tags",
+    "verdict",
     "trust",
     "copying",
+    "paper",
     "page",
 )
 
@@ -50,6 +54,7 @@ def build_page(document: Mapping[str, object]) -> str:
     return Template(here.joinpath("template.html").read_text(encoding="utf-8")).substitute(
         policy=policy,
         style=here.joinpath("report.css").read_text(encoding="utf-8"),
+        paper=here.joinpath("paper.css").read_text(encoding="utf-8"),
         data=_json(document),
         plotly=plotly,
         program=program,

@@ -35,7 +35,7 @@ _NAMES: Final = ("provider", "service", "sub_account")
 _LISTED: Final = (*_NAMES, "tag_key", "tag_value", *VIEW_NAMES, "currency")
 
 _Place = tuple[str, ...]
-"""The month, or the month, the day and whether it was bought once, then the source."""
+"""The month, or the month, the day and which purchase it is, then the source."""
 
 
 def page_json(

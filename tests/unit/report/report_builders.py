@@ -35,6 +35,7 @@ class Spent:
     currency: str = "EUR"
     tags: str = ""
     rows: int = 1
+    purchase: str = ""
 
 
 def report_of(
@@ -71,7 +72,7 @@ def report_of(
             dimensions=BY_DAY,
             measures=kinds,
             cells=tuple(
-                _cell(one, (one.day[:7], one.day, *_names(one)), 4)
+                _cell(one, (one.day[:7], one.day, one.purchase, *_names(one)), 4)
                 for one in spent
                 if one.day[:7] >= before
             ),

@@ -46,7 +46,7 @@ function chart(id, label, height, traces, layout = {}) {
     dragmode: false,
     hoverlabel: { bgcolor: colors.card, bordercolor: colors.quiet, font: { color: colors.ink, size: 13 }, align: "left", namelength: -1 },
     legend: { orientation: "h", y: -0.15, yanchor: "top", x: 0, itemclick: false, itemdoubleclick: false, font: { color: colors.ink } },
-    ...(isPrinted ? { width: Math.min(680, node.clientWidth || 680) } : {}),
+    ...(isPrinted ? { width: node.clientWidth || 640 } : {}),
     xaxis: { ...axis, ...xaxis },
     yaxis: { ...axis, ...yaxis },
     ...rest,

@@ -1,11 +1,34 @@
 // The section "Cost by day".
 
+const dailyRows = () => DAILY.filter((row) => matches(row, ["source", ...GROUPS]));
+const isPurchase = { all: () => false, without_once: (row) => row.purchase === "once", without_any: (row) => row.purchase !== "" };
+/** Whether the switch leaves a row out: a purchase that happens once, or any purchase. */
+const isLeftOut = (row) => isPurchase[state.charges](row);
+const LEFT_OUT = { without_once: "one-time purchases", without_any: "purchases" };
+
+/** What is said of purchases: how much they are, and whether they are left out. */
+function purchaseNote(rows, now) {
+  const counts = state.charges === "all" ? isPurchase.without_any : isLeftOut;
+  const of = (month) => total(rows.filter((row) => row.month === month && counts(row)));
+  const [one, other] = [of(now.newest), of(now.before)];
+  if (one === null && other === null) return null;
+  const currency = nameOf("currency", state.currency);
+  return el("p", { class: "quiet", id: "purchase-note" }, state.charges === "all" ? "Purchases are in it: " : `Left out: ${LEFT_OUT[state.charges]} of `,
+    amountNode(one ?? 0n), ` ${currency} in ${monthTitle(now.newest)}`, other === null ? "" : [" and ", amountNode(other), ` ${currency} in ${monthTitle(now.before)}`], ".");
+}
+
 function drawDaily(now) {
   const colors = theme();
-  const rows = DAILY.filter((row) => matches(row, ["source", ...GROUPS]));
+  const all = dailyRows();
+  const rows = all.filter((row) => !isLeftOut(row));
   const of = (month) => groupBy(rows.filter((row) => row.month === month), (row) => (row.day.startsWith(month) ? Number(row.day.slice(8)) : 0));
   const [current, before] = [of(now.newest), of(now.before)];
   byId("daily-title").textContent = `Cost by day: ${monthTitle(now.newest)} and the month before`;
+  const note = purchaseNote(all, now);
+  if (!current.size && all.some((row) => row.month === now.newest)) {
+    fill(byId("daily-body"), el("p", { class: "quiet" }, `Without ${LEFT_OUT[state.charges]}, nothing is left of ${monthTitle(now.newest)}.`), note);
+    return;
+  }
   if (!current.size) {
     fill(byId("daily-body"), el("p", { class: "quiet" }, `Days are kept only for the newest two months of each source; ${now.newest} is not one of them.`));
     return;
@@ -39,7 +62,7 @@ function drawDaily(now) {
     body.push(el("tr", null, el("th", { scope: "row" }, "On other days"), amountCell(total(current.get(0) || [])), amountCell(total(before.get(0) || [])), el("td", null)));
   }
   const [one, other] = [current, before].map((groups) => total([...groups.values()].flat()));
-  fill(byId("daily-body"),
+  fill(byId("daily-body"), note,
     chart("daily-chart", `Cost of each day of ${monthTitle(now.newest)} as bars, and of ${monthTitle(now.before)} as a line; the table below has the numbers`, 300, traces, {
       showlegend: true, bargap: 0.2, xaxis: { showgrid: false, dtick: isNarrow() ? 5 : 1, range: [0.4, days.length + 0.6], tickangle: 0 }, yaxis: { tickformat: "~s", nticks: 6 },
     }),

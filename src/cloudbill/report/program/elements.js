@@ -26,21 +26,29 @@ const amountCell = (value, parts = null, show = rounded) => Object.assign(
   el("td", { class: "number" }, amountNode(value, "", show)), { value, parts });
 const changeCell = (value, parts = null, show = rounded) => Object.assign(el(
   "td", { class: `number ${value > 0n ? "up" : value < 0n ? "down" : ""}` }, amountNode(value, "+", show)), { value, parts });
-const nameCell = (group, index) => {
-  const id = idOf(group, index);
-  return el("th", { scope: "row" }, nameOf(group, index), id ? el("span", { class: "id" }, id) : null);
+/** A cell with a number that is no amount; `text` is how it is shown. */
+const countCell = (number, text = whole(number)) => Object.assign(el("td", { class: "number" }, text), { fields: [{ number: String(number) }] });
+/** A cell with a share or a change in percent, or with a word instead. */
+const percentCell = (text) => Object.assign(el("td", { class: "number" }, text),
+  { fields: [text.endsWith(" %") ? { number: text.slice(text.startsWith("+") ? 1 : 0, -2) } : text === "–" ? "" : text] });
+const nameCell = (group, index, name = "th") => {
+  const [title, id] = [nameOf(group, index), idOf(group, index)];
+  return Object.assign(el(name, name === "th" ? { scope: "row" } : null, title, id ? el("span", { class: "id" }, id) : null),
+    { fields: group === "sub_account" ? [title, id] : [title] });
 };
 
-function table(title, columns, rows, foot = null) {
+/** A table with a button that saves it; `kind` is the kind of cost, if it is not the chosen one. */
+function table(title, columns, rows, foot = null, kind = null) {
   const head = columns.map((column) => el(
     "th", { scope: "col", class: column.number ? "number" : null }, column.title));
   const rest = roundedOff(columns, rows, foot);
-  return [el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${title}, table` },
-    el("table", null,
-      el("caption", null, title),
-      el("thead", null, el("tr", null, head)),
-      el("tbody", null, rows),
-      foot ? el("tfoot", null, foot) : null)), rest ? el("p", { class: "quiet rounded" }, rest) : null];
+  return [csvButton(title, columns, rows, kind),
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${title}, table` },
+      el("table", columns.length > 7 ? { class: "many" } : null,
+        el("caption", null, title),
+        el("thead", null, el("tr", null, head)),
+        el("tbody", null, rows),
+        foot ? el("tfoot", null, foot) : null)), rest ? el("p", { class: "quiet rounded" }, rest) : null];
 }
 
 /** What is said below a table whose rounded amounts do not add up; nothing where they do. */
@@ -63,3 +71,6 @@ function folded(summary, id, ...content) {
 
 const textColumn = (title) => ({ title });
 const numberColumn = (title) => ({ title, number: true });
+const percentColumn = (title) => ({ title, number: true, fields: [`${title} (%)`] });
+/** A column of names; those of sub-accounts have their ids in a column of their own. */
+const nameColumn = (title, group) => ({ title, fields: group === "sub_account" ? [title, `${title} id`] : [title] });

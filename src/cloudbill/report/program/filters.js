@@ -1,9 +1,6 @@
 // The filters: what is chosen, and the lists to choose from.
 
-const state = {
-  currency: 0, kind: 0, from: "", to: "", source: null, provider: null, service: null,
-  sub_account: null, breakdown: "service", daily_as: "each", tag_key: null, tag_value: null,
-};
+const state = {};
 
 function firstCurrency() {
   const counts = new Map();
@@ -11,12 +8,16 @@ function firstCurrency() {
   return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? 0;
 }
 
-function startOver() {
-  Object.assign(state, {
-    currency: firstCurrency(), kind: 0, from: ALL_MONTHS[0] || "", to: ALL_MONTHS.at(-1) || "",
-    source: null, provider: null, service: null, sub_account: null, tag_value: null,
-  });
-}
+/** What is chosen where nobody chose anything. */
+const defaults = () => ({
+  currency: firstCurrency(), kind: 0, from: ALL_MONTHS[0] || "", to: ALL_MONTHS.at(-1) || "",
+  source: null, provider: null, service: null, sub_account: null, breakdown: "service",
+  daily_as: "each", charges: "all", tag_key: null, tag_value: null,
+});
+
+const BREAKDOWNS = { service: "Service", sub_account: "Sub-account", provider: "Provider", source: "Source" };
+const CHARGES = { all: "All", without_once: "Without one-time purchases", without_any: "Without purchases" };
+const DAILY_AS = { each: "Each day", sum: "Added up" };
 
 function matches(row, groups) {
   return row.currency === state.currency
@@ -45,6 +46,8 @@ function options(id, entries, chosen) {
     return option;
   }));
   select.disabled = entries.length < 2;
+  // A long name is cut where it is chosen.
+  select.title = select.selectedOptions[0]?.textContent ?? "";
 }
 
 function indexesOf(group) {
@@ -70,15 +73,14 @@ function fillFilters() {
     });
     options(group, [["", "All"], ...titles], state[group] ?? "");
   }
-  options("breakdown", ["service", "sub_account", "provider", "source"]
-    .map((group) => [group, { service: "Service", sub_account: "Sub-account", provider: "Provider", source: "Source" }[group]]),
-  state.breakdown);
-  options("daily_as", [["each", "Each day"], ["sum", "Added up"]], state.daily_as);
+  options("breakdown", Object.entries(BREAKDOWNS), state.breakdown);
+  options("daily_as", Object.entries(DAILY_AS), state.daily_as);
+  options("charges", Object.entries(CHARGES), state.charges);
 }
 
 function listen() {
   const numbers = ["currency", "kind", "source", ...GROUPS, "tag_key", "tag_value"];
-  for (const id of ["currency", "kind", "from", "to", "source", ...GROUPS, "breakdown", "daily_as", "tag_key", "tag_value"]) {
+  for (const id of ["currency", "kind", "from", "to", "source", ...GROUPS, "breakdown", "daily_as", "charges", "tag_key", "tag_value"]) {
     byId(id).addEventListener("change", (event) => {
       const value = event.target.value;
       state[id] = numbers.includes(id) ? (value === "" ? null : Number(value)) : value;
@@ -86,11 +88,15 @@ function listen() {
       if (id === "from" && state.from > state.to) state.to = state.from;
       if (id === "to" && state.to < state.from) state.from = state.to;
       draw();
+      remember();
     });
   }
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
-  byId("filters").addEventListener("reset", (event) => { event.preventDefault(); startOver(); draw(); });
+  byId("filters").addEventListener("reset", (event) => {
+    event.preventDefault();
+    Object.assign(state, defaults());
+    draw();
+    remember();
+  });
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());
-  window.addEventListener("beforeprint", () => { isPrinted = true; draw(); });
-  window.addEventListener("afterprint", () => { isPrinted = false; draw(); });
 }

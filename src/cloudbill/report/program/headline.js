@@ -1,4 +1,4 @@
-// The cards at the top, the badge of trust, and the notes below them.
+// The cards of cost at the top, and the notes below them.
 
 function drawHeadline(now) {
   const currency = nameOf("currency", state.currency);
@@ -13,7 +13,7 @@ function drawHeadline(now) {
   const same = sameDays(now);
   // A month that has just begun is less than one that is over: of both the same days come first.
   fill(byId("headline-change"), same === null ? wholeMonth
-    : moved(same.one, same.other, [`on days 1 to ${same.last}: `, amountNode(same.one), ", against ", amountNode(same.other), ` in the same days of ${monthTitle(now.before)}`]));
+    : moved(same.one, same.other, [`on days 1 to ${same.last}: `, amountNode(same.one), ", against ", amountNode(same.other), ` in the same days of ${monthTitle(now.before)}`, withoutPurchases(same)]));
   const second = byId("headline-whole");
   second.hidden = same === null;
   fill(second, same === null ? "" : [wholeMonth, change === null ? "" : ", as a whole"]);
@@ -48,57 +48,24 @@ function drawCompleteness(now) {
   }
 }
 
-/** The days that the newest month has, and the same days of the month before; null if it has all. */
+/** The days that the newest month has, and the same days of the month before; null if it has all.
+ *
+ * With the switch, both are without purchases, and `out` has what is left out of each.
+ */
 function sameDays(now) {
-  const rows = DAILY.filter((row) => matches(row, ["source", ...GROUPS]) && row.day.startsWith(row.month));
+  const rows = dailyRows().filter((row) => row.day.startsWith(row.month));
   const current = rows.filter((row) => row.month === now.newest);
   const last = current.reduce((day, row) => (row.day > day ? row.day : day), "").slice(8);
   const earlier = rows.filter((row) => row.month === now.before && row.day.slice(8) <= last);
-  const one = total(current);
-  const other = total(earlier);
+  const [one, other] = [current, earlier].map((some) => total(some.filter((row) => !isLeftOut(row))));
   if (Number(last) === daysOf(now.newest) || one === null || other === null) return null;
-  return { one, other, last: Number(last) };
+  return { one, other, last: Number(last), out: [current, earlier].map((some) => total(some.filter(isLeftOut))) };
 }
 
-function drawBadge() {
-  const isShown = (one) => state.source === null || one.source === state.source;
-  const months = data.trust.months.filter(isShown);
-  const count = (agreement) => months.filter((one) => one.agreement === agreement).length;
-  const different = count("different");
-  const unrecorded = count("unrecorded");
-  const odd = data.trust.of_no_month.filter(isShown).reduce((sum, one) => sum + one.rows, 0);
-  const runs = (wanted) => data.trust.pending.filter((one) => isShown(one) && one.state === wanted).length;
-  const held = runs("held");
-  const waiting = runs("waiting");
-  const fresh = runs("new");
-  const failed = runs("failed") + data.trust.freshness.filter((one) => isShown(one) && one.failed).length;
-  const gaps = data.trust.missing.filter(isShown).length;
-  const sources = data.trust.freshness.filter(isShown);
-  const unread = sources.filter((one) => one.store_error).length;
-  const stale = sources.filter((one) => one.is_stale).length;
-  const broken = data.sources.filter((source, index) => isShown({ source: index }) && source.error).length;
-  const plural = (number, one, many) => `${number} ${number === 1 ? one : many}`;
-  const doubles = doublesShown().length;
-  const lines = [
-    doubles ? "the same charges are counted twice: choose one source" : null,
-    different ? `${plural(different, "month differs", "months differ")} from what was loaded` : `${count("equal") + count("rows_only")} of ${plural(months.length, "month holds", "months hold")} what was loaded, to the last digit`,
-    count("rows_only") ? `of ${plural(count("rows_only"), "month", "months")} only the rows were recorded` : null,
-    unrecorded ? `${plural(unrecorded, "month", "months")} without a record of its load` : null,
-    odd ? `${plural(odd, "row of the table is of no month", "rows of the table are of no month")}, and in no amount` : null,
-    gaps ? `${plural(gaps, "month is", "months are")} missing in between` : null,
-    held ? `${plural(held, "run is", "runs are")} held` : null,
-    waiting ? `${plural(waiting, "run waits", "runs wait")} for parts` : null,
-    fresh ? `${plural(fresh, "newer run is", "newer runs are")} not loaded yet` : null,
-    failed ? `${plural(failed, "load failed", "loads failed")} when last tried` : null,
-    stale ? `${plural(stale, "source has", "sources have")} no delivery as new as max_age asks for` : null,
-    unread ? `${plural(unread, "store was", "stores were")} not read` : null,
-    broken ? `${plural(broken, "source was", "sources were")} not read` : null,
-  ];
-  const [tone, title] = different || broken || odd || doubles ? ["bad", "Look at it first"]
-    : unrecorded || gaps || held || waiting || fresh || failed || stale ? ["warn", "Mostly: see what is open"]
-      : unread ? ["good", "Yes, as loaded"] : ["good", "Yes"];
-  fill(byId("badge"), el("span", { class: `pill ${tone}` }, title));
-  fill(byId("badge-details"), lines.filter(Boolean).map((line) => el("li", null, line)));
+/** What the switch leaves out of two months, in words; nothing while it is off or leaves out nothing. */
+function withoutPurchases({ out: [one, other] }) {
+  if (one === null && other === null) return "";
+  return [`, without ${LEFT_OUT[state.charges]} of `, amountNode(one ?? 0n), " and ", amountNode(other ?? 0n)];
 }
 
 function drawNotes(now) {

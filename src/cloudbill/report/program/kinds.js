@@ -30,5 +30,5 @@ function drawKinds(now) {
       yaxis: { tickformat: "~s", nticks: 6, rangemode: "tozero" },
     }),
     folded("Kinds of cost as a table", "kinds-table", table("Kinds of cost", [textColumn("Month"), ...data.kinds.map((kind) => numberColumn(KINDS[kind]))], body,
-      el("tr", null, el("th", { scope: "row" }, "Together"), sums.map((values) => amountCell(values.reduce(plus, null)))))));
+      el("tr", null, el("th", { scope: "row" }, "Together"), sums.map((values) => amountCell(values.reduce(plus, null)))), "")));
 }

@@ -30,12 +30,12 @@ function drawMovers(now) {
     marker: { color: shown.map((pair) => (pair.change > 0n ? colors.up : colors.down)) },
   }];
   const label = (pair) => (isNarrow() ? short(nameOf("service", pair.service)) : `${short(nameOf("service", pair.service))} · ${short(nameOf("sub_account", pair.sub_account))}`);
-  const body = moved.map((pair) => el("tr", null, nameCell("service", pair.service), el("td", null, nameOf("sub_account", pair.sub_account), idOf("sub_account", pair.sub_account) ? el("span", { class: "id" }, idOf("sub_account", pair.sub_account)) : null), amountCell(pair.one), amountCell(pair.other), changeCell(pair.change, changed(pair.one, pair.other)),
-    el("td", { class: "number" }, percent(pair.change, pair.other) || (pair.other === null ? "new" : ""))));
+  const body = moved.map((pair) => el("tr", null, nameCell("service", pair.service), nameCell("sub_account", pair.sub_account, "td"), amountCell(pair.one), amountCell(pair.other), changeCell(pair.change, changed(pair.one, pair.other)),
+    percentCell(percent(pair.change, pair.other) || (pair.other === null ? "new" : ""))));
   fill(byId("movers-body"), note,
     chart("movers-chart", `The ${moved.length} biggest changes as bars; the table below has the numbers`, 60 + moved.length * 30, traces, {
       bargap: 0.35, xaxis: { tickformat: "~s", nticks: 6 },
       yaxis: { tickvals: places, ticktext: shown.map(label), showgrid: false, zeroline: false, tickfont: { color: colors.ink } },
     }),
-    folded("Biggest movers as a table", "movers-table", table("Biggest movers", [textColumn("Service"), textColumn("Sub-account"), numberColumn(now.newest), numberColumn(now.before), numberColumn("Change"), numberColumn("In percent")], body)));
+    folded("Biggest movers as a table", "movers-table", table("Biggest movers", [textColumn("Service"), nameColumn("Sub-account", "sub_account"), numberColumn(now.newest), numberColumn(now.before), numberColumn("Change"), percentColumn("In percent")], body)));
 }

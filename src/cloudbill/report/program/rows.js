@@ -19,7 +19,7 @@ function decode(row, fields) {
 }
 
 const COSTS = data.costs.map((row) => decode(row, ["month", "source", ...GROUPS, "currency"]));
-const DAILY = data.daily.map((row) => decode(row, ["month", "day", "source", ...GROUPS, "currency"]));
+const DAILY = data.daily.map((row) => decode(row, ["month", "day", "purchase", "source", ...GROUPS, "currency"]));
 const TAGS = data.tags.map((row) => decode(
   row, ["tag_key", "month", "source", "provider", "tag_value", "currency"]));
 const ALL_MONTHS = [...new Set(COSTS.map((row) => row.month))].sort();

@@ -3,14 +3,15 @@
 function drawTags(now) {
   const rows = TAGS.filter((row) => matches(row, ["source", "provider"]));
   const keys = [...new Set(rows.map((row) => row.tag_key))].sort((a, b) => a - b);
-  if (!keys.includes(state.tag_key)) { state.tag_key = keys[0] ?? null; state.tag_value = null; }
-  options("tag_key", keys.map((index) => [index, nameOf("tag_key", index)]), state.tag_key);
-  if (state.tag_key === null) {
+  if (!keys.includes(state.tag_key)) state.tag_key = null;
+  const shownKey = state.tag_key ?? keys[0] ?? null;
+  options("tag_key", keys.map((index) => [index, nameOf("tag_key", index)]), shownKey);
+  if (shownKey === null) {
     options("tag_value", [["", "All"]], "");
     fill(byId("tags-body"), el("p", { class: "quiet" }, "No charge of this selection has a tag."));
     return;
   }
-  const ofKey = rows.filter((row) => row.tag_key === state.tag_key);
+  const ofKey = rows.filter((row) => row.tag_key === shownKey);
   const values = [...new Set(ofKey.map((row) => row.tag_value))].sort((a, b) => isLast("tag_value", a) - isLast("tag_value", b) || nameOf("tag_value", a).localeCompare(nameOf("tag_value", b)));
   if (!values.includes(state.tag_value)) state.tag_value = null;
   options("tag_value", [["", "All"], ...values.map((index) => [index, nameOf("tag_value", index)])], state.tag_value ?? "");
@@ -24,6 +25,6 @@ function drawTags(now) {
     el("p", { class: apart ? "notice" : "quiet" }, apart
       ? "Tags are summed over all services and sub-accounts: those two filters are not applied here."
       : "All filters apply except service and sub-account."),
-    stackedMonths("tags-chart", `Cost by month and value of the tag ${nameOf("tag_key", state.tag_key)} as stacked bars; the table below has the numbers`, of.shown, "tag_value", now.months),
-    folded("Cost by tag as a table", "tags-table", table(`Cost by the tag ${nameOf("tag_key", state.tag_key)}`, [textColumn("Value"), numberColumn(now.newest), numberColumn(now.before), numberColumn("Change"), numberColumn(`${now.months[0]} to ${now.newest}`)], body, foot)));
+    stackedMonths("tags-chart", `Cost by month and value of the tag ${nameOf("tag_key", shownKey)} as stacked bars; the table below has the numbers`, of.shown, "tag_value", now.months),
+    folded("Cost by tag as a table", "tags-table", table(`Cost by the tag ${nameOf("tag_key", shownKey)}`, [textColumn("Value"), numberColumn(now.newest), numberColumn(now.before), numberColumn("Change"), numberColumn(`${now.months[0]} to ${now.newest}`)], body, foot)));
 }

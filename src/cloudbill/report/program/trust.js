@@ -3,7 +3,7 @@
 const AGREEMENTS = {
   equal: ["good", "Equal"], different: ["bad", "Different"], rows_only: ["good", "Rows equal"], unrecorded: ["warn", "No record"],
 };
-const STATES = { held: ["warn", "Held"], waiting: ["warn", "Waiting"], new: ["neutral", "Not loaded yet"], failed: ["bad", "Failed"], gone: ["neutral", "Gone"] };
+const STATES = { held: ["warn", "Held"], waiting: ["warn", "Waiting"], new: ["neutral", "Not loaded yet"], again: ["warn", "To be loaded again"], failed: ["bad", "Failed"], gone: ["neutral", "Gone"] };
 const COMPLETE = new Map([[true, "complete"], [false, "not complete"], [null, "unknown"]]);
 const pill = ([tone, title]) => el("span", { class: `pill ${tone}` }, title);
 const sourceCell = (index) => el("td", null, data.sources[index].name);
@@ -34,7 +34,7 @@ function agreement(isShown) {
         differing.map((entry) => el("span", { class: "id" }, `${entry[0] || "no currency"} ${entry[1]} differs by ${signed(parse(entry[4]))}`))]
       : [el("span", { class: "id" }, one.amounts.length ? `${one.amounts.length} totals equal` : "no totals recorded")];
     return el("tr", null, el("th", { scope: "row" }, one.month, el("span", { class: "id" }, COMPLETE.get(one.complete))), sourceCell(one.source),
-      el("td", { class: "number" }, one.rows === null ? "–" : whole(one.rows)), el("td", { class: "number" }, whole(one.held_rows)),
+      one.rows === null ? el("td", { class: "number" }, "–") : countCell(one.rows), countCell(one.held_rows),
       el("td", null, pill(AGREEMENTS[one.agreement]), shown),
       el("td", null, moment(one.submitted_at), el("span", { class: "id run" }, `loaded ${moment(one.loaded_at)}`), one.run_id ? el("span", { class: "id run" }, `run ${one.run_id}`) : null));
   });
@@ -55,13 +55,15 @@ function gapsAndRuns(isShown) {
   const unread = data.trust.freshness.filter((one) => isShown(one) && one.store_error);
   const rows = pending.map((one) => el("tr", null, el("th", { scope: "row" }, one.month), sourceCell(one.source), el("td", null, pill(STATES[one.state])),
     el("td", null, moment(one.submitted_at), el("span", { class: "id" }, `run ${one.run_id}`)), el("td", null, one.detail)));
-  return [el("h3", null, "Missing months, held and waiting runs"),
+  return [el("h3", null, "What is open: missing months, failed loads, held and waiting runs"),
     !data.trust.months.length ? null : el("p", { class: missing.length ? "notice" : "quiet" }, missing.length
       ? `Missing in between: ${missing.map((one) => `${one.month} (${data.sources[one.source].name})`).join(", ")}`
       : "No month is missing in between."),
     data.trust.uncovered.filter(isShown).map((one) => el("p", { class: "notice uncovered" }, `${data.sources[one.source].name}: no run covers ${one.days}, so these days are not in ${one.month}.`)),
-    data.trust.freshness.filter((one) => isShown(one) && one.failed).map((one) => el("p", { class: "notice" }, `${data.sources[one.source].name}: the last try to load it failed. ${one.failed}`)),
-    unread.map((one) => el("p", { class: "notice" }, `${data.sources[one.source].name}: store not read. ${one.store_error}`)),
+    data.trust.failures.filter(isShown).map((one) => el("p", { class: "notice failure" }, `${sourceName(one)}: the last load of ${one.month === null ? "it" : `${one.month} (run ${one.run_id})`} failed ${moment(one.at)}. ${one.message}`)),
+    data.trust.open.filter(isShown).map((one) => el("p", { class: "notice open" }, `${sourceName(one)}: ${one.message}`)),
+    data.trust.pins.filter(isShown).map((one) => el("p", { class: "notice info pin" }, `${sourceName(one)}: ${pinLine(one)}. \`cloudbill load ${sourceName(one)} --month ${one.month} --release\` ends that.`)),
+    unread.map((one) => el("p", { class: "notice" }, `${sourceName(one)}: the store was not read, so which runs are held or waiting is not known. ${one.store_error}`)),
     pending.length ? table("Runs that are not loaded", [textColumn("Month"), textColumn("Source"), textColumn("State"), textColumn("Made"), textColumn("Why")], rows)
       : unread.length < data.trust.freshness.filter(isShown).length ? el("p", { class: "quiet" }, "No run in the stores that were read is held, waiting, gone, or newer than what is loaded.") : null];
 }
@@ -70,7 +72,7 @@ function closings(isShown) {
   if (!data.trust.months.length) return [];
   const found = data.trust.closings.filter(isShown).sort((a, b) => (a.month < b.month ? 1 : -1));
   const rows = found.map((one) => el("tr", null, el("th", { scope: "row" }, one.month), sourceCell(one.source), el("td", null, one.currency || "no currency"),
-    el("td", { class: "number" }, whole(one.loads)), amountCell(parse(one.first)),
+    countCell(one.loads), amountCell(parse(one.first)),
     one.closed === null ? el("td", { class: "number" }, "not closed") : amountCell(parse(one.closed)), amountCell(parse(one.now)), changeCell(parse(one.moved), one.moved === null ? null : changed(parse(one.now), parse(one.closed)))));
   const told = found.filter((one) => one.moved !== null && parse(one.moved) !== 0n).map((one) => el("li", null,
     `${one.month} closed at `, amountNode(parse(one.closed)), ", now ", amountNode(parse(one.now)), ", ", amountNode(parse(one.moved), "+"), ` ${one.currency} (${data.sources[one.source].name})`));
@@ -85,7 +87,7 @@ function viewed(isShown) {
   const left = data.trust.left_out.filter(isShown);
   const faults = data.trust.faults.filter(isShown);
   const rows = faults.map((one) => el("tr", null, el("th", { scope: "row" }, one.title, el("span", { class: "id" }, one.rule)), sourceCell(one.source),
-    el("td", { class: "number" }, whole(one.rows)), el("td", null, one.months.length > 1 ? `${one.months[0]} to ${one.months.at(-1)}` : one.months.join("")),
+    countCell(one.rows), el("td", null, one.months.length > 1 ? `${one.months[0]} to ${one.months.at(-1)}` : one.months.join("")),
     el("td", { class: "number" }, one.costs.length ? one.costs.map(([currency, cost]) => el("div", null, amountNode(parse(cost)), ` ${currency || "no currency"}`)) : "–"), el("td", null, one.remedy)));
   return [el("h3", null, "What counts, and what is odd in the charges"),
     el("p", { class: "quiet" }, `${data.views.join(" and ")} ${data.views.length > 1 ? "have" : "has"} every charge once, as FOCUS.`),

@@ -19,7 +19,7 @@ function share(part, all) {
   return `${tenths / 10n}.${tenths % 10n} %`;
 }
 
-const shareCell = (part, all) => el("td", { class: "number" }, share(part, all));
+const shareCell = (part, all) => percentCell(share(part, all));
 
 /** What a month of the view has of some rows, of each month shown. */
 const monthly = (rows, months) => {
@@ -59,8 +59,8 @@ function commitments(shown, months) {
     chart("commitments-chart", "Used and unused effective cost of commitments by month as stacked bars; the table below has the numbers", 300,
       [monthTrace("Used", used, months, colors.accent), monthTrace("Unused", unused, months, colors.up)],
       { barmode: "relative", showlegend: true, bargap: gapOf(months), xaxis: monthAxis(), yaxis: { tickformat: "~s", nticks: 5 } }),
-    folded("Commitments as a table", "commitments-table", table("Commitments", [textColumn("Month"), numberColumn("Used"), numberColumn("Unused"), numberColumn("In use"), numberColumn("Coverage")],
-      [...places].reverse().map((place) => line(months[place], [place])), line("Together", places)))];
+    folded("Commitments as a table", "commitments-table", table("Commitments", [textColumn("Month"), numberColumn("Used"), numberColumn("Unused"), percentColumn("In use"), percentColumn("Coverage")],
+      [...places].reverse().map((place) => line(months[place], [place])), line("Together", places), "effective"))];
 }
 
 function untagged(shown, now) {
@@ -78,8 +78,8 @@ function untagged(shown, now) {
     chart("untagged-chart", "Effective cost of charges without tags by month as bars; the table below has the numbers", 300,
       [monthTrace("Without tags", without, now.months, colors.accent)],
       { bargap: gapOf(now.months), xaxis: monthAxis(), yaxis: { tickformat: "~s", nticks: 5 } }),
-    folded("Without tags as a table", "untagged-table", table("Without tags", [textColumn("Month"), numberColumn("Without tags"), numberColumn("Effective cost"), numberColumn("Share")],
-      [...places].reverse().map((place) => line(now.months[place], [place])), line("Together", places)))];
+    folded("Without tags as a table", "untagged-table", table("Without tags", [textColumn("Month"), numberColumn("Without tags"), numberColumn("Effective cost"), percentColumn("Share")],
+      [...places].reverse().map((place) => line(now.months[place], [place])), line("Together", places), "effective"))];
 }
 
 function drawView(now) {

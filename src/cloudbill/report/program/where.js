@@ -14,7 +14,7 @@ function bars(id, label, entries, now) {
   return chart(id, label, 110 + shown.length * 34, traces, {
     barmode: "group", bargap: 0.3, bargroupgap: 0.05, showlegend: true,
     legend: { orientation: "h", traceorder: "reversed", x: 0, y: 1, yanchor: "bottom", itemclick: false, itemdoubleclick: false, font: { color: colors.ink } },
-    xaxis: { tickformat: "~s", nticks: 5 },
+    xaxis: { tickformat: "~s", nticks: isPrinted || isNarrow() ? 3 : 5, tickangle: 0 },
     yaxis: { tickvals: places, ticktext: shown.map((entry) => short(entry.title)), showgrid: false, zeroline: false, tickfont: { color: colors.ink } },
   });
 }
@@ -32,5 +32,5 @@ function whereCard(now, group, title) {
   const more = entries.length > SHOWN_BARS ? `The ${SHOWN_BARS} costliest of ${entries.length}; the table has all.` : "";
   fill(byId(`where-${group}`), el("h3", null, title), more ? el("p", { class: "quiet" }, more) : null,
     bars(`where-${group}-chart`, `${title}: cost of ${monthTitle(now.newest)} and ${monthTitle(now.before)} as bars; the table below has the numbers`, entries, now),
-    folded(`${title} as a table`, `where-${group}-table`, table(title, [textColumn("Name"), numberColumn(now.newest), numberColumn(now.before), numberColumn("Change"), numberColumn(`${now.months[0]} to ${now.newest}`)], body, foot)));
+    folded(`${title} as a table`, `where-${group}-table`, table(title, [nameColumn("Name", group), numberColumn(now.newest), numberColumn(now.before), numberColumn("Change"), numberColumn(`${now.months[0]} to ${now.newest}`)], body, foot)));
 }
