@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,10 +14,15 @@ from typing import Any
 
 import pytest
 
+from cloudbill.accepting import choose_run, load_chosen
+from cloudbill.errors import LastTryError
+from cloudbill.looking.status_reading import read_status
+from cloudbill.periods import BillingPeriod
+from cloudbill.planning import Selection
 from cloudbill.report.collecting import collect
 from cloudbill.report.page_json import page_json
 from cloudbill.sql import Fragment
-from contract.conftest import LOOKING_WAYS
+from contract.conftest import LOOKING_WAYS, ONE_WAY, in_ways
 from contract.deliveries import (
     AwsWriter,
     Delivery,
@@ -241,6 +247,35 @@ def test_days_that_no_run_covers_are_told(case: Case) -> None:
     ]
 
 
+@in_ways(ONE_WAY)
+def test_what_failed_and_what_a_person_pinned_is_told_as_status_tells_it(case: Case) -> None:
+    october = [run("2025-10", *MANY[:n], submitted_at=f"2025-11-0{n} 04:00") for n in (4, 5)]
+    case.deliver(*(replace(one, run_id=f"run {n}") for n, one in enumerate(october)))
+    period = BillingPeriod.parse("2025-10")
+    chosen = choose_run(case.settings, period, "run 0")
+    selection = Selection(periods=frozenset({period}), pins={period: chosen})
+    load_chosen(case.settings, selection, case.events.append)
+    written = case.write(run("2025-11", *MANY, submitted_at="2025-12-02 04:00"))
+    part, *_ = written.parts
+    before = part.stat().st_mtime
+    part.write_bytes(b"\xff" * part.stat().st_size)
+    os.utime(part, (before, before))
+    case.place.put(written.folder)
+    assert len(case.load().failures) == 1
+
+    trust = document_of(case)["trust"]
+    (pin,) = trust["pins"]
+    assert (pin["month"], pin["run_id"], pin["newest"]) == ("2025-10", "run 0", "run 1")
+    assert (pin["is_loaded"], pin["is_stored"]) == (True, True)
+    (failure,) = trust["failures"]
+    assert (failure["month"], failure["run_id"]) == ("2025-11", "run-2025-11")
+    assert part.name in failure["message"]
+    assert [(one["month"], one["state"]) for one in trust["pending"]] == [("2025-11", "failed")]
+    status = read_status(case.settings, now=NOW)
+    assert [type(reason.error) for reason in status.reasons] == [LastTryError]
+    assert trust["open"] == []
+
+
 def test_a_store_that_cannot_be_read_is_told_and_the_costs_are_shown(case: Case) -> None:
     deliver(case, run("2025-10", *MANY))
     case.load()
@@ -250,7 +285,9 @@ def test_a_store_that_cannot_be_read_is_told_and_the_costs_are_shown(case: Case)
     assert error is None
     document: Any = page_json((report,), NOW)
     assert document["costs"] == before["costs"]
-    assert "/nowhere/at/all" in document["trust"]["freshness"][0]["store_error"]
+    (fresh,) = document["trust"]["freshness"]
+    assert "/nowhere/at/all" in fresh["store_error"]
+    assert fresh["newest_delivery_at"] == fresh["submitted_at"] is not None
 
 
 def test_a_kind_of_cost_that_is_not_in_the_export_is_told_and_not_zero(

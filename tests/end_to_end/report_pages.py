@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -50,6 +51,17 @@ def cloudbill(folder: Path, *words: str) -> str:
     done = run_apart(folder, *words)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@contextlib.contextmanager
+def browser_tab() -> Iterator[Page]:
+    """A tab of a browser of its own."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser.new_page(viewport={"width": 1280, "height": 900})
+        browser.close()
 
 
 def reported(folder: Path, *, months: int, rows: int, aws_months: int | None = None) -> Path:

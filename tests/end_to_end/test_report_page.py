@@ -134,6 +134,7 @@ def test_totals_are_those_of_the_warehouse_to_the_last_digit(
     show: Show, three_months: Path
 ) -> None:
     page = show(three_months)
+    assert three_months.stat().st_size < 2_000_000
     newest, everything = totals(page)
     assert everything == held(three_months, BILLED_EUR)
     assert newest == held(
@@ -231,7 +232,7 @@ def test_all_of_it_is_reached_and_used_by_keyboard(show: Show, three_months: Pat
             break
     filters = ["currency", "kind", "from", "to", "service", "sub_account", "reset"]
     assert [name for name in reached if name in filters] == filters
-    assert {"breakdown", "daily_as", "tag_key", "tag_value"} <= set(reached)
+    assert {"breakdown", "charges", "daily_as", "tag_key", "tag_value"} <= set(reached)
     assert reached.count("SUMMARY") >= 7
 
     page.focus("#kind")
@@ -240,6 +241,8 @@ def test_all_of_it_is_reached_and_used_by_keyboard(show: Show, three_months: Pat
     page.focus("#months-table summary")
     page.keyboard.press("Enter")
     assert page.locator("#months-table table").is_visible()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "CSV"
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.getAttribute('role')") == "region"
 
@@ -273,17 +276,6 @@ def test_page_is_accessible(
     page.evaluate("document.querySelectorAll('details').forEach(node => { node.open = true })")
     found = Axe().run(page, options={"resultTypes": ["violations"], **options}).response
     assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
-
-
-@pytest.mark.parametrize(
-    ("name", "width"),
-    [("empty", 360), ("three_years", 360), ("three_years", 768), ("three_years", 1920)],
-)
-def test_page_fits_every_screen(
-    show: Show, request: pytest.FixtureRequest, name: str, width: int
-) -> None:
-    page = show(request.getfixturevalue(name), width=width)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_empty_page_says_what_to_run(show: Show, empty: Path) -> None:
@@ -323,7 +315,7 @@ def test_a_changed_table_is_not_trusted(show: Show, tmp_path: Path) -> None:
         connection.execute(f"UPDATE {AZURE} SET BilledCost = BilledCost + 0.01")  # noqa: S608
     cloudbill(tmp_path, "report")
     shown = show(page)
-    assert "Look at it first" in shown.inner_text("#badge")
+    assert shown.inner_text("#badge").startswith("1 month differs, ")
     assert "EUR BilledCost differs by +" in shown.inner_text("#trust")
 
 
@@ -333,15 +325,6 @@ def test_charges_of_two_sources_are_said_to_count_twice(show: Show, tmp_path: Pa
     assert "both hold the charges of 123456789012 for 2025-10" in page.inner_text("#notes")
     choose(page, source="aws_focus_billing")
     assert "twice" not in page.inner_text("#badge-details") + page.inner_text("#notes")
-
-
-def test_paper_gets_light_charts_that_fit_it(show: Show, three_months: Path) -> None:
-    page = show(three_months, scheme="dark")
-    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    page.emulate_media(media="print")
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert page.evaluate("document.querySelector('#months-chart svg').clientWidth") <= 680
-    assert len(page.pdf(format="A4")) > 10_000
 
 
 def test_hostile_names_are_shown_and_do_nothing(show: Show, tmp_path: Path) -> None:

@@ -33,8 +33,8 @@ const percentCell = (text) => Object.assign(el("td", { class: "number" }, text),
   { fields: [text.endsWith(" %") ? { number: text.slice(text.startsWith("+") ? 1 : 0, -2) } : text === "–" ? "" : text] });
 const nameCell = (group, index, name = "th") => {
   const [title, id] = [nameOf(group, index), idOf(group, index)];
-  return Object.assign(el(name, name === "th" ? { scope: "row" } : null, title, id ? el("span", { class: "id" }, id) : null),
-    { fields: group === "sub_account" ? [title, id] : [title] });
+  return Object.assign(el(name, name === "th" ? { scope: "row" } : { class: "name" }, title, id ? el("span", { class: "id" }, id) : null),
+    { fields: group === "sub_account" ? [title, data.names[group][index].id ?? ""] : [title] });
 };
 
 /** A table with a button that saves it; `kind` is the kind of cost, if it is not the chosen one. */

@@ -42,7 +42,8 @@ function nameOf(group, index) {
 const isLast = (group, index) => group !== "source" && data.names[group][index].others !== undefined;
 const idOf = (group, index) => {
   const name = group === "sub_account" ? data.names[group][index] : {};
-  return name.id && name.id !== name.text ? name.id : "";
+  // Without a name, the id is shown as one.
+  return name.id && name.text && name.id !== name.text ? name.id : "";
 };
 
 function nextMonth(month, step = 1) {
