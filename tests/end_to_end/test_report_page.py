@@ -247,6 +247,15 @@ def test_all_of_it_is_reached_and_used_by_keyboard(show: Show, three_months: Pat
     assert page.evaluate("document.activeElement.getAttribute('role')") == "region"
 
 
+def test_tables_side_by_side_are_seen_whole_on_a_desktop(show: Show, three_months: Path) -> None:
+    page = show(three_months)
+    page.evaluate("document.querySelectorAll('details').forEach(node => { node.open = true })")
+    cut = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.ariaLabel)"
+    scrolls = page.locator(".columns .scroll")
+    assert scrolls.count() == 7
+    assert scrolls.evaluate_all(cut) == []
+
+
 def test_hover_shows_the_exact_amount(show: Show, three_months: Path) -> None:
     page = show(three_months)
     page.locator("#months-chart .point").first.hover(force=True)

@@ -111,9 +111,9 @@ class TestAddress:
         assert "service=Licences&kind" not in page.url
         for _ in range(3):
             page.go_back()
-        assert (page.input_value("#kind"), totals(page)[1]) == ("2", 500)
+        assert (page.input_value("#kind"), totals(page)[1]) == ("2", Decimal(500))
         page.go_back()
-        assert (page.input_value("#kind"), totals(page)[1]) == ("0", 500)
+        assert (page.input_value("#kind"), totals(page)[1]) == ("0", Decimal(500))
         page.go_back()
         assert page.locator("#service option:checked").inner_text() == "All"
         for _ in range(5):
