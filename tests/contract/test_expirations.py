@@ -14,6 +14,8 @@ from cloudbill.errors import LoadError
 from cloudbill.looking.status_reading import read_status
 from cloudbill.models import SkipReason
 from cloudbill.periods import BillingPeriod, utc_now
+from cloudbill.report.collecting import collect
+from cloudbill.report.trust import Agreement, months_of
 from contract.deliveries import AwsWriter, Delivery, at, charges
 from contract.places import DATASET, PROJECT, Case
 
@@ -192,3 +194,5 @@ class TestTheKey:
         assert outcome.results == ()
         status = read_status(case.settings, now=utc_now())
         assert [month for month in status.months if month.is_drifted] == []
+        report, _ = collect(case.settings)
+        assert [month.agreement for month in months_of(report)] == [Agreement.EQUAL]

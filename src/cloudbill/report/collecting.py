@@ -45,7 +45,7 @@ def collect(settings: SourceSettings) -> tuple[SourceReport, CloudbillError | No
         report, failed = replace(report, error=str(error)), error
     report = replace(
         report,
-        loaded=present.remembered.loaded,
+        loaded=present.loaded,
         rows_in_table=present.rows,
         rows_of_no_month=present.table.of_no_month,
     )

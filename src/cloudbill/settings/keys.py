@@ -204,7 +204,8 @@ KEYS: Final[tuple[Key, ...]] = (
         default_words="any age",
         example='"36h"',
         description="How old the newest delivery may be before `cloudbill status --check` ends "
-        "with 8 and the report says so, such as `36h` or `3d`.",
+        "with 8 and the report says so, such as `36h` or `3d`. Without it, 35 days are old to the "
+        "report.",
     ),
     Key(
         name="notify",
