@@ -38,6 +38,7 @@ CHOSEN: Final = {
     "currency": "USD",
     "kind": "Effective",
     "from": "2025-10",
+    "to": "2025-10",
     "source": "azure_billing",
     "provider": "Microsoft",
     "service": "Only in USD",
@@ -139,6 +140,7 @@ class TestAddress:
             "<img src=x onerror=window.hit=1>&service=<script>window.hit=1</script>&at=[]\"'",
             "%E0%A4%A&service=%&=&&&currency=EUR&currency=USD&service=Only+in+USD",
             "service=~others&sub_account=~&tag_value=~untagged",
+            "to=2025-09x",
         ],
     )
     def test_what_an_address_says_that_is_not_there_counts_for_nothing(
