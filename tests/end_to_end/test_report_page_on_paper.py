@@ -172,6 +172,8 @@ class TestPaper:
         assert len(found) >= 2 * 14
         assert 5 <= len(pages) <= 11
         assert all(text.strip() for text in pages)
+        alone = r"(Where it goes|and categories|From billing\.focus.*|\[begin\d+\])\s*$"
+        assert [text[-200:] for text in pages if re.search(alone, text)] == []
         charts = tab.evaluate("window.charts")
         assert len(charts) >= 9
         assert [(drawn, room) for drawn, room in charts if drawn != room] == []
