@@ -43,7 +43,7 @@ pin:
 
 # Write the library of the report's charts as npm delivers it; its version is in the script.
 plot-library:
-    uv run python scripts/plot_library.py
+    uv run --group dev python scripts/plot_library.py
 
 # Write the bundled sample exports again.
 sample:
