@@ -32,7 +32,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 PYTHON: Final = str(Path(os.environ.get("BENCH_PYTHON", sys.executable)).absolute())
 """What is measured runs in this Python. `just bench` names one that has what users install, and no
 more: a package that only tests need may slow dlt's start, or a peer's."""
-CLOUDBILL: Final = str(Path(PYTHON).parent / "cloudbill")
+CLOUDBILL: Final = os.environ.get("BENCH_CLOUDBILL", str(Path(PYTHON).parent / "cloudbill"))
+"""The command. The tests, which measure nothing, name one that starts at once."""
 _KEPT_LINES: Final = 15
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from benchmarks.processes import Command, Spread, python, run
 from benchmarks.targets import TARGETS
 
 from end_to_end.conftest import ROOT
+from end_to_end.imported import imported_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +44,7 @@ def test_each_benchmark_runs_and_finds_every_total_exact(name: str, tmp_path: Pa
             *(word for option in TINY.items() for word in option),
         ],
         cwd=ROOT,
+        env={**os.environ, "BENCH_CLOUDBILL": str(imported_command())},
         capture_output=True,
         text=True,
         check=False,
