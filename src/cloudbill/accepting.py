@@ -116,8 +116,10 @@ def which_held(
     return chosen
 
 
-def accept_held(chosen: HeldRun, listen: Callable[[Event], None]) -> Outcome:
-    """Accepts a held run, as `accept_run`.
+def accept_held(
+    chosen: HeldRun, listen: Callable[[Event], None], *, stop: Stop | None = None
+) -> Outcome:
+    """Accepts a held run, as `accept_run`; `stop` ends the load early.
 
     Raises:
         CloudbillError: If the ledger cannot be written.
@@ -126,7 +128,7 @@ def accept_held(chosen: HeldRun, listen: Callable[[Event], None]) -> Outcome:
     with closing(open_warehouse(settings.warehouse)) as warehouse:
         scope = manifest.scope if chosen.moves_scope else None
         Ledger(settings, warehouse).accept(period, manifest.identity, scope=scope)
-    return load_source(settings, Selection(periods=frozenset({period})), listen)
+    return load_source(settings, Selection(periods=frozenset({period})), listen, stop=stop)
 
 
 def dismiss_runs(

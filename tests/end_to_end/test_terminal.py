@@ -18,7 +18,7 @@ import pytest
 from end_to_end.conftest import configure
 from end_to_end.imported import INSTALLED
 from end_to_end.terminal import Terminal, plain
-from samples import write_azure
+from samples import write_aws, write_azure
 
 if TYPE_CHECKING:
     from end_to_end.conftest import Run
@@ -235,6 +235,38 @@ class TestInALog:
         assert process.returncode == 130
         assert "Loaded and recorded: 2025-10" in told
         assert "2025-10" in months_held(home)
+
+    @pytest.mark.parametrize("source", ["azure", "all"])
+    def test_a_month_that_is_loaded_is_recorded_before_the_process_ends(
+        self, run: Run, tmp_path: Path, source: str
+    ) -> None:
+        write_azure(tmp_path / "azure", months=1, rows=60, seed=1, runs_per_month=1)
+        write_aws(tmp_path / "aws", months=1, rows=60, seed=1)
+        configure(
+            tmp_path,
+            '[sources.azure_billing]\nbucket = "./azure"\nprefix = "billing"\n'
+            'export_name = "focus-daily"\n'
+            '[sources.aws_billing]\nbucket = "./aws"\nprefix = "cur"\nexport_name = "cur-hourly"\n',
+        )
+        with subprocess.Popen(
+            [INSTALLED, "load", source],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            while "Completed loading" not in process.stdout.readline():
+                pass
+            process.send_signal(signal.SIGTERM)
+            _, told = process.communicate(timeout=90)
+
+        # All is done of the source that it came to; with another one to come, it was stopped.
+        assert process.returncode == (130 if source == "all" else 0), told
+        again = run("load", "azure", "--json", cwd=tmp_path)
+        assert again.returncode == 0
+        assert [one["reason"] for one in json.loads(again.stdout)["skips"]] == ["already_loaded"]
+        assert run("verify", "azure", cwd=tmp_path).returncode == 0
 
 
 class TestTracebacks:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from cloudbill.cli.each_source import attempt
+from cloudbill.cli.signals import stopped_by_signals
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -67,6 +68,13 @@ class AfterLoad:
         return time.monotonic() - self._started_at
 
     @property
+    def _failed(self) -> list[SourceFailure]:
+        """What ended sources or the reading of the configuration, apart from a stop."""
+        from cloudbill.loading.words import but_not_begun
+
+        return but_not_begun(self.failures)
+
+    @property
     def ended(self) -> list[SourceFailure]:
         """All that the command has to say of what failed."""
         return [*self.failures, *self.refused, *self.views]
@@ -100,12 +108,18 @@ class AfterLoad:
         Raises:
             typer.Exit: With the code of the command, or that of metrics that cannot be written.
         """
+        from cloudbill.loading.stopping import Stop
         from cloudbill.text.exit_codes import highest_code
 
         try:
             yield
         except typer.Exit as ended:
-            raise typer.Exit(highest_code([ended.exit_code, self._end(ended.exit_code)])) from None
+            # All is done: what is to be told of it is told, unless somebody insists.
+            stop = Stop()
+            stop.heed()
+            with stopped_by_signals(stop):
+                code = self._end(ended.exit_code)
+            raise typer.Exit(highest_code([ended.exit_code, code])) from None
         except KeyboardInterrupt:
             self._end(_STOPPED)
             raise
@@ -131,7 +145,7 @@ class AfterLoad:
         is_own = is_stopped and sys.stdin is not None and sys.stdin.isatty()
         if is_own and self.metrics is None:
             return 0
-        named = [one.source for one in self.failures if one.source is not None]
+        named = [one.source for one in self._failed if one.source is not None]
         broken: dict[str | None, tuple[Destination, ...]] = {}
         if self.failures or self.views or not self._begun:
             broken = notified_without_settings(named)
@@ -182,7 +196,7 @@ class AfterLoad:
         from cloudbill.cli.telling import Facts, alerts_of_doubles, facts_of_failures
 
         sources = [self._of_source(one, looked, is_stopped=is_stopped) for one in self.outcomes]
-        unread, general = facts_of_failures(self.failures, broken)
+        unread, general = facts_of_failures(self._failed, broken)
         sources += unread
         general += alerts_of_views(one.error for one in self.views)
         is_read = not (is_stopped or any(one.source is None for one in self.failures))

@@ -257,7 +257,7 @@ class Console:
         from cloudbill.cli.views import together
         from cloudbill.doctor.double_deliveries import double_check, find_double_deliveries
         from cloudbill.doctor.words import check_line
-        from cloudbill.loading.words import held_line, outcomes_json, same_fault_line
+        from cloudbill.loading.words import but_not_begun, held_line, outcomes_json, same_fault_line
 
         for outcome in outcomes:
             ends = [] if outcome.error is None else [outcome.error]
@@ -266,7 +266,8 @@ class Console:
             for line in (same_fault_line(outcome), held_line(outcome)):
                 if line is not None:
                     self.warn(line)
-        for failure in failures:
+        is_log = self.log_format is LogFormat.JSON
+        for failure in failures if is_log else but_not_begun(failures):
             self.failed(failure.source, failure.error)
         delivered = {
             outcome.settings.source: outcome.manifests

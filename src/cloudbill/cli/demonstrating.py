@@ -14,10 +14,12 @@ import typer
 from cloudbill.cli.console import Console, Verbose
 from cloudbill.cli.each_source import attempt, each_source
 from cloudbill.cli.sample_writing import Size, write_both, writing_to
+from cloudbill.cli.signals import stopped_by_signals
 from cloudbill.cli.views import view_each_dataset
 
 if TYPE_CHECKING:
     from cloudbill.loading.outcome import Outcome
+    from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
 
 __all__ = ["demo"]
@@ -102,6 +104,7 @@ def _prepare(console: Console, folder: Path) -> tuple[str, ...]:
 def _load(console: Console, folder: Path) -> None:
     """Loads the months that are new, and says how many; a failure ends the command."""
     from cloudbill.loading.outcome import counts_of
+    from cloudbill.loading.stopping import Stop
     from cloudbill.pipeline import load_source
     from cloudbill.planning import Selection
     from cloudbill.setup.demo_folder import DATABASE
@@ -110,19 +113,19 @@ def _load(console: Console, folder: Path) -> None:
     failures: list[SourceFailure] = []
     # A log of each run is for those who schedule loads; here the status says it in fewer lines.
     told = console if console.is_live or console.verbose else Console(quiet=True)
-    with told.showing() as listener:
-        each_source(
-            "all",
-            lambda settings: outcomes.append(
-                load_source(
-                    settings,
-                    Selection(),
-                    listener(settings.source),
-                    wants_progress=told.is_live,
+    stop = Stop()
+    with told.showing() as listener, stopped_by_signals(stop):
+
+        def load(settings: SourceSettings) -> None:
+            listen = listener(settings.source)
+            with stop.for_a_source():
+                outcomes.append(
+                    load_source(
+                        settings, Selection(), listen, stop=stop, wants_progress=told.is_live
+                    )
                 )
-            ),
-            failed=failures.append,
-        )
+
+        each_source("all", load, failed=failures.append, is_stopped=lambda: stop.is_asked)
     loaded = [outcome.settings for outcome in outcomes if outcome.error is None]
     view_each_dataset(loaded, lambda _: None, failures.append, dry_run=False)
     if failures or any(outcome.exit_code for outcome in outcomes):

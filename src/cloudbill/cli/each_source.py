@@ -39,14 +39,18 @@ def each_source(
 ) -> None:
     """Does the work of a command for every source that a name on the command line stands for.
 
-    `failed` hears what ended a source, or kept its settings from being read, as soon as it did.
+    `failed` hears what ended a source, or kept its settings from being read, as soon as it did, and
+    which sources are not begun once `is_stopped` says so.
     """
+    from cloudbill.errors import StoppedError
+
     found: list[SourceSettings | Misconfigured] = []
     attempt(None, lambda: found.extend(_configured(name)), failed)
     for one in found:
         if is_stopped():
-            return
-        attempt(one.source, partial(_do, one, work), failed)
+            failed(SourceFailure(source=one.source, error=StoppedError("not begun")))
+        else:
+            attempt(one.source, partial(_do, one, work), failed)
 
 
 def attempt(

@@ -109,6 +109,7 @@ def plan(
 
 def _load(after: AfterLoad, source: str, asked: Asked, *, exact: bool) -> None:
     from cloudbill.accepting import load_chosen
+    from cloudbill.errors import StoppedError
     from cloudbill.loading.stopping import Stop
     from cloudbill.loading.words import pin_lines
     from cloudbill.pipeline import load_source
@@ -124,9 +125,10 @@ def _load(after: AfterLoad, source: str, asked: Asked, *, exact: bool) -> None:
                 of_source = asked.of_source(selection, settings)
                 listen = after.hearing(settings, listener(settings.source))
                 load = load_chosen if of_source.pins else load_source
-                outcomes.append(
-                    load(settings, of_source, listen, stop=stop, wants_progress=console.is_live)
-                )
+                with stop.for_a_source():
+                    outcomes.append(
+                        load(settings, of_source, listen, stop=stop, wants_progress=console.is_live)
+                    )
                 pinned = pin_lines(outcomes[-1], of_source.pins, dry_run=False)
                 for line in () if console.quiet else pinned:
                     console.say(line)
@@ -137,9 +139,11 @@ def _load(after: AfterLoad, source: str, asked: Asked, *, exact: bool) -> None:
         require_months(selection, outcomes, after.failures)
 
     attempt(None, load_all, after.refuse)
-    if not stop.is_asked:
+    # Who asks while the last month is recorded stops nothing: all is loaded.
+    not_begun = [one for one in after.failures if isinstance(one.error, StoppedError)]
+    if not (not_begun or any(outcome.is_stopped for outcome in outcomes)):
         _keep_views(after)
-    _close(console, outcomes, source, exact=exact)
+    _close(console, outcomes, after.failures, source, exact=exact)
     console.finish(outcomes, after.ended, seconds=after.seconds)
 
 
@@ -163,7 +167,14 @@ def _keep_views(after: AfterLoad) -> None:
     after.are_views_kept = len(loaded) == len(after.outcomes) > 0
 
 
-def _close(console: Console, outcomes: Sequence[Outcome], source: str, *, exact: bool) -> None:
+def _close(
+    console: Console,
+    outcomes: Sequence[Outcome],
+    failures: Sequence[SourceFailure],
+    source: str,
+    *,
+    exact: bool,
+) -> None:
     """The end of the output: the table of loaded months, and how to continue after a stop."""
     from cloudbill.loading.words import stopped_lines
 
@@ -172,7 +183,7 @@ def _close(console: Console, outcomes: Sequence[Outcome], source: str, *, exact:
 
         for line in summary_lines(outcomes, width=console.width, exact=exact):
             console.say(line)
-    for line in stopped_lines(outcomes, f"cloudbill load {source}"):
+    for line in stopped_lines(outcomes, failures, f"cloudbill load {source}"):
         console.warn(line)
 
 
@@ -200,6 +211,7 @@ def accept(
     It shows what the month holds and what it would hold, and asks.
     """
     from cloudbill.accepting import HeldRun, accept_held, find_held, which_held
+    from cloudbill.loading.stopping import Stop
     from cloudbill.looking.replacement import compare_run, replacement_json, replacement_lines
 
     console = Console(as_json=as_json, verbose=verbose)
@@ -227,7 +239,9 @@ def accept(
             console.say(line)
         if yes or _agrees(console, f"{found.period} of {found.source}"):
             listen = after.hearing(one.settings, console.listener(None))
-            after.outcomes.append(accept_held(one, listen))
+            stop = Stop()
+            with stopped_by_signals(stop), stop.for_a_source():
+                after.outcomes.append(accept_held(one, listen, stop=stop))
 
     with after.ending():
         attempt(None, accept_it, failures.append)

@@ -67,7 +67,8 @@ class Trial:
             KeyboardInterrupt: If the user stopped it.
         """
         periods = frozenset(BillingPeriod.parse(month) for month in months)
-        outcome = load_source(settings, Selection(periods=periods), _ignore, stop=self.stop)
+        with self.stop.for_a_source():
+            outcome = load_source(settings, Selection(periods=periods), _ignore, stop=self.stop)
         if self.stop.is_asked:
             raise KeyboardInterrupt
         if outcome.error is not None:

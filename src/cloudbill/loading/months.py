@@ -67,22 +67,22 @@ def load_planned(
     running: dict[Future[_Outcome], PlannedLoad] = {}
     workers = ThreadPoolExecutor(warehouse.parallel_loads, thread_name_prefix="load")
     try:
-        with stop.heeded():
-            while (waiting or running) and not stop.is_asked:
-                while waiting and len(running) < warehouse.parallel_loads:
-                    planned = waiting.pop()
-                    if ahead is not None:
-                        ahead.begin(planned.manifest, waiting[-1].manifest if waiting else None)
-                    running[workers.submit(replace_month, planned)] = planned
-                # With a timeout, because a signal only sets `stop` and cannot end a wait.
-                for future in wait(running, _HEED_EVERY_S, FIRST_COMPLETED).done:
-                    planned, outcome = running.pop(future), future.result()
-                    # The run is held, or fails for good, only now that it is read: the next run of
-                    # the same month is loaded at once, before any other month.
-                    if planned.otherwise and _is_passed_over(outcome):
-                        waiting.append(planned.otherwise)
-                    listen(_event_of(outcome))
-                    yield outcome
+        stop.heed()
+        while (waiting or running) and not stop.is_asked:
+            while waiting and len(running) < warehouse.parallel_loads:
+                planned = waiting.pop()
+                if ahead is not None:
+                    ahead.begin(planned.manifest, waiting[-1].manifest if waiting else None)
+                running[workers.submit(replace_month, planned)] = planned
+            # With a timeout, because a signal only sets `stop` and cannot end a wait.
+            for future in wait(running, _HEED_EVERY_S, FIRST_COMPLETED).done:
+                planned, outcome = running.pop(future), future.result()
+                # The run is held, or fails for good, only now that it is read: the next run of
+                # the same month is loaded at once, before any other month.
+                if planned.otherwise and _is_passed_over(outcome):
+                    waiting.append(planned.otherwise)
+                listen(_event_of(outcome))
+                yield outcome
         if stop.is_asked:
             yield from _stopped(warehouse, running, waiting[::-1], listen)
     finally:

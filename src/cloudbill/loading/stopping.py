@@ -12,7 +12,8 @@ __all__ = ["Stop"]
 class Stop:
     """A request to stop, made once, from a signal; the load follows it while it replaces months.
 
-    Before and after that nothing can be left half done, so the process may end at any point.
+    Until they are recorded, it is kept, and no more months begin. Before and after that nothing can
+    be left half done, so the process may end at any point.
     """
 
     def __init__(self) -> None:
@@ -31,10 +32,13 @@ class Stop:
         self._asked.set()
         return True
 
-    @contextmanager
-    def heeded(self) -> Iterator[None]:
-        """While the block runs, a request is followed soon."""
+    def heed(self) -> None:
+        """From now on, until the source is done, a request is kept."""
         self._is_heeded = True
+
+    @contextmanager
+    def for_a_source(self) -> Iterator[None]:
+        """While the block runs, a source is loaded; when it ends, nothing is left half done."""
         try:
             yield
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -34,6 +34,7 @@ __all__ = [
     "UNCHECKED",
     "UNLISTED",
     "accept_command",
+    "but_not_begun",
     "finished_line",
     "held_line",
     "likewise",
@@ -269,9 +270,17 @@ def _fault(failure: LoadFailure) -> tuple[str, str]:
     return type(failure.error).__name__, re.sub(r"\d+", "", text)
 
 
-def stopped_lines(outcomes: Sequence[Outcome], command: str) -> Iterator[str]:
-    """What was loaded before the user stopped the load, and how to continue."""
-    if not any(outcome.is_stopped for outcome in outcomes):
+def but_not_begun(ended: Iterable[SourceFailure]) -> list[SourceFailure]:
+    """All but the sources that a stopped load has not begun, of which `stopped_lines` tells."""
+    return [one for one in ended if not isinstance(one.error, StoppedError)]
+
+
+def stopped_lines(
+    outcomes: Sequence[Outcome], ended: Sequence[SourceFailure], command: str
+) -> Iterator[str]:
+    """What was loaded before the user stopped the load, what was not, and how to continue."""
+    not_begun = [one for one in ended if isinstance(one.error, StoppedError)]
+    if not (not_begun or any(outcome.is_stopped for outcome in outcomes)):
         return
     loaded = [str(result.planned.period) for one in outcomes for result in one.results]
     if loaded:
@@ -280,6 +289,8 @@ def stopped_lines(outcomes: Sequence[Outcome], command: str) -> Iterator[str]:
         for failure in outcome.failures:
             if isinstance(failure.error, StoppedError):
                 yield f"{failure.planned.period}: {failure.error}"
+    for one in not_begun:
+        yield f"{one.source}: {one.error}"
     yield f"Run the same command again to continue: {command}"
 
 
