@@ -84,6 +84,23 @@ class TestAStoppedLoad:
         assert answers == [False] * len(answers)
         assert answers
 
+    def test_is_asked_until_the_source_is_done_so_that_its_months_are_recorded(
+        self, case: Case
+    ) -> None:
+        deliver_a_run_of_each(case, MONTHS)
+        stop = Stop()
+
+        with stop.for_a_source():
+            # It is asked for after the last month, and while they are recorded.
+            assert load(case, stop, lambda _: None).exit_code == 0
+            assert stop.ask()
+
+        assert not Stop().ask()
+        late = Stop()
+        with late.for_a_source():
+            load(case, late, lambda _: None)
+        assert not late.ask()
+
 
 class TestOnBigQuery:
     @pytest.fixture
