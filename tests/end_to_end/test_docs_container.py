@@ -21,6 +21,8 @@ PACKAGE = "src/cloudbill"
 SENT_ALWAYS = {"Dockerfile", ".dockerignore"}
 KEPT = {"LICENSE", "README.md", "pyproject.toml"}
 SECRET = "not-for-a-builder"  # noqa: S105 - it is planted
+NAMES = ("credentials", "id_rsa", "key.json", "secrets.toml", ".env", ".secrets.py", "a.py/secret")
+"""Names with and without dots; the last is in a folder that is called like a module."""
 PLANTED = (
     ".dlt/config.toml",
     ".dlt/secrets.toml",
@@ -35,18 +37,20 @@ PLANTED = (
     "key.json",
     "report.html",
     "service-account.json",
-    "src/.env",
-    "src/key.json",
     f"{PACKAGE}/.dlt/secrets.toml",
     f"{PACKAGE}/.env.py/secrets.py",
     f"{PACKAGE}/cloudbill.duckdb",
-    f"{PACKAGE}/focus/data/.secrets.toml",
     f"{PACKAGE}/focus/data/2025-10.csv",
-    f"{PACKAGE}/focus/data/key.json",
-    f"{PACKAGE}/key.json",
     f"{PACKAGE}/report/program/export.csv",
     f"{PACKAGE}/report/report.html",
     f"{PACKAGE}/sample/exports/part-0.csv.gz",
+    f"{PACKAGE}/new/secret",
+    *(
+        f"{folder.relative_to(ROOT)}/{name}"
+        for folder in (ROOT / "src", *(ROOT / "src").rglob("*"))
+        if folder.is_dir() and folder.name != "__pycache__"
+        for name in NAMES
+    ),
 )
 MOVED = ("/build", "/opt/cloudbill", "/bills", "/home/cloudbill")
 """Folders of the image, which lie in a scratch folder where its steps are tried."""

@@ -44,12 +44,21 @@ NEVER = re.compile(
     r"|\.(duckdb|duckdb\.wal|pyc|pem|key|p12)$|secrets\.toml|credentials\.json|uv\.lock"
 )
 TWINE = "twine==7.0.0"
+KEPT = ("git", "ls-files", "--cached", "--others", "--exclude-standard")
+PACKED = ("benchmarks", "docs", "examples", "sample_exports", "scripts", "src", "tests")
+NOBODYS = ("credentials", "id_rsa", ".env", ".secrets.py", "secrets.yaml", "a.py/secret")
+"""Files that somebody may have in a clone, with and without dots in their names."""
 
 
-def run_uv(*words: str) -> None:
-    """Runs uv in the folder of the project."""
+def kept() -> list[str]:
+    """The files of the project that git has, or would take."""
+    return subprocess.check_output(KEPT, cwd=ROOT, text=True).splitlines()
+
+
+def run_uv(*words: str, cwd: Path = ROOT) -> None:
+    """Runs uv in a folder, by default that of the project."""
     done = subprocess.run(
-        ["uv", "--quiet", *words], cwd=ROOT, capture_output=True, text=True, check=False
+        ["uv", "--quiet", *words], cwd=cwd, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
 
@@ -79,10 +88,25 @@ class Built:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project, with files of somebody in every folder of it."""
+    root = tmp_path_factory.mktemp("clone")
+    for name in kept():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    below = [path for top in PACKED for path in (root / top, *(root / top).rglob("*"))]
+    for folder in [root, *(path for path in below if path.is_dir())]:
+        for name in NOBODYS:
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text("nobody's business")
+    return root
+
+
+@pytest.fixture(scope="module")
+def built(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The archive, and the wheel that is built from it."""
     folder = tmp_path_factory.mktemp("dist")
-    run_uv("build", "--out-dir", str(folder))
+    run_uv("build", "--out-dir", str(folder), cwd=clone)
     return Built(
         archive=folder / f"cloudbill-{VERSION}.tar.gz",
         wheel=folder / f"cloudbill-{VERSION}-py3-none-any.whl",
@@ -149,12 +173,11 @@ class TestFiles:
     def test_the_archive_has_what_git_has_and_nothing_that_is_nobodys_business(
         self, built: Built
     ) -> None:
-        kept = ("git", "ls-files", "--cached", "--others", "--exclude-standard")
-        listed = subprocess.check_output(kept, cwd=ROOT, text=True).splitlines()
+        listed = kept()
         names = set(built.archived())
         assert names - {"PKG-INFO"} <= set(listed)
         assert not [name for name in names if NEVER.search(name) and name != ".gitignore"]
-        wanted = {name for name in listed if name.startswith(("src/", "tests/", "docs/"))}
+        wanted = {name for name in listed if name.partition("/")[0] in PACKED}
         assert wanted <= names
         assert {"LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "main.py"} <= names
 
