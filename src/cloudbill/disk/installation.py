@@ -18,6 +18,7 @@ from cloudbill.text.paths import IS_WINDOWS
 __all__ = ["adding_extra", "read_installation"]
 
 _NAME: Final = "cloudbill"
+_BY_UV_RUN: Final = "UV_RUN_RECURSION_DEPTH"
 
 
 def adding_extra(extra: str) -> str:
@@ -44,7 +45,7 @@ def read_installation(environment: Mapping[str, str] = os.environ) -> Installati
         is_in_project=(prefix.parent / "uv.lock").exists(),
         is_managed=_is_managed(),
         has_its_pip=_has_its_pip(installer, environment),
-        has_its_command=_is_ours(shutil.which(_NAME, path=environment.get("PATH"))),
+        has_its_command=_has_its_command(environment),
         is_windows=IS_WINDOWS,
     )
 
@@ -77,6 +78,13 @@ def _has_its_pip(installer: str, environment: Mapping[str, str]) -> bool:
         active = environment.get("VIRTUAL_ENV")
         return active is not None and Path(active).resolve() == Path(sys.prefix).resolve()
     return _is_ours(shutil.which("pip", path=environment.get("PATH")))
+
+
+def _has_its_command(environment: Mapping[str, str]) -> bool:
+    # `uv run` puts the environment on the PATH of what it starts, and of nothing else.
+    if _BY_UV_RUN in environment:
+        return False
+    return _is_ours(shutil.which(_NAME, path=environment.get("PATH")))
 
 
 def _is_ours(command: str | None) -> bool:

@@ -134,6 +134,8 @@ class Installation:
                 return f"uv run {_NAME}"
             case _ if self.has_its_command:
                 return _NAME
+            case Way.CLONE | Way.PROJECT:
+                return f"uv run{self._project()} {_NAME}"
             case _:
                 return f"{self._quoted(self.python)} -m {_NAME}"
 

@@ -98,13 +98,19 @@ INSTALLATIONS = {
         replace(CLONE, here=f"{HOME}/cloudbill-demo", has_its_command=False),
         Way.CLONE,
         f"uv sync --project {HOME}/cloudbill --inexact --extra s3",
-        f"{HOME}/venv/bin/python -m cloudbill",
+        f"uv run --project {HOME}/cloudbill cloudbill",
     ),
     "a project of uv": (
         replace(UV, prefix=f"{HOME}/bills/.venv", is_in_project=True),
         Way.PROJECT,
         "uv add 'cloudbill[s3]'",
         "uv run cloudbill",
+    ),
+    "a project of uv, from another folder": (
+        replace(UV, prefix=f"{HOME}/my bills/.venv", is_in_project=True, has_its_command=False),
+        Way.PROJECT,
+        f"uv add --project '{HOME}/my bills' 'cloudbill[s3]'",
+        f"uv run --project '{HOME}/my bills' cloudbill",
     ),
     "uv pip": (UV, Way.UV, "uv pip install 'cloudbill[s3]'", "cloudbill"),
     "uv pip in an environment that is not active": (
@@ -204,6 +210,9 @@ def test_this_installation_is_read_as_it_is(
     assert (found.prefix, found.here) == (sys.prefix, str(tmp_path))
     assert found.has_its_command
     assert not read_installation({"PATH": str(tmp_path)}).has_its_command
+    # What `uv run` puts on the PATH is not there for the next command.
+    by_uv_run = {"PATH": str(Path(sys.executable).parent), "UV_RUN_RECURSION_DEPTH": "1"}
+    assert not read_installation(by_uv_run).has_its_command
     assert {"az", "bigquery", "s3"} <= set(found.extras)
     assert "s3" in adding_extra("s3")
 
