@@ -5,7 +5,7 @@ top are the steps of a load, its sources for dlt, and the modules that any packa
 
 Pure: errors, manifests, models, periods, progress, redaction, sql.
 May import: disk, exports, files, ledger, loading, planning, providers, settings,
-setup, store, warehouses.
+setup, store, text, warehouses.
 """
 
 from __future__ import annotations

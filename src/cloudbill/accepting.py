@@ -20,6 +20,7 @@ from cloudbill.planning.pins import pin_to
 from cloudbill.planning.runs import newest_first
 from cloudbill.planning.scopes import find_scopes
 from cloudbill.surveying import Present, find_runs, guards_of, read_present, survey
+from cloudbill.text.counts import counted
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
@@ -267,7 +268,7 @@ def _named(
 
 
 def _told(manifest: Manifest) -> str:
-    rows = "unknown rows" if manifest.rows is None else f"{manifest.rows:,} rows"
+    rows = "unknown rows" if manifest.rows is None else counted(manifest.rows, "row", ",")
     return f"{manifest.run_id} ({manifest.submitted_at:%Y-%m-%d %H:%M} UTC, {rows})"
 
 

@@ -313,7 +313,7 @@ def test_a_month_whose_rows_are_of_no_load_is_forgotten_on_request_alone(case: C
     kept, said = rebuild(case)
     assert [record.run_id for record in kept.records] == ["september", "october"]
     assert said[1] == (
-        "  2025-10: keeps run october, 2 rows, but the table holds 1 rows. The next load puts its "
+        "  2025-10: keeps run october, 2 rows, but the table holds 1 row. The next load puts its "
         "newest run in; `--forget` forgets it"
     )
     forgotten, said = rebuild(case, forget=True)

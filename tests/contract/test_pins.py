@@ -134,7 +134,7 @@ class TestOneWay:
 
         assert messages[0].startswith(
             "azure_billing has no run 'none' of 2025-10: complete are new (2025-10-20 22:00 UTC, "
-            "2 rows); older (2025-10-19 22:00 UTC, 1 rows); old ("
+            "2 rows); older (2025-10-19 22:00 UTC, 1 row); old ("
         )
         assert "parts there" in messages[1]
         assert f"it lacks {part}" in messages[1]

@@ -103,7 +103,7 @@ class TestRows:
 
     @pytest.mark.parametrize(
         ("stray", "named"),
-        [(date(2025, 11, 1), "2025-11"), (NO_PERIOD, "no month (1 rows)")],
+        [(date(2025, 11, 1), "2025-11"), (NO_PERIOD, "no month (1 row)")],
         ids=["november", "no month"],
     )
     def test_rows_of_another_month_or_of_none_refuse_the_run_for_every_month(

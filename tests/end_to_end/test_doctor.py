@@ -93,8 +93,8 @@ class TestDisk:
         assert all(line.startswith("ok ") for line in result.stdout.splitlines())
         found = checks(run)
         assert "Python 3." in found["versions"]["found"]
-        assert found["configuration"]["found"].endswith("config.toml: 1 sources (azure_billing)")
-        assert "runs of 1 months, the newest of 2025-10-" in found["export"]["found"]
+        assert found["configuration"]["found"].endswith("config.toml: 1 source (azure_billing)")
+        assert "runs of 1 month, the newest of 2025-10-" in found["export"]["found"]
         assert "does not exist yet" in found["database"]["found"]
         assert "about 4 times its parts" in found["disk"]["found"]
         run("load")

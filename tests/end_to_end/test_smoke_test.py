@@ -162,7 +162,7 @@ class TestAWholeRun:
     def test_sees_which_ways_keep_a_row_access_policy(self, done: Done) -> None:
         seen = list(done.seen(7))
         replaced = "months {'202501': 'new', '202502': 'other'}"
-        assert f"after WRITE_TRUNCATE into $202501: loaded 1 rows, policy gone, {replaced}" in seen
+        assert f"after WRITE_TRUNCATE into $202501: loaded 1 row, policy gone, {replaced}" in seen
         assert f"after a transaction of DELETE and INSERT: done, policy kept, {replaced}" in seen
 
     def test_sees_what_becomes_of_doubles_maps_and_times_of_parquet(self, done: Done) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cloudbill.cli.questions import Questions, read_any, read_numbers, read_some
+from cloudbill.text.counts import counted
 
 if TYPE_CHECKING:
     from cloudbill.setup.answers import Answers
@@ -132,8 +133,9 @@ class Choice:
             if finding.is_whole
             else "; that was not the whole bucket, so give --prefix to say where to look"
         )
+        searched = counted(finding.folders, "folder was", plural="folders were")
         self.questions.console.warn(
-            f"  No export was found in {bucket} ({finding.folders} folders were searched{rest})"
+            f"  No export was found in {bucket} ({searched} searched{rest})"
         )
         self._say_more((), finding)
 

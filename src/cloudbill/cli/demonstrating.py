@@ -16,6 +16,7 @@ from cloudbill.cli.each_source import attempt, each_source
 from cloudbill.cli.sample_writing import Size, write_both, writing_to
 from cloudbill.cli.signals import stopped_by_signals
 from cloudbill.cli.views import view_each_dataset
+from cloudbill.text.counts import counted
 
 if TYPE_CHECKING:
     from cloudbill.loading.outcome import Outcome
@@ -133,7 +134,7 @@ def _load(console: Console, folder: Path) -> None:
     months = counts_of(outcomes)["loaded"]
     where = folder / DATABASE
     if months:
-        console.say(f"Loaded {months} months into {where}")
+        console.say(f"Loaded {counted(months, 'month')} into {where}")
     else:
         console.say(f"Nothing is new: all months are in {where} already")
 

@@ -15,6 +15,7 @@ from cloudbill.loading.words import lines, note_lines
 from cloudbill.manifests import ManifestFailure
 from cloudbill.models import LoadFailure, LoadResult, PlannedLoad, Skip, SkipReason
 from cloudbill.progress import Progress, Stage
+from cloudbill.text.counts import counted
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ class Display:
                 self._warn("\n".join(lines(event, self._source)))
             case Discovered() if event.manifests:
                 name = printable(event.settings.source)
-                self._say(f"{name}: {event.manifests} manifests in {printable(event.address)}")
+                self._say(
+                    f"{name}: {counted(event.manifests, 'manifest')} in {printable(event.address)}"
+                )
             case _:
                 self._say("\n".join(lines(event)))
 
@@ -190,9 +193,9 @@ def _told(progress: Progress) -> str:
     told = []
     if progress.parts is not None:
         done = "" if progress.part is None else f"{progress.part}/"
-        told.append(f"{done}{progress.parts} parts")
+        told.append(f"{done}{counted(progress.parts, 'part')}")
     if progress.rows is not None:
-        told.append(f"{progress.rows:,} rows")
+        told.append(counted(progress.rows, "row", ","))
     if progress.state is not None:
         told.append(progress.state)
     return ", ".join(told)
@@ -201,7 +204,7 @@ def _told(progress: Progress) -> str:
 def _finished_line(result: LoadResult) -> str:
     return (
         f"{result.planned.period} loaded into {printable(result.planned.table)}: "
-        f"{result.rows:,} rows in {_seconds(result.seconds)}"
+        f"{counted(result.rows, 'row', ',')} in {_seconds(result.seconds)}"
     )
 
 

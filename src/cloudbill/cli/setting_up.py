@@ -12,6 +12,7 @@ from cloudbill.cli.console import AsJson, Console, SourceName, Verbose
 from cloudbill.cli.each_source import attempt, each_source
 from cloudbill.cli.output import progress_of
 from cloudbill.cli.sample_writing import Size, write_both, writing_to
+from cloudbill.text.counts import counted
 
 if TYPE_CHECKING:
     from cloudbill.doctor.check import Check
@@ -161,7 +162,9 @@ def sample(
             return
         size = Size(months=months, rows=rows, seed=seed)
         runs = write_both(directory, size, forms, overwrite=aws_overwrite)
-        console.say(f"Wrote {len(runs)} runs of {months} months to {directory}")
+        console.say(
+            f"Wrote {counted(len(runs), 'run')} of {counted(months, 'month')} to {directory}"
+        )
 
     failures: list[SourceFailure] = []
     attempt(None, lambda: writing_to(directory, write), failures.append)
@@ -181,4 +184,6 @@ def _write_history(
     console.say("At the end of each day `load` finds:")
     for line in day_lines(past.events):
         console.say(line)
-    console.say(f"Wrote {len(past.events)} events of {months} months to {directory}")
+    console.say(
+        f"Wrote {counted(len(past.events), 'event')} of {counted(months, 'month')} to {directory}"
+    )

@@ -33,6 +33,7 @@ from cloudbill.models import LoadRecord, Reason
 from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.planning import Selection
 from cloudbill.surveying import Present, compare_recorded, read_present, survey
+from cloudbill.text.counts import counted
 from cloudbill.text.odd_rows import odd_rows_found, odd_rows_remedy
 from cloudbill.warehouses import open_warehouse
 
@@ -195,7 +196,7 @@ def _ledger_checks(
     odd = list(_odd_rows(settings, subject, present.table.of_no_month))
     if checks or odd or lost:
         return checks + odd
-    found = f"{len(loaded)} months, {sum(rows.values())} rows, as recorded"
+    found = f"{counted(len(loaded), 'month')}, {counted(sum(rows.values()), 'row')}, as recorded"
     return [Check(subject=subject, found=found)]
 
 
@@ -256,12 +257,13 @@ def _row_differences(
     loaded, rows = present.remembered.loaded.get(period), present.rows.get(period, 0)
     if loaded is None:
         if period not in tracked:
-            found = f"{rows} rows that belong to no recorded load"
+            held = counted(rows, "row that belongs", plural="rows that belong")
+            found = f"{held} to no recorded load"
             yield found, f"load the month: `cloudbill load --month {period}`, or delete the rows"
         return
     again = f"load it again: `cloudbill load --force --month {period}`"
     if loaded.rows is not None and loaded.rows != rows:
-        yield f"the ledger has {loaded.rows} rows, the table has {rows}", again
+        yield f"the ledger has {counted(loaded.rows, 'row')}, the table has {rows}", again
     drifted = present.differing.get(period)
     if drifted is not None:
         for found in shown_differences(drifted.differences, {}):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cloudbill.doctor.check import Check
 from cloudbill.settings.tables import tracking_name
+from cloudbill.text.counts import counted
 from cloudbill.warehouses.bigquery.expirations import (
     BILLING,
     days_kept,
@@ -31,7 +32,11 @@ def check_expirations(
     subject = f"{settings.source}: expiration"
     wanted, days = settings.partition_expiration_days, days_kept(table)
     if days != wanted:
-        kept = "keeps all months" if days is None else f"deletes months after {days:g} days"
+        kept = (
+            "keeps all months"
+            if days is None
+            else f"deletes months after {counted(days, 'day', 'g')}"
+        )
         meant = "is not set" if wanted is None else f"is {wanted}"
         yield Check(
             subject=subject,

@@ -17,6 +17,7 @@ from cloudbill.disk.room import duckdb_needs, existing_folder
 from cloudbill.doctor.check import Check
 from cloudbill.errors import ConfigError
 from cloudbill.store.address import parse_address
+from cloudbill.text.counts import counted
 from cloudbill.text.sizes import shown_size
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def check_configuration(sources: Sequence[SourceSettings], ended: Sequence[Sourc
     ]
     where = ", ".join(files) or f"no file in {Path.cwd() / '.dlt'}, but the environment"
     names = ", ".join(settings.source for settings in sources)
-    found = f"{where}: {len(sources)} sources ({names})"
+    found = f"{where}: {counted(len(sources), 'source')} ({names})"
     broken = [failure for failure in ended if isinstance(failure.error, ConfigError)]
     if not broken:
         return Check(subject="configuration", found=found)

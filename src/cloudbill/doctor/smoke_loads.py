@@ -21,6 +21,7 @@ from cloudbill.looking.verification import verify_source
 from cloudbill.models import SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.report.collecting import collect
+from cloudbill.text.counts import counted
 from cloudbill.warehouses.bigquery.client import JOB_PREFIX
 
 if TYPE_CHECKING:
@@ -73,9 +74,9 @@ def first_load(trial: Trial) -> Iterator[Seen]:
         yield Seen(text=f"{failure.planned.period} failed: {failure.error}", is_expected=False)
     jobs = _jobs_of(trial, outcome)
     kinds = Counter(job.job_type for job in jobs.values())
-    told = ", ".join(f"{count} {kind} jobs" for kind, count in kinds.items())
+    told = ", ".join(counted(count, f"{kind} job") for kind, count in kinds.items())
     yield Seen(
-        text=f"{len(jobs)} months by {told or 'no job'}",
+        text=f"{counted(len(jobs), 'month')} by {told or 'no job'}",
         is_expected=sorted(jobs) == [*MONTHS] and kinds == {"load": len(MONTHS)},
     )
     rows = {month: job.output_rows for month, job in jobs.items()}
@@ -103,7 +104,7 @@ def nothing_new(trial: Trial) -> Iterator[Seen]:
     outcome = trial.load(trial.settings(PARQUET))
     known = sum(skip.reason is SkipReason.ALREADY_LOADED for skip in outcome.skips)
     yield Seen(
-        text=f"{known} months already loaded, {len(outcome.results)} loaded",
+        text=f"{counted(known, 'month')} already loaded, {len(outcome.results)} loaded",
         is_expected=known == len(MONTHS) and not outcome.results,
     )
     begun = len(trial.jobs("load")) + len(trial.jobs("copy")) - before
@@ -134,7 +135,9 @@ def _verified(settings: SourceSettings, *months: str) -> Seen:
         if error is not None:
             raise error
     verdicts = Counter(str(report.verdict) for report in found.months)
-    told = ", ".join(f"{count} months {verdict}" for verdict, count in sorted(verdicts.items()))
+    told = ", ".join(
+        f"{counted(count, 'month')} {verdict}" for verdict, count in sorted(verdicts.items())
+    )
     return Seen(
         text=f"verify: {told or 'no month'}",
         is_expected=verdicts == {str(Verdict.EQUAL): len(months)},
@@ -176,7 +179,7 @@ def _listed(
     ends = [job.ended for job in jobs.values()]
     is_told = bool(rows and ends)
     waited = f"{(rows[0][3] - max(ends)).total_seconds():.1f} s" if is_told else "no time"
-    looked = f"{looks} look{'' if looks == 1 else 's'}, {waited} after the last job"
+    looked = f"{counted(looks, 'look')}, {waited} after the last job"
     yield Seen(
         text=f"{what}: {len(jobs) - len(missing)} of {len(jobs)} listed after {looked}",
         is_expected=bool(jobs) and looks == 1 and not missing,
@@ -237,13 +240,13 @@ def killed_load(trial: Trial) -> Iterator[Seen]:
         is_expected=ended is not None and ended < 0,
     )
     begun = _first_jobs(trial, settings.table_name)
-    yield Seen(text=f"it had begun {len(begun)} job", is_expected=len(begun) == 1)
+    yield Seen(text=f"it had begun {counted(len(begun), 'job')}", is_expected=len(begun) == 1)
     result = result_of(trial.load(settings, _KILLED), _KILLED)
     after = _month_jobs(trial, settings.table_name)
     yield Seen(
-        text=f"the next load recorded {result.rows} rows of "
+        text=f"the next load recorded {counted(result.rows, 'row')} of "
         f"{'the same' if result.job_id in begun else 'another'} job; "
-        f"{len(after)} job in all",
+        f"{counted(len(after), 'job')} in all",
         is_expected=result.job_id in begun and after == begun,
     )
 
@@ -285,5 +288,6 @@ def required_filter(trial: Trial) -> Iterator[Seen]:
     if failed is not None:
         raise failed
     yield Seen(
-        text=f"report: {len(report.loaded)} months", is_expected=len(report.loaded) == len(MONTHS)
+        text=f"report: {counted(len(report.loaded), 'month')}",
+        is_expected=len(report.loaded) == len(MONTHS),
     )

@@ -15,6 +15,7 @@ from cloudbill.doctor.smoke_probes import answer
 from cloudbill.doctor.smoke_statements import grantee
 from cloudbill.doctor.smoke_trial import result_of
 from cloudbill.store import open_store
+from cloudbill.text.counts import counted
 from cloudbill.warehouses import open_warehouse
 from cloudbill.warehouses.bigquery.jobs import wait_for
 
@@ -97,7 +98,7 @@ def _of_a_load(trial: Trial, to: Fragment) -> Seen:
         result = warehouse.replace_period(now, store)
     kept = _policies_of(trial, settings.table_name)
     return Seen(
-        text=f"after a load of cloudbill: {result.rows} rows by a "
+        text=f"after a load of cloudbill: {counted(result.rows, 'row')} by a "
         f"{trial.job(result.job_id).job_type} job, policy {'kept' if kept else 'gone'}",
         is_expected=bool(kept) and result.rows == planned.manifest.rows,
     )

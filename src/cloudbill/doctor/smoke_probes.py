@@ -10,6 +10,7 @@ from cloudbill.doctor.smoke_exports import MODES, REQUIRED, parquet_of
 from cloudbill.doctor.smoke_place import Folder
 from cloudbill.doctor.smoke_point import Seen, one_line
 from cloudbill.doctor.smoke_trial import probe_fields
+from cloudbill.text.counts import counted
 from cloudbill.text.sizes import shown_size
 from cloudbill.warehouses.bigquery.expirations import keep_table
 
@@ -32,7 +33,7 @@ _MOST_BILLED: Final = 1_000_000_000
 def answer(job: Any) -> str:
     """What a job answered, in one line."""
     if job.error_result is None:
-        return f"loaded {job.output_rows} rows" if job.job_type == "load" else "done"
+        return f"loaded {counted(job.output_rows, 'row')}" if job.job_type == "load" else "done"
     return one_line(f"{job.error_result.get('reason')}: {job.error_result.get('message')}")
 
 
@@ -63,7 +64,7 @@ def modes(trial: Trial) -> Iterator[Seen]:
         for result in outcome.results:
             if str(result.planned.period) == month:
                 job = trial.job(result.job_id)
-                text = f"cloudbill: {result.rows} {mode} rows by a {job.job_type} job"
+                text = f"cloudbill: {counted(result.rows, f'{mode} row')} by a {job.job_type} job"
                 yield Seen(text=text, is_expected=job.job_type == kind)
     table = trial.client.get_table(trial.reference(trial.settings(MODES).table_name))
     (mode,) = (one.mode for one in table.schema if one.name == REQUIRED)

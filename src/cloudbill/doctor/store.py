@@ -16,6 +16,7 @@ from cloudbill.store.client import StoreClient
 from cloudbill.store.faults import is_refused
 from cloudbill.store.retrying import Patience
 from cloudbill.surveying import find_runs
+from cloudbill.text.counts import counted
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -85,8 +86,9 @@ def _path_checks(settings: SourceSettings, found: Discovery) -> Iterator[Check]:
     if found.failures:
         yield Check(
             subject=subject,
-            found=f"{found.deliveries} runs, and {len(found.failures)} manifests that cannot be "
-            f"read: {found.failures[0].error}",
+            found=f"{counted(found.deliveries, 'run')}, and "
+            f"{counted(len(found.failures), 'manifest')} that cannot be read: "
+            f"{found.failures[0].error}",
             remedy="let the provider or the copy tool deliver them again; if all have this fault, "
             "correct the export",
             exit_code=max(failure.error.exit_code for failure in found.failures),
@@ -96,8 +98,8 @@ def _path_checks(settings: SourceSettings, found: Discovery) -> Iterator[Check]:
         months = len({run.manifest.period for run in found.runs})
         yield Check(
             subject=subject,
-            found=f"{found.deliveries} runs of {months} months, the newest of "
-            f"{newest:%Y-%m-%d %H:%M} UTC",
+            found=f"{counted(found.deliveries, 'run')} of {counted(months, 'month')}, the newest "
+            f"of {newest:%Y-%m-%d %H:%M} UTC",
         )
 
 

@@ -23,6 +23,7 @@ from cloudbill.focus.keeping import FocusPlan, plan_views
 from cloudbill.focus.mapping import mapping_of
 from cloudbill.focus.views import FAULTS, FOCUS
 from cloudbill.looking.focus_words import foreign_lines, left_out_lines, stale_lines
+from cloudbill.text.counts import counted
 from cloudbill.text.months import listed_months
 from cloudbill.text.table import printable
 from cloudbill.warehouses import open_warehouse
@@ -55,7 +56,7 @@ def _checks(plan: FocusPlan, views: Views, subject: str) -> Iterator[Check]:
     odd = [*_stale(plan, subject), *_broken(plan, views)]
     yield from odd
     if not odd and FOCUS not in plan.foreign:
-        sources = f"{len(plan.sources)} source{'' if len(plan.sources) == 1 else 's'}"
+        sources = f"{counted(len(plan.sources), 'source')}"
         yield Check(subject=subject, found=f"{sources}, as the tables are now")
     for line in foreign_lines(plan):
         yield Check(subject=subject, found=line, is_note=True)
@@ -126,14 +127,14 @@ def _faults(views: Views) -> Iterator[Check]:
             more = len(faults) - _WORST
             yield Check(
                 subject=subject,
-                found=f"{more} more rule{'' if more == 1 else 's'} name charges",
+                found=f"{counted(more, 'more rule names', plural='more rules name')} charges",
                 remedy=f"query the view {FAULTS}",
                 is_note=True,
             )
 
 
 def _fault(fault: FoundFault) -> str:
-    rows = f"{fault.rows:,} row{'' if fault.rows == 1 else 's'}"
+    rows = counted(fault.rows, "row", ",")
     months = f" of {listed_months(fault.periods)}" if fault.periods else ""
     costs = " and ".join(shown_costs(fault.costs, exact=True)) if fault.costs else "nothing"
     return f"{fault.rule.title} ({fault.rule.name}): {rows}{months}, {costs} billed"

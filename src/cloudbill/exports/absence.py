@@ -27,6 +27,7 @@ from cloudbill.providers.datasets import (
     may_be,
 )
 from cloudbill.providers.json_object import MAX_DOCUMENT_BYTES
+from cloudbill.text.counts import counted
 
 if TYPE_CHECKING:
     from cloudbill.exports.discovery import Discovery
@@ -87,9 +88,8 @@ def absence_of(
     if is_loaded:
         return None
     if files:
-        plural = "" if len(files) == 1 else "s"
         return NoManifestError(
-            f"{place} has {len(files)} file{plural}, none of them a "
+            f"{place} has {counted(len(files), 'file')}, none of them a "
             f"{_manifest_name(settings)} in the folder of a month. {nearest()}"
         )
     (root, *_) = settings.provider.export_roots(settings.prefix, settings.export_name)
@@ -169,7 +169,7 @@ def _kind(stored: StoredObject) -> str | None:
 def _counted(kinds: Counter[str]) -> str:
     """`1 CSV and 12 Parquet files`."""
     counts = [f"{count} {kind}" for kind, count in sorted(kinds.items())]
-    return f"{' and '.join(counts)} file{'' if sum(kinds.values()) == 1 else 's'}"
+    return f"{' and '.join(counts)} {'file' if sum(kinds.values()) == 1 else 'files'}"
 
 
 def _lacking(settings: SourceSettings, files: Iterable[StoredObject]) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from cloudbill.manifests import Column, ColumnType
+from cloudbill.text.counts import counted
 
 __all__ = ["MAX_ROW_BYTES", "find_fault"]
 
@@ -108,7 +109,7 @@ def _fault_of_row(record: Sequence[str], columns: Sequence[Column], size: int) -
     if not record or (len(record) == len(columns) + 1 and not record[-1]):
         return None
     if len(record) != len(columns):
-        return f"the row has {len(record)} cells, the header {len(columns)}"
+        return f"the row has {counted(len(record), 'cell')}, the header {len(columns)}"
     for cell, column in zip(record, columns, strict=True):
         check = _CHECKS.get(column.type)
         problem = check(cell) if cell and check else None
@@ -211,4 +212,4 @@ _CHECKS: Final[Mapping[ColumnType, Callable[[str], str | None]]] = {
 def _shortened(cell: str) -> str:
     if len(cell) <= _SHOWN_CHARACTERS:
         return cell
-    return f"{cell[:_SHOWN_CHARACTERS]}... ({len(cell)} characters)"
+    return f"{cell[:_SHOWN_CHARACTERS]}... ({counted(len(cell), 'character')})"

@@ -32,6 +32,7 @@ from cloudbill.files.relation import PartsRelation
 from cloudbill.files.small_queries import open_for_small_queries
 from cloudbill.files.sums import sum_by_day
 from cloudbill.sql import DUCKDB, Fragment
+from cloudbill.text.counts import counted
 
 if TYPE_CHECKING:
     from cloudbill.manifests import Manifest, Part
@@ -166,7 +167,8 @@ def _stated_rows(connection: duckdb.DuckDBPyConnection, file: Path, address: str
     rows = int(row[0]) if row else 0
     if rows < 0:
         raise StoreError(
-            f"{address} is a damaged Parquet file: it states {rows} rows. {AGAIN}", is_of_run=True
+            f"{address} is a damaged Parquet file: it states {counted(rows, 'row')}. {AGAIN}",
+            is_of_run=True,
         )
     return rows
 

@@ -21,6 +21,7 @@ from cloudbill.files.damage import AGAIN
 from cloudbill.files.parquet_tail import PARQUET_MAGIC, read_parquet_tail, write_footer
 from cloudbill.files.small_queries import open_for_small_queries
 from cloudbill.manifests import Column, ColumnType, Part
+from cloudbill.text.counts import counted
 
 if TYPE_CHECKING:
     from cloudbill.store import Store
@@ -111,7 +112,8 @@ def _read_footer(
         ) from error
     if metadata.num_rows < 0:
         raise StoreError(
-            f"{address} is a damaged Parquet file: it states {metadata.num_rows} rows. {AGAIN}",
+            f"{address} is a damaged Parquet file: it states "
+            f"{counted(metadata.num_rows, 'row')}. {AGAIN}",
             is_of_run=True,
         )
     found = _Columns()

@@ -12,6 +12,7 @@ from cloudbill.ledger.entries import newest_entries
 from cloudbill.ledger.state import Decisions
 from cloudbill.models import LoadRecord
 from cloudbill.periods import BillingPeriod
+from cloudbill.text.counts import counted
 from cloudbill.warehouses import open_warehouse
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def rebuilding_lines(rebuilding: Rebuilding) -> Iterator[str]:
     kept = sum(change.is_kept and not change.is_in_doubt for change in rebuilding.changes)
     yield (
         f"Rebuilding the ledger of {rebuilding.settings.source}: "
-        f"{len(rebuilding.records)} months, {kept} of them as they were"
+        f"{counted(len(rebuilding.records), 'month')}, {kept} of them as they were"
     )
     for problem in rebuilding.problems:
         yield f"  {problem}"
@@ -166,7 +167,8 @@ def _decided(rebuilding: Rebuilding) -> Iterator[str]:
     )
     scopes = ", ".join(f"{scope} from {since}" for since, scope in sorted(decisions.scopes.items()))
     if accepted or dismissed:
-        yield f"  Keeps that {accepted} runs were accepted and {dismissed} dismissed"
+        kept = counted(accepted, "run was", plural="runs were")
+        yield f"  Keeps that {kept} accepted and {dismissed} dismissed"
     if scopes:
         yield f"  Keeps the scope {scopes}"
     pins = {month: entry.pin for month, entry in sorted(decisions.pins.items()) if entry.pin}
@@ -183,12 +185,12 @@ def _decided(rebuilding: Rebuilding) -> Iterator[str]:
 
 def _words(change: Change) -> str:
     period, before, after = change.period, change.before, change.after
-    holds = f"the table holds {change.rows:,} rows"
+    holds = f"the table holds {counted(change.rows, 'row', ',')}"
     if after is None:
         if before is None:
             return f"{period}: {holds} that no load accounts for. Load the month, or delete them"
         return f"{period}: forgets run {before.run_id}; {holds} and no load of as many"
-    rows = "rows unknown" if after.rows is None else f"{after.rows:,} rows"
+    rows = "rows unknown" if after.rows is None else counted(after.rows, "row", ",")
     if before is None:
         what = f"{period}: learns run {after.run_id}, {rows}"
     elif after.run_id != before.run_id:

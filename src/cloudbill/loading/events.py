@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cloudbill.costs.month_totals import RecordDifference, shown_differences
 from cloudbill.manifests import ManifestFailure
 from cloudbill.models import LoadFailure, LoadRecord, LoadResult, PlannedLoad, Skip
+from cloudbill.text.counts import counted
 
 if TYPE_CHECKING:
     from cloudbill.periods import BillingPeriod
@@ -92,7 +93,9 @@ class Drifted:
         rows = self.record.rows
         told = list(shown_differences(self.differences, self.inexact))
         if rows is not None and rows != self.rows_in_table:
-            told.insert(0, f"the table has {self.rows_in_table:,} rows, {rows:,} were loaded")
+            told.insert(
+                0, f"the table has {counted(self.rows_in_table, 'row', ',')}, {rows:,} were loaded"
+            )
         return "; ".join(told)
 
 

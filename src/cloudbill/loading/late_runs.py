@@ -11,6 +11,7 @@ from cloudbill.errors import StaleError
 from cloudbill.models import Plan, Reason, Skip, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning.guards import Guards
+from cloudbill.text.counts import counted
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -45,7 +46,7 @@ def late_runs(
     for period, of_month in late.items():
         newest = max(of_month, key=lambda skip: skip.manifest.submitted_at)
         run_id, path = newest.manifest.run_id, newest.manifest.path
-        others = f" (and {len(of_month) - 1} older runs)" if len(of_month) > 1 else ""
+        others = f" (and {counted(len(of_month) - 1, 'older run')})" if len(of_month) > 1 else ""
         first = next((part.path for part in newest.manifest.parts if not part.is_whole), path)
         error = StaleError(
             f"Run {run_id} of {period}{others} is {newest.detail}, for longer than 'max_wait' "

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cloudbill.models import PlannedLoad, SkipReason
+from cloudbill.text.counts import counted
 from cloudbill.text.sizes import shown_size
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ def planned_line(planned: PlannedLoad) -> str:
     """The line of a dry run for a month that it would load."""
     rows = planned.manifest.rows
     run = f"{planned.manifest.period} (run_id: {planned.manifest.run_id})"
-    count = "an unknown number of rows" if rows is None else f"{rows} rows"
+    count = "an unknown number of rows" if rows is None else counted(rows, "row")
     size = shown_size(planned.manifest.size)
-    return f"Would load {run} - {len(planned.uris)} parts, {size}, {count}"
+    return f"Would load {run} - {counted(len(planned.uris), 'part')}, {size}, {count}"
 
 
 def planned_months(outcome: Outcome) -> str:
@@ -60,5 +61,5 @@ def planned_lines(outcome: Outcome) -> Iterator[str]:
     jobs = ""
     if outcome.settings.project_id is not None:
         # Whether a CSV run needs a staging table depends on its headers, so this is a minimum.
-        jobs = f", at least {len(sizes)} BigQuery jobs"
-    yield f"{source}: {len(sizes)} months, {parts} parts, {total}{jobs}"
+        jobs = f", at least {counted(len(sizes), 'BigQuery job')}"
+    yield f"{source}: {counted(len(sizes), 'month')}, {counted(parts, 'part')}, {total}{jobs}"

@@ -9,6 +9,7 @@ from cloudbill.errors import VerificationError
 from cloudbill.loading.events import UnrecordedRows
 from cloudbill.models import Plan, Reason, TableRows
 from cloudbill.sql import BIGQUERY, DUCKDB, Dialect
+from cloudbill.text.counts import counted
 from cloudbill.text.odd_rows import odd_rows_found
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def unaccounted_reasons(
     for one in unrecorded:
         if not one.is_replaced:
             error = VerificationError(
-                f"{settings.table_name} holds {one.rows:,} rows of {one.period} that belong to no "
+                f"{settings.table_name} holds {counted(one.rows, 'row', ',')} of {one.period} that "
+                f"{'belongs' if one.rows == 1 else 'belong'} to no "
                 "recorded load, and no run in the store replaces them. Bring the files of the "
                 "month back and run `cloudbill load`, or see the rows with "
                 f"`SELECT * {_rows_of(one)}` and delete them"

@@ -26,6 +26,7 @@ from cloudbill.loading.outcome import Outcome
 from cloudbill.manifests import ManifestFailure
 from cloudbill.models import LoadFailure, LoadResult, Pin, PlannedLoad, Skip, SkipReason
 from cloudbill.periods import BillingPeriod
+from cloudbill.text.counts import counted
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.table import printable
@@ -94,7 +95,8 @@ def _lines(event: Event, source: str | None) -> Iterator[str]:
             planned = event.planned
             yield f"Processing {_run(planned)}"
             kind = _FORMATS[planned.manifest.file_format]
-            yield f"  Loading {len(planned.uris)} {kind} files from {event.store_title}..."
+            files = counted(len(planned.uris), f"{kind} file")
+            yield f"  Loading {files} from {event.store_title}..."
             yield from (f"    {uri}" for uri in planned.uris)
         case Stopping():
             yield "Stopping; again to leave at once"
@@ -114,7 +116,7 @@ def _newly_held_line(event: NewlyHeld) -> str:
     one = len(event.skips) == 1
     months = sorted({str(skip.manifest.period) for skip in event.skips}, reverse=True)
     return (
-        f"This version of cloudbill holds {len(event.skips)} run{'' if one else 's'} of "
+        f"This version of cloudbill holds {counted(len(event.skips), 'run')} of "
         f"{', '.join(months)} that the version before did not hold; nothing was changed for "
         f"{'it' if one else 'them'} yet"
     )
@@ -122,17 +124,17 @@ def _newly_held_line(event: NewlyHeld) -> str:
 
 def likewise(older: int) -> str:
     """What follows the reason of a held run where the same guard holds older runs of its month."""
-    return f"; likewise {older} older run{'' if older == 1 else 's'}" if older else ""
+    return f"; likewise {counted(older, 'older run')}" if older else ""
 
 
 def _discovered_lines(event: Discovered) -> Iterator[str]:
-    yield f"Discovered {event.manifests} {event.settings.provider.TITLE} manifests"
+    yield f"Discovered {counted(event.manifests, f'{event.settings.provider.TITLE} manifest')}"
     if not event.manifests and not event.is_explained:
         yield f"  Nothing was found in {event.address}; check 'prefix' and 'export_name'"
 
 
 def _finished_lines(result: LoadResult) -> Iterator[str]:
-    yield f"  Loaded {result.rows} rows to {result.planned.table}"
+    yield f"  Loaded {counted(result.rows, 'row')} to {result.planned.table}"
     if result.rests:
         yield f"  Rounded away at the 18th digit: {shown_rests(result.rests)}"
     yield f"Completed loading {_run(result.planned)}"
@@ -171,7 +173,8 @@ def _found_line(event: Drifted | OddRows | UnrecordedRows | NewlyHeld) -> str:
             what = "no run in the store replaces them; `cloudbill doctor` says what to do"
         table = event.settings.table_name
         return (
-            f"Found {event.rows:,} rows of {event.period} in {table} that belong to no recorded "
+            f"Found {counted(event.rows, 'row', ',')} of {event.period} in {table} that "
+            f"{'belongs' if event.rows == 1 else 'belong'} to no recorded "
             f"load - {what}"
         )
     if isinstance(event, OddRows):
@@ -183,7 +186,8 @@ def _found_line(event: Drifted | OddRows | UnrecordedRows | NewlyHeld) -> str:
     if event.differences or event.inexact:
         return f"Found {record.period} changed: {event.found} - {what}"
     return (
-        f"Found {event.rows_in_table} rows of {record.period} in the table, where {record.rows} "
+        f"Found {counted(event.rows_in_table, 'row')} of {record.period} in the table, where "
+        f"{record.rows} "
         f"were loaded - {what}"
     )
 
@@ -210,7 +214,7 @@ def pin_lines(
 def finished_line(counts: Mapping[str, int], *, seconds: float, exit_code: int) -> str:
     """What a load did, in one line: its exit code, its time, and what there was of each kind."""
     told = [
-        f"{counts[name]} {title.replace('(s)', '' if counts[name] == 1 else 's')}"
+        counted(counts[name], title.replace("(s)", ""), plural=title.replace("(s)", "s"))
         for name, title in _COUNTED.items()
         if counts[name]
     ]

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Final
 
 from cloudbill.costs.amounts import rounded_amount, shown_amount
+from cloudbill.text.counts import counted
 from cloudbill.text.table import Head, TableRow, printable, table_lines
 from cloudbill.warehouses.asking import Answer, AnswerColumn
 
@@ -47,7 +48,7 @@ def answer_lines(answer: Answer, *, most: int, width: int, exact: bool = False) 
     if len(rows) > most:
         left = answer.count() - most
         yield (
-            f"... and {left:,} more row{'' if left == 1 else 's'}: --rows shows more, --csv and "
+            f"... and {counted(left, 'more row', ',')}: --rows shows more, --csv and "
             "--json write all"
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cloudbill.costs.amounts import costs_to_text, shown_costs
 from cloudbill.looking.exporting import ExportedMonth
+from cloudbill.text.counts import counted
 from cloudbill.text.failures import SourceFailure, failures_json
 from cloudbill.text.sizes import shown_size
 
@@ -21,7 +22,7 @@ def month_line(month: ExportedMonth, *, exact: bool = False) -> str:
         if month.sums.billed is None
         else ", ".join(shown_costs(month.sums.billed, exact=exact))
     )
-    return f"{month.bill.name} {month.period}: {month.sums.rows:,} rows, {costs}"
+    return f"{month.bill.name} {month.period}: {counted(month.sums.rows, 'row', ',')}, {costs}"
 
 
 def total_lines(
@@ -30,10 +31,10 @@ def total_lines(
     """What was written in all, where it is, and what was removed for it."""
     rows = sum(month.sums.rows for month in months)
     lines = [f"Removed {file}, which an earlier export wrote" for file in removed]
-    files = f"{len(sizes)} file{'' if len(sizes) == 1 else 's'}"
+    files = counted(len(sizes), "file")
     places = sorted({_place(month.file) for month in months}, key=str)
     lines.append(
-        f"Wrote {files}, {rows:,} rows, {shown_size(sum(sizes.values()))}: "
+        f"Wrote {files}, {counted(rows, 'row', ',')}, {shown_size(sum(sizes.values()))}: "
         f"{', '.join(map(str, places))}"
     )
     return lines

@@ -19,6 +19,7 @@ from cloudbill.looking.export_files import Files
 from cloudbill.looking.export_sums import Bill, BillReader, MonthSums, written_sums
 from cloudbill.periods import BillingPeriod
 from cloudbill.sql import Fragment
+from cloudbill.text.counts import counted
 from cloudbill.warehouses import open_warehouse
 
 __all__ = ["ExportedMonth", "export_bill", "writing_to"]
@@ -62,7 +63,10 @@ def export_bill(
                 f"is exported. Run `{made}` first"
             )
         if sums.of_no_month and not periods:
-            warn(f"{bill.name} has {sums.of_no_month:,} rows of no month, which are in no file")
+            warn(
+                f"{bill.name} has {counted(sums.of_no_month, 'row', ',')} of no month, "
+                f"which {'is' if sums.of_no_month == 1 else 'are'} in no file"
+            )
         for period in sorted(sums.months):
             copy = partial(warehouse.copy_rows, reader.rows(period), tell=partial(scans, period))
             wrote(_export_month(reader, period, sums.months[period], files, copy))
@@ -116,7 +120,7 @@ def _check(
 
 
 def _told(sums: MonthSums) -> str:
-    return f"{sums.rows:,} rows and {', '.join(shown_costs(sums.billed, exact=True))}"
+    return f"{counted(sums.rows, 'row', ',')} and {', '.join(shown_costs(sums.billed, exact=True))}"
 
 
 @contextmanager

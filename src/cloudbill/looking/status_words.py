@@ -14,6 +14,7 @@ from cloudbill.loading.drift import TYPE_BACK
 from cloudbill.loading.words import UNCHECKED, accept_command, likewise
 from cloudbill.looking.focus_words import left_out_months, states_json
 from cloudbill.looking.status import MonthState, MonthStatus, Pending, PendingRun, SourceStatus
+from cloudbill.text.counts import counted
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lines
@@ -136,10 +137,12 @@ def _age(moment: datetime | None, status: SourceStatus) -> str:
 def _drifted(month: MonthStatus) -> Iterator[str]:
     """How the table is not what was recorded."""
     if month.record is None:
-        yield f"the table holds {month.table_rows:,} rows that belong to no recorded load"
+        rows = counted(month.table_rows, "row that belongs", ",", plural="rows that belong")
+        yield f"the table holds {rows} to no recorded load"
     else:
         if month.record.rows not in {None, month.table_rows}:
-            yield f"the table holds {month.table_rows:,} rows, {month.record.rows:,} were loaded"
+            rows = counted(month.table_rows, "row", ",")
+            yield f"the table holds {rows}, {month.record.rows:,} were loaded"
         if month.drifted is not None:
             yield from shown_differences(month.drifted.differences, month.drifted.inexact)
             if month.drifted.is_refused:
@@ -167,7 +170,11 @@ def _notes(month: MonthStatus, status: SourceStatus) -> Iterator[str]:
     for run in named[:_LISTED]:
         yield _pending(month, run, status)
     if len(named) > _LISTED:
-        yield f"and {len(named) - _LISTED} older runs that are waiting, held or gone"
+        yield (
+            "and "
+            + counted(len(named) - _LISTED, "older run that is", plural="older runs that are")
+            + " waiting, held or gone"
+        )
 
 
 def _pinned(month: MonthStatus, pin: Pin, source: str) -> str:
@@ -192,12 +199,12 @@ def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
         case Pending.NEW if has_failed:
             return f"again: `cloudbill load` tries {submitted}, once more"
         case Pending.NEW:
-            rows = "" if run.rows is None else f", {run.rows:,} rows"
+            rows = "" if run.rows is None else f", {counted(run.rows, 'row', ',')}"
             return f"new: {submitted}{rows}; `cloudbill load` takes it"
         case Pending.AGAIN:
             return f"again: `cloudbill load` loads {submitted}, again"
         case Pending.WAITING:
-            missing = f"{run.parts_missing} of {run.parts} parts missing"
+            missing = f"{run.parts_missing} of {counted(run.parts, 'part')} missing"
             detail = str(run.detail).removeprefix("waiting").lstrip(", ")
             why = missing if run.parts_missing else detail
             return f"waiting: {submitted}, {why}"

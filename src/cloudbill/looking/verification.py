@@ -21,6 +21,7 @@ from cloudbill.models import LoadRecord
 from cloudbill.periods import BillingPeriod
 from cloudbill.store import Store, open_store
 from cloudbill.surveying import Present, read_present
+from cloudbill.text.counts import counted
 from cloudbill.warehouses import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
@@ -152,7 +153,8 @@ class _Verifier:
             run_id=None,
             verdict=Verdict.NOT_CHECKABLE,
             warehouse_rows=in_table.rows,
-            reason=f"no load of it is recorded; the table holds {in_table.rows} rows of it",
+            reason="no load of it is recorded; the table holds "
+            f"{counted(in_table.rows, 'row')} of it",
         )
 
     def verify(self, record: LoadRecord) -> MonthReport | MonthFailure:
@@ -248,7 +250,8 @@ def _why_not_readable(run: DiscoveredRun | None, record: LoadRecord, discovery: 
     if run.missing:
         first = run.missing[0].path
         return (
-            f"{len(run.missing)} of its {len(run.manifest.parts)} parts are gone or cut short, "
+            f"{len(run.missing)} of its {counted(len(run.manifest.parts), 'part')} "
+            f"{'is' if len(run.missing) == 1 else 'are'} gone or cut short, "
             f"such as {first}"
         )
     return ""

@@ -10,6 +10,7 @@ from typing import Final
 from cloudbill.costs.amounts import rests_to_text, shown_amount, shown_rests
 from cloudbill.looking.comparison import Difference, MonthReport, RecordDifference, Verdict
 from cloudbill.looking.verification import Verified
+from cloudbill.text.counts import counted
 from cloudbill.text.failures import SourceFailure, failure_entry, failures_json
 from cloudbill.text.odd_rows import odd_rows_found
 from cloudbill.text.table import printable
@@ -30,7 +31,8 @@ def month_lines(month: MonthReport) -> Iterator[str]:
     title = f"{month.source} {month.period}"
     if month.run_id is not None:
         title += f" (run_id: {month.run_id})"
-    detail = month.reason or f"{month.files_rows} rows, and every cost by currency and day"
+    rows = counted(month.files_rows or 0, "row")
+    detail = month.reason or f"{rows}, and every cost by currency and day"
     yield f"{title} {_RESULTS[month.verdict]} - {detail}"
     if month.rests:
         yield f"  Rounded away at the 18th digit: {printable(shown_rests(month.rests))}"
@@ -53,7 +55,7 @@ def closing_lines(verified: Verified) -> Iterator[str]:
     if verified.error is not None:
         yield f"Failed {source} - {verified.error}"
     elif verified.unloaded:
-        runs = f"{verified.unloaded} run{'' if verified.unloaded == 1 else 's'}"
+        runs = counted(verified.unloaded, "run")
         yield (
             f"{source} different - nothing is loaded, and {runs} in the store: run `cloudbill "
             "load`, and `cloudbill status` says why if nothing comes of it"

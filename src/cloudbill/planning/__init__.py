@@ -4,7 +4,7 @@
 of them waits for a person, `pins` those by which a month stays with the run that a person chose.
 
 Pure.
-May import: nothing.
+May import: text.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from cloudbill.planning.guards import (
 from cloudbill.planning.pins import is_after
 from cloudbill.planning.runs import Age, age_of, is_newer, loaded_age, newest_first, slices_of
 from cloudbill.planning.scopes import Scopes, find_scopes, scopes_of_loaded
+from cloudbill.text.counts import counted
 
 __all__ = ["Selection", "awaited", "plan_loads"]
 
@@ -355,7 +356,7 @@ def awaited(run: DiscoveredRun) -> str:
         longer = f"; {bytes_of(run.longer[0])}" if run.longer else ""
         until = f"until {run.settles_at:%Y-%m-%d %H:%M} UTC"
         return f"waiting for its files to settle, {until}{longer}"
-    text = f"waiting, {len(parts) - len(run.missing)}/{len(parts)} parts there"
+    text = f"waiting, {len(parts) - len(run.missing)}/{counted(len(parts), 'part')} there"
     short = [part for part in run.missing if part.stored is not None]
     if not short:
         return text

@@ -18,6 +18,7 @@ from cloudbill.manifests import DiscoveredRun, Manifest, Part
 from cloudbill.models import LeastCosts, LeastRows, LoadRecord
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning.costs import billed_costs_of
+from cloudbill.text.counts import counted
 
 __all__ = [
     "CLOCKS_DIFFER",
@@ -251,14 +252,14 @@ def bytes_of(part: Part) -> str:
 def told_apart(manifest: Manifest) -> str:
     """What tells a delivery from another one under the same id."""
     written, days = manifest.stored_at or manifest.submitted_at, manifest.days
-    rows = "unknown rows" if manifest.rows is None else f"{manifest.rows:,} rows"
+    rows = "unknown rows" if manifest.rows is None else counted(manifest.rows, "row", ",")
     covers = f", {_span(days)}" if days else ""
     return f"was written {written:%Y-%m-%d %H:%M} UTC: {rows}{covers}, digest {manifest.digest[:8]}"
 
 
 def held_for_rows(rows: int, name: str, others: int) -> str:
     """What is said of a run that has too few rows."""
-    return f"held: it has {rows} rows, {name} has {others}"
+    return f"held: it has {counted(rows, 'row')}, {name} has {others}"
 
 
 def _loaded(record: LoadRecord) -> str:

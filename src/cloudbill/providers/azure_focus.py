@@ -20,6 +20,7 @@ from cloudbill.providers import datasets
 from cloudbill.providers.focus_columns import focus_type
 from cloudbill.providers.json_object import JsonObject
 from cloudbill.providers.roles import CostKind, CostRule, Roles, TextTest
+from cloudbill.text.counts import counted
 from cloudbill.text.times import parse_time
 
 __all__ = [
@@ -293,7 +294,10 @@ def _read_parts(
         # A run without parts empties its month, so only an explicit statement makes such a run.
         raise document.error("Missing required value in", "blobs")
     if stated is not None and stated != len(parts):
-        raise document.error(f"{len(parts)} parts are listed, not the {stated} of", "blobCount")
+        raise document.error(
+            f"{counted(len(parts), 'part is', plural='parts are')} listed, not the {stated} of",
+            "blobCount",
+        )
     return tuple(parts.values())
 
 

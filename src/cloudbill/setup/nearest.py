@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.errors import CloudbillError
 from cloudbill.setup.export_search import FoundExport, find_exports
 from cloudbill.store.folders import open_browser
+from cloudbill.text.counts import counted
 
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
@@ -66,8 +67,7 @@ def _listed(exports: Sequence[FoundExport], wanted: str) -> str:
     by_name = {f"{one.prefix}/{one.export_name}".strip("/"): one for one in reversed(exports)}
     return ", ".join(
         f"prefix '{by_name[name].prefix}' with export_name '{by_name[name].export_name}' "
-        f"({by_name[name].provider.TITLE}, {by_name[name].months} "
-        f"month{'' if by_name[name].months == 1 else 's'})"
+        f"({by_name[name].provider.TITLE}, {counted(by_name[name].months, 'month')})"
         for name in _nearest(wanted, by_name)
     )
 

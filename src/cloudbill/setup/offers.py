@@ -8,14 +8,15 @@ from collections.abc import Iterator, Sequence
 
 from cloudbill.errors import ConfigError
 from cloudbill.setup.export_search import Finding, FoundExport, NotLoaded
+from cloudbill.text.counts import counted
 
 __all__ = ["double_lines", "found_line", "no_choice_error", "not_loaded_line"]
 
 
 def found_line(export: FoundExport) -> str:
     """A found export in one line."""
-    months = f"{export.months} month{'' if export.months == 1 else 's'}"
-    manifests = f"{export.manifests} manifest{'' if export.manifests == 1 else 's'}"
+    months = counted(export.months, "month")
+    manifests = counted(export.manifests, "manifest")
     unread = "" if export.is_readable else "; its newest manifest cannot be read"
     return (
         f"{_named(export)}{_where(export.prefix)} - {months}, {manifests}, "
@@ -58,8 +59,9 @@ def no_choice_error(finding: Finding, bucket: str, prefix: str) -> ConfigError:
     )
     others = "".join(f"\n  {not_loaded_line(one)}" for one in finding.others)
     if not finding.exports:
+        searched = counted(finding.folders, "folder was", plural="folders were")
         return ConfigError(
-            f"No export was found in {where} ({finding.folders} folders were searched).{rest} "
+            f"No export was found in {where} ({searched} searched).{rest} "
             "Give --provider, --prefix and --export-name if its first run has not arrived yet"
             f"{others}"
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from cloudbill.text.counts import counted
+
 __all__ = ["shown_size"]
 
 _UNITS: Final = ("kB", "MB", "GB", "TB", "PB")
@@ -17,7 +19,7 @@ def shown_size(size: int | None) -> str:
     if size is None:
         return "unknown size"
     if size < _THOUSAND:
-        return f"{size} byte{'' if size == 1 else 's'}"
+        return counted(size, "byte")
     scaled, units = size / _THOUSAND, iter(_UNITS)
     unit = next(units)
     while scaled >= _ROUNDED_UP and unit != _UNITS[-1]:

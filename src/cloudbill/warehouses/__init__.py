@@ -1,7 +1,8 @@
 """Where tables are: a package for each warehouse; `open_warehouse` imports its client.
 
 Pure: reconciliation, view_dialects.
-May import: costs, disk, planning, settings, store, warehouses/bigquery, warehouses/duckdb.
+May import: costs, disk, planning, settings, store, text, warehouses/bigquery,
+warehouses/duckdb.
 """
 
 from __future__ import annotations

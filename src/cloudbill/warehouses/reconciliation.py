@@ -11,6 +11,7 @@ from cloudbill.manifests import Manifest, Part
 from cloudbill.models import PlannedLoad, Totals
 from cloudbill.planning.costs import FallenCosts, fallen_costs, too_low
 from cloudbill.planning.guards import held_for_rows
+from cloudbill.text.counts import counted
 
 __all__ = [
     "fallen_costs_of",
@@ -40,7 +41,8 @@ def require_footers(manifest: Manifest, footer_rows: Sequence[int]) -> int:
     stated = manifest.stated_rows
     if stated is not None and stated != total:
         raise ReconciliationError(
-            f"The manifest {manifest.path} states {stated} rows, its parts have {total}. "
+            f"The manifest {manifest.path} states {counted(stated, 'row')}, its parts have "
+            f"{total}. "
             "The month was not changed; the run is delivered incomplete or was changed since"
         )
     return total
@@ -49,7 +51,8 @@ def require_footers(manifest: Manifest, footer_rows: Sequence[int]) -> int:
 def _require_part(manifest: Manifest, part: Part, rows: int) -> None:
     if part.rows is not None and part.rows != rows:
         raise ReconciliationError(
-            f"The manifest {manifest.path} states {part.rows} rows for {part.path}, which has "
+            f"The manifest {manifest.path} states {counted(part.rows, 'row')} for {part.path}, "
+            f"which has "
             f"{rows}. The month was not changed; the part was replaced or is damaged"
         )
 
@@ -66,7 +69,8 @@ def require_rows_in_table(
     """
     if in_table != expected:
         raise ReconciliationError(
-            f"Run {planned.manifest.run_id} has {expected} rows, but {planned.table} holds "
+            f"Run {planned.manifest.run_id} has {counted(expected, 'row')}, but {planned.table} "
+            f"holds "
             f"{in_table} for {planned.period}",
             is_of_run=is_of_run,
         )
@@ -139,7 +143,7 @@ def require_months(
     found = {month: rows for month, rows in rows_by_month.items() if rows}
     if found.keys() <= allowed:
         return
-    listed = [f"{month or 'no month'} ({found[month]} rows)" for month in sorted(found)]
+    listed = [f"{month or 'no month'} ({counted(found[month], 'row')})" for month in sorted(found)]
     others = "" if len(listed) <= _LISTED_MONTHS else f" and {len(listed) - _LISTED_MONTHS} others"
     stated = f"one of {manifest.period}"
     remedy = "export one month at a time"

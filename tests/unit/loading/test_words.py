@@ -161,7 +161,7 @@ class TestLines:
         assert planned_line(PLANNED) == (
             "Would load 2025-10 (run_id: run) - 2 parts, unknown size, 7 rows"
         )
-        assert planned_line(unknown).endswith("- 1 parts, unknown size, an unknown number of rows")
+        assert planned_line(unknown).endswith("- 1 part, unknown size, an unknown number of rows")
 
     def test_plan_begins_with_its_answer_in_one_line(self) -> None:
         held = replace(SKIP, manifest=manifest("h", period=SEPTEMBER), reason=SkipReason.HELD)
@@ -186,7 +186,7 @@ class TestLines:
         *_, in_duckdb = planned_lines(Outcome(settings=SETTINGS, planned=(planned,)))
         *_, in_bigquery = planned_lines(Outcome(settings=on_bigquery, planned=(planned,) * 2))
 
-        assert in_duckdb == "azure_billing: 1 months, 2 parts, 172.2 MB"
+        assert in_duckdb == "azure_billing: 1 month, 2 parts, 172.2 MB"
         assert in_bigquery == "azure_billing: 2 months, 4 parts, 344.4 MB, at least 2 BigQuery jobs"
         assert [*planned_lines(Outcome(settings=SETTINGS))] == ["azure_billing: nothing to load"]
 

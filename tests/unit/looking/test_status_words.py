@@ -151,9 +151,9 @@ class TestLines:
                 "waiting: run newer, submitted 1 h ago, 2 of 3 parts missing",
             ),
             (
-                pending(Pending.HELD, detail="held: it has 1 rows, the loaded run a has 9"),
+                pending(Pending.HELD, detail="held: it has 1 row, the loaded run a has 9"),
                 (
-                    "held: run newer, submitted 1 h ago: it has 1 rows, the loaded run a has 9; "
+                    "held: run newer, submitted 1 h ago: it has 1 row, the loaded run a has 9; "
                     "`cloudbill accept 2025-10` loads it"
                 ),
             ),

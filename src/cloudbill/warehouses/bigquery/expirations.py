@@ -19,6 +19,7 @@ from cloudbill.errors import LoadError
 from cloudbill.periods import utc_now
 from cloudbill.redaction import redacted
 from cloudbill.sql import BIGQUERY, Fragment
+from cloudbill.text.counts import counted
 from cloudbill.warehouses.bigquery.client import bigquery_errors
 
 if TYPE_CHECKING:
@@ -128,7 +129,8 @@ def require_kept(
     if days is None or _end_of(planned, partition) + timedelta(days=days) > now:
         return
     raise LoadError(
-        f"Table {table.dataset_id}.{table.table_id} deletes partitions after {days:g} days, so "
+        f"Table {table.dataset_id}.{table.table_id} deletes partitions after "
+        f"{counted(days, 'day', 'g')}, so "
         f"BigQuery would delete {planned.period} as soon as it is loaded. The month was not "
         f"changed. {_remedy(table)}",
         is_of_run=False,
@@ -150,7 +152,7 @@ def refuse_deleted(table: bigquery.Table | None, planned: PlannedLoad) -> None:
         return
     raise LoadError(
         f"BigQuery deleted {planned.period} of {table.dataset_id}.{table.table_id}, because the "
-        f"table deletes partitions after {days:g} days. {_remedy(table)}",
+        f"table deletes partitions after {counted(days, 'day', 'g')}. {_remedy(table)}",
         is_of_run=False,
     )
 

@@ -26,6 +26,7 @@ from cloudbill.files.downloads import local_parts
 from cloudbill.files.to_parquet import Rewriting
 from cloudbill.models import PlannedLoad, Totals
 from cloudbill.progress import Stage
+from cloudbill.text.counts import counted
 from cloudbill.warehouses.bigquery.alarms import has_any
 from cloudbill.warehouses.bigquery.client import PersistentClient, bigquery_errors
 from cloudbill.warehouses.bigquery.job_progress import JobProgress
@@ -178,7 +179,7 @@ class Staging:
             ) from error
         if sum(days.values()) != rows:
             raise ReconciliationError(
-                f"Run {planned.manifest.run_id} has {rows} rows, but {name} holds "
+                f"Run {planned.manifest.run_id} has {counted(rows, 'row')}, but {name} holds "
                 f"{sum(days.values())} of them. The month was not changed",
                 is_of_run=False,  # something else wrote into the staging table, or took from it
             )
@@ -341,7 +342,8 @@ def _what(planned: PlannedLoad) -> str:
 def _require_staged(planned: PlannedLoad, expected: int | None, rows: int) -> None:
     if expected is not None and rows != expected:
         raise ReconciliationError(
-            f"The manifest {planned.manifest.path} states {expected} rows, its parts have {rows}. "
+            f"The manifest {planned.manifest.path} states {counted(expected, 'row')}, its parts "
+            f"have {rows}. "
             "The month was not changed; the run is delivered incomplete or was changed since"
         )
 

@@ -29,6 +29,7 @@ from cloudbill.models import LoadResult, PlannedLoad, TableRows
 from cloudbill.periods import BillingPeriod, utc_now
 from cloudbill.progress import ProgressListener, Stage
 from cloudbill.settings.names import read_dataset, read_project
+from cloudbill.text.counts import counted
 from cloudbill.warehouses.bigquery.asking import BigQueryQuestions
 from cloudbill.warehouses.bigquery.client import PersistentClient, open_client
 from cloudbill.warehouses.bigquery.column_headers import has_headers, headers_of
@@ -222,9 +223,9 @@ class BigQueryWarehouse:
         job = self._jobs.run(planned, partition, submit, progress.at(Stage.LOADING))
         if incoming.rows is not None and job.output_rows != incoming.rows:
             raise LoadError(
-                f"Job {job.job_id} loaded {job.output_rows} rows of {planned.period}, but the "
-                f"footers of its parts had {incoming.rows}: a part was replaced between the two. "
-                "The month is not recorded, and the next run replaces it",
+                f"Job {job.job_id} loaded {counted(job.output_rows, 'row')} of {planned.period}, "
+                f"but the footers of its parts had {incoming.rows}: a part was replaced between "
+                "the two. The month is not recorded, and the next run replaces it",
                 is_of_run=False,
             )
         return Loaded(rows=int(job.output_rows), job_id=str(job.job_id))

@@ -16,6 +16,7 @@ import duckdb
 from cloudbill.errors import ConfigError, LoadError, QueryError
 from cloudbill.files.damage import reason_of
 from cloudbill.sql import DUCKDB
+from cloudbill.text.counts import counted
 from cloudbill.warehouses.asking import Answer, AnswerColumn, Questions, ScanListener, refusal
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _only_statement(sql: str) -> str:
     """
     statements = duckdb.extract_statements(sql)
     if len(statements) != 1:
-        found = f"{len(statements)} statements" if statements else "no statement"
+        found = counted(len(statements), "statement") if statements else "no statement"
         raise QueryError(f"`query` takes one SELECT, and got {found}")
     (statement,) = statements
     if statement.type not in {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}:
