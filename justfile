@@ -68,7 +68,7 @@ docs:
     uv run --group dev python scripts/readme_keys.py
     uv run --group dev python scripts/reference.py
 
-# Print the commands for Cloud Run: `just deploy-cloud-run PROJECT REGION BUCKET`.
+# Write the commands for Cloud Run: `just deploy-cloud-run PROJECT REGION BUCKET --output FILE`.
 [positional-arguments]
 deploy-cloud-run *arguments:
     @uv run python -m scripts.deploy_cloud_run "$@"

@@ -41,6 +41,20 @@ run() {
         5>&1 | as_json >&3; } 4>&1)
 }
 
+# The worse of two exit codes, as cloudbill decides it: the higher, but that of a held run (6) only
+# if nothing else went wrong.
+worse() {
+    if [ "$1" -eq 6 ] && [ "$2" -ne 0 ]; then
+        echo "$2"
+    elif [ "$2" -eq 6 ] && [ "$1" -ne 0 ]; then
+        echo "$1"
+    elif [ "$1" -gt "$2" ]; then
+        echo "$1"
+    else
+        echo "$2"
+    fi
+}
+
 exec 3>&1
 if ! command -v cloudbill >/dev/null; then
     message error "There is no command cloudbill in PATH, which is $PATH. Install it, or correct PATH" >&2
@@ -48,13 +62,14 @@ if ! command -v cloudbill >/dev/null; then
 fi
 
 run load --log-format json
-if [ "$code" -eq 6 ]; then
-    message warning "A run is held. Look at it with 'cloudbill status', then 'cloudbill accept'." >&2
+loading=$code
+# Whoever stopped the load wants no check.
+if [ "$loading" -gt 125 ]; then
+    exit "$loading"
 fi
-if [ "$code" -ne 0 ]; then
-    exit "$code"
-fi
-# Exit code 8 if the newest delivery of a source is older than a day and a half; and the code of
-# anything else that a person should look at.
+# Also after a load that failed, and while a run is held: neither may hide an export that has stopped.
+# It ends with 8 if the newest delivery of a source is older than a day and a half, and with the code
+# of anything else that a person should look at. To stderr it says what that is: of a held run which
+# one it is, why, and the commands that decide.
 run status --check --max-age 36h --json
-exit "$code"
+exit "$(worse "$loading" "$code")"

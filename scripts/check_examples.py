@@ -26,8 +26,8 @@ SCHEDULERS: Final = ("airflow", "dagster")
 FOLDER: Final = "/srv/bills"
 STAND_IN: Final = f"""#!{sys.executable} -IS
 import json, os, sys
-with open(os.environ["SAID"], "w") as said:
-    json.dump(sys.argv[1:], said)
+with open(os.environ["SAID"], "a") as said:
+    print(json.dumps(sys.argv[1:]), file=said)
 print(json.dumps({{"loads": [{{"period": "2025-10", "rows": 7}}], "failures": []}}))
 sys.exit(int(os.environ["CODE"]))
 """

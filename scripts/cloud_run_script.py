@@ -24,6 +24,8 @@ SERVICES: Final = (
     *("monitoring", "run", "secretmanager", "storage"),
 )
 WIDTH: Final = 96
+MEMORY: Final = "4Gi"
+"""The most that a job with one CPU may have."""
 _Item = TypeVar("_Item")
 
 
@@ -250,7 +252,9 @@ def jobs(deployment: Deployment) -> Iterator[str]:
     yield from comment(
         "6. Two jobs: one loads, the other one notices what a load cannot, such as an export that",
         "has stopped. Neither is tried again at once: the next run does that, and a held run needs",
-        "a person. Their configuration, from .dlt/config.toml:",
+        "a person. Memory is also their disk: where parts are not loaded from the bucket as they",
+        "are, such as those in S3, their files are in it, and DuckDB takes up to `memory_limit` (1",
+        "GB) for each month that it rewrites. Their configuration, from .dlt/config.toml:",
     )
     variables = [
         *unique(pair for source in deployment.sources for pair in source.variables.items())
@@ -269,7 +273,7 @@ def jobs(deployment: Deployment) -> Iterator[str]:
             *('--service-account "$ACCOUNT"', '--env-vars-file "$WORK/variables.yaml"'),
             *(mounted if deployment.secrets is not None else ()),
             *(f"--args {shlex.quote(words)}", "--tasks 1", "--max-retries 0"),
-            *("--task-timeout 3600s", "--cpu 1", "--memory 1Gi"),
+            *("--task-timeout 3600s", "--cpu 1", f"--memory {MEMORY}"),
         )
 
 

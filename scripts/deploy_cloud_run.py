@@ -30,7 +30,7 @@ from cloudbill.store.address import parse_address
 __all__ = ["main", "read_source"]
 
 # Keys for a file on this machine's disk, which a job does not have.
-OF_A_DISK: Final = frozenset({"database", "lock_timeout_s", "memory_limit", "storage_version"})
+OF_A_DISK: Final = frozenset({"database", "lock_timeout_s", "storage_version"})
 NEEDED: Final = frozenset({"bucket", "dataset", "location", "project_id"})
 # Addresses of people, and of services that let everybody write who knows the address.
 OF_PEOPLE: Final = re.compile(r"notify")
@@ -38,7 +38,7 @@ IN_SECRETS: Final = "secrets.toml"
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Prints the script; gives 2, after the reason, if the configuration does not fit."""
+    """Prints or writes the script; gives 2, after the reason, if the configuration does not fit."""
     given = arguments().parse_args(words)
     secrets = given.folder.resolve() / ".dlt" / IN_SECRETS
     try:
@@ -63,7 +63,11 @@ def main(words: Sequence[str] | None = None) -> int:
         max_age=given.max_age,
         email=given.email,
     )
-    print(script(deployment), end="")
+    text = script(deployment)
+    if given.output is None:
+        print(text, end="")
+    else:
+        given.output.write_text(text, encoding="utf-8")
     return 0
 
 
@@ -76,6 +80,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("region", help="where the job runs, such as europe-west1")
     parser.add_argument("bucket", help="the bucket that the exports are in")
     parser.add_argument("--folder", type=Path, default=Path(), help="the folder that has .dlt")
+    parser.add_argument(
+        "--output", type=Path, help="the file for the script, which is only written if all is well"
+    )
     parser.add_argument("--email", help="who is told of failures and of held runs")
     parser.add_argument("--build-with", choices=("gcloud", "docker"), default="gcloud")
     parser.add_argument("--name", default="cloudbill", help="of the job and its account")

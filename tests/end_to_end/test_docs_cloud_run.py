@@ -373,7 +373,9 @@ class TestRefused:
     def test_a_folder_without_a_configuration(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert main(["p", "r", "b", "--folder", str(tmp_path)]) == 2
+        output = tmp_path / "cloud-run.sh"
+        assert main(["p", "r", "b", "--folder", str(tmp_path), "--output", str(output)]) == 2
+        assert not output.exists()
         done = capsys.readouterr()
         assert done.out == ""
         assert "cloudbill init" in done.err
@@ -387,14 +389,16 @@ class TestPages:
         assert rows[:4] == [*expected, *((role, "bucket") for role in BUCKET_ROLES)]
 
     @pytest.mark.skipif(shutil.which("uv") is None, reason="the recipe needs uv")
-    def test_the_recipe_passes_words_with_blanks(self, folder: Path) -> None:
+    def test_the_recipe_passes_words_with_blanks(self, folder: Path, tmp_path: Path) -> None:
         just = Path(sys.executable).with_name("just")
         done = subprocess.run(
-            [just, "deploy-cloud-run", PROJECT, REGION, "my-bucket", "--folder", folder],
+            [just, "deploy-cloud-run", *WORDS[:3], "--folder", folder, "--output", tmp_path / ODD],
             cwd=ROOT,
             capture_output=True,
             text=True,
             check=True,
         )
-        assert done.stdout.startswith("#!/usr/bin/env bash\n")
-        assert f"\nPROJECT={shlex.quote(PROJECT)}\n" in done.stdout
+        assert done.stdout == ""
+        written = (tmp_path / ODD).read_text()
+        assert written.startswith("#!/usr/bin/env bash\n")
+        assert f"\nPROJECT={shlex.quote(PROJECT)}\n" in written

@@ -54,11 +54,14 @@ NOT_RUN = {
         "python3 -m venv ~/.venvs/uv && ~/.venvs/uv/bin/pip install uv",
     ): "a registry of packages",
     ("docs/scheduling.md", "systemctl daemon-reload"): "systemd",
-    ("docs/scheduling.md", "python3 -m venv /opt/cloudbill"): "a machine of its own",
+    ("docs/scheduling.md", "/usr/bin/python3 -m venv /opt/cloudbill"): "a machine of its own",
     ("docs/deploy.md", "docker build --tag cloudbill ."): "a builder of images",
     (
         "docs/deploy.md",
-        "uv run just deploy-cloud-run my-project europe-west1 my-billing-bucket > cloud-run.sh",
+        (
+            "uv run just deploy-cloud-run my-project europe-west1 my-billing-bucket "
+            "--output cloud-run.sh"
+        ),
     ): "the whole project; test_docs_cloud_run.py runs it",
     ("docs/deploy.md", "bash cloud-run.sh"): "a cloud",
     (

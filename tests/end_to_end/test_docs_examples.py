@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from cloudbill.errors import ConfigError, HeldError
+from cloudbill.text.exit_codes import highest_code
 from documents import LOG_LINE, fits
 from end_to_end.conftest import ROOT, configure
 from end_to_end.imported import imported_command
@@ -115,7 +117,9 @@ class TestLoadScript:
         assert (done.returncode, done.stderr) == (0, "")
         assert lines(done)[-1]["failures"] == []
 
-    def test_a_run_that_is_held_ends_it_with_6_and_a_word(self, folder: Path) -> None:
+    def test_a_run_that_is_held_is_named_with_its_reason_and_hides_no_export_that_has_stopped(
+        self, folder: Path
+    ) -> None:
         narrow, full = self.runs(folder)
         away = folder / "away"
         narrow.parent.rename(away)
@@ -127,15 +131,29 @@ class TestLoadScript:
         (away / "manifest.json").write_text(json.dumps(manifest))
         away.rename(narrow.parent)
         done = self.run(folder)
-        assert done.returncode == 6, done.stderr
-        assert "cloudbill accept" in str(lines(done)[-1]["message"])
+        assert done.returncode == 8, done.stderr
+        assert lines(done)
+        mailed = [str(json.loads(line)["message"]) for line in done.stderr.splitlines()]
+        (held,) = [message for message in mailed if " is held: " in message]
+        assert re.search(r"Run [\w-]{36} of 2025-\d\d is held: it covers .* covers ", held)
+        assert "`cloudbill accept 2025-" in held
+        assert [message for message in mailed if "longer ago than --max-age" in message]
 
     def test_a_failure_ends_it_with_its_own_code(self, folder: Path) -> None:
         shutil.rmtree(folder / "exports")
         done = self.run(folder)
         assert done.returncode == 4
-        assert "status" not in done.stdout
-        assert lines(done)[-1]["error"] == "StoreError"
+        assert {"StoreError"} == {one.get("error") for one in lines(done)} - {None}
+        assert json.loads(done.stdout.splitlines()[-1])["failures"]
+
+    def test_its_code_is_the_worse_of_load_and_check(self, tmp_path: Path) -> None:
+        (tmp_path / "cloudbill").write_text('#!/bin/sh\n[ $1 = load ] && exit "$L"\nexit "$C"\n')
+        (tmp_path / "cloudbill").chmod(0o755)
+        path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+        for load, check in itertools.product((0, 4, 6, 8), repeat=2):
+            env = {"PATH": path, "L": str(load), "C": str(check)}
+            done = subprocess.run(["/bin/sh", EXAMPLES / "load.sh"], env=env, check=False)
+            assert done.returncode == highest_code([load, check]), (load, check)
 
     @pytest.mark.parametrize("shell", SHELLS)
     def test_text_becomes_json_in_every_shell(self, shell: str, tmp_path: Path) -> None:
@@ -267,6 +285,18 @@ class TestKubernetes:
         assert rule["onExitCodes"]["values"] == [ConfigError.exit_code, HeldError.exit_code]
         assert rule["onExitCodes"]["containerName"] == container["name"]
 
+    def test_its_memory_is_half_as_much_again_as_the_most_that_was_measured(self) -> None:
+        job = read_yaml("kubernetes.yaml")["spec"]["jobTemplate"]["spec"]  # type: ignore[index]
+        limit = job["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"]
+        figures = json.loads((ROOT / "benchmarks/results.json").read_text())["figures"]
+        peaks = [
+            figure["runs"][side]["peak_bytes"]["high"]
+            for figure in figures
+            for side in {"cloudbill", "far", "larger", "load", "totals_on"} & {*figure["runs"]}
+        ]
+        assert len(peaks) > 10
+        assert int(limit.removesuffix("Gi")) * 2**30 > 1.5 * max(peaks)
+
 
 class TestGitHubActions:
     def test_github_knows_every_key_and_nothing_is_left_open(self) -> None:
@@ -286,6 +316,11 @@ class TestGitHubActions:
             assert "${{" not in script
             done = subprocess.run(["bash", "-n"], input=script, text=True, check=False)
             assert done.returncode == 0
+
+    def test_the_check_runs_after_a_load_that_failed_and_not_without_cloudbill(self) -> None:
+        steps = read_yaml("github-actions.yml")["jobs"]["load"]["steps"]  # type: ignore[index]
+        (install,) = [step["id"] for step in steps if "pip install" in step.get("run", "")]
+        assert steps[-1]["if"] == f"${{{{ !cancelled() && steps.{install}.outcome == 'success' }}}}"
 
     def test_each_exit_code_ends_the_step_and_a_held_run_is_named(self, tmp_path: Path) -> None:
         steps = read_yaml("github-actions.yml")["jobs"]["load"]["steps"]  # type: ignore[index]
