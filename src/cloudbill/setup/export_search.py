@@ -42,7 +42,10 @@ _Place = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundExport:
-    """An export, found by its folders; `newest_at` is when its newest manifest was written.
+    """An export, found by its folders; `newest_at` is when its newest run was submitted.
+
+    That is by its manifest, which `doctor` and `status` go by too; where none can be read, it is
+    when the newest was written.
 
     `periods` are its months, as `YYYYMM`. `scope` is what it bills as one, if its newest manifest
     can be read and says so.
@@ -214,16 +217,24 @@ class _Partitions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Claim:
-    """The manifests of a place that the same providers may load, and the content of the newest."""
+    """The manifests of a place that the same providers may load, and the contents of some.
+
+    Those are the newest, and the last by path: a copy has other times than the provider's, and
+    folders of runs are in their order.
+    """
 
     place: _Place
     providers: tuple[str, ...]
     manifests: tuple[StoredObject, ...]
-    content: bytes
+    contents: Mapping[StoredObject, bytes]
 
     @property
     def newest(self) -> StoredObject:
         return _newest(self.manifests)
+
+    @property
+    def content(self) -> bytes:
+        return self.contents[self.newest]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,13 +275,18 @@ class _Search:
                     claimed[place].append(provider.NAME)
             for place, names in claimed.items():
                 by_claim[place, tuple(names)].append(stored)
-        newest = [_newest(manifests) for manifests in by_claim.values()]
-        contents = self.map(self._content, newest)
-        for ((place, claimants), manifests), content in zip(
-            by_claim.items(), contents, strict=True
-        ):
+        read = [
+            dict.fromkeys((_newest(manifests), max(manifests, key=lambda one: one.path)))
+            for manifests in by_claim.values()
+        ]
+        wanted = list(dict.fromkeys(chain.from_iterable(read)))
+        contents = dict(zip(wanted, self.map(self._content, wanted), strict=True))
+        for ((place, claimants), manifests), ours in zip(by_claim.items(), read, strict=True):
             yield _Claim(
-                place=place, providers=claimants, manifests=tuple(manifests), content=content
+                place=place,
+                providers=claimants,
+                manifests=tuple(manifests),
+                contents={stored: contents[stored] for stored in ours},
             )
 
     def _no_bills(self, listed: Iterable[StoredObject]) -> dict[_Place, NotLoaded]:
@@ -323,8 +339,14 @@ def _found(provider: Provider, place: _Place, claims: Sequence[_Claim]) -> Found
     root, seen = _as_discovered(provider, prefix, export_name, manifests)
     if not seen:
         return None
-    newest = max(claims, key=lambda claim: claim.newest.modified_at)
-    described = _described(provider, root, export_name, newest)
+    newest = max(claims, key=lambda claim: claim.newest.modified_at).newest
+    read = {
+        stored: _described(provider, root, export_name, stored, content)
+        for claim in claims
+        for stored, content in claim.contents.items()
+    }
+    described = read[newest]
+    submitted = [manifest.submitted_at for manifest in read.values() if manifest is not None]
     periods = {provider.month_of(stored.path.removeprefix(root)) for stored in seen}
     return FoundExport(
         provider=provider,
@@ -332,16 +354,18 @@ def _found(provider: Provider, place: _Place, claims: Sequence[_Claim]) -> Found
         export_name=export_name,
         periods=frozenset(filter(None, periods)),
         manifests=len(seen),
-        newest_at=max(stored.modified_at for stored in seen),
+        newest_at=max(submitted or [stored.modified_at for stored in seen]),
         scope=None if described is None else described.scope,
         is_readable=described is not None,
     )
 
 
-def _described(provider: Provider, root: str, export_name: str, claim: _Claim) -> Manifest | None:
+def _described(
+    provider: Provider, root: str, export_name: str, stored: StoredObject, content: bytes
+) -> Manifest | None:
     try:
         return provider.read_manifest(
-            claim.content, stored=claim.newest, root=root, export=export_name, listing={}
+            content, stored=stored, root=root, export=export_name, listing={}
         )
     except ManifestError:
         return None

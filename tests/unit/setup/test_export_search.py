@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,6 +76,24 @@ def test_exports_of_both_providers_are_found_among_other_things(bucket: Path) ->
 
     assert finding.is_whole
     assert places(finding) == expected(bucket)
+
+
+def test_the_newest_run_is_that_of_the_manifests_whatever_times_a_copy_has(bucket: Path) -> None:
+    copied = sorted((bucket / "copied").rglob("manifest.json"))
+    submitted = [
+        datetime.fromisoformat(json.loads(path.read_text())["runInfo"]["submittedTime"])
+        for path in copied
+        if "focus-daily" in path.parts
+    ]
+    for age, path in enumerate(copied):  # the last run was copied first
+        os.utime(path, (1_800_000_000 - age, 1_800_000_000 - age))
+    at = {export.export_name: export.newest_at for export in find(bucket).exports}
+
+    assert len(submitted) > 1
+    assert at["focus-daily"] == max(submitted)
+    (of_report,) = (e for e in find(bucket).exports if e.provider.NAME == "aws")
+    files = [path.stat().st_mtime for path in (bucket / "aws").rglob("*-Manifest.json")]
+    assert of_report.newest_at.timestamp() == pytest.approx(max(files), abs=1e-3)
 
 
 @pytest.mark.usefixtures("own_dlt")
