@@ -2,9 +2,9 @@
 
 `keys` has a row for each key, `values` has the readers of values, `destinations` that of `notify`,
 `names` says which names are legal, `files` opens dlt's files, `sections` finds the sources,
-`lookup` finds the values, `origins` says where they come from, `absence` says what to do where
-there is no source, `tables` says which tables a source writes, and `warehouse` has the part that a
-warehouse gets. dlt is imported when its files are read.
+`lookup` finds the values, `credentials` the names of their keys, `origins` says where they come
+from, `absence` says what to do where there is no source, `tables` says which tables a source
+writes, and `warehouse` has the part that a warehouse gets. dlt is imported when its files are read.
 
 Pure: names.
 May import: providers, text.
@@ -24,6 +24,7 @@ from cloudbill.errors import ConfigError
 from cloudbill.periods import BillingPeriod
 from cloudbill.providers import PROVIDERS, Provider
 from cloudbill.settings.absence import not_configured_error, nothing_configured_error
+from cloudbill.settings.credentials import unknown_credential
 from cloudbill.settings.destinations import Destination, read_destinations
 from cloudbill.settings.files import dlt_context
 from cloudbill.settings.keys import KEYS
@@ -143,7 +144,7 @@ def read_each_source(
     ]
     for provider in PROVIDERS.values():
         for source, error in configured_sources(provider.SECTION, providers, env):
-            found.append(_read_or_say_why(source, provider, providers, error))
+            found.append(_read_or_say_why(source, provider, providers, env, error))
     return _without_conflicts(found)
 
 
@@ -151,11 +152,20 @@ def _read_or_say_why(
     source: str,
     provider: Provider,
     providers: Sequence[ValueProvider],
+    env: Mapping[str, str],
     error: ConfigError | None,
 ) -> SourceSettings | Misconfigured:
     try:
         if error is None:
-            return read_source(source, provider, providers)
+            settings = read_source(source, provider, providers)
+            error = unknown_credential(
+                Lookup(source=source, providers=providers, given={}, fallback={}),
+                env,
+                scheme=settings.bucket.partition("://")[0],
+                is_bigquery=settings.project_id is not None,
+            )
+            if error is None:
+                return settings
     except ConfigError as raised:
         error = raised
     return Misconfigured(source=source, error=error, provider=provider)

@@ -11,6 +11,7 @@ from typing import Final
 
 from cloudbill.providers import Provider
 from cloudbill.redaction import redacted
+from cloudbill.settings.credentials import CREDENTIALS, written_keys
 from cloudbill.settings.keys import KEYS, Key
 from cloudbill.settings.lookup import Lookup, Place, ValueProvider
 from cloudbill.text.failures import SourceFailure, failures_json
@@ -19,7 +20,6 @@ __all__ = ["HIDDEN", "Origin", "ShownKey", "ShownSource", "shown_json", "shown_k
 
 HIDDEN: Final = "[redacted]"
 _SECRETS: Final = "secrets.toml"
-_CREDENTIALS: Final = "credentials"
 # A shared access signature, whose parts are many and have no names that say so.
 _QUERY: Final = re.compile(r"[?&].*", re.DOTALL)
 
@@ -102,22 +102,13 @@ def _text(place: Place) -> str:
 
 def _credentials(lookup: Lookup, env: Mapping[str, str]) -> Iterator[ShownKey]:
     """What is configured of credentials: the names alone."""
-    for sections in lookup.sections():
-        prefix = "__".join((*sections, _CREDENTIALS, "")).upper()
-        for variable in sorted(env):
-            if variable.startswith(prefix):
-                name = variable.removeprefix(prefix).lower().replace("__", ".")
-                yield _secret(name, Origin.ENVIRONMENT, variable)
-        for place in lookup.places(_CREDENTIALS, dict, sections):
-            names = place.value if isinstance(place.value, Mapping) else ()
-            for name in names:
-                yield _secret(
-                    name, Origin.FILE, f"{place.file}, [{'.'.join(sections)}.credentials]"
-                )
-
-
-def _secret(name: str, origin: Origin, where: str) -> ShownKey:
-    return ShownKey(name=f"{_CREDENTIALS}.{name}", value=HIDDEN, origin=origin, where=where)
+    for key in written_keys(lookup, env, lookup.sections()):
+        yield ShownKey(
+            name=f"{CREDENTIALS}.{key.name}",
+            value=HIDDEN,
+            origin=Origin.ENVIRONMENT if key.variable else Origin.FILE,
+            where=key.variable or f"{key.file}, [{key.section}]",
+        )
 
 
 def shown_json(shown: Sequence[ShownSource], ended: Sequence[SourceFailure] = ()) -> str:
