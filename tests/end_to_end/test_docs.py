@@ -239,7 +239,7 @@ class TestConfiguration:
             if block.page == "docs/configuration.md" and "credentials]" in block.text
             for table in credentials_of(tomllib.loads(block.text))
         ]
-        assert len(found) == 5
+        assert len(found) == 6
         assert all(any(table <= fields for fields in known) for table in found)
 
     def test_every_extra_of_the_page_can_be_installed(self) -> None:
