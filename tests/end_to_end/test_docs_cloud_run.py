@@ -391,14 +391,9 @@ class TestPages:
     @pytest.mark.skipif(shutil.which("uv") is None, reason="the recipe needs uv")
     def test_the_recipe_passes_words_with_blanks(self, folder: Path, tmp_path: Path) -> None:
         just = Path(sys.executable).with_name("just")
-        done = subprocess.run(
-            [just, "deploy-cloud-run", *WORDS[:3], "--folder", folder, "--output", tmp_path / ODD],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert done.stdout == ""
-        written = (tmp_path / ODD).read_text()
+        output = tmp_path / ODD
+        words = [just, "deploy-cloud-run", *WORDS[:3], "--folder", folder, "--output", output]
+        assert subprocess.check_output(words, cwd=ROOT) == b""
+        written = output.read_text()
         assert written.startswith("#!/usr/bin/env bash\n")
         assert f"\nPROJECT={shlex.quote(PROJECT)}\n" in written

@@ -21,10 +21,10 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            (b"a,b\n1,2\n3\n", "line 3: the row has 1 cells, the header 2"),
+            (b"a,b\n1,2\n3\n", "line 3: the row has 1 cell, the header 2"),
             (b"a,b\n1,2\n3,4,5\n", "line 3: the row has 3 cells, the header 2"),
-            (b"a,b\n1,2\n3", "line 3: the row has 1 cells, the header 2"),
-            (b'a,b\n1,"x\ny"\n3\n', "line 4: the row has 1 cells, the header 2"),
+            (b"a,b\n1,2\n3", "line 3: the row has 1 cell, the header 2"),
+            (b'a,b\n1,"x\ny"\n3\n', "line 4: the row has 1 cell, the header 2"),
             (b'a,b\n1,2\n3,"x\ny\n', "line 3: it is not CSV"),
             (b'a,b\n1,2\n3,"x"y\n', "line 3: it is not CSV"),
             (b"a,b\n1,2\n3,x\ry\n", "line 3: it is not CSV"),
