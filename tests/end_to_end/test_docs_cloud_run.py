@@ -393,7 +393,7 @@ class TestPages:
         just = Path(sys.executable).with_name("just")
         output = tmp_path / ODD
         words = [just, "deploy-cloud-run", *WORDS[:3], "--folder", folder, "--output", output]
-        assert subprocess.check_output(words, cwd=ROOT) == b""
+        assert subprocess.check_output(list(map(str, words)), cwd=ROOT) == b""
         written = output.read_text()
         assert written.startswith("#!/usr/bin/env bash\n")
         assert f"\nPROJECT={shlex.quote(PROJECT)}\n" in written
