@@ -263,9 +263,8 @@ class Console:
             ends = [] if outcome.error is None else [outcome.error]
             for error in (*(reason.error for reason in outcome.reasons), *ends):
                 self.failed(outcome.settings.source, error)
-            for line in (same_fault_line(outcome), held_line(outcome)):
-                if line is not None:
-                    self.warn(line)
+            for line in filter(None, (same_fault_line(outcome), held_line(outcome))):
+                self.warn(line)
         is_log = self.log_format is LogFormat.JSON
         for failure in failures if is_log else but_not_begun(failures):
             self.failed(failure.source, failure.error)
