@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,17 @@ from typing import Any
 
 from documents import ALERT, require_fit
 
-__all__ = ["TOKEN", "Listener", "certificate", "listening", "only", "reason", "told"]
+__all__ = [
+    "TOKEN",
+    "Listener",
+    "certificate",
+    "listening",
+    "notify",
+    "only",
+    "reason",
+    "shown",
+    "told",
+]
 
 TOKEN = "T0KENSECRET"  # noqa: S105
 """What no message may have in it."""
@@ -115,6 +126,17 @@ def reason(message: Mapping[str, Any]) -> dict[str, Any]:
     (found,) = message["reasons"]
     assert isinstance(found, dict)
     return found
+
+
+def notify(home: Path, *destinations: str) -> None:
+    """Writes the key into `secrets.toml`."""
+    text = f"[sources]\nnotify = {json.dumps(destinations)}\n"
+    (home / ".dlt/secrets.toml").write_text(text)
+
+
+def shown(home: Path) -> str:
+    """The warehouse of the source, as people read it."""
+    return f"{home.name}/cloudbill.duckdb billing"
 
 
 def certificate(folder: Path) -> Path:

@@ -278,12 +278,12 @@ class TestHistory:
         assert month.closing is not None
         if has_times(case):
             assert closing_sentence(month.period, month.closing) == (
-                "2025-10 closed at 1,204.11 EUR, now 1,209.80 EUR, +5.69"
+                "2025-10 closed at 1,204.11 EUR, now 1,209.80 EUR, +5.69 EUR"
             )
         else:
             # All three objects were written today, which is after October.
             assert closing_sentence(month.period, month.closing) == (
-                "2025-10 closed at 1,000.00 EUR, now 1,209.80 EUR, +209.80"
+                "2025-10 closed at 1,000.00 EUR, now 1,209.80 EUR, +209.80 EUR"
             )
 
     def test_loading_the_same_run_again_changed_nothing(self, case: Case) -> None:

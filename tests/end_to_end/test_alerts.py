@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import signal
-import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -15,13 +14,10 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from cloudbill.alerts import sending
 from contract.deliveries import AzureWriter
-from documents import ALERT, require_fit
 from end_to_end.conftest import configure, run_in
-from end_to_end.imported import imported_command
 from end_to_end.situations import AZURE, BEFORE, MONTH, NOW, deliver
-from listeners import TOKEN, Listener, listening, only, reason, told
+from listeners import TOKEN, Listener, listening, notify, only, reason, shown, told
 
 if TYPE_CHECKING:
     from end_to_end.conftest import Run
@@ -44,12 +40,6 @@ def home(tmp_path: Path, listener: Listener) -> Path:
     configure(tmp_path, AZURE)
     notify(tmp_path, f"{listener.url}/hooks/{TOKEN}")
     return tmp_path
-
-
-def notify(home: Path, *destinations: str) -> None:
-    """Writes the key into `secrets.toml`."""
-    text = f"[sources]\nnotify = {json.dumps(destinations)}\n"
-    (home / ".dlt/secrets.toml").write_text(text)
 
 
 def same_as_status(home: Path, found: Mapping[str, Any]) -> bool:
@@ -79,10 +69,12 @@ class TestLoad:
         message = only(listener)
         found = reason(message)
         assert (message["kind"], message["exit_code"]) == ("alert", 6)
-        assert message["title"] == f"azure_billing {BEFORE}: held"
+        assert message["title"] == f"azure_billing {BEFORE}: held [{shown(home)}]"
         assert (found["kind"], found["run_id"], found["is_new"]) == ("held", "small", True)
-        assert found["next"] == f"cloudbill accept {BEFORE} --source azure_billing"
-        assert found["next"] in message["text"]
+        assert found["next"] == "cloudbill status azure_billing"
+        assert f"Next: {found['next']}, then accept or dismiss the run" in message["text"]
+        assert f"`cloudbill accept {BEFORE} --source azure_billing`" in found["message"]
+        assert (found["warehouse"], message["folder"]) == (shown(home), str(home))
         assert same_as_status(home, found)
         for words in (("load",), ("status", "--check"), ("load", "azure")):
             assert run(*words).returncode == 6
@@ -142,7 +134,33 @@ class TestLoad:
         assert run("load").returncode == 8
         found = reason(only(listener))
         assert (found["kind"], found["error"], found["run_id"]) == ("waiting", "StaleError", "late")
+        assert "it lacks" in found["message"]
+        assert found["next"] == "cloudbill plan azure_billing"
         assert same_as_status(home, found)
+        # A part that is there, and short, is not lacking.
+        name = written.parts[1].name
+        written.parts[1].write_bytes(b"x" * 10)
+        long_ago = (NOW - timedelta(days=3)).timestamp()
+        os.utime(written.parts[1], (long_ago, long_ago))
+        assert run("load").returncode == 8
+        assert not told(listener)
+        done = run("status", "--check", env={"SOURCES__NOTIFY": ""})
+        assert f"its part {name} has 10 of " in done.stderr
+        assert "lacks" not in done.stderr
+        text = " ".join(done.stdout.split())
+        assert f"1 of 2 parts missing or not whole; {name} has 10 of" in text
+
+    def test_of_a_manifest_that_cannot_be_read_the_first_line_says_which_and_what_to_do(
+        self, run: Run, home: Path, listener: Listener
+    ) -> None:
+        deliver(home, WRITER, run_id="whole")
+        broken = deliver(home, WRITER, run_id="broken", at=NOW - HOUR)
+        broken.manifest.write_text("{")
+        assert run("load").returncode == 3
+        message = only(listener)
+        (line, *_) = message["text"].splitlines()
+        assert broken.manifest.name in line
+        assert line.endswith("Other runs are loaded as usual; deliver this one again")
 
     def test_a_source_of_which_nothing_new_came(
         self, run: Run, home: Path, listener: Listener
@@ -157,11 +175,28 @@ class TestLoad:
         assert reason(message)["period"] is None
         assert run("status", "--check").returncode == 8
         assert not told(listener)
-        # Where only the option says what is too old, a load does not take back what `status` said.
+        assert "ended with" not in message["text"]
+        # An age that a person asks for takes nothing back of what the key says.
+        assert run("status", "--check", "--max-age", "900d").returncode == 0
+        assert run("load").returncode == 0
+        assert not told(listener)
+        # Without the key no age is too old.
         configure(home, AZURE)
-        for words, code in ((("load",), 0), (("status", "--check", "--max-age", "2d"), 8)):
-            assert run(*words).returncode == code
+        assert run("load").returncode == 0
+        assert only(listener)["kind"] == "well"
+        # What an option says is told and ended by that option alone.
+        old = run("status", "--check", "--max-age", "2d", "--json")
+        assert old.returncode == 8
+        (source,) = json.loads(old.stdout)["sources"]
+        assert [one["exit_code"] for one in source["reasons"]] == [8]
+        assert reason(only(listener))["kind"] == "stale"
+        for words in (("load",), ("status", "--check"), ("status", "--check", "--max-age", "90d")):
+            assert run(*words).returncode == 0
             assert not told(listener)
+        deliver(home, WRITER, run_id="new", at=NOW)
+        run("load")
+        assert run("status", "--check", "--max-age", "2d").returncode == 0
+        assert only(listener)["kind"] == "well"
 
     def test_a_closed_month_that_moved(self, run: Run, home: Path, listener: Listener) -> None:
         deliver(home, WRITER, run_id="closed", at=NOW - 5 * HOUR, costs=("100", "0.125"))
@@ -170,13 +205,15 @@ class TestLoad:
         assert run("load").returncode == 0
         message = only(listener)
         found = reason(message)
-        assert message["title"] == f"azure_billing {BEFORE}: moved after it had closed"
+        assert (
+            message["title"] == f"azure_billing {BEFORE}: moved after it had closed [{shown(home)}]"
+        )
         assert (found["kind"], found["run_id"], found["error"]) == ("moved", "more", None)
         (amount,) = found["amounts"]
         assert (amount["currency"], amount["column"]) == ("EUR", "BilledCost")
         amounts = [Decimal(amount[name]) for name in ("old", "new", "difference")]
         assert amounts == [Decimal("100.125"), Decimal("107.625"), Decimal("7.5")]
-        assert "from 100.13 EUR to 107.63 EUR, +7.50" in found["message"]
+        assert "from 100.13 EUR to 107.63 EUR, +7.50 EUR" in found["message"]
         assert "closed at" not in found["message"]
         assert run("load").returncode == 0
         assert not told(listener)
@@ -184,9 +221,20 @@ class TestLoad:
         deliver(home, WRITER, run_id="most", at=NOW - HOUR, costs=("100", "0.125", "8.5"))
         run("load")
         assert (
-            f"from 107.63 EUR to 108.63 EUR, +1.00 (run most). {BEFORE} closed at 100.13 EUR, now "
-            "108.63 EUR, +8.50"
+            f"from 107.63 EUR to 108.63 EUR, +1.00 EUR (run most). {BEFORE} closed at 100.13 EUR, "
+            "now 108.63 EUR, +8.50 EUR"
         ) in reason(only(listener))["message"]
+
+    def test_amounts_that_are_rounded_say_so_where_they_do_not_add_up(
+        self, run: Run, home: Path, listener: Listener
+    ) -> None:
+        for run_id, cost, hours in (("closed", "420.0149", 5), ("more", "439.1151", 3)):
+            deliver(home, WRITER, run_id=run_id, at=NOW - hours * HOUR, costs=(cost,))
+            run("load")
+        found = reason(only(listener))
+        assert "from 420.01 EUR to 439.12 EUR, +19.10 EUR" in found["message"]
+        assert "rounded, so the amounts do not add up; --exact has every digit" in found["message"]
+        assert found["next"] == f"cloudbill history azure_billing --month {BEFORE} --exact"
 
     def test_an_open_month_may_move_and_so_may_a_load_that_changes_no_amount(
         self, run: Run, home: Path, listener: Listener
@@ -208,11 +256,17 @@ class TestLoad:
             table = "billing.azure_focus_billing_data"
             connection.execute(f"UPDATE {table} SET BilledCost = 10 WHERE BilledCost = 3")  # noqa: S608
         assert run("load").returncode == 0
-        found = reason(only(listener))
+        message = only(listener)
+        found = reason(message)
+        assert message["title"] == (
+            f"azure_billing {BEFORE}: something else changed it, loaded again [{shown(home)}]"
+        )
         assert (found["kind"], found["period"]) == ("differs", BEFORE)
         amounts = {one["column"]: one for one in found["amounts"]}
         assert Decimal(amounts["BilledCost"]["difference"]) == 7
-        assert "loading the month again" in found["message"]
+        assert "This load loaded the month again, and it now holds" in found["message"]
+        assert found["is_event"]
+        assert run("status", "--check").returncode == 0
 
     def test_of_sources_with_one_destination_one_message_tells_also_of_a_broken_one(
         self, run: Run, home: Path, listener: Listener
@@ -231,7 +285,7 @@ class TestLoad:
             "azure_billing.wrong",
         }
         assert ("azure_billing.wrong", "ConfigError") in kinds
-        assert message["title"] == "cloudbill: 3 things to look at (3 failed)"
+        assert message["title"] == f"cloudbill: 3 things to look at (3 failed) [{shown(home)}]"
         # The source of its own destination is told of itself alone.
         with listening() as other:
             configure(home, AZURE + twin + f'notify = "{other.url}"\n' + broken)
@@ -256,15 +310,6 @@ class TestLoad:
         assert [one["key"] for one in message["reasons"]] == [held["key"]]
         assert [one["error"] for one in message["ended"]] == ["StoreError"]
 
-    def test_files_that_dlt_cannot_read_are_told_where_a_variable_says_whom(
-        self, run_process: Run, home: Path, listener: Listener
-    ) -> None:
-        configure(home, AZURE + "bucket = \n")
-        done = run_process("load", env={"SOURCES__NOTIFY": f"{listener.url}/{TOKEN}"})
-        assert done.returncode == 2
-        found = reason(only(listener))
-        assert (found["source"], found["error"]) == (None, "ConfigError")
-
     def test_a_mistake_on_the_command_line_concerns_nobody_else(
         self, run: Run, home: Path, listener: Listener
     ) -> None:
@@ -280,104 +325,3 @@ class TestLoad:
         for words in (("plan",), ("load", "--dry-run"), ("status",), ("doctor",)):
             run(*words)
         assert not told(listener)
-
-
-class TestStopping:
-    def test_a_load_that_a_scheduler_stops_is_told(self, home: Path, listener: Listener) -> None:
-        deliver(home, WRITER)
-        # This process has the file open, so the load waits until it is stopped.
-        with (
-            duckdb.connect(home / "cloudbill.duckdb"),
-            subprocess.Popen(
-                [imported_command(), "load", "--metrics", "load.prom"],
-                cwd=home,
-                stdin=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            ) as load,
-        ):
-            assert load.stderr is not None
-            assert "is locked by" in load.stderr.readline()
-            load.send_signal(signal.SIGTERM)
-            _, said = load.communicate(timeout=60)
-        assert load.returncode == 130, said
-        message = only(listener)
-        assert (reason(message)["kind"], message["exit_code"]) == ("stopped", 130)
-        assert reason(message)["next"] == "cloudbill load all"
-        assert (
-            'cloudbill_run_exit_code{command="load",sources="all"} 130'
-            in (home / "load.prom").read_text()
-        )
-
-
-class TestDestinations:
-    def test_who_cannot_be_told_changes_nothing_and_is_told_by_the_next_run(
-        self, run: Run, home: Path, listener: Listener
-    ) -> None:
-        deliver(home, WRITER, run_id="closed", at=NOW - 5 * HOUR, costs=("1",))
-        run("load")
-        deliver(home, WRITER, run_id="more", at=NOW - 3 * HOUR, costs=("1", "2"))
-        listener.answers = [403]
-        done = run("load", "--json")
-        assert done.returncode == 0
-        assert json.loads(done.stdout)["failures"] == []
-        assert "Not told http://127.0.0.1: answered 403. Nothing else is changed" in done.stderr
-        assert TOKEN not in done.stderr
-        told(listener)
-        listener.answers = [200]
-        assert run("load").stderr == ""
-        assert [one["kind"] for one in only(listener)["reasons"]] == ["moved"]
-
-    def test_a_program_and_apprise_are_told_as_well(
-        self, run: Run, home: Path, listener: Listener
-    ) -> None:
-        got = home / "got.json"
-        address = listener.url.replace("http", "json")
-        notify(home, f"command:sh -c 'cat > {got}'", f"{address}/{TOKEN}")
-        deliver(home, WRITER, damaged=True)
-        done = run("load", "-v")
-        assert done.returncode == 5
-        assert "Told command:sh: ended with 0" in done.stdout
-        message = require_fit(ALERT, got.read_text())
-        sent = json.loads(listener.bodies[0])
-        assert sent["title"] == message["title"] == f"azure_billing {BEFORE}: failed"
-        assert sent["message"] in message["text"]
-
-    def test_notify_sends_a_test_to_each_and_says_what_came_back(
-        self, run: Run, home: Path, listener: Listener
-    ) -> None:
-        notify(home, f"{listener.url}/{TOKEN}", "command:false")
-        done = run("notify")
-        assert done.returncode == 1
-        assert done.stdout == "ok  http://127.0.0.1 (azure_billing): answered 200\n"
-        assert done.stderr == "not sent  command:false (azure_billing): ended with 1\n"
-        assert only(listener)["kind"] == "test"
-        notify(home)
-        done = run("notify")
-        assert done.returncode == 2
-        assert "'notify' names nobody to tell" in done.stderr
-
-    def test_no_secret_is_anywhere(
-        self, run: Run, home: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(sending, "_WAITS_S", (0.0, 0.0))
-        pipe = f"https://user:PASSWORD@127.0.0.1:9/{TOKEN}?sig=S1GNATURE"
-        notify(
-            home, pipe, f"{listener.url}/{TOKEN}", f"slack://{TOKEN}/B/c", f"command:false {TOKEN}"
-        )
-        deliver(home, WRITER, damaged=True)
-        shown = [run(*words) for words in (("load", "-v"), ("load", "--log-format", "json"))]
-        shown += [run("config", "show"), run("config", "show", "--json"), run("notify", "-v")]
-        (home / ".dlt/secrets.toml").unlink()
-        for value in (f"{TOKEN} x", f'["{TOKEN}', f"command:'{TOKEN}", f"https://h:{TOKEN}/"):
-            env = {"SOURCES__NOTIFY": value}
-            shown += [run("load", env=env), run("config", "show", env=env), run("doctor", env=env)]
-            assert shown[-3].returncode == 2
-        text = "".join(one.stdout + one.stderr for one in shown) + listener.texts()
-        kept = [one for one in home.rglob("*") if one.is_file() and ".dlt" not in one.parts]
-        text += "".join(one.read_bytes().decode("latin-1") for one in kept)
-        for secret in (TOKEN, "PASSWORD", "S1GNATURE"):
-            assert secret not in text
-        assert "https://127.0.0.1" in text
-        assert "slack://" in text

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
 import pytest
 
 from contract.deliveries import AzureWriter
@@ -41,6 +42,7 @@ def read(file: Path, **labels: str) -> dict[str, float]:
 
 
 def test_a_load_and_a_status_write_all_that_they_know(run: Run, home: Path) -> None:
+    (home / "metrics").mkdir()
     assert run("load", "--metrics", "metrics/load.prom").returncode == 0
     found = read(home / "metrics/load.prom", **SOURCE)
     assert found.pop("last_success_timestamp_seconds") == pytest.approx(time.time(), abs=60)
@@ -74,7 +76,14 @@ def test_a_failure_keeps_when_it_was_last_well(run: Run, run_process: Run, home:
     assert run("load", "--metrics", "load.prom").returncode == 4
     found = read(file, **SOURCE)
     # What is in the store is not known now, and what is in the table is.
-    assert found == {"last_success_timestamp_seconds": well, "rows_loaded": 0, "table_rows": 3}
+    # The message of an alert has one reason, and so has this.
+    assert found == {
+        "last_success_timestamp_seconds": well,
+        "rows_loaded": 0,
+        "table_rows": 3,
+        "reasons": 1,
+    }
+    assert read(file, **SOURCE, state="failed") == {}
     assert read(file, **SOURCE, state="loaded") == {"months": 1}
     assert read(file, **SOURCE, state="held") == {}
     assert read(file, command="load", sources="all")["run_exit_code"] == 4
@@ -87,7 +96,10 @@ def test_a_failure_keeps_when_it_was_last_well(run: Run, run_process: Run, home:
     configure(home, AZURE + "max_wait = 7\n")
     before = found["last_success_timestamp_seconds"]
     assert run("load", "--metrics", "load.prom").returncode == 2
-    assert read(file, **SOURCE) == {"last_success_timestamp_seconds": before}
+    assert read(file, **SOURCE) == {
+        "last_success_timestamp_seconds": before,
+        "reasons": 1,
+    }
     configure(home, "[sources\n")
     assert run_process("load", "--metrics", "load.prom").returncode == 2
     assert read(file, command="load", sources="all")["run_exit_code"] == 2
@@ -121,3 +133,26 @@ def test_where_it_cannot_be_written_the_load_is_done_and_it_is_said(run: Run, ho
     assert "--metrics" in done.stderr
     assert "1 month loaded" in done.stdout
     assert run("status", "--metrics", "file/load.prom").returncode == 2
+    # No collector reads a folder that was not there.
+    done = run("load", "--metrics", "none/load.prom")
+    assert (done.returncode, (home / "none").exists()) == (2, False)
+    assert "The metrics cannot be written to none/load.prom: there is no folder none" in done.stderr
+
+
+def test_while_the_file_is_locked_nothing_is_said_to_be_well(
+    run: Run, run_process: Run, home: Path
+) -> None:
+    run("load")
+    configure(home, AZURE + "lock_timeout_s = 1\n")
+    with duckdb.connect(home / "cloudbill.duckdb"):
+        assert run_process("load", "--metrics", "load.prom").returncode == 5
+    assert read(home / "load.prom", **SOURCE)["reasons"] == 1
+    assert read(home / "load.prom", **SOURCE, state="failed") == {}
+
+
+def test_ages_by_the_key_count_in_a_status_without_check(run: Run, home: Path) -> None:
+    configure(home, AZURE + 'max_age = "1m"\n')
+    run("load")
+    assert run("status", "--metrics", "status.prom").returncode == 0
+    found = read(home / "status.prom", command="status", source="azure_billing")
+    assert found["reasons"] == 1

@@ -165,7 +165,7 @@ class TestHistory:
         assert lines[1].split()[-3:] == ["billed", "cost", "change"]
         assert [line.split()[-1] for line in lines[3:5]] == ["+104.11", "+5.69"]
         assert lines[6].strip() == "the same run again, nothing changed"
-        assert lines[7].strip() == "2025-10 closed at 1,204.11 EUR, now 1,209.80 EUR, +5.69"
+        assert lines[7].strip() == "2025-10 closed at 1,204.11 EUR, now 1,209.80 EUR, +5.69 EUR"
         assert max(map(len, lines)) <= 80
 
         document = json.loads(run("history", "--json", "--month", "2025-10").stdout)

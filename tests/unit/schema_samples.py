@@ -9,9 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from cloudbill.alerts.alert import Alert, Change, Kind
+from cloudbill.alerts.alert import Alert, Change, Deployment, Kind
 from cloudbill.alerts.memory import Found, Memory, decide
-from cloudbill.alerts.messages import message_of, test_message
+from cloudbill.alerts.messages import Sender, message_of, test_message
 from cloudbill.doctor.check import Check
 from cloudbill.doctor.smoke import SmokeTest
 from cloudbill.doctor.smoke_place import Place
@@ -64,6 +64,7 @@ from unit.builders import OCTOBER, SEPTEMBER, at, manifest, result, to_load
 from unit.loading.test_words import PLANNED, SETTINGS, UNREAD
 
 NOW: Final = at(22, 10)
+SENDER: Final = Sender(host="host", folder="/srv/bills")
 COSTS: Final = {"EUR": {"BilledCost": Decimal("-1.10")}}
 SOURCE: Final = SETTINGS.source
 HELD: Final = Skip(
@@ -357,13 +358,18 @@ def messages() -> Iterator[str]:
         message="No",
         next="cloudbill load azure_billing --month 2025-10",
         amounts=(change,),
+        deployment=Deployment(warehouse="acme.billing", what="export"),
     )
     found = Found(lasting=(alert,), judged=frozenset({alert.scope}))
     told = decide(Memory(), found, at(1))
-    yield message_of(told, command="cloudbill load all", exit_code=5, now=at(1)).document
+    yield message_of(
+        told, command="cloudbill load all", exit_code=5, now=at(1), sender=SENDER
+    ).document
     well = decide(told.told, replace(found, lasting=()), at(2))
-    yield message_of(well, command="cloudbill load all", exit_code=0, now=at(2)).document
-    yield test_message(at(3)).document
+    yield message_of(
+        well, command="cloudbill load all", exit_code=0, now=at(2), sender=SENDER
+    ).document
+    yield test_message(at(3), SENDER).document
 
 
 SAMPLES: Final[Mapping[str, Callable[[], Iterator[str]]]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -97,6 +98,13 @@ class TestManners:
     )
     def test_what_catches_every_exception_is_found(self, text: str) -> None:
         assert list(broad_handlers(ast.parse(text)))
+
+    def test_what_adds_an_extra_is_said_by_one_module_alone(self) -> None:
+        # Another command than that of the installation changes an environment that nobody uses.
+        hints = re.compile(r"(pip|pipx|uv|uv tool) (install|add|inject)\b")
+        assert [name for name, one in MODULES.items() if hints.search(one.file.read_text())] == [
+            "cloudbill.text.installing"
+        ]
 
     def test_modules_say_what_they_are_for(self) -> None:
         assert not [name for name, module in MODULES.items() if not ast.get_docstring(module.tree)]

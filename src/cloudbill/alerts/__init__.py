@@ -5,5 +5,5 @@ the closed months that a load changed. `memory` decides whether they are told no
 them, and `sending` brings them to a destination. `metrics` is for Prometheus.
 
 Pure: alert, memory.
-May import: costs, loading, looking, settings, text.
+May import: costs, disk, loading, looking, settings, text.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
@@ -12,14 +12,17 @@ from typing import Final
 
 from cloudbill.periods import BillingPeriod
 
-__all__ = ["Alert", "Change", "Kind", "Scope", "age_of"]
+__all__ = ["Alert", "Change", "Kind", "Deployment", "Scope", "age_of"]
 
 _DIGEST: Final = 12
 
 
-def age_of(scope: str) -> str:
-    """What stands for the age of a source among what a command judged."""
-    return f"{scope} (age)"
+def age_of(scope: str, rule: str = "") -> str:
+    """What stands for the age of a source among what a command judged.
+
+    `rule` is what said which age is too old: empty for the key `max_age`.
+    """
+    return f"{scope} (age{rule and f' by {rule}'})"
 
 
 class Kind(StrEnum):
@@ -78,13 +81,26 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """What tells one installation of cloudbill from another one, the same on every machine.
+
+    `warehouse` is for people: `project.dataset`, or `folder/file dataset` for DuckDB. `what` is all
+    that counts, such as the bucket; only its digest is told.
+    """
+
+    warehouse: str = ""
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One thing that a person should know of; what was found, where, and what to do next.
 
     `scope` is the source, or what else is judged as a whole; `error` is the class of the error
-    behind it, and `next` a command. Two with the same `scope`, `period`, `kind`, `run_id`, `error`
-    and `detail` are the same one, whatever their words are: those have ages and counts in them. An
-    event is told once; anything else lasts until a command finds it no more.
+    behind it, and `next` a command. Two with the same `scope`, `period`, `kind`, `run_id`, `error`,
+    `detail` and `deployment` are the same one, whatever their words are: those have ages and counts
+    in them. An event is told once; anything else lasts until a command finds it no more.
+    `is_mended` says of an event that the load that met it has mended it.
     """
 
     kind: Kind
@@ -98,6 +114,8 @@ class Alert:
     amounts: tuple[Change, ...] = ()
     detail: str = ""
     is_event: bool = False
+    is_mended: bool = False
+    deployment: Deployment = field(default_factory=Deployment)
 
     @property
     def source(self) -> str | None:
@@ -108,14 +126,16 @@ class Alert:
     def judged_with(self) -> str:
         """What a command must have judged in full before this is over if it was not found.
 
-        Not every command judges ages: `--max-age` may be given to one of them alone.
+        An age that is too old by `--max-age` is none by the key, and the other way round, so only
+        the rule that found it ends it.
         """
-        return age_of(self.scope) if self.kind is Kind.STALE else self.scope
+        return age_of(self.scope, self.detail) if self.kind is Kind.STALE else self.scope
 
     @property
     def key(self) -> str:
         """The same on every machine, and as long as it lasts."""
-        what = (self.kind, self.scope, str(self.period), self.run_id, self.error, self.detail)
+        what = [self.kind, self.scope, str(self.period), self.run_id, self.error, self.detail]
+        what += [self.deployment.warehouse, self.deployment.what]
         digest = sha256(json.dumps(what).encode("utf-8", "surrogatepass")).hexdigest()
         return f"{self.scope}:{self.period or '-'}:{self.kind}:{digest[:_DIGEST]}"
 
@@ -134,6 +154,8 @@ class Alert:
             "run_id": self.run_id,
             "error": self.error,
             "exit_code": self.exit_code,
+            "warehouse": self.deployment.warehouse or None,
+            "is_event": self.is_event,
             "message": self.message,
             "amounts": [amount.to_json() for amount in self.amounts],
             "next": self.next,
@@ -145,7 +167,8 @@ class Alert:
             **self.to_json(),
             "scope": self.scope,
             "detail": self.detail,
-            "is_event": self.is_event,
+            "is_mended": self.is_mended,
+            "what": self.deployment.what,
         }
 
     @classmethod
@@ -169,6 +192,10 @@ class Alert:
                 amounts=tuple(_changes(found["amounts"])),
                 detail=str(found["detail"]),
                 is_event=bool(found["is_event"]),
+                is_mended=bool(found["is_mended"]),
+                deployment=Deployment(
+                    warehouse=_text(found["warehouse"]) or "", what=str(found["what"])
+                ),
             )
         except (KeyError, TypeError, ArithmeticError) as error:
             raise ValueError("No alert of this version") from error

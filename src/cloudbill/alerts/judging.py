@@ -7,6 +7,7 @@ itself comes first, for it says more than that a try has failed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.alerts.alert import Alert, Change, Kind, Scope
@@ -20,7 +21,7 @@ from cloudbill.errors import (
     StoppedError,
     VerificationError,
 )
-from cloudbill.loading.words import accept_command, lines, note_lines
+from cloudbill.loading.words import note_lines
 from cloudbill.looking.status import held_reason
 from cloudbill.models import Reason
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from cloudbill.text.failures import SourceFailure
 
 __all__ = [
+    "age_rule",
     "alert_of_failure",
     "alerts_of_drift",
     "alerts_of_load",
@@ -50,15 +52,32 @@ _KINDS: Final = {
 def alerts_of_status(status: SourceStatus) -> tuple[Alert, ...]:
     """What lasts of a source: all that `status --check` says of it."""
     source = status.settings.source
-    found = [_of_error(source, failure.error) for failure in status.manifest_failures]
-    found += [_of_error(source, error) for error in (status.error, status.stale) if error]
+    found = [_of_manifest(source, failure.error) for failure in status.manifest_failures]
+    found += [
+        _of_error(source, error, age_rule(status))
+        for error in (status.error, status.stale)
+        if error
+    ]
     # The plan alarms of runs that lack parts, the status also of those that lack none.
     waiting = {id(reason) for reason in status.surveyed if reason.run_id is not None}
     found += [
-        _of_reason(source, reason, _failed_with(status, reason), is_waiting=id(reason) in waiting)
+        _of_reason(
+            source,
+            reason,
+            _failed_with(status, reason),
+            is_waiting=id(reason) in waiting,
+            rule=age_rule(status),
+        )
         for reason in status.reasons
     ]
     return tuple(found)
+
+
+def age_rule(status: SourceStatus) -> str:
+    """What said which age is too old: empty for the key, and the option with its value."""
+    if status.max_age is None or status.is_by_key:
+        return ""
+    return f"{status.max_age_name} {status.max_age.total_seconds():.0f} s"
 
 
 def alerts_of_outcome(outcome: Outcome) -> tuple[tuple[Alert, ...], tuple[Alert, ...]]:
@@ -76,8 +95,8 @@ def alerts_of_outcome(outcome: Outcome) -> tuple[tuple[Alert, ...], tuple[Alert,
         for failure in outcome.failures
         if not isinstance(failure.error, StoppedError)
     ]
-    errors = [*(failure.error for failure in outcome.manifest_failures), outcome.error]
-    lasting += [_of_error(source, error) for error in errors if error is not None]
+    lasting += [_of_manifest(source, failure.error) for failure in outcome.manifest_failures]
+    lasting += [_of_error(source, outcome.error)] if outcome.error is not None else []
     events = [
         Alert(
             kind=Kind.ALARM,
@@ -117,17 +136,23 @@ def alerts_of_load(
     return tuple(found.values()), events
 
 
-def alerts_of_drift(source: str, drifted: Iterable[Drifted]) -> Iterator[Alert]:
-    """The months that something else had changed and that a load was to load again: events."""
+def alerts_of_drift(outcome: Outcome, drifted: Iterable[Drifted]) -> Iterator[Alert]:
+    """The months that something else had changed and that a load was to load again: events.
+
+    Whether it did is in the outcome; why it did not is told as what failed.
+    """
+    source = outcome.settings.source
+    loaded = {result.planned.period for result in outcome.results}
     for one in drifted:
         if one.is_loaded_again:
             record = one.record
+            is_mended = record.period in loaded
             yield Alert(
                 kind=Kind.DIFFERS,
                 scope=source,
                 period=record.period,
                 run_id=record.run_id,
-                message=f"{source}: {' '.join(lines(one))}",
+                message=_drift_message(outcome, one, is_mended=is_mended),
                 next=f"cloudbill history {source} --month {record.period}",
                 amounts=tuple(
                     Change(
@@ -142,7 +167,20 @@ def alerts_of_drift(source: str, drifted: Iterable[Drifted]) -> Iterator[Alert]:
                 ),
                 detail=f"{record.sequence} {one.found}",
                 is_event=True,
+                is_mended=is_mended,
             )
+
+
+def _drift_message(outcome: Outcome, drifted: Drifted, *, is_mended: bool) -> str:
+    record = drifted.record
+    table = f"{outcome.settings.dataset}.{outcome.settings.table_name}"
+    found = f"Something else had changed {record.period} in {table}: {drifted.found}"
+    if is_mended:
+        return (
+            f"{found}. This load loaded the month again, and it now holds what was delivered. "
+            "Nothing is left to be loaded; find out who changed the table"
+        )
+    return f"{found}. This load was to load the month again, and did not: it is as it was found"
 
 
 def alerts_of_views(errors: Iterable[CloudbillError]) -> Iterator[Alert]:
@@ -201,7 +239,7 @@ def _failed_with(status: SourceStatus, reason: Reason) -> str | None:
     return None if failure is None else failure.error
 
 
-def _of_error(scope: str, error: CloudbillError) -> Alert:
+def _of_error(scope: str, error: CloudbillError, rule: str = "") -> Alert:
     kind = Kind.STALE if isinstance(error, StaleError) else Kind.FAILED
     return Alert(
         kind=kind,
@@ -210,12 +248,27 @@ def _of_error(scope: str, error: CloudbillError) -> Alert:
         exit_code=error.exit_code,
         message=str(error),
         next=_next(kind, scope, error),
-        detail=error.path if isinstance(error, ManifestError) else "",
+        detail=error.path if isinstance(error, ManifestError) else rule,
     )
 
 
+def _of_manifest(source: str, error: CloudbillError) -> Alert:
+    """That one manifest cannot be read; the first line has all, for it is what most people see."""
+    alert = _of_error(source, error)
+    first, *others = alert.message.splitlines() or [""]
+    path = error.path if isinstance(error, ManifestError) else ""
+    named = "" if path in first else f" (in {path})"
+    what = f"{first.removesuffix('.')}{named}. Other runs are loaded as usual; deliver this one"
+    return replace(alert, message="\n".join([f"{what} again", *others]))
+
+
 def _of_reason(
-    source: str, reason: Reason, failed_with: str | None = None, *, is_waiting: bool = False
+    source: str,
+    reason: Reason,
+    failed_with: str | None = None,
+    *,
+    is_waiting: bool = False,
+    rule: str = "",
 ) -> Alert:
     error = reason.error
     kind = _KINDS.get(type(error), Kind.FAILED)
@@ -231,7 +284,7 @@ def _of_reason(
         exit_code=error.exit_code,
         message=str(error),
         next=_next(kind, source, error, reason),
-        detail=str(guard or ""),
+        detail=rule if kind is Kind.STALE else str(guard or ""),
     )
 
 
@@ -240,12 +293,11 @@ def _next(kind: Kind, scope: str, error: CloudbillError, reason: Reason | None =
     source = "" if scope == Scope.CONFIGURATION else f" {scope}"
     period = None if reason is None else reason.period
     match kind:
-        case Kind.HELD if period is not None:
-            guard = error.guard if isinstance(error, HeldError) else None
-            return accept_command(period, guard, scope)
-        case Kind.WAITING | Kind.STALE:
-            return f"cloudbill status{source}"
-        case Kind.FAILED if period is not None:
+        case Kind.HELD:
+            return f"cloudbill status{source}"  # to accept or to dismiss it comes after a look
+        case Kind.WAITING:
+            return f"cloudbill plan{source}"
+        case Kind.FAILED | Kind.STALE if period is not None:
             return f"cloudbill load{source} --month {period}"
         case _ if isinstance(error, ConfigError):
             return f"cloudbill config show{source}"

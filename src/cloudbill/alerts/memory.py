@@ -62,6 +62,8 @@ class Telling:
     alerts: tuple[Alert, ...]
     ended: tuple[Alert, ...]
     new: frozenset[str]
+    is_rest_well: bool = False
+    """Whether all that lasted has ended, so that nothing but what is told now is left."""
     told: Memory
     """The memory once it was told."""
     untold: Memory
@@ -92,6 +94,7 @@ def decide(memory: Memory, found: Found, now: datetime) -> Telling:
         alerts=(*events, *lasting.values()),
         ended=ended,
         new=new | {event.key for event in events},
+        is_rest_well=bool(ended) and not (lasting or kept),
         told=Memory(told_at=now, lasting={**kept, **lasting}),
         untold=Memory(
             told_at=memory.told_at, lasting=memory.lasting, untold=events[-_KEPT_EVENTS:]

@@ -7,7 +7,7 @@ text format of Prometheus ("Exposition formats").
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -16,6 +16,7 @@ from cloudbill.looking.status import Pending
 
 if TYPE_CHECKING:
     from cloudbill.looking.status import MonthStatus, SourceStatus
+    from cloudbill.periods import BillingPeriod
 
 __all__ = ["RunMetrics", "SourceMetrics", "last_successes", "metrics_text", "source_metrics"]
 
@@ -73,18 +74,25 @@ def source_metrics(
     source: str,
     status: SourceStatus | None,
     *,
+    reasons: int | None,
+    failed: Collection[BillingPeriod] = (),
     rows_loaded: int | None = None,
     succeeded_at: datetime | None = None,
     before: datetime | None = None,
 ) -> SourceMetrics:
     """What a status says of a source, as far as it was read.
 
+    `reasons` is how many things a person is told to look at, None if that is not known; `failed`
+    are months that a load just now failed to load, which the ledger may not have.
     `succeeded_at` is when a load of it ended well just now; where none did, it is the newest of
     what the ledger says and of what was known `before`.
     """
     if status is None:
         return SourceMetrics(
-            source=source, succeeded_at=succeeded_at or before, rows_loaded=rows_loaded
+            source=source,
+            succeeded_at=succeeded_at or before,
+            rows_loaded=rows_loaded,
+            reasons=reasons,
         )
     recorded = [month.record.loaded_at for month in status.months if month.record is not None]
     loads = [at for at in (*recorded, before) if at is not None]
@@ -95,22 +103,26 @@ def source_metrics(
         succeeded_at=succeeded_at or max(loads, default=None),
         delivered_at=status.newest_delivery_at if is_whole else None,
         delivery_age_s=None if age is None else age.total_seconds(),
-        months=_months(status, is_whole=is_whole) if status.is_loaded_known else None,
+        months=_months(status, failed, is_whole=is_whole) if status.is_loaded_known else None,
         rows_loaded=rows_loaded,
         table_rows=sum(month.table_rows for month in status.months) + status.rows_of_no_month
         if status.is_loaded_known
         else None,
-        reasons=len(status.errors) + len(status.reasons) if is_whole else None,
+        reasons=reasons,
     )
 
 
-def _months(status: SourceStatus, *, is_whole: bool) -> dict[str, int]:
-    """How many months there are of each kind; those of the store only where it was read."""
-    found = {
-        "loaded": sum(month.record is not None for month in status.months),
-        "failed": sum(month.failure is not None for month in status.months),
-    }
+def _months(
+    status: SourceStatus, failed: Collection[BillingPeriod], *, is_whole: bool
+) -> dict[str, int]:
+    """How many months there are of each kind; those of the store only where it was read.
+
+    Where it was not, nobody knows which months could not be loaded for that.
+    """
+    found = {"loaded": sum(month.record is not None for month in status.months)}
     if is_whole:
+        recorded = {month.period for month in status.months if month.failure is not None}
+        found["failed"] = len(recorded.union(failed))
         found["held"] = sum(_has(month, Pending.HELD) for month in status.months)
         found["waiting"] = sum(_has(month, Pending.WAITING) for month in status.months)
     return found

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 from cloudbill.alerts.alert import Alert, Change, Kind
 from cloudbill.costs.amounts import shown_costs
 from cloudbill.looking.load_history import Load, MonthHistory, read_history
-from cloudbill.looking.load_history_words import closing_sentence, signed
+from cloudbill.looking.load_history_words import (
+    ROUNDED,
+    adds_up_to,
+    closing_sentence,
+    signed,
+)
 
 if TYPE_CHECKING:
     from cloudbill.loading.outcome import Outcome
@@ -66,12 +71,17 @@ def _moved(settings: SourceSettings, month: MonthHistory, before: Load, load: Lo
     )
     words = "; ".join(
         f"from {_shown(one.currency, one.old)} to {_shown(one.currency, one.new)}, "
-        f"{signed(one.difference, exact=False)}"
+        f"{signed(one.difference, exact=False)} {one.currency}"
         for one in amounts
     )
-    closed = ""
+    closed, shown = "", [(one.new, one.difference) for one in amounts]
     if month.closing is not None and month.closing.load is not before:
         closed = f". {closing_sentence(month.period, month.closing)}"
+        shown += [
+            ((load.costs or {}).get(currency, Decimal(0)), difference)
+            for currency, difference in (month.closing.differences or {}).items()
+        ]
+    is_rounded = not all(adds_up_to(*one) for one in shown)
     source, run_id = settings.source, load.record.run_id
     return Alert(
         kind=Kind.MOVED,
@@ -79,9 +89,9 @@ def _moved(settings: SourceSettings, month: MonthHistory, before: Load, load: Lo
         period=month.period,
         run_id=run_id,
         message=f"This load changed the billed cost of {month.period}, which had closed, {words} "
-        f"(run {run_id}){closed}",
+        f"(run {run_id}){closed}{f' ({ROUNDED})' if is_rounded else ''}",
         amounts=amounts,
-        next=f"cloudbill history {source} --month {month.period}",
+        next=f"cloudbill history {source} --month {month.period}{' --exact' if is_rounded else ''}",
         detail=";".join(f"{one.currency} {one.old:f} {one.new:f}" for one in amounts),
         is_event=True,
     )

@@ -11,17 +11,17 @@ import logging
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from cloudbill.alerts.messages import MessageKind
+from cloudbill.disk.installation import adding_extra
 from cloudbill.redaction import redacted
 from cloudbill.settings.destinations import DestinationKind
 from cloudbill.text.table import printable
@@ -160,31 +160,26 @@ def _reason_of(error: BaseException) -> str:
 
 def _run(destination: Destination, message: Message) -> Answer:
     """Runs a program without a shell, with the JSON document as its input."""
-    with _kept_errors() as errors:
-        try:
-            process = subprocess.Popen(  # noqa: S603 - the program that the user named
-                destination.command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=errors or subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            return Answer(is_well=False, words=f"cannot be started: {reason}")
-        try:
-            with suppress(BrokenPipeError):  # it may well not read what it gets
-                process.communicate(message.document.encode(), timeout=_COMMAND_S)
-        except subprocess.TimeoutExpired:
-            return Answer(
-                is_well=False, words=f"had not ended after {_COMMAND_S:.0f} s, and was ended"
-            )
-        finally:
-            _end(process)
-        if not process.returncode:
-            return Answer(is_well=True, words="ended with 0")
-        said = _last_line(errors)
-    return Answer(is_well=False, words=f"ended with {process.returncode}{said}")
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the program that the user named
+            destination.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            # What it says may have any secret of its arguments in it, in a form that nobody knows.
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        return Answer(is_well=False, words=f"cannot be started: {reason}")
+    try:
+        with suppress(BrokenPipeError):  # it may well not read what it gets
+            process.communicate(message.document.encode(), timeout=_COMMAND_S)
+    except subprocess.TimeoutExpired:
+        return Answer(is_well=False, words=f"had not ended after {_COMMAND_S:.0f} s, and was ended")
+    finally:
+        _end(process)
+    return Answer(is_well=not process.returncode, words=f"ended with {process.returncode}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -202,38 +197,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.stdin.close()
 
 
-@contextmanager
-def _kept_errors() -> Iterator[IO[bytes] | None]:
-    """A file for what a program says of its errors; None where there is no room for one.
-
-    A pipe would be kept open by what the program leaves behind, and then nobody knows its end.
-    """
-    try:
-        kept = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
-    except OSError:
-        yield None
-        return
-    with kept:
-        yield kept
-
-
-def _last_line(errors: IO[bytes] | None) -> str:
-    if errors is None:
-        return ""
-    errors.seek(0)
-    lines = errors.read(_SHOWN * 100).decode("utf-8", "replace").split("\n")
-    said = [line.strip() for line in lines if line.strip()]
-    return f": {said[-1][:_SHOWN]}" if said else ""
-
-
 def _hand_over(destination: Destination, message: Message) -> Answer:
     """Lets apprise send title and text."""
     try:
         import apprise
     except ImportError:
         words = (
-            "needs apprise, which is not installed: run pip install 'cloudbill[apprise]', or name "
-            "a URL with https:// or a program with command:"
+            f"needs apprise, which is not installed: run {adding_extra('apprise')}, or name a URL "
+            "with https:// or a program with command:"
         )
         return Answer(is_well=False, words=words)
     kinds = {
@@ -241,7 +212,6 @@ def _hand_over(destination: Destination, message: Message) -> Answer:
         MessageKind.WELL: apprise.NotifyType.SUCCESS,
         MessageKind.TEST: apprise.NotifyType.INFO,
     }
-    _, _, body = message.text.partition("\n")
     with _heard_of_apprise() as said:
         asset = apprise.AppriseAsset(
             app_id="cloudbill", app_desc="cloudbill", async_mode=False, http_redirects=False
@@ -250,7 +220,10 @@ def _hand_over(destination: Destination, message: Message) -> Answer:
         if not service.add(destination.address):
             return Answer(is_well=False, words="is no URL that apprise understands")
         is_sent = service.notify(
-            title=message.title, body=body, notify_type=kinds[message.kind], body_format="text"
+            title=message.title,
+            body=message.text,
+            notify_type=kinds[message.kind],
+            body_format="text",
         )
     if is_sent:
         return Answer(is_well=True, words="apprise sent it")

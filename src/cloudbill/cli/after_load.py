@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 
     from cloudbill.alerts.metrics import SourceMetrics
     from cloudbill.cli.console import Console
-    from cloudbill.cli.telling import Facts, SourceFacts
+    from cloudbill.cli.telling import Facts, SourceFacts, Unread
     from cloudbill.loading.events import Drifted, Event
     from cloudbill.loading.outcome import Outcome
     from cloudbill.looking.status import SourceStatus
     from cloudbill.settings import SourceSettings
-    from cloudbill.settings.destinations import Destination
     from cloudbill.text.failures import SourceFailure
 
 __all__ = ["AfterLoad"]
@@ -146,10 +145,12 @@ class AfterLoad:
         if is_own and self.metrics is None:
             return 0
         named = [one.source for one in self._failed if one.source is not None]
-        broken: dict[str | None, tuple[Destination, ...]] = {}
+        broken: dict[str | None, Unread] = {}
         if self.failures or self.views or not self._begun:
-            broken = notified_without_settings(named)
-        is_notified = any(one.notify for one in self._begun) or any(broken.values())
+            broken = notified_without_settings(self.console, named)
+        is_notified = any(one.notify for one in self._begun) or any(
+            one.notify for one in broken.values()
+        )
         if not (is_notified or self.metrics):
             return 0
         looked = self._look(is_stopped=is_stopped)
@@ -187,12 +188,13 @@ class AfterLoad:
     def _facts(
         self,
         looked: dict[str, SourceStatus],
-        broken: dict[str | None, tuple[Destination, ...]],
+        broken: dict[str | None, Unread],
         *,
         is_stopped: bool,
     ) -> Facts:
         from cloudbill.alerts.alert import Scope
         from cloudbill.alerts.judging import alerts_of_views, stopped_alert
+        from cloudbill.cli.deployments import deployment_of_all
         from cloudbill.cli.telling import Facts, alerts_of_doubles, facts_of_failures
 
         sources = [self._of_source(one, looked, is_stopped=is_stopped) for one in self.outcomes]
@@ -209,7 +211,11 @@ class AfterLoad:
             judged.add(Scope.SAME_CHARGES)
         return Facts(
             sources=sources,
-            notify=(*broken.get(None, ()), *(to for one in self._begun for to in one.notify)),
+            deployment=deployment_of_all(),
+            notify=(
+                *(broken[None].notify if broken else ()),
+                *(to for one in self._begun for to in one.notify),
+            ),
             general=tuple(general),
             general_events=(stopped_alert(self.sources, _STOPPED),) if is_stopped else (),
             general_judged=frozenset(map(str, judged)),
@@ -221,6 +227,7 @@ class AfterLoad:
     ) -> SourceFacts:
         from cloudbill.alerts.judging import alerts_of_drift, alerts_of_load
         from cloudbill.alerts.moved import moved_months
+        from cloudbill.cli.deployments import deployment_of
         from cloudbill.cli.telling import SourceFacts
 
         settings = outcome.settings
@@ -230,14 +237,14 @@ class AfterLoad:
         return SourceFacts(
             source=settings.source,
             notify=settings.notify,
+            deployment=deployment_of(settings),
             lasting=lasting,
             events=(
                 *events,
-                *alerts_of_drift(settings.source, self._drifted[settings.source]),
+                *alerts_of_drift(outcome, self._drifted[settings.source]),
                 *(moved_months(outcome, _impatient(settings)) if settings.notify else ()),
             ),
             is_judged=is_judged,
-            is_age_judged=status is not None and status.max_age is not None,
         )
 
     def _write_metrics(self, looked: dict[str, SourceStatus], code: int) -> int:
@@ -264,14 +271,21 @@ class AfterLoad:
     def _metrics_of(
         self, looked: dict[str, SourceStatus], before: dict[str, datetime], now: datetime
     ) -> Iterator[SourceMetrics]:
+        from cloudbill.alerts.judging import alerts_of_load
         from cloudbill.alerts.metrics import SourceMetrics, source_metrics
 
         done = {outcome.settings.source: outcome for outcome in self.outcomes}
         for source, outcome in done.items():
             is_well = not (outcome.error or outcome.failures or outcome.manifest_failures)
+            status = looked.get(source)
+            is_read = status is not None and status.address is not None and _is_read(status)
+            reasons = len(alerts_of_load(outcome, status if is_read else None)[0])
             yield source_metrics(
                 source,
-                looked.get(source),
+                status,
+                # What was not looked at may have any number of them, but not none.
+                reasons=reasons if is_read or outcome.error is not None else None,
+                failed={failure.planned.period for failure in outcome.failures},
                 rows_loaded=sum(result.rows for result in outcome.results),
                 succeeded_at=now if is_well else None,
                 before=before.get(source),
@@ -279,7 +293,10 @@ class AfterLoad:
         named = {failure.source for failure in self.failures if failure.source}
         # Of sources that nothing is known of now, it is not forgotten when they last were well.
         for source in {*named, *(before if self._is_unread else ())} - done.keys():
-            yield SourceMetrics(source=source, succeeded_at=before.get(source))
+            failed = sum(failure.source == source for failure in self.failures)
+            yield SourceMetrics(
+                source=source, succeeded_at=before.get(source), reasons=failed or None
+            )
 
     @property
     def _is_unread(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -15,10 +15,9 @@ from cloudbill.cli.each_source import attempt
 if TYPE_CHECKING:
     from cloudbill.alerts.metrics import SourceMetrics
     from cloudbill.cli.console import Console
-    from cloudbill.cli.telling import Facts
+    from cloudbill.cli.telling import Facts, Unread
     from cloudbill.errors import CloudbillError
     from cloudbill.looking.status import SourceStatus
-    from cloudbill.settings.destinations import Destination
     from cloudbill.text.failures import SourceFailure
 
 __all__ = ["AfterStatus"]
@@ -63,27 +62,32 @@ class AfterStatus:
         from cloudbill.cli.telling import notified_without_settings, tell
 
         written = self._write_metrics(code) if self.metrics else 0
-        broken: dict[str | None, tuple[Destination, ...]] = {}
+        broken: dict[str | None, Unread] = {}
         if self.check and self.failures:
-            broken = notified_without_settings([one.source for one in self.failures])
-        is_notified = any(one.settings.notify for one in self.found) or any(broken.values())
+            sources = [one.source for one in self.failures]
+            broken = notified_without_settings(self.console, sources)
+        is_notified = any(one.settings.notify for one in self.found) or any(
+            one.notify for one in broken.values()
+        )
         if self.check and is_notified:
             command = f"cloudbill status {self.sources} --check"
             tell(self.console, self._facts(broken), command=command, exit_code=code)
         return written
 
-    def _facts(self, broken: dict[str | None, tuple[Destination, ...]]) -> Facts:
+    def _facts(self, broken: dict[str | None, Unread]) -> Facts:
         from cloudbill.alerts.alert import Scope
-        from cloudbill.alerts.judging import alerts_of_status, alerts_of_views
+        from cloudbill.alerts.judging import age_rule, alerts_of_status, alerts_of_views
+        from cloudbill.cli.deployments import deployment_of, deployment_of_all
         from cloudbill.cli.telling import Facts, SourceFacts, alerts_of_doubles, facts_of_failures
 
         sources = [
             SourceFacts(
                 source=one.settings.source,
                 notify=one.settings.notify,
+                deployment=deployment_of(one.settings),
                 lasting=alerts_of_status(one),
                 is_judged=one.error is None,
-                is_age_judged=one.max_age is not None,
+                age_rule=age_rule(one),
             )
             for one in self.found
         ]
@@ -99,7 +103,8 @@ class AfterStatus:
             judged |= {Scope.SAME_CHARGES, Scope.VIEWS}
         return Facts(
             sources=sources,
-            notify=broken.get(None, ()),
+            deployment=deployment_of_all(),
+            notify=broken[None].notify if broken else (),
             general=tuple(general),
             general_judged=frozenset(map(str, judged)),
             is_all=is_all,
@@ -125,14 +130,19 @@ class AfterStatus:
         return write_metrics(self.console, self.metrics, run, self._metrics())
 
     def _metrics(self) -> Iterator[SourceMetrics]:
+        from cloudbill.alerts.judging import alerts_of_status
         from cloudbill.alerts.metrics import source_metrics
         from cloudbill.cli.telling import earlier_successes
 
         before = earlier_successes(self.metrics) if self.metrics else {}
         for one in self.found:
             source = one.settings.source
-            yield source_metrics(source, one, before=before.get(source))
+            by_key = replace(one, max_age=one.settings.max_age, is_by_key=True)
+            judged = by_key if one.max_age is None else one
+            yield source_metrics(
+                source, one, reasons=len(alerts_of_status(judged)), before=before.get(source)
+            )
         for failure in self.failures:
             if failure.source is not None:
                 at = before.get(failure.source)
-                yield source_metrics(failure.source, None, before=at)
+                yield source_metrics(failure.source, None, reasons=1, before=at)

@@ -15,6 +15,7 @@ def notify(source: SourceName = "all", *, verbose: Verbose = False) -> None:
     The exit code is 1 if a destination did not take it.
     """
     from cloudbill.alerts.messages import test_message
+    from cloudbill.cli.deployments import sender
     from cloudbill.cli.telling import send_each
     from cloudbill.errors import CloudbillError, ConfigError
     from cloudbill.periods import utc_now
@@ -33,7 +34,7 @@ def notify(source: SourceName = "all", *, verbose: Verbose = False) -> None:
                 "'notify' names nobody to tell. Set it in [sources] of .dlt/secrets.toml, such as "
                 'notify = "https://...", or in the variable SOURCES__NOTIFY'
             )
-        message = test_message(utc_now())
+        message = test_message(utc_now(), sender())
         answers = send_each(dict.fromkeys(found, message), found)
         for destination, (name, answer) in answers.items():
             of = [one.source for one in sources if destination in one.notify]

@@ -6,24 +6,25 @@ be written do, like any other output.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from errno import ENOENT
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from cloudbill.cli.deployments import deployment_of_broken, deployment_of_folder, sender
 from cloudbill.cli.each_source import kind_of_fault
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from cloudbill.alerts.alert import Alert
+    from cloudbill.alerts.alert import Alert, Deployment
     from cloudbill.alerts.memory import Found
     from cloudbill.alerts.messages import Message
     from cloudbill.alerts.metrics import RunMetrics, SourceMetrics
@@ -37,6 +38,7 @@ __all__ = [
     "Facts",
     "MetricsFile",
     "SourceFacts",
+    "Unread",
     "alerts_of_doubles",
     "earlier_successes",
     "facts_of_failures",
@@ -65,18 +67,27 @@ class SourceFacts:
 
     source: str
     notify: tuple[Destination, ...]
+    deployment: Deployment
     lasting: tuple[Alert, ...] = ()
     events: tuple[Alert, ...] = ()
     is_judged: bool = False
-    is_age_judged: bool = False
+    age_rule: str = ""
+    """What said which age is too old; see `age_of`."""
 
     @property
     def judged(self) -> set[str]:
         """What is judged of it."""
         from cloudbill.alerts.alert import age_of
 
-        age = {age_of(self.source)} if self.is_judged and self.is_age_judged else set[str]()
-        return age | ({self.source} if self.is_judged else set())
+        return {self.source, age_of(self.source, self.age_rule)} if self.is_judged else set()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """Who is told of what has no settings, and where that is."""
+
+    deployment: Deployment
+    notify: tuple[Destination, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +99,7 @@ class Facts:
     """
 
     sources: Sequence[SourceFacts]
+    deployment: Deployment
     notify: tuple[Destination, ...] = ()
     general: tuple[Alert, ...] = ()
     general_events: tuple[Alert, ...] = ()
@@ -106,9 +118,19 @@ class Facts:
         from cloudbill.alerts.memory import Found
 
         own = [source for source in self.sources if destination in source.notify]
+        lasting = [
+            replace(alert, deployment=one.deployment) for one in own for alert in one.lasting
+        ]
+        events = [replace(alert, deployment=one.deployment) for one in own for alert in one.events]
         return Found(
-            lasting=(*(alert for one in own for alert in one.lasting), *self.general),
-            events=(*(alert for one in own for alert in one.events), *self.general_events),
+            lasting=(
+                *lasting,
+                *(replace(alert, deployment=self.deployment) for alert in self.general),
+            ),
+            events=(
+                *events,
+                *(replace(alert, deployment=self.deployment) for alert in self.general_events),
+            ),
             judged=self.general_judged.union(*(one.judged for one in own)),
             known=frozenset({*Scope, *(one.source for one in own)}) if self.is_all else None,
         )
@@ -127,7 +149,7 @@ def tell(console: Console, facts: Facts, *, command: str, exit_code: int) -> Non
     }
     due = {one: telling for one, telling in tellings.items() if telling.is_due}
     messages = {
-        one: message_of(telling, command=command, exit_code=exit_code, now=now)
+        one: message_of(telling, command=command, exit_code=exit_code, now=now, sender=sender())
         for one, telling in due.items()
     }
     for destination, (name, answer) in send_each(messages, facts.destinations).items():
@@ -182,29 +204,48 @@ def _names(destinations: Sequence[Destination]) -> dict[Destination, str]:
 
 
 def notified_without_settings(
-    sources: Iterable[str | None],
-) -> dict[str | None, tuple[Destination, ...]]:
+    console: Console, sources: Iterable[str | None]
+) -> dict[str | None, Unread]:
     """Who is told of sources whose settings are broken, and under None of what is of no source.
 
-    Where dlt cannot read its files, a variable may still say it.
+    Where dlt cannot read one of its files, the others and the variables count, and it is said if
+    the one that names them is lost.
     """
     from cloudbill.errors import CloudbillError
     from cloudbill.settings import destinations_of, dlt_providers
-    from cloudbill.settings.destinations import read_destinations
+    from cloudbill.settings.files import readable_files
 
+    broken: tuple[Path, ...] = ()
     try:
         providers = dlt_providers()
     except CloudbillError:
-        try:
-            found = read_destinations(os.environ.get("SOURCES__NOTIFY", ""))
-        except ValueError:
-            found = ()
-        return dict.fromkeys((None, *sources), found)
-    return {source: destinations_of(source, providers) for source in (None, *sources)}
+        readable = readable_files()
+        providers, broken = readable.providers, readable.broken
+    found = {
+        source: Unread(
+            notify=destinations_of(source, providers),
+            deployment=deployment_of_broken(source, providers)
+            if source
+            else deployment_of_folder(),
+        )
+        for source in (None, *sources)
+    }
+    if not any(one.notify for one in found.values()):
+        for file in filter(_may_notify, broken):
+            console.warn(f"Nobody could be told: 'notify' is in {file}, which cannot be read")
+    return found
+
+
+def _may_notify(file: Path) -> bool:
+    """Whether a file that is broken names somebody to tell, as far as anybody can know."""
+    try:
+        return b"notify" in file.read_bytes()
+    except OSError:
+        return True
 
 
 def facts_of_failures(
-    failures: Iterable[SourceFailure], notified: Mapping[str | None, tuple[Destination, ...]]
+    failures: Iterable[SourceFailure], notified: Mapping[str | None, Unread]
 ) -> tuple[list[SourceFacts], list[Alert]]:
     """What is told of sources that ended before they had a result, and what is of no source."""
     from cloudbill.alerts.judging import alert_of_failure
@@ -216,8 +257,15 @@ def facts_of_failures(
         if failure.source is None:
             general.append(alert)
         else:
-            notify = notified.get(failure.source, ())
-            sources.append(SourceFacts(source=failure.source, notify=notify, lasting=(alert,)))
+            unread = notified.get(failure.source) or Unread(deployment=deployment_of_folder())
+            sources.append(
+                SourceFacts(
+                    source=failure.source,
+                    notify=unread.notify,
+                    deployment=unread.deployment,
+                    lasting=(alert,),
+                )
+            )
     return sources, general
 
 
@@ -268,6 +316,8 @@ def write_metrics(
 
     content = metrics_text(run, sources).encode()
     try:
+        if not file.parent.exists():  # one that is made now is one that no collector reads
+            raise FileNotFoundError(ENOENT, f"there is no folder {file.parent}")
         write_in_one_step(file, content, least_mode=_READABLE)
     except OSError as error:
         remedy = "say where else with --metrics"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.errors import StaleError
 from cloudbill.models import Plan, Reason, Skip, SkipReason
 from cloudbill.periods import BillingPeriod
-from cloudbill.planning.guards import Guards
+from cloudbill.planning.guards import Guards, bytes_of
 from cloudbill.text.counts import counted
 
 if TYPE_CHECKING:
@@ -47,11 +47,23 @@ def late_runs(
         newest = max(of_month, key=lambda skip: skip.manifest.submitted_at)
         run_id, path = newest.manifest.run_id, newest.manifest.path
         others = f" (and {counted(len(of_month) - 1, 'older run')})" if len(of_month) > 1 else ""
-        first = next((part.path for part in newest.manifest.parts if not part.is_whole), path)
         error = StaleError(
-            f"Run {run_id} of {period}{others} is {newest.detail}, for longer than 'max_wait' "
-            f"allows; it lacks {first}. Check the job that copies the export. If you do not need "
-            f"the run, `cloudbill dismiss {settings.source} {period} {run_id}` ends the alarm, or "
-            f"delete its manifest, {path}"
+            f"Run {run_id} of {period}{others} {_waits(newest)}. Check the job that copies the "
+            f"export. If you do not need the run, `cloudbill dismiss {settings.source} {period} "
+            f"{run_id}` ends the alarm, or delete its manifest, {path}"
         )
         yield Reason(error=error, period=period, run_id=run_id)
+
+
+def _waits(skip: Skip) -> str:
+    """What a run waits for too long: parts that are not there, or one that is not whole."""
+    unwhole = [part for part in skip.manifest.parts if not part.is_whole]
+    absent = [part.path for part in unwhole if part.stored is None]
+    if unwhole and not absent:
+        return (
+            f"is waiting for longer than 'max_wait' allows: its part {bytes_of(unwhole[0])} that "
+            "its manifest states"
+        )
+    lacking = (absent or [skip.manifest.path])[0]
+    there, _, _ = str(skip.detail).partition("; ")
+    return f"is {there}, for longer than 'max_wait' allows; it lacks {lacking}"

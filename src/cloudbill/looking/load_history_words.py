@@ -25,7 +25,7 @@ from cloudbill.text.times import iso_time, shown_time
 if TYPE_CHECKING:
     from cloudbill.looking.load_history import Closing, Load, MonthHistory, SourceHistory
 
-__all__ = ["closing_sentence", "history_json", "history_lines", "signed"]
+__all__ = ["ROUNDED", "adds_up_to", "closing_sentence", "history_json", "history_lines", "signed"]
 
 _HEADS: Final = (
     Head(title="loaded (UTC)"),
@@ -38,7 +38,8 @@ _COSTS: Final = (
     Head(title="change", is_number=True),
 )
 _INDENT: Final = "  "
-_ROUNDED: Final = "rounded, so the amounts do not add up; --exact has every digit"
+ROUNDED: Final = "rounded, so the amounts do not add up; --exact has every digit"
+"""What is said of amounts that `adds_up_to` denies."""
 
 
 def history_lines(history: SourceHistory, *, width: int = 80, exact: bool = False) -> Iterator[str]:
@@ -68,8 +69,8 @@ def _lines(source: str, month: MonthHistory, width: int, *, exact: bool) -> Iter
     if month.closing is not None:
         closed = closing_sentence(month.period, month.closing, exact=exact)
         yield from wrapped(closed, indent=_INDENT, width=width)
-    if not exact and not all(_adds_up(now, change) for now, change in _changes(month)):
-        yield from wrapped(_ROUNDED, indent=_INDENT, width=width)
+    if not exact and not all(adds_up_to(now, change) for now, change in _changes(month)):
+        yield from wrapped(ROUNDED, indent=_INDENT, width=width)
 
 
 def _changes(month: MonthHistory) -> Iterator[tuple[Decimal, Decimal]]:
@@ -82,7 +83,8 @@ def _changes(month: MonthHistory) -> Iterator[tuple[Decimal, Decimal]]:
             yield (costs or {}).get(currency, Decimal(0)), change
 
 
-def _adds_up(now: Decimal, change: Decimal) -> bool:
+def adds_up_to(now: Decimal, change: Decimal) -> bool:
+    """Whether a cost and its change, both as they are shown, fit the cost before."""
     return adds_up(now, subtract_amounts(now, change), change)
 
 
@@ -126,7 +128,7 @@ def signed(amount: Decimal, *, exact: bool) -> str:
 
 
 def closing_sentence(period: object, closing: Closing, *, exact: bool = False) -> str:
-    """How a month changed since it closed: `2025-10 closed at 4.11 USD, now 9.80 USD, +5.69`.
+    """How a month changed since it closed: `2025-10 closed at 4.11 USD, now 9.80 USD, +5.69 USD`.
 
     Currencies are listed one after the other; nothing is added up.
     """
@@ -151,7 +153,7 @@ def _moved(currency: str, closing: Closing, difference: Decimal, *, exact: bool)
     (now,) = shown_costs({currency: (closing.last.costs or {}).get(currency, nothing)}, exact=exact)
     if not difference:
         return f"{at}, the same now"
-    return f"{at}, now {now}, {signed(difference, exact=exact)}"
+    return f"{at}, now {now}, {signed(difference, exact=exact)} {currency}"
 
 
 def history_json(sources: Sequence[SourceHistory], ended: Sequence[SourceFailure] = ()) -> str:

@@ -139,8 +139,8 @@ class SourceStatus:
     settings: SourceSettings
     looked_at: datetime
     max_age: timedelta | None = None
-    max_age_name: str = "--max-age"
-    """What allows that age: the option, or the key."""
+    is_by_key: bool = False
+    """Whether the key says how old it may be, which may be any age, and not an option."""
     is_loaded_known: bool = False
     rows_of_no_month: int = 0
     months: tuple[MonthStatus, ...] = ()
@@ -155,6 +155,11 @@ class SourceStatus:
     failure: PastFailure | None = None
     """The newest try to load the source, if all of it failed."""
     error: CloudbillError | None = None
+
+    @property
+    def max_age_name(self) -> str:
+        """What allows that age: the option, or the key."""
+        return "'max_age'" if self.is_by_key else "--max-age"
 
     @property
     def reasons(self) -> tuple[Reason, ...]:

@@ -91,7 +91,7 @@ def status_before(
             settings=settings,
             looked_at=now,
             max_age=settings.max_age,
-            max_age_name="'max_age'",
+            is_by_key=True,
         )
     return SourceStatus(settings=settings, looked_at=now, max_age=max_age)
 

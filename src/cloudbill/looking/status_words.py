@@ -21,9 +21,11 @@ from cloudbill.text.table import Head, TableRow, printable, short_ids, table_lin
 from cloudbill.text.times import age_in_words, iso_time, shown_days, shown_time
 
 if TYPE_CHECKING:
+    from cloudbill.errors import CloudbillError
     from cloudbill.focus.keeping import FocusPlan
     from cloudbill.loading.failures import PastFailure
     from cloudbill.models import Pin
+    from cloudbill.periods import BillingPeriod
     from cloudbill.planning.doubles import Double
 
 __all__ = ["status_json", "status_lines"]
@@ -204,9 +206,12 @@ def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
         case Pending.AGAIN:
             return f"again: `cloudbill load` loads {submitted}, again"
         case Pending.WAITING:
-            missing = f"{run.parts_missing} of {counted(run.parts, 'part')} missing"
             detail = str(run.detail).removeprefix("waiting").lstrip(", ")
-            why = missing if run.parts_missing else detail
+            _, _, short = detail.partition("; ")
+            why = f"{run.parts_missing} of {counted(run.parts, 'part')} missing" + (
+                f" or not whole; {short}" if short else ""
+            )
+            why = why if run.parts_missing else detail
             return f"waiting: {submitted}, {why}"
         case Pending.HELD:
             why = f"{str(run.detail).removeprefix('held: ')}{likewise(run.older_alike)}"
@@ -263,18 +268,24 @@ def _source(status: SourceStatus) -> dict[str, object]:
         "newest_delivery_age_s": None if age is None else round(age.total_seconds()),
         "is_stale": status.stale is not None,
         "reasons": [
-            {
-                "exit_code": reason.error.exit_code,
-                "period": None if reason.period is None else str(reason.period),
-                "run_id": reason.run_id,
-                "error": type(reason.error).__name__,
-                "message": str(reason.error),
-            }
-            for reason in status.reasons
+            *([] if status.stale is None else [_reason(status.stale)]),
+            *(_reason(one.error, one.period, one.run_id) for one in status.reasons),
         ],
         "rows_of_no_month": status.rows_of_no_month,
         **_past(status.failure),
         "months": [*map(_month, status.months)],
+    }
+
+
+def _reason(
+    error: CloudbillError, period: BillingPeriod | None = None, run_id: str | None = None
+) -> dict[str, object]:
+    return {
+        "exit_code": error.exit_code,
+        "period": None if period is None else str(period),
+        "run_id": run_id,
+        "error": type(error).__name__,
+        "message": str(error),
     }
 
 

@@ -4,7 +4,8 @@
 `names` says which names are legal, `files` opens dlt's files, `sections` finds the sources,
 `lookup` finds the values, `credentials` the names of their keys, `origins` says where they come
 from, `absence` says what to do where there is no source, `tables` says which tables a source
-writes, and `warehouse` has the part that a warehouse gets. dlt is imported when its files are read.
+writes, `deployments` what tells one installation from another, and `warehouse` has the part that a
+warehouse gets. dlt is imported when its files are read.
 
 Pure: names.
 May import: providers, text.

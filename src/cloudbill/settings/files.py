@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from cloudbill.errors import ConfigError
+from cloudbill.settings.lookup import ValueProvider
 from cloudbill.text.paths import toml_hint
 
-__all__ = ["dlt_context"]
+__all__ = ["Readable", "dlt_context", "readable_files"]
 
 _RUNTIME: Final = "RUNTIME__"
 
@@ -36,6 +38,41 @@ def dlt_context() -> Any:
         raise ConfigError(f"dlt cannot read {error.file_name}: {error}") from error
     except (DltException, ValueError) as error:
         raise ConfigError(_refused_runtime(error)) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readable:
+    """The places of configuration that can be read, in dlt's order, and the files that cannot."""
+
+    providers: tuple[ValueProvider, ...]
+    broken: tuple[Path, ...] = ()
+
+
+def readable_files() -> Readable:
+    """What dlt would read if the files that it cannot read were not there.
+
+    Of two files of one name, such as that of dlt's global folder, one that is broken leaves the
+    other.
+    """
+    from dlt.common.configuration.providers import (
+        ConfigTomlProvider,
+        EnvironProvider,
+        SecretsTomlProvider,
+    )
+    from dlt.common.configuration.providers.toml import TomlProviderReadException
+    from dlt.common.runtime.run_context import RunContext, global_dir
+
+    # Not by dlt's container, which has no context where one of the files is broken.
+    folders = (RunContext(None).settings_dir, global_dir())
+    found: list[Any] = [EnvironProvider()]  # dlt types its providers less exactly
+    broken: list[Path] = []
+    for kind in (SecretsTomlProvider, ConfigTomlProvider):
+        for folder in folders:
+            try:
+                found.append(kind(folder))
+            except TomlProviderReadException as error:
+                broken += map(Path, error.full_paths)
+    return Readable(providers=tuple(found), broken=tuple(broken))
 
 
 def _refused_runtime(error: Exception) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudbill.alerts.alert import Alert, Kind, age_of
+from cloudbill.alerts.alert import Alert, Deployment, Kind, age_of
 from cloudbill.alerts.memory import Found, Memory, decide
 from cloudbill.alerts.remembering import keep_memory, memory_file, read_memory
 from cloudbill.settings.destinations import read_destinations
@@ -24,7 +24,7 @@ HELD = Alert(
     error="HeldError",
     exit_code=6,
     message="Run a is held",
-    next="cloudbill accept 2025-10",
+    next="cloudbill status azure_billing",
 )
 STALE = replace(HELD, kind=Kind.STALE, scope="aws_billing", run_id=None, error="StaleError")
 MOVED = replace(HELD, kind=Kind.MOVED, is_event=True, detail="EUR 1 2")
@@ -90,12 +90,16 @@ class TestTelling:
         well = decide(only_azure.told, found(), NOW + 2 * HOUR)
         assert {*well.ended} == {HELD, STALE}
 
-    def test_a_command_that_judges_no_age_does_not_end_what_another_said_of_it(self) -> None:
-        first = decide(Memory(), found(STALE), NOW)
-        without = decide(first.told, found(judged=BOTH), NOW + HOUR)
-        assert not without.is_due
-        assert not decide(without.told, found(STALE), NOW + 2 * HOUR).is_due
-        assert decide(without.told, found(), NOW + 2 * HOUR).ended == (STALE,)
+    def test_an_age_is_over_by_the_rule_alone_that_found_it(self) -> None:
+        by_option = replace(STALE, detail="--max-age 172800 s")
+        for alert, other in ((STALE, "--max-age 9 s"), (by_option, ""), (by_option, "--max-age 9")):
+            first = decide(Memory(), found(alert), NOW)
+            judged = BOTH | {age_of("aws_billing", other)}
+            without = decide(first.told, found(judged=judged), NOW + HOUR)
+            assert not without.is_due
+            assert not decide(without.told, found(alert), NOW + 2 * HOUR).is_due
+            judged = BOTH | {age_of("aws_billing", alert.detail)}
+            assert decide(without.told, found(judged=judged), NOW + 2 * HOUR).ended == (alert,)
 
     def test_what_nobody_judges_any_more_is_forgotten_after_a_week(self) -> None:
         first = decide(Memory(), found(STALE, HELD), NOW)
@@ -132,8 +136,19 @@ class TestTelling:
 
 class TestKeys:
     def test_a_key_is_the_same_everywhere_and_says_what_it_is_of(self) -> None:
-        assert HELD.key == "azure_billing:2025-10:held:128c6db12e15"
+        assert HELD.key == "azure_billing:2025-10:held:c68f24385818"
         assert STALE.key.startswith("aws_billing:2025-10:stale:")
+
+    def test_the_same_reason_of_another_installation_has_another_key(self) -> None:
+        deployments = [
+            Deployment(),
+            Deployment(warehouse="acme.billing", what="a"),
+            Deployment(warehouse="acme.staging", what="a"),
+            Deployment(warehouse="acme.billing", what="b"),
+        ]
+        keys = {replace(HELD, deployment=one).key for one in deployments}
+        assert len(keys) == 4
+        assert {key.rpartition(":")[0] for key in keys} == {"azure_billing:2025-10:held"}
 
 
 class TestFile:
@@ -141,7 +156,8 @@ class TestFile:
         (destination,) = read_destinations("https://hooks.example.com/T0KEN")
         file = memory_file(destination)
         assert file is not None
-        memory = Memory(told_at=NOW, lasting={HELD.key: HELD}, untold=(MOVED,))
+        held = replace(HELD, deployment=Deployment(warehouse="acme.billing", what="a"))
+        memory = Memory(told_at=NOW, lasting={held.key: held}, untold=(MOVED,))
         keep_memory(file, memory)
         assert read_memory(file) == memory
         assert file.stat().st_mode & 0o777 == 0o600

@@ -147,11 +147,11 @@ class TestClosing:
         [
             (
                 [load(USD="1204.11", submitted_at=CLOSED), load("b", USD="1209.80")],
-                "2025-10 closed at 1,204.11 USD, now 1,209.80 USD, +5.69",
+                "2025-10 closed at 1,204.11 USD, now 1,209.80 USD, +5.69 USD",
             ),
             (
                 [load(USD="3", submitted_at=CLOSED), load("b", USD="2.994")],
-                "2025-10 closed at 3.00 USD, now 2.99 USD, -0.01",
+                "2025-10 closed at 3.00 USD, now 2.99 USD, -0.01 USD",
             ),
             ([load(USD="3", submitted_at=CLOSED)], "2025-10 closed at 3.00 USD"),
             (
@@ -160,7 +160,7 @@ class TestClosing:
             ),
             (
                 [load(EUR="10", USD="3", submitted_at=CLOSED), load("b", EUR="11", USD="3")],
-                "2025-10 closed at 10.00 EUR, now 11.00 EUR, +1.00; at 3.00 USD, the same now",
+                "2025-10 closed at 10.00 EUR, now 11.00 EUR, +1.00 EUR; at 3.00 USD, the same now",
             ),
             (
                 [load(submitted_at=CLOSED), load("b", EUR="11")],
