@@ -111,6 +111,8 @@ class TestStopping:
         message = only(listener)
         assert (reason(message)["kind"], message["exit_code"]) == ("stopped", 130)
         assert reason(message)["next"] == "cloudbill load all"
+        assert reason(message)["is_event"]
+        assert message["title"] == f"cloudbill: stopped [{shown(home)}]"
         assert (
             'cloudbill_run_exit_code{command="load",sources="all"} 130'
             in (home / "load.prom").read_text()

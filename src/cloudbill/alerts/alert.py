@@ -12,7 +12,7 @@ from typing import Final
 
 from cloudbill.periods import BillingPeriod
 
-__all__ = ["Alert", "Change", "Kind", "Deployment", "Scope", "age_of"]
+__all__ = ["Alert", "Change", "Deployment", "Kind", "Scope", "age_of"]
 
 _DIGEST: Final = 12
 
