@@ -273,6 +273,7 @@ class AfterLoad:
     ) -> Iterator[SourceMetrics]:
         from cloudbill.alerts.judging import alerts_of_load
         from cloudbill.alerts.metrics import SourceMetrics, source_metrics
+        from cloudbill.errors import StoppedError
 
         done = {outcome.settings.source: outcome for outcome in self.outcomes}
         for source, outcome in done.items():
@@ -285,7 +286,11 @@ class AfterLoad:
                 status,
                 # What was not looked at may have any number of them, but not none.
                 reasons=reasons if is_read or outcome.error is not None else None,
-                failed={failure.planned.period for failure in outcome.failures},
+                failed={
+                    failure.planned.period
+                    for failure in outcome.failures
+                    if not isinstance(failure.error, StoppedError)
+                },
                 rows_loaded=sum(result.rows for result in outcome.results),
                 succeeded_at=now if is_well else None,
                 before=before.get(source),
@@ -293,7 +298,7 @@ class AfterLoad:
         named = {failure.source for failure in self.failures if failure.source}
         # Of sources that nothing is known of now, it is not forgotten when they last were well.
         for source in {*named, *(before if self._is_unread else ())} - done.keys():
-            failed = sum(failure.source == source for failure in self.failures)
+            failed = sum(failure.source == source for failure in self._failed)
             yield SourceMetrics(
                 source=source, succeeded_at=before.get(source), reasons=failed or None
             )
