@@ -301,15 +301,13 @@ def _absence(
     """Why there are no manifests, or none of the newest files; None if that is in order."""
     if discovery.manifests:
         return unannounced(store, settings, discovery, now)
-    loaded = present.remembered.loaded.values()
-    is_loaded = any(settings.scope in {None, record.scope} for record in loaded)
     if discovery.others:
-        return None if is_loaded else other_scopes(store, settings, discovery)
+        return other_scopes(store, settings, discovery)
     return absence_of(
         store,
         settings,
         discovery,
-        is_loaded=bool(loaded),
+        months_loaded=len(present.remembered.loaded),
         now=now,
         nearest=lambda: nearest_names(store, settings),
     )

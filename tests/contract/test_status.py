@@ -167,6 +167,14 @@ class TestStatus:
         assert month.is_drifted
         assert month.table_rows == 1
         assert [(one.pending, one.run_id) for one in month.pending] == [(Pending.AGAIN, "loaded")]
+        # Just after a month was written, a load may be about to record it; a file is locked then.
+        now = utc_now()
+        assert len(read_status(case.settings, now=now).reasons) == (case.place.name == "duckdb")
+        later = read_status(case.settings, now=now + timedelta(minutes=6))
+        (changed,) = later.reasons
+        assert (changed.error.exit_code, str(changed.period)) == (7, "2025-10")
+        assert "`cloudbill load" in str(changed.error)
+        assert any("changed: above is what was loaded" in line for line in status_lines(later))
 
     def test_without_a_store_what_is_loaded_is_told_and_why_no_more(
         self, case: Case, tmp_path: Path

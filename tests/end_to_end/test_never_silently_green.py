@@ -282,7 +282,7 @@ class TestStale:
 
 
 class TestLost:
-    def test_a_month_that_lost_rows_is_7_where_no_run_can_be_loaded_again(
+    def test_a_month_that_lost_rows_is_7_whether_or_not_its_run_can_be_loaded_again(
         self, run: Run, tmp_path: Path
     ) -> None:
         writer = AzureWriter()
@@ -291,10 +291,34 @@ class TestLost:
         assert run("load").returncode == 0
         with closing(duckdb.connect(str(tmp_path / "cloudbill.duckdb"))) as connection:
             connection.execute("DELETE FROM billing.azure_focus_billing_data WHERE BilledCost = 2")
-        # The next load mends it, so nobody has to look.
-        assert run("status", "--check").returncode == 0
-        shutil.rmtree(next((tmp_path / "exports").rglob("focus-daily")))
+        # The next load mends it, but until then every sum over the table is wrong.
+        again = "Run `cloudbill load azure_billing`, which loads it again"
+        for is_stored in (True, False):
+            if not is_stored:
+                written = next((tmp_path / "exports").rglob("focus-daily/*"))
+                shutil.move(written, tmp_path)
+                deliver(tmp_path, writer, period="2025-01", run_id="other")
+            done = run("status", "--check")
+            assert done.returncode == 7
+            assert "the table has 2 rows, 3 were loaded" in done.stderr
+            assert (again in done.stderr) == is_stored
+            doctor = run("doctor")
+            assert (doctor.returncode, doctor.stdout.count("LOOK")) == (7, 2 if is_stored else 1)
+        assert run("load").returncode == 7
+
+    def test_rows_of_a_month_without_a_record_are_7_until_a_load_replaces_them(
+        self, run: Run, tmp_path: Path
+    ) -> None:
+        configure(tmp_path, config_of(AwsWriter()))
+        deliver(tmp_path, AwsWriter())
+        assert run("load").returncode == 0
+        with closing(duckdb.connect(str(tmp_path / "cloudbill.duckdb"))) as connection:
+            connection.execute("DROP TABLE billing.aws_cur_billing_data_load_tracking")
+            connection.execute("DROP TABLE billing._dlt_pipeline_state")
         done = run("status", "--check")
         assert done.returncode == 7
-        assert "the table has 2 rows, 3 were loaded" in done.stderr
+        assert f"3 rows of {BEFORE} that belong to no recorded load" in done.stderr
+        assert "Run `cloudbill load aws_billing`, which replaces them" in done.stderr
         assert run("doctor").returncode == 7
+        assert run("load").returncode == 0
+        assert run("status", "--check").returncode == 0

@@ -13,7 +13,7 @@ import pytest
 
 from contract.deliveries import AwsWriter, AzureCsvWriter, AzureWriter
 from end_to_end.conftest import configure
-from end_to_end.situations import AWS, AZURE, NOW, config_of, deliver, ends, remove_manifests
+from end_to_end.situations import AWS, AZURE, NOW, WRITERS, config_of, deliver, ends, remove_manifests
 from samples import write_aws, write_azure
 
 if TYPE_CHECKING:
@@ -89,12 +89,35 @@ class TestNothingThere:
         (failure,) = document["failures"]
         assert (failure["source"], failure["error"]) == ("aws_billing", "NoManifestError")
 
-    def test_what_is_loaded_may_leave_its_bucket(self, run: Run, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("writer", WRITERS)
+    def test_a_name_that_becomes_wrong_is_said_although_months_are_loaded(
+        self, run: Run, tmp_path: Path, writer: Writer
+    ) -> None:
+        deliver(tmp_path, writer)
+        configure(tmp_path, config_of(writer))
+        assert run("load").returncode == 0
+        right = f"prefix '{writer.prefix}' with export_name '{writer.export_name}'"
+        said = "Nothing was found in", "although 1 month is loaded", right
+        for key in ("export_name", "prefix"):
+            name = getattr(writer, key)
+            configure(tmp_path, config_of(writer).replace(f'{key} = "{name}', f'{key} = "x{name}'))
+            ends(run, 3, *said)
+        plan = run("plan")
+        assert plan.returncode == 3
+        assert right in plan.stderr
+        assert "stays as it is" in plan.stdout
+        run("report", "--output", "page.html")
+        assert "Nothing was found in" in (tmp_path / "page.html").read_text()
+
+    def test_a_bucket_that_was_emptied_is_said_although_its_months_stay_loaded(
+        self, run: Run, tmp_path: Path
+    ) -> None:
         write_azure(tmp_path / "exports", months=1, rows=40, seed=1)
         configure(tmp_path, AZURE.replace("transfer/billing", "billing"))
         assert run("load").returncode == 0
         shutil.rmtree(tmp_path / "exports/billing")
-        ends(run, 0)
+        ends(run, 3, "Nothing was found in", "although 1 month is loaded", "There is no folder")
+        assert "LOOK  azure_billing: export - Nothing was found" in run("doctor").stdout
 
 
 class TestWithoutManifests:

@@ -107,12 +107,18 @@ OF_ONE: Final[list[tuple[dict[str, Any], str, str]]] = [
         "Numbers right, 1 run held, 2 waiting",
         "warn",
     ),
+    ({"store": store(WAITING)}, "Numbers right, 1 run waiting", "good"),
+    (
+        {"store": store(WAITING), "open_points": (OpenPoint(period=OCTOBER, message="late"),)},
+        "Numbers right, 1 run waiting, see what is open",
+        "warn",
+    ),
     (
         {"store": StoreReport(pending=(run(HELD), run(HELD, is_alike=True, run_id="b")))},
         "Numbers right, 1 run held",
         "warn",
     ),
-    ({"store": store(NEW)}, "Numbers right, 1 newer run not loaded", "warn"),
+    ({"store": store(NEW)}, "Numbers right, 1 newer run not loaded", "good"),
     ({"store": store(unreadable=("no",))}, "Numbers right, 1 manifest cannot be read", "warn"),
     (
         {"store": store(uncovered={OCTOBER: (date(2025, 10, 1),)})},
@@ -139,7 +145,7 @@ OF_ONE: Final[list[tuple[dict[str, Any], str, str]]] = [
         "2 months differ, 1 run held",
         "bad",
     ),
-    ({"loaded": {}}, "2 months without a record", "warn"),
+    ({"loaded": {}}, "2 months without a record", "bad"),
     ({"rows_of_no_month": 12}, "12 rows of no month", "bad"),
     ({"rows_in_table": {SEPTEMBER: 1}}, "1 month differs", "bad"),
 ]
@@ -175,10 +181,11 @@ def test_why_is_said_on_the_card_and_below(tab: Page, tmp_path: Path) -> None:
     pinned = "2025-10 is pinned: it stays with run old, until a run comes that is newer than new"
     assert pinned in card
     assert f"azure_billing: {pinned}. `cloudbill load azure_billing --month 2025-10" in below
-    unread = "which runs are held or waiting is not known"
-    assert f"azure_billing: {unread}, because the store was not read: no such bucket" in card
-    assert unread in below
-    assert "2025-10: the last load failed 2025-12-31 00:00 UTC: disk is full" in card
+    unread = "Which runs of azure_billing are held or waiting is not known"
+    assert f"{unread}, because the store was not read: no such bucket" in card
+    assert "which runs are held or waiting is not known" in below
+    assert "The last load of 2025-10 failed 2025-12-31 00:00 UTC: disk is full" in card
+    assert "2 of 2 months have the rows and the sums of each cost column" in card
     assert "and more" not in card
     assert "and more" in below
 
@@ -190,6 +197,23 @@ def test_the_verdict_is_of_the_sources_that_are_shown(tab: Page, tmp_path: Path)
     assert verdict(page) == ("Numbers right, 40 days old, 1 run held", "warn")
     choose(page, source="aws_billing")
     assert verdict(page) == ("Numbers right, 1 run held", "warn")
+
+
+def test_of_several_sources_those_that_are_meant_are_named(tab: Page, tmp_path: Path) -> None:
+    old = replace(RIGHT, newest_delivery_at=NOW - timedelta(days=4), max_age=timedelta(days=1))
+    names = [f"azure_billing.{name}" for name in ("a", "b", "c")]
+    stale = [replace(old, source=name, is_stale=True) for name in names]
+    failing = replace(RIGHT, source="aws_billing", failures=(failed(OCTOBER),))
+    page = shown(tab, tmp_path, failing, *stale)
+    assert verdict(page) == ("The last load of 2025-10 (aws_billing) failed, 4 days old", "bad")
+    lines = page.locator("#badge-details li").all_inner_texts()
+    several = "azure_billing.a, azure_billing.b and 1 more"
+    assert "The last load of 2025-10 (aws_billing) failed 2025-12-31 00:00 UTC: disk is full" in (
+        lines
+    )
+    assert f"The newest delivery of {several} came 4 days before this page was made" in lines
+    assert f"No delivery of {several} is as new as max_age asks for" in lines
+    assert all(line[0].isdigit() or line[0].isupper() for line in lines)
 
 
 def test_a_source_that_was_not_read_is_said_first(tab: Page, tmp_path: Path) -> None:

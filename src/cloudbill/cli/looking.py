@@ -174,7 +174,7 @@ def history(
         def work(settings: SourceSettings) -> None:
             found.append(read_history(settings, periods))
             lines = history_lines(found[-1], width=console.width, exact=exact)
-            _say_lines(console, lines, is_first=len(found) == 1)
+            _say_lines(console, lines, is_first=all(one.error for one in found[:-1]))
             if found[-1].error is not None:
                 console.failed(settings.source, found[-1].error)
 
@@ -191,7 +191,8 @@ def history(
 
 def _say_lines(console: Console, lines: Iterable[str], *, is_first: bool) -> None:
     """Prints the report of a source, unless JSON is asked for, which says the same."""
-    if not console.as_json:
+    lines = [*lines]
+    if lines and not console.as_json:
         console.say("\n".join(lines if is_first else ("", *lines)))
 
 

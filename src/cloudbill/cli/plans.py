@@ -130,8 +130,7 @@ def _say_plans(
 
     plans = {outcome.settings.source: outcome for outcome in outcomes}
     for outcome in () if console.quiet else outcomes:
-        if outcome.error is None:
-            console.say(planned_months(outcome))
+        console.say(planned_months(outcome))
     for one in heard:
         listen = listener(one.source)
         for event in one.events:

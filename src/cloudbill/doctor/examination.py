@@ -158,7 +158,14 @@ def _reasons(
     found = survey(settings, present, Selection(), lambda _: None, discovered=(store, discovery))
     status = with_survey(status_before(settings, utc_now(), by_key=True), present, found)
     stale = [] if status.stale is None else [Reason(error=status.stale)]
-    return [*stale, *status.reasons]
+    # Of what the next load mends, the checks of the ledger say each difference.
+    mended = {one.record.period for one in found.drifted if one.is_loaded_again}
+    mended |= {one.period for one in found.unrecorded if one.is_replaced}
+    return [*stale, *(one for one in status.reasons if not _is_changed(one, mended))]
+
+
+def _is_changed(reason: Reason, mended: Collection[BillingPeriod]) -> bool:
+    return isinstance(reason.error, VerificationError) and reason.period in mended
 
 
 def _reason_check(settings: SourceSettings, reason: Reason) -> Check:
@@ -190,8 +197,17 @@ def _ledger_checks(
             *_costs_without_currency(loaded.get(period)),
             *_record_differences(loaded.get(period), tracked.get(period)),
             *_lost_cells(period, present.ledger.untracked, tracked),
-            *(() if period in lost else _row_differences(period, present, tracked)),
         )
+    ]
+    checks += [
+        Check(
+            subject=f"{subject} {period}",
+            found=problem,
+            remedy=remedy,
+            exit_code=VerificationError.exit_code,
+        )
+        for period in sorted({*loaded, *rows} - {*lost}, reverse=True)
+        for problem, remedy in _row_differences(settings.source, period, present, tracked)
     ]
     odd = list(_odd_rows(settings, subject, present.table.of_no_month))
     if checks or odd or lost:
@@ -251,7 +267,10 @@ def _record_differences(
 
 
 def _row_differences(
-    period: BillingPeriod, present: Present, tracked: Mapping[BillingPeriod, LoadRecord]
+    source: str,
+    period: BillingPeriod,
+    present: Present,
+    tracked: Mapping[BillingPeriod, LoadRecord],
 ) -> Iterator[tuple[str, str]]:
     """Rows and costs of a month that are not those that were recorded."""
     loaded, rows = present.remembered.loaded.get(period), present.rows.get(period, 0)
@@ -259,9 +278,10 @@ def _row_differences(
         if period not in tracked:
             held = counted(rows, "row that belongs", plural="rows that belong")
             found = f"{held} to no recorded load"
-            yield found, f"load the month: `cloudbill load --month {period}`, or delete the rows"
+            load = f"cloudbill load {source} --month {period}"
+            yield found, f"load the month: `{load}`, or delete the rows"
         return
-    again = f"load it again: `cloudbill load --force --month {period}`"
+    again = f"load it again: `cloudbill load {source} --force --month {period}`"
     if loaded.rows is not None and loaded.rows != rows:
         yield f"the ledger has {counted(loaded.rows, 'row')}, the table has {rows}", again
     drifted = present.differing.get(period)

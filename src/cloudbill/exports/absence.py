@@ -62,20 +62,20 @@ def absence_of(
     settings: SourceSettings,
     found: Discovery,
     *,
-    is_loaded: bool,
+    months_loaded: int,
     now: datetime,
     nearest: Callable[[], str],
 ) -> CloudbillError | None:
     """Why a source has no manifest: another dataset, files without one, or nothing at all.
 
-    Nothing at all is in order where something `is_loaded`: it may leave its bucket. So are files
-    alone that came within the hour: an export that overwrites its runs removes the manifest before
-    it writes the next files. `nearest` looks for names that may be meant, and gives a sentence; it
-    is asked where no data file is there.
+    Nothing at all is told although months are loaded: somebody may have changed the name, and the
+    bucket of an export that goes on is never empty. Where months are loaded, files that came within
+    the hour are in order: an export that overwrites its runs removes the manifest before it writes
+    the next files. `nearest` looks for names that may be meant, and gives a sentence; it is asked
+    where no data file is there.
     """
-    files = _own_files(settings, found)
-    if is_loaded:
-        files = [one for one in files if one.modified_at < now - _COMING]
+    own = _own_files(settings, found)
+    files = [one for one in own if not months_loaded or one.modified_at < now - _COMING]
     dataset = _other_dataset(store, settings, files)
     if dataset is not None:
         return dataset
@@ -85,7 +85,7 @@ def absence_of(
         return NoManifestError(f"{place} is not the folder of an export. {nearest()}")
     if kinds:
         return NoManifestError(f"{place} has {_counted(kinds)} {_lacking(settings, files)}")
-    if is_loaded:
+    if len(files) < len(own):
         return None
     if files:
         return NoManifestError(
@@ -93,7 +93,13 @@ def absence_of(
             f"{_manifest_name(settings)} in the folder of a month. {nearest()}"
         )
     (root, *_) = settings.provider.export_roots(settings.prefix, settings.export_name)
-    return NoManifestError(f"Nothing was found in {store.uri(root)}. {nearest()}")
+    place = store.uri(root)
+    if not months_loaded:
+        return NoManifestError(f"Nothing was found in {place}. {nearest()}")
+    loaded = "1 month is" if months_loaded == 1 else f"{months_loaded} months are"
+    return NoManifestError(
+        f"Nothing was found in {place}, although {loaded} loaded. {nearest()}"
+    )
 
 
 def unannounced(

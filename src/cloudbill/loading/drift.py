@@ -22,6 +22,7 @@ __all__ = [
     "compare_rows",
     "compare_totals",
     "lost_months",
+    "mended_months",
     "not_again",
     "unlisted_months",
     "with_plan",
@@ -166,6 +167,22 @@ def lost_months(table: str, drifted: Iterable[Drifted], plan: Plan) -> tuple[Rea
         Reason(error=_lost(table, one, plan), period=one.record.period, run_id=one.record.run_id)
         for one in drifted
         if not one.is_loaded_again
+    )
+
+
+def mended_months(source: str, table: str, drifted: Iterable[Drifted]) -> tuple[Reason, ...]:
+    """The months that are not what was recorded until the next load, which loads them again."""
+    return tuple(
+        Reason(
+            error=VerificationError(
+                f"{one.record.period} of {table} is not what was loaded: {one.found}. Run "
+                f"`cloudbill load {source}`, which loads it again"
+            ),
+            period=one.record.period,
+            run_id=one.record.run_id,
+        )
+        for one in drifted
+        if one.is_loaded_again
     )
 
 

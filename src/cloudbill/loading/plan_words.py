@@ -26,6 +26,8 @@ def planned_line(planned: PlannedLoad) -> str:
 
 def planned_months(outcome: Outcome) -> str:
     """What a dry run comes to, in one line: how many months would be loaded, and how many not."""
+    if outcome.error is not None:
+        return f"{outcome.settings.source}: it is not known what would be loaded"
     loaded = {planned.period for planned in outcome.planned}
     told = [f"{_months_are(len(loaded), 'month would be', 'months would be')} loaded"]
     moved = loaded
@@ -49,7 +51,12 @@ def _months_are(count: int, one: str, many: str) -> str:
 
 
 def planned_lines(outcome: Outcome) -> Iterator[str]:
-    """The lines of a dry run: the months that it would load, newest first, and their sums."""
+    """The lines of a dry run: the months that it would load, newest first, and their sums.
+
+    Of a source that could not be read there are none.
+    """
+    if outcome.error is not None:
+        return
     yield from map(planned_line, outcome.planned)
     sizes = [planned.manifest.size for planned in outcome.planned]
     total = shown_size(sum(size or 0 for size in sizes))

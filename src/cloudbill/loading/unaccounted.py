@@ -38,22 +38,29 @@ def find_unrecorded(
 def unaccounted_reasons(
     settings: SourceSettings, table: TableRows, unrecorded: tuple[UnrecordedRows, ...]
 ) -> Iterator[Reason]:
-    """What a person should look at: no load replaces or removes these rows."""
+    """What a person should look at: rows that no load accounts for, and how to be rid of them."""
     if table.of_no_month:
         column = settings.provider.PERIOD_COLUMN
         found = odd_rows_found(table.of_no_month, settings.table_name, column)
         remedy = "`cloudbill doctor` says how to see and to delete them"
         yield Reason(error=VerificationError(f"{found}. {remedy}"))
     for one in unrecorded:
-        if not one.is_replaced:
-            error = VerificationError(
-                f"{settings.table_name} holds {counted(one.rows, 'row', ',')} of {one.period} that "
-                f"{'belongs' if one.rows == 1 else 'belong'} to no "
-                "recorded load, and no run in the store replaces them. Bring the files of the "
-                "month back and run `cloudbill load`, or see the rows with "
-                f"`SELECT * {_rows_of(one)}` and delete them"
+        what = (
+            f"{settings.table_name} holds {counted(one.rows, 'row', ',')} of {one.period} that "
+            f"{'belongs' if one.rows == 1 else 'belong'} to no recorded load"
+        )
+        if one.is_replaced:
+            remedy = (
+                ", as after a load that was killed, or where the ledger was lost. Run "
+                f"`cloudbill load {settings.source}`, which replaces them"
             )
-            yield Reason(error=error, period=one.period)
+        else:
+            remedy = (
+                ", and no run in the store replaces them. Bring the files of the month back and "
+                f"run `cloudbill load`, or see the rows with `SELECT * {_rows_of(one)}` and delete "
+                "them"
+            )
+        yield Reason(error=VerificationError(f"{what}{remedy}"), period=one.period)
 
 
 def table_for_people(settings: SourceSettings) -> tuple[Dialect, tuple[str, ...]]:

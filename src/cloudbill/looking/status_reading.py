@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from cloudbill.costs.amounts import costs_of
 from cloudbill.errors import CloudbillError
+from cloudbill.loading.drift import mended_months
 from cloudbill.loading.failures import standing_failures
 from cloudbill.loading.unaccounted import unaccounted_reasons
 from cloudbill.looking.status import MonthStatus, Pending, PendingRun, SourceStatus
 from cloudbill.manifests import Manifest
-from cloudbill.models import LoadRecord, Pin, Plan, Skip, SkipReason
+from cloudbill.models import LoadRecord, Pin, Plan, Reason, Skip, SkipReason
 from cloudbill.periods import BillingPeriod
 from cloudbill.planning import Selection
 from cloudbill.planning.coverage import uncovered_days
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["read_recorded", "read_status", "status_before", "status_of", "with_survey"]
 
+_RECORDED_WITHIN: Final = timedelta(minutes=5)
+"""A load that goes on writes its months before it records them; only a warehouse that can be read
+meanwhile shows that, and it says when a month was written."""
 _PENDING: Final = {
     SkipReason.WAITING: Pending.WAITING,
     SkipReason.HELD: Pending.HELD,
@@ -104,12 +108,26 @@ def with_survey(status: SourceStatus, present: Present, found: Survey) -> Source
         manifests=found.manifests,
         manifest_failures=found.manifest_failures,
         delivered=tuple(run.manifest for run in found.discovery.runs),
-        surveyed=(
-            *unaccounted_reasons(status.settings, present.table, found.unrecorded),
-            *found.reasons,
-        ),
+        surveyed=(*_changed(status, present, found), *found.reasons),
     )
     return _with_months(status, present, found.plan)
+
+
+def _changed(status: SourceStatus, present: Present, found: Survey) -> Iterator[Reason]:
+    """What of the table is not what was recorded, but for what a load may be about to record."""
+    settings = status.settings
+
+    def is_settled(period: BillingPeriod) -> bool:
+        month = present.table.months.get(period)
+        at = None if month is None else month.written_at
+        return at is None or status.looked_at - at >= _RECORDED_WITHIN
+
+    unrecorded = tuple(
+        one for one in found.unrecorded if not one.is_replaced or is_settled(one.period)
+    )
+    drifted = [one for one in found.drifted if is_settled(one.record.period)]
+    yield from unaccounted_reasons(settings, present.table, unrecorded)
+    yield from mended_months(settings.source, settings.table_name, drifted)
 
 
 def _with_months(status: SourceStatus, present: Present, plan: Plan | None = None) -> SourceStatus:

@@ -142,6 +142,7 @@ def _drifted(month: MonthStatus) -> Iterator[str]:
         rows = counted(month.table_rows, "row that belongs", ",", plural="rows that belong")
         yield f"the table holds {rows} to no recorded load"
     else:
+        yield "changed: above is what was loaded, not what the table holds now"
         if month.record.rows not in {None, month.table_rows}:
             rows = counted(month.table_rows, "row", ",")
             yield f"the table holds {rows}, {month.record.rows:,} were loaded"
@@ -215,7 +216,10 @@ def _pending(month: MonthStatus, run: PendingRun, status: SourceStatus) -> str:
             return f"waiting: {submitted}, {why}"
         case Pending.HELD:
             why = f"{str(run.detail).removeprefix('held: ')}{likewise(run.older_alike)}"
-            return f"held: {submitted}: {why}; `{accept_command(month.period, run.guard)}` loads it"
+            source = status.settings.source
+            accept = accept_command(month.period, run.guard, source)
+            dismiss = f"cloudbill dismiss {source} {month.period}"
+            return f"held: {submitted}: {why}; `{accept}` loads it, `{dismiss}` ends the alarm"
         case Pending.GONE:
             dismiss = f"cloudbill dismiss {status.settings.source} {month.period} {run.run_id}"
             return f"gone: {submitted}: its parts are in the store no more; `{dismiss}` ends this"

@@ -22,7 +22,6 @@ from cloudbill.report.model import (
 )
 
 if TYPE_CHECKING:
-    from cloudbill.loading.failures import PastFailure
     from cloudbill.settings import SourceSettings
     from cloudbill.surveying import Present
 
@@ -87,9 +86,8 @@ def _pending(month: MonthStatus, run: PendingRun) -> model.PendingRun:
 
 
 def _failures(status: SourceStatus) -> Iterator[FailedLoad]:
-    """The newest tries that failed; not that of the source, while it cannot be read even now."""
-    found: list[PastFailure | None] = [None if status.error else status.failure]
-    found += [month.failure for month in status.months]
+    """The newest tries that failed; that the store cannot be read now does not take their place."""
+    found = [status.failure, *(month.failure for month in status.months)]
     for one in found:
         if one is not None:
             yield FailedLoad(period=one.period, run_id=one.run_id, at=one.at, message=one.message)

@@ -190,6 +190,11 @@ class TestLines:
         assert in_bigquery == "azure_billing: 2 months, 4 parts, 344.4 MB, at least 2 BigQuery jobs"
         assert [*planned_lines(Outcome(settings=SETTINGS))] == ["azure_billing: nothing to load"]
 
+    def test_of_a_source_that_cannot_be_read_it_is_not_known_what_would_be_loaded(self) -> None:
+        unread = Outcome(settings=SETTINGS, error=StoreError("gone"))
+        assert planned_months(unread) == "azure_billing: it is not known what would be loaded"
+        assert [*planned_lines(unread)] == []
+
     @pytest.mark.parametrize(
         ("size", "shown"),
         [

@@ -154,7 +154,8 @@ class TestLines:
                 pending(Pending.HELD, detail="held: it has 1 row, the loaded run a has 9"),
                 (
                     "held: run newer, submitted 1 h ago: it has 1 row, the loaded run a has 9; "
-                    "`cloudbill accept 2025-10` loads it"
+                    "`cloudbill accept 2025-10 --source azure_billing` loads it, "
+                    "`cloudbill dismiss azure_billing 2025-10` ends the alarm"
                 ),
             ),
         ],
@@ -173,7 +174,10 @@ class TestLines:
 
     def test_a_table_that_was_changed_is_told(self) -> None:
         lines = list(status_lines(status(month(table_rows=1000))))
-        assert lines[3].strip() == "the table holds 1,000 rows, 1,234 were loaded"
+        assert [line.strip() for line in lines[3:5]] == [
+            "changed: above is what was loaded, not what the table holds now",
+            "the table holds 1,000 rows, 1,234 were loaded",
+        ]
         alone = MonthStatus(period=SEPTEMBER, table_rows=5)
         assert "the table holds 5 rows that belong to no" in list(status_lines(status(alone)))[3]
 
