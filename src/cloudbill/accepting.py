@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.errors import CloudbillError, ConfigError, Guard
 from cloudbill.ledger import Ledger
 from cloudbill.loading.events import Event
+from cloudbill.loading.failures import failed_runs, forget_failures
 from cloudbill.loading.outcome import Outcome
 from cloudbill.manifests import DiscoveredRun, Manifest
 from cloudbill.models import LoadRecord, Pin, Plan, PlannedLoad, SkipReason
@@ -138,23 +139,25 @@ def dismiss_runs(
     """Dismisses runs of a source, so that they are no alarm any more; the loaded runs stay.
 
     Without `run_id` all held runs of the month and all whose parts are gone, without `period` those
-    of all months. A run that is named may also be one that waits for its parts, or that is to be
-    loaded and may then be held. Gives the runs that were dismissed.
+    of all months. A run that is named may also be one that waits for its parts, whose last load
+    failed for good, or that is to be loaded and may then be held. Gives the runs that were
+    dismissed.
 
     Raises:
         CloudbillError: If the source cannot be planned, or the ledger cannot be written.
     """
     _, plan, _ = _plan(settings, period)
-    manifests = tuple(
-        manifest
-        for manifest in _unwanted(plan, is_named=run_id is not None)
-        if run_id in {None, manifest.run_id}
-    )
+    unwanted = [*_unwanted(plan, is_named=run_id is not None)]
+    if run_id is not None:
+        unwanted += _broken(plan, failed_runs(settings))
+    named = [manifest for manifest in unwanted if run_id in {None, manifest.run_id}]
+    manifests = tuple(dict.fromkeys(named))
     if manifests:
         with closing(open_warehouse(settings.warehouse)) as warehouse:
             Ledger(settings, warehouse).dismiss(
                 [(manifest.period, manifest.identity) for manifest in manifests]
             )
+        forget_failures(settings, manifests, utc_now())
     return manifests
 
 
@@ -187,6 +190,16 @@ def _unwanted(plan: Plan, *, is_named: bool) -> Iterator[Manifest]:
     yield from (skip.manifest for skip in plan.skips if skip.reason in reasons)
     for load in plan.loads if is_named else ():
         yield from _uncounted(load)
+
+
+def _broken(plan: Plan, failed: Collection[str]) -> Iterator[Manifest]:
+    """The runs that are to be loaded, and that a load could not load for a lasting reason."""
+    for load in plan.loads:
+        planned: PlannedLoad | None = load
+        while planned is not None:
+            if planned.manifest.identity in failed:
+                yield planned.manifest
+            planned = planned.otherwise
 
 
 def _held(

@@ -18,6 +18,7 @@ from cloudbill.accepting import choose_run, load_chosen
 from cloudbill.errors import LastTryError
 from cloudbill.looking.status_reading import read_status
 from cloudbill.periods import BillingPeriod
+from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from cloudbill.report.collecting import collect
 from cloudbill.report.page_json import page_json
@@ -288,6 +289,11 @@ def test_a_store_that_cannot_be_read_is_told_and_the_costs_are_shown(case: Case)
     (fresh,) = document["trust"]["freshness"]
     assert "/nowhere/at/all" in fresh["store_error"]
     assert fresh["newest_delivery_at"] == fresh["submitted_at"] is not None
+    assert document["trust"]["failures"] == []
+    assert load_source(elsewhere, Selection(), case.events.append).exit_code == 4
+    failing: Any = page_json((collect(elsewhere)[0],), NOW)
+    (failure,) = failing["trust"]["failures"]
+    assert (failure["month"], failure["message"]) == (None, fresh["store_error"])
 
 
 def test_a_kind_of_cost_that_is_not_in_the_export_is_told_and_not_zero(

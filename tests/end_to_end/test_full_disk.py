@@ -46,6 +46,10 @@ class SmallDisk:
         options = f"remount,size={size}"
         subprocess.run(["mount", "-o", options, str(self.folder)], check=True)
 
+    def close(self) -> None:
+        """Makes it read-only."""
+        subprocess.run(["mount", "-o", "remount,ro", str(self.folder)], check=True)
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[str], SmallDisk]]:
@@ -99,8 +103,18 @@ def test_a_full_disk_under_the_database_is_named_and_room_is_all_that_it_needs(
         assert " are free, and about " in message
         assert "set 'database' to a file on another disk, and run again" in message
     assert "rollback" not in full.stderr + full.stdout
+    room = run_process("doctor").stdout
+    assert room.count("; free some space") == 2
+    assert "--month" not in room  # no month alone would fit
     disk.resize("60m")
     assert run_process("load", "-q").returncode == 0
+    disk.close()
+    closed = run_process("load", "--force")
+    assert closed.returncode == 5
+    assert closed.stderr.count("its disk is read-only: mount its file system so that") == 2
+    looked = run_process("doctor").stdout
+    assert looked.count("for its disk is read-only; mount its file system so that") == 4
+    assert "permission" not in looked
 
 
 @pytest.mark.usefixtures("exports")

@@ -155,6 +155,10 @@ def test_a_writer_ends_a_command_with_one_line_and_then_the_failure(
     assert done.returncode == 5
     assert waiting.startswith("cloudbill.duckdb is locked by ")
     assert failed.startswith("Failed azure_billing - The DuckDB file cloudbill.duckdb was not free")
+    if command == "plan":
+        assert done.stdout == "azure_billing: it is not known what would be loaded\n"
+    if command == "history":
+        assert done.stdout == ""
     for line in (waiting, failed):
         assert f"(PID {pid})" in line
         assert "_" not in line.replace("azure_billing", "").replace("lock_timeout_s", "")

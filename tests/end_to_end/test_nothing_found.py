@@ -13,7 +13,16 @@ import pytest
 
 from contract.deliveries import AwsWriter, AzureCsvWriter, AzureWriter
 from end_to_end.conftest import configure
-from end_to_end.situations import AWS, AZURE, NOW, WRITERS, config_of, deliver, ends, remove_manifests
+from end_to_end.situations import (
+    AWS,
+    AZURE,
+    NOW,
+    WRITERS,
+    config_of,
+    deliver,
+    ends,
+    remove_manifests,
+)
 from samples import write_aws, write_azure
 
 if TYPE_CHECKING:

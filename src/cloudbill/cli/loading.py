@@ -287,7 +287,7 @@ def dismiss(
     ] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Say that a run that is held or gone is not wanted, so that it is no alarm any more."""
+    """Say that a run that is held, gone or damaged is not wanted, so it is no alarm any more."""
     from cloudbill.accepting import dismiss_runs
     from cloudbill.errors import ConfigError
 
@@ -310,10 +310,14 @@ def dismiss(
         each_source(source, work, failed=failures.append)
         if not dismissed and not failures:
             of_month = f" of {month}" if month else ""
-            what = f"no run{of_month} is held or gone"
+            what = (
+                f"no run{of_month} is held or gone; one that waits for parts, or that could not "
+                "be loaded, is dismissed by its id"
+            )
             if run_id:
                 what = (
-                    f"run {run_id}{of_month} is not held, does not wait for parts, and is not gone"
+                    f"run {run_id}{of_month} is not held, does not wait for parts, is not gone, "
+                    "and no load of it failed for good"
                 )
             raise ConfigError(f"Nothing to dismiss: {what}; `cloudbill plan` says what is")
 

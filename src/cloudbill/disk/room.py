@@ -17,7 +17,20 @@ from typing import Final
 
 from cloudbill.text.sizes import shown_size
 
-__all__ = ["duckdb_needs", "existing_folder", "full_disk_of", "is_disk_full", "not_written"]
+__all__ = [
+    "MOUNTED_READ_ONLY",
+    "duckdb_needs",
+    "existing_folder",
+    "full_disk_of",
+    "is_disk_full",
+    "is_read_only",
+    "not_written",
+]
+
+MOUNTED_READ_ONLY: Final = (
+    "mount its file system so that it can be written, or set 'database' to a file on another disk"
+)
+"""What helps where a DuckDB file is on a disk that is read-only; a permission does not."""
 
 _TIMES: Final = 4
 """A DuckDB file is 1.76 times its Parquet, as measured, and up to twice that during a load."""
@@ -31,12 +44,23 @@ _WORDS: Final = re.compile(
     r"|not enough space on the disk|database or disk is full",
     re.IGNORECASE,
 )
+_READ_ONLY: Final = re.compile(r"Read-only file system", re.IGNORECASE)
 _FILE: Final = re.compile(r"file \"(?P<duckdb>/[^\"\n]+)\"|: '(?P<system>/[^'\n]+)'")
 
 
 def is_disk_full(error: BaseException) -> bool:
     """Whether an error, or what it was caused by, is that of a full disk."""
     return any(_is_full(one) for one in _chain(error))
+
+
+def is_read_only(place: Path, error: BaseException | None = None) -> bool:
+    """Whether the disk of a file is read-only, as it is mounted or as an error says."""
+    if error is not None and any(_READ_ONLY.search(str(one)) for one in _chain(error)):
+        return True
+    try:
+        return bool(os.statvfs(existing_folder(place)).f_flag & os.ST_RDONLY)
+    except (AttributeError, OSError):  # Windows has no such call
+        return False
 
 
 def not_written(error: OSError, place: Path, *, needed: int | None = None, remedy: str) -> str:

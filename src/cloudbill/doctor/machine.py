@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cloudbill.disk.installation import adding_extra
-from cloudbill.disk.room import duckdb_needs, existing_folder
+from cloudbill.disk.room import (
+    MOUNTED_READ_ONLY,
+    duckdb_needs,
+    existing_folder,
+    is_read_only,
+)
 from cloudbill.doctor.check import Check
 from cloudbill.errors import ConfigError
 from cloudbill.store.address import parse_address
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
 
-__all__ = ["check_clients", "check_configuration", "check_disk", "check_versions"]
+__all__ = ["check_clients", "check_configuration", "check_disk", "check_versions", "unwritable"]
 
 _CLIENTS: Final = {
     "gs": ("gcsfs",),
@@ -115,6 +120,7 @@ def check_disk(
             existing_folder(settings.database.parent),
             duckdb_needs(sum(sizes)),
             "about 4 times its parts",
+            one_by_one=duckdb_needs(max(sizes, default=0)),
         )
     if not is_local and (settings.project_id is None or _scheme_of(settings) != "gs"):
         needed = max(sizes, default=0)
@@ -122,7 +128,19 @@ def check_disk(
         yield _room(f"{settings.source}: temporary files", folder, needed, "its largest month")
 
 
-def _room(subject: str, folder: Path, needed: int, why: str) -> Check:
+def unwritable(subject: str, place: Path) -> Check:
+    """The check of a file or folder that cannot be written: why, and what helps."""
+    if is_read_only(place):
+        found = f"{place} cannot be written, for its disk is read-only"
+        return Check(subject=subject, found=found, remedy=MOUNTED_READ_ONLY)
+    remedy = "give the user that runs this permission to write it"
+    return Check(subject=subject, found=f"{place} cannot be written", remedy=remedy)
+
+
+def _room(
+    subject: str, folder: Path, needed: int, why: str, *, one_by_one: int | None = None
+) -> Check:
+    """Whether a load has room; `one_by_one` is what the largest month needs, if that is less."""
     free = shutil.disk_usage(folder).free
     found = (
         f"{shown_size(free)} free in {folder}, and the next load needs {shown_size(needed)} ({why})"
@@ -132,13 +150,7 @@ def _room(subject: str, folder: Path, needed: int, why: str) -> Check:
     if free >= needed and os.access(folder, os.W_OK | os.X_OK):
         return Check(subject=subject, found=found)
     if free >= needed:
-        return Check(
-            subject=subject,
-            found=f"{folder} cannot be written",
-            remedy="give the user that runs this permission to write there",
-        )
-    return Check(
-        subject=subject,
-        found=found,
-        remedy="free some space, or load one `--month` after the other",
-    )
+        return unwritable(subject, folder)
+    is_enough_for_one = one_by_one is not None and one_by_one <= free
+    singly = ", or load one `--month` after the other" if is_enough_for_one else ""
+    return Check(subject=subject, found=found, remedy=f"free some space{singly}")

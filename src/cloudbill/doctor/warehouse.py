@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from cloudbill.doctor.check import Check
+from cloudbill.doctor.machine import unwritable
 from cloudbill.sql import DUCKDB, duckdb_text
 from cloudbill.text.sizes import shown_size
 
@@ -54,11 +55,7 @@ def _check_file(settings: SourceSettings) -> Check:
             remedy="set 'database' to another file",
         )
     if file.exists() and not os.access(file, os.W_OK):
-        return Check(
-            subject=subject,
-            found=f"{file} cannot be written",
-            remedy="give the user that runs this permission to write it",
-        )
+        return unwritable(subject, file)
     if file.exists():
         return Check(subject=subject, found=f"{file} has {shown_size(file.stat().st_size)}")
     return Check(subject=subject, found=f"{file} does not exist yet; the first load creates it")

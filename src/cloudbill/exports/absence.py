@@ -93,13 +93,15 @@ def absence_of(
             f"{_manifest_name(settings)} in the folder of a month. {nearest()}"
         )
     (root, *_) = settings.provider.export_roots(settings.prefix, settings.export_name)
-    place = store.uri(root)
+    return NoManifestError(f"{_nothing_in(store.uri(root), months_loaded)}. {nearest()}")
+
+
+def _nothing_in(place: str, months_loaded: int) -> str:
+    found = f"Nothing was found in {place}"
     if not months_loaded:
-        return NoManifestError(f"Nothing was found in {place}. {nearest()}")
+        return found
     loaded = "1 month is" if months_loaded == 1 else f"{months_loaded} months are"
-    return NoManifestError(
-        f"Nothing was found in {place}, although {loaded} loaded. {nearest()}"
-    )
+    return f"{found}, although {loaded} loaded"
 
 
 def unannounced(

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,12 +29,14 @@ from cloudbill.text.times import iso_time, parse_time
 
 if TYPE_CHECKING:
     from cloudbill.loading.outcome import Outcome
+    from cloudbill.manifests import Manifest
     from cloudbill.settings import SourceSettings
 
 __all__ = [
     "PastFailure",
     "failed_runs",
     "failures_file",
+    "forget_failures",
     "past_holds",
     "read_failures",
     "remember",
@@ -62,6 +64,8 @@ class PastFailure:
     run_id: str | None
     error: str
     message: str
+    is_of_run: bool = False
+    """Whether the run itself is at fault for good."""
 
 
 def failures_file(settings: SourceSettings) -> Path:
@@ -148,9 +152,24 @@ def remember(outcome: Outcome, now: datetime) -> None:
     over = _over(outcome, {str(failure.period or _NO_MONTH) for failure in known})
     lines += [{"at": iso_time(now), "period": period or None, "over": True} for period in over]
     lines += _changed_holds(outcome, now)
+    _write(outcome.settings, lines)
+
+
+def forget_failures(settings: SourceSettings, dismissed: Iterable[Manifest], now: datetime) -> None:
+    """Writes down that the failures of runs are over that a person has dismissed."""
+    runs = {(manifest.period, manifest.run_id) for manifest in dismissed}
+    over: list[Mapping[str, object]] = [
+        {"at": iso_time(now), "period": str(failure.period)} | _OVER
+        for failure in read_failures(settings)
+        if (failure.period, failure.run_id) in runs
+    ]
+    _write(settings, over)
+
+
+def _write(settings: SourceSettings, lines: list[Mapping[str, object]]) -> None:
     if not lines:
         return
-    file = failures_file(outcome.settings)
+    file = failures_file(settings)
     try:
         _append(file, lines)
     except OSError as error:
@@ -269,6 +288,7 @@ def _take(entry: Mapping[str, Any], newest: dict[str, PastFailure | None]) -> No
                 run_id=entry["run_id"],
                 error=str(entry["error"]),
                 message=str(entry["message"]),
+                is_of_run=isinstance(entry.get("lasting"), str),
             )
         newest[period or _NO_MONTH] = failure
 

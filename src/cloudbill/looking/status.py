@@ -258,12 +258,15 @@ def held_reason(
 
 
 def _failed(status: SourceStatus, failure: PastFailure) -> Reason:
-    what = "load the source"
+    what, otherwise = "load the source", ""
     if failure.period is not None:
         what = f"load {failure.period} (run {failure.run_id})"
+    if failure.period is not None and failure.is_of_run:
+        dismiss = f"cloudbill dismiss {status.settings.source} {failure.period} {failure.run_id}"
+        otherwise = f"; if it never is, `{dismiss}` ends the alarm"
     error = LastTryError(
         f"The last try to {what} failed {age_in_words(status.looked_at - failure.at)} "
         f"({shown_time(failure.at)} UTC): {failure.message}. Run `cloudbill load` once that is "
-        "repaired"
+        f"repaired{otherwise}"
     )
     return Reason(error=error, period=failure.period, run_id=failure.run_id)

@@ -49,6 +49,14 @@ _ROLES: Final[Mapping[str, str]] = {
     "az": "the account needs the role 'Storage Blob Data Reader' on the container, or a SAS with "
     "the permissions to read and list",
 }
+_OTHERWISE: Final[Mapping[str, str]] = {
+    "file": "",
+    "gs": ". Or the credentials are wrong: those of another account, or no longer valid",
+    "s3": ". Or the credentials are wrong: check the access key, its secret and the region",
+    "az": ". Or the credentials are wrong: check the account name, and the key or the SAS, which "
+    "may have expired",
+}
+"""A store answers both with 403, and does not always say which it is."""
 
 
 class TruncatedError(OSError):
@@ -92,7 +100,11 @@ def store_errors(
                 "missing"
             ) from error
         if is_refused(error):
-            raise StoreError(f"No permission to read {address}: {_ROLES[scheme]}") from error
+            code = _code(error)
+            said = f" ({code})" if code and not code.isdecimal() else ""
+            raise StoreError(
+                f"No permission to read {address}{said}: {_ROLES[scheme]}{_OTHERWISE[scheme]}"
+            ) from error
         if _is_unreached(error, scheme):
             raise StoreError(
                 f"{address} cannot be read: nothing answers at the endpoint of the store "

@@ -57,7 +57,8 @@ EXIT_CODES: Final = (
         code=7,
         means="`verify` found a month that differs, rows of no month, or nothing loaded of the "
         "runs in the store; or a month was changed since it was loaded, and cannot be loaded "
-        "again.",
+        "again. `status --check` and `doctor`: also if the next load loads it again, or if rows of "
+        "a month belong to no recorded load.",
     ),
     ExitCode(
         code=8,

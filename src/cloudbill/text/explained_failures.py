@@ -146,6 +146,7 @@ FAILURES: Final = (
         means="No manifest is where a source looks for them. Nothing can be loaded from there.",
         causes=(
             "`prefix` or `export_name` is misspelt, or the export was moved.",
+            "The bucket was emptied. The months that are loaded stay.",
             "The export has not delivered anything yet.",
             "An older export of Azure has no file partitioning, and therefore no manifest.",
             (
@@ -200,7 +201,7 @@ FAILURES: Final = (
             (
                 "If the message names a role, grant it: `roles/storage.objectViewer` on a `gs://` "
                 "bucket, `s3:ListBucket` and `s3:GetObject` on S3, 'Storage Blob Data Reader' on "
-                "Azure."
+                "Azure. If it is granted, the credentials are wrong: a store answers both alike."
             ),
             "Check with `cloudbill doctor`.",
             "Run again later. Nothing was changed.",

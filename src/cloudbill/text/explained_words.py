@@ -52,7 +52,8 @@ _MONTHS: Final[Mapping[str, str]] = {
     "not_loaded": "Runs of the month were delivered, or the table has rows of it, but no load of "
     "it is recorded.",
     "missing": "The month is between others, and nothing was delivered or loaded for it.",
-    "equal": "The files of the month, its table and its record agree to the last digit.",
+    "equal": "The files of the month, its table and its record have as many rows, and the same "
+    "sums of each cost column by currency, to the last digit. Other columns are not compared.",
     "different": "The files of the month, its table and its record differ.",
     "not_checkable": "The files of the loaded run are gone, or no amounts were recorded, so there "
     "is nothing to compare with. `verify --strict` counts it as different.",

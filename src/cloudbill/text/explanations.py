@@ -82,12 +82,18 @@ EXPLANATIONS: Final = (
         causes=(
             (
                 "Somebody changed the table after it was loaded. `load` loads such a month again, "
-                "and ends with 7 where the files of its run are gone."
+                "and ends with 7 where the files of its run are gone; until then `status --check` "
+                "ends with 7."
+            ),
+            (
+                "A load was killed before it recorded the month, or the ledger was lost: the next "
+                "`load` replaces the rows."
             ),
             "The table holds rows whose period is empty or impossible.",
             "The files were changed after they were loaded.",
         ),
         remedies=(
+            "Run `cloudbill load`: it loads the month again.",
             "See where it differs, and by how much: `cloudbill verify --month YYYY-MM`.",
             (
                 "If the files are right, load the month again: `cloudbill load --force --month "

@@ -8,7 +8,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from cloudbill.disk.room import duckdb_needs, existing_folder, full_disk_of, is_disk_full
+from cloudbill.disk.room import (
+    duckdb_needs,
+    existing_folder,
+    full_disk_of,
+    is_disk_full,
+    is_read_only,
+)
 
 
 def caused(error: Exception) -> Exception:
@@ -72,3 +78,20 @@ def test_a_place_that_is_not_there_lies_in_the_nearest_folder_that_is(tmp_path: 
 def test_nothing_needs_no_room_and_little_needs_more_than_its_bytes() -> None:
     assert duckdb_needs(0) == 0
     assert duckdb_needs(1) > 4
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EROFS, "Read-only file system"),
+        duckdb.IOException('IO Error: Cannot open file "/x/b.duckdb": Read-only file system'),
+    ],
+    ids=str,
+)
+def test_a_read_only_disk_is_known_by_the_words_of_an_error(
+    error: Exception, tmp_path: Path
+) -> None:
+    assert is_read_only(tmp_path, error)
+    assert is_read_only(tmp_path, caused(error))
+    assert not is_read_only(tmp_path / "not there")
+    assert not is_read_only(tmp_path, PermissionError(errno.EACCES, "Permission denied"))

@@ -90,6 +90,9 @@ class TestRates:
     ) -> None:
         assert not may_pass(error, scheme)
         assert any(role in told(scheme, error) for role in ROLES)
+        # A key that is wrong is refused in the same way.
+        assert "Or the credentials are wrong: " in told(scheme, error)
+        assert ("(AccessDenied)" in told(scheme, error)) == (scheme == "s3")
 
 
 class TestEndpoints:

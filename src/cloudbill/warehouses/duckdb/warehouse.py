@@ -13,7 +13,7 @@ from cloudbill.costs.cube import CostCube, CubeRequest
 from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.costs.daily_totals import DailyTotals
 from cloudbill.costs.month_totals import MonthQuery, MonthTotals, spans_of
-from cloudbill.disk.room import full_disk_of
+from cloudbill.disk.room import MOUNTED_READ_ONLY, full_disk_of, is_read_only
 from cloudbill.errors import ConfigError, LoadError
 from cloudbill.files.damage import reason_of
 from cloudbill.files.duckdb_types import column_type_of, table_type_of
@@ -348,6 +348,9 @@ def _unopened(error: Exception, settings: WarehouseSettings) -> ConfigError | Lo
     what = f"The DuckDB file {database} cannot be opened"
     if full is not None:
         return LoadError(f"{what}: {full}")
+    if is_read_only(database, error):
+        fault = LoadError if isinstance(error, duckdb.Error) else ConfigError
+        return fault(f"{what} to be written, for its disk is read-only: {MOUNTED_READ_ONLY}")
     if isinstance(error, OSError):
         reason = f"{error.filename}: {error.strerror}" if error.strerror else str(error)
         return ConfigError(
