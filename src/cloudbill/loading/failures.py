@@ -159,7 +159,7 @@ def forget_failures(settings: SourceSettings, dismissed: Iterable[Manifest], now
     """Writes down that the failures of runs are over that a person has dismissed."""
     runs = {(manifest.period, manifest.run_id) for manifest in dismissed}
     over: list[Mapping[str, object]] = [
-        {"at": iso_time(now), "period": str(failure.period)} | _OVER
+        {"at": iso_time(now), "period": str(failure.period), "over": True}
         for failure in read_failures(settings)
         if (failure.period, failure.run_id) in runs
     ]
