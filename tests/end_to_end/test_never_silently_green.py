@@ -323,21 +323,3 @@ class TestLost:
             doctor = run("doctor")
             assert (doctor.returncode, doctor.stdout.count("LOOK")) == (7, 2 if is_stored else 1)
         assert run("load").returncode == 7
-
-    def test_rows_of_a_month_without_a_record_are_7_until_a_load_replaces_them(
-        self, run: Run, tmp_path: Path
-    ) -> None:
-        # Without its record a month is in no view either, which is another reason.
-        configure(tmp_path, config_of(AwsWriter(), "focus = false"))
-        deliver(tmp_path, AwsWriter())
-        assert run("load").returncode == 0
-        with closing(duckdb.connect(str(tmp_path / "cloudbill.duckdb"))) as connection:
-            connection.execute("DROP TABLE billing.aws_cur_billing_data_load_tracking")
-            connection.execute("DROP TABLE billing._dlt_pipeline_state")
-        done = run("status", "--check")
-        assert done.returncode == 7
-        assert f"3 rows of {BEFORE} that belong to no recorded load" in done.stderr
-        assert "Run `cloudbill load aws_billing`, which replaces them" in done.stderr
-        assert run("doctor").returncode == 7
-        assert run("load").returncode == 0
-        assert run("status", "--check").returncode == 0

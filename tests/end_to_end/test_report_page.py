@@ -308,7 +308,9 @@ def test_three_years_have_a_bar_for_each_month_and_the_exact_sum(
     page = show(three_years)
     assert page.locator("#months-table tbody tr").count() == 36
     assert totals(page)[1] == 2 * sum(Decimal(f"{number}.{number:02d}") for number in range(36))
-    assert "36 of 36 months hold what was loaded" in page.inner_text("#badge-details")
+    assert "36 of 36 months have the rows and the sums of each cost column" in page.inner_text(
+        "#badge-details"
+    )
 
 
 def test_a_month_whose_run_was_made_before_its_end_is_called_incomplete(
