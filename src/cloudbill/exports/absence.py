@@ -100,7 +100,7 @@ def _nothing_in(place: str, months_loaded: int) -> str:
     found = f"Nothing was found in {place}"
     if not months_loaded:
         return found
-    loaded = "1 month is" if months_loaded == 1 else f"{months_loaded} months are"
+    loaded = counted(months_loaded, "month is", plural="months are")
     return f"{found}, although {loaded} loaded"
 
 
