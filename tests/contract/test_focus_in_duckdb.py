@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,9 @@ from cloudbill.focus.keeping import keep_views
 from cloudbill.pipeline import load_source
 from cloudbill.planning import Selection
 from cloudbill.providers import PROVIDERS
-from cloudbill.report.model import measures_of
+from cloudbill.report.collecting import collect
+from cloudbill.report.model import KINDS, measures_of
+from cloudbill.report.page_json import page_json
 from cloudbill.sample.aws.forms import AwsForm
 from cloudbill.settings import SourceSettings, read_source
 from cloudbill.sql import Fragment
@@ -34,6 +36,7 @@ from cloudbill.warehouses.view_dialects import Kind
 from samples import write_aws, write_azure
 
 DATASET = "billing"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MONTHS = {
     AwsForm.CSV: (2, (2025, 9)),
     AwsForm.CUR2_PARQUET: (1, (2025, 7)),
@@ -102,48 +105,51 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
 
 
 def test_sums_are_those_of_the_tables_to_the_last_digit(loaded: Loaded) -> None:
-    """The effective cost is the one that `report` says, with its own rules."""
+    """Every kind of cost is the one that `report` says, with its own rules."""
     expected = {}
     for source in loaded.sources:
-        measures = measures_of(source.provider.ROLES)
         request = CubeRequest(
             dimensions=(Dimension.MONTH, Dimension.CURRENCY),
-            measures={name: measures[name] for name in ("billed", "effective")},
+            measures=measures_of(source.provider.ROLES),
         )
         with closing(open_warehouse(source.warehouse, read_only=True)) as warehouse:
             for cell in warehouse.cost_cube(source.table_name, request).cells:
                 expected[source.source, *cell.key] = cell.amounts
     found = loaded.rows(
-        "SELECT x_Source, x_BillingMonth, BillingCurrency, sum(BilledCost), sum(EffectiveCost) "
-        "FROM focus GROUP BY ALL"
+        "SELECT x_Source, x_BillingMonth, BillingCurrency, sum(BilledCost), sum(EffectiveCost), "
+        "sum(ListCost), sum(ContractedCost) FROM focus GROUP BY ALL"
     )
     assert len(expected) == 6
     assert {row[:3]: row[3:] for row in found} == expected
-    assert all(billed != effective for billed, effective in expected.values())
+    assert all(len(set(amounts)) == len(KINDS) for amounts in expected.values())
 
 
 def test_purchases_of_the_report_are_those_of_the_views(loaded: Loaded) -> None:
-    expected = {}
-    for source in loaded.sources:
-        measures = measures_of(source.provider.ROLES)
-        request = CubeRequest(
-            dimensions=(Dimension.MONTH, Dimension.DAY, Dimension.CURRENCY, Dimension.PURCHASE),
-            measures={"billed": measures["billed"]},
-        )
-        with closing(open_warehouse(source.warehouse, read_only=True)) as warehouse:
-            for cell in warehouse.cost_cube(source.table_name, request).cells:
-                if cell.key[-1]:
-                    expected[source.source, *cell.key] = cell.rows, *cell.amounts
+    """Of every kind of cost, for what is unused of a commitment is no purchase."""
+    page: Any = page_json(tuple(collect(source)[0] for source in loaded.sources), NOW)
+    expected: dict[tuple[str, ...], list[Decimal]] = {}
+    for month, day, word, source, _, _, _, currency, *amounts in page["daily"]:
+        key = (page["sources"][source]["name"], month, day, currency_of(page, currency), word)
+        costs = expected.setdefault(key, [Decimal(0)] * len(KINDS))
+        for at, text in enumerate(amounts):
+            costs[at] += Decimal((amounts[0] if text == "=" else text) or 0)
     found = loaded.rows(
         "SELECT x_Source, x_BillingMonth, CAST(CAST(ChargePeriodStart AS DATE) AS TEXT), "
-        "BillingCurrency, if(ChargeFrequency = 'One-Time', 'once', 'recurring') AS word, "
-        "count(*), sum(BilledCost) FROM focus WHERE ChargeCategory = 'Purchase' GROUP BY ALL"
+        "BillingCurrency, CASE WHEN ChargeCategory <> 'Purchase' THEN '' "
+        "WHEN ChargeFrequency = 'One-Time' THEN 'once' ELSE 'recurring' END AS word, "
+        "sum(BilledCost), sum(EffectiveCost), sum(ListCost), sum(ContractedCost) "
+        "FROM focus GROUP BY ALL"
     )
-    assert {row[:5]: row[5:] for row in found} == expected
+    assert {row[:5]: list(row[5:]) for row in found} == expected
     names = {source.source for source in loaded.sources}
     assert {(key[0], key[-1]) for key in expected} == {
-        (name, word) for name in names for word in ("once", "recurring")
+        (name, word) for name in names for word in ("once", "recurring", "")
     }
+
+
+def currency_of(page: Any, index: int) -> str:
+    """The name of a currency of a page."""
+    return str(page["names"]["currency"][index]["text"])
 
 
 def test_what_is_delivered_as_focus_is_the_same_cell_for_cell(loaded: Loaded) -> None:

@@ -28,7 +28,11 @@ class Dimension(StrEnum):
     SUB_ACCOUNT_NAME = "sub_account_name"
     CURRENCY = "currency"
     PURCHASE = "purchase"
-    """`once` for a purchase that happens once, `recurring` for another one, otherwise empty."""
+    """`once` for a purchase that happens once, `recurring` for another one, otherwise empty.
+
+    `half_unused` is a recurring purchase whose effective cost is that of what is unused of it, and
+    so is no purchase.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

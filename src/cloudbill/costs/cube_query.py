@@ -116,11 +116,16 @@ class _Writer:
 
     def _purchase(self) -> Fragment:
         roles = self.provider.ROLES
+        words = (
+            ("once", roles.one_time),
+            ("half_unused", roles.half_unused),
+            ("recurring", roles.purchases),
+        )
         cases = [
             self.charges.dialect.compose(
                 f"WHEN {{passes}} THEN '{word}'", passes=self._passes(alternatives)
             )
-            for word, alternatives in (("once", roles.one_time), ("recurring", roles.purchases))
+            for word, alternatives in words
             if alternatives
         ]
         return Fragment(f"CASE {' '.join(map(str, cases))} ELSE '' END") if cases else NOTHING
@@ -169,6 +174,12 @@ class _Writer:
 
     def amount(self, rule: CostRule) -> Fragment:
         otherwise = self._value(rule, rule.otherwise)
+        if rule.fallback is not None:
+            otherwise = self.charges.dialect.compose(
+                "COALESCE({value}, {fallback})",
+                value=otherwise,
+                fallback=self._value(rule, rule.fallback),
+            )
         if rule.type_column is None or not rule.cases:
             return otherwise
         cases = " ".join(str(self._case(rule, rule.type_column, case)) for case in rule.cases)
@@ -187,7 +198,7 @@ class _Writer:
     def _case(self, rule: CostRule, type_column: str, case: CostCase) -> Fragment:
         compose = self.charges.dialect.compose
         condition = compose(
-            "{type} = {value}",
+            "ENDS_WITH({type}, {value})" if case.is_ending else "{type} = {value}",
             type=self.charges.value(type_column),
             value=self._parameter(case.type),
         )

@@ -76,6 +76,7 @@ COST_COLUMNS: Final = (
     "reservation_effective_cost",
     "savings_plan_savings_plan_effective_cost",
 )
+_PUBLIC_COST: Final = "pricing_public_on_demand_cost"
 _TYPE: Final = "line_item_line_item_type"
 _PRODUCT: Final = "line_item_product_code"
 _RETURNED_PLAN: Final = "Refund for one-time fee for Savings Plan ID"
@@ -107,13 +108,16 @@ _FEES: Final = (
     "SavingsPlanRecurringFee",
     "FlatRateSubscription",
 )
+_NO_USAGE: Final = (*_FEES, "Tax", "Credit", "Refund")
+# What these have as their effective cost is what is unused of a commitment.
+_HALF_UNUSED: Final = ("RIFee", "SavingsPlanRecurringFee")
 _PURCHASES: Final = ((TextTest(column=_TYPE, equals=_FEES),), *_RETURNED)
 ROLES: Final = Roles(
     costs={
         CostKind.BILLED: CostRule(otherwise=BILLED_COLUMN),
         CostKind.EFFECTIVE: CostRule(
-            otherwise="line_item_unblended_cost",
-            type_column="line_item_line_item_type",
+            otherwise=BILLED_COLUMN,
+            type_column=_TYPE,
             cases=(
                 CostCase(
                     type="SavingsPlanCoveredUsage",
@@ -142,9 +146,23 @@ ROLES: Final = Roles(
             ),
         ),
         CostKind.LIST: CostRule(
-            otherwise="pricing_public_on_demand_cost",
-            type_column="line_item_line_item_type",
-            cases=(CostCase(type="SavingsPlanNegation"),),
+            otherwise=_PUBLIC_COST,
+            fallback=BILLED_COLUMN,
+            type_column=_TYPE,
+            cases=(
+                CostCase(type="SavingsPlanNegation"),
+                CostCase(type="DiscountedUsage", plus=(_PUBLIC_COST,)),
+                *(CostCase(type=name, plus=(BILLED_COLUMN,)) for name in _NO_USAGE),
+                CostCase(type="Discount", is_ending=True, plus=(BILLED_COLUMN,)),
+            ),
+        ),
+        CostKind.CONTRACTED: CostRule(
+            otherwise=BILLED_COLUMN,
+            type_column=_TYPE,
+            cases=(
+                CostCase(type="SavingsPlanNegation"),
+                CostCase(type="DiscountedUsage", plus=(_PUBLIC_COST,)),
+            ),
         ),
     },
     net={
@@ -164,6 +182,14 @@ ROLES: Final = Roles(
     tags_prefix="resource_tags_",
     purchases=_PURCHASES,
     one_time=_ONE_TIME,
+    half_unused=((TextTest(column=_TYPE, equals=_HALF_UNUSED),),),
+    derived={
+        CostKind.LIST: "what has no public price, such as fees, taxes and credits, counts as billed",
+        CostKind.CONTRACTED: (
+            "a report has none, so what no commitment covers counts as billed, and what one covers "
+            "at its price on demand"
+        ),
+    },
     tags_header="resourceTags/",
 )
 """The effective cost is AWS's amortized cost (AWS Cost and Usage Report user guide, "Understanding
@@ -171,8 +197,9 @@ your amortized reservation data", "Understanding Savings Plans" and the amortize
 Query Library): usage that a commitment covers counts at its effective cost, and the fee of a
 commitment counts with its unused part, because the used part is in the usage. The upfront fee of a
 savings plan does not count, and so its refund does not when the plan is returned. A negation states
-the public price of what it negates once more. A report has no contracted cost. It states public
-prices only for usage, not for fees, taxes or credits.
+the public price of what it negates once more. A report has no contracted cost, and public prices
+only for usage. Both kinds of cost are those of the view `focus`, whose mapping says who published
+the rules: what has no public price counts as billed, and so does what no commitment covers.
 """
 
 

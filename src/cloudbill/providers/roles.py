@@ -26,11 +26,12 @@ class CostKind(StrEnum):
 class CostCase:
     """The amount of a row of one type: the sum of `plus` minus the sum of `minus`.
 
-    Without both it is 0. `where_set` names a column that must not be empty, and `where_begins` a
+    Without both it is 0. With `is_ending`, `type` is what the types end with. `where_set` names a column that must not be empty, and `where_begins` a
     column and what its text must begin with.
     """
 
     type: str
+    is_ending: bool = False
     plus: tuple[str, ...] = ()
     minus: tuple[str, ...] = ()
     where_set: str | None = None
@@ -51,6 +52,8 @@ class CostRule:
     cases: tuple[CostCase, ...] = ()
     first: Mapping[str, str] = field(default_factory=dict)
     """For some of the columns with amounts another one, which counts where a row has it."""
+    fallback: str | None = None
+    """What counts where a row that is of no case has nothing in the column `otherwise`."""
 
     def within(self, columns: Collection[str]) -> CostRule:
         """The same rule for a table with only these columns, in lower case.
@@ -81,7 +84,8 @@ class CostRule:
     @property
     def amounts(self) -> tuple[str, ...]:
         """The columns with amounts, each once."""
-        return tuple(dict.fromkeys([self.otherwise, *(a for c in self.cases for a in c.amounts)]))
+        columns = [self.otherwise, *(a for c in self.cases for a in c.amounts)]
+        return tuple(dict.fromkeys([*columns, *([self.fallback] if self.fallback else [])]))
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -134,5 +138,9 @@ class Roles:
     """A row is a purchase, as the view `focus` says it, if it passes all tests of any of these."""
     one_time: tuple[tuple[TextTest, ...], ...] = ()
     """The same for the purchases that happen once."""
+    half_unused: tuple[tuple[TextTest, ...], ...] = ()
+    """The same for those whose effective cost is that of what is unused, which is usage."""
+    derived: Mapping[CostKind, str] = field(default_factory=dict)
+    """For kinds of cost that the export does not state for every row, what counts instead."""
     tags_header: str = ""
     """The prefix before the key of the tag, in the header of such a column."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from cloudbill.costs.cube import CostCube
+from cloudbill.providers.roles import CostKind
 from cloudbill.report.folding import Fact, Folding, Name, Others
 from cloudbill.report.model import KINDS, Amounts, SourceReport, kind_amounts, kind_places
 from cloudbill.report.tags import TagPlace, facts_by_tag
@@ -29,6 +30,8 @@ _TAG_SIZES: Final = (25, 15, 10, 6)
 _BUDGET: Final = 15_000
 """How many rows the page may have by month, by day and by tag, before more names are folded."""
 _TAG_KEYS: Final = 20
+_EFFECTIVE: Final = KINDS.index(CostKind.EFFECTIVE)
+_NOTHING: Final = Decimal(0)
 _SAME: Final = "="
 """Marks an amount that equals the billed amount."""
 _NAMES: Final = ("provider", "service", "sub_account")
@@ -131,12 +134,34 @@ def _sub_account_names(reports: Iterable[SourceReport]) -> dict[str, str]:
 def _facts(cube: CostCube, source: int, labels: Mapping[str, str]) -> Iterable[Fact[_Place]]:
     places = kind_places(cube)
     for cell in cube.cells:
-        *when, provider, service, identity, name, currency = cell.key
-        yield Fact(
-            place=(*when, str(source)),
-            currency=currency,
-            names=(Name(provider), Name(service), Name(labels.get(identity, name), identity)),
-            amounts=kind_amounts(cell, places),
+        *place, provider, service, identity, name, currency = cell.key
+        for when, amounts in _charges(place, kind_amounts(cell, places)):
+            yield Fact(
+                place=(*when, str(source)),
+                currency=currency,
+                names=(Name(provider), Name(service), Name(labels.get(identity, name), identity)),
+                amounts=amounts,
+            )
+
+
+def _charges(place: list[str], amounts: Amounts) -> Iterator[tuple[list[str], Amounts]]:
+    """The charges that the rows of a cell are, as the view `focus` has them."""
+    *when, purchase = place
+    if purchase != "half_unused":
+        yield place, amounts
+        return
+    yield (
+        [*when, "recurring"],
+        tuple(
+            _NOTHING if at == _EFFECTIVE and one is not None else one
+            for at, one in enumerate(amounts)
+        ),
+    )
+    if amounts[_EFFECTIVE]:
+        # What is unused is usage, and only its effective cost is not 0.
+        yield (
+            [*when, ""],
+            tuple(one if at == _EFFECTIVE else None for at, one in enumerate(amounts)),
         )
 
 
@@ -161,6 +186,7 @@ def _source(report: SourceReport) -> dict[str, object]:
         "warehouse": report.warehouse,
         "error": report.error,
         "missing": missing if report.months.cells else {},
+        "derived": {str(kind): text for kind, text in report.roles.derived.items()},
     }
 
 
