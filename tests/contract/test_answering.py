@@ -106,6 +106,10 @@ def test_an_error_names_the_nearest_table_and_all_there_are(
     assert "finops has focus, " in said
     assert case.table in said
     assert "_dlt" not in said
+    with pytest.raises(QueryError, match="finops has focus, ") as raised:
+        ask(questions, "SELECT * FROM genum")
+    # No table of the warehouse's own catalog is proposed.
+    assert "pg_enum" not in str(raised.value)
 
 
 def test_a_mistake_is_told_in_the_words_of_the_warehouse(questions: Questions) -> None:

@@ -148,6 +148,11 @@ def _run(command: Callable[[], None]) -> None:
             raise
 
 
+def _as_place(folder: Path) -> str:
+    """A folder as `cd` takes it: what begins with a hyphen would be an option."""
+    return f"./{folder}" if str(folder).startswith("-") else str(folder)
+
+
 def _next_lines(folder: Path, left: list[str]) -> list[str]:
     """What to try next, as commands to copy."""
     from cloudbill.disk.installation import read_installation
@@ -159,7 +164,7 @@ def _next_lines(folder: Path, left: list[str]) -> list[str]:
     return [
         "",
         "Go there:",
-        f"  cd {shlex.quote(str(folder))}",
+        f"  cd {shlex.quote(_as_place(folder))}",
         *(unset if left else ()),
         "Compare files and tables again, to the last digit:",
         f"  {command} verify",

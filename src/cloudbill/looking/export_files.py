@@ -19,7 +19,7 @@ from cloudbill.disk.exchanging import put_in_place
 from cloudbill.disk.spool import clear_spool, spool_folder
 from cloudbill.errors import ConfigError, VerificationError
 from cloudbill.periods import BillingPeriod
-from cloudbill.settings.values import STORAGE_VERSION
+from cloudbill.settings.values import STORAGE_VERSION, fault_of_database_path
 from cloudbill.sql import DUCKDB, Fragment, duckdb_text
 
 __all__ = ["Files", "database_file", "monthly_files"]
@@ -209,8 +209,11 @@ def _require_export(output: Path) -> None:
     """Refuses to replace a file that no export has written.
 
     Raises:
-        ConfigError: If there is one.
+        ConfigError: If there is one, or if DuckDB cannot keep a file there.
     """
+    fault = fault_of_database_path(output)
+    if fault is not None:
+        raise ConfigError(f"{fault}: say where else with --output")
     if not output.exists():
         return
     try:

@@ -32,6 +32,7 @@ from cloudbill.settings.keys import KEYS
 from cloudbill.settings.lookup import Lookup, ValueProvider
 from cloudbill.settings.sections import configured_sources, suggestion, unknown_sections
 from cloudbill.settings.tables import require_separate_tables
+from cloudbill.settings.values import fault_of_database_path
 from cloudbill.settings.warehouse import WarehouseSettings
 
 __all__ = [
@@ -268,12 +269,16 @@ def read_source(
         if value is None and key.is_required:
             raise lookup.missing_error(key)
         values[key.name] = key.default_for(provider) if value is None else value
-    return SourceSettings(
+    settings = SourceSettings(
         source=source,
         provider=provider,
         is_database_given=configured["database"] is not None,
         **values,
     )
+    fault = None if settings.project_id else fault_of_database_path(settings.database)
+    if fault is not None:
+        raise ConfigError(f"'database' of [sources.{source}]: {fault}")
+    return settings
 
 
 def select_sources(sources: Sequence[_Source], name: str) -> tuple[_Source, ...]:

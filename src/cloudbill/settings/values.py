@@ -7,6 +7,7 @@ type is the type of the key.
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
@@ -20,6 +21,7 @@ from cloudbill.text.times import read_age
 __all__ = [
     "LEAST_BYTES",
     "STORAGE_VERSION",
+    "fault_of_database_path",
     "read_amount",
     "read_bytes_billed",
     "read_count",
@@ -99,6 +101,19 @@ def read_file(value: object) -> Path | None:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise ValueError("must be a file; its ~ is the home of nobody here") from error
+
+
+def fault_of_database_path(path: Path) -> str | None:
+    """Why DuckDB cannot keep a file under a path; None if it can. The path need not be there."""
+    # DuckDB takes what follows the first for options, and the second for a slash.
+    unfit = "?" if os.sep == "\\" else "?\\"
+    found = next((sign for sign in unfit if sign in str(path.absolute())), None)
+    if found is None:
+        return None
+    return (
+        f"DuckDB cannot keep a file under {path.absolute()}, for '{found}' is in its path. Name "
+        f"one without it, also for the folders that it is in"
+    )
 
 
 def read_table_name(value: object) -> str | None:

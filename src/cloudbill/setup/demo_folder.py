@@ -13,6 +13,7 @@ from cloudbill.disk.exchanging import write_in_one_step
 from cloudbill.disk.room import not_written
 from cloudbill.errors import ConfigError
 from cloudbill.settings import Misconfigured, SourceSettings
+from cloudbill.settings.values import fault_of_database_path
 
 __all__ = [
     "DATABASE",
@@ -58,10 +59,13 @@ def claim_folder(folder: Path) -> None:
     """Makes the folder with its mark and its configuration, unless it is there already.
 
     Raises:
-        ConfigError: If it has anything in it and no mark, if its configuration is another one, or
-            if it cannot be written.
+        ConfigError: If it has anything in it and no mark, if its configuration is another one, if
+            DuckDB cannot keep a file in it, or if it cannot be written.
     """
     mark, config = folder / ".gitignore", folder / ".dlt" / "config.toml"
+    fault = fault_of_database_path(folder / DATABASE)
+    if fault is not None:
+        raise ConfigError(f"{fault}: {_ELSEWHERE}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not any(folder.iterdir()):

@@ -21,6 +21,7 @@ _GONE: Final = re.compile(
     r"(?:Table|View) with name (?P<duckdb>.+?) does not exist"
     r"|Not found: Table [^\s.]+\.[^\s.]+\.(?P<bigquery>\S+)"
 )
+_PROPOSAL: Final = re.compile(r"\s*Did you mean [^?]*\?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +78,16 @@ class Questions(Protocol):
 
 def refusal(reason: str, names: Callable[[], Sequence[str]], dataset: str) -> QueryError:
     """The error for SQL that a warehouse does not take; `reason` is what it says itself."""
-    lines = [f"The warehouse does not take this SQL: {reason}"]
     found = _GONE.search(reason)
+    if found is not None:
+        # DuckDB also proposes tables of its own catalog, which are none of the bill.
+        reason = _PROPOSAL.sub("", reason)
+    lines = [f"The warehouse does not take this SQL: {reason}"]
     if found is not None:
         there = names()
         wanted = str(found["duckdb"] or found["bigquery"]).strip("\"`'")
         near = suggestion(wanted, there) if there else ""
-        if near.startswith(" Did") and "Did you mean" not in reason:
+        if near.startswith(" Did"):
             lines.append(near.strip())
         lines.append(
             f"{dataset} has {', '.join(there)}" if there else f"Nothing is loaded into {dataset}"

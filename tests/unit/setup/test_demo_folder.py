@@ -28,6 +28,14 @@ def test_a_folder_with_anything_else_in_it_is_refused(tmp_path: Path, name: str)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+def test_a_folder_in_which_duckdb_can_keep_no_file_is_refused_before_it_is_made(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ConfigError, match=r"'\?' is in its path.*--folder"):
+        claim_folder(tmp_path / "x?y")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_exports_are_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
     def stopped(target: Path) -> None:
         target.mkdir()
