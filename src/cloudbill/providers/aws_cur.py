@@ -184,7 +184,9 @@ ROLES: Final = Roles(
     one_time=_ONE_TIME,
     half_unused=((TextTest(column=_TYPE, equals=_HALF_UNUSED),),),
     derived={
-        CostKind.LIST: "what has no public price, such as fees, taxes and credits, counts as billed",
+        CostKind.LIST: (
+            "what has no public price, such as fees, taxes and credits, counts as billed"
+        ),
         CostKind.CONTRACTED: (
             "a report has none, so what no commitment covers counts as billed, and what one covers "
             "at its price on demand"

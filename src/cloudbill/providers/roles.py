@@ -26,8 +26,8 @@ class CostKind(StrEnum):
 class CostCase:
     """The amount of a row of one type: the sum of `plus` minus the sum of `minus`.
 
-    Without both it is 0. With `is_ending`, `type` is what the types end with. `where_set` names a column that must not be empty, and `where_begins` a
-    column and what its text must begin with.
+    Without both it is 0. With `is_ending`, `type` is what the types end with. `where_set` names a
+    column that must not be empty, and `where_begins` a column and what its text must begin with.
     """
 
     type: str

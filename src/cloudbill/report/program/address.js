@@ -39,27 +39,75 @@ const CHOICES = {
   tag_value: ofNames("tag_value"),
 };
 
-/** Writes what is not as it is by itself into the address, and where the reader went. */
-function remember(section = "") {
+/** What is not as it is by itself, as words of the address, and where the reader went. */
+function wordsOf(section) {
   const usual = defaults();
   const words = new URLSearchParams();
   for (const [name, { write }] of Object.entries(CHOICES)) {
     if (state[name] !== usual[name] && state[name] !== null) words.set(name, write(state[name]));
   }
   if (section) words.set("at", section);
-  const wanted = String(words);
-  if (wanted !== location.hash.slice(1)) history.pushState(null, "", wanted ? `#${wanted}` : location.href.split("#")[0]);
+  return String(words);
 }
 
-/** Chooses what the address says; whatever it says that is not there counts for nothing. */
+const placeOf = (words) => (words ? `#${words}` : location.href.split("#")[0]);
+
+/** Writes what is chosen into the address; what an older one said in vain is over then. */
+function remember(section = "") {
+  const wanted = wordsOf(section);
+  if (!section) fill(byId("dropped"));
+  if (wanted !== location.hash.slice(1)) history.pushState(null, "", placeOf(wanted));
+}
+
+/** Chooses what the address says, and gives what it says in vain: names with texts. */
 function restore() {
   const words = new URLSearchParams(location.hash.slice(1));
+  const dropped = [];
   Object.assign(state, defaults());
+  if (!ALL_MONTHS.length) return dropped;
   for (const [name, { read }] of Object.entries(CHOICES)) {
-    const value = words.has(name) && ALL_MONTHS.length ? read(words.get(name)) : undefined;
-    if (value !== undefined) state[name] = value;
+    if (!words.has(name)) continue;
+    const value = read(words.get(name));
+    if (value === undefined) dropped.push([name, words.get(name)]);
+    else state[name] = value;
   }
-  if (state.from > state.to) Object.assign(state, { from: defaults().from, to: defaults().to });
+  if (state.from > state.to) {
+    dropped.push(["from", state.from]);
+    Object.assign(state, { from: defaults().from, to: defaults().to });
+  }
+  // A section alone has no value.
+  for (const [name, text] of words) if (!(Object.hasOwn(CHOICES, name) || name === "at" || text === "")) dropped.push([name, text]);
+  return dropped;
+}
+
+const WORDS = { kind: "cost", from: "first month", to: "last month", sub_account: "sub-account", daily_as: "way to show days", charges: "choice of charges", tag_key: "tag", tag_value: "value of the tag" };
+const MOST_SHOWN = 80;
+
+/** Says what the address names and the page does not have, and what is shown instead. */
+function droppedLine([name, text]) {
+  const signs = [...text];
+  const shown = signs.length > MOST_SHOWN ? `${signs.slice(0, MOST_SHOWN - 1).join("")}…` : text;
+  if (!Object.hasOwn(CHOICES, name)) return `This page has no such filter as that of this address for '${shown}'; it counts for nothing.`;
+  const isList = [...GROUPS, "source", "tag_value"].includes(name);
+  const isFolded = isList && name !== "source" && data.names[name].some((one) => one.others !== undefined);
+  return `The ${WORDS[name] ?? name} '${shown}' of this address is not in this page${isFolded ? ", or only in \"All others\"" : ""}; ${isList ? "all are shown" : "it counts for nothing"}.`;
+}
+
+/** Shows what the address says, and corrects it where it says something in vain. */
+function openAddress() {
+  const dropped = restore();
+  const section = sectionOf(location.hash);
+  const wanted = { ...state };
+  draw();
+  if (ALL_MONTHS.length) {
+    // Of the names that there are, some are in no charge of what else is chosen.
+    for (const [name, { write }] of Object.entries(CHOICES)) {
+      if (wanted[name] !== null && state[name] === null) dropped.push([name, write(wanted[name])]);
+    }
+    fill(byId("dropped"), dropped.slice(0, 10).map((one) => el("p", { class: "notice" }, droppedLine(one))));
+    if (dropped.length) history.replaceState(null, "", placeOf(wordsOf(section)));
+  }
+  goTo(section);
 }
 
 const SECTIONS = [...document.querySelectorAll('a[href^="#"]')].map((link) => link.hash.slice(1));
@@ -87,9 +135,5 @@ function listenToAddress() {
     goTo(link.hash.slice(1));
     remember(link.hash.slice(1));
   });
-  window.addEventListener("hashchange", () => {
-    restore();
-    draw();
-    goTo(sectionOf(location.hash));
-  });
+  window.addEventListener("hashchange", openAddress);
 }

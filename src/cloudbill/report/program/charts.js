@@ -26,8 +26,22 @@ function theme() {
 
 // Plotly reads a few tags in texts, so whatever could be one is written as it is shown.
 const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-const short = (text) => plain([...text].length > LABEL ? `${[...text].slice(0, LABEL - 1).join("")}…` : text);
+function short(text) {
+  const signs = [...text];
+  if (signs.length <= LABEL) return plain(text);
+  // The end of an id tells names apart that are alike.
+  const end = /^.*( \(…?[^()]{1,12}\))$/s.exec(text)?.[1] ?? "";
+  return plain(`${signs.slice(0, LABEL - 1 - [...end].length).join("")}…${end}`);
+}
 const hover = (title, value, where = "") => `${plain(title)}<br>${where ? `${plain(where)}: ` : ""}<b>${exact(value)}</b> ${plain(nameOf("currency", state.currency))}`;
+
+/** How amounts are written at an axis: thousands as k and millions as M, all else with its digits. */
+function tickFormat(columns) {
+  const largest = columns.map((values) => Math.max(0, ...values.map((value) => Math.abs(value ?? 0))));
+  // Smaller ones would be written with m, and larger ones with G. Bars may be on top of each other.
+  const isLong = Math.max(0, ...largest) >= 10000 && largest.reduce((sum, one) => sum + one, 0) < 1e9;
+  return isLong ? "~s" : ",~r";
+}
 
 function chart(id, label, height, traces, layout = {}) {
   const colors = theme();
@@ -35,6 +49,8 @@ function chart(id, label, height, traces, layout = {}) {
   node.style.height = `${height}px`;
   const axis = { gridcolor: colors.grid, zerolinecolor: colors.quiet, linecolor: colors.grid, automargin: true, fixedrange: true };
   const { xaxis, yaxis, ...rest } = layout;
+  const isAcross = traces[0]?.orientation === "h";
+  const money = { tickformat: tickFormat(traces.map((trace) => (isAcross ? trace.x : trace.y))) };
   pendingCharts.push(() => Plotly.newPlot(node, traces, {
     height,
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colors.quiet },
@@ -47,8 +63,8 @@ function chart(id, label, height, traces, layout = {}) {
     hoverlabel: { bgcolor: colors.card, bordercolor: colors.quiet, font: { color: colors.ink, size: 13 }, align: "left", namelength: -1 },
     legend: { orientation: "h", y: -0.15, yanchor: "top", x: 0, itemclick: false, itemdoubleclick: false, font: { color: colors.ink } },
     ...(isPrinted ? { width: node.clientWidth || 640 } : {}),
-    xaxis: { ...axis, ...xaxis },
-    yaxis: { ...axis, ...yaxis },
+    xaxis: { ...axis, ...(isAcross ? money : {}), ...xaxis },
+    yaxis: { ...axis, ...(isAcross ? {} : money), ...yaxis },
     ...rest,
   }, { displayModeBar: false, responsive: !isPrinted }));
   return el("figure", null, node);
@@ -73,7 +89,7 @@ const gapOf = (months) => Math.max(0.25, 0.9 - months.length * 0.08);
 /** Groups by what they cost, costliest first, and all beyond the first few as one. */
 function ranked(rows, group, most) {
   const groups = [...groupBy(rows, (row) => row[group])].map(([index, of]) => ({
-    index, rows: of, title: nameOf(group, index), cost: of.reduce((sum, row) => sum + size(amount(row)), 0n),
+    index, rows: of, title: titleOf(group, index), cost: of.reduce((sum, row) => sum + size(amount(row)), 0n),
     isLast: isLast(group, index),
   }));
   groups.sort((a, b) => a.isLast - b.isLast || (a.cost < b.cost ? 1 : a.cost > b.cost ? -1 : a.title.localeCompare(b.title)));
@@ -138,6 +154,6 @@ function stackedMonths(id, label, rows, group, months) {
   return chart(id, label, height, traces, {
     barmode: "relative", showlegend: true, bargap: gapOf(months),
     xaxis: { type: "category", nticks: Math.max(4, Math.floor(byId("main").clientWidth / 75)), showgrid: false, tickangle: 0 },
-    yaxis: { tickformat: "~s", nticks: 6 },
+    yaxis: { nticks: 6 },
   });
 }

@@ -9,12 +9,22 @@ const LEFT_OUT = { without_once: "one-time purchases", without_any: "purchases" 
 /** What is said of purchases: how much they are, and whether they are left out. */
 function purchaseNote(rows, now) {
   const counts = state.charges === "all" ? isPurchase.without_any : isLeftOut;
-  const of = (month) => total(rows.filter((row) => row.month === month && counts(row)));
-  const [one, other] = [of(now.newest), of(now.before)];
-  if (one === null && other === null) return null;
   const currency = nameOf("currency", state.currency);
-  return el("p", { class: "quiet", id: "purchase-note" }, state.charges === "all" ? "Purchases are in it: " : `Left out: ${LEFT_OUT[state.charges]} of `,
-    amountNode(one ?? 0n), ` ${currency} in ${monthTitle(now.newest)}`, other === null ? "" : [" and ", amountNode(other), ` ${currency} in ${monthTitle(now.before)}`], ".");
+  const said = (wanted) => {
+    const [one, other] = [now.newest, now.before].map((month) => total(rows.filter((row) => row.month === month && wanted(row))));
+    return one === null && other === null ? null
+      : [amountNode(one ?? 0n), ` ${currency} in ${monthTitle(now.newest)}`, other === null ? "" : [" and ", amountNode(other), ` ${currency} in ${monthTitle(now.before)}`]];
+  };
+  const [counted, once, recurring] = [counts, isPurchase.without_once, (row) => row.purchase === "recurring"].map(said);
+  if (!once && !recurring) return null;
+  const each = [["One-time", once], ["Recurring", recurring]].filter(([, one]) => one);
+  const texts = {
+    all: () => ["Purchases are in it: ", counted, ".", each.map(([title, one]) => [` ${title}: `, one, "."])],
+    without_once: () => [counted ? ["Left out: one-time purchases of ", counted, "."] : "There is no one-time purchase to leave out.",
+      recurring ? [" Recurring purchases are still in it: ", recurring, "."] : ""],
+    without_any: () => ["Left out: purchases of ", counted, "."],
+  };
+  return el("p", { class: "quiet", id: "purchase-note" }, texts[state.charges]());
 }
 
 function drawDaily(now) {
@@ -25,7 +35,8 @@ function drawDaily(now) {
   const [current, before] = [of(now.newest), of(now.before)];
   byId("daily-title").textContent = `Cost by day: ${monthTitle(now.newest)} and the month before`;
   const note = purchaseNote(all, now);
-  if (!current.size && all.some((row) => row.month === now.newest)) {
+  const isNothing = [...current.values()].every((some) => total(some) === null);
+  if (isNothing && all.some((row) => row.month === now.newest && isLeftOut(row))) {
     fill(byId("daily-body"), el("p", { class: "quiet" }, `Without ${LEFT_OUT[state.charges]}, nothing is left of ${monthTitle(now.newest)}.`), note);
     return;
   }
@@ -64,7 +75,7 @@ function drawDaily(now) {
   const [one, other] = [current, before].map((groups) => total([...groups.values()].flat()));
   fill(byId("daily-body"), note,
     chart("daily-chart", `Cost of each day of ${monthTitle(now.newest)} as bars, and of ${monthTitle(now.before)} as a line; the table below has the numbers`, 300, traces, {
-      showlegend: true, bargap: 0.2, xaxis: { showgrid: false, dtick: isNarrow() ? 5 : 1, range: [0.4, days.length + 0.6], tickangle: 0 }, yaxis: { tickformat: "~s", nticks: 6 },
+      showlegend: true, bargap: 0.2, xaxis: { showgrid: false, dtick: isNarrow() ? 5 : 1, range: [0.4, days.length + 0.6], tickangle: 0 }, yaxis: { nticks: 6 },
     }),
     folded("Cost by day as a table", "daily-table", table("Cost by day", [textColumn("Day"), numberColumn(now.newest), numberColumn(now.before), numberColumn("Difference")], body,
       el("tr", null, el("th", { scope: "row" }, "Together"), amountCell(one), amountCell(other), changeCell(minus(one, other), changed(one, other))))));

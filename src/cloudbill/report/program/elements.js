@@ -37,10 +37,14 @@ const nameCell = (group, index, name = "th") => {
     { fields: group === "sub_account" ? [title, data.names[group][index].id ?? ""] : [title] });
 };
 
+/** A cell that is several fields in a file, each with one fact. */
+const inFile = (cell, ...fields) => Object.assign(cell, { fields });
+const fieldsColumn = (title, ...fields) => ({ title, fields });
+
 /** A table with a button that saves it; `kind` is the kind of cost, if it is not the chosen one. */
 function table(title, columns, rows, foot = null, kind = null) {
   const head = columns.map((column) => el(
-    "th", { scope: "col", class: column.number ? "number" : null }, column.title));
+    "th", { scope: "col", class: [column.number && "number", column.isName && "name"].filter(Boolean).join(" ") || null }, column.title));
   const rest = roundedOff(columns, rows, foot);
   return [csvButton(title, columns, rows, kind),
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${title}, table` },
@@ -73,4 +77,4 @@ const textColumn = (title) => ({ title });
 const numberColumn = (title) => ({ title, number: true });
 const percentColumn = (title) => ({ title, number: true, fields: [`${title} (%)`] });
 /** A column of names; those of sub-accounts have their ids in a column of their own. */
-const nameColumn = (title, group) => ({ title, fields: group === "sub_account" ? [title, `${title} id`] : [title] });
+const nameColumn = (title, group) => ({ title, fields: group === "sub_account" ? [title, title === "Name" ? "id" : `${title} id`] : [title] });

@@ -16,7 +16,9 @@ function drawHeadline(now) {
     : moved(same.one, same.other, [`on days 1 to ${same.last}: `, amountNode(same.one), ", against ", amountNode(same.other), ` in the same days of ${monthTitle(now.before)}`, withoutPurchases(same)]));
   const second = byId("headline-whole");
   second.hidden = same === null;
-  fill(second, same === null ? "" : [wholeMonth, change === null ? "" : ", as a whole"]);
+  const outside = same === null || same.outside === null || same.outside === 0n ? ""
+    : ["; ", amountNode(same.outside, "+"), " of it is on days outside of the month"];
+  fill(second, same === null ? "" : [wholeMonth, change === null ? "" : ", as a whole", outside]);
   drawForecast(now);
   drawCompleteness(now);
   const all = total(now.shown);
@@ -31,7 +33,7 @@ function drawHeadline(now) {
 function moved(after, before, words) {
   const change = after - before;
   return [el("strong", { class: change > 0n ? "up" : change < 0n ? "down" : "" }, amountNode(change, "+")),
-    ` ${percent(change, before) ? `(${percent(change, before)}) ` : ""}`, words, addsUp(change, [after, -before]) ? "" : ", rounded"];
+    ` ${percent(change, before) ? `(${percent(change, before)}) ` : ""}`, words, addsUp(change, [after, -before]) ? "" : " (each amount is rounded)"];
 }
 
 function drawCompleteness(now) {
@@ -50,16 +52,19 @@ function drawCompleteness(now) {
 
 /** The days that the newest month has, and the same days of the month before; null if it has all.
  *
- * With the switch, both are without purchases, and `out` has what is left out of each.
+ * With the switch, both are without purchases, and `out` has what is left out of each. `outside` is
+ * what the newest month has on other days than its own.
  */
 function sameDays(now) {
-  const rows = dailyRows().filter((row) => row.day.startsWith(row.month));
+  const all = dailyRows();
+  const rows = all.filter((row) => row.day.startsWith(row.month));
   const current = rows.filter((row) => row.month === now.newest);
   const last = current.reduce((day, row) => (row.day > day ? row.day : day), "").slice(8);
   const earlier = rows.filter((row) => row.month === now.before && row.day.slice(8) <= last);
   const [one, other] = [current, earlier].map((some) => total(some.filter((row) => !isLeftOut(row))));
   if (Number(last) === daysOf(now.newest) || one === null || other === null) return null;
-  return { one, other, last: Number(last), out: [current, earlier].map((some) => total(some.filter(isLeftOut))) };
+  const outside = total(all.filter((row) => row.month === now.newest && !row.day.startsWith(row.month)));
+  return { one, other, last: Number(last), outside, out: [current, earlier].map((some) => total(some.filter(isLeftOut))) };
 }
 
 /** What the switch leaves out of two months, in words; nothing while it is off or leaves out nothing. */
@@ -83,6 +88,8 @@ function drawNotes(now) {
   const kind = data.kinds[state.kind];
   data.sources.forEach((source, index) => {
     if (source.error) add(`${source.name} was not read, so its costs are missing here. ${source.error}`);
+    const derived = source.derived[kind];
+    if (derived && !source.missing[kind] && isCounted(index)) add(`${source.name}: ${KINDS[kind].toLowerCase()} cost is derived: ${derived}.`, "info");
     const missing = source.missing[kind];
     if (missing && isCounted(index)) {
       add(`${source.name}: ${KINDS[kind].toLowerCase()} cost is not in this export${missing.length ? ` (no exact ${missing.join(", ")})` : ""}, so its charges are not in these amounts.`);

@@ -19,6 +19,12 @@ function drawKinds(now) {
     const without = data.sources.filter((source, index) => source.missing[kind] && isCounted(index));
     return without.length ? [`${KINDS[kind]} cost is not in the export of ${without.map((source) => source.name).join(", ")}.`] : [];
   });
+  data.sources.forEach((source, index) => {
+    if (!isCounted(index)) return;
+    for (const kind of data.kinds) {
+      if (source.derived[kind] && !source.missing[kind]) missing.push(`${KINDS[kind]} cost of ${source.name} is derived: ${source.derived[kind]}.`);
+    }
+  });
   const body = [...now.months].reverse().map((month) => {
     const place = now.months.indexOf(month);
     return el("tr", null, el("th", { scope: "row" }, month), sums.map((values) => amountCell(values[place])));
@@ -27,7 +33,7 @@ function drawKinds(now) {
     missing.length ? el("p", { class: "quiet" }, missing.join(" ")) : null,
     chart("kinds-chart", "Billed, effective, list and contracted cost by month as lines; the table below has the numbers", 300, traces, {
       showlegend: true, barmode: "group", bargap: gapOf(now.months), xaxis: { type: "category", nticks: Math.max(4, Math.floor(byId("main").clientWidth / 75)), showgrid: false, tickangle: 0 },
-      yaxis: { tickformat: "~s", nticks: 6, rangemode: "tozero" },
+      yaxis: { nticks: 6, rangemode: "tozero" },
     }),
     folded("Kinds of cost as a table", "kinds-table", table("Kinds of cost", [textColumn("Month"), ...data.kinds.map((kind) => numberColumn(KINDS[kind]))], body,
       el("tr", null, el("th", { scope: "row" }, "Together"), sums.map((values) => amountCell(values.reduce(plus, null)))), "")));

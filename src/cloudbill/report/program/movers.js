@@ -20,7 +20,7 @@ function drawMovers(now) {
     fill(byId("movers-body"), note, el("p", { class: "quiet" }, now.inBefore.length ? "Nothing moved." : `There is no ${monthTitle(now.before)} to compare with.`));
     return;
   }
-  const title = (pair) => `${nameOf("service", pair.service)} · ${nameOf("sub_account", pair.sub_account)}`;
+  const title = (pair) => `${nameOf("service", pair.service)} · ${titleOf("sub_account", pair.sub_account)}`;
   const shown = [...moved].reverse();
   const places = shown.map((_, index) => index);
   const traces = [{
@@ -29,12 +29,12 @@ function drawMovers(now) {
     hovertemplate: "%{customdata}<extra></extra>",
     marker: { color: shown.map((pair) => (pair.change > 0n ? colors.up : colors.down)) },
   }];
-  const label = (pair) => (isNarrow() ? short(nameOf("service", pair.service)) : `${short(nameOf("service", pair.service))} · ${short(nameOf("sub_account", pair.sub_account))}`);
+  const label = (pair) => (isNarrow() ? short(nameOf("service", pair.service)) : `${short(nameOf("service", pair.service))} · ${short(titleOf("sub_account", pair.sub_account))}`);
   const body = moved.map((pair) => el("tr", null, nameCell("service", pair.service), nameCell("sub_account", pair.sub_account, "td"), amountCell(pair.one), amountCell(pair.other), changeCell(pair.change, changed(pair.one, pair.other)),
     percentCell(percent(pair.change, pair.other) || (pair.other === null ? "new" : ""))));
   fill(byId("movers-body"), note,
     chart("movers-chart", `The ${moved.length} biggest changes as bars; the table below has the numbers`, 60 + moved.length * 30, traces, {
-      bargap: 0.35, xaxis: { tickformat: "~s", nticks: 6 },
+      bargap: 0.35, xaxis: { nticks: 6 },
       yaxis: { tickvals: places, ticktext: shown.map(label), showgrid: false, zeroline: false, tickfont: { color: colors.ink } },
     }),
     folded("Biggest movers as a table", "movers-table", table("Biggest movers", [textColumn("Service"), nameColumn("Sub-account", "sub_account"), numberColumn(now.newest), numberColumn(now.before), numberColumn("Change"), percentColumn("In percent")], body)));

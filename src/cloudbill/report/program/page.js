@@ -48,10 +48,8 @@ byId("made").textContent = `Made ${moment(data.made_at)} from ${data.sources.map
 byId("folded").textContent = COSTS.length
   ? `To stay small, this page keeps at most ${data.folded.names} services, sub-accounts and providers of each currency by name, the ${data.folded.tag_keys} costliest tag keys and ${data.folded.tag_values} values of each; all others are summed exactly as "All others", so totals are whole. Days are kept for the newest two months of each source.`
   : "";
-restore();
 listen();
 listenToAddress();
 listenToPrinter();
 document.addEventListener("copy", copyExactly);
-draw();
-goTo(sectionOf(location.hash));
+openAddress();

@@ -46,6 +46,23 @@ const idOf = (group, index) => {
   return name.id && name.text && name.id !== name.text ? name.id : "";
 };
 
+const ALIKE = new Map();
+
+/** The name in a chart; where several have it, with the end of the id. */
+function titleOf(group, index) {
+  const name = nameOf(group, index);
+  if (!idOf(group, index)) return name;
+  if (!ALIKE.size) {
+    for (const one of data.names.sub_account) ALIKE.set(one.text, [...(ALIKE.get(one.text) || []), one.id || ""]);
+  }
+  const id = idOf(group, index);
+  const others = (ALIKE.get(name) || []).filter((one) => one !== id);
+  if (!others.length) return name;
+  let length = 4;
+  while (length < id.length && others.some((one) => one.endsWith(id.slice(-length)))) length += 1;
+  return `${name} (${length < id.length ? "…" : ""}${id.slice(-length)})`;
+}
+
 function nextMonth(month, step = 1) {
   const [year, number] = month.split("-").map(Number);
   const count = year * 12 + number - 1 + step;

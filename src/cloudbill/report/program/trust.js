@@ -8,18 +8,21 @@ const COMPLETE = new Map([[true, "complete"], [false, "not complete"], [null, "u
 const pill = ([tone, title]) => el("span", { class: `pill ${tone}` }, title);
 const sourceCell = (index) => el("td", null, data.sources[index].name);
 
+const timeCell = (time) => inFile(el("td", null, time ? moment(time) : "–"), time ? moment(time) : "");
+
 function freshness(isShown) {
   const rows = data.trust.freshness.filter(isShown).map((one) => {
     const source = data.sources[one.source];
     return el("tr", null,
-      el("th", { scope: "row" }, source.name, el("span", { class: "id" }, [source.table, source.warehouse].filter(Boolean).join(", "))),
-      el("td", null, one.newest_month || "nothing loaded"), el("td", null, one.newest_month ? moment(one.submitted_at) : "–"),
-      el("td", null, one.newest_month ? moment(one.loaded_at) : "–"),
-      el("td", null, one.store_error ? `Store not read: ${one.store_error}` : one.store_submitted_at ? moment(one.store_submitted_at) : "no runs",
+      inFile(el("th", { scope: "row" }, source.name, el("span", { class: "id" }, [source.table, source.warehouse].filter(Boolean).join(", "))), source.name, source.table, source.warehouse),
+      inFile(el("td", null, one.newest_month || "nothing loaded"), one.newest_month || ""), timeCell(one.newest_month && one.submitted_at), timeCell(one.newest_month && one.loaded_at),
+      inFile(el("td", null, one.store_error ? `Store not read: ${one.store_error}` : one.store_submitted_at ? moment(one.store_submitted_at) : "no runs",
         one.is_stale ? el("span", { class: "pill warn" }, "Older than max_age") : null,
-        one.unreadable.map((why) => el("span", { class: "id" }, `Cannot be read: ${why}`))));
+        one.unreadable.map((why) => el("span", { class: "id" }, `Cannot be read: ${why}`))),
+      one.store_submitted_at ? moment(one.store_submitted_at) : "", one.is_stale ? "yes" : "no", one.store_error ?? "", { number: String(one.unreadable.length) }));
   });
-  return [el("h3", null, "Freshness"), table("Freshness of each source", [textColumn("Source"), textColumn("Newest month"), textColumn("Newest loaded run was made"), textColumn("Last load"), textColumn("Newest run in the store")], rows)];
+  return [el("h3", null, "Freshness"), table("Freshness of each source", [fieldsColumn("Source", "Source", "Table", "Warehouse"), textColumn("Newest month"), textColumn("Newest loaded run was made"), textColumn("Last load"),
+    fieldsColumn("Newest run in the store", "Newest run in the store", "Older than max_age", "Store not read", "Runs that cannot be read")], rows)];
 }
 
 function agreement(isShown) {
@@ -33,10 +36,11 @@ function agreement(isShown) {
       ? [one.rows !== null && one.rows !== one.held_rows ? el("span", { class: "id" }, `rows differ by ${one.held_rows - one.rows}`) : null,
         differing.map((entry) => el("span", { class: "id" }, `${entry[0] || "no currency"} ${entry[1]} differs by ${signed(parse(entry[4]))}`))]
       : [el("span", { class: "id" }, one.amounts.length ? `${one.amounts.length} totals equal` : "no totals recorded")];
-    return el("tr", null, el("th", { scope: "row" }, one.month, el("span", { class: "id" }, COMPLETE.get(one.complete))), sourceCell(one.source),
-      one.rows === null ? el("td", { class: "number" }, "–") : countCell(one.rows), countCell(one.held_rows),
-      el("td", null, pill(AGREEMENTS[one.agreement]), shown),
-      el("td", null, moment(one.submitted_at), el("span", { class: "id run" }, `loaded ${moment(one.loaded_at)}`), one.run_id ? el("span", { class: "id run" }, `run ${one.run_id}`) : null));
+    return el("tr", null, inFile(el("th", { scope: "row" }, one.month, el("span", { class: "id" }, COMPLETE.get(one.complete))), one.month, COMPLETE.get(one.complete)), sourceCell(one.source),
+      one.rows === null ? inFile(el("td", { class: "number" }, "–"), "") : countCell(one.rows), countCell(one.held_rows),
+      inFile(el("td", null, pill(AGREEMENTS[one.agreement]), shown), AGREEMENTS[one.agreement][1], { number: String(one.amounts.length) }, { number: String(differing.length) }),
+      inFile(el("td", null, moment(one.submitted_at), el("span", { class: "id run" }, `loaded ${moment(one.loaded_at)}`), one.run_id ? el("span", { class: "id run" }, `run ${one.run_id}`) : null),
+        moment(one.submitted_at), moment(one.loaded_at), one.run_id ?? ""));
   });
   // What differs may do so in its last digit.
   const amounts = months.flatMap((one) => one.amounts.map((entry) => [entry, parse(entry[4]) === 0n ? rounded : exact]).map(([[currency, column, recorded, held, difference], show]) => el("tr", null,
@@ -45,7 +49,8 @@ function agreement(isShown) {
   return [el("h3", null, "Reconciliation"),
     el("p", { class: "quiet" }, "What each load recorded in the ledger, compared with what the table holds now."),
     odd,
-    table("Reconciliation of each month", [textColumn("Month"), textColumn("Source"), numberColumn("Rows recorded"), numberColumn("Rows in the table"), textColumn("Verdict"), textColumn("Run made")], rows),
+    table("Reconciliation of each month", [fieldsColumn("Month", "Month", "Complete"), textColumn("Source"), numberColumn("Rows recorded"), numberColumn("Rows in the table"),
+      fieldsColumn("Verdict", "Verdict", "Totals compared", "Totals that differ"), fieldsColumn("Run made", "Run made", "Loaded", "Run")], rows),
     amounts.length ? folded("Every total that was compared", "agreement-amounts", table("Totals recorded and in the table", [textColumn("Month"), textColumn("Source"), textColumn("Currency"), textColumn("Column"), numberColumn("Recorded"), numberColumn("In the table"), numberColumn("Difference")], amounts)) : null];
 }
 
@@ -54,7 +59,7 @@ function gapsAndRuns(isShown) {
   const pending = data.trust.pending.filter(isShown);
   const unread = data.trust.freshness.filter((one) => isShown(one) && one.store_error);
   const rows = pending.map((one) => el("tr", null, el("th", { scope: "row" }, one.month), sourceCell(one.source), el("td", null, pill(STATES[one.state])),
-    el("td", null, moment(one.submitted_at), el("span", { class: "id" }, `run ${one.run_id}`)), el("td", null, one.detail)));
+    inFile(el("td", null, moment(one.submitted_at), el("span", { class: "id" }, `run ${one.run_id}`)), moment(one.submitted_at), one.run_id), el("td", null, one.detail)));
   return [el("h3", null, "What is open: missing months, failed loads, held and waiting runs"),
     !data.trust.months.length ? null : el("p", { class: missing.length ? "notice" : "quiet" }, missing.length
       ? `Missing in between: ${missing.map((one) => `${one.month} (${data.sources[one.source].name})`).join(", ")}`
@@ -64,7 +69,7 @@ function gapsAndRuns(isShown) {
     data.trust.open.filter(isShown).map((one) => el("p", { class: "notice open" }, `${sourceName(one)}: ${one.message}`)),
     data.trust.pins.filter(isShown).map((one) => el("p", { class: "notice info pin" }, `${sourceName(one)}: ${pinLine(one)}. \`cloudbill load ${sourceName(one)} --month ${one.month} --release\` ends that.`)),
     unread.map((one) => el("p", { class: "notice" }, `${sourceName(one)}: the store was not read, so which runs are held or waiting is not known. ${one.store_error}`)),
-    pending.length ? table("Runs that are not loaded", [textColumn("Month"), textColumn("Source"), textColumn("State"), textColumn("Made"), textColumn("Why")], rows)
+    pending.length ? table("Runs that are not loaded", [textColumn("Month"), textColumn("Source"), textColumn("State"), fieldsColumn("Made", "Made", "Run"), textColumn("Why")], rows)
       : unread.length < data.trust.freshness.filter(isShown).length ? el("p", { class: "quiet" }, "No run in the stores that were read is held, waiting, gone, or newer than what is loaded.") : null];
 }
 
@@ -86,13 +91,17 @@ function viewed(isShown) {
   if (!data.views.length) return [];
   const left = data.trust.left_out.filter(isShown);
   const faults = data.trust.faults.filter(isShown);
-  const rows = faults.map((one) => el("tr", null, el("th", { scope: "row" }, one.title, el("span", { class: "id" }, one.rule)), sourceCell(one.source),
-    countCell(one.rows), el("td", null, one.months.length > 1 ? `${one.months[0]} to ${one.months.at(-1)}` : one.months.join("")),
-    el("td", { class: "number" }, one.costs.length ? one.costs.map(([currency, cost]) => el("div", null, amountNode(parse(cost)), ` ${currency || "no currency"}`)) : "–"), el("td", null, one.remedy)));
+  const currencies = [...new Set(faults.flatMap((one) => one.costs.map(([currency]) => currency)))].sort();
+  const costOf = (one, wanted) => one.costs.find(([currency]) => currency === wanted)?.[1];
+  const rows = faults.map((one) => el("tr", null, inFile(el("th", { scope: "row" }, one.title, el("span", { class: "id" }, one.rule)), one.title, one.rule), sourceCell(one.source),
+    countCell(one.rows), inFile(el("td", null, one.months.length > 1 ? `${one.months[0]} to ${one.months.at(-1)}` : one.months.join("")), one.months[0] ?? "", one.months.at(-1) ?? ""),
+    inFile(el("td", { class: "number" }, one.costs.length ? one.costs.map(([currency, cost]) => el("div", null, amountNode(parse(cost)), ` ${currency || "no currency"}`)) : "–"),
+      ...currencies.map((currency) => ({ number: plainAmount(parse(costOf(one, currency))) }))), el("td", null, one.remedy)));
   return [el("h3", null, "What counts, and what is odd in the charges"),
     el("p", { class: "quiet" }, `${data.views.join(" and ")} ${data.views.length > 1 ? "have" : "has"} every charge once, as FOCUS.`),
     left.map((one) => el("p", { class: "quiet left-out" }, `${data.sources[one.source].name} is left out of it for ${one.months.length > 1 ? `${one.months[0]} to ${one.months.at(-1)} (${one.months.length} months)` : one.months[0]}, because ${one.counts} has the same charges.`)),
-    faults.length ? table("Rules that name charges", [textColumn("Rule"), textColumn("Source"), numberColumn("Charges"), textColumn("Months"), numberColumn("Billed"), textColumn("What to do")], rows)
+    faults.length ? table("Rules that name charges", [fieldsColumn("Rule", "Rule", "Name of the rule"), textColumn("Source"), numberColumn("Charges"), fieldsColumn("Months", "First month", "Last month"),
+      { ...numberColumn("Billed"), fields: currencies.map((currency) => `Billed in ${currency || "no currency"}`) }, textColumn("What to do")], rows)
       : el("p", { class: "quiet" }, "No rule names a charge.")];
 }
 

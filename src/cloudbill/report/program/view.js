@@ -55,10 +55,10 @@ function commitments(shown, months) {
   };
   const places = months.map((_, place) => place);
   return [title,
-    el("p", { class: "quiet" }, "Effective cost of what is used of reservations and savings plans, and of what is not. Coverage is the effective cost of usage under them, of that of all usage."),
+    el("p", { class: "quiet" }, "Effective cost of what is used of reservations and savings plans, and of what is not. \"In use\" is what is used, divided by both together. Coverage is the effective cost of usage that they cover, divided by that of all charges of the category Usage except what is unused of them."),
     chart("commitments-chart", "Used and unused effective cost of commitments by month as stacked bars; the table below has the numbers", 300,
       [monthTrace("Used", used, months, colors.accent), monthTrace("Unused", unused, months, colors.up)],
-      { barmode: "relative", showlegend: true, bargap: gapOf(months), xaxis: monthAxis(), yaxis: { tickformat: "~s", nticks: 5 } }),
+      { barmode: "relative", showlegend: true, bargap: gapOf(months), xaxis: monthAxis(), yaxis: { nticks: 5 } }),
     folded("Commitments as a table", "commitments-table", table("Commitments", [textColumn("Month"), numberColumn("Used"), numberColumn("Unused"), percentColumn("In use"), percentColumn("Coverage")],
       [...places].reverse().map((place) => line(months[place], [place])), line("Together", places), "effective"))];
 }
@@ -77,7 +77,7 @@ function untagged(shown, now) {
     el("p", { class: "quiet", id: "untagged-share" }, `${share(without[newest], all[newest])} of the effective cost of ${monthTitle(now.newest)} is of charges without any tag. Taxes and most purchases never have one.`),
     chart("untagged-chart", "Effective cost of charges without tags by month as bars; the table below has the numbers", 300,
       [monthTrace("Without tags", without, now.months, colors.accent)],
-      { bargap: gapOf(now.months), xaxis: monthAxis(), yaxis: { tickformat: "~s", nticks: 5 } }),
+      { bargap: gapOf(now.months), xaxis: monthAxis(), yaxis: { nticks: 5 } }),
     folded("Without tags as a table", "untagged-table", table("Without tags", [textColumn("Month"), numberColumn("Without tags"), numberColumn("Effective cost"), percentColumn("Share")],
       [...places].reverse().map((place) => line(now.months[place], [place])), line("Together", places), "effective"))];
 }
@@ -115,7 +115,11 @@ function forecast(now) {
     const full = Math.min(FULL_DAYS, last - 1);
     if (full < FEWEST_DAYS) return null;
     const usage = total(own.filter((row) => isUsage(row) && dayOf(row) >= last - full && dayOf(row) < last));
-    if (usage !== null) more = plus(more, usage * BigInt(all - last) / BigInt(full));
+    if (usage !== null) {
+      const there = total(own.filter((row) => isUsage(row) && dayOf(row) === last)) ?? 0n;
+      const rest = usage / BigInt(full) - there;
+      more = plus(more, usage * BigInt(all - last) / BigInt(full) + (rest > 0n ? rest : 0n));
+    }
     fewest = Math.min(fewest, full);
     left = Math.max(left, all - last);
   }
@@ -129,5 +133,5 @@ function drawForecast(now) {
   node.hidden = found === null;
   if (found === null) return;
   fill(node, el("strong", null, `Forecast: about `, amountNode(found.amount), ` ${nameOf("currency", state.currency)}`),
-    ` for all of ${monthTitle(now.newest)}. That is what is there, and for each of the ${found.left} days left the mean of the usage of the last ${found.days} full days. Purchases, taxes and credits are not continued. The last day is taken as not full.`);
+    ` for all of ${monthTitle(now.newest)}. That is what is there, and for each of the ${found.left} days left the mean of the usage of the last ${found.days} full days. Purchases, taxes and credits are not continued. The last day is taken as not full, so what it lacks of that mean is added.`);
 }

@@ -14,7 +14,7 @@ function bars(id, label, entries, now) {
   return chart(id, label, 110 + shown.length * 34, traces, {
     barmode: "group", bargap: 0.3, bargroupgap: 0.05, showlegend: true,
     legend: { orientation: "h", traceorder: "reversed", x: 0, y: 1, yanchor: "bottom", itemclick: false, itemdoubleclick: false, font: { color: colors.ink } },
-    xaxis: { tickformat: "~s", nticks: isPrinted || isNarrow() ? 3 : 5, tickangle: 0 },
+    xaxis: { nticks: isPrinted || isNarrow() ? 3 : 5, tickangle: 0 },
     yaxis: { tickvals: places, ticktext: shown.map((entry) => short(entry.title)), showgrid: false, zeroline: false, tickfont: { color: colors.ink } },
   });
 }
@@ -26,7 +26,7 @@ function drawWhere(now) {
 }
 
 function whereCard(now, group, title) {
-  const entries = compared(now, group).map((entry) => ({ ...entry, title: nameOf(group, entry.index) }));
+  const entries = compared(now, group).map((entry) => ({ ...entry, title: titleOf(group, entry.index) }));
   const body = entries.map((entry) => el("tr", null, nameCell(group, entry.index), amountCell(entry.one), amountCell(entry.other), changeCell(entry.change, changed(entry.one, entry.other)), amountCell(entry.all)));
   const foot = el("tr", null, el("th", { scope: "row" }, "Together"), amountCell(total(now.inNewest)), amountCell(total(now.inBefore)), changeCell(minus(total(now.inNewest), total(now.inBefore)), changed(total(now.inNewest), total(now.inBefore))), amountCell(total(now.shown)));
   const more = entries.length > SHOWN_BARS ? `The ${SHOWN_BARS} costliest of ${entries.length}; the table has all.` : "";
