@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -187,13 +188,27 @@ def test_one_currency_is_shown_and_the_others_are_named(show: Show, three_months
     assert page.locator("#source option").all_text_contents() == ["All", "aws_billing"]
 
 
-def test_a_kind_that_an_export_does_not_have_is_said_to_be_missing(
-    show: Show, three_months: Path
+@pytest.mark.parametrize("kind", ["List", "Contracted"])
+def test_a_kind_that_is_derived_says_so_and_is_that_of_the_view(
+    show: Show, three_months: Path, kind: str
 ) -> None:
     page = show(three_months)
-    choose(page, currency="USD", kind="Contracted")
-    assert "aws_billing: contracted cost is not in this export" in page.inner_text("#notes")
-    assert page.inner_text("#headline-amount").startswith("\u2013")
+    choose(page, currency="USD", kind=kind)
+    query = f"SELECT sum({kind}Cost) FROM billing.focus WHERE BillingCurrency = 'USD'"  # noqa: S608
+    assert totals(page)[1] == held(three_months, query)
+    assert amount(footing(page, "where-category-table")[-1]) == held(three_months, query)
+    assert f"aws_billing: {kind.lower()} cost is derived: " in page.inner_text("#notes")
+    assert f"{kind} cost of aws_billing is derived: " in page.inner_text("#kinds-body")
+
+
+def test_a_kind_that_an_export_does_not_have_is_said_to_be_missing(
+    show: Show, tmp_path: Path
+) -> None:
+    report = report_of([Spent()])
+    without = replace(report.months, missing={"contracted": ("ContractedCost",)})
+    page = show(written(tmp_path, replace(report, months=without)))
+    choose(page, kind="Contracted")
+    assert "azure_billing: contracted cost is not in this export" in page.inner_text("#notes")
 
 
 def test_a_tag_is_summed_by_its_values(show: Show, three_months: Path) -> None:

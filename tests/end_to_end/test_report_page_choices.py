@@ -149,18 +149,44 @@ class TestAddress:
         for words in HOSTILE_ADDRESSES:
             with subtests.test(words):
                 assert chosen(opened(page, path, words)) == usual
+                # It says so, and the address is that of what is shown.
+                assert page.url.partition("#")[2] in {"", "tag_value=%7Euntagged"}
+                assert 1 <= page.locator("#dropped > *").count() <= 10
                 assert page.evaluate("[window.hit ?? null, document.images.length]") == [None, 0]
+
+    def test_a_filter_that_is_not_there_is_named_until_something_is_chosen(
+        self, page: Page, path: Path
+    ) -> None:
+        words = "currency=USD&service=Licences&sub_account=zzz&region=x"
+        long = "long" * 30
+        opened(page, path, f"{words}&provider={long}")
+        assert page.inner_text("#dropped").split("\n\n") == [
+            f"The provider '{long[:79]}\u2026' of this address is not in this page; all are shown.",
+            # There is one, but not in this currency.
+            "The service 'Licences' of this address is not in this page; all are shown.",
+            "The sub-account 'zzz' of this address is not in this page; all are shown.",
+            "The filter 'region' of this address is not in this page; it counts for nothing.",
+        ]
+        assert page.url.endswith("#currency=USD")
+        page.reload()
+        assert page.is_hidden("#dropped p")
+        opened(page, path, "service=Gone")
+        choose(page, service="Support")
+        assert page.locator("#dropped p").count() == 0
 
 
 class TestPurchases:
     def test_one_time_purchases_are_left_out_of_days_and_of_equal_days(self, page: Page) -> None:
-        assert "Purchases are in it: 541.00 EUR in October 2025 and 40.00 EUR" in page.inner_text(
-            "#purchase-note"
+        assert page.inner_text("#purchase-note") == (
+            "Purchases are in it: 541.00 EUR in October 2025 and 40.00 EUR in September 2025. "
+            "One-time: 500.00 EUR in October 2025. Recurring: 41.00 EUR in October 2025 and "
+            "40.00 EUR in September 2025."
         )
         whole = footing(page, "daily-table")
         choose(page, charges="Without one-time purchases")
         assert page.inner_text("#purchase-note") == (
-            "Left out: one-time purchases of 500.00 EUR in October 2025."
+            "Left out: one-time purchases of 500.00 EUR in October 2025. Recurring purchases are "
+            "still in it: 41.00 EUR in October 2025 and 40.00 EUR in September 2025."
         )
         left = footing(page, "daily-table")
         assert [whole[1], left[1]] == ["557.05", "57.05"]
@@ -172,6 +198,13 @@ class TestPurchases:
         assert footing(page, "daily-table")[1:3] == ["16.05", "30.00"]
         # The month itself is still whole.
         assert totals(page)[0] == Decimal("557.05")
+
+    def test_months_without_a_one_time_purchase_say_what_stays(self, page: Page) -> None:
+        choose(page, service="Support", charges="Without one-time purchases")
+        assert page.inner_text("#purchase-note") == (
+            "There is no one-time purchase to leave out. Recurring purchases are still in it: "
+            "41.00 EUR in October 2025 and 40.00 EUR in September 2025."
+        )
 
     def test_a_month_of_purchases_alone_has_nothing_left(self, page: Page) -> None:
         choose(page, service="Licences", charges="Without one-time purchases")
@@ -205,7 +238,7 @@ class TestFiles:
 
     def test_names_of_sub_accounts_have_their_ids_in_a_column(self, page: Page) -> None:
         _, lines = self.save(page, "where-sub_account-table")
-        assert lines[0][:2] == ["Name", "Name id"]
+        assert lines[0][:2] == ["Name", "id"]
         named = [line[:2] for line in lines]
         assert ["'@Müller", "id 1"] in named
         assert ['\'+49, "x"\ny'] * 2 in named
@@ -221,4 +254,8 @@ class TestFiles:
             "reconciliation-of-each-month-made-2026-01-01.csv"
         )
         text = Path(download.value.path()).read_text(encoding="utf-8-sig")
-        assert text.startswith("Month,Source,Rows recorded,Rows in the table,Verdict,Run made\n")
+        # Each cell has one fact.
+        assert text.startswith(
+            "Month,Complete,Source,Rows recorded,Rows in the table,Verdict,Totals compared,"
+            "Totals that differ,Run made,Loaded,Run\n2025-10,unknown,azure_billing,,16,No record,0,"
+        )

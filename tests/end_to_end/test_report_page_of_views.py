@@ -67,10 +67,14 @@ class TestRunningMonth:
         before = [(f"2025-09-{day:02d}", "1") for day in range(1, 31)]
         usage = [(f"2025-10-{day:02d}", "2") for day in range(1, 11)]
         report = report_of(
-            spent(*before, *usage, ("2025-10-01", "100")),
+            [
+                *spent(*before, *usage, ("2025-10-01", "100")),
+                Spent(day="2025-10-02", charged="2025-09-29", cost="-0.6"),
+            ],
             loaded={OCTOBER: record("2025-10", {}, submitted_at="2025-10-10 12:00")},
         )
-        seen = [Seen(day=day, cost=cost) for day, cost in [*before, *usage]]
+        seen = [Seen(day=day, cost=cost) for day, cost in [*before, *usage[:-1]]]
+        seen.append(Seen(day="2025-10-10", cost="0.5"))
         seen.append(Seen(day="2025-10-01", cost="100", category="Purchase"))
         folder = tmp_path_factory.mktemp("running")
         return show(tab, written(folder, report, views=(view_of(seen),)))
@@ -82,12 +86,14 @@ class TestRunningMonth:
             "September 2025"
         )
         assert page.inner_text("#headline-whole").endswith(
-            "against 30.00 in September 2025, as a whole"
+            "against 30.00 in September 2025, as a whole; -0.60 of it is on days outside of the "
+            "month"
         )
+        assert page.inner_text("#headline-amount").startswith("119.40")
 
     def test_the_forecast_goes_on_with_usage_and_not_with_purchases(self, page: Page) -> None:
         said = page.inner_text("#headline-forecast")
-        # 120 are there, and 21 days are left.
+        # 118.50 are there, the last day lacks 1.50 of the mean, and 21 days are left.
         assert said.startswith("Forecast: about 162.00 EUR for all of October 2025.")
         assert "the 21 days left the mean of the usage of the last 7 full days" in said
         choose(page, service="Compute")
@@ -109,6 +115,9 @@ def test_commitments_tags_regions_and_what_counts(tab: Page, tmp_path: Path) -> 
 
     # 30 of 40 are used; 30 of the 100 that usage costs are covered.
     assert cells(page, "commitments-table", "Together") == ["30.00", "10.00", "75.0 %", "30.0 %"]
+    assert "all charges of the category Usage except what is unused of them" in page.inner_text(
+        "#view-commitments"
+    )
     assert cells(page, "untagged-table", "Together")[-1] == "73.9 %"
     assert page.inner_text("#untagged-share").startswith("73.9 % of the effective cost")
     assert cells(page, "where-region-table", "south")[0] == "70.00"
@@ -144,3 +153,26 @@ def test_the_page_of_a_load_has_what_the_view_has(tab: Page, tmp_path: Path) -> 
     assert amount(usage) == amount(page.inner_text("#status").split()[2])
     assert amount(usage) > Decimal(0)
     assert page.locator("#trust table", has_text="Rules that name charges").count() == 1
+
+
+def test_sub_accounts_of_one_name_are_told_apart_and_axes_have_plain_numbers(
+    tab: Page, tmp_path: Path
+) -> None:
+    ids = ("1111-0001", "1111-0002", "2222-0002")
+    bill = [Spent(account=one, account_name="Team", cost="0.25") for one in ids]
+    bill.append(Spent(account="3", account_name="Other", cost="0.1"))
+    page = show(tab, written(tmp_path, report_of(bill)))
+
+    labels = page.evaluate(
+        "document.querySelector('#where-sub_account-chart').layout.yaxis.ticktext"
+    )
+    assert sorted(labels) == [
+        "Other",
+        "Team (\u20261-0001)",
+        "Team (\u20261-0002)",
+        "Team (\u20262-0002)",
+    ]
+    for axis in ("#months-chart .ytick", "#where-service-chart .xtick"):
+        ticks = page.locator(axis).all_text_contents()
+        assert "0.2" in ticks
+        assert [tick for tick in ticks if not tick.replace(".", "").isdecimal()] == []

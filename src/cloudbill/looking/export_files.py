@@ -213,7 +213,7 @@ def _require_export(output: Path) -> None:
     """
     fault = fault_of_database_path(output)
     if fault is not None:
-        raise ConfigError(f"{fault}: say where else with --output")
+        raise ConfigError(f"{fault}; say where else with --output")
     if not output.exists():
         return
     try:

@@ -277,7 +277,9 @@ def read_source(
     )
     fault = None if settings.project_id else fault_of_database_path(settings.database)
     if fault is not None:
-        raise ConfigError(f"'database' of [sources.{source}]: {fault}")
+        raise ConfigError(
+            f"'database' of [sources.{source}]: {fault}; choose a name and folders without it"
+        )
     return settings
 
 

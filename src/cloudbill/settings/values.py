@@ -110,10 +110,7 @@ def fault_of_database_path(path: Path) -> str | None:
     found = next((sign for sign in unfit if sign in str(path.absolute())), None)
     if found is None:
         return None
-    return (
-        f"DuckDB cannot keep a file under {path.absolute()}, for '{found}' is in its path. Name "
-        f"one without it, also for the folders that it is in"
-    )
+    return f"DuckDB cannot keep a file under {path.absolute()}, for '{found}' is in its path"
 
 
 def read_table_name(value: object) -> str | None:

@@ -65,7 +65,7 @@ def claim_folder(folder: Path) -> None:
     mark, config = folder / ".gitignore", folder / ".dlt" / "config.toml"
     fault = fault_of_database_path(folder / DATABASE)
     if fault is not None:
-        raise ConfigError(f"{fault}: {_ELSEWHERE}")
+        raise ConfigError(f"{fault}; {_ELSEWHERE}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not any(folder.iterdir()):

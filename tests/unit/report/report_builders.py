@@ -36,6 +36,8 @@ class Spent:
     tags: str = ""
     rows: int = 1
     purchase: str = ""
+    charged: str = ""
+    """The day of the charge, if it is not `day`, which then only tells the month of the bill."""
 
 
 def report_of(
@@ -72,7 +74,7 @@ def report_of(
             dimensions=BY_DAY,
             measures=kinds,
             cells=tuple(
-                _cell(one, (one.day[:7], one.day, one.purchase, *_names(one)), 4)
+                _cell(one, (one.day[:7], one.charged or one.day, one.purchase, *_names(one)), 4)
                 for one in spent
                 if one.day[:7] >= before
             ),

@@ -82,15 +82,14 @@ function restore() {
 
 const WORDS = { kind: "cost", from: "first month", to: "last month", sub_account: "sub-account", daily_as: "way to show days", charges: "choice of charges", tag_key: "tag", tag_value: "value of the tag" };
 const MOST_SHOWN = 80;
+const cut = (text) => ([...text].length > MOST_SHOWN ? `${[...text].slice(0, MOST_SHOWN - 1).join("")}…` : text);
 
 /** Says what the address names and the page does not have, and what is shown instead. */
 function droppedLine([name, text]) {
-  const signs = [...text];
-  const shown = signs.length > MOST_SHOWN ? `${signs.slice(0, MOST_SHOWN - 1).join("")}…` : text;
-  if (!Object.hasOwn(CHOICES, name)) return `This page has no such filter as that of this address for '${shown}'; it counts for nothing.`;
+  if (!Object.hasOwn(CHOICES, name)) return `The filter '${cut(name)}' of this address is not in this page; it counts for nothing.`;
   const isList = [...GROUPS, "source", "tag_value"].includes(name);
   const isFolded = isList && name !== "source" && data.names[name].some((one) => one.others !== undefined);
-  return `The ${WORDS[name] ?? name} '${shown}' of this address is not in this page${isFolded ? ", or only in \"All others\"" : ""}; ${isList ? "all are shown" : "it counts for nothing"}.`;
+  return `The ${WORDS[name] ?? name} '${cut(text)}' of this address is not in this page${isFolded ? ", or only in \"All others\"" : ""}; ${isList ? "all are shown" : "it counts for nothing"}.`;
 }
 
 /** Shows what the address says, and corrects it where it says something in vain. */

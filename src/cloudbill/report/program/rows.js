@@ -55,11 +55,10 @@ function titleOf(group, index) {
   if (!ALIKE.size) {
     for (const one of data.names.sub_account) ALIKE.set(one.text, [...(ALIKE.get(one.text) || []), one.id || ""]);
   }
-  const id = idOf(group, index);
-  const others = (ALIKE.get(name) || []).filter((one) => one !== id);
-  if (!others.length) return name;
+  const [id, alike] = [idOf(group, index), ALIKE.get(name)];
+  if (alike.length < 2) return name;
   let length = 4;
-  while (length < id.length && others.some((one) => one.endsWith(id.slice(-length)))) length += 1;
+  while (length < id.length && new Set(alike.map((one) => one.slice(-length))).size < alike.length) length += 1;
   return `${name} (${length < id.length ? "…" : ""}${id.slice(-length)})`;
 }
 
