@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import duckdb
 
+from cloudbill.costs import sums
+from cloudbill.costs.amounts import add_amounts
+from cloudbill.costs.cube import CubeRequest, Dimension
+from cloudbill.costs.cube_query import CubeQuery
 from cloudbill.focus.columns import Version, columns_of
 from cloudbill.focus.left_over import left_over_query
 from cloudbill.focus.mapping import lookup_of
 from cloudbill.focus.views import views_of
 from cloudbill.periods import BillingPeriod
+from cloudbill.providers import aws_cur
+from cloudbill.report.model import measures_of
 from cloudbill.warehouses.view_dialects import DUCKDB_FOCUS
 from focus_tables import NOVEMBER, OCTOBER, SHAPES, Row, fill, rows_of, source_of
 
@@ -43,6 +50,33 @@ def charges_of(rows: list[Row], shape: str = SHAPE) -> Charges:
         found = connection.execute(view.query.text).fetchall()
     names = [column.name for column in view.columns]
     return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def costs_of(rows: list[Row], shape: str) -> dict[str, tuple[Decimal, ...]]:
+    """The four costs of a table that has these rows by the rules of the report, by PURCHASE.
+
+    Where the table has an amount after discounts, that counts, as in the view.
+    """
+    rules = {
+        name: replace(
+            rule,
+            first={one: aws_cur.ROLES.net[one] for one in rule.amounts if one in aws_cur.ROLES.net},
+        )
+        for name, rule in measures_of(aws_cur.ROLES).items()
+    }
+    request = CubeRequest(dimensions=(Dimension.PURCHASE,), measures=rules)
+    with duckdb.connect(config={"threads": 1}) as connection:
+        fill(connection, "bill", SHAPES[shape], rows)
+        charges = sums.Charges(
+            dialect=DUCKDB_FOCUS.sql,
+            relation=DUCKDB_FOCUS.sql.compose("{table}", table=("bill",)),
+            kinds=SHAPES[shape],
+        )
+        cube = CubeQuery.of(charges, aws_cur, request)
+        statement = cube.query.statement(DUCKDB_FOCUS.sql).text
+        answer = connection.execute(statement, dict(cube.query.parameters)).fetchall()
+        cells = cube.read(cube.query.read(answer)).cells
+    return {cell.key[0]: tuple(amount or Decimal(0) for amount in cell.amounts) for cell in cells}
 
 
 def line(kind: str, cost: Decimal, hour: int, **more: Any) -> Row:
@@ -148,3 +182,32 @@ def test_whatever_a_line_is_its_charge_has_the_words_of_focus() -> None:
     ]
     assert "" not in texts
     assert "{}" not in texts
+
+
+def test_the_report_sums_every_type_of_line_as_the_view_does() -> None:
+    shape = "aws both"
+    rows = [
+        row
+        for row in rows_of(SHAPES[shape], 200)
+        if row["line_item_line_item_type"] and row["bill_billing_period_start_date"] == OCTOBER
+    ]
+    of_table = costs_of(rows, shape)
+    # What this has as its effective cost is usage.
+    billed, unused, *others = of_table.pop("half_unused")
+    recurring, usage = of_table["recurring"], of_table[""]
+    of_table["recurring"] = tuple(map(add_amounts, recurring, (billed, Decimal(0), *others)))
+    of_table[""] = tuple(map(add_amounts, usage, (Decimal(0), unused, Decimal(0), Decimal(0))))
+
+    of_view = {word: (Decimal(0),) * 4 for word in of_table}
+    for charge in charges_of(rows, shape):
+        is_once = charge["ChargeFrequency"] == "One-Time"
+        word = (
+            ("once" if is_once else "recurring") if charge["ChargeCategory"] == "Purchase" else ""
+        )
+        amounts = [
+            charge[f"{kind}Cost"] or Decimal(0)
+            for kind in ("Billed", "Effective", "List", "Contracted")
+        ]
+        of_view[word] = tuple(map(add_amounts, of_view[word], amounts))
+    assert of_table == of_view
+    assert unused != 0
