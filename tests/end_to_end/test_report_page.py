@@ -7,7 +7,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -199,16 +198,6 @@ def test_a_kind_that_is_derived_says_so_and_is_that_of_the_view(
     assert amount(footing(page, "where-category-table")[-1]) == held(three_months, query)
     assert f"aws_billing: {kind.lower()} cost is derived: " in page.inner_text("#notes")
     assert f"{kind} cost of aws_billing is derived: " in page.inner_text("#kinds-body")
-
-
-def test_a_kind_that_an_export_does_not_have_is_said_to_be_missing(
-    show: Show, tmp_path: Path
-) -> None:
-    report = report_of([Spent()])
-    without = replace(report.months, missing={"contracted": ("ContractedCost",)})
-    page = show(written(tmp_path, replace(report, months=without)))
-    choose(page, kind="Contracted")
-    assert "azure_billing: contracted cost is not in this export" in page.inner_text("#notes")
 
 
 def test_a_tag_is_summed_by_its_values(show: Show, three_months: Path) -> None:

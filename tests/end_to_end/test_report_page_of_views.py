@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -176,3 +177,22 @@ def test_sub_accounts_of_one_name_are_told_apart_and_axes_have_plain_numbers(
         ticks = page.locator(axis).all_text_contents()
         assert "0.2" in ticks
         assert [tick for tick in ticks if not tick.replace(".", "").isdecimal()] == []
+
+
+def test_a_kind_that_an_export_does_not_have_is_said_to_be_missing(
+    tab: Page, tmp_path: Path
+) -> None:
+    report = report_of([Spent()])
+    measures = [name for name in report.months.measures if name != "contracted"]
+    months = replace(
+        report.months,
+        measures=tuple(measures),
+        missing={"contracted": ("ContractedCost",)},
+        cells=tuple(replace(one, amounts=one.amounts[1:]) for one in report.months.cells),
+    )
+    page = show(tab, written(tmp_path, replace(report, months=months)))
+    choose(page, kind="Contracted")
+    assert "azure_billing: contracted cost is not in this export (no exact ContractedCost)" in (
+        page.inner_text("#notes")
+    )
+    assert page.inner_text("#headline-amount").startswith("\u2013")

@@ -211,7 +211,7 @@ def _require_export(output: Path) -> None:
     Raises:
         ConfigError: If there is one, or if DuckDB cannot keep a file there.
     """
-    fault = fault_of_database_path(output)
+    fault = fault_of_database_path(output.absolute())
     if fault is not None:
         raise ConfigError(f"{fault}; say where else with --output")
     if not output.exists():

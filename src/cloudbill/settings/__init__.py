@@ -275,6 +275,7 @@ def read_source(
         is_database_given=configured["database"] is not None,
         **values,
     )
+    # The folder that it is run in counts only where the file is opened.
     fault = None if settings.project_id else fault_of_database_path(settings.database)
     if fault is not None:
         raise ConfigError(

@@ -156,7 +156,7 @@ KEYS: Final[tuple[Key, ...]] = (
         read=read_file,
         default="cloudbill.duckdb",
         example='"bills.duckdb"',
-        description="The DuckDB file. DuckDB cannot take a `?` in its path.",
+        description="The DuckDB file. DuckDB cannot take a `?` or a `\\` in its path.",
     ),
     Key(
         name="storage_version",

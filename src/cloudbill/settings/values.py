@@ -107,10 +107,10 @@ def fault_of_database_path(path: Path) -> str | None:
     """Why DuckDB cannot keep a file under a path; None if it can. The path need not be there."""
     # DuckDB takes what follows the first for options, and the second for a slash.
     unfit = "?" if os.sep == "\\" else "?\\"
-    found = next((sign for sign in unfit if sign in str(path.absolute())), None)
+    found = next((sign for sign in unfit if sign in str(path)), None)
     if found is None:
         return None
-    return f"DuckDB cannot keep a file under {path.absolute()}, for '{found}' is in its path"
+    return f"DuckDB cannot keep a file under {path}, for '{found}' is in its path"
 
 
 def read_table_name(value: object) -> str | None:

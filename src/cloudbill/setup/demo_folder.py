@@ -63,7 +63,7 @@ def claim_folder(folder: Path) -> None:
             DuckDB cannot keep a file in it, or if it cannot be written.
     """
     mark, config = folder / ".gitignore", folder / ".dlt" / "config.toml"
-    fault = fault_of_database_path(folder / DATABASE)
+    fault = fault_of_database_path((folder / DATABASE).absolute())
     if fault is not None:
         raise ConfigError(f"{fault}; {_ELSEWHERE}")
     try:

@@ -198,7 +198,7 @@ def test_the_report_sums_every_type_of_line_as_the_view_does() -> None:
     of_table["recurring"] = tuple(map(add_amounts, recurring, (billed, Decimal(0), *others)))
     of_table[""] = tuple(map(add_amounts, usage, (Decimal(0), unused, Decimal(0), Decimal(0))))
 
-    of_view = {word: (Decimal(0),) * 4 for word in of_table}
+    of_view: dict[str, tuple[Decimal, ...]] = {word: (Decimal(0),) * 4 for word in of_table}
     for charge in charges_of(rows, shape):
         is_once = charge["ChargeFrequency"] == "One-Time"
         word = (

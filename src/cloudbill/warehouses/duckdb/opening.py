@@ -9,6 +9,7 @@ from typing import Final
 import duckdb
 
 from cloudbill.errors import ConfigError, LoadError
+from cloudbill.settings.values import fault_of_database_path
 from cloudbill.store.retrying import Patience, persist
 
 __all__ = ["connect"]
@@ -43,10 +44,13 @@ def connect(
     `storage_version` is what a missing file is made with.
 
     Raises:
-        ConfigError: If it is no file.
+        ConfigError: If it is no file, or DuckDB cannot keep one there.
         LoadError: If another process keeps the file locked.
         duckdb.Error: If it cannot be opened for another reason.
     """
+    fault = fault_of_database_path(database.absolute())
+    if fault is not None:
+        raise ConfigError(f"{fault}; choose a name and folders without it")
     if read_only and not database.exists():
         return duckdb.connect(":memory:")
     if database.exists() and not database.is_file():
