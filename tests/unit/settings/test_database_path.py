@@ -18,7 +18,9 @@ SIGNS = pytest.mark.parametrize("sign", ["?", "\\"])
 
 def read(**given: str) -> SourceSettings:
     """A source of these settings."""
-    return read_source("azure_billing", azure_focus, [], {"bucket": "b", "export_name": "e", **given})
+    return read_source(
+        "azure_billing", azure_focus, [], {"bucket": "b", "export_name": "e", **given}
+    )
 
 
 @SIGNS
