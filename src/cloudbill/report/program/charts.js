@@ -133,7 +133,7 @@ function markerOf(one, group, used, colors) {
   const color = colors.colors[colorsOf(group).get(one.index) ?? 0];
   const isTaken = used.has(color);
   used.add(color);
-  return isTaken ? { color, pattern: { shape: "/", fgcolor: colors.card, fgopacity: 0.6, size: 6 } } : { color };
+  return isTaken ? { color, pattern: { shape: "/", fillmode: "overlay", fgcolor: colors.card, fgopacity: 0.6, size: 6 } } : { color };
 }
 
 function stackedMonths(id, label, rows, group, months) {
