@@ -277,7 +277,7 @@ class TestNotCheckable:
         verified = verify(case)
         (month,) = verified.months
         assert month.verdict is Verdict.NOT_CHECKABLE
-        assert "1 of its 2 parts are gone" in str(month.reason)
+        assert "1 of its 2 parts is gone" in str(month.reason)
         assert written.parts[1].name in str(month.reason)
         assert (month.files_rows, month.warehouse_rows, month.ledger_rows) == (None, 2, 2)
         assert (verified.exit_code(strict=False), verified.exit_code(strict=True)) == (0, 7)
