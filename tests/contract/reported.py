@@ -170,10 +170,16 @@ def amounts_of(row: Mapping[str, Any]) -> list[Decimal | None]:
     }.get(row["lineItem/LineItemType"], billed)
     if row["lineItem/LineItemDescription"].startswith(OF_A_PLAN):
         amortized = Decimal(0)
-    listed = number(row["pricing/publicOnDemandCost"])
-    if row["lineItem/LineItemType"] == "SavingsPlanNegation":
-        listed = Decimal(0)
-    return [billed, amortized, listed, None]
+    public = number(row["pricing/publicOnDemandCost"])
+    listed, contracted = billed if public is None else public, billed
+    match row["lineItem/LineItemType"]:
+        case "SavingsPlanNegation":
+            listed = contracted = Decimal(0)
+        case "DiscountedUsage":
+            listed = contracted = public or Decimal(0)
+        case "Tax" | "Credit" | "Refund":
+            listed = billed
+    return [billed, amortized, listed, contracted]
 
 
 def names_of(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
@@ -206,6 +212,17 @@ def purchase_of(row: Mapping[str, Any]) -> str:
     return "once" if is_once else "recurring" if kind.endswith("Fee") else ""
 
 
+def charges_of(
+    row: Mapping[str, Any], amounts: list[Decimal | None]
+) -> list[tuple[str, list[Decimal | None]]]:
+    """The charges of a row: the fee of a commitment is a purchase, and usage of what is unused."""
+    if row.get("lineItem/LineItemType") not in {"RIFee", "SavingsPlanRecurringFee"}:
+        return [(purchase_of(row), amounts)]
+    billed, amortized, listed, contracted = amounts
+    fee = [billed, Decimal(0), listed, contracted]
+    return [(purchase_of(row), fee), ("", [None, amortized, None, None])]
+
+
 def add(sums: Sums, key: Key, amounts: Sequence[Decimal | None]) -> None:
     held = sums.setdefault(key, [None] * 4)
     for index, amount in enumerate(amounts):
@@ -223,6 +240,7 @@ def expected(months: Mapping[str, Written]) -> tuple[Sums, Sums, Sums]:
             day, service, account, team, currency = names_of(row)
             amounts = amounts_of(row)
             add(by_month, (month, service, account, currency), amounts)
-            add(by_day, (month, day, purchase_of(row), service, account, currency), amounts)
+            for purchase, amounts_of_it in charges_of(row, amounts):
+                add(by_day, (month, day, purchase, service, account, currency), amounts_of_it)
             add(by_team, (month, team, currency), amounts)
     return by_month, by_day, by_team
