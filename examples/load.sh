@@ -8,7 +8,6 @@
 # A JSON object for each line: one that is an object stays, a document of several lines becomes one
 # line, and any other text becomes a message.
 as_json() {
-    trap '' HUP INT TERM # cloudbill gets the signal too, and says what it did before it ends
     document=
     while IFS= read -r line || [ -n "$line" ]; do
         case $line in
@@ -35,11 +34,19 @@ message() {
         "$(date -u +%Y-%m-%dT%H:%M:%S+00:00)" "$1" "$text"
 }
 
-# Runs cloudbill with stdout and stderr as JSON; its exit code is in `code`.
+# Runs cloudbill with stdout and stderr as JSON; its exit code is in `code`. A stop is for cloudbill
+# alone, which says what it did before it ends: everything around it waits for that.
 run() {
-    code=$({ { { cloudbill "$@" && echo 0 >&4 || echo $? >&4; } 2>&1 >&5 | as_json >&2; } \
+    trap '' HUP INT TERM
+    code=$({ { { stoppable "$@" && echo 0 >&4 || echo $? >&4; } 2>&1 >&5 | as_json >&2; } \
         5>&1 | as_json >&3; } 4>&1)
+    trap - HUP INT TERM
 }
+
+stoppable() (
+    trap - HUP INT TERM
+    exec cloudbill "$@"
+)
 
 # The worse of two exit codes, as cloudbill decides it: the higher, but that of a held run (6) only
 # if nothing else went wrong.

@@ -179,6 +179,8 @@ def amounts_of(row: Mapping[str, Any]) -> list[Decimal | None]:
             listed = contracted = public or Decimal(0)
         case "Tax" | "Credit" | "Refund":
             listed = billed
+        case _:
+            pass
     return [billed, amortized, listed, contracted]
 
 

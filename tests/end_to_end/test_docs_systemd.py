@@ -95,17 +95,17 @@ class TestService:
             line.partition("=")[2] for line in text.splitlines() if line.startswith("ExecStart=")
         ]
         for name in ("journalctl", "mail"):
-            words = f'printf "%s|" {name} "$@" >> said'
-            (tmp_path / name).write_text(f"#!/bin/sh\ncd {tmp_path}\n{words}\ncat >> said\n")
+            words = f'printf "%s|" "$@" > said-{name}'
+            (tmp_path / name).write_text(f"#!/bin/sh\ncd {tmp_path}\n{words}\ncat\n")
             (tmp_path / name).chmod(0o755)
         # As systemd does: a doubled sign is one, and the name of the unit is put in.
         line = command.replace("$$", "$").replace("%i", "cloudbill.service")
         env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "MAIL_TO": "finops@example.com"}
         subprocess.run(["/bin/sh", "-c", line], env=env, check=True, stdin=subprocess.DEVNULL)
-        said = (tmp_path / "said").read_text()
-        assert "journalctl|--unit=cloudbill.service|" in said
-        assert "mail|-s|cloudbill.service has failed on " in said
-        assert said.endswith("|finops@example.com|")
+        assert "--unit=cloudbill.service|" in (tmp_path / "said-journalctl").read_text()
+        mailed = (tmp_path / "said-mail").read_text()
+        assert mailed.startswith("-s|cloudbill.service has failed on ")
+        assert mailed.endswith("|finops@example.com|")
 
 
 def sandbox(place: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -95,8 +95,7 @@ def _lines(event: Event, source: str | None) -> Iterator[str]:
             planned = event.planned
             yield f"Processing {_run(planned)}"
             kind = _FORMATS[planned.manifest.file_format]
-            files = counted(len(planned.uris), f"{kind} file")
-            yield f"  Loading {files} from {event.store_title}..."
+            yield f"  Loading {len(planned.uris)} {kind} files from {event.store_title}..."
             yield from (f"    {uri}" for uri in planned.uris)
         case Stopping():
             yield "Stopping; again to leave at once"
@@ -128,13 +127,14 @@ def likewise(older: int) -> str:
 
 
 def _discovered_lines(event: Discovered) -> Iterator[str]:
-    yield f"Discovered {counted(event.manifests, f'{event.settings.provider.TITLE} manifest')}"
+    # As this line, "Loading" and "Loaded" have always been: scripts look for them in logs.
+    yield f"Discovered {event.manifests} {event.settings.provider.TITLE} manifests"
     if not event.manifests and not event.is_explained:
         yield f"  Nothing was found in {event.address}; check 'prefix' and 'export_name'"
 
 
 def _finished_lines(result: LoadResult) -> Iterator[str]:
-    yield f"  Loaded {counted(result.rows, 'row')} to {result.planned.table}"
+    yield f"  Loaded {result.rows} rows to {result.planned.table}"
     if result.rests:
         yield f"  Rounded away at the 18th digit: {shown_rests(result.rests)}"
     yield f"Completed loading {_run(result.planned)}"
