@@ -21,6 +21,7 @@ from cloudbill.doctor.smoke_place import choose_place, remove_dataset
 from cloudbill.doctor.smoke_point import Finding, Point, Seen, Verdict
 from cloudbill.errors import ConfigError
 from cloudbill.loading.stopping import Stop
+from cloudbill.report.collecting import months_reported
 from documents import require_fit
 from end_to_end.conftest import run_apart
 from end_to_end.terminal import Terminal
@@ -243,7 +244,7 @@ class TestPartitionsThatAreListedLate:
         emulated.bigquery.lists_late = True
         waits = smoke_loads._WAITS_S  # noqa: SLF001
         monkeypatch.setattr(smoke_loads, "_WAITS_S", (0.0,) * len(waits))
-        test = SmokeTest(place=place(), attempt=attempt)
+        test = SmokeTest(place=place(), attempt=attempt, months_reported=months_reported)
         test.run(ignore, Stop())
         seen = [one.text for one in test.findings[4].seen]
         assert "first load: 0 of 5 listed after 3 looks" in seen[0]
@@ -293,7 +294,12 @@ class TestConsent:
 class TestWhatGoesWrong:
     def test_a_point_that_fails_does_not_end_the_run(self, emulated: Cloud, gcs_root: Path) -> None:
         emulated.bigquery.deny("bigquery.rowAccessPolicies.list")
-        test = SmokeTest(place=place(), attempt=attempt, points=points(7, 10, 11))
+        test = SmokeTest(
+            place=place(),
+            attempt=attempt,
+            months_reported=months_reported,
+            points=points(7, 10, 11),
+        )
         test.run(ignore, Stop())
         failed, kept, untried = test.findings
         assert (failed.point.number, failed.verdict) == (7, Verdict.FAILED)
@@ -310,7 +316,12 @@ class TestWhatGoesWrong:
             raise ZeroDivisionError("nobody foresaw this")
 
         broken = Point(number=99, title="broken", expected="nothing", run=break_off)
-        test = SmokeTest(place=place(), attempt=attempt, points=(broken, *points(11)))
+        test = SmokeTest(
+            place=place(),
+            attempt=attempt,
+            months_reported=months_reported,
+            points=(broken, *points(11)),
+        )
         test.run(ignore, Stop())
         assert [one.verdict for one in test.findings] == [Verdict.FAILED, Verdict.NOT_TRIED]
         assert "nobody foresaw this" in str(test.findings[0].error)
@@ -318,7 +329,12 @@ class TestWhatGoesWrong:
         assert datasets_of(emulated.bigquery) == []
 
     def test_what_cannot_be_removed_is_named(self, emulated: Cloud) -> None:
-        test = SmokeTest(place=replace(place(), other_bucket="gone"), attempt=attempt, points=())
+        test = SmokeTest(
+            place=replace(place(), other_bucket="gone"),
+            attempt=attempt,
+            months_reported=months_reported,
+            points=(),
+        )
         test.run(ignore, Stop())
         assert test.left == [f"folder gs://gone/{test.place.folder}/"]
         assert test.not_removed is not None
@@ -326,7 +342,9 @@ class TestWhatGoesWrong:
         assert datasets_of(emulated.bigquery) == []
 
     def test_keep_leaves_all_for_a_look(self, emulated: Cloud, gcs_root: Path) -> None:
-        test = SmokeTest(place=place(), attempt=attempt, points=(), keep=True)
+        test = SmokeTest(
+            place=place(), attempt=attempt, months_reported=months_reported, points=(), keep=True
+        )
         test.run(ignore, Stop())
         assert datasets_of(emulated.bigquery) == [test.place.dataset]
         assert f"{BUCKET}/{test.place.folder}/parquet/parquet/" in " ".join(objects_below(gcs_root))

@@ -271,7 +271,7 @@ def focus_plans() -> Iterator[str]:
 def smoke_tests() -> Iterator[str]:
     """A test with a point of each verdict."""
     place = Place(project="p", bucket="b", location="EU", suffix="0" * 10)
-    test = SmokeTest(place=place, attempt=lambda *_: None, keep=True)
+    test = SmokeTest(place=place, attempt=lambda *_: None, months_reported=lambda _: 0, keep=True)
     point = Point(number=1, title="t", expected="e", run=lambda _: iter(()))
     tries = [(Seen(text="s", is_expected=said),) for said in (True, False, None)]
     test.findings += [Finding(point=point, seen=seen, seconds=0.5) for seen in tries]

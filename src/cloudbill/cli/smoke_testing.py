@@ -58,12 +58,15 @@ def smoke_test(
         _require_client()
         from cloudbill.doctor.smoke import SmokeTest
         from cloudbill.doctor.smoke_place import choose_place
+        from cloudbill.report.collecting import months_reported
 
         place = choose_place(
             project=project, bucket=bucket, other_bucket=other_bucket, location=location
         )
         if _is_wanted(console, place, keep=keep, yes=yes):
-            tests.append(SmokeTest(place=place, attempt=attempt, keep=keep))
+            tests.append(
+                SmokeTest(place=place, attempt=attempt, months_reported=months_reported, keep=keep)
+            )
 
     attempt(None, begin, failures.append)
     if not tests:

@@ -4,6 +4,6 @@ Only the modules `smoke*` write: they try the real BigQuery in a dataset and a f
 which they remove. `smoke` runs the points that the other ones hold.
 
 Pure: check, double_deliveries.
-May import: costs, disk, exports, focus, loading, looking, pipeline, planning, providers, report,
-sample, settings, store, surveying, text, warehouses, warehouses/bigquery, warehouses/duckdb.
+May import: costs, disk, exports, focus, loading, looking, pipeline, planning, providers, sample,
+settings, store, surveying, text, warehouses, warehouses/bigquery, warehouses/duckdb.
 """

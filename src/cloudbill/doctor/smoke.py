@@ -45,6 +45,7 @@ from cloudbill.warehouses.bigquery.client import PersistentClient, billing_at_mo
 
 if TYPE_CHECKING:
     from cloudbill.errors import CloudbillError
+    from cloudbill.settings import SourceSettings
     from cloudbill.text.failures import SourceFailure
 
 __all__ = ["POINTS", "SmokeTest"]
@@ -137,6 +138,7 @@ class SmokeTest:
 
     place: Place
     attempt: Attempt
+    months_reported: Callable[[SourceSettings], int]
     keep: bool = False
     points: tuple[Point, ...] = POINTS
     findings: list[Finding] = field(default_factory=list)
@@ -193,6 +195,7 @@ class SmokeTest:
             home=home,
             stop=stop,
             began_at=utc_now(),
+            months_reported=self.months_reported,
         )
         dataset, *folders = _names(place)
         self.left.append(dataset)

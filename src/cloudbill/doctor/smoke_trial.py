@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -51,6 +51,8 @@ class Trial:
     home: Path
     stop: Stop
     began_at: datetime
+    months_reported: Callable[[SourceSettings], int]
+    """How many months the page of `report` has of a source; raises where it cannot be drawn."""
     exports: Mapping[str, Mapping[str, WrittenRun]] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     bytes_billed: int | None = None

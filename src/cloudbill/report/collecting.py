@@ -26,7 +26,7 @@ from cloudbill.warehouses import Warehouse, open_warehouse
 if TYPE_CHECKING:
     from cloudbill.settings import SourceSettings
 
-__all__ = ["collect", "unconfigured", "unread"]
+__all__ = ["collect", "months_reported", "unconfigured", "unread"]
 
 _MOST_TAG_SETS: Final = 200_000
 """How many combinations of tags are read; the others are shown as one amount."""
@@ -52,6 +52,18 @@ def collect(settings: SourceSettings) -> tuple[SourceReport, CloudbillError | No
     if failed is None:
         report = with_standing(report, settings, present)
     return report, failed
+
+
+def months_reported(settings: SourceSettings) -> int:
+    """How many months of a source a report has.
+
+    Raises:
+        CloudbillError: If the warehouse cannot be read.
+    """
+    report, failed = collect(settings)
+    if failed is not None:
+        raise failed
+    return len(report.loaded)
 
 
 def unread(settings: SourceSettings) -> SourceReport:
