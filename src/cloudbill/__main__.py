@@ -19,11 +19,27 @@ def main(arguments: list[str] | None = None) -> None:
         _signal.signal(_signal.SIGINT, _stop)
     from cloudbill.cli import main as run
 
-    run(arguments)
+    try:
+        run(arguments)
+    except SystemExit as ended:
+        _keep(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+        raise
+
+
+def _keep(code: int) -> None:
+    """Ends the process with the code of the command, whatever signal comes while it ends."""
+
+    def end(number: int, frame: object) -> None:
+        del number, frame
+        os._exit(code)
+
+    for number in (_signal.SIGINT, _signal.SIGTERM):
+        if _signal.getsignal(number) != _signal.SIG_IGN:
+            _signal.signal(number, end)
 
 
 def _stop(number: int, frame: object) -> None:
-    """Ends the process at once: nothing has begun, or everything has ended."""
+    """Ends the process at once: nothing has begun."""
     del number, frame
     os.write(2, b"Stopped\n")
     os._exit(_INTERRUPTED)

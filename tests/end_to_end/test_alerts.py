@@ -120,7 +120,7 @@ class TestLoad:
         found = reason(only(listener))
         assert (found["kind"], found["period"], found["run_id"]) == ("failed", BEFORE, "broken")
         assert found["message"].splitlines()[0] in done.stderr
-        assert found["next"] == f"cloudbill load azure_billing --month {BEFORE}"
+        assert found["next"] == "cloudbill status azure_billing --check"
         # `status --check` says of the same try that it was the last one: the same reason.
         assert run("status", "--check").returncode == 5
         assert not told(listener)
@@ -259,7 +259,7 @@ class TestLoad:
         message = only(listener)
         found = reason(message)
         assert message["title"] == (
-            f"azure_billing {BEFORE}: something else changed it, loaded again [{shown(home)}]"
+            f"azure_billing {BEFORE}: was not as recorded, loaded again [{shown(home)}]"
         )
         assert (found["kind"], found["period"]) == ("differs", BEFORE)
         amounts = {one["column"]: one for one in found["amounts"]}

@@ -197,7 +197,7 @@ class TestStatus:
 
         assert seen.returncode == 0
         for done in (seen.stdout, alarm.stderr):
-            assert "billing.focus is missing; `cloudbill focus` makes it" in done
+            assert "billing.focus is missing; mended by `cloudbill focus`" in done
             assert "billing.focus_1_4 and billing.focus_faults are out of date" in done
         assert alarm.returncode == 8
         assert "More: cloudbill explain StaleError" in alarm.stderr

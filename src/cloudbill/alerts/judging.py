@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from cloudbill.alerts.alert import Alert, Change, Kind, Scope
 from cloudbill.errors import (
     CloudbillError,
-    ConfigError,
     HeldError,
     LastTryError,
     ManifestError,
@@ -174,11 +173,12 @@ def alerts_of_drift(outcome: Outcome, drifted: Iterable[Drifted]) -> Iterator[Al
 def _drift_message(outcome: Outcome, drifted: Drifted, *, is_mended: bool) -> str:
     record = drifted.record
     table = f"{outcome.settings.dataset}.{outcome.settings.table_name}"
-    found = f"Something else had changed {record.period} in {table}: {drifted.found}"
+    found = f"{record.period} in {table} was not as it was recorded: {drifted.found}"
     if is_mended:
         return (
             f"{found}. This load loaded the month again, and it now holds what was delivered. "
-            "Nothing is left to be loaded; find out who changed the table"
+            "Nothing is left to be loaded; find out whether somebody changed the table, or a load "
+            "was killed before it recorded the month"
         )
     return f"{found}. This load was to load the month again, and did not: it is as it was found"
 
@@ -297,9 +297,9 @@ def _next(kind: Kind, scope: str, error: CloudbillError, reason: Reason | None =
             return f"cloudbill status{source}"  # to accept or to dismiss it comes after a look
         case Kind.WAITING:
             return f"cloudbill plan{source}"
+        case Kind.FAILED if error.is_of_run:
+            return f"cloudbill status{source} --check"  # to load it again would fail again
         case Kind.FAILED | Kind.STALE if period is not None:
             return f"cloudbill load{source} --month {period}"
-        case _ if isinstance(error, ConfigError):
-            return f"cloudbill config show{source}"
         case _:
             return f"cloudbill doctor{source}"

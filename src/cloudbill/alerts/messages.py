@@ -29,7 +29,7 @@ _RUN: Final = re.compile(
     r"(?<!-)\b(run [0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE
 )
 """A run by its whole id, of which people need no more than the beginning."""
-_MENDED: Final = "something else changed it, loaded again"
+_MENDED: Final = "was not as recorded, loaded again"
 _LISTED: Final = 20
 """How many alerts the text has; the document has all."""
 _LONGEST: Final = 600

@@ -298,10 +298,10 @@ class Console:
         """Prints the last line of a log."""
         from cloudbill.loading.log_lines import finished_log_line
         from cloudbill.loading.outcome import counts_of
-        from cloudbill.loading.words import finished_line
+        from cloudbill.loading.words import but_not_begun, finished_line
         from cloudbill.periods import utc_now
 
-        ended = sum(failure.source is not None for failure in failures)
+        ended = sum(failure.source is not None for failure in but_not_begun(failures))
         counts = counts_of(outcomes, ended=ended)
         if self.log_format is LogFormat.JSON:
             line = finished_log_line(counts, seconds=seconds, exit_code=code, now=utc_now())

@@ -122,7 +122,7 @@ def _view_status(
 
     def say(plan: FocusPlan) -> None:
         plans.append(plan)
-        made = "`cloudbill focus` makes it, and so does the next `cloudbill load`"
+        made = "mended by `cloudbill focus`, and by the next `cloudbill load`"
         stale = [f"{line}; {made}" for line in stale_lines(plan)]
         lines = [*stale, *(f"{plan.dataset}.focus - {line}" for line in left_out_lines(plan))]
         if lines:

@@ -116,7 +116,7 @@ def _part_checks(
     except CloudbillError as error:
         yield failed_check(subject, error)
     else:
-        yield Check(subject=subject, found=f"{store.uri(parts[0].path)} can be read")
+        yield Check(subject=subject, found=f"{store.uri(parts[0].path)} may be read")
 
 
 def _look_at_bucket(settings: SourceSettings, store: Store) -> tuple[str | None, tuple[Check, ...]]:

@@ -54,7 +54,7 @@ class TestText:
         telling = decide(before, Found(events=(mended,), judged=ALL), NOW)
         one = message_of(telling, command="cloudbill load all", exit_code=0, now=NOW, sender=SENDER)
         assert one.title == (
-            "azure_billing 2025-10: something else changed it, loaded again; all else is well "
+            "azure_billing 2025-10: was not as recorded, loaded again; all else is well "
             "again [bills]"
         )
         assert one.text.splitlines()[-3:] == [
