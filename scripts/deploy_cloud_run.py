@@ -46,7 +46,7 @@ def main(words: Sequence[str] | None = None) -> int:
             read_source(source, keys, project=given.project, bucket=given.bucket)
             for source, keys in shown(given.folder).items()
         ]
-    except ConfigError as error:
+    except (ConfigError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     deployment = Deployment(
@@ -66,8 +66,12 @@ def main(words: Sequence[str] | None = None) -> int:
     text = script(deployment)
     if given.output is None:
         print(text, end="")
-    else:
+        return 0
+    try:
         given.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 

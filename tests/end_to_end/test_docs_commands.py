@@ -59,7 +59,7 @@ NOT_RUN = {
     (
         "docs/deploy.md",
         (
-            "uv run just deploy-cloud-run my-project europe-west1 my-billing-bucket "
+            "uvx --from rust-just just deploy-cloud-run my-project europe-west1 my-billing-bucket "
             "--output cloud-run.sh"
         ),
     ): "the whole project; test_docs_cloud_run.py runs it",

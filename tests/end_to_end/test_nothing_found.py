@@ -153,6 +153,18 @@ class TestWithoutManifests:
         remove_manifests(tmp_path, written)
         ends(run, 3, "2 Parquet files but no manifest.json")
 
+    def test_a_folder_below_that_of_the_export_is_no_lack_of_manifests(
+        self, run: Run, tmp_path: Path
+    ) -> None:
+        writer = AzureWriter()
+        written = deliver(tmp_path, writer)
+        *above, month, _, _, _ = written.manifest.relative_to(tmp_path).parts
+        configure(
+            tmp_path,
+            f'[sources.azure_billing]\nbucket = "./{"/".join(above)}"\nexport_name = "{month}"\n',
+        )
+        ends(run, 3, "1 manifest, such as ", "a folder above or below that of the export")
+
     def test_deliveries_that_go_on_without_their_manifest_are_said_after_max_wait(
         self, run: Run, tmp_path: Path
     ) -> None:

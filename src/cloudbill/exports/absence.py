@@ -10,7 +10,7 @@ import csv
 import posixpath
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -84,7 +84,7 @@ def absence_of(
     if any(settings.provider.export_of(stored.path) for stored in files):
         return NoManifestError(f"{place} is not the folder of an export. {nearest()}")
     if kinds:
-        return NoManifestError(f"{place} has {_counted(kinds)} {_lacking(settings, files)}")
+        return NoManifestError(f"{place} has {_without_manifest(settings, files, kinds, nearest)}")
     if len(files) < len(own):
         return None
     if files:
@@ -94,6 +94,23 @@ def absence_of(
         )
     (root, *_) = settings.provider.export_roots(settings.prefix, settings.export_name)
     return NoManifestError(f"{_nothing_in(store.uri(root), months_loaded)}. {nearest()}")
+
+
+def _without_manifest(
+    settings: SourceSettings,
+    files: Sequence[StoredObject],
+    kinds: Counter[str],
+    nearest: Callable[[], str],
+) -> str:
+    """What is there beside data files, and what to do: manifests may be in folders of no month."""
+    misplaced = [one.path for one in files if one.path.lower().endswith("manifest.json")]
+    if not misplaced:
+        return f"{_counted(kinds)} {_lacking(settings, files)}"
+    return (
+        f"{counted(len(misplaced), 'manifest')}, such as {misplaced[0]}, but none in the folder of "
+        "a month: 'prefix' and 'export_name' name a folder above or below that of the export. "
+        f"{nearest()}"
+    )
 
 
 def _nothing_in(place: str, months_loaded: int) -> str:

@@ -18,9 +18,16 @@ __all__ = ["CREDENTIALS", "WrittenKey", "unknown_credential", "written_keys"]
 CREDENTIALS: Final = "credentials"
 _SCHEMES: Final = ("gs", "s3", "az")
 _BIGQUERY: Final = ("destination", "bigquery")
-# Google writes them into the file of a key, which may be copied as a whole, and dlt needs none.
+# Google writes them into the file of a key, or of a user who signed in, which may be copied as a
+# whole, and dlt needs none.
 _ONLY_IN_KEY_FILES: Final = frozenset(
-    {"auth_provider_x509_cert_url", "client_x509_cert_url", "universe_domain"}
+    {
+        "account",
+        "auth_provider_x509_cert_url",
+        "client_x509_cert_url",
+        "quota_project_id",
+        "universe_domain",
+    }
 )
 
 
