@@ -17,6 +17,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from listeners import Listener
+
 pytest_plugins = ["emulators.fixtures"]
 
 # Hundreds of tests start the command, and pytest rewrites every test module: each would be compiled
@@ -85,3 +87,12 @@ def own_dlt(_own_folders: None, tmp_path: Path) -> Iterator[None]:
     read_settings_of(str(tmp_path), plugged)
     yield
     plugged.context, plugged.providers = before
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """A server that takes every message."""
+    from listeners import listening
+
+    with listening() as started:
+        yield started

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 WRITER = AzureWriter()
 HOUR = timedelta(hours=1)
 OLD = timedelta(days=10)
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    """A server that takes every message."""
-    with listening() as started:
-        yield started
 
 
 @pytest.fixture

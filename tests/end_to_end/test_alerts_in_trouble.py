@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from documents import ALERT, require_fit
 from end_to_end.conftest import configure
 from end_to_end.imported import imported_command
 from end_to_end.situations import AZURE, BEFORE, NOW, deliver
-from listeners import TOKEN, Listener, listening, notify, only, reason, shown, told
+from listeners import TOKEN, Listener, notify, only, reason, shown, told
 
 if TYPE_CHECKING:
     from end_to_end.conftest import Run
@@ -27,13 +26,6 @@ if TYPE_CHECKING:
 WRITER = AzureWriter()
 HOUR = timedelta(hours=1)
 OLD = timedelta(days=10)
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    """A server that takes every message."""
-    with listening() as started:
-        yield started
 
 
 @pytest.fixture

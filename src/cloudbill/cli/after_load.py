@@ -128,14 +128,9 @@ class AfterLoad:
 
     def _end(self, code: int) -> int:
         """Gives the exit code of what follows, 0 if that went well."""
-        codes: list[int] = []
-        # A fault of what follows is said, and is none of the load.
-        attempt(
-            None,
-            lambda: codes.append(self._follow(code)),
-            lambda failure: self.console.failed(None, failure.error),
-        )
-        return max(codes, default=0)
+        from cloudbill.cli.telling import follow
+
+        return follow(self.console, lambda: self._follow(code))
 
     def _follow(self, code: int) -> int:
         from cloudbill.cli.telling import notified_without_settings, tell
@@ -248,24 +243,14 @@ class AfterLoad:
         )
 
     def _write_metrics(self, looked: dict[str, SourceStatus], code: int) -> int:
-        from importlib.metadata import version
-
-        from cloudbill.alerts.metrics import RunMetrics
-        from cloudbill.cli.telling import earlier_successes, write_metrics
+        from cloudbill.cli.telling import earlier_successes, run_metrics, write_metrics
         from cloudbill.periods import utc_now
 
         file = self.metrics
         if file is None:
             return 0
         now, before = utc_now(), earlier_successes(file)
-        run = RunMetrics(
-            command="load",
-            sources=self.sources,
-            version=version("cloudbill"),
-            ended_at=now,
-            seconds=self.seconds,
-            exit_code=code,
-        )
+        run = run_metrics("load", self.sources, now=now, seconds=self.seconds, exit_code=code)
         return write_metrics(self.console, file, run, self._metrics_of(looked, before, now))
 
     def _metrics_of(

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from cloudbill.cli.each_source import attempt
-
 if TYPE_CHECKING:
     from cloudbill.alerts.metrics import SourceMetrics
     from cloudbill.cli.console import Console
@@ -48,15 +46,11 @@ class AfterStatus:
 
     def end(self, code: int) -> NoReturn:
         """Ends the command, with its own code or that of metrics that cannot be written."""
+        from cloudbill.cli.telling import follow
         from cloudbill.text.exit_codes import highest_code
 
-        codes = [code]
-        attempt(
-            None,
-            lambda: codes.append(self._follow(code)),
-            lambda failure: self.console.failed(None, failure.error),
-        )
-        raise typer.Exit(highest_code(codes))
+        followed = follow(self.console, lambda: self._follow(code))
+        raise typer.Exit(highest_code([code, followed]))
 
     def _follow(self, code: int) -> int:
         from cloudbill.cli.telling import notified_without_settings, tell
@@ -111,22 +105,13 @@ class AfterStatus:
         )
 
     def _write_metrics(self, code: int) -> int:
-        from importlib.metadata import version
-
-        from cloudbill.alerts.metrics import RunMetrics
-        from cloudbill.cli.telling import write_metrics
+        from cloudbill.cli.telling import run_metrics, write_metrics
         from cloudbill.periods import utc_now
 
         if self.metrics is None:
             return 0
-        run = RunMetrics(
-            command="status",
-            sources=self.sources,
-            version=version("cloudbill"),
-            ended_at=utc_now(),
-            seconds=time.monotonic() - self._started_at,
-            exit_code=code,
-        )
+        seconds = time.monotonic() - self._started_at
+        run = run_metrics("status", self.sources, now=utc_now(), seconds=seconds, exit_code=code)
         return write_metrics(self.console, self.metrics, run, self._metrics())
 
     def _metrics(self) -> Iterator[SourceMetrics]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from errno import ENOENT
 from functools import partial
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from cloudbill.cli.deployments import deployment_of_broken, deployment_of_folder, sender
-from cloudbill.cli.each_source import kind_of_fault
+from cloudbill.cli.each_source import attempt, kind_of_fault
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,7 +42,9 @@ __all__ = [
     "alerts_of_doubles",
     "earlier_successes",
     "facts_of_failures",
+    "follow",
     "notified_without_settings",
+    "run_metrics",
     "send_each",
     "tell",
     "write_metrics",
@@ -303,6 +305,38 @@ def earlier_successes(file: Path) -> dict[str, datetime]:
         }
     except (OSError, ValueError, OverflowError):
         return {}
+
+
+def follow(console: Console, action: Callable[[], int]) -> int:
+    """Does what follows a command; gives its exit code, 0 if that went well.
+
+    A fault of it is said, and is none of the command.
+    """
+    codes: list[int] = []
+    attempt(
+        None,
+        lambda: codes.append(action()),
+        lambda failure: console.failed(None, failure.error),
+    )
+    return max(codes, default=0)
+
+
+def run_metrics(
+    command: str, sources: str, *, now: datetime, seconds: float, exit_code: int
+) -> RunMetrics:
+    """What is measured of a run that ends now, of the version that is installed."""
+    from importlib.metadata import version
+
+    from cloudbill.alerts.metrics import RunMetrics
+
+    return RunMetrics(
+        command=command,
+        sources=sources,
+        version=version("cloudbill"),
+        ended_at=now,
+        seconds=seconds,
+        exit_code=exit_code,
+    )
 
 
 def write_metrics(

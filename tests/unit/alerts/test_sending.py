@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,13 +20,6 @@ from documents import ALERT, require_fit
 from listeners import Listener, certificate, listening
 
 PATH = "/hooks/T0KENSECRET?key=QUERYSECRET"
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    """A server that takes everything."""
-    with listening() as started:
-        yield started
 
 
 @pytest.fixture(autouse=True)
